@@ -1,0 +1,382 @@
+"""The contract: what an engine's file gives (ENGINE, an EngineSpec) and what its connections can do (Adapter).
+
+An adapter is one live connection to a target, used by one thread, closed by `with` or `close`. Every method raises
+only `dbfleet.errors`; driver exceptions pass through the engine's one `_translate`. What an engine can do and how
+exactly it keeps a type is data on its spec, so nothing outside the engine's file asks for an engine by name.
+
+What every adapter is held to (dbfleet.conformance):
+
+1. `scan` yields each row exactly once and holds one batch in memory. The parts of `split` scan to the whole.
+2. `write` pulls its batches one at a time: `sink.write(schema, source.scan(schema))` is a copy with back-pressure.
+   No row is dropped in silence. Where the engine is ATOMIC_WRITE, a refused row raises and nothing is written;
+   elsewhere refused rows come back in `Written.rejected` and the others are stored.
+3. `upsert` twice gives the same digest as once. `insert` of an existing key is refused.
+4. A half-read scan or result can be closed; a closed adapter raises Unavailable.
+5. An undeclared capability raises Unsupported; a declared one works.
+
+Fast paths are optional methods, listed at the end of Adapter: an op asks for them with getattr, is correct without
+them, and the conformance suite holds them to the plain path's result.
+"""
+
+from __future__ import annotations
+
+import enum
+import signal
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Literal, Protocol, Self, runtime_checkable
+from urllib.parse import quote
+
+from dbfleet.values import Batch, Row, Schema, Type
+
+BATCH_SIZE: Final = 1000
+"""Rows a batch where nobody says otherwise: per-batch costs are below 1 % there, and 1000 wide rows are below 10 MB."""
+
+WriteMode = Literal["insert", "upsert"]
+"""insert refuses a key that exists; upsert replaces its row."""
+
+Part = Mapping[str, Any]
+"""Which rows of a collection: plain data that survives JSON, made by `split`, understood by the same engine's
+`scan` on any connection to the same target."""
+
+WHOLE: Final[Part] = {}
+"""All rows."""
+
+
+class Capability(enum.StrEnum):
+    """What an engine can do. One word, one meaning, tested in both directions."""
+
+    ATOMIC_WRITE = "atomic-write"  # one write is all or nothing, however many batches
+    KEYLESS = "keyless"  # a collection may have no key
+    REFERENCES = "references"  # a row whose reference holds no existing key is refused
+    EDGES = "edges"  # an edge collection is stored as a relationship of the engine's own
+    SPLIT = "split"  # `split` can give more than one part
+    PARAMETERS = "parameters"  # `query` binds params on the server's or driver's side
+    CANCEL = "cancel"  # `cancel` stops the running statement on the server
+    SNAPSHOT = "snapshot"  # `snapshot()` gives every scan inside it one consistent view
+
+
+class Fidelity(enum.StrEnum):
+    """How exactly an engine keeps a type."""
+
+    EXACT = "exact"  # in a type of its own, every value within the limits
+    AS_TEXT = "as-text"  # as text; what was written comes back equal through the schema kept beside the data
+    ROUNDED = "rounded"  # with fewer digits, see the limits; truncated before it is written
+    REFUSED = "refused"  # not at all
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Numbers that bound what the types keep. None: no limit that matters.
+
+    `fraction_digits` of a second in time, datetime and instant; `decimal_digits` in all and `decimal_scale` behind
+    the point; `int_bits`, signed; `text_length` in characters and `key_length` in bytes; `name_length` of collections
+    and columns in characters; `first_year` and `last_year` of dates.
+    """
+
+    fraction_digits: int = 6
+    decimal_digits: int | None = None
+    decimal_scale: int | None = None
+    int_bits: int | None = 64
+    text_length: int | None = None
+    key_length: int | None = None
+    name_length: int | None = None
+    first_year: int = 1
+    last_year: int = 9999
+
+
+@dataclass(frozen=True, slots=True)
+class ServerInfo:
+    """Who answered: `product` as the server names itself ("PostgreSQL", "Valkey"), its version, the round trip."""
+
+    product: str
+    version: str
+    latency_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A row that the server refused, and its reason in the server's words."""
+
+    row: Row
+    reason: str
+
+
+@dataclass(slots=True)
+class Written:
+    """How many rows were stored, and which were not."""
+
+    rows: int = 0
+    rejected: list[Rejected] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class ResultColumn:
+    """A column of a query's result: `type` where the engine names one of the closed set, else None and each value
+    speaks for itself; `native` is the engine's own name of the type."""
+
+    name: str
+    type: Type | None = None
+    native: str | None = None
+
+
+class Result:
+    """What a statement gave: batches of rows to pull, once, or a count of affected rows, or neither.
+
+    `columns` names the values of each row; names may repeat, as SQL allows. For engines whose records are documents
+    with fields of their own, `documents` is true, `columns` is one column, and each row is one dict. Values are those
+    of `dbfleet.values`, plus whatever the closed set lacks as nested JSON or as the engine's own text. `messages` are
+    the server's notices, complete when the rows are read. `following` is the next statement's result where the text
+    held several, to be read after this one. Closing a half-read result frees the connection.
+    """
+
+    def __init__(
+        self,
+        columns: Sequence[ResultColumn] = (),
+        batches: Iterable[Batch] = (),
+        *,
+        affected: int | None = None,
+        documents: bool = False,
+        messages: list[str] | None = None,
+        close: Callable[[], None] | None = None,
+        following: Callable[[], Result | None] | None = None,
+    ) -> None:
+        self.columns = tuple(columns)
+        self.affected = affected
+        self.documents = documents
+        self.messages = messages if messages is not None else []
+        self._batches = iter(batches)
+        self._close = close
+        self._following = following
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self._batches
+
+    def following(self) -> Result | None:
+        return self._following() if self._following else None
+
+    def close(self) -> None:
+        closing = getattr(self._batches, "close", None)
+        if closing:
+            closing()
+        if self._close:
+            self._close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A name, an engine, and where it is. `repr` and `url()` never show the password.
+
+    `database` is what the engine calls database, keyspace, service or path of a file; `options` are the URL's query
+    (`?sslmode=require`), passed to the driver by names that the engine's file lists. `managed` is true for a target
+    that the fleet's runtime starts.
+    """
+
+    name: str
+    engine: str
+    scheme: str
+    host: str | None = None
+    port: int | None = None
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    database: str | None = None
+    options: Mapping[str, str] = field(default_factory=dict, repr=False)
+    managed: bool = False
+
+    def url(self, *, reveal: bool = False) -> str:
+        """The URL that names this target again; the password is `***` unless revealed."""
+        login = ""
+        if self.user is not None or self.password is not None:
+            login = quote(self.user or "", safe="")
+            if self.password is not None:
+                login += ":" + (quote(self.password, safe="") if reveal else "***")
+            login += "@"
+        host = self.host or ""
+        if ":" in host:
+            host = f"[{host}]"
+        port = f":{self.port}" if self.port is not None else ""
+        path = "/" + quote(self.database, safe="/") if self.database is not None else ""
+        query = "?" + "&".join(
+            f"{quote(k, safe='')}={quote(v, safe='') if reveal or not _secret(k) else '***'}"
+            for k, v in self.options.items()
+        )
+        return f"{self.scheme}://{login}{host}{port}{path}{query if self.options else ''}"
+
+    def with_(self, **changes: Any) -> Target:
+        return replace(self, **changes)
+
+
+def _secret(option: str) -> bool:
+    return any(word in option.lower() for word in ("password", "passwd", "pwd", "secret", "token", "key"))
+
+
+# --- how a local server process is run (runtimes/process.py runs it, the engine's file says how) -------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ServerPlan:
+    """One server process to be: its directory of binaries, its paths, its port, its login.
+
+    `binaries` holds the found executables by name; `data` is the data directory, owned by the account that the server
+    runs as; `run` is a short-pathed directory for sockets and pid files; `password_file` (0600, same owner) holds the
+    fleet's password and no newline.
+    """
+
+    binaries: Mapping[str, Path]
+    data: Path
+    run: Path
+    log: Path
+    port: int
+    user: str
+    password: str = field(repr=False)
+    password_file: Path
+    database: str
+
+
+@dataclass(frozen=True, slots=True)
+class LocalServer:
+    """How the process runtime finds, initialises and runs this engine's server. No password in any command.
+
+    `choices`: alternatives in order of preference; each names the executables that must stand in one directory
+    ("initdb", "postgres"), the first of PATH, `places` (globs of directories) and `bundled` (a function that gives the
+    directory inside an installed Python package, or None) wins. `initialise` gives the commands that fill an empty
+    data directory and may write files below it; `command` gives the argv of the server, in the foreground; `prepare`
+    runs once after the first start, when the port answers, to make the user and database (with the driver or a
+    client). `environment` is added to the server's. `how_to_get` says what to install, in one line.
+    """
+
+    choices: tuple[tuple[str, ...], ...]
+    command: Callable[[ServerPlan], Sequence[str]]
+    how_to_get: str
+    places: tuple[str, ...] = ()
+    bundled: Callable[[], Path | None] | None = None
+    initialise: Callable[[ServerPlan], Sequence[Sequence[str]]] | None = None
+    prepare: Callable[[ServerPlan], None] | None = None
+    refuses_root: bool = False
+    stop_signal: int = signal.SIGTERM
+    stop_timeout_s: float = 30.0
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSpec:
+    """Everything about an engine that is data.
+
+    `name` is the file's name, the service's name in the stacks and the target's name in the default fleet. `language`
+    is what `query` speaks; targets whose languages are equal can be asked together. `schemes` are URL schemes, the
+    first is the one we print. `client` is the argv of the engine's own client inside the container, `{user}` and
+    `{database}` filled in, the password read from the file that the stack mounts. `quirks` are declared oddities in a
+    sentence each, `verified_on` says what the adapter was last verified on: real server, stand-in or double, with its
+    version.
+    """
+
+    name: str
+    title: str
+    paradigm: Literal["relational", "document", "key-value", "wide-column", "graph"]
+    language: str
+    schemes: tuple[str, ...]
+    driver: str
+    connect: Callable[..., Adapter]  # connect(target, *, timeout_s: float = 10) -> Adapter
+    types: Mapping[Type, Fidelity]
+    capabilities: frozenset[Capability] = frozenset()
+    limits: Limits = Limits()
+    aliases: tuple[str, ...] = ()
+    default_port: int | None = None
+    default_user: str | None = "dbfleet"
+    default_database: str | None = "dbfleet"
+    embedded: bool = False  # no server: the target is a file that `connect` opens
+    local: LocalServer | None = None
+    client: tuple[str, ...] = ()
+    url_variable: str | None = None  # what `dbfleet env` exports besides DBFLEET_<NAME>_URL, as scripts expect it
+    quirks: tuple[str, ...] = ()
+    verified_on: tuple[str, ...] = ()
+
+    def fidelity(self, type_: Type) -> Fidelity:
+        return self.types.get(type_, Fidelity.REFUSED)
+
+
+@runtime_checkable
+class Adapter(AbstractContextManager["Adapter"], Protocol):
+    """A live connection to a target; used by one thread, except for `cancel`."""
+
+    spec: EngineSpec
+    target: Target
+
+    def ping(self) -> ServerInfo:
+        """A real round trip to the server."""
+        ...
+
+    def collections(self) -> Sequence[str]:
+        """The names of the target's collections, sorted; never dbfleet's or the engine's own housekeeping."""
+        ...
+
+    def describe(self, name: str) -> Schema:
+        """The collection's schema. NotFound if it is not there."""
+        ...
+
+    def create(self, schema: Schema) -> None:
+        """Make an empty collection. AlreadyExists if it is there; Unsupported for what this engine cannot hold."""
+        ...
+
+    def drop(self, name: str) -> None:
+        """Remove the collection, its rows and what was kept beside it. Silent if it is absent."""
+        ...
+
+    def count(self, name: str) -> int:
+        """How many rows, exactly. NotFound if it is not there."""
+        ...
+
+    def get(self, schema: Schema, keys: Sequence[Row]) -> Iterator[Row]:
+        """The rows with these keys (tuples in key order), in any order; keys that are not there give none."""
+        ...
+
+    def split(self, schema: Schema, parts: int) -> Sequence[Part]:
+        """At most `parts` disjoint parts that are everything together; [WHOLE] where it cannot or need not."""
+        ...
+
+    def scan(self, schema: Schema, part: Part = WHOLE, *, batch_size: int = BATCH_SIZE) -> Iterator[Batch]:
+        """The part's rows, values in the schema's order and types, in batches of at most `batch_size`."""
+        ...
+
+    def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
+        """Store rows by the engine's bulk path, pulling one batch after another."""
+        ...
+
+    def query(
+        self, statement: str, params: Mapping[str, object] | None = None, *, batch_size: int = BATCH_SIZE
+    ) -> Result:
+        """Run a statement in the engine's own language. UsageError if it is empty; params are bound, never spliced."""
+        ...
+
+    def cancel(self) -> None:
+        """Stop the statement that runs on this connection, on the server; from another thread or a signal handler.
+        Does nothing where nothing runs."""
+        ...
+
+    def close(self) -> None:
+        """Free the connection. Silent if it is closed already."""
+        ...
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+
+    # Optional fast paths, asked for with getattr:
+    #
+    # def snapshot(self) -> AbstractContextManager[None]
+    #     Capability.SNAPSHOT: all scans inside see one moment.
+    # def encoded(self, statement, params, format: Literal["csv", "jsonl"]) -> Iterator[bytes] | None
+    #     The result of one statement already in that format (chunks of any size, the header of csv included), byte for
+    #     byte what formats/ makes of `query`; None where this statement or format cannot be had so, decided before
+    #     anything has run.
+    # def digest(self, schema, part=WHOLE) -> Digest
+    #     Computed by the server; equal to values.digest_rows over the scan.

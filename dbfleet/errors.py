@@ -1,0 +1,174 @@
+"""The one error tree: an op or an adapter raises nothing else for what it knows.
+
+    DbfleetError
+     ├ UsageError        bad option, config or URL
+     │  ├ UnknownEngine
+     │  └ ConfigError
+     ├ Unavailable       cannot connect (a retry may help)
+     │  ├ AuthFailed     wrong user, password or database
+     │  └ NotReady       the deadline passed
+     ├ StatementError    the engine rejected the statement
+     │  ├ NotFound
+     │  ├ AlreadyExists
+     │  └ ConstraintViolated
+     ├ Unsupported       a capability or a fidelity that the engine does not have
+     │  └ LossyRefused
+     ├ PartialWrite      some rows were rejected (holds what was written)
+     ├ FleetPartlyFailed some targets of the fleet failed (holds an error a target)
+     └ RuntimeFailure    docker or a process (command, exit code, tail of the log)
+
+Every error says what happened in one short paragraph (`str(error)`), names its engine and target where there is
+one, and may carry a `hint`: what to do next. The driver's exception is its `__cause__`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+
+class DbfleetError(Exception):
+    """What happened (`message`), to whom (`engine`, `target`), and what to do next (`hint`)."""
+
+    def __init__(
+        self, message: str, *, engine: str | None = None, target: str | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.engine = engine
+        self.target = target
+        self.hint = hint
+
+
+class UsageError(DbfleetError):
+    """What the user typed or configured cannot be meant."""
+
+
+class UnknownEngine(UsageError):
+    """No engine or target has this name."""
+
+
+class ConfigError(UsageError):
+    """dbfleet.toml or a DBFLEET_* variable is wrong; the message has the file, the line and the key."""
+
+
+class Unavailable(DbfleetError):
+    """No connection, or one that is gone. Also what a closed adapter raises."""
+
+
+class AuthFailed(Unavailable):
+    """The server is there and refuses this user, password or database."""
+
+
+class NotReady(Unavailable):
+    """The deadline passed before the server answered."""
+
+
+class StatementError(DbfleetError):
+    """The engine rejected a statement; `code` is its own error code, as text, where it has one."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        engine: str | None = None,
+        target: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, engine=engine, target=target, hint=hint)
+        self.code = code
+
+
+class NotFound(StatementError):
+    """A collection, column or database that is not there."""
+
+
+class AlreadyExists(StatementError):
+    """`create` of a collection that is there."""
+
+
+class ConstraintViolated(StatementError):
+    """A key, a reference, a NOT NULL or a check."""
+
+
+class Unsupported(DbfleetError):
+    """This engine cannot do that, and says so instead of doing something else."""
+
+
+class LossyRefused(Unsupported):
+    """A column would not be kept exactly and the user asked for exact."""
+
+
+class PartialWrite(DbfleetError):
+    """Some rows were rejected; `written` is the adapter.Written that names them."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        written: object,
+        engine: str | None = None,
+        target: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, engine=engine, target=target, hint=hint)
+        self.written = written
+
+
+class FleetPartlyFailed(DbfleetError):
+    """Some targets failed, others did not; `failures` has the error of each that failed, by target name."""
+
+    def __init__(self, message: str, *, failures: Mapping[str, DbfleetError], hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.failures = dict(failures)
+
+
+class RuntimeFailure(DbfleetError):
+    """Docker or a server process failed: the command, its exit code, the tail of its log."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        command: Sequence[str] = (),
+        exit_code: int | None = None,
+        log_tail: str = "",
+        engine: str | None = None,
+        target: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, engine=engine, target=target, hint=hint)
+        self.command = tuple(command)
+        self.exit_code = exit_code
+        self.log_tail = log_tail
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that `word` was most likely meant to be, or None."""
+    found = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
+    return found[0] if found else None
+
+
+@contextmanager
+def translated(
+    translate: Callable[[BaseException], DbfleetError | None], *, engine: str, target: str
+) -> Iterator[None]:
+    """Turn a driver's exception into ours, once: an error that is already ours passes untouched.
+
+    While a sink pulls a source's scan, both drivers may raise inside the sink's call. The source's error is a
+    DbfleetError by then, and `translate` answers None to what is not its own driver's, so neither is blamed on the
+    other.
+    """
+    try:
+        yield
+    except DbfleetError:
+        raise
+    except Exception as exc:
+        ours = translate(exc)
+        if ours is None:
+            raise
+        ours.engine = ours.engine or engine
+        ours.target = ours.target or target
+        raise ours from exc

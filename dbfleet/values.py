@@ -1,0 +1,397 @@
+"""What a value, a row and a schema are, in every engine; the one canonical encoding; a row's digest.
+
+The types are a closed set, each nullable. A value is plain Python:
+
+    bool bool · int int · decimal Decimal · float float · text str · bytes bytes · date date · time time (no zone)
+    datetime datetime (no zone) · instant datetime (aware, UTC) · uuid UUID · json dict, list, str, int, float,
+    Decimal, bool or JSON_NULL · NULL is None, of every type
+
+Canonical encoding (UTF-8), the same for digests, golden tests and whatever a server is asked to render:
+
+    bool        true, false
+    int         decimal digits
+    decimal     no exponent, no trailing zeros, no negative zero: 12.5, 0, -3; NaN, Infinity, -Infinity
+    float       repr, the shortest text that reads back: 0.1, 1.0, 1e+300; -0.0 is 0.0; NaN, Infinity, -Infinity
+    text        itself
+    bytes       base64, padded
+    date        2024-02-29        time  13:05:00.25      (fractions without trailing zeros)
+    datetime    2024-02-29T13:05:00.25                   instant  2024-02-29T13:05:00.25Z  (in UTC)
+    uuid        lower case, with hyphens
+    json        no white space, keys sorted by code point, non-ASCII as it is, numbers as decimals are
+
+A row's digest is MD5 over its columns *in the order of their names*, so that two engines which list columns
+differently agree: each value as `<length in bytes>:<canonical bytes>`, NULL as `-`. A collection's digest is its row
+count and the sum modulo 2**64 of the rows' first eight digest bytes, big-endian: it needs no order and adds up.
+
+Traps that the tests pin: Decimal.normalize() rounds to 28 digits; bool is an int; datetime is a date; a JSON reader
+that makes floats breaks integers above 2**53 and decimals (use `loads_json`).
+"""
+
+from __future__ import annotations
+
+import base64
+import enum
+import json
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from hashlib import md5
+from typing import Any, Final
+
+Row = tuple[Any, ...]
+"""Values in schema order."""
+Batch = list[Row]
+
+
+class Type(enum.StrEnum):
+    """The closed set of types."""
+
+    BOOL = "bool"
+    INT = "int"
+    DECIMAL = "decimal"
+    FLOAT = "float"
+    TEXT = "text"
+    BYTES = "bytes"
+    DATE = "date"
+    TIME = "time"
+    DATETIME = "datetime"
+    INSTANT = "instant"
+    UUID = "uuid"
+    JSON = "json"
+
+
+class _JsonNull:
+    """The json document `null`, which is a value; None is the absence of one."""
+
+    def __repr__(self) -> str:
+        return "JSON_NULL"
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __reduce__(self) -> str:
+        return "JSON_NULL"
+
+
+JSON_NULL: Final = _JsonNull()
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A named, typed column.
+
+    `precision` and `scale` count decimal digits (None: as many as the engine keeps), `length` counts characters of
+    text or bytes, `fraction_digits` those of a second. `native` is the engine's own name of the type, as described
+    ("character varying(20)"); `note` says how a foreign type is carried where that is not obvious ("interval, as
+    text"). Neither takes part in comparing two columns.
+    """
+
+    name: str
+    type: Type
+    nullable: bool = True
+    precision: int | None = None
+    scale: int | None = None
+    length: int | None = None
+    fraction_digits: int | None = None
+    native: str | None = field(default=None, compare=False)
+    note: str | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """`columns` of this schema hold the key `keys` of `collection`."""
+
+    columns: tuple[str, ...]
+    collection: str
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """A collection's name, columns, key and references.
+
+    `key` names the columns whose values are unique together, in key order; empty where there is none. `edge` says
+    that the collection is a relationship between the two collections that its first two references name.
+    `partition` names the leading key columns that place a row (Cassandra); empty means the first key column.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...] = ()
+    references: tuple[Reference, ...] = ()
+    edge: bool = False
+    partition: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = self.names
+        if len(set(names)) != len(names):
+            raise ValueError(f"{self.name}: a column name stands twice")
+        known = set(names)
+        for used in (self.key, self.partition, *(reference.columns for reference in self.references)):
+            missing = [name for name in used if name not in known]
+            if missing:
+                raise ValueError(f"{self.name}: no column {missing[0]}")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def key_indexes(self) -> tuple[int, ...]:
+        """Where the key's columns stand in a row, in key order."""
+        names = self.names
+        return tuple(names.index(name) for name in self.key)
+
+    def column(self, name: str) -> Column:
+        return next(column for column in self.columns if column.name == name)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON data: what schema.json holds, and what is kept beside the data."""
+        columns = []
+        for column in self.columns:
+            entry: dict[str, Any] = {"name": column.name, "type": column.type.value, "nullable": column.nullable}
+            for extra in ("precision", "scale", "length", "fraction_digits", "native", "note"):
+                if (value := getattr(column, extra)) is not None:
+                    entry[extra] = value
+            columns.append(entry)
+        found: dict[str, Any] = {"name": self.name, "columns": columns, "key": list(self.key)}
+        if self.references:
+            found["references"] = [
+                {"columns": list(r.columns), "collection": r.collection, "keys": list(r.keys)} for r in self.references
+            ]
+        if self.edge:
+            found["edge"] = True
+        if self.partition:
+            found["partition"] = list(self.partition)
+        return found
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Schema:
+        """The inverse of `to_dict`; keys that it does not know are ignored."""
+        extras = ("precision", "scale", "length", "fraction_digits", "native", "note")
+        return cls(
+            name=data["name"],
+            columns=tuple(
+                Column(
+                    entry["name"],
+                    Type(entry["type"]),
+                    entry.get("nullable", True),
+                    **{extra: entry[extra] for extra in extras if extra in entry},
+                )
+                for entry in data["columns"]
+            ),
+            key=tuple(data.get("key", ())),
+            references=tuple(
+                Reference(tuple(r["columns"]), r["collection"], tuple(r["keys"])) for r in data.get("references", ())
+            ),
+            edge=data.get("edge", False),
+            partition=tuple(data.get("partition", ())),
+        )
+
+
+# --- the canonical encoding ---------------------------------------------------------------------------------------
+
+
+def decimal_text(value: Decimal) -> str:
+    """Without exponent, trailing zeros or negative zero, every digit kept."""
+    if not value.is_finite():
+        return "NaN" if value.is_nan() else ("Infinity" if value > 0 else "-Infinity")
+    text = format(value, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def float_text(value: float) -> str:
+    """repr, with -0.0 as 0.0 and the names of what is not finite as every language writes them."""
+    if value != value:
+        return "NaN"
+    if value in (float("inf"), float("-inf")):
+        return "Infinity" if value > 0 else "-Infinity"
+    return "0.0" if value == 0.0 else repr(value)
+
+
+def _fraction(text: str) -> str:
+    # isoformat writes six digits or none.
+    return text.rstrip("0") if "." in text else text
+
+
+def time_text(value: time) -> str:
+    return _fraction(value.isoformat())
+
+
+def datetime_text(value: datetime) -> str:
+    """ISO 8601 with T and no zone."""
+    return _fraction(value.replace(tzinfo=None).isoformat())
+
+
+def instant_text(value: datetime) -> str:
+    """ISO 8601 in UTC, with Z."""
+    if value.tzinfo is not UTC:
+        value = value.astimezone(UTC)
+    return _fraction(value.replace(tzinfo=None).isoformat()) + "Z"
+
+
+def bytes_text(value: bytes) -> str:
+    return base64.b64encode(value).decode("ascii")
+
+
+def _exact_numbers(value: Any) -> bool:
+    """Whether json.dumps writes every number in `value` canonically: no float, no Decimal, nothing of ours."""
+    kind = type(value)
+    if kind is dict:
+        return all(_exact_numbers(item) for item in value.values())
+    if kind is list:
+        return all(_exact_numbers(item) for item in value)
+    return kind is str or kind is int or kind is bool or value is None
+
+
+_dumps = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), check_circular=False).encode
+
+
+def json_text(value: Any) -> str:
+    """Canonical JSON. Floats that are not finite have no JSON number and are written as text: "NaN"."""
+    if _exact_numbers(value):
+        return _dumps(value)
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{_dumps(key)}:{json_text(value[key])}" for key in sorted(value)) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(map(json_text, value)) + "]"
+    if value is JSON_NULL:
+        return "null"
+    if isinstance(value, float):
+        text = float_text(value)
+        return decimal_text(Decimal(text)) if text[-1].isdigit() else _dumps(text)
+    if isinstance(value, Decimal):
+        return decimal_text(value) if value.is_finite() else _dumps(decimal_text(value))
+    return _dumps(value)
+
+
+_loads = json.JSONDecoder(parse_float=Decimal).decode
+
+
+def loads_json(text: str) -> Any:
+    """JSON with every digit kept: numbers with a point or an exponent become Decimal, others int. Top-level null is
+    JSON_NULL, as NULL is never written as JSON text."""
+    value = _loads(text)
+    return JSON_NULL if value is None else value
+
+
+TEXT_OF: Final[Mapping[Type, Callable[[Any], str]]] = {
+    Type.BOOL: lambda value: "true" if value else "false",
+    Type.INT: int.__repr__,
+    Type.DECIMAL: decimal_text,
+    Type.FLOAT: float_text,
+    Type.TEXT: str,
+    Type.BYTES: bytes_text,
+    Type.DATE: date.isoformat,
+    Type.TIME: time_text,
+    Type.DATETIME: datetime_text,
+    Type.INSTANT: instant_text,
+    Type.UUID: str,
+    Type.JSON: json_text,
+}
+"""The canonical text of a value that is not None, by type."""
+
+
+def _parse_instant(text: str) -> datetime:
+    value = datetime.fromisoformat(text)
+    return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+VALUE_OF: Final[Mapping[Type, Callable[[str], Any]]] = {
+    Type.BOOL: {"true": True, "false": False}.__getitem__,
+    Type.INT: int,
+    Type.DECIMAL: Decimal,
+    Type.FLOAT: float,
+    Type.TEXT: str,
+    Type.BYTES: lambda text: base64.b64decode(text, validate=True),
+    Type.DATE: date.fromisoformat,
+    Type.TIME: time.fromisoformat,
+    Type.DATETIME: lambda text: datetime.fromisoformat(text).replace(tzinfo=None),
+    Type.INSTANT: _parse_instant,
+    Type.UUID: uuid.UUID,
+    Type.JSON: loads_json,
+}
+"""The value of a canonical text, by type; the inverse of TEXT_OF. Raises ValueError or an ArithmeticError or
+KeyError for text that is none."""
+
+
+def type_of(value: object) -> Type | None:
+    """The type of a plain Python value; None for None and for what is outside the closed set."""
+    for kind, found in _TYPE_OF.items():
+        if isinstance(value, kind):
+            return Type.INSTANT if found is Type.DATETIME and value.tzinfo else found  # type: ignore[attr-defined]
+    return None
+
+
+# bool before int and datetime before date: each is an instance of the other.
+_TYPE_OF: Final[Mapping[type, Type]] = {
+    bool: Type.BOOL,
+    int: Type.INT,
+    Decimal: Type.DECIMAL,
+    float: Type.FLOAT,
+    str: Type.TEXT,
+    bytes: Type.BYTES,
+    datetime: Type.DATETIME,
+    date: Type.DATE,
+    time: Type.TIME,
+    uuid.UUID: Type.UUID,
+    dict: Type.JSON,
+    list: Type.JSON,
+    _JsonNull: Type.JSON,
+}
+
+
+# --- digests ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """Of a set of rows: how many, and the sum modulo 2**64. Digests of disjoint parts add up to the whole's."""
+
+    rows: int = 0
+    sum: int = 0
+
+    def __add__(self, other: Digest) -> Digest:
+        return Digest(self.rows + other.rows, (self.sum + other.sum) & 0xFFFF_FFFF_FFFF_FFFF)
+
+    def __str__(self) -> str:
+        """`<rows>:<sum, 16 hex digits>`, as printed and stored."""
+        return f"{self.rows}:{self.sum:016x}"
+
+
+def digest_order(columns: Sequence[Column]) -> list[int]:
+    """The places of the columns in the order in which a row's digest takes them: by name."""
+    return sorted(range(len(columns)), key=lambda place: columns[place].name)
+
+
+def row_bytes(columns: Sequence[Column]) -> Callable[[Row], bytes]:
+    """A function from a row of these columns to the bytes whose MD5 is its digest."""
+    plan = [(place, TEXT_OF[columns[place].type]) for place in digest_order(columns)]
+
+    def encode(row: Row) -> bytes:
+        parts = []
+        for place, text_of in plan:
+            value = row[place]
+            if value is None:
+                parts.append(b"-")
+            else:
+                data = text_of(value).encode()
+                parts.append(b"%d:%b" % (len(data), data))
+        return b"".join(parts)
+
+    return encode
+
+
+def digest_rows(columns: Sequence[Column], batches: Iterable[Batch]) -> Digest:
+    """The digest of all rows of all batches: the plain path, which defines what every faster one must give."""
+    encode = row_bytes(columns)
+    rows = total = 0
+    for batch in batches:
+        rows += len(batch)
+        for row in batch:
+            total += int.from_bytes(md5(encode(row), usedforsecurity=False).digest()[:8])
+    return Digest(rows, total & 0xFFFF_FFFF_FFFF_FFFF)
