@@ -71,7 +71,7 @@ build_engine() { # ENGINE
     local engine=$1 hash id context version base
     base=$(sed -n 's/^FROM dbfleet-test\/base://p' "$here/$engine/Dockerfile" | head -n 1)
     [ -z "$base" ] || build_base "$base"
-    hash=$engine-$(content entrypoint.sh build.sh "$engine")
+    hash=$engine-$(content entrypoint.sh "$engine")
     id=$(image_with_content "$hash")
     if [ -z "$id" ]; then
         say "building dbfleet-test/$engine"

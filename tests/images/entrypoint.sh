@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Shared by the images' entry points; sourced, never run. Needs bash and setpriv.
 #
 # The rule: what an official image reads from its environment is read here in the same way, so that a stack
