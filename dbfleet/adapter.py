@@ -178,7 +178,8 @@ class Target:
 
     `database` is what the engine calls database, keyspace, service or path of a file; `options` are the URL's query
     (`?sslmode=require`), passed to the driver by names that the engine's file lists. `managed` is true for a target
-    that the fleet's runtime starts.
+    that the fleet's runtime starts. `create` lets `connect` make what the target names where it is missing and the
+    engine can (a file, a keyspace): only up, seed, load and copy set it.
     """
 
     name: str
@@ -191,6 +192,7 @@ class Target:
     database: str | None = None
     options: Mapping[str, str] = field(default_factory=dict, repr=False)
     managed: bool = False
+    create: bool = False
 
     def url(self, *, reveal: bool = False) -> str:
         """The URL that names this target again; the password is `***` unless revealed."""
