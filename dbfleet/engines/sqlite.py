@@ -84,6 +84,7 @@ _DECLARED: Final[Mapping[Type, str]] = {
     Type.UUID: "UUID_TEXT",
     Type.JSON: "JSON_TEXT",
 }
+_TYPES: Final = {word: type_ for type_, word in _DECLARED.items()}
 _OURS: Final = {word: type_ for type_, word in _DECLARED.items() if word.endswith("_TEXT")}
 
 _STORE: Final[Mapping[Type, Convert]] = {
@@ -150,7 +151,10 @@ class SqliteAdapter(Adapter):
         found = [entry for entry in info if entry[4] != 1]
         if not found:
             raise self._not_found(name)
-        columns = tuple(self._column(name, *entry) for entry in found)
+        ((text,),) = self._rows("SELECT coalesce(sql, '') FROM sqlite_schema WHERE name = ?", (name,))
+        beside = re.match(r'CREATE TABLE "(?:[^"]|"")*" \( /\* dbfleet:(.*?) \*/', text)
+        extras = json.loads(beside[1]) if beside else {}
+        columns = tuple(self._column(name, bool(beside), *entry) for entry in found)
         keys = sorted((pk, column) for column, _, _, pk, _ in found if pk)
         references: dict[int, tuple[str, list[str], list[str]]] = {}
         for number, table, source, key in self._rows(
@@ -159,9 +163,6 @@ class SqliteAdapter(Adapter):
             entry = references.setdefault(number, (table, [], []))
             entry[1].append(source)
             entry[2].append(key)
-        ((text,),) = self._rows("SELECT coalesce(sql, '') FROM sqlite_schema WHERE name = ?", (name,))
-        beside = re.match(r'CREATE TABLE "(?:[^"]|"")*" \( /\* dbfleet:(.*?) \*/', text)
-        extras = json.loads(beside[1]) if beside else {}
         return Schema(
             name,
             columns,
@@ -178,11 +179,13 @@ class SqliteAdapter(Adapter):
     def _key_of(self, table: str) -> list[str]:
         return [name for (name,) in self._rows("SELECT name FROM pragma_table_info(?) WHERE pk ORDER BY pk", (table,))]
 
-    def _column(self, table: str, name: str, declared: str, not_null: int, in_key: int, hidden: int) -> Column:
+    def _column(
+        self, table: str, ours: bool, name: str, declared: str, not_null: int, in_key: int, hidden: int
+    ) -> Column:
         word, numbers = _parse_declared(declared)
         nullable = not not_null and not in_key
         note = "generated" if hidden else None
-        type_ = _OURS.get(word)
+        type_ = _TYPES.get(word) if ours else _OURS.get(word)
         if type_ is None:
             type_, foreign = self._stored_type(table, name, word)
             note = note or foreign
@@ -209,7 +212,7 @@ class SqliteAdapter(Adapter):
             return _affinity(word), None
         if kinds == {"integer"}:
             return Type.INT, None
-        if kinds == {"real"} or (kinds == {"real", "text"} and word == _DECLARED[Type.FLOAT]):
+        if kinds == {"real"}:
             return Type.FLOAT, None
         if kinds == {"integer", "real"}:
             return Type.DECIMAL, "integers and floats, as decimals"
@@ -238,9 +241,10 @@ class SqliteAdapter(Adapter):
         ]
         # Without rowids the table is its key's index: half the size where the key is compound or text.
         tail = " WITHOUT ROWID" if schema.key and not rowid_key else ""
-        # What SQL has no word for is kept in a comment, which SQLite keeps with the statement.
+        # What SQL has no word for is kept in a comment, which SQLite keeps with the statement; its being there says
+        # that the declared types are ours.
         extras = {word: value for word, value in (("edge", schema.edge), ("partition", schema.partition)) if value}
-        beside = f" /* dbfleet:{json.dumps(extras)} */ " if extras else ""
+        beside = f" /* dbfleet:{json.dumps(extras)} */ "
         self._rows(f"CREATE TABLE {_quote(schema.name)} ({beside}{', '.join(lines)}){tail}")
 
     def drop(self, name: str) -> None:
@@ -340,7 +344,7 @@ class SqliteAdapter(Adapter):
                 target=self.target.name,
                 hint=f"give one with --param {missing[0]}=…",
             )
-        declared = self._declared(text, params)
+        declared = [] if _names(text) else self._declared(text)
         with self._translated():
             cursor = self._cursor().execute(text, params)
             # One page ahead, so that an error in the first row comes from `query` itself.
@@ -370,12 +374,12 @@ class SqliteAdapter(Adapter):
             following=lambda: self._run(statements[1:], params, batch_size) if len(statements) > 1 else None,
         )
 
-    def _declared(self, text: str, params: Mapping[str, Any]) -> list[str]:
+    def _declared(self, text: str) -> list[str]:
         """The declared type of each result column that is a table's column, else "": a view of the statement knows.
 
         sqlite3 has no call for it but converters that are global to the process. 60 µs.
         """
-        if params or not re.match(r"(?is)\s*(select|with|values)\b", text):
+        if not re.match(r"(?is)\s*(select|with|values)\b", text):
             return []
         try:
             with closing(self._connection.cursor()) as cursor:
