@@ -203,7 +203,7 @@ class Target:
                 login += ":" + (quote(self.password, safe="") if reveal else "***")
             login += "@"
         host = self.host or ""
-        if ":" in host:
+        if ":" in host and "," not in host:  # IPv6; several hosts stand as they are
             host = f"[{host}]"
         port = f":{self.port}" if self.port is not None else ""
         path = "/" + quote(self.database, safe="/") if self.database is not None else ""

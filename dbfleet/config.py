@@ -1,0 +1,297 @@
+"""Where settings come from: flag > environment > nearest dbfleet.toml upward > user's config > built-in default.
+
+    [fleet]                          [targets.NAME]
+    name = "default"                 engine = "postgres"      # NAME itself, where it is an engine
+    runtime = "auto"                 url = "postgresql://…"   # somebody's server: nothing is started
+                                     port = 5433              # the rest is for servers that dbfleet starts
+                                     image = "postgres:18.6"
+                                     memory = "512m"
+
+The user's config is `dbfleet/config.toml` in the user's configuration folder, with the same keys. A file that has
+`targets` names the whole fleet; without any, the fleet is every engine, under its own name. Variables: DBFLEET_FLEET,
+DBFLEET_RUNTIME, DBFLEET_STATE_DIR, DBFLEET_CONFIG (a file in place of the search upward; empty for none), and
+DBFLEET_<TARGET>_PORT, _IMAGE and _MEMORY. An unknown key is an error that names the nearest known one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import parse_qsl, unquote
+
+from dbfleet.errors import ConfigError, UsageError, nearest
+from dbfleet.secrets import PLACEHOLDER
+
+FILE_NAME: Final = "dbfleet.toml"
+RUNTIMES: Final = ("auto", "docker", "process")
+_FLEET_KEYS: Final = ("name", "runtime")
+_TARGET_KEYS: Final = ("engine", "url", "port", "image", "memory")
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
+_MEMORY: Final = re.compile(r"\d+(\.\d+)?[bkmgBKMG]?[bB]?")
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSettings:
+    """A target as configured: `engine` and `url` as typed, the rest for a server that dbfleet starts."""
+
+    name: str
+    engine: str | None = None
+    url: str | None = field(default=None, repr=False)
+    port: int | None = None
+    image: str | None = None
+    memory: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What is in force. `targets` is None where nothing names any: the default fleet. `origins` says, by key
+    (`fleet.runtime`, `targets.pg.port`), which source won; keys that are at their default are not in it."""
+
+    fleet: str = "default"
+    runtime: str = "auto"
+    targets: Mapping[str, TargetSettings] | None = None
+    state_root: Path = Path()
+    files: tuple[Path, ...] = ()
+    origins: Mapping[str, str] = field(default_factory=dict)
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def target(self, name: str) -> TargetSettings:
+        """The settings of a target, its variables over its file's; defaults where nothing is set."""
+        found = (self.targets or {}).get(name) or TargetSettings(name)
+        changes: dict[str, Any] = {}
+        for key in ("port", "image", "memory"):
+            variable = f"DBFLEET_{re.sub(r'[^A-Z0-9]', '_', name.upper())}_{key.upper()}"
+            if value := self.environ.get(variable):
+                changes[key] = _checked(key, int(value) if key == "port" and value.isdecimal() else value, variable)
+        if not changes:
+            return found
+        return TargetSettings(**{key: getattr(found, key) for key in ("name", *_TARGET_KEYS)} | changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Url:
+    """A URL taken apart, percent-decoded; `collection` is the fragment. `database` is None where there is no path."""
+
+    scheme: str
+    user: str | None
+    password: str | None = field(repr=False)
+    host: str | None
+    port: int | None
+    database: str | None
+    options: Mapping[str, str]
+    collection: str | None
+
+
+def load(
+    *,
+    fleet: str | None = None,
+    runtime: str | None = None,
+    environ: Mapping[str, str] | None = None,
+    directory: Path | None = None,
+) -> Settings:
+    """Read every source. ConfigError for a file or variable that is wrong, with its line and key."""
+    environ = os.environ if environ is None else environ
+    directory = directory or Path.cwd()
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    targets: dict[str, TargetSettings] | None = None
+    files = [file for file in (_user_file(environ), _nearest_file(directory, environ)) if file]
+    for file in files:
+        data, text = _read(file)
+        section, named = _check(file, data, text)
+        for key, value in section.items():
+            values[key] = value
+            origins[f"fleet.{key}"] = f"{file}:{_line(text, ['fleet'], key)}"
+        if named is not None:
+            targets = named
+            origins = {key: origin for key, origin in origins.items() if not key.startswith("targets.")}
+            for name, entry in data["targets"].items():
+                for key in entry:
+                    origins[f"targets.{name}.{key}"] = f"{file}:{_line(text, ['targets', name], key)}"
+    for key, flag in (("name", fleet), ("runtime", runtime)):
+        option = "fleet" if key == "name" else key
+        variable = f"DBFLEET_{option.upper()}"
+        if flag:
+            values[key], origins[f"fleet.{key}"] = _checked(key, flag, f"--{option}"), f"--{option}"
+        elif environ.get(variable):
+            values[key], origins[f"fleet.{key}"] = _checked(key, environ[variable], variable), variable
+    root, origin = _state_root(environ)
+    if origin:
+        origins["state"] = origin
+    return Settings(
+        values.get("name", "default"),
+        values.get("runtime", "auto"),
+        targets,
+        root,
+        tuple(reversed(files)),
+        origins,
+        dict(environ),
+    )
+
+
+def _state_root(environ: Mapping[str, str]) -> tuple[Path, str | None]:
+    if found := environ.get("DBFLEET_STATE_DIR"):
+        return Path(found).expanduser().absolute(), "DBFLEET_STATE_DIR"
+    if found := environ.get("XDG_STATE_HOME"):
+        return Path(found).expanduser().absolute() / "dbfleet", "XDG_STATE_HOME"
+    return Path(environ.get("HOME") or Path.home()) / ".local" / "state" / "dbfleet", None
+
+
+def _user_file(environ: Mapping[str, str]) -> Path | None:
+    home = environ.get("XDG_CONFIG_HOME") or Path(environ.get("HOME") or Path.home()) / ".config"
+    file = Path(home) / "dbfleet" / "config.toml"
+    return file if file.is_file() else None
+
+
+def _nearest_file(directory: Path, environ: Mapping[str, str]) -> Path | None:
+    if (named := environ.get("DBFLEET_CONFIG")) is not None:
+        if named and not Path(named).is_file():
+            raise ConfigError(f"DBFLEET_CONFIG: no file {named}")
+        return Path(named) if named else None
+    for folder in (directory, *directory.parents):
+        if (folder / FILE_NAME).is_file():
+            return folder / FILE_NAME
+    return None
+
+
+def _read(file: Path) -> tuple[dict[str, Any], str]:
+    try:
+        text = file.read_text("utf-8")
+        return tomllib.loads(text), text
+    except UnicodeDecodeError as exc:
+        raise ConfigError(f"{file}: is not UTF-8") from exc
+    except OSError as exc:
+        raise ConfigError(f"{file}: {exc.strerror}") from exc
+    except tomllib.TOMLDecodeError as exc:
+        found = re.search(r"\(at line (\d+), column (\d+)\)", str(exc))
+        place = f":{found[1]}:{found[2]}" if found else ""
+        raise ConfigError(f"{file}{place}: {str(exc).split(' (at ')[0]}") from exc
+
+
+def _check(file: Path, data: dict[str, Any], text: str) -> tuple[dict[str, Any], dict[str, TargetSettings] | None]:
+    """The checked [fleet] section, and the targets if the file names any."""
+
+    def wrong(path: list[str], key: str, what: str, known: Iterable[str] = ()) -> ConfigError:
+        close = nearest(key, known)
+        hint = f"did you mean {close}?" if close else (f"known keys: {', '.join(known)}" if known else None)
+        return ConfigError(f"{file}:{_line(text, path, key)}: {'.'.join([*path, key])}: {what}", hint=hint)
+
+    for key, value in data.items():
+        if key not in ("fleet", "targets"):
+            raise wrong([], key, "unknown key", ("fleet", "targets"))
+        if not isinstance(value, dict):
+            raise wrong([], key, "must be a table")
+    for key, value in data.get("fleet", {}).items():
+        if key not in _FLEET_KEYS:
+            raise wrong(["fleet"], key, "unknown key", _FLEET_KEYS)
+        _checked(key, value, f"{file}:{_line(text, ['fleet'], key)}: fleet.{key}")
+    if "targets" not in data:
+        return data.get("fleet", {}), None
+    targets = {}
+    for name, entry in data["targets"].items():
+        if not isinstance(entry, dict):
+            raise wrong(["targets"], name, "must be a table: [targets.NAME]")
+        if not _NAME.fullmatch(name):
+            raise wrong(["targets"], name, "a target's name has small letters, digits, - and _")
+        for key, value in entry.items():
+            if key not in _TARGET_KEYS:
+                raise wrong(["targets", name], key, "unknown key", _TARGET_KEYS)
+            _checked(key, value, f"{file}:{_line(text, ['targets', name], key)}: targets.{name}.{key}")
+        if "url" in entry and len(set(entry) & {"port", "image", "memory"}):
+            raise wrong(["targets", name], "url", "a target with a url is not started: no port, image or memory")
+        targets[name] = TargetSettings(name, **entry)
+    return data.get("fleet", {}), targets
+
+
+def _checked(key: str, value: Any, where: str) -> Any:
+    if key == "port":
+        if type(value) is not int or not 0 < value < 65536:
+            raise ConfigError(f"{where}: a port is a number from 1 to 65535")
+    elif not isinstance(value, str) or not value:
+        raise ConfigError(f"{where}: must be text")
+    elif key == "runtime" and value not in RUNTIMES:
+        close = nearest(value, RUNTIMES)
+        raise ConfigError(
+            f"{where}: no runtime is called {value!r}",
+            hint=f"did you mean {close}?" if close else f"the runtimes are: {', '.join(RUNTIMES)}",
+        )
+    elif key == "name" and not _NAME.fullmatch(value):
+        raise ConfigError(f"{where}: a fleet's name has small letters, digits, - and _, 41 at most; not {value!r}")
+    elif key == "memory" and not _MEMORY.fullmatch(value):
+        raise ConfigError(f"{where}: memory is a number with b, k, m or g, as in 512m")
+    return value
+
+
+def _line(text: str, path: list[str], key: str) -> int:
+    """The line of `key` in the table `path`: TOML's parser keeps no positions. Line 1 where it is written inline."""
+    table: list[str] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]", line):
+            table = [part.strip(" \"'") for part in header[1].split(".")]
+            if table[: len(path) + 1] == [*path, key]:
+                return number
+        elif table == path and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[.=]", line):
+            return number
+    return 1
+
+
+# --- URLs ---------------------------------------------------------------------------------------------------------
+
+
+def parse_url(text: str) -> Url:
+    """Take a URL apart. UsageError that never echoes what may be a password.
+
+    Placeholders stay as they are, whatever they hold. A raw `@` or `:` in a password works; a raw `/`, `?` or `#`
+    cannot be told from the path, and is an error that says how to write it.
+    """
+    held: list[str] = []
+
+    def hold(found: re.Match[str]) -> str:
+        held.append(found[0])
+        return f"\0{len(held) - 1}\0"
+
+    def release(part: str) -> str:
+        return re.sub("\0(\\d+)\0", lambda found: held[int(found[1])], unquote(part))
+
+    if "\0" in text:
+        raise UsageError("the URL holds a NUL character")
+    scheme, separator, rest = PLACEHOLDER.sub(hold, text).partition("://")
+    if not separator or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme):
+        raise UsageError("not a URL: a URL begins with scheme://")
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    tail = rest[len(authority) :]
+    if authority and "@" in tail:
+        raise UsageError(
+            "the URL has an @ behind its host: is there a /, ? or # in the password?",
+            hint="write them as %2F %3F %23 (and @ as %40), or put ${env:NAME} or ${file:PATH} in the password's place",
+        )
+    login, at, server = authority.rpartition("@")
+    user, colon, password = login.partition(":")
+    host, port = _host_and_port(server)
+    beforehash, _, fragment = tail.partition("#")
+    path, _, query = beforehash.partition("?")
+    return Url(
+        scheme=scheme.lower(),
+        user=release(user) if at and user else None,
+        password=release(password) if colon else None,
+        host=release(host) if host else None,
+        port=port,
+        database=release(path[1:]) if len(path) > 1 else None,
+        options={release(key): release(value) for key, value in parse_qsl(query, keep_blank_values=True)},
+        collection=release(fragment) or None,
+    )
+
+
+def _host_and_port(server: str) -> tuple[str, int | None]:
+    if "," in server:  # several hosts, each with a port of its own: the driver's business
+        return server, None
+    found = re.fullmatch(r"\[([^\]]*)\](?::(.*))?|([^:]*)(?::(.*))?", server)
+    port = found and (found[2] or found[4])
+    if not found or (port and not (port.isdecimal() and 0 < int(port) < 65536)):
+        raise UsageError("the URL's port is not a number from 1 to 65535")
+    return found[1] or found[3] or "", int(port) if port else None

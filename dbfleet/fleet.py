@@ -1,0 +1,291 @@
+"""A fleet: the targets that the settings name, where they are, and what is remembered about them.
+
+Everything remembered lies in one folder a fleet, `<state>/<name>`: `state.json` (port, runtime and process of each
+started target), `secrets/` (0700) with the fleet's random password, `sqlite.db`, and what the runtimes keep. Two
+fleets never meet. Nothing is written by only looking.
+
+A target is named in three ways: by its name in the fleet (or an engine's alias, where one target has that engine), or
+by a URL; `name.collection` and `URL#collection` name one collection of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from dbfleet import config, registry, secrets
+from dbfleet.adapter import Adapter, EngineSpec, Target
+from dbfleet.errors import ConfigError, DbfleetError, NotReady, UnknownEngine, UsageError, nearest
+
+
+class Fleet:
+    """Open one with `Fleet.open`."""
+
+    def __init__(self, settings: config.Settings, directory: Path) -> None:
+        self.settings = settings
+        self.directory = directory
+        self.name = settings.fleet
+
+    @classmethod
+    def open(
+        cls,
+        name: str | None = None,
+        runtime: str | None = None,
+        *,
+        environ: Mapping[str, str] | None = None,
+        directory: Path | None = None,
+    ) -> Fleet:
+        """The fleet that the flags, the environment and the files name. ConfigError where one of them is wrong."""
+        directory = directory or Path.cwd()
+        return cls(config.load(fleet=name, runtime=runtime, environ=environ, directory=directory), directory)
+
+    # --- targets ---
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The targets' names, without reading an engine's file."""
+        return tuple(self.settings.targets) if self.settings.targets is not None else registry.names()
+
+    @property
+    def targets(self) -> Mapping[str, Target]:
+        """Every target of the fleet, by name."""
+        return {name: self._of_fleet(name) for name in self.names}
+
+    def target(self, text: str) -> Target:
+        """The target that a name, an alias or a URL means. UnknownEngine, with the nearest name, for none."""
+        target, collection = self.locate(text)
+        if collection:
+            raise UsageError(f"{secrets.redact(text)} names a collection; a target is meant here")
+        return target
+
+    def locate(self, text: str) -> tuple[Target, str | None]:
+        """The target, and the collection if the text names one."""
+        if "://" in text or text.startswith("${"):
+            return self._of_url(text)
+        if text in self.names:
+            return self._of_fleet(text), None
+        # A target's name has no dot, a collection's may: sales.public.orders is public.orders of sales.
+        name, _, collection = text.partition(".")
+        return self._of_fleet(self._resolve(name, text)), collection or None
+
+    def spec(self, target: Target) -> EngineSpec:
+        return registry.spec(target.engine)
+
+    @contextmanager
+    def connect(self, target: Target, *, timeout_s: float = 10.0, create: bool = False) -> Iterator[Adapter]:
+        """A live connection for the block; an interrupt inside stops the running statement on the server too."""
+        if create:
+            target = target.with_(create=True)
+        try:
+            adapter = registry.connect(target, timeout_s=timeout_s)
+        except DbfleetError as exc:
+            exc.target = exc.target or target.name
+            if exc.hint is None and target.managed and not self.record(target.name):
+                exc.hint = f"start it: dbfleet up {target.name}"
+            raise
+        try:
+            yield adapter
+        except GeneratorExit:
+            raise
+        except BaseException as exc:
+            if not isinstance(exc, Exception):
+                adapter.cancel()
+            raise
+        finally:
+            adapter.close()
+
+    def _resolve(self, name: str, typed: str) -> str:
+        if name in self.names:
+            return name
+        try:
+            engine = registry.spec(name).name
+        except UnknownEngine:
+            engine = None
+        same = [each for each in self.names if engine and self._engine(each) == engine]
+        if len(same) == 1:
+            return same[0]
+        if same:
+            raise UsageError(f"{name!r} may mean {' or '.join(same)}", hint="name one of them")
+        if engine:
+            raise UnknownEngine(f"this fleet has no {engine}", hint=f"its targets are: {', '.join(self.names)}")
+        known = {*self.names, *(alias for spec in registry.specs() for alias in spec.aliases)}
+        close = nearest(name, known)
+        raise UnknownEngine(
+            f"no target is called {secrets.redact(typed)!r}",
+            hint=f"did you mean {close}?" if close else f"the targets are: {', '.join(self.names)}, or a URL",
+        )
+
+    def _engine(self, name: str) -> str:
+        settings = self.settings.target(name)
+        if settings.engine:
+            return self._spec_of(name, settings.engine).name
+        if settings.url:
+            return self._of_fleet(name).engine
+        return self._spec_of(name, name).name
+
+    def _spec_of(self, name: str, engine: str) -> EngineSpec:
+        try:
+            return registry.spec(engine)
+        except UnknownEngine as exc:
+            where = self.settings.origins.get(f"targets.{name}.engine", f"targets.{name}")
+            raise ConfigError(f"{where}: {exc.message}", hint=exc.hint) from exc
+
+    def _of_fleet(self, name: str) -> Target:
+        settings = self.settings.target(name)
+        if settings.url:
+            target, collection = self._of_url(settings.url)
+            if collection:
+                raise ConfigError(f"targets.{name}.url: a target's URL has no #collection")
+            if settings.engine and self._spec_of(name, settings.engine).name != target.engine:
+                raise ConfigError(f"targets.{name}: the url is of {target.engine}, the engine says {settings.engine}")
+            return target.with_(name=name)
+        spec = self._spec_of(name, settings.engine or name)
+        if spec.embedded:
+            file = self.state / ("sqlite.db" if name == spec.name else f"{name}.db")
+            return Target(name, spec.name, spec.schemes[0], database=str(file), managed=True)
+        record = self.record(name)
+        return Target(
+            name,
+            spec.name,
+            spec.schemes[0],
+            host=record.get("host", "127.0.0.1"),
+            port=record.get("port") or settings.port or spec.default_port,
+            user=spec.default_user,
+            password=self._stored_password(),
+            database=spec.default_database,
+            managed=True,
+        )
+
+    def _of_url(self, text: str) -> tuple[Target, str | None]:
+        expand = {"environ": self.settings.environ or os.environ, "directory": self.directory}
+        if (whole := secrets.PLACEHOLDER.fullmatch(text)) is not None:
+            text = secrets.expand(whole[0], **expand)  # type: ignore[arg-type]
+        url = config.parse_url(text)
+        spec = registry.by_scheme(url.scheme)
+
+        def value(part: str | None) -> str | None:
+            return None if part is None else secrets.expand(part, **expand)  # type: ignore[arg-type]
+
+        host, port = value(url.host), url.port
+        if not spec.embedded:
+            host = host or "127.0.0.1"
+            port = port or (None if "," in host or "+srv" in url.scheme else spec.default_port)
+        elif host:
+            raise UsageError(
+                f"a {spec.title} URL has no host: {spec.schemes[0]}:///relative or {spec.schemes[0]}:////absolute"
+            )
+        database = value(url.database)
+        return Target(
+            f"{spec.name}://{host or ''}{':' + str(port) if port else ''}/{database or ''}",
+            spec.name,
+            url.scheme,
+            host=host,
+            port=port,
+            user=value(url.user),
+            password=value(url.password),
+            database=database,
+            options={key: value(option) or "" for key, option in url.options.items()},
+        ), url.collection
+
+    # --- state ---
+
+    @property
+    def state(self) -> Path:
+        """This fleet's folder; not made by asking (see `made_state`)."""
+        return self.settings.state_root / self.name
+
+    def made_state(self) -> Path:
+        """This fleet's folder, made if need be, for its owner alone."""
+        self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return self.state
+
+    @property
+    def secrets_directory(self) -> Path:
+        return self.state / "secrets"
+
+    @property
+    def password_file(self) -> Path:
+        """Mode 0444 inside a folder of mode 0700: a container's own user must be able to read what is mounted."""
+        return self.secrets_directory / "password"
+
+    @property
+    def password(self) -> str:
+        """The fleet's password, made at the first need."""
+        found = self._stored_password()
+        if found is None:
+            self.made_state()
+            self.secrets_directory.mkdir(mode=0o700, exist_ok=True)
+            fresh = self.secrets_directory / f".password.{os.getpid()}"
+            fresh.write_text(secrets.generate_password(), "ascii")
+            fresh.chmod(0o444)
+            try:
+                os.link(fresh, self.password_file)  # fails where another process was first, whose password stands
+            except FileExistsError:
+                pass
+            fresh.unlink()
+            found = self.password_file.read_text("ascii")
+        return found
+
+    def _stored_password(self) -> str | None:
+        try:
+            return self.password_file.read_text("ascii").strip()
+        except FileNotFoundError:
+            return None
+
+    def record(self, name: str) -> dict[str, Any]:
+        """What is remembered of a started target; empty for none."""
+        found = self._records().get(name, {})
+        return dict(found)
+
+    def records(self) -> dict[str, dict[str, Any]]:
+        """What is remembered of every target."""
+        return {name: dict(record) for name, record in self._records().items()}
+
+    def save_record(self, name: str, **facts: Any) -> None:
+        """Add facts to what is remembered; a None forgets that fact. Call inside `lock`."""
+        records = self._records()
+        merged = {**records.get(name, {}), **facts}
+        records[name] = {key: value for key, value in merged.items() if value is not None}
+        self._save(records)
+
+    def forget(self, name: str) -> None:
+        """Remember nothing of this target. Call inside `lock`."""
+        records = self._records()
+        if records.pop(name, None) is not None:
+            self._save(records)
+
+    @contextmanager
+    def lock(self, *, timeout_s: float = 600.0) -> Iterator[None]:
+        """One process at a time changes a fleet; the others wait. NotReady when `timeout_s` has passed."""
+        from filelock import FileLock, Timeout
+
+        try:
+            with FileLock(str(self.made_state() / "lock"), timeout=timeout_s):
+                yield
+        except Timeout as exc:
+            raise NotReady(
+                f"another dbfleet has been changing the fleet {self.name!r} for more than {timeout_s:.0f} s"
+            ) from exc
+
+    def _records(self) -> dict[str, dict[str, Any]]:
+        try:
+            data = json.loads((self.state / "state.json").read_text("utf-8"))
+            found: dict[str, dict[str, Any]] = data["targets"]
+            return found
+        except FileNotFoundError:
+            return {}
+        except (ValueError, KeyError, TypeError) as exc:
+            raise ConfigError(
+                f"{self.state / 'state.json'} is damaged", hint="remove it, then run dbfleet up again"
+            ) from exc
+
+    def _save(self, records: Mapping[str, Any]) -> None:
+        file = self.made_state() / "state.json"
+        fresh = file.with_name(f"state.json.{os.getpid()}")
+        fresh.write_text(json.dumps({"targets": records}, indent=1), "utf-8")
+        os.replace(fresh, file)
