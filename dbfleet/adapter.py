@@ -25,12 +25,13 @@ import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from decimal import ROUND_DOWN, Context
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Protocol, Self, runtime_checkable
 from urllib.parse import quote
 
-from dbfleet.values import Batch, Row, Schema, Type
+from dbfleet.values import JSON_NULL, Batch, Column, Row, Schema, Type
 
 BATCH_SIZE: Final = 1000
 """Rows a batch where nobody says otherwise: per-batch costs are below 1 % there, and 1000 wide rows are below 10 MB."""
@@ -74,7 +75,10 @@ class Limits:
 
     `fraction_digits` of a second in time, datetime and instant; `decimal_digits` in all and `decimal_scale` behind
     the point; `int_bits`, signed; `text_length` in characters and `key_length` in bytes; `name_length` of collections
-    and columns in characters; `first_year` and `last_year` of dates.
+    and columns in characters; `first_year` and `last_year` of dates. `fraction_digits` and `decimal_digits` cut values
+    of the types whose fidelity is ROUNDED; of the other types a value outside the limits is refused, never changed.
+    `finite_floats`: NaN and infinities are refused. `nul_in_text`: text may hold the character U+0000.
+    `empty_text_is_null` and `json_null_is_null` are declared oddities: written as the one, read as the other.
     """
 
     fraction_digits: int = 6
@@ -86,6 +90,10 @@ class Limits:
     name_length: int | None = None
     first_year: int = 1
     last_year: int = 9999
+    finite_floats: bool = False
+    nul_in_text: bool = True
+    empty_text_is_null: bool = False
+    json_null_is_null: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +281,11 @@ class LocalServer:
 class EngineSpec:
     """Everything about an engine that is data.
 
-    `name` is the file's name, the service's name in the stacks and the target's name in the default fleet. `language`
+    `name` is the file's name, the service's name in the stacks and the target's name in the default fleet. `examples`
+    are statements in the engine's language, for the conformance suite and the documentation: `one` gives one record
+    with one value, 1; `all` gives every row of `{collection}`; `slow` runs for half a minute or more on the server
+    (where CANCEL is declared); `bad` is malformed; `parameter` gives one record with the value of the param `n` (where
+    PARAMETERS is declared); `missing` reads the collection `dbfleet_nowhere`, which is not there. `language`
     is what `query` speaks; targets whose languages are equal can be asked together. `schemes` are URL schemes, the
     first is the one we print. `client` is the argv of the engine's own client inside the container, `{user}` and
     `{database}` filled in, the password read from the file that the stack mounts. `quirks` are declared oddities in a
@@ -299,11 +311,51 @@ class EngineSpec:
     local: LocalServer | None = None
     client: tuple[str, ...] = ()
     url_variable: str | None = None  # what `dbfleet env` exports besides DBFLEET_<NAME>_URL, as scripts expect it
+    examples: Mapping[str, str] = field(default_factory=dict)
     quirks: tuple[str, ...] = ()
     verified_on: tuple[str, ...] = ()
 
     def fidelity(self, type_: Type) -> Fidelity:
         return self.types.get(type_, Fidelity.REFUSED)
+
+
+def coarsened(columns: Sequence[Column], *specs: EngineSpec) -> Callable[[Row], Row] | None:
+    """What is left of a row of these columns on all of these engines, by their declared fidelity: a function from
+    the row to the row with what cannot be kept truncated; None where every value is kept whole."""
+    plan: list[tuple[int, Callable[[Any], Any]]] = []
+    for place, column in enumerate(columns):
+        for spec in specs:
+            change = _coarsening(column, spec)
+            if change:
+                plan.append((place, change))
+    if not plan:
+        return None
+
+    def coarsen(row: Row) -> Row:
+        values = list(row)
+        for place, change in plan:
+            if values[place] is not None:
+                values[place] = change(values[place])
+        return tuple(values)
+
+    return coarsen
+
+
+def _coarsening(column: Column, spec: EngineSpec) -> Callable[[Any], Any] | None:
+    limits, rounded = spec.limits, spec.fidelity(column.type) is Fidelity.ROUNDED
+    if column.type in (Type.TIME, Type.DATETIME, Type.INSTANT):
+        digits = min(column.fraction_digits if column.fraction_digits is not None else 6,
+                     limits.fraction_digits if rounded else 6)  # fmt: skip
+        unit = 10 ** (6 - min(digits, 6))
+        return None if unit == 1 else lambda value: value.replace(microsecond=value.microsecond // unit * unit)
+    if column.type is Type.DECIMAL and rounded and limits.decimal_digits:
+        context = Context(prec=limits.decimal_digits, rounding=ROUND_DOWN)
+        return context.create_decimal
+    if column.type is Type.TEXT and limits.empty_text_is_null:
+        return lambda value: value or None
+    if column.type is Type.JSON and limits.json_null_is_null:
+        return lambda value: None if value is JSON_NULL else value
+    return None
 
 
 @runtime_checkable

@@ -630,6 +630,14 @@ ENGINE = EngineSpec(
     default_database=None,
     embedded=True,
     client=("python", "-m", "sqlite3", "{database}"),
+    examples={
+        "one": "select 1",
+        "all": 'select * from "{collection}"',
+        "slow": "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n",
+        "bad": "selec 1",
+        "parameter": "select :n",
+        "missing": "select * from dbfleet_nowhere",
+    },
     quirks=(
         "Decimals, dates, times, uuids and json are text: CAST(total AS REAL) to compare decimals as numbers.",
         "A column holds values of any type; one that dbfleet did not make is typed by the values in it.",
