@@ -1,0 +1,221 @@
+"""Where a server process's things lie, and what is on record about it.
+
+    <state>/servers/<target>/record.json   what we know, written atomically, before it is acted upon
+    <home>/data  <home>/run                the server's own, owned by the account that it runs as
+    <home>/server.log  <home>/password     files of that account in a folder of ours, so it cannot swap them for links
+
+`home` is `<state>/servers/<target>/home` wherever the server's account can get there, see accounts.py. `run` is
+elsewhere where its path would be too long for a socket (107 bytes in all).
+
+Rule: data is only ever removed where the record says that we made it: after a first start that never got ready, or by
+`remove`. Data that is not on record stops the start.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+import tempfile
+from dataclasses import asdict, dataclass, fields, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from dbfleet.errors import RuntimeFailure
+from dbfleet.runtimes import accounts
+
+LONGEST_RUN_PATH: Final = 70  # leaves 37 of a socket's 107 bytes for the file name
+LARGEST_LOG: Final = 16 * 1024 * 1024
+
+Progress = Literal["new", "initialised", "prepared"]
+"""new: whatever lies in the data directory is half made · initialised: it was filled · prepared: user and database
+were made as well, from here on it holds the user's data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is known about one target's server. `pid` and `identity` are set while it should run."""
+
+    home: str
+    run: str
+    account: str | None = None
+    binaries: str | None = None
+    port: int | None = None
+    pid: int | None = None
+    identity: str | None = None
+    started: float | None = None
+    progress: Progress = "new"
+
+
+class Home:
+    """The places of one target's server below `state`, and its record."""
+
+    def __init__(self, state: Path, target: str) -> None:
+        self.target = target
+        self.state = state
+        self.folder = state / "servers" / target
+        self._file = self.folder / "record.json"
+
+    def record(self) -> Record | None:
+        """What is on record, or None."""
+        try:
+            found: dict[str, Any] = json.loads(self._file.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise RuntimeFailure(
+                f"the record of {self.target}'s server cannot be read: {self._file}: {error}",
+                target=self.target,
+                hint="remove that file to make dbfleet forget the server; its data stays",
+            ) from error
+        known = {each.name for each in fields(Record)}
+        return Record(**{name: value for name, value in found.items() if name in known})
+
+    def save(self, record: Record) -> Record:
+        """Put on record, whole or not at all."""
+        text = json.dumps(asdict(record), indent=1)
+        handle, temporary = tempfile.mkstemp(prefix="record.", dir=self.folder)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, self._file)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        return record
+
+    def make(self, account: accounts.Account | None) -> Record:
+        """The places as they must be before a start: made where they are missing."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        record = self.record()
+        if record is None:
+            home = self._place(account)
+            if (home / "data").is_dir() and any((home / "data").iterdir()):
+                raise RuntimeFailure(
+                    f"{home / 'data'} holds data that is not on record, so {self.target} is not started over it",
+                    target=self.target,
+                    hint="move it away, or remove it, and start again",
+                )
+            run = home / "run"
+            if len(os.fsencode(run)) > LONGEST_RUN_PATH:
+                run = Path(tempfile.gettempdir()) / f"dbfleet-{_mark(self.folder)}"
+            record = self.save(Record(str(home), str(run), account.name if account else None))
+        elif record.account != (account.name if account else None):
+            raise RuntimeFailure(
+                f"{self.target}'s data was made for {record.account or 'the user who runs dbfleet'}, "
+                f"and would now be used as {account.name if account else 'this user'}",
+                target=self.target,
+                hint=f"run dbfleet as before, or remove the data with dbfleet down {self.target} --volumes",
+            )
+        home = Path(record.home)
+        home.mkdir(parents=True, exist_ok=True)
+        home.chmod(0o711 if account else 0o700)
+        self._own(home / "data", account)
+        self._own(Path(record.run), account)
+        return record
+
+    def _place(self, account: accounts.Account | None) -> Path:
+        if account is None:
+            return self.folder / "home"
+        if accounts.can_enter(self.state.parent, account):
+            # Our own folders: passable, not listable; the folder of secrets inside stays closed.
+            for each in (self.state, self.state / "servers", self.folder):
+                each.chmod(0o711)
+            return self.folder / "home"
+        fleet = accounts.shared_place(account) / f"{self.state.name}-{_mark(self.state)}"
+        fleet.mkdir(mode=0o711, exist_ok=True)
+        fleet.chmod(0o711)
+        return fleet / self.target
+
+    def _own(self, folder: Path, account: accounts.Account | None) -> None:
+        """A folder of the server's alone. One below /tmp may be anybody's, so what is found there is not trusted."""
+        uid = account.uid if account else os.geteuid()
+        try:
+            folder.mkdir(mode=0o700)
+            if account:
+                os.chown(folder, account.uid, account.gid)
+        except FileExistsError:
+            pass
+        found = folder.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid not in (uid, os.geteuid()):
+            raise RuntimeFailure(
+                f"{folder} belongs to somebody else, so {self.target} cannot use it",
+                target=self.target,
+                hint="remove it, and start again",
+            )
+        if found.st_uid != uid and account:  # a start that was cut short between mkdir and chown
+            os.chown(folder, account.uid, account.gid)
+
+    def give(self, record: Record, account: accounts.Account | None) -> None:
+        """Hand over to the account what the engine's hooks wrote as root into its folders."""
+        if account is None:
+            return
+        for top in (Path(record.home) / "data", Path(record.run)):
+            for folder, folders, files in os.walk(top):
+                for name in (*folders, *files):
+                    path = os.path.join(folder, name)
+                    found = os.lstat(path)
+                    # Never a second name of a file elsewhere.
+                    if found.st_uid == 0 and (stat.S_ISDIR(found.st_mode) or found.st_nlink == 1):
+                        os.chown(path, account.uid, account.gid, follow_symlinks=False)
+
+    def write_password(self, record: Record, password: str, account: accounts.Account | None) -> Path:
+        """The password's file, 0600, the server's own, without a newline."""
+        path = Path(record.home) / "password"
+        with open(_create(path, os.O_TRUNC), "wb") as file:
+            file.write(password.encode())
+            if account:
+                os.fchown(file.fileno(), account.uid, account.gid)
+        return path
+
+    def open_log(self, record: Record, account: accounts.Account | None) -> int:
+        """The log as a descriptor to append to. A large one is put aside first, as server.log.1."""
+        path = Path(record.home) / "server.log"
+        if path.exists() and path.stat().st_size > LARGEST_LOG:
+            path.replace(path.with_name("server.log.1"))
+        descriptor = _create(path, os.O_APPEND)
+        if account:
+            os.fchown(descriptor, account.uid, account.gid)
+        return descriptor
+
+    def empty(self, record: Record) -> None:
+        """Remove what a start that never got ready left in the data directory."""
+        if record.progress == "prepared":
+            raise AssertionError(f"{self.target}: data is in use")
+        for entry in (Path(record.home) / "data").iterdir():
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
+
+    def remove(self) -> bool:
+        """Remove the data, the log and the record; whether there were any. The server must be stopped."""
+        record = self.record()
+        if record is not None:
+            shutil.rmtree(record.run, ignore_errors=True)
+            if Path(record.home).exists():
+                shutil.rmtree(record.home)
+            if Path(record.home).parent != self.folder:
+                try:
+                    Path(record.home).parent.rmdir()
+                except OSError:  # other targets' data
+                    pass
+        there = self.folder.exists()
+        if there:
+            shutil.rmtree(self.folder)
+        return there
+
+    def forget_process(self, record: Record) -> Record:
+        return self.save(replace(record, pid=None, identity=None, started=None))
+
+
+def _create(path: Path, how: int) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | how, 0o600)
+
+
+def _mark(path: Path) -> str:
+    return sha256(os.fsencode(path.resolve())).hexdigest()[:8]

@@ -1,0 +1,63 @@
+"""Which process is which: a pid alone is not enough, because pids are used again.
+
+Rule: a process is ours where its pid, and the moment it started, are what we put on record when we started it; on
+Linux the moment is counted in clock ticks since a boot that has an identifier, so that neither a reboot nor a change
+of the clock can make a stranger look like ours. A zombie is not a running process.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from pathlib import Path
+
+import psutil
+
+
+def of(pid: int) -> str | None:
+    """The identity of the process that has this pid now; None where there is none, or only a zombie."""
+    try:
+        process = psutil.Process(pid)
+        if process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD):
+            return None
+    except psutil.Error:
+        return None
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        # The name, field 2, may hold spaces and brackets: count from its end. Field 22 is the start in ticks.
+        ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        return f"{boot}:{ticks}"
+    except (OSError, IndexError):
+        pass
+    try:
+        return f"{process.create_time():.0f}:{process.name()}"
+    except psutil.Error:
+        return None
+
+
+def process(pid: int | None, identity: str | None) -> psutil.Process | None:
+    """The running process with this pid, if it is the one that `identity` was taken of."""
+    if pid is None or identity is None or of(pid) != identity:
+        return None
+    try:
+        return psutil.Process(pid)
+    except psutil.Error:
+        return None
+
+
+def strays(home: Path, programs: Collection[Path]) -> list[psutil.Process]:
+    """Processes of exactly these programs that work inside `home`: a server whose dbfleet was killed between starting
+    it and writing that down, or the children of a server that was killed. Somebody's `less` in there is not meant."""
+    inside = os.path.realpath(home)
+    known = {os.path.realpath(each) for each in programs}
+    found = []
+    for each in psutil.process_iter():
+        try:
+            folder = each.cwd()
+            if folder != inside and not folder.startswith(inside + os.sep):
+                continue
+            if os.path.realpath(each.exe()) in known and each.status() != psutil.STATUS_ZOMBIE:
+                found.append(each)
+        except psutil.Error:
+            continue
+    return found

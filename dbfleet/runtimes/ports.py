@@ -1,0 +1,84 @@
+"""TCP ports on 127.0.0.1: is one free, who has it, which one to take instead.
+
+Rule: a port is free where a server could bind it. Ports that we choose lie below the range from which the system
+takes ports for outgoing connections (32768 and up on Linux), so that one stays free while its server is stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final
+
+LOOPBACK: Final = "127.0.0.1"
+FIRST_CHOSEN: Final = 20000
+LAST_CHOSEN: Final = 32767
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who listens on a port; None where the system does not say (another user's process)."""
+
+    port: int
+    pid: int | None = None
+    name: str | None = None
+
+    def __str__(self) -> str:
+        if self.pid is None:
+            return "another program (only root can see which)"
+        return f"{self.name or 'a process'} (pid {self.pid})"
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on 127.0.0.1:port now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        # As servers do: a port whose last connections are in TIME_WAIT can be bound, one that is listened on cannot.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+            probe.listen(1)
+        except OSError:
+            return False
+    return True
+
+
+def answers(port: int, timeout_s: float = 0.5) -> bool:
+    """Whether something accepts connections on 127.0.0.1:port."""
+    try:
+        with socket.create_connection((LOOPBACK, port), timeout=timeout_s):
+            return True
+    except OSError:
+        return False
+
+
+def holder(port: int) -> Holder:
+    """Who listens on the port."""
+    import psutil
+
+    try:
+        found = [
+            each.pid
+            for each in psutil.net_connections("tcp")
+            if each.status == psutil.CONN_LISTEN and each.laddr and each.laddr.port == port and each.pid
+        ]
+    except psutil.Error:  # macOS shows other users' connections to root only
+        found = []
+    for pid in sorted(found):
+        try:
+            return Holder(port, pid, psutil.Process(pid).name())
+        except psutil.Error:
+            continue
+    return Holder(port)
+
+
+def choose(wanted_by: str, *, avoid: Collection[int] = ()) -> int:
+    """A free port that is the same for the same `wanted_by` as long as it is free."""
+    size = LAST_CHOSEN - FIRST_CHOSEN + 1
+    start = int.from_bytes(hashlib.sha256(wanted_by.encode()).digest()[:4], "big") % size
+    for step in range(size):
+        port = FIRST_CHOSEN + (start + step) % size
+        if port not in avoid and is_free(port):
+            return port
+    raise OSError(f"no free port between {FIRST_CHOSEN} and {LAST_CHOSEN}")
