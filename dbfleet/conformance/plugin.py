@@ -1,0 +1,150 @@
+"""pytest's side of the suite: the options, and the fixtures `target`, `adapter`, `connect`, `made`.
+
+Every test that takes `target` (or what is built on it) runs once a chosen engine. One fleet serves the whole run, in a
+state directory of its own, and is taken down with its data at the end.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dbfleet import registry
+from dbfleet.adapter import Adapter, EngineSpec, Target
+from dbfleet.errors import DbfleetError
+from dbfleet.fleet import Fleet
+from dbfleet.values import Schema
+
+Make = Callable[[Schema], Schema]
+Connect = Callable[[], Adapter]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("dbfleet")
+    group.addoption("--engine", action="append", default=[], metavar="NAME", help="run on this engine, started by us")
+    group.addoption("--url", action="append", default=[], metavar="URL", help="run on the server at this URL")
+
+
+def chosen(config: pytest.Config) -> list[str]:
+    """What to run on, as the fleet names it: engines' names, then URLs."""
+    engines = [registry.spec(name).name for name in config.getoption("--engine")]
+    urls = list(config.getoption("--url"))
+    if engines or urls:
+        return engines + urls
+    return [
+        spec.name
+        for spec in registry.specs()
+        if spec.embedded or (spec.local and spec.local.bundled and spec.local.bundled())
+    ]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "target_name" not in metafunc.fixturenames:
+        return
+    names = chosen(metafunc.config)
+    only = metafunc.definition.get_closest_marker("engines")
+    if only:
+        wanted = {registry.spec(name).name for name in only.args}
+        names = [name for name in names if _engine(name) in wanted]
+    ids = [_engine(name) for name in names]
+    metafunc.parametrize("target_name", names, ids=ids, scope="session")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "engines(*names): only on these engines, for what is one engine's own")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return "dbfleet engines: " + ", ".join(_engine(name) for name in chosen(config))
+
+
+def _engine(name: str) -> str:
+    return registry.by_scheme(name.partition("://")[0]).name if "://" in name else name
+
+
+@pytest.fixture(scope="session")
+def fleet() -> Iterator[Fleet]:
+    """The run's own fleet; everything it started is taken down with its data."""
+    # A short path: a Unix socket's may have 107 characters.
+    root = Path(tempfile.mkdtemp(prefix="dbf"))
+    environ = {**os.environ, "DBFLEET_STATE_DIR": str(root), "DBFLEET_CONFIG": ""}
+    found = Fleet.open(f"t{uuid.uuid4().hex[:8]}", environ=environ)
+    try:
+        yield found
+    finally:
+        if found.records():
+            from dbfleet.ops.down import down
+
+            down(found, volumes=True)
+        shutil.rmtree(root, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def target(target_name: str, fleet: Fleet) -> Target:
+    """A target that answers, started if it is the fleet's."""
+    if "://" not in target_name:
+        from dbfleet.ops.up import up
+
+        up(fleet, [target_name])
+    return replace(fleet.target(target_name), create=True)
+
+
+@pytest.fixture(scope="session")
+def spec(target: Target) -> EngineSpec:
+    return registry.spec(target.engine)
+
+
+@pytest.fixture(scope="session")
+def _shared(target: Target) -> Iterator[list[Adapter]]:
+    adapters = [registry.connect(target)]
+    yield adapters
+    adapters[0].close()
+
+
+@pytest.fixture
+def adapter(target: Target, _shared: list[Adapter]) -> Adapter:
+    """A live connection, shared by the tests; a new one where a test before has broken it."""
+    try:
+        _shared[0].ping()
+    except DbfleetError:
+        _shared[0].close()
+        _shared[0] = registry.connect(target)
+    return _shared[0]
+
+
+@pytest.fixture
+def connect(target: Target) -> Iterator[Connect]:
+    """More connections to the same target, closed after the test."""
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(registry.connect(target))
+
+
+@pytest.fixture
+def name() -> str:
+    """A collection's name that nobody has."""
+    return f"dbfleet_t{uuid.uuid4().hex[:10]}"
+
+
+@pytest.fixture
+def made(adapter: Adapter, target: Target) -> Iterator[Make]:
+    """Create collections that are dropped after the test, last made first."""
+    names: list[str] = []
+
+    def make(schema: Schema) -> Schema:
+        names.append(schema.name)
+        adapter.create(schema)
+        return schema
+
+    yield make
+    # A connection of its own: the test may have left the shared one busy or broken.
+    with registry.connect(target) as cleaner:
+        for each in reversed(names):
+            cleaner.drop(each)

@@ -1,0 +1,130 @@
+"""Statements in the engine's own language, by the spec's examples."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from dbfleet.adapter import Adapter, Capability
+from dbfleet.conformance.examples import wide_rows, wide_schema
+from dbfleet.conformance.plugin import Connect, Make
+from dbfleet.errors import DbfleetError, StatementError, Unsupported, UsageError
+from dbfleet.values import Column, Schema, Type
+
+PAIR = (Column("id", Type.INT, nullable=False), Column("v", Type.TEXT))
+
+
+def only_value(adapter: Adapter, statement: str, params: dict[str, object] | None = None) -> object:
+    with adapter.query(statement, params) as result:
+        ((row,),) = list(result)
+        value = row[0]
+        if result.documents:
+            (value,) = row[0].values()
+        return value
+
+
+def test_one_record_with_one_value(adapter: Adapter) -> None:
+    assert str(only_value(adapter, adapter.spec.examples["one"])) == "1"
+
+
+def test_result_streams_all_rows_in_batches(adapter: Adapter, made: Make, name: str) -> None:
+    schema = made(Schema(name, PAIR, ("id",)))
+    adapter.write(schema, [[(number, f"v{number}") for number in range(2500)]])
+    with adapter.query(adapter.spec.examples["all"].format(collection=name), batch_size=100) as result:
+        assert result.documents == (len(result.columns) == 1 and result.documents)
+        rows = [row for batch in result for row in batch]
+    assert len(rows) == 2500
+
+
+def test_half_read_result_can_be_closed(adapter: Adapter, made: Make, name: str) -> None:
+    schema = made(Schema(name, PAIR, ("id",)))
+    adapter.write(schema, [[(number, "x" * 50) for number in range(3000)]])
+    result = adapter.query(adapter.spec.examples["all"].format(collection=name), batch_size=10)
+    next(iter(result))
+    result.close()
+    assert str(only_value(adapter, adapter.spec.examples["one"])) == "1"
+
+
+def test_every_type_can_be_queried(adapter: Adapter, made: Make, name: str) -> None:
+    schema = made(wide_schema(name, adapter.spec))
+    adapter.write(schema, [wide_rows(adapter.spec, 50)])
+    with adapter.query(adapter.spec.examples["all"].format(collection=name)) as result:
+        assert sum(len(batch) for batch in result) == 50
+
+
+@pytest.mark.parametrize("empty", ["", "   \n"])
+def test_empty_statement_is_a_usage_error(adapter: Adapter, empty: str) -> None:
+    with pytest.raises(UsageError):
+        adapter.query(empty)
+
+
+@pytest.mark.parametrize("kind", ["bad", "missing"])
+def test_statement_that_the_engine_rejects(adapter: Adapter, kind: str) -> None:
+    """A collection that is not there may be an empty one, where the engine sees it so; a malformed statement never."""
+    try:
+        with adapter.query(adapter.spec.examples[kind]) as result:
+            rows = [row for batch in result for row in batch]
+    except StatementError as exc:
+        assert str(exc)
+        assert exc.engine == adapter.spec.name
+    else:
+        assert kind == "missing"
+        assert rows == [] or adapter.spec.paradigm == "key-value"
+    assert str(only_value(adapter, adapter.spec.examples["one"])) == "1"
+
+
+def test_parameters_are_bound_never_spliced(adapter: Adapter) -> None:
+    hostile = "1); drop table x; -- ' \" \\ $n :n {{}} \n😀"
+    if Capability.PARAMETERS not in adapter.spec.capabilities:
+        with pytest.raises(Unsupported):
+            adapter.query(adapter.spec.examples["one"], {"n": hostile})
+        return
+    statement = adapter.spec.examples["parameter"]
+    assert only_value(adapter, statement, {"n": hostile}) == hostile
+    assert str(only_value(adapter, statement, {"n": 17})) == "17"
+    with pytest.raises((UsageError, StatementError)):
+        only_value(adapter, statement)
+    with pytest.raises(UsageError):
+        adapter.query(statement, {"n": 1, "unused": 2})
+
+
+def test_cancel_stops_the_statement(connect: Connect) -> None:
+    adapter = connect()
+    if Capability.CANCEL not in adapter.spec.capabilities:
+        with pytest.raises(Unsupported):
+            adapter.cancel()
+        return
+    adapter.cancel()  # nothing runs: nothing happens
+    timer = threading.Timer(1.0, adapter.cancel)
+    timer.start()
+    started = time.monotonic()
+    try:
+        with pytest.raises(DbfleetError), adapter.query(adapter.spec.examples["slow"]) as result:
+            for _ in result:
+                pass
+        assert time.monotonic() - started < 15
+    finally:
+        timer.cancel()
+        timer.join()
+
+
+def test_encoded_result_is_what_the_formats_make(adapter: Adapter, made: Make, name: str) -> None:
+    """The fast path gives, byte for byte, what the plain path gives."""
+    fast = getattr(adapter, "encoded", None)
+    if fast is None:
+        return
+    from dbfleet import formats
+
+    schema = made(wide_schema(name, adapter.spec))
+    adapter.write(schema, [wide_rows(adapter.spec, 300)])
+    for statement in (adapter.spec.examples["all"].format(collection=name), adapter.spec.examples["one"]):
+        for word in ("csv", "jsonl"):
+            chunks = fast(statement, {}, word)
+            if chunks is None:
+                continue
+            quick = b"".join(chunks)
+            with adapter.query(statement) as result:
+                plain = b"".join(formats.encode(word, result))
+            assert quick.splitlines() == plain.splitlines()

@@ -1,0 +1,357 @@
+"""Rows: what `write` was given, `scan` and `get` give back, each once, in flat memory."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+from collections.abc import Iterator
+
+import pytest
+
+from dbfleet.adapter import WHOLE, Adapter, Capability, coarsened
+from dbfleet.conformance.examples import examples, wide_rows, wide_schema
+from dbfleet.conformance.plugin import Connect, Make
+from dbfleet.errors import ConstraintViolated, DbfleetError, StatementError, Unavailable
+from dbfleet.values import TEXT_OF, Batch, Column, Reference, Row, Schema, Type, digest_rows, row_bytes
+
+ID = Column("id", Type.INT, nullable=False)
+PAIR = (ID, Column("v", Type.TEXT))
+
+
+def rows_of(adapter: Adapter, schema: Schema) -> list[Row]:
+    return [row for batch in adapter.scan(schema) for row in batch]
+
+
+def kept(adapter: Adapter, schema: Schema, rows: list[Row]) -> list[Row]:
+    """What the engine declares to keep of the rows."""
+    coarsen = coarsened(schema.columns, adapter.spec)
+    return [coarsen(row) for row in rows] if coarsen else rows
+
+
+def encoded(schema: Schema, rows: list[Row]) -> list[bytes]:
+    encode = row_bytes(schema.columns)
+    return sorted(encode(row) for row in rows)
+
+
+@pytest.mark.parametrize("type_", list(Type), ids=[type_.value for type_ in Type])
+def test_values_come_back_as_they_went_in(adapter: Adapter, made: Make, name: str, type_: Type) -> None:
+    values = [None, *examples(type_, adapter.spec)]
+    if len(values) == 1:
+        return  # refused: test_refused_types_are_refused
+    schema = made(Schema(name, (ID, Column("v", type_)), ("id",)))
+    rows = list(enumerate(values))
+    assert adapter.write(schema, [rows]).rows == len(rows)
+    found = dict(rows_of(adapter, schema))
+    expected = dict(kept(adapter, schema, rows))
+    assert len(found) == len(expected)
+    for number, value in expected.items():
+        got = found[number]
+        if value is None:
+            assert got is None, f"NULL came back as {got!r}"
+        else:
+            assert got is not None, f"{value!r} came back as NULL"
+            assert TEXT_OF[type_](got) == TEXT_OF[type_](value), f"{value!r} came back as {got!r}"
+            if type_ is not Type.JSON:
+                assert type(got) is type(value)
+    assert digest_rows(schema.columns, [list(found.items())]) == digest_rows(schema.columns, [list(expected.items())])
+
+
+@pytest.mark.parametrize("type_", [Type.INT, Type.TEXT, Type.DECIMAL, Type.DATE, Type.UUID, Type.INSTANT],
+                         ids=lambda type_: type_.value)  # fmt: skip
+def test_any_of_the_usual_types_may_be_the_key(adapter: Adapter, made: Make, name: str, type_: Type) -> None:
+    values = [value for value in examples(type_, adapter.spec) if value != "" and "\0" not in str(value)]
+    limit = adapter.spec.limits.key_length or 1000
+    values = [value for value in values if len(str(value).encode()) <= min(limit, 200)]
+    length = 200 if type_ is Type.TEXT else None
+    column = Column("k", type_, False, length=length)
+    if type_ is Type.DECIMAL:
+        column = Column("k", type_, False, precision=28, scale=8)
+        values = [value for value in values if -value.as_tuple().exponent <= 8 and abs(value) < 10**20]
+    schema = made(Schema(name, (column, Column("v", Type.INT)), ("k",)))
+    rows = kept(adapter, schema, [(value, number) for number, value in enumerate(values)])
+    assert adapter.write(schema, [rows]).rows == len(rows)
+    assert encoded(schema, rows_of(adapter, schema)) == encoded(schema, rows)
+    for row in rows:
+        assert encoded(schema, list(adapter.get(schema, [row[:1]]))) == encoded(schema, [row])
+
+
+def test_keys_that_look_alike_are_different(adapter: Adapter, made: Make, name: str) -> None:
+    values = ["a", "A", "é", "e", "e\u0301", "a ", " a", "ß", "ss", "1", "01", "ａ"]
+    schema = made(Schema(name, (Column("k", Type.TEXT, False, length=20), Column("v", Type.INT)), ("k",)))
+    rows = [(value, number) for number, value in enumerate(values)]
+    assert adapter.write(schema, [rows]).rows == len(rows)
+    assert sorted(rows_of(adapter, schema)) == sorted(rows)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 1000])
+def test_scan_yields_each_row_once_in_batches(adapter: Adapter, made: Make, name: str, batch_size: int) -> None:
+    schema = made(wide_schema(name, adapter.spec))
+    rows = wide_rows(adapter.spec, 60 if batch_size == 1 else 2500)
+    adapter.write(schema, [rows[:1000], [], rows[1000:]])
+    batches = list(adapter.scan(schema, batch_size=batch_size))
+    assert all(0 < len(batch) <= batch_size for batch in batches)
+    found = [row for batch in batches for row in batch]
+    assert encoded(schema, found) == encoded(schema, kept(adapter, schema, rows))
+    assert adapter.count(name) == len(rows)
+
+
+def test_scan_takes_columns_in_the_order_of_the_schema_it_is_given(adapter: Adapter, made: Make, name: str) -> None:
+    made(Schema(name, PAIR, ("id",)))
+    turned = Schema(name, PAIR[::-1], ("id",))
+    adapter.write(turned, [[("x", 1)]])
+    assert rows_of(adapter, turned) == [("x", 1)]
+    assert rows_of(adapter, Schema(name, (ID,), ("id",))) == [(1,)]
+
+
+def test_empty_collection(adapter: Adapter, made: Make, name: str) -> None:
+    schema = made(Schema(name, PAIR, ("id",)))
+    assert rows_of(adapter, schema) == []
+    assert adapter.count(name) == 0
+    assert [row for part in adapter.split(schema, 4) for batch in adapter.scan(schema, part) for row in batch] == []
+    for batches in ([], [[]], [[], []]):
+        assert adapter.write(schema, batches).rows == 0
+    assert list(adapter.get(schema, [(1,)])) == []
+
+
+def test_get_gives_the_keys_that_are_there(adapter: Adapter, made: Make, name: str) -> None:
+    schema = made(wide_schema(name, adapter.spec))
+    rows = wide_rows(adapter.spec, 300)
+    adapter.write(schema, [rows])
+    wanted = [*range(0, 300, 7), 999, -5]
+    found = list(adapter.get(schema, [(number,) for number in wanted]))
+    expected = kept(adapter, schema, [rows[number] for number in wanted if 0 <= number < 300])
+    assert encoded(schema, found) == encoded(schema, expected)
+    assert list(adapter.get(schema, [])) == []
+
+
+def test_get_by_a_compound_key(adapter: Adapter, made: Make, name: str) -> None:
+    columns = (Column("a", Type.INT, False), Column("v", Type.TEXT), Column("b", Type.TEXT, False, length=40))
+    schema = made(Schema(name, columns, ("b", "a")))
+    rows = [(a, f"{a}{b}", b) for a in range(5) for b in ("", "x", "x:1", "x\\", "1:x")][1:]
+    if adapter.spec.limits.empty_text_is_null:
+        rows = [row for row in rows if row[2]]
+    assert adapter.write(schema, [rows]).rows == len(rows)
+    assert sorted(adapter.get(schema, [("x:1", 3), ("x", 0), ("nope", 1)])) == [(0, "0x", "x"), (3, "3x:1", "x:1")]
+    assert sorted(rows_of(adapter, schema)) == sorted(rows)
+
+
+@pytest.mark.parametrize("parts", [1, 2, 5])
+@pytest.mark.parametrize("kind", ["dense", "gaps", "text", "compound"])
+def test_parts_scan_to_the_whole(
+    adapter: Adapter, connect: Connect, made: Make, name: str, parts: int, kind: str
+) -> None:
+    numbers = list(range(600)) if kind != "gaps" else [*range(300), *range(10**12, 10**12 + 300)]
+    if kind == "text":
+        columns, key = (Column("k", Type.TEXT, False, length=40), Column("v", Type.INT)), ("k",)
+        rows: list[Row] = [(f"k{number:05}", number) for number in numbers]
+    elif kind == "compound":
+        columns, key = (ID, Column("line", Type.INT, False), Column("v", Type.INT)), ("id", "line")  # type: ignore[assignment]
+        rows = [(number // 5, number % 5, number) for number in numbers]
+    else:
+        columns, key = (ID, Column("v", Type.INT)), ("id",)
+        rows = [(number, number) for number in numbers]
+    schema = made(Schema(name, columns, key))
+    adapter.write(schema, [rows])
+    split = adapter.split(schema, parts)
+    assert 1 <= len(split) <= parts
+    if Capability.SPLIT not in adapter.spec.capabilities:
+        assert list(split) == [WHOLE]
+    elif parts > 1:
+        assert len(split) > 1, "600 rows can be split"
+    other = connect()
+    found: list[Row] = []
+    for part in split:
+        survived = json.loads(json.dumps(dict(part)))
+        found += [row for batch in other.scan(schema, survived) for row in batch]
+    assert sorted(found) == sorted(rows)
+
+
+def test_upsert_twice_is_upsert_once(adapter: Adapter, made: Make, name: str) -> None:
+    schema = made(wide_schema(name, adapter.spec))
+    rows = wide_rows(adapter.spec, 200)
+    first = adapter.write(schema, [rows], mode="upsert")
+    once = digest_rows(schema.columns, adapter.scan(schema))
+    again = adapter.write(schema, [rows[:100], rows[100:]], mode="upsert")
+    assert (first.rejected, again.rejected) == ([], [])
+    assert digest_rows(schema.columns, adapter.scan(schema)) == once
+    assert once == digest_rows(schema.columns, [kept(adapter, schema, rows)])
+
+
+def test_upsert_replaces_the_whole_row(adapter: Adapter, made: Make, name: str) -> None:
+    schema = made(Schema(name, (*PAIR, Column("w", Type.INT)), ("id",)))
+    adapter.write(schema, [[(1, "old", 1), (2, "stays", 2)]])
+    written = adapter.write(schema, [[(1, None, 5), (3, "new", None)]], mode="upsert")
+    assert (written.rows, written.rejected) == (2, [])
+    assert sorted(rows_of(adapter, schema)) == [(1, None, 5), (2, "stays", 2), (3, "new", None)]
+
+
+def test_upsert_of_a_collection_that_is_all_key(adapter: Adapter, made: Make, name: str) -> None:
+    schema = made(Schema(name, (ID, Column("b", Type.INT, False)), ("id", "b")))
+    adapter.write(schema, [[(1, 1)]])
+    adapter.write(schema, [[(1, 1), (1, 2)]], mode="upsert")
+    assert sorted(rows_of(adapter, schema)) == [(1, 1), (1, 2)]
+
+
+def test_upsert_takes_the_last_of_two_rows_with_one_key(adapter: Adapter, made: Make, name: str) -> None:
+    schema = made(Schema(name, PAIR, ("id",)))
+    adapter.write(schema, [[(1, "first"), (1, "last")], [(2, "first")], [(2, "last")]], mode="upsert")
+    assert sorted(rows_of(adapter, schema)) == [(1, "last"), (2, "last")]
+
+
+@pytest.mark.parametrize("twice", ["stored", "in one batch", "in two batches"])
+def test_insert_of_an_existing_key_is_refused(adapter: Adapter, made: Make, name: str, twice: str) -> None:
+    schema = made(Schema(name, PAIR, ("id",)))
+    if twice == "stored":
+        adapter.write(schema, [[(7, "old")]])
+    batches = [[(5, "a"), (7, "new" if twice == "stored" else "old"), (8, "b")]]
+    if twice != "stored":
+        again = (7, "new")
+        batches = [[*batches[0], again]] if twice == "in one batch" else [*batches, [again]]
+    if Capability.ATOMIC_WRITE in adapter.spec.capabilities:
+        with pytest.raises(ConstraintViolated):
+            adapter.write(schema, batches)
+        assert rows_of(adapter, schema) == ([(7, "old")] if twice == "stored" else [])
+    else:
+        written = adapter.write(schema, batches)
+        assert [entry.row for entry in written.rejected] == [(7, "new")]
+        assert written.rejected[0].reason
+        assert written.rows == sum(map(len, batches)) - 1
+        assert sorted(rows_of(adapter, schema)) == [(5, "a"), (7, "old"), (8, "b")]
+
+
+def test_row_that_refers_to_nothing(adapter: Adapter, made: Make, name: str) -> None:
+    parent = made(Schema(name, (ID,), ("id",)))
+    columns = (ID, Column("parent_id", Type.INT))
+    child = made(Schema(f"{name}_c", columns, ("id",), (Reference(("parent_id",), parent.name, ("id",)),)))
+    adapter.write(parent, [[(1,), (2,)]])
+    assert adapter.write(child, [[(1, 1), (2, 2), (3, 1), (4, None)]]).rows == 4
+    orphan = [[(5, 999)]]
+    if Capability.REFERENCES not in adapter.spec.capabilities:
+        assert adapter.write(child, orphan).rows == 1
+    elif Capability.ATOMIC_WRITE in adapter.spec.capabilities:
+        with pytest.raises(ConstraintViolated):
+            adapter.write(child, orphan)
+    else:
+        assert len(adapter.write(child, orphan).rejected) == 1
+    if Capability.REFERENCES in adapter.spec.capabilities:
+        assert sorted(rows_of(adapter, child)) == [(1, 1), (2, 2), (3, 1), (4, None)]
+
+
+def test_edge_rows_come_back_as_columns(adapter: Adapter, made: Make, name: str) -> None:
+    parent = made(Schema(name, (ID,), ("id",)))
+    columns = (Column("src", Type.INT, False), Column("dst", Type.INT, False), Column("since", Type.DATE))
+    references = (Reference(("src",), parent.name, ("id",)), Reference(("dst",), parent.name, ("id",)))
+    edge = made(Schema(f"{name}_e", columns, ("src", "dst"), references, edge=True))
+    adapter.write(parent, [[(number,) for number in range(20)]])
+    rows: list[Row] = [(a, (a * 7 + 1) % 20, None) for a in range(20)]
+    assert adapter.write(edge, [rows]).rows == 20
+    assert sorted(rows_of(adapter, edge)) == sorted(rows)
+    assert adapter.count(edge.name) == 20
+    assert list(adapter.get(edge, [(3, 2)])) == [(3, 2, None)]
+
+
+def test_write_pulls_from_a_scan_of_another_connection(
+    adapter: Adapter, connect: Connect, made: Make, name: str
+) -> None:
+    source = made(wide_schema(name, adapter.spec))
+    sink = made(wide_schema(f"{name}_2", adapter.spec))
+    adapter.write(source, [wide_rows(adapter.spec, 1500)])
+    other = connect()
+    assert adapter.write(sink, other.scan(source, batch_size=100)).rows == 1500
+    assert digest_rows(sink.columns, adapter.scan(sink)) == digest_rows(source.columns, adapter.scan(source))
+
+
+@pytest.mark.parametrize("mode", ["insert", "upsert"])
+def test_error_of_the_source_is_not_blamed_on_the_sink(adapter: Adapter, made: Make, name: str, mode: str) -> None:
+    schema = made(Schema(name, PAIR, ("id",)))
+    died = Unavailable("the source died", engine="elsewhere")
+
+    def source() -> Iterator[Batch]:
+        yield [(number, "x") for number in range(1500)]
+        yield [(number, "x") for number in range(1500, 3000)]
+        raise died
+
+    with pytest.raises(Unavailable) as caught:
+        adapter.write(schema, source(), mode=mode)  # type: ignore[arg-type]
+    assert caught.value is died
+    assert caught.value.engine == "elsewhere"
+    if Capability.ATOMIC_WRITE in adapter.spec.capabilities:
+        assert adapter.count(name) == 0
+    assert adapter.write(schema, [[(9000, "usable")]]).rows == 1
+
+
+def test_interrupt_in_the_source_leaves_the_sink_usable(adapter: Adapter, made: Make, name: str) -> None:
+    schema = made(Schema(name, PAIR, ("id",)))
+
+    def source() -> Iterator[Batch]:
+        yield [(1, "x")]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        adapter.write(schema, source())
+    assert adapter.write(schema, [[(2, "y")]]).rows == 1
+
+
+def test_write_into_nothing_is_not_found(adapter: Adapter, name: str) -> None:
+    with pytest.raises(StatementError):
+        adapter.write(Schema(name, PAIR, ("id",)), [[(1, "x")]])
+
+
+def test_half_read_scan_can_be_closed(adapter: Adapter, made: Make, name: str) -> None:
+    schema = made(Schema(name, PAIR, ("id",)))
+    adapter.write(schema, [[(number, "x" * 100) for number in range(5000)]])
+    scan = adapter.scan(schema, batch_size=10)
+    next(scan)
+    scan.close()  # type: ignore[attr-defined]
+    assert adapter.count(name) == 5000
+    assert adapter.ping().version
+
+
+def test_scan_and_write_hold_one_batch(adapter: Adapter, made: Make, name: str) -> None:
+    """20 MB of rows pass in less than 6 MB of Python's memory."""
+    schema = made(Schema(name, PAIR, ("id",)))
+
+    def source() -> Iterator[Batch]:
+        for start in range(0, 20000, 500):
+            yield [(number, f"{number:06}" * 170) for number in range(start, start + 500)]
+
+    tracemalloc.start()
+    try:
+        adapter.write(schema, source())
+        written = tracemalloc.get_traced_memory()[1]
+        tracemalloc.reset_peak()
+        rows = sum(len(batch) for batch in adapter.scan(schema, batch_size=500))
+        scanned = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert rows == 20000
+    assert written < 8e6, f"write held {written / 1e6:.1f} MB"
+    assert scanned < 6e6, f"scan held {scanned / 1e6:.1f} MB"
+
+
+def test_value_beyond_the_declared_limits_is_refused_or_kept(adapter: Adapter, made: Make, name: str) -> None:
+    """Whatever an engine cannot hold is refused by an error or in `rejected`; it is never stored as something else."""
+    spec = adapter.spec
+    beyond: list[tuple[Type, object]] = [(Type.INT, 2**63), (Type.INT, -(2**63) - 1), (Type.INT, 10**30)]
+    if spec.limits.finite_floats:
+        beyond += [(Type.FLOAT, float("nan")), (Type.FLOAT, float("inf"))]
+    if not spec.limits.nul_in_text:
+        beyond += [(Type.TEXT, "a\0b")]
+    for number, (type_, value) in enumerate(beyond):
+        schema = made(Schema(f"{name}_{number}", (ID, Column("v", type_)), ("id",)))
+        try:
+            written = adapter.write(schema, [[(1, value)]])
+        except DbfleetError:
+            assert rows_of(adapter, schema) == []
+            continue
+        if not written.rejected:
+            assert rows_of(adapter, schema) == [(1, value)]
+
+
+def test_server_digest_is_the_plain_one(adapter: Adapter, made: Make, name: str) -> None:
+    fast = getattr(adapter, "digest", None)
+    if fast is None:
+        return
+    schema = made(wide_schema(name, adapter.spec))
+    adapter.write(schema, [wide_rows(adapter.spec, 500)])
+    assert fast(schema) == digest_rows(schema.columns, adapter.scan(schema))

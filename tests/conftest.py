@@ -1,0 +1,3 @@
+"""The conformance suite's options and fixtures, for every test."""
+
+pytest_plugins = ["dbfleet.conformance.plugin"]
