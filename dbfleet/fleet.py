@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from dbfleet import config, registry, secrets
 from dbfleet.adapter import Adapter, EngineSpec, Target
@@ -25,6 +25,9 @@ from dbfleet.errors import ConfigError, DbfleetError, NotReady, UnknownEngine, U
 
 class Fleet:
     """Open one with `Fleet.open`."""
+
+    connected: ClassVar[set[Adapter]] = set()
+    """The adapters that `connect` has open, of every fleet of this process: what a signal must stop."""
 
     def __init__(self, settings: config.Settings, directory: Path) -> None:
         self.settings = settings
@@ -88,6 +91,7 @@ class Fleet:
             if exc.hint is None and target.managed and not self.record(target.name):
                 exc.hint = f"start it: dbfleet up {target.name}"
             raise
+        self.connected.add(adapter)
         try:
             yield adapter
         except GeneratorExit:
@@ -97,6 +101,7 @@ class Fleet:
                 adapter.cancel()
             raise
         finally:
+            self.connected.discard(adapter)
             adapter.close()
 
     def _resolve(self, name: str, typed: str) -> str:

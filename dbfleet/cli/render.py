@@ -1,0 +1,323 @@
+"""What the user sees. stdout is data, stderr is narration; the only file that knows rich, and only for live progress.
+
+Data: `records` and `results` write rows by a format of dbfleet.formats: a table on a terminal, JSON Lines elsewhere,
+`--format` decides otherwise. Bulk rows never pass through rich. Narration: `say` is silent with --quiet, `warn` never
+is, `complain` is for what ends the command. Progress is drawn only where stderr is a terminal. Colour: NO_COLOR, then
+FORCE_COLOR, then whether the stream is a terminal.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import traceback
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Any, Final, Protocol
+
+from dbfleet.cli.exit import ReaderGone, StdoutFailed
+from dbfleet.cli.options import chosen
+from dbfleet.errors import DbfleetError, FleetPartlyFailed, RuntimeFailure, UsageError
+
+if TYPE_CHECKING:
+    from dbfleet.adapter import Result, ResultColumn
+    from dbfleet.values import Batch
+
+_COLOURS: Final = {"red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36", "dim": "2", "bold": "1"}
+
+
+# --- where we write ------------------------------------------------------------------------------------------------
+
+
+def is_terminal(stream: IO[str] | None) -> bool:
+    """Whether a person looks at this stream."""
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:  # closed
+        return False
+
+
+def coloured(stream: IO[str] | None) -> bool:
+    """NO_COLOR over FORCE_COLOR over terminal; a variable that is set to nothing is not set."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return is_terminal(stream) and os.environ.get("TERM") != "dumb"
+
+
+def paint(text: str, colour: str, stream: IO[str] | None = None) -> str:
+    """`text` in a colour (red green yellow blue cyan dim bold) where `stream`, stderr by default, takes colours."""
+    return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m" if coloured(stream or sys.stderr) else text
+
+
+def harmless(text: str) -> str:
+    """`text` with logins hidden and control characters shown: servers' words go to a terminal."""
+    from dbfleet.secrets import redact
+
+    text = redact(text) if "//" in text else text
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text)
+
+
+# --- narration, on stderr ------------------------------------------------------------------------------------------
+
+
+def say(text: str) -> None:
+    """A line of narration; nothing with --quiet."""
+    if not chosen.quiet:
+        _to_stderr(text)
+
+
+def detail(text: str) -> None:
+    """A line for --verbose."""
+    if chosen.verbose:
+        _to_stderr(paint(text, "dim"))
+
+
+def warn(text: str) -> None:
+    """What the user must know even with --quiet: something was cut, skipped or approximated."""
+    _to_stderr(f"{paint('warning:', 'yellow')} {harmless(text)}")
+
+
+def complain(text: str, hint: str | None = None) -> None:
+    """What ended the command, and what to do next."""
+    _to_stderr(f"{paint('dbfleet:', 'red')} {harmless(text)}" + (f"\n  {harmless(hint)}" if hint else ""))
+
+
+def complain_of(error: DbfleetError) -> None:
+    """One short paragraph: to which target, what happened, what next; of a fleet, one line a target that failed."""
+    hint = error.hint
+    if hint and hint[-1].isalnum() and " " in hint:
+        hint += "." if hint[0].isupper() else ""
+    complain(_with_target(error), hint)
+    if isinstance(error, FleetPartlyFailed):
+        for name, failure in error.failures.items():
+            what = failure.message + (f" ({failure.hint})" if failure.hint else "")
+            _to_stderr(f"  {name}: {harmless(what)}")
+    if isinstance(error, RuntimeFailure) and error.log_tail:
+        _to_stderr("".join(f"\n  | {harmless(line)}" for line in error.log_tail.rstrip().splitlines())[1:])
+    if chosen.verbose and error.__cause__ is not None:
+        detail(f"cause: {type(error.__cause__).__name__}: {harmless(str(error.__cause__))}")
+
+
+def _with_target(error: DbfleetError) -> str:
+    name = error.target or error.engine
+    return f"{name}: {error.message}" if name and not error.message.startswith(name) else error.message
+
+
+def complain_of_bug(error: BaseException) -> None:
+    """What we did not foresee: the error and its place; the traceback with --verbose or DBFLEET_DEBUG."""
+    if chosen.verbose or os.environ.get("DBFLEET_DEBUG"):
+        _to_stderr(harmless("".join(traceback.format_exception(error)).rstrip()))
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if f"{os.sep}dbfleet{os.sep}" in frame.filename] or frames
+    place = f" ({os.path.basename(ours[-1].filename)}:{ours[-1].lineno})" if ours else ""
+    complain(
+        f"this is a bug in dbfleet: {type(error).__name__}: {error}{place}",
+        "DBFLEET_DEBUG=1 shows the traceback; please report it with the command that you ran",
+    )
+
+
+def _to_stderr(text: str) -> None:
+    # A stderr that is closed or full must not change what the command does.
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except (OSError, ValueError):
+        pass
+
+
+# --- data, on stdout -----------------------------------------------------------------------------------------------
+
+
+def write(chunks: Iterable[bytes]) -> None:
+    """Send bytes to stdout as they come. ReaderGone where the pipe was closed, StdoutFailed where it is full or was
+    never open."""
+    stdout = sys.stdout
+    if stdout is None:
+        raise StdoutFailed("it is closed")
+    out = stdout.buffer
+    for chunk in chunks:
+        try:
+            # Chunks are whole batches, some 100 KB: one write each, so that a reader sees rows when they come.
+            out.write(chunk)
+            out.flush()
+        except BrokenPipeError as error:
+            raise ReaderGone from error
+        except (OSError, ValueError) as error:
+            raise StdoutFailed(getattr(error, "strerror", None) or str(error)) from error
+
+
+def format_of(asked: str | None) -> str:
+    """The format that was asked for, else a table on a terminal and JSON Lines elsewhere."""
+    from dbfleet import formats
+
+    return formats.known(asked) if asked else "table" if is_terminal(sys.stdout) else "jsonl"
+
+
+def rows(
+    columns: Sequence[ResultColumn], batches: Iterable[Batch], *, documents: bool = False, format: str | None = None
+) -> None:
+    """Write rows to stdout, streaming."""
+    from dbfleet import formats
+
+    write(formats.encode(format_of(format), columns, batches, documents=documents, page=page()))
+
+
+def page() -> Any:
+    """How a table may look: the width of the terminal and its colours; unbounded elsewhere."""
+    from dbfleet.formats import Page
+
+    width = shutil.get_terminal_size().columns if is_terminal(sys.stdout) else None
+    return Page(width=width, coloured=coloured(sys.stdout))
+
+
+def records(found: Iterable[Mapping[str, Any]], fields: Sequence[str], *, format: str | None = None) -> None:
+    """Write records to stdout as they come; `fields` are their columns, in order. A missing field is NULL."""
+    from dbfleet.adapter import ResultColumn
+
+    name = format_of(format)
+    tuples: Iterable[Batch] = ([tuple(record.get(field) for field in fields)] for record in found)
+    if name == "table":  # widths need all rows, and a fleet's records are few
+        tuples = [[row for batch in tuples for row in batch]]
+    rows([ResultColumn(field) for field in fields], tuples, format=name)
+
+
+# --- questions -----------------------------------------------------------------------------------------------------
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Return where the user agrees or --yes was given. UsageError where nobody can be asked, or says no."""
+    if yes:
+        return
+    if not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
+        raise UsageError(f"{question} Nobody can be asked here", hint="--yes answers yes")
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise UsageError("nothing was changed")
+
+
+# --- progress, on a terminal's stderr ------------------------------------------------------------------------------
+
+
+class Bar(Protocol):
+    """One line of a progress display."""
+
+    def update(self, text: str | None = None, *, done: float | None = None, total: float | None = None) -> None:
+        """Change what the line says, and how far it is."""
+        ...
+
+    def finish(self, text: str, *, ok: bool = True) -> None:
+        """The line's last word."""
+        ...
+
+
+class Progress(Protocol):
+    """Lines that change while work runs. Threads may update different bars."""
+
+    def bar(self, name: str, text: str = "", *, total: float | None = None) -> Bar: ...
+
+
+@contextmanager
+def progress(*, unit: str = "") -> Iterator[Progress]:
+    """A live display for the block. Elsewhere than on a terminal each `finish` is one line of narration."""
+    if chosen.quiet:
+        yield _Silent()
+    elif is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb":
+        with _live(unit) as found:
+            yield found
+    else:
+        yield _Lines()
+
+
+class _Silent:
+    def bar(self, name: str, text: str = "", *, total: float | None = None) -> Bar:
+        return self
+
+    def update(self, text: str | None = None, *, done: float | None = None, total: float | None = None) -> None: ...
+
+    def finish(self, text: str, *, ok: bool = True) -> None: ...
+
+
+class _Lines:
+    """Narration in place of a display: the end of each bar, no bar's middle."""
+
+    def __init__(self, name: str = "") -> None:
+        self._name = name
+
+    def bar(self, name: str, text: str = "", *, total: float | None = None) -> Bar:
+        return _Lines(name)
+
+    def update(self, text: str | None = None, *, done: float | None = None, total: float | None = None) -> None: ...
+
+    def finish(self, text: str, *, ok: bool = True) -> None:
+        say(f"{self._name}: {harmless(text)}")
+
+
+@contextmanager
+def _live(unit: str) -> Iterator[Progress]:
+    # 60 ms of imports, paid only where somebody watches.
+    from rich.console import Console
+    from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as RichProgress
+    from rich.text import Text
+
+    class Far(ProgressColumn):
+        """A bar where the end is known, nothing elsewhere."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self._bar = BarColumn(bar_width=20)
+
+        def render(self, task: Task) -> Any:
+            return self._bar.render(task) if task.total and not task.finished else Text("")
+
+    class Count(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            if not task.total or task.fields["ended"]:
+                return Text("")
+            rate = f" · {task.speed:,.0f} {unit}/s" if task.speed and unit else ""
+            return Text(f"{task.completed / task.total:4.0%}{rate}", style="cyan")
+
+    console = Console(stderr=True, no_color=not coloured(sys.stderr), highlight=False)
+    display = RichProgress(
+        SpinnerColumn(finished_text=" "),
+        TextColumn("{task.fields[name]}", style="bold", markup=False),
+        Far(),
+        Count(),
+        TextColumn("{task.fields[text]}", markup=False),
+        TimeElapsedColumn(),
+        console=console,
+    )
+
+    class LiveBar:
+        def __init__(self, name: str, text: str, total: float | None) -> None:
+            self._id = display.add_task("", name=name, text=harmless(text), total=total, ended=False)
+
+        def update(self, text: str | None = None, *, done: float | None = None, total: float | None = None) -> None:
+            fields = {} if text is None else {"text": harmless(text)}
+            display.update(self._id, completed=done, total=total, **fields)  # type: ignore[arg-type]
+
+        def finish(self, text: str, *, ok: bool = True) -> None:
+            mark = "✓ " if ok else "✗ "
+            display.update(self._id, total=1, completed=1, text=mark + harmless(text), ended=True)  # type: ignore[arg-type]
+            display.stop_task(self._id)
+
+    class Live:
+        def bar(self, name: str, text: str = "", *, total: float | None = None) -> Bar:
+            return LiveBar(name, text, total)
+
+    with display:
+        yield Live()
+
+
+def results(result: Result, *, format: str | None = None) -> None:
+    """Write a statement's rows to stdout, then the server's notices and counts to stderr."""
+    if result.columns:
+        rows(result.columns, result, documents=result.documents, format=format)
+    for message in result.messages:
+        say(harmless(message))
+    if result.affected is not None:
+        say(f"{result.affected} row{'' if result.affected == 1 else 's'} affected")
