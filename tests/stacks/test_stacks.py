@@ -1,7 +1,7 @@
-"""Every stack keeps the rules that stacks/README.md lists. No engine is needed; where compose is installed, it is asked.
+"""Every stack keeps the rules that stacks/README.md lists. No engine is needed; compose is asked where there is one.
 
-`compose.yaml` is held to include every file of `engines/`, so that no stack is forgotten, and a service to be named like
-its file, which is how dbfleet finds it.
+`compose.yaml` includes every file of `engines/`, so that no stack is forgotten, and a service is named like its file,
+which is how dbfleet finds it.
 """
 
 from __future__ import annotations
