@@ -19,6 +19,7 @@ from typing import Final, Literal, Protocol
 
 from dbfleet.adapter import EngineSpec, ServerInfo
 from dbfleet.errors import AuthFailed, DbfleetError, NotReady, RuntimeFailure, Unavailable
+from dbfleet.runtimes import ports
 
 State = Literal["absent", "stopped", "starting", "running", "unhealthy", "failed"]
 """absent: nothing was ever made · stopped: made, not running · starting: runs, not healthy yet · running ·
@@ -251,3 +252,13 @@ def _not_ready(
 def _one_line(text: str, limit: int = 200) -> str:
     text = " ".join(text.split())
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def port_taken(server: Server) -> RuntimeFailure:
+    """The error of a port that somebody else listens on."""
+    return RuntimeFailure(
+        f"{server.target} cannot start: port {server.port} is taken by {ports.holder(server.port)}",
+        engine=server.spec.name,
+        target=server.target,
+        hint=f"stop that program, or set another port for {server.target} in dbfleet.toml",
+    )

@@ -12,11 +12,9 @@ How an engine's server is found, filled and run is data on its spec (adapter.Loc
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,7 +27,6 @@ import psutil
 from dbfleet.adapter import EngineSpec, LocalServer, ServerPlan
 from dbfleet.errors import DbfleetError, NotReady, RuntimeFailure, Unavailable
 from dbfleet.runtimes import (
-    TAIL_LINES,
     ClientCommand,
     Deadline,
     Event,
@@ -37,23 +34,22 @@ from dbfleet.runtimes import (
     Server,
     ServerState,
     accounts,
+    children,
+    disk,
     identity,
     log_tail,
+    port_taken,
     ports,
     programs,
     tail,
 )
 from dbfleet.runtimes.homes import Home, Record
 
-INHERITED: Final = ("PATH", "TZ", "LD_LIBRARY_PATH", "TMPDIR")
 STRAYS_TIMEOUT_S: Final = 10.0
 PREPARE_PATIENCE_S: Final = 20.0
 """How long an error of `prepare` that is not Unavailable counts as the server's not being ready yet."""
 
 T = TypeVar("T")
-
-_children: dict[int, subprocess.Popen[bytes]] = {}
-"""The servers that this very process started: for their exit codes, and so that they do not stay zombies."""
 
 
 class ProcessRuntime:
@@ -80,7 +76,7 @@ class ProcessRuntime:
         local = self._local(server)
         account = accounts.for_server(refuses_root=local.refuses_root)
         home = Home(self.state, server.target)
-        with _disk_errors(server, home.folder):
+        with disk.errors(server, home.folder):
             record = home.make(account)
             running = identity.process(record.pid, record.identity)
             if running and record.progress == "prepared" and record.port == server.port:
@@ -112,7 +108,7 @@ class ProcessRuntime:
                 home.empty(record)
                 self._initialise(home, record, plan, local, account, server, deadline)
                 record = home.save(replace(record, progress="initialised"))
-            report(Event(server.target, "starting", _place_of(binaries)))
+            report(Event(server.target, "starting", f"from {binaries}"))
             record = self._spawn(home, record, plan, local, account, server)
             if record.progress != "prepared":
                 self._prepare(record, plan, local, server, deadline, report)
@@ -142,7 +138,7 @@ class ProcessRuntime:
     def failure(self, server: Server, state: ServerState) -> RuntimeFailure:
         record = Home(self.state, server.target).record()
         log = log_tail(self, server)
-        if record and (full := _disk_full(server, Path(record.home), log)):
+        if record and (full := disk.full(server, Path(record.home), log)):
             return full
         return RuntimeFailure(
             f"{server.target} ended while it was starting" + (f" ({state.detail})" if state.detail else ""),
@@ -205,18 +201,17 @@ class ProcessRuntime:
             return ServerState("absent")
         if record.pid is None:
             return ServerState("stopped", port=record.port)
-        child = _children.get(record.pid)
-        code = child.poll() if child else None
+        code = children.exit_code(record.pid)  # first, as it reaps: a zombie is no running process
         process = identity.process(record.pid, record.identity)
         if process is None:
-            exit_code, why = _ended(code)
+            exit_code, why = children.in_words(code)
             return ServerState("failed", port=record.port, exit_code=exit_code, detail=why or f"was pid {record.pid}")
         return ServerState(
             "running" if record.progress == "prepared" else "starting",
             port=record.port,
             pid=record.pid,
             started=record.started,
-            memory=_memory(process) if memory else None,
+            memory=children.memory(process) if memory else None,
         )
 
     def _initialise(
@@ -232,7 +227,15 @@ class ProcessRuntime:
         commands = local.initialise(plan) if local.initialise else ()
         home.give(record, account)
         for command in commands:
-            _run(command, plan, local, account, server, deadline)
+            children.run(
+                command,
+                server=server,
+                deadline=deadline,
+                folder=plan.data,
+                home=plan.run,
+                environment=local.environment,
+                account=account,
+            )
 
     def _spawn(
         self,
@@ -249,10 +252,19 @@ class ProcessRuntime:
             raise port_taken(server)
         log = home.open_log(record, account)
         try:
-            child = _popen(command, plan, local, account, stdout=log)
+            # The folder says whose server it is (see identity.strays), and every account can be there: a server that
+            # cannot enter the folder where `dbfleet` was typed would stop.
+            child = children.spawn(
+                command,
+                folder=plan.data,
+                home=plan.run,
+                environment=local.environment,
+                account=account,
+                stdout=log,
+            )
         finally:
             os.close(log)
-        _children[child.pid] = child
+        children.keep(child)
         # Between these two lines only SIGKILL can come (Ctrl-C goes to the main thread, this is another); a server
         # that is not on record because of it is found by where it works, see _end_strays.
         return home.save(replace(record, pid=child.pid, identity=identity.of(child.pid), started=time.time()))
@@ -295,8 +307,7 @@ class ProcessRuntime:
             deadline.sleep(0.05)
 
     def _must_live(self, record: Record, server: Server) -> None:
-        child = _children.get(record.pid or -1)
-        if child is not None and child.poll() is not None:
+        if children.exit_code(record.pid) is not None:
             raise self.failure(server, self._state(server, memory=False))
 
     # --- ending ---------------------------------------------------------------------------------------------------
@@ -334,15 +345,13 @@ class ProcessRuntime:
         if process is None:
             return
         grace = local.stop_timeout_s if local else 30.0
-        family = [process, *_descendants(process)]
-        _signal(process, local.stop_signal if local else signal.SIGTERM, server)
-        if not _gone(process, record.identity, grace):
+        family = [process, *children.descendants(process)]
+        children.send(process, local.stop_signal if local else signal.SIGTERM, server)
+        if not children.gone(process.pid, record.identity, grace):
             report(Event(server.target, "note", f"did not stop within {grace:g} s and was killed"))
             for each in family:
-                _signal(each, signal.SIGKILL, server)
-            _gone(process, record.identity, 10.0)
-        if record.pid in _children:
-            _children.pop(record.pid).wait()
+                children.send(each, signal.SIGKILL, server)
+            children.gone(process.pid, record.identity, 10.0)
 
     def _end_strays(
         self, home: Home, record: Record, found: Mapping[str, Path], local: LocalServer, server: Server
@@ -355,213 +364,11 @@ class ProcessRuntime:
         for each in strays:
             try:
                 if os.getsid(each.pid) == each.pid and (parent := each.parent()) and parent not in strays:
-                    _signal(each, local.stop_signal, server)
+                    children.send(each, local.stop_signal, server)
             except (psutil.Error, ProcessLookupError):
                 continue
         _, left = psutil.wait_procs(strays, timeout=max(STRAYS_TIMEOUT_S, local.stop_timeout_s / 3))
         for each in left:
-            _signal(each, signal.SIGKILL, server)
+            children.send(each, signal.SIGKILL, server)
         psutil.wait_procs(left, timeout=5)
         return True
-
-
-def port_taken(server: Server) -> RuntimeFailure:
-    """The error of a port that somebody else listens on."""
-    return RuntimeFailure(
-        f"{server.target} cannot start: port {server.port} is taken by {ports.holder(server.port)}",
-        engine=server.spec.name,
-        target=server.target,
-        hint=f"stop that program, or set another port for {server.target} in dbfleet.toml",
-    )
-
-
-# --- processes ----------------------------------------------------------------------------------------------------
-
-
-def _popen(
-    command: Sequence[str],
-    plan: ServerPlan,
-    local: LocalServer,
-    account: accounts.Account | None,
-    *,
-    stdout: int,
-) -> subprocess.Popen[bytes]:
-    environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    environment |= {"HOME": str(plan.run), "LANG": "C.UTF-8"} | dict(local.environment)
-    try:
-        return subprocess.Popen(
-            [os.fspath(each) for each in command],
-            stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=subprocess.STDOUT,
-            # The folder says whose server it is (see identity.strays), and everyone can be there: a server that
-            # cannot enter the folder where `dbfleet` was typed would stop.
-            cwd=plan.data,
-            env=environment,
-            start_new_session=True,
-            umask=0o077,
-            user=account.uid if account else None,
-            group=account.gid if account else None,
-            extra_groups=[] if account else None,
-        )
-    except OSError as error:
-        raise RuntimeFailure(
-            f"{command[0]} could not be run: {error.strerror or error}",
-            command=tuple(command),
-            hint="is the program whole, and made for this machine?" if error.errno == errno.ENOEXEC else None,
-        ) from error
-
-
-def _run(
-    command: Sequence[str],
-    plan: ServerPlan,
-    local: LocalServer,
-    account: accounts.Account | None,
-    server: Server,
-    deadline: Deadline,
-) -> None:
-    """A command that fills the data directory; ended with all it started when the wait is cancelled or too long."""
-    child = _popen(command, plan, local, account, stdout=subprocess.PIPE)
-    output = b""
-    try:
-        while True:
-            try:
-                output, _ = child.communicate(timeout=0.05)
-                break
-            except subprocess.TimeoutExpired:
-                deadline.sleep(0)
-                if deadline.passed:
-                    raise NotReady(
-                        f"{server.target}'s data directory was not filled within {deadline.seconds:g} s",
-                        engine=server.spec.name,
-                        target=server.target,
-                        hint="give it longer with --timeout; it begins anew",
-                    ) from None
-    except BaseException:
-        try:
-            os.killpg(child.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        child.communicate()
-        raise
-    if child.returncode:
-        text = output.decode(errors="replace").strip()
-        last = "\n".join(text.splitlines()[-TAIL_LINES:])
-        raise _disk_full(server, plan.data, text) or RuntimeFailure(
-            f"{server.target}'s data directory could not be made: {os.path.basename(command[0])} "
-            f"ended with exit code {child.returncode}",
-            command=tuple(os.fspath(each) for each in command),
-            exit_code=child.returncode,
-            log_tail=last,
-            engine=server.spec.name,
-            target=server.target,
-        )
-
-
-def _signal(process: psutil.Process, number: int, server: Server) -> None:
-    try:
-        process.send_signal(number)  # psutil looks once more whether it is still the same process
-    except psutil.NoSuchProcess:
-        pass
-    except psutil.AccessDenied as error:
-        raise RuntimeFailure(
-            f"{server.target} (pid {process.pid}) was started by another user and cannot be stopped by this one",
-            target=server.target,
-            hint="run this command as the user who started it",
-        ) from error
-
-
-def _gone(process: psutil.Process, known: str | None, timeout_s: float) -> bool:
-    end = time.monotonic() + timeout_s
-    while time.monotonic() < end:
-        child = _children.get(process.pid)
-        if child:
-            child.poll()
-        if identity.process(process.pid, known) is None:
-            return True
-        time.sleep(0.02)
-    return False
-
-
-def _descendants(process: psutil.Process) -> list[psutil.Process]:
-    try:
-        return process.children(recursive=True)
-    except psutil.Error:
-        return []
-
-
-def _ended(code: int | None) -> tuple[int | None, str]:
-    """An exit code as shells give it, and in words."""
-    if code is None:
-        return None, ""
-    if code < 0:
-        try:
-            return 128 - code, f"killed by {signal.Signals(-code).name}"
-        except ValueError:
-            return 128 - code, f"killed by signal {-code}"
-    return code, f"exit code {code}"
-
-
-def _memory(process: psutil.Process) -> int | None:
-    """Of the server and its children, shared pages counted once where the system tells (PSS)."""
-    total = 0
-    for each in (process, *_descendants(process)):
-        try:
-            full = each.memory_full_info()
-            total += getattr(full, "pss", 0) or full.rss
-        except psutil.AccessDenied:
-            try:
-                total += each.memory_info().rss
-            except psutil.Error:
-                continue
-        except psutil.Error:
-            continue
-    return total or None
-
-
-# --- a full disk --------------------------------------------------------------------------------------------------
-
-
-def _disk_full(server: Server, place: Path, text: str) -> RuntimeFailure | None:
-    """The error of a full disk where `text`, or the disk itself, says that it is one."""
-    try:
-        free = shutil.disk_usage(place).free
-    except OSError:
-        free = 1 << 40
-    if "No space left on device" not in text and "Disk quota exceeded" not in text and free > 1 << 20:
-        return None
-    return RuntimeFailure(
-        f"the disk that holds {server.target}'s data directory ({place}) is full",
-        log_tail="\n".join(text.splitlines()[-TAIL_LINES:]),
-        engine=server.spec.name,
-        target=server.target,
-        hint=f"{free // (1 << 20)} MB are free there: make room, or point DBFLEET_STATE_DIR to another disk",
-    )
-
-
-class _disk_errors:  # noqa: N801  # used as a statement, `with _disk_errors(...)`
-    """Turns the system's own errors around a server's places into ours."""
-
-    def __init__(self, server: Server, place: Path) -> None:
-        self.server, self.place = server, place
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if not isinstance(error, OSError) or isinstance(error, DbfleetError):
-            return
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            full = _disk_full(self.server, self.place, "No space left on device")
-            assert full is not None
-            raise full from error
-        raise RuntimeFailure(
-            f"{self.server.target} cannot be started: {error}",
-            engine=self.server.spec.name,
-            target=self.server.target,
-            hint="dbfleet needs to write there" if isinstance(error, PermissionError) else None,
-        ) from error
-
-
-def _place_of(binaries: Path) -> str:
-    return f"from {binaries}"

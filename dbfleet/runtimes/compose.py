@@ -1,0 +1,96 @@
+"""A fleet's compose projects: their names, and what is told to the stacks. No docker command is run here.
+
+Rule: a project's name is on record before anything is made in it. A target that is called as its engine lives in the
+fleet's project; any other has the stack once more, in a project of its own. What the stacks leave open (ports, images,
+memory caps, the folder of the password file) is in a file of mode 0600, named by the engine as the stacks name it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from dbfleet.errors import RuntimeFailure
+from dbfleet.runtimes import Server
+
+
+class Projects:
+    """The projects of the fleet `fleet`, on record in `folder`; `secrets` holds the password file."""
+
+    def __init__(self, fleet: str, folder: Path, secrets: Path) -> None:
+        self.fleet = fleet
+        self.folder = folder
+        self.secrets = secrets
+
+    def of(self, server: Server) -> str | None:
+        """The project that holds the server; None where none was ever made."""
+        return self._known().get(_key(server))
+
+    def made_for(self, server: Server, taken: Callable[[str], bool]) -> str:
+        """The same, named now if need be. `taken` says whether somebody else's things have that name."""
+        known, key = self._known(), _key(server)
+        if key not in known:
+            wanted = f"dbfleet_{key}_of_{self.fleet}" if key else f"dbfleet-{self.fleet}"
+            if taken(wanted):
+                wanted += "-" + hashlib.sha256(os.fsencode(self.folder.resolve())).hexdigest()[:6]
+            known[key] = wanted
+            self._write(self.folder / "projects.json", json.dumps(known))
+        return known[key]
+
+    def variables(self, project: str) -> Path:
+        """The file of the project's variables."""
+        return self.folder / f"{project}.env"
+
+    def write_variables(self, project: str, servers: Sequence[Server]) -> None:
+        """Add these servers' variables; those of the project's other services stay."""
+        file = self.variables(project)
+        values: dict[str, str] = {}
+        if file.exists():
+            values = dict(line.split("=", 1) for line in file.read_text("utf-8").splitlines())
+        values["DBFLEET_SECRETS_DIR"] = _quoted(str(self.secrets))
+        for server in servers:
+            prefix = f"DBFLEET_{server.spec.name.upper()}"
+            values[f"{prefix}_PORT"] = str(server.port)
+            for name, value in (("IMAGE", server.image), ("MEMORY", server.memory)):
+                values.pop(f"{prefix}_{name}", None)
+                if value:
+                    values[f"{prefix}_{name}"] = _quoted(value)
+        self._write(file, "".join(f"{name}={value}\n" for name, value in values.items()))
+
+    def _known(self) -> dict[str, str]:
+        file = self.folder / "projects.json"
+        try:
+            found: dict[str, str] = json.loads(file.read_text("utf-8"))
+        except FileNotFoundError:
+            return {}
+        except ValueError as error:
+            raise RuntimeFailure(f"{file} is damaged", hint="remove it; `docker compose ls` shows what runs") from error
+        return found
+
+    def _write(self, file: Path, text: str) -> None:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh = file.with_suffix(f".{os.getpid()}")
+        fresh.touch(mode=0o600)
+        fresh.write_text(text, "utf-8")
+        os.replace(fresh, file)
+
+
+def stacks() -> Path:
+    """The compose file of the stacks: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "stacks", package.parent / "stacks"):
+        if (folder / "compose.yaml").is_file():
+            return folder / "compose.yaml"
+    raise RuntimeFailure("the stacks are missing from this installation of dbfleet", hint="install it again")
+
+
+def _key(server: Server) -> str:
+    return "" if server.target == server.spec.name else server.target
+
+
+def _quoted(value: str) -> str:
+    """For a compose env file: nothing in it is expanded."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"

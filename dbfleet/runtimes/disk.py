@@ -1,0 +1,47 @@
+"""A full disk, told as one: servers say it in their own words, and some only end."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dbfleet.errors import RuntimeFailure
+from dbfleet.runtimes import TAIL_LINES, Server
+
+
+def full(server: Server, place: Path, said: str = "") -> RuntimeFailure | None:
+    """The error of a full disk, where what was said, or the disk below `place` itself, shows that it is one."""
+    try:
+        free = shutil.disk_usage(place).free
+    except OSError:
+        free = 1 << 40
+    if "No space left on device" not in said and "Disk quota exceeded" not in said and free > 1 << 20:
+        return None
+    return RuntimeFailure(
+        f"the disk that holds {server.target}'s data directory ({place}) is full",
+        log_tail="\n".join(said.splitlines()[-TAIL_LINES:]),
+        engine=server.spec.name,
+        target=server.target,
+        hint=f"{free // (1 << 20)} MB are free there: make room, or point DBFLEET_STATE_DIR to another disk",
+    )
+
+
+@contextmanager
+def errors(server: Server, place: Path) -> Iterator[None]:
+    """Turns the system's errors about a server's places into ours."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            found = full(server, place, "No space left on device")
+            assert found is not None
+            raise found from error
+        raise RuntimeFailure(
+            f"{server.target} cannot be started: {error}",
+            engine=server.spec.name,
+            target=server.target,
+            hint="dbfleet needs to write there" if isinstance(error, PermissionError) else None,
+        ) from error

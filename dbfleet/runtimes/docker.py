@@ -1,0 +1,412 @@
+"""The runtime `docker`: the stacks as containers, by compose v2 through python-on-whales, which only this file imports.
+
+Rules:
+- One compose project a fleet, `dbfleet-<fleet>`, with the stacks unmodified. A target that is not called as its engine
+  has the stack once more, in a project of its own. A project's name is on record in the fleet's state before anything
+  is made; where somebody else's fleet has the name on this Docker engine, ours gets a suffix.
+- What the stacks leave open (ports, images, memory caps, the folder of the password file) reaches compose in a file,
+  so it holds however the user's shell is set, and no command shows it.
+- Containers and the network are removed by `down`; the volumes hold the data and go only with `volumes`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from dbfleet.adapter import EngineSpec
+from dbfleet.errors import DbfleetError, RuntimeFailure
+from dbfleet.runtimes import (
+    ClientCommand,
+    Deadline,
+    Event,
+    Report,
+    Server,
+    ServerState,
+    compose,
+    docker_engine,
+    docker_output,
+    log_tail,
+    port_taken,
+)
+
+if TYPE_CHECKING:
+    from python_on_whales import DockerClient
+
+PROJECT: Final = "com.docker.compose.project"
+SERVICE: Final = "com.docker.compose.service"
+
+
+class DockerRuntime:
+    """The containers of the fleet `fleet`, whose records lie in `state` and whose password file in `secrets`."""
+
+    name = "docker"
+
+    def __init__(self, fleet: str, state: Path, secrets: Path) -> None:
+        self.projects = compose.Projects(fleet, state / "docker", secrets)
+        self._containers: dict[tuple[str, str], str] = {}
+
+    # --- the protocol ---------------------------------------------------------------------------------------------
+
+    def missing(self, spec: EngineSpec) -> str | None:
+        if not (compose.stacks().parent / "engines" / f"{spec.name}.yaml").is_file():
+            return f"there is no stack for {spec.title}"
+        return None
+
+    def prepare(self, servers: Sequence[Server], *, deadline: Deadline, report: Report) -> Mapping[str, DbfleetError]:
+        found = docker_engine.look(timeout_s=10.0)
+        if not found.usable:
+            raise found.failure()
+        failures: dict[str, DbfleetError] = {}
+        by_project: dict[str, list[Server]] = {}
+        for server in servers:
+            by_project.setdefault(self.projects.made_for(server, self._taken), []).append(server)
+        for project, members in by_project.items():
+            self.projects.write_variables(project, members)
+            failures |= self._pull(project, members, deadline, report)
+            left = [server for server in members if server.target not in failures]
+            failures |= self._create(project, left, deadline, report)
+        return failures
+
+    def start(self, server: Server, *, deadline: Deadline, report: Report) -> None:
+        container = self._container(server)
+        if container is None:
+            raise RuntimeFailure(f"{server.target} has no container", target=server.target, engine=server.spec.name)
+        if self._inspect([container])[0]["State"]["Running"]:
+            return
+        report(Event(server.target, "starting", f"container {container[:12]}"))
+        code, output = self._run_visibly([*self._docker().client_config.docker_cmd, "start", container], deadline)
+        if code:
+            raise self._cannot_start(server, output)
+
+    def stop(self, servers: Sequence[Server], *, report: Report) -> Sequence[str]:
+        running = [server for server, state in zip(servers, self.states(servers).values(), strict=True) if state.alive]
+
+        def stop(server: Server) -> str:
+            report(Event(server.target, "stopping"))
+            # Without a time of its own: the stack's stop_grace_period.
+            self._call(["container", "stop", str(self._container(server))], server)
+            report(Event(server.target, "stopped"))
+            return server.target
+
+        with ThreadPoolExecutor(max(1, len(running))) as pool:
+            return list(pool.map(stop, running))
+
+    def down(self, servers: Sequence[Server], *, volumes: bool, report: Report) -> Sequence[str]:
+        ours = [server for server in servers if self.projects.of(server)]
+        if not ours:
+            return []
+        found = docker_engine.look(timeout_s=10.0)
+        if not found.usable:
+            raise found.failure()
+        there = {server.target for server in ours if self._container(server)}
+        self.stop(ours, report=report)
+        for server in ours:
+            if container := self._container(server):
+                self._call(["container", "rm", "--force", "--volumes", container], server)
+                self._containers.pop(self._key(server), None)
+        if volumes:
+            there |= {server.target for server in ours if self._remove_volumes(server)}
+        for project in {self.projects.of(server) for server in ours}:
+            self._remove_if_empty(project)
+        return [server.target for server in servers if server.target in there]
+
+    def states(self, servers: Sequence[Server], *, memory: bool = False) -> Mapping[str, ServerState]:
+        ids = {server.target: self._container(server) for server in servers}
+        present = [each for each in ids.values() if each]
+        inspected = {found["Id"]: found for found in self._inspect(present)}
+        used = self._memory([each for each in inspected if inspected[each]["State"]["Running"]]) if memory else {}
+        return {
+            server.target: docker_output.state(found, used.get(found["Id"]))
+            if (found := inspected.get(ids[server.target] or ""))
+            else ServerState("absent")
+            for server in servers
+        }
+
+    def failure(self, server: Server, state: ServerState) -> RuntimeFailure:
+        said = log_tail(self, server)
+        message = f"{server.target}'s container ended while it was starting"
+        message += f" with exit code {state.exit_code}" if state.exit_code is not None else ""
+        hint = f"all of its log: dbfleet logs {server.target}"
+        if state.detail:
+            message += f" ({state.detail})"
+        if state.detail == docker_output.OUT_OF_MEMORY:
+            hint = f"give it more: {_setting(server, 'memory')}"
+        elif "no space left on device" in said.lower():
+            message = f"{server.target}'s container ended: the disk that holds Docker's data is full"
+            hint = "make room, for example with `docker system prune`"
+        return RuntimeFailure(
+            message,
+            exit_code=state.exit_code,
+            log_tail=said,
+            engine=server.spec.name,
+            target=server.target,
+            hint=hint,
+        )
+
+    def logs(self, server: Server, *, follow: bool = False, lines: int | None = None) -> Iterator[str]:
+        container = self._container(server)
+        if container is None:
+            raise RuntimeFailure(
+                f"{server.target} has no container, so no log",
+                target=server.target,
+                hint=f"start it with dbfleet up {server.target}",
+            )
+        command = [*self._docker().client_config.docker_cmd, "logs"]
+        command += ["--follow"] * follow + (["--tail", str(lines)] if lines is not None else [])
+        return docker_output.lines_of([*command, container])
+
+    def client(self, server: Server) -> ClientCommand | None:
+        container = self._container(server)
+        if not server.spec.client:
+            return None
+        if container is None or not self._inspect([container])[0]["State"]["Running"]:
+            raise RuntimeFailure(
+                f"{server.target} does not run",
+                target=server.target,
+                engine=server.spec.name,
+                hint=f"start it with dbfleet up {server.target}",
+            )
+        inside = [
+            word.replace("{user}", server.user).replace("{database}", server.database) for word in server.spec.client
+        ]
+        terminal = ["--tty"] if sys.stdin.isatty() and sys.stdout.isatty() else []
+        docker = list(map(str, self._docker().client_config.docker_cmd))
+        return ClientCommand((*docker, "exec", "--interactive", *terminal, container, *inside))
+
+    def places(self, server: Server) -> Mapping[str, str]:
+        project = self.projects.of(server)
+        if project is None:
+            return {}
+        found = {"project": project, "stack": str(compose.stacks()), "variables": str(self.projects.variables(project))}
+        if container := self._container(server):
+            for mount in self._inspect([container])[0]["Mounts"]:
+                if mount["Type"] == "volume":
+                    found[f"volume {mount['Destination']}"] = mount["Name"]
+        return found
+
+    # --- projects -------------------------------------------------------------------------------------------------
+
+    def _taken(self, project: str) -> bool:
+        """Whether somebody has anything of that name: containers, or the volumes that a `down` leaves."""
+        label = f"label={PROJECT}={project}"
+        return bool(
+            self._call(["container", "ls", "--all", "--quiet", "--filter", label])
+            or self._call(["volume", "ls", "--quiet", "--filter", label])
+        )
+
+    def _docker(self, project: str | None = None) -> DockerClient:
+        from python_on_whales import DockerClient
+
+        if project is None:
+            return DockerClient()
+        # What the shell exports wins over the file in compose; taken out of the environment, it cannot.
+        hiding = [word for name in os.environ if name.startswith("DBFLEET_") for word in ("-u", name)]
+        return DockerClient(
+            client_call=["env", *hiding, "docker"] if hiding else ["docker"],
+            compose_files=[compose.stacks()],
+            compose_project_name=project,
+            compose_env_files=[self.projects.variables(project)],
+        )
+
+    def _config(self, project: str) -> dict[str, Any]:
+        try:
+            return dict(self._docker(project).compose.config(return_json=True))
+        except Exception as error:
+            raise _ours(error, "the stacks cannot be read") from error
+
+    # --- images and containers ------------------------------------------------------------------------------------
+
+    def _pull(
+        self, project: str, servers: Sequence[Server], deadline: Deadline, report: Report
+    ) -> dict[str, DbfleetError]:
+        services = self._config(project)["services"]
+        docker = self._docker()
+        failures: dict[str, DbfleetError] = {}
+
+        def pull(server: Server) -> None:
+            image = services[server.spec.name]["image"]
+            if docker.image.exists(image):
+                return
+            report(Event(server.target, "pulling", image))
+            code, output = self._run_visibly(
+                [*docker.client_config.docker_cmd, "pull", image],
+                deadline,
+                docker_output.pull_progress(server.target, image, report),
+            )
+            if code:
+                message, hint = docker_engine.meaning(output)
+                failures[server.target] = RuntimeFailure(
+                    f"the image {image} of {server.target} cannot be pulled: {message}",
+                    command=("docker", "pull", image),
+                    exit_code=code,
+                    engine=server.spec.name,
+                    target=server.target,
+                    hint=hint or f"name one that is here or can be had: {_setting(server, 'image')}",
+                )
+
+        with ThreadPoolExecutor(max(1, len(servers))) as pool:
+            list(pool.map(pull, servers))
+        return failures
+
+    def _create(
+        self, project: str, servers: Sequence[Server], deadline: Deadline, report: Report
+    ) -> dict[str, DbfleetError]:
+        """Containers, network and volumes; a running container that is as it should be is left alone."""
+        if not servers:
+            return {}
+        for server in servers:
+            report(Event(server.target, "creating"))
+        up = [*self._docker(project).client_config.docker_compose_cmd, "up", "--no-start", "--no-build"]
+        code, output = self._run_visibly([*up, *(server.spec.name for server in servers)], deadline)
+        self._containers.clear()
+        if not code:
+            return {}
+        if len(servers) == 1:
+            return {servers[0].target: self._cannot_start(servers[0], output)}
+        failures: dict[str, DbfleetError] = {}
+        for server in servers:  # which of them is it?
+            failures |= self._create(project, [server], deadline, report)
+        return failures
+
+    def _cannot_start(self, server: Server, output: str) -> RuntimeFailure:
+        if docker_engine.taken_port(output):
+            return port_taken(server)
+        message, hint = docker_engine.meaning(output)
+        return RuntimeFailure(
+            f"{server.target}'s container cannot be started: {message}",
+            log_tail=output.strip(),
+            engine=server.spec.name,
+            target=server.target,
+            hint=hint,
+        )
+
+    def _key(self, server: Server) -> tuple[str, str]:
+        return self.projects.of(server) or "", server.spec.name
+
+    def _container(self, server: Server) -> str | None:
+        key = self._key(server)
+        if not key[0]:
+            return None
+        if key not in self._containers:
+            filters = ["--filter", f"label={PROJECT}={key[0]}", "--filter", f"label={SERVICE}={key[1]}"]
+            found = self._call(["container", "ls", "--all", "--quiet", "--no-trunc", *filters], server).split()
+            if not found:
+                return None
+            self._containers[key] = found[0]
+        return self._containers[key]
+
+    def _inspect(self, containers: Sequence[str]) -> list[dict[str, Any]]:
+        if not containers:
+            return []
+        try:
+            return list(json.loads(self._call(["container", "inspect", *containers])))
+        except RuntimeFailure as error:
+            if "No such container" not in error.log_tail:
+                raise
+            self._containers.clear()  # somebody removed it meanwhile
+            return [found for each in containers if len(containers) > 1 for found in self._inspect([each])]
+
+    def _memory(self, containers: Sequence[str]) -> dict[str, int]:
+        if not containers:
+            return {}
+        try:
+            return {each.container_id: int(each.memory_used) for each in self._docker().stats(list(containers))}
+        except Exception as error:
+            raise _ours(error, "the containers' memory cannot be read") from error
+
+    def _remove_volumes(self, server: Server) -> bool:
+        project = self.projects.of(server)
+        if project is None or not self.projects.variables(project).exists():
+            return False
+        config = self._config(project)
+        mounts = config["services"][server.spec.name].get("volumes", ())
+        names = [config["volumes"][each["source"]]["name"] for each in mounts if each["type"] == "volume"]
+        there = set(self._call(["volume", "ls", "--quiet", "--filter", f"label={PROJECT}={project}"], server).split())
+        wanted = [name for name in names if name in there]
+        if wanted:
+            self._call(["volume", "rm", *wanted], server)
+        return bool(wanted)
+
+    def _remove_if_empty(self, project: str | None) -> None:
+        """The network, and what compose made besides, once the last container has gone."""
+        label = f"label={PROJECT}={project}"
+        if project and not self._call(["container", "ls", "--all", "--quiet", "--filter", label]):
+            for network in self._call(["network", "ls", "--quiet", "--filter", label]).split():
+                self._call(["network", "rm", network])
+
+    # --- running the client ---------------------------------------------------------------------------------------
+
+    def _call(self, arguments: Sequence[str], server: Server | None = None) -> str:
+        from python_on_whales.utils import run
+
+        try:
+            return str(run([*self._docker().client_config.docker_cmd, *arguments]))
+        except Exception as error:
+            raise _ours(error, f"docker {' '.join(arguments[:2])} failed", server) from error
+
+    def _run_visibly(self, command: Sequence[object], deadline: Deadline, each_line: Any = None) -> tuple[int, str]:
+        """Run to the end, a line at a time; on cancellation ask it to stop as Ctrl-C would, and wait for it."""
+        lines: list[str] = []
+        child = docker_output.popen(command)
+        with child, ThreadPoolExecutor(1) as pool:
+            assert child.stdout
+
+            def read() -> None:
+                for line in child.stdout or ():
+                    text = line.decode(errors="replace").rstrip()
+                    lines.append(text)
+                    if each_line:
+                        each_line(text)
+
+            reading = pool.submit(read)
+            try:
+                while child.poll() is None:
+                    deadline.sleep(0.03)
+                    if deadline.passed:
+                        child.terminate()
+                        lines.append(f"it took longer than {deadline.seconds:g} s")
+                        break
+            except BaseException:
+                child.terminate()
+                raise
+            finally:
+                child.wait()
+                reading.result()
+        return child.returncode, "\n".join(lines)
+
+
+def _setting(server: Server, what: str) -> str:
+    """How a user sets it for this target."""
+    variable = f"DBFLEET_{re.sub('[^A-Z0-9]', '_', server.target.upper())}_{what.upper()}"
+    return f"{what} under [targets.{server.target}] in dbfleet.toml, or {variable}"
+
+
+def _ours(error: Exception, what: str, server: Server | None = None) -> DbfleetError:
+    """python-on-whales' exceptions as RuntimeFailure; the command they hold shows no secret, but names none either."""
+    if isinstance(error, DbfleetError):
+        return error
+    from python_on_whales.exceptions import DockerException
+
+    if not isinstance(error, DockerException):
+        if shutil.which("docker") is None:
+            return docker_engine.look().failure()
+        raise error
+    said = error.stderr or ""
+    message, hint = docker_engine.meaning(said)
+    return RuntimeFailure(
+        f"{what}: {message}",
+        command=tuple(map(str, error.docker_command)),
+        exit_code=error.return_code,
+        log_tail=said.strip(),
+        engine=server.spec.name if server else None,
+        target=server.target if server else None,
+        hint=hint,
+    )

@@ -1,0 +1,81 @@
+"""What the docker client prints, in our words: a container's inspection, a pull's progress."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from dbfleet.errors import RuntimeFailure
+from dbfleet.runtimes import Event, Report, ServerState
+
+OUT_OF_MEMORY: Final = "out of memory: it needed more than its memory cap"
+
+STOPPED_CODES: Final = (0, 137, 143)
+"""137 and 143 are how `docker stop` ends a server that has no exit code of its own for a signal."""
+
+
+def state(found: Mapping[str, Any], memory: int | None) -> ServerState:
+    """A container's inspection as a ServerState."""
+    state = found["State"]
+    bindings = (found["NetworkSettings"].get("Ports") or {}).values()
+    ports = [each["HostPort"] for several in bindings for each in several or ()]
+    known: dict[str, Any] = {
+        "container": found["Name"].lstrip("/"),
+        "port": int(ports[0]) if ports else None,
+        "memory": memory,
+    }
+    if state["Running"]:
+        # Nanoseconds, which datetime does not read; always UTC.
+        known["started"] = datetime.fromisoformat(state["StartedAt"][:19] + "+00:00").timestamp()
+        health = (state.get("Health") or {}).get("Status")
+        if health == "unhealthy":
+            said = (state["Health"].get("Log") or [{}])[-1].get("Output", "").strip()
+            return ServerState("unhealthy", detail=f"its healthcheck says: {said}" if said else "", **known)
+        return ServerState("starting" if health == "starting" else "running", pid=state.get("Pid"), **known)
+    detail = state.get("Error") or ""
+    if state["Status"] == "created":
+        return ServerState("stopped", detail=detail, **known)
+    code = state["ExitCode"]
+    if state.get("OOMKilled"):
+        return ServerState("failed", exit_code=code, detail=OUT_OF_MEMORY, **known)
+    return ServerState("stopped" if code in STOPPED_CODES else "failed", exit_code=code, detail=detail, **known)
+
+
+def pull_progress(target: str, image: str, report: Report) -> Callable[[str], None]:
+    """Takes the lines of `docker pull` without a terminal, and reports how many layers are there."""
+    layers: dict[str, bool] = {}
+
+    def line(text: str) -> None:
+        layer, colon, what = text.partition(": ")
+        if colon and what.startswith(("Pulling fs layer", "Already exists", "Pull complete")):
+            layers[layer] = what != "Pulling fs layer"
+            report(Event(target, "pulling", f"{image}, {sum(layers.values())} of {len(layers)} layers"))
+
+    return line
+
+
+def popen(command: Sequence[object]) -> subprocess.Popen[bytes]:
+    """A docker command whose output is read as it comes, in a session of its own: the terminal's Ctrl-C comes to us,
+    and we say when it stops."""
+    try:
+        return subprocess.Popen(
+            [str(word) for word in command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise RuntimeFailure(f"docker could not be run: {error}") from error
+
+
+def lines_of(command: Sequence[object]) -> Iterator[str]:
+    """A command's lines; it ends with the iterator."""
+    with popen(command) as child:
+        try:
+            for line in child.stdout or ():
+                yield line.decode(errors="replace").rstrip("\r\n")
+        finally:
+            child.terminate()
