@@ -1,6 +1,9 @@
-# Included by the Makefile.
+# Included by the Makefile. Both need a Docker engine; .ci/docker.sh installs and starts one on Debian.
 
 .PHONY: images test-fleet
 
-images: ## local images of the real servers, built once (needs a Docker engine: .ci/docker.sh)
+images:
 	@tests/images/build.sh
+
+test-fleet: .venv/.dev
+	@tests/images/test-fleet.sh $(ARGS)

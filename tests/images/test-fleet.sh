@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# tests/images/test-fleet.sh [PYTEST-ARGUMENT...]: the conformance suite on every engine that has an image here, all in
+# one compose project, from the stacks as they are; only the images' names are replaced.
+# FLEET_ENGINES="mysql redis" narrows it. Needs the images: tests/images/build.sh.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+env_file=.cache/test-images.env
+docker info >/dev/null 2>&1 || { echo "no Docker engine answers; .ci/docker.sh installs and starts one" >&2; exit 1; }
+
+read -ra engines <<<"${FLEET_ENGINES:-$(for file in tests/images/*/Dockerfile; do basename "${file%/*}"; done | xargs)}"
+options=()
+for engine in "${engines[@]}"; do
+    line=$(grep "^DBFLEET_${engine^^}_IMAGE=" "$env_file" 2>/dev/null || true)
+    if [ -z "$line" ] || ! docker image inspect "${line#*=}" >/dev/null 2>&1; then
+        echo "there is no image of $engine yet: make images" >&2
+        exit 1
+    fi
+    export "${line?}"
+    options+=(--engine "$engine")
+done
+
+export DBFLEET_RUNTIME=docker
+exec .venv/bin/python -m pytest tests/conformance tests/engines "${options[@]}" "$@"
