@@ -79,12 +79,18 @@ class Projects:
 
 
 def stacks() -> Path:
-    """The compose file of the stacks: inside the installed package, or beside it in a checkout."""
+    """The folder of the stacks: inside the installed package, or beside it in a checkout."""
     package = Path(__file__).resolve().parents[1]
     for folder in (package / "stacks", package.parent / "stacks"):
         if (folder / "compose.yaml").is_file():
-            return folder / "compose.yaml"
+            return folder
     raise RuntimeFailure("the stacks are missing from this installation of dbfleet", hint="install it again")
+
+
+def stack(engine: str) -> Path:
+    """The compose file of one engine. Used instead of compose.yaml, which includes them all: compose would make the
+    volumes of engines that nobody asked for."""
+    return stacks() / "engines" / f"{engine}.yaml"
 
 
 def _key(server: Server) -> str:

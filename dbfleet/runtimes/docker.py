@@ -56,7 +56,7 @@ class DockerRuntime:
     # --- the protocol ---------------------------------------------------------------------------------------------
 
     def missing(self, spec: EngineSpec) -> str | None:
-        if not (compose.stacks().parent / "engines" / f"{spec.name}.yaml").is_file():
+        if not compose.stack(spec.name).is_file():
             return f"there is no stack for {spec.title}"
         return None
 
@@ -122,7 +122,7 @@ class DockerRuntime:
         ids = {server.target: self._container(server) for server in servers}
         present = [each for each in ids.values() if each]
         inspected = {found["Id"]: found for found in self._inspect(present)}
-        used = self._memory([each for each in inspected if inspected[each]["State"]["Running"]]) if memory else {}
+        used = self._memory([each for each in inspected.values() if each["State"]["Running"]]) if memory else {}
         return {
             server.target: docker_output.state(found, used.get(found["Id"]))
             if (found := inspected.get(ids[server.target] or ""))
@@ -185,7 +185,11 @@ class DockerRuntime:
         project = self.projects.of(server)
         if project is None:
             return {}
-        found = {"project": project, "stack": str(compose.stacks()), "variables": str(self.projects.variables(project))}
+        found = {
+            "project": project,
+            "stack": str(compose.stack(server.spec.name)),
+            "variables": str(self.projects.variables(project)),
+        }
         if container := self._container(server):
             for mount in self._inspect([container])[0]["Mounts"]:
                 if mount["Type"] == "volume":
@@ -202,7 +206,7 @@ class DockerRuntime:
             or self._call(["volume", "ls", "--quiet", "--filter", label])
         )
 
-    def _docker(self, project: str | None = None) -> DockerClient:
+    def _docker(self, project: str | None = None, servers: Sequence[Server] = ()) -> DockerClient:
         from python_on_whales import DockerClient
 
         if project is None:
@@ -211,14 +215,14 @@ class DockerRuntime:
         hiding = [word for name in os.environ if name.startswith("DBFLEET_") for word in ("-u", name)]
         return DockerClient(
             client_call=["env", *hiding, "docker"] if hiding else ["docker"],
-            compose_files=[compose.stacks()],
+            compose_files=sorted({compose.stack(server.spec.name) for server in servers}),
             compose_project_name=project,
             compose_env_files=[self.projects.variables(project)],
         )
 
-    def _config(self, project: str) -> dict[str, Any]:
+    def _config(self, project: str, servers: Sequence[Server]) -> dict[str, Any]:
         try:
-            return dict(self._docker(project).compose.config(return_json=True))
+            return dict(self._docker(project, servers).compose.config(return_json=True))
         except Exception as error:
             raise _ours(error, "the stacks cannot be read") from error
 
@@ -227,7 +231,7 @@ class DockerRuntime:
     def _pull(
         self, project: str, servers: Sequence[Server], deadline: Deadline, report: Report
     ) -> dict[str, DbfleetError]:
-        services = self._config(project)["services"]
+        services = self._config(project, servers)["services"]
         docker = self._docker()
         failures: dict[str, DbfleetError] = {}
 
@@ -264,7 +268,7 @@ class DockerRuntime:
             return {}
         for server in servers:
             report(Event(server.target, "creating"))
-        up = [*self._docker(project).client_config.docker_compose_cmd, "up", "--no-start", "--no-build"]
+        up = [*self._docker(project, servers).client_config.docker_compose_cmd, "up", "--no-start", "--no-build"]
         code, output = self._run_visibly([*up, *(server.spec.name for server in servers)], deadline)
         self._containers.clear()
         if not code:
@@ -314,19 +318,21 @@ class DockerRuntime:
             self._containers.clear()  # somebody removed it meanwhile
             return [found for each in containers if len(containers) > 1 for found in self._inspect([each])]
 
-    def _memory(self, containers: Sequence[str]) -> dict[str, int]:
-        if not containers:
-            return {}
-        try:
-            return {each.container_id: int(each.memory_used) for each in self._docker().stats(list(containers))}
-        except Exception as error:
-            raise _ours(error, "the containers' memory cannot be read") from error
+    def _memory(self, running: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+        """Bytes by container. `docker stats` takes two seconds, so the control groups are read where they are ours."""
+        used = {each["Id"]: docker_output.memory(each["Id"], each["State"]["Pid"]) for each in running}
+        if unknown := [container for container, found in used.items() if found is None]:
+            try:
+                used |= {each.container_id: int(each.memory_used) for each in self._docker().stats(unknown)}
+            except Exception as error:
+                raise _ours(error, "the containers' memory cannot be read") from error
+        return {container: found for container, found in used.items() if found is not None}
 
     def _remove_volumes(self, server: Server) -> bool:
         project = self.projects.of(server)
         if project is None or not self.projects.variables(project).exists():
             return False
-        config = self._config(project)
+        config = self._config(project, [server])
         mounts = config["services"][server.spec.name].get("volumes", ())
         names = [config["volumes"][each["source"]]["name"] for each in mounts if each["type"] == "volume"]
         there = set(self._call(["volume", "ls", "--quiet", "--filter", f"label={PROJECT}={project}"], server).split())
