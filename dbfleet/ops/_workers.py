@@ -1,0 +1,233 @@
+"""A job in a process of its own, which talks with its owner in messages and can be told to stop.
+
+One engine's work in Python (making, encoding and sending rows) fills a core, so several engines need several
+processes: threads would take turns. Workers are forked where that is safe (Linux), for then they begin in 10 ms with
+everything that is loaded; elsewhere they are threads, which are slower together and do the same.
+
+A worker answers Ctrl-C by its owner alone: the owner sends `stop`, or goes away; the worker then cancels the statement
+that runs on the server, unwinds, and closes its connection. Errors come back as they were raised, their cause as text.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import queue
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from multiprocessing.connection import Connection, wait
+from typing import Any, Final
+
+from dbfleet.adapter import Adapter
+from dbfleet.errors import DbfleetError, RuntimeFailure
+
+STOP_TIMEOUT_S: Final = 10.0
+"""How long a worker may take to unwind; then it is killed."""
+
+_STOP: Final = "stop"
+_FORKS: Final = sys.platform == "linux"
+
+
+class Stopped(BaseException):
+    """The owner said stop. Not an Exception: no adapter may take it for its driver's."""
+
+
+class Cause(Exception):
+    """A worker's exception, as text."""
+
+
+class Owner:
+    """What the job sees of its owner."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._sending = threading.Lock()
+        self._stopping = threading.Event()
+        self.adapter: Adapter | None = None
+        """What runs statements for the job: cancelled on `stop`."""
+
+    def send(self, message: object) -> None:
+        self._send("message", message)
+
+    def receive(self) -> Any:
+        """The owner's next message. Stopped if it is `stop`."""
+        message = self._inbox.get()
+        self.check()
+        return message
+
+    def check(self) -> None:
+        """Raise Stopped once the owner has said stop; call it between batches."""
+        if self._stopping.is_set():
+            raise Stopped
+
+    def _send(self, kind: str, content: object) -> None:
+        try:
+            with self._sending:
+                self._connection.send((kind, content))
+        except (BrokenPipeError, ConnectionResetError, OSError):
+            self._stopping.set()
+
+    def _attend(self, job: Callable[[Owner], None]) -> None:
+        """Run the job in a thread, and listen meanwhile."""
+        worker = threading.Thread(target=self._run, args=(job,), daemon=True)
+        worker.start()
+        while worker.is_alive() or self._connection.poll():
+            try:
+                message = self._connection.recv() if self._connection.poll(0.2) else None
+            except (EOFError, OSError):
+                message = _STOP
+            if message == _STOP:
+                self._stopping.set()
+                self._inbox.put(None)
+                if worker.is_alive() and (adapter := self.adapter) is not None:
+                    adapter.cancel()
+                worker.join(STOP_TIMEOUT_S)
+                return
+            if message is not None:
+                self._inbox.put(message)
+
+    def _run(self, job: Callable[[Owner], None]) -> None:
+        try:
+            job(self)
+        except Stopped:
+            pass
+        except BaseException as error:
+            # What a cancelled statement says is no news to who cancelled it.
+            if not self._stopping.is_set():
+                self._send("error", _packed(error))
+        self._send("end", None)
+
+
+class Worker:
+    """The owner's side. Use `run` or close with `stop`."""
+
+    def __init__(self, name: str, job: Callable[[Owner], None], before: Iterable[Worker] = ()) -> None:
+        self.name = name
+        self.connection, theirs = multiprocessing.Pipe()
+        self.ended = False
+        owner = Owner(theirs)
+        self._process: Any = None
+        if not _FORKS:
+            threading.Thread(target=owner._attend, args=(job,), daemon=True, name=name).start()
+            return
+        # A child that kept these open would keep its brothers from learning that their owner is gone.
+        ours = [self.connection, *(worker.connection for worker in before)]
+        self._process = multiprocessing.get_context("fork").Process(
+            target=_child, args=(owner, job, ours), daemon=True, name=name
+        )
+        self._process.start()
+        theirs.close()
+
+    def send(self, message: object) -> None:
+        try:
+            self.connection.send(message)
+        except OSError:
+            pass  # it has ended: `receive` says why
+
+    def receive(self) -> Any:
+        """The next message, or None after the last one. Raises the error that the job raised."""
+        try:
+            kind, content = self.connection.recv()
+        except (EOFError, OSError):
+            self.ended = True
+            raise self._died() from None
+        if kind == "message":
+            return content
+        self.ended = True
+        if kind == "error":
+            raise _unpacked(content)
+        return None
+
+    def _died(self) -> RuntimeFailure:
+        code = None
+        if self._process is not None:
+            self._process.join(1)
+            code = self._process.exitcode
+        how = f"was killed by signal {-code}" if code is not None and code < 0 else f"ended with code {code}"
+        return RuntimeFailure(
+            f"the process that worked on it {how}", exit_code=code, target=self.name, hint="is there enough memory?"
+        )
+
+    def tell_to_stop(self) -> None:
+        if not self.ended:
+            self.send(_STOP)
+
+    def stop(self) -> None:
+        """Wait until the worker is gone; kill it if it takes too long."""
+        if self._process is None:
+            return
+        try:
+            self._process.join(STOP_TIMEOUT_S + 1)
+        finally:
+            if self._process.is_alive():
+                self._process.kill()
+                self._process.join()
+            self.connection.close()
+            self._process.close()
+            self._process = None
+
+
+def start(jobs: Sequence[tuple[str, Callable[[Owner], None]]]) -> list[Worker]:
+    """A worker a job, all at once."""
+    workers: list[Worker] = []
+    for name, job in jobs:
+        workers.append(Worker(name, job, before=workers))
+    return workers
+
+
+def listen(workers: Iterable[Worker]) -> Iterator[Worker]:
+    """The workers that have something to say, as they say it, until all have ended. `receive` from each."""
+    open_ = {worker.connection: worker for worker in workers if not worker.ended}
+    while open_:
+        for connection in wait(list(open_)):
+            worker = open_[connection]  # type: ignore[index]
+            yield worker
+            if worker.ended:
+                del open_[connection]  # type: ignore[arg-type]
+
+
+def stop(workers: Sequence[Worker]) -> None:
+    """Tell all, then wait for all: no longer than the slowest takes."""
+    for worker in workers:
+        worker.tell_to_stop()
+    for worker in workers:
+        worker.stop()
+
+
+def _child(owner: Owner, job: Callable[[Owner], None], not_ours: Sequence[Connection]) -> None:
+    # The terminal sends Ctrl-C to the whole group; the owner decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.set_wakeup_fd(-1)
+    for connection in not_ours:
+        connection.close()
+    owner._attend(job)
+    os._exit(0)  # threads of a driver that never end must not keep us
+
+
+def _packed(error: BaseException) -> bytes:
+    cause = error.__cause__
+    if isinstance(error, DbfleetError):
+        text = f"{type(cause).__name__}: {cause}" if cause is not None else ""
+    else:
+        text = "".join(traceback.format_exception(error))
+    try:
+        return pickle.dumps((type(error), error.args, vars(error), text))
+    except Exception:
+        return pickle.dumps((RuntimeError, (f"{type(error).__name__}: {error}",), {}, text))
+
+
+def _unpacked(data: bytes) -> BaseException:
+    kind, args, state, text = pickle.loads(data)  # noqa: S301 - from our own child
+    # Not by the constructor: some errors want more than their message.
+    error: BaseException = kind.__new__(kind, *args)
+    error.args = args
+    vars(error).update(state)
+    if text:
+        error.__cause__ = Cause(text)
+    return error
