@@ -278,6 +278,15 @@ class LocalServer:
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """What `doctor` sees: how bad it is, what it is, and what to do about it."""
+
+    level: Literal["ok", "warn", "fail"]
+    text: str
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class EngineSpec:
     """Everything about an engine that is data.
 
@@ -288,7 +297,9 @@ class EngineSpec:
     PARAMETERS is declared); `missing` reads the collection `dbfleet_nowhere`, which is not there. `language`
     is what `query` speaks; targets whose languages are equal can be asked together. `schemes` are URL schemes, the
     first is the one we print. `client` is the argv of the engine's own client inside the container, `{user}` and
-    `{database}` filled in, the password read from the file that the stack mounts. `quirks` are declared oddities in a
+    `{database}` filled in, the password read from the file that the stack mounts. `shell` gives the argv of the client on
+    this machine and what to add to its environment, where the password goes: never into the argv. `examine` is what
+    `doctor` asks about the engine on this machine (its driver, the processor). `quirks` are declared oddities in a
     sentence each, `verified_on` says what the adapter was last verified on: real server, stand-in or double, with its
     version.
     """
@@ -310,6 +321,8 @@ class EngineSpec:
     embedded: bool = False  # no server: the target is a file that `connect` opens
     local: LocalServer | None = None
     client: tuple[str, ...] = ()
+    shell: Callable[[Target], tuple[Sequence[str], Mapping[str, str]]] | None = None
+    examine: Callable[[], Sequence[Finding]] | None = None
     url_variable: str | None = None  # what `dbfleet env` exports besides DBFLEET_<NAME>_URL, as scripts expect it
     examples: Mapping[str, str] = field(default_factory=dict)
     quirks: tuple[str, ...] = ()
