@@ -69,7 +69,10 @@ class ServerState:
         return self.state in ("starting", "running", "unhealthy")
 
 
-Stage = Literal["pulling", "creating", "initialising", "starting", "waiting", "ready", "stopping", "stopped", "note"]
+Stage = Literal[
+    "pulling", "creating", "initialising", "starting", "waiting", "ready", "failed", "skipped", "stopping", "stopped",
+    "removed", "note",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

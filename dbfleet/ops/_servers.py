@@ -1,0 +1,164 @@
+"""Shared by the fleet's verbs: which runtime runs what, a target as a Server, work side by side.
+
+Rules: a target stays on the runtime that is on record for it, so that a fleet that runs is found again however the
+flags, the files or the machine change. What was never started runs on the runtime of the rest of the fleet, else on
+the one that is asked for, else on docker where an engine answers (a client alone is common), else as processes.
+
+A record in the fleet's state: `engine` `runtime` `port`, and `wanted` from `up` until `down`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from typing import TypeVar
+
+from dbfleet import registry
+from dbfleet.adapter import EngineSpec, ServerInfo, Target
+from dbfleet.errors import DbfleetError, NotReady, UnknownEngine
+from dbfleet.fleet import Fleet
+from dbfleet.runtimes import Deadline, Event, Report, Runtime, Server
+
+T = TypeVar("T")
+
+
+def runtime(fleet: Fleet, name: str) -> Runtime:
+    """The runtime of this name, for this fleet."""
+    if name == "docker":
+        from dbfleet.runtimes.docker import DockerRuntime
+
+        return DockerRuntime(fleet.name, fleet.state, fleet.secrets_directory)
+    from dbfleet.runtimes.process import ProcessRuntime
+
+    return ProcessRuntime(fleet.state)
+
+
+def default_runtime(fleet: Fleet) -> tuple[str, str]:
+    """What runs a target that was never started, and why."""
+    asked = fleet.settings.runtime
+    if asked != "auto":
+        return asked, fleet.settings.origins.get("fleet.runtime", "built-in default")
+    recorded = sorted({record["runtime"] for record in fleet.records().values() if record.get("runtime")})
+    if len(recorded) == 1:
+        return recorded[0], "the fleet's other servers run on it"
+    from dbfleet.runtimes import docker_engine
+
+    found = docker_engine.look()
+    if found.usable:
+        return "docker", f"Docker Engine {found.engine} answers"
+    return "process", found.message
+
+
+def started(target: Target, spec: EngineSpec) -> bool:
+    """Whether a runtime starts it: neither somebody's server nor a file."""
+    return target.managed and not spec.embedded
+
+
+def targets(fleet: Fleet, names: Sequence[str] | None) -> list[Target]:
+    """The targets that are named, each once, or all of the fleet."""
+    if not names:
+        return list(fleet.targets.values())
+    found = {target.name: target for target in map(fleet.target, names)}
+    return list(found.values())
+
+
+def server(fleet: Fleet, target: Target, *, port: int | None = None) -> Server:
+    """The target as its runtime knows it."""
+    spec = fleet.spec(target)
+    settings = fleet.settings.target(target.name)
+    return Server(
+        target.name,
+        spec,
+        port or target.port or spec.default_port or 0,
+        target.user or "",
+        target.password or "",
+        target.database or "",
+        settings.image,
+        settings.memory,
+    )
+
+
+def by_runtime(fleet: Fleet, chosen: Sequence[Target]) -> Iterator[tuple[Runtime, list[Server]]]:
+    """Those of the targets that were ever started, with their runtimes."""
+    groups: dict[str, list[Server]] = {}
+    for target in chosen:
+        recorded = fleet.record(target.name).get("runtime")
+        if recorded and started(target, fleet.spec(target)):
+            groups.setdefault(recorded, []).append(server(fleet, target))
+    for name, servers in groups.items():
+        yield runtime(fleet, name), servers
+
+
+def dropped(fleet: Fleet) -> list[Target]:
+    """Targets that were started and are no longer in the settings: `stop` and `down` of everything mean them too."""
+    found = []
+    for name, record in fleet.records().items():
+        if name in fleet.names or not record.get("runtime"):
+            continue
+        try:
+            spec = registry.spec(record.get("engine", name))
+        except UnknownEngine:
+            continue
+        found.append(
+            Target(name, spec.name, spec.schemes[0], host="127.0.0.1", port=record.get("port"),
+                   user=spec.default_user, database=spec.default_database, managed=True)
+        )  # fmt: skip
+    return found
+
+
+def ping(fleet: Fleet, target: Target, timeout_s: float, *, create: bool = False) -> ServerInfo:
+    """One connection, one round trip."""
+    with fleet.connect(target, timeout_s=timeout_s, create=create) as adapter:
+        return adapter.ping()
+
+
+def side_by_side(
+    jobs: Mapping[str, Callable[[], T]], *, deadline: Deadline | None = None
+) -> dict[str, T | DbfleetError]:
+    """Run the jobs at once, a thread each; the result or the error of each, by name, in the given order.
+
+    On Ctrl-C the deadline is cancelled, and the interrupt goes on once every job has come to rest: no thread works on
+    behind the user's back.
+    """
+    if not jobs:
+        return {}
+    with ThreadPoolExecutor(len(jobs), thread_name_prefix="dbfleet") as pool:
+        futures = {name: pool.submit(job) for name, job in jobs.items()}
+        try:
+            while wait(futures.values(), timeout=0.2).not_done:
+                pass
+        except BaseException:
+            if deadline:
+                deadline.cancel()
+            wait(futures.values())
+            raise
+    found: dict[str, T | DbfleetError] = {}
+    for name, future in futures.items():
+        try:
+            found[name] = future.result()
+        except DbfleetError as error:
+            error.target = error.target or name
+            found[name] = error
+    return found
+
+
+@contextmanager
+def alone(fleet: Fleet, report: Report, *, timeout_s: float) -> Iterator[None]:
+    """One dbfleet at a time changes a fleet; says so when it has to wait."""
+    try:
+        with fleet.lock(timeout_s=0.2):
+            entered = True
+            yield
+            return
+    except NotReady:
+        if "entered" in locals():
+            raise
+    report(Event(fleet.name, "note", "another dbfleet is at work on this fleet; waiting for it"))
+    with fleet.lock(timeout_s=timeout_s):
+        yield
+
+
+def variable(name: str) -> str:
+    """A target's name as part of a variable's."""
+    return "".join(c if c.isalnum() else "_" for c in name.upper())

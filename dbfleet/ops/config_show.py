@@ -1,0 +1,45 @@
+"""`config show` and `config validate`: what is in force, and which source won."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from dbfleet.fleet import Fleet
+from dbfleet.ops import _servers
+
+FIELDS: Final = ("key", "value", "origin")
+DEFAULT: Final = "built-in default"
+
+
+def config_show(fleet: Fleet) -> Iterator[dict[str, Any]]:
+    """A record a setting: key value origin. Passwords in URLs are hidden."""
+    settings = fleet.settings
+
+    def record(key: str, value: Any, origin: str | None = None) -> dict[str, Any]:
+        return {"key": key, "value": value, "origin": origin or settings.origins.get(key, DEFAULT)}
+
+    yield record("fleet.name", settings.fleet)
+    if settings.runtime == "auto":
+        chosen, why = _servers.default_runtime(fleet)
+        yield record("fleet.runtime", f"auto: {chosen} ({why})")
+    else:
+        yield record("fleet.runtime", settings.runtime)
+    yield record("state", str(settings.state_root))
+    for name in fleet.names:
+        target, found = fleet.targets[name], settings.target(name)
+        yield record(f"targets.{name}.engine", target.engine)
+        yield record(f"targets.{name}.url", target.url())
+        for key in ("port", "image", "memory"):
+            if (value := getattr(found, key)) is not None:
+                variable = f"DBFLEET_{_servers.variable(name)}_{key.upper()}"
+                yield record(f"targets.{name}.{key}", value, variable if settings.environ.get(variable) else None)
+
+
+def config_validate(fleet: Fleet) -> int:
+    """How many targets the settings name, after resolving each. ConfigError or UnknownEngine where one is wrong;
+    reading the files has been checked by opening the fleet."""
+    for name in fleet.names:
+        fleet.spec(fleet.targets[name])
+        fleet.settings.target(name)
+    return len(fleet.names)

@@ -1,0 +1,137 @@
+"""`doctor`: what this machine lacks to run a fleet, and what to do about it. It changes nothing.
+
+A record: check level text hint; `level` is ok, warn (something is worse than it could be) or fail (something that was
+asked for cannot work).
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from dbfleet.adapter import Finding
+from dbfleet.errors import DbfleetError
+from dbfleet.fleet import Fleet
+from dbfleet.ops import _servers
+from dbfleet.runtimes import compose, docker_engine, ports, programs
+
+FIELDS: Final = ("check", "level", "text", "hint")
+LOW_DISK: Final = 2 << 30
+_UNITS: Final = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+
+
+def doctor(fleet: Fleet) -> Iterator[dict[str, Any]]:
+    """One record a finding, as they are found."""
+    docker = docker_engine.look(timeout_s=5.0)
+    for check, finding in _findings(fleet, docker):
+        yield {"check": check, "level": finding.level, "text": finding.text, "hint": finding.hint}
+
+
+def _findings(fleet: Fleet, docker: docker_engine.Found) -> Iterator[tuple[str, Finding]]:
+    chosen, why = _servers.default_runtime(fleet)
+    yield "docker", _docker(docker, needed=chosen == "docker")
+    yield "runtime", Finding("ok", f"{chosen}: {why}")
+    for name in fleet.names:
+        try:
+            target = fleet.targets[name]
+        except DbfleetError as error:
+            yield name, Finding("fail", error.message, error.hint)
+            continue
+        if not _servers.started(target, fleet.spec(target)):
+            continue
+        yield f"{name} server", _server(fleet, name, chosen)
+        if port := _port(fleet, name):
+            yield f"{name} port", port
+    for engine in sorted({target.engine for target in fleet.targets.values()}):
+        spec = next(fleet.spec(target) for target in fleet.targets.values() if target.engine == engine)
+        for finding in spec.examine() if spec.examine else ():
+            yield engine, finding
+    if chosen == "docker":
+        yield "memory", _memory(fleet)
+    yield "disk", _disk(fleet.settings.state_root)
+    yield "state", _writable(fleet.settings.state_root)
+
+
+def _docker(found: docker_engine.Found, *, needed: bool) -> Finding:
+    if found.usable:
+        return Finding("ok", f"Docker Engine {found.engine}, compose {found.compose}")
+    return Finding("fail" if needed else "warn", found.message, found.hint)
+
+
+def _server(fleet: Fleet, name: str, default: str) -> Finding:
+    target = fleet.targets[name]
+    spec = fleet.spec(target)
+    recorded = fleet.record(name).get("runtime") or default
+    missing = _servers.runtime(fleet, recorded).missing(spec)
+    if missing:
+        return Finding("warn", f"no {spec.title} server for the runtime {recorded}", missing)
+    if recorded == "process" and spec.local and (found := programs.find(spec.local)):
+        return Finding("ok", f"{', '.join(found)} in {next(iter(found.values())).parent}")
+    return Finding("ok", f"the stack {compose.stack(spec.name).name}")
+
+
+def _port(fleet: Fleet, name: str) -> Finding | None:
+    """What `up` would meet; nothing to say of a server that runs."""
+    target = fleet.targets[name]
+    for runtime, servers in _servers.by_runtime(fleet, [target]):
+        try:
+            if runtime.states(servers)[name].alive:
+                return None
+        except DbfleetError:
+            return None
+    port, fixed = target.port, fleet.settings.target(name).port
+    if port is None or ports.is_free(port):
+        return Finding("ok", f"{port} is free")
+    taken = f"{port} is taken by {ports.holder(port)}"
+    if fixed:
+        return Finding("fail", taken, f"stop that program, or set another port for {name}")
+    return Finding("warn", taken, f"up gives {name} a free one")
+
+
+def _memory(fleet: Fleet) -> Finding:
+    """The caps of the fleet's stacks together, against what this machine has."""
+    import psutil
+
+    total = 0
+    for target in fleet.targets.values():
+        if _servers.started(target, fleet.spec(target)):
+            total += _cap(fleet, target.name, target.engine)
+    has = psutil.virtual_memory().total
+    text = f"the stacks' caps come to {total / (1 << 30):.1f} GB, this machine has {has / (1 << 30):.1f} GB"
+    if total > has:
+        return Finding("warn", text, "start fewer at a time: dbfleet up TARGET …, or lower memory in dbfleet.toml")
+    return Finding("ok", text)
+
+
+def _cap(fleet: Fleet, name: str, engine: str) -> int:
+    text = fleet.settings.target(name).memory
+    if text is None:
+        stack = compose.stack(engine)
+        found = re.search(r"mem_limit:\s*\$\{\w+:-(\w+)\}", stack.read_text("utf-8")) if stack.is_file() else None
+        text = found[1] if found else "0"
+    number = re.fullmatch(r"([\d.]+)([bkmg]?)b?", text.lower())
+    return int(float(number[1]) * _UNITS[number[2]]) if number else 0
+
+
+def _existing(folder: Path) -> Path:
+    return next(each for each in (folder, *folder.parents) if each.exists())
+
+
+def _disk(folder: Path) -> Finding:
+    free = shutil.disk_usage(_existing(folder)).free
+    text = f"{free / (1 << 30):.1f} GB free below {folder}"
+    if free < LOW_DISK:
+        return Finding("warn", text, "make room, or point DBFLEET_STATE_DIR to another disk")
+    return Finding("ok", text)
+
+
+def _writable(folder: Path) -> Finding:
+    try:
+        with tempfile.TemporaryFile(dir=_existing(folder)):
+            return Finding("ok", f"{folder} can be written")
+    except OSError as error:
+        return Finding("fail", f"{folder} cannot be written: {error.strerror}", "set DBFLEET_STATE_DIR")

@@ -1,0 +1,80 @@
+"""`down`: servers end, containers and networks go, data stays; with volumes the data goes too. Twice is fine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dbfleet.adapter import Target
+from dbfleet.fleet import Fleet
+from dbfleet.ops import _servers
+from dbfleet.ops.stop import LOCK_TIMEOUT_S
+from dbfleet.runtimes import Event, Report, silent
+
+
+@dataclass(frozen=True, slots=True)
+class Doomed:
+    """What `down` would end or remove, of one target."""
+
+    target: str
+    runtime: str
+    what: str
+
+
+def plan(fleet: Fleet, names: Sequence[str] | None = None, *, volumes: bool = False) -> list[Doomed]:
+    """What `down` would do, without doing it."""
+    found = []
+    chosen = _chosen(fleet, names)
+    for runtime, servers in _servers.by_runtime(fleet, chosen):
+        for name, state in runtime.states(servers).items():
+            parts = [f"stop it ({state.state})"] if state.alive else []
+            if runtime.name == "docker" and state.state != "absent":
+                parts.append("remove its container")
+            if volumes:
+                places = runtime.places(next(each for each in servers if each.target == name))
+                data = [where for what, where in places.items() if what == "data" or what.startswith("volume")]
+                parts.append("remove its data" + (f" ({', '.join(data)})" if data else ""))
+            if parts:
+                found.append(Doomed(name, runtime.name, ", ".join(parts)))
+    if volumes:
+        found += [Doomed(name, "file", f"remove {file}") for name, file in _files(fleet, chosen).items()]
+    return found
+
+
+def down(
+    fleet: Fleet, names: Sequence[str] | None = None, *, volumes: bool = False, report: Report = silent
+) -> list[str]:
+    """Take down the named targets, or all; the names of those that had anything."""
+    chosen = _chosen(fleet, names)
+    gone: list[str] = []
+    if not fleet.state.exists():
+        return gone
+    with _servers.alone(fleet, report, timeout_s=LOCK_TIMEOUT_S):
+        for runtime, servers in _servers.by_runtime(fleet, chosen):
+            gone += runtime.down(servers, volumes=volumes, report=report)
+            for server in servers:
+                if volumes:
+                    fleet.forget(server.target)
+                else:
+                    fleet.save_record(server.target, wanted=None)
+        if volumes:
+            for name, file in _files(fleet, chosen).items():
+                for each in (file, *(file.with_name(file.name + end) for end in ("-wal", "-shm", "-journal"))):
+                    each.unlink(missing_ok=True)
+                gone.append(name)
+        for name in gone:
+            report(Event(name, "removed", "data and all" if volumes else "data kept"))
+    return gone
+
+
+def _chosen(fleet: Fleet, names: Sequence[str] | None) -> list[Target]:
+    return _servers.targets(fleet, names) + ([] if names else _servers.dropped(fleet))
+
+
+def _files(fleet: Fleet, chosen: Sequence[Target]) -> dict[str, Path]:
+    """The files of embedded targets that are the fleet's own: they lie in its state directory."""
+    files = {
+        target.name: Path(target.database or "") for target in chosen if target.managed and fleet.spec(target).embedded
+    }
+    return {name: file for name, file in files.items() if file.is_file()}

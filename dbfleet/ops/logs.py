@@ -1,0 +1,23 @@
+"""`logs`: the server's own log, from its container or from its file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dbfleet.errors import UsageError
+from dbfleet.fleet import Fleet
+from dbfleet.ops import _servers
+
+
+def logs(fleet: Fleet, name: str, *, follow: bool = False, lines: int | None = None) -> Iterator[str]:
+    """Its lines; the last `lines`; with `follow` those to come, until the iterator is closed."""
+    target = fleet.target(name)
+    if not _servers.started(target, fleet.spec(target)):
+        raise UsageError(f"{target.name} is not started by dbfleet, so it has no log here", target=target.name)
+    for runtime, servers in _servers.by_runtime(fleet, [target]):
+        return runtime.logs(servers[0], follow=follow, lines=lines)
+    raise UsageError(
+        f"{target.name} was never started, so it has no log",
+        target=target.name,
+        hint=f"start it: dbfleet up {target.name}",
+    )

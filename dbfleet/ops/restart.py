@@ -1,0 +1,23 @@
+"""`restart`: stop, then up, of what is on record as started."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dbfleet.errors import UsageError
+from dbfleet.fleet import Fleet
+from dbfleet.ops import _servers
+from dbfleet.ops.stop import stop
+from dbfleet.ops.up import TIMEOUT_S, Up, up
+from dbfleet.runtimes import Report, silent
+
+
+def restart(
+    fleet: Fleet, names: Sequence[str] | None = None, *, timeout_s: float = TIMEOUT_S, report: Report = silent
+) -> Up:
+    """Restart the named targets, or all that are up. UsageError where nothing is."""
+    wanted = [target.name for target in _servers.targets(fleet, names) if fleet.record(target.name).get("wanted")]
+    if not names and not wanted:
+        raise UsageError("nothing of this fleet is up", hint="start it: dbfleet up")
+    stop(fleet, names or wanted, report=report)
+    return up(fleet, names or wanted, timeout_s=timeout_s, report=report)

@@ -1,0 +1,21 @@
+"""`stop`: servers end, containers and data stay; `up` starts them again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dbfleet.fleet import Fleet
+from dbfleet.ops import _servers
+from dbfleet.runtimes import Report, silent
+
+LOCK_TIMEOUT_S = 300.0
+
+
+def stop(fleet: Fleet, names: Sequence[str] | None = None, *, report: Report = silent) -> list[str]:
+    """Stop the named targets, or all; the names of those that ran."""
+    chosen = _servers.targets(fleet, names) + ([] if names else _servers.dropped(fleet))
+    stopped: list[str] = []
+    with _servers.alone(fleet, report, timeout_s=LOCK_TIMEOUT_S):
+        for runtime, servers in _servers.by_runtime(fleet, chosen):
+            stopped += runtime.stop(servers, report=report)
+    return stopped

@@ -1,0 +1,214 @@
+"""`up`: start what is asked for, and wait until it answers. Running it again changes nothing that is right.
+
+Rules:
+- Bare `up` starts what the runtime has servers for and tells how to get the rest. A target that is named and cannot be
+  started is an error before anything is started.
+- A port from the settings is used or is an error that names who has it. Any other is the recorded one, else the
+  engine's own, else a free one: with a note that says which.
+- What is about to be started is on record first, so an interrupted `up` leaves nothing that `down` does not find.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from dbfleet.adapter import ServerInfo, Target
+from dbfleet.errors import DbfleetError, FleetPartlyFailed, RuntimeFailure, UsageError
+from dbfleet.fleet import Fleet
+from dbfleet.ops import _servers
+from dbfleet.runtimes import Deadline, Event, Report, Runtime, Server, port_taken, ports, silent, wait_ready
+
+TIMEOUT_S = 180.0
+
+
+@dataclass(slots=True)
+class Up:
+    """What came of it: `ready` by target; `left_out` with the reason and the remedy of each; the runtime and why."""
+
+    runtime: str
+    why: str
+    ready: dict[str, ServerInfo] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    failures: dict[str, DbfleetError] = field(default_factory=dict)
+
+
+def up(
+    fleet: Fleet, names: Sequence[str] | None = None, *, timeout_s: float = TIMEOUT_S, report: Report = silent
+) -> Up:
+    """Start the named targets, or all. RuntimeFailure where a named one cannot be started here; the error itself where
+    one target fails, FleetPartlyFailed where one of several does: the others are up nevertheless."""
+    chosen = _servers.targets(fleet, names)
+    deadline = Deadline(timeout_s)
+    with _servers.alone(fleet, report, timeout_s=timeout_s):
+        default, why = _servers.default_runtime(fleet)
+        done = Up(default, why)
+        work: dict[str, Callable[[], ServerInfo]] = {}
+        groups: dict[str, list[Target]] = {}
+        for target in chosen:
+            if not _servers.started(target, fleet.spec(target)):
+                work[target.name] = _look(fleet, target, deadline)
+                continue
+            name = _runtime_of(fleet, target, default)
+            missing = _servers.runtime(fleet, name).missing(fleet.spec(target))
+            if missing is None:
+                groups.setdefault(name, []).append(target)
+            elif names:
+                raise RuntimeFailure(
+                    f"{target.name} cannot be started by the runtime {name}: no {fleet.spec(target).title} server here",
+                    engine=target.engine,
+                    target=target.name,
+                    hint=missing,
+                )
+            else:
+                done.left_out[target.name] = missing
+                report(Event(target.name, "skipped", missing))
+        for name, members in groups.items():
+            work |= _starts(fleet, _servers.runtime(fleet, name), members, done, deadline, report)
+        for name, result in _servers.side_by_side(work, deadline=deadline).items():
+            if isinstance(result, DbfleetError):
+                done.failures[name] = result
+                report(Event(name, "failed", result.message))
+            else:
+                done.ready[name] = result
+    if done.failures:
+        raise _failed(done)
+    return done
+
+
+def _failed(done: Up) -> DbfleetError:
+    if len(done.failures) == 1 and not done.ready:
+        return next(iter(done.failures.values()))
+    count = len(done.failures)
+    return FleetPartlyFailed(
+        f"{count} of {count + len(done.ready)} targets did not come up",
+        failures=done.failures,
+        hint="the others are up; dbfleet logs TARGET shows a server's own words",
+    )
+
+
+def _look(fleet: Fleet, target: Target, deadline: Deadline) -> Callable[[], ServerInfo]:
+    """There is nothing to start: a file is made if need be, somebody's server must answer."""
+    return lambda: _servers.ping(fleet, target, min(10.0, deadline.remaining_s), create=True)
+
+
+def _runtime_of(fleet: Fleet, target: Target, default: str) -> str:
+    """The runtime for this start. A server that runs on another one than was asked for must be stopped first."""
+    recorded = fleet.record(target.name).get("runtime")
+    asked = fleet.settings.runtime
+    if not recorded or recorded == asked or (asked == "auto" and recorded == default):
+        return recorded or default
+    if asked == "auto":
+        return str(recorded)
+    one = _servers.server(fleet, target)
+    if _servers.runtime(fleet, recorded).states([one])[target.name].alive:
+        raise UsageError(
+            f"{target.name} runs on the runtime {recorded}, and {asked} was asked for",
+            target=target.name,
+            hint=f"dbfleet stop {target.name}, then up again; its data stays with {recorded}",
+        )
+    return asked
+
+
+def _starts(
+    fleet: Fleet, runtime: Runtime, members: Sequence[Target], done: Up, deadline: Deadline, report: Report
+) -> dict[str, Callable[[], ServerInfo]]:
+    """Put on record what will be started, prepare it all, and give each target's start as a job."""
+    _ = fleet.password  # made now, so that no two threads make it
+    servers: list[Server] = []
+    known = [_servers.server(fleet, fleet.targets[target.name]) for target in members]
+    states = runtime.states(known)
+    for each in known:
+        target = fleet.targets[each.target]
+        try:
+            state = states[target.name]
+            port = _port(fleet, target, state.port if state.alive else None, servers, report)
+        except DbfleetError as error:
+            done.failures[target.name] = error
+            report(Event(target.name, "failed", error.message))
+            continue
+        fleet.save_record(target.name, engine=target.engine, runtime=runtime.name, port=port, wanted=True)
+        servers.append(_servers.server(fleet, fleet.targets[target.name], port=port))
+    for name, failure in runtime.prepare(servers, deadline=deadline, report=report).items():
+        done.failures[name] = failure
+        report(Event(name, "failed", failure.message))
+    return {
+        each.target: _start(fleet, runtime, each, deadline, report)
+        for each in servers
+        if each.target not in done.failures
+    }
+
+
+def _start(
+    fleet: Fleet, runtime: Runtime, server: Server, deadline: Deadline, report: Report
+) -> Callable[[], ServerInfo]:
+    def start() -> ServerInfo:
+        began = time.monotonic()
+        chosen = server
+        for last in (False, False, True):
+            try:
+                info = _start_once(fleet, runtime, chosen, deadline, report)
+            except RuntimeFailure:
+                # Between our look at the port and the server's, somebody else took it: another fleet, as a rule.
+                fixed = fleet.settings.target(server.target).port
+                if last or fixed or deadline.passed or ports.is_free(chosen.port):
+                    raise
+                chosen = _on_another_port(fleet, chosen, report)
+                failures = runtime.prepare([chosen], deadline=deadline, report=report)
+                if failures:
+                    raise next(iter(failures.values())) from None
+            else:
+                break
+        what = f"{info.product} {info.version} ({runtime.name}) on port {chosen.port}"
+        report(Event(server.target, "ready", f"{what}, {time.monotonic() - began:.1f} s"))
+        return info
+
+    return start
+
+
+def _start_once(fleet: Fleet, runtime: Runtime, server: Server, deadline: Deadline, report: Report) -> ServerInfo:
+    runtime.start(server, deadline=deadline, report=report)
+    target = fleet.targets[server.target].with_(port=server.port)
+    return wait_ready(
+        runtime,
+        server,
+        lambda timeout_s: _servers.ping(fleet, target, timeout_s),
+        deadline=deadline,
+        report=report,
+    )
+
+
+_saving = threading.Lock()
+
+
+def _on_another_port(fleet: Fleet, server: Server, report: Report) -> Server:
+    with _saving:
+        port = _port(fleet, fleet.targets[server.target], None, (), report)
+        fleet.save_record(server.target, port=port)
+    return replace(server, port=port)
+
+
+def _port(fleet: Fleet, target: Target, running_on: int | None, others: Sequence[Server], report: Report) -> int:
+    """The port to start it on; the one that it has where it runs and that is right."""
+    wanted = fleet.settings.target(target.name).port
+    if wanted:
+        if wanted != running_on and not ports.is_free(wanted):
+            raise port_taken(_servers.server(fleet, target, port=wanted))
+        return wanted
+    if running_on:
+        return running_on
+    avoid = {each.port for each in others} | {
+        record["port"] for name, record in fleet.records().items() if name != target.name and record.get("port")
+    }
+    recorded, own = fleet.record(target.name).get("port"), fleet.spec(target).default_port
+    for port in (recorded, own):
+        if port and port not in avoid and ports.is_free(port):
+            return int(port)
+    chosen = ports.choose(f"{fleet.state}/{target.name}", avoid=avoid)
+    first = recorded or own
+    if first:
+        by = f"by {ports.holder(first)}" if not ports.is_free(first) else "in this fleet"
+        report(Event(target.name, "note", f"{first} is taken {by}: {target.name} listens on {chosen}"))
+    return chosen
