@@ -88,13 +88,17 @@ def fleet() -> Iterator[Fleet]:
 
 
 @pytest.fixture(scope="session")
-def target(target_name: str, fleet: Fleet) -> Target:
-    """A target that answers, started if it is the fleet's."""
+def target(target_name: str, fleet: Fleet, record_testsuite_property: Callable[[str, object], None]) -> Target:
+    """A target that answers, started if it is the fleet's; the report gets what answered, as it names itself."""
     if "://" not in target_name:
         from dbfleet.ops.up import up
 
         up(fleet, [target_name])
-    return replace(fleet.target(target_name), create=True)
+    found = replace(fleet.target(target_name), create=True)
+    with registry.connect(found) as adapter:
+        info = adapter.ping()
+    record_testsuite_property(f"dbfleet.{found.engine}", f"{info.product} {info.version}")
+    return found
 
 
 @pytest.fixture(scope="session")
