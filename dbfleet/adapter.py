@@ -257,8 +257,9 @@ class LocalServer:
     """How the process runtime finds, initialises and runs this engine's server. No password in any command.
 
     `choices`: alternatives in order of preference; each names the executables that must stand in one directory
-    ("initdb", "postgres"), the first of PATH, `places` (globs of directories) and `bundled` (a function that gives the
-    directory inside an installed Python package, or None) wins. `initialise` gives the commands that fill an empty
+    ("initdb", "postgres"). The first of `bundled` (a function that gives the directory inside an installed Python
+    package, or None; whoever installed one wants that server), PATH and `places` (globs of directories, newest version
+    first) wins. `initialise` gives the commands that fill an empty
     data directory and may write files below it; `command` gives the argv of the server, in the foreground; `prepare`
     runs once after the first start, when the port answers, to make the user and database (with the driver or a
     client). `environment` is added to the server's. `how_to_get` says what to install, in one line.
@@ -297,10 +298,10 @@ class EngineSpec:
     PARAMETERS is declared); `missing` reads the collection `dbfleet_nowhere`, which is not there. `language`
     is what `query` speaks; targets whose languages are equal can be asked together. `schemes` are URL schemes, the
     first is the one we print. `client` is the argv of the engine's own client inside the container, `{user}` and
-    `{database}` filled in, the password read from the file that the stack mounts. `shell` gives the argv of the client on
-    this machine and what to add to its environment, where the password goes: never into the argv. `examine` is what
-    `doctor` asks about the engine on this machine (its driver, the processor). `quirks` are declared oddities in a
-    sentence each, `verified_on` says what the adapter was last verified on: real server, stand-in or double, with its
+    `{database}` filled in, the password read from the file that the stack mounts. `shell` gives the argv of the client
+    on this machine and what to add to its environment, where the password goes: never into the argv. `examine` is
+    what `doctor` asks about the engine on this machine (its driver, the processor). `quirks` are declared oddities in
+    a sentence each, `verified_on` says what the adapter was last verified on: real server, stand-in or double, with its
     version.
     """
 
