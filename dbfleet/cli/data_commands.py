@@ -2,6 +2,104 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from dataclasses import asdict
+from typing import Annotated
+
 import typer
 
+from dbfleet.cli import render
+from dbfleet.cli.options import Format, TargetNames, open_fleet
+
 commands = typer.Typer()
+
+
+# --- seed and datasets ---------------------------------------------------------------------------------------------
+
+
+@commands.command()
+def seed(
+    targets: TargetNames = None,
+    all_: Annotated[bool, typer.Option("--all", "-a", help="Every target that is up.")] = False,
+    dataset: Annotated[str, typer.Option(metavar="NAME|FILE", help="What to write: see dbfleet datasets.")] = "shop",
+    rows: Annotated[int | None, typer.Option(metavar="N", help="How many orders; the rest follows.")] = None,
+    number: Annotated[int, typer.Option("--seed", metavar="N", help="Another number, other values.")] = 0,
+    reset: Annotated[bool, typer.Option("--reset", help="Drop the dataset's collections first.")] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="Read everything back and compare digests.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be written.")] = False,
+    jobs: Annotated[int | None, typer.Option("--jobs", "-j", metavar="N", help="How many targets at a time.")] = None,
+    format: Format = None,
+) -> None:
+    """Fill targets with the same realistic data, all at once.
+
+    Every value follows from the seed, the collection and the row's number: two runs write the same rows.
+    """
+    from functools import partial
+
+    from dbfleet.errors import UsageError
+    from dbfleet.ops import seed as op
+
+    fleet = open_fleet()
+    if all_ and targets:
+        raise UsageError("name targets, or say --all; not both")
+    chosen_targets = op.everything(fleet) if all_ else [fleet.target(name) for name in targets or ()]
+    if dry_run:
+        planned = op.plan(chosen_targets, dataset=dataset, rows=rows, reset=reset, connect=fleet.connect)
+        render.records(map(asdict, planned), ("target", "collection", "rows", "action"), format=format)
+        return
+    done = []
+    try:
+        with _SeedBars() as bars:
+            for record in op.seed(
+                chosen_targets, dataset=dataset, rows=rows, seed=number, reset=reset, verify=verify, jobs=jobs,
+                connect=partial(fleet.connect, create=True), progress=bars.update,
+            ):  # fmt: skip
+                done.append(asdict(record))
+                bars.collected(record.target, record.rows, record.seconds)
+    finally:
+        if done:
+            render.records(done, ("target", "collection", "rows", "rejected", "seconds", "digest"), format=format)
+
+
+class _SeedBars(ExitStack):
+    """A bar a target, drawn from the first word of progress on: the workers have forked by then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._display: render.Progress | None = None
+        self._bars: dict[str, render.Bar] = {}
+        self._sums: dict[str, tuple[int, float]] = {}
+        self._totals: dict[str, int] = {}
+
+    def update(self, target: str, collection: str, done: int, total: int) -> None:
+        self._display = self._display or self.enter_context(render.progress(unit="rows"))
+        if target not in self._bars:
+            self._bars[target] = self._display.bar(target, collection, total=total)
+        self._totals[target] = total
+        self._bars[target].update(collection, done=done, total=total)
+
+    def collected(self, target: str, rows: int, seconds: float) -> None:
+        before = self._sums.get(target, (0, 0.0))
+        stored, spent = self._sums[target] = before[0] + rows, before[1] + seconds
+        if stored == self._totals.get(target):
+            self._bars.pop(target).finish(f"{stored:,} rows in {spent:.1f} s")
+
+    def __exit__(self, *exc: object) -> bool | None:
+        for target, bar in self._bars.items():
+            bar.finish(f"stopped after {self._sums.get(target, (0, 0.0))[0]:,} rows", ok=False)
+        return super().__exit__(*exc)  # type: ignore[arg-type]
+
+
+@commands.command()
+def datasets(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME|FILE]", help="One of them; all if none is given.")
+    ] = None,
+    rows: Annotated[int | None, typer.Option(metavar="N", help="Count as --rows N of seed would.")] = None,
+    format: Format = None,
+) -> None:
+    """List what seed can write: each dataset's collections, their sizes and columns."""
+    from dbfleet.ops import datasets as op
+
+    fields = ("dataset", "collection", "rows", "of", "columns", "references", "source", "about")
+    render.records(map(asdict, op.datasets(name, rows=rows)), fields, format=format)

@@ -22,6 +22,7 @@ from dbfleet import datasets, registry
 from dbfleet.adapter import Adapter, Rejected, Target, Written, coarsened
 from dbfleet.datasets import Dataset
 from dbfleet.errors import DbfleetError, FleetPartlyFailed, PartialWrite, Unavailable, UsageError
+from dbfleet.fleet import Fleet
 from dbfleet.ops import _workers
 from dbfleet.ops._workers import Owner, Worker
 from dbfleet.values import Batch, Digest, Schema, digest_rows
@@ -124,6 +125,15 @@ def seed(
     finally:
         _workers.stop(workers)
     _raise_failures(failures, len(targets))
+
+
+def everything(fleet: Fleet) -> list[Target]:
+    """What `--all` means: what `up` has started, embedded files, and servers that the fleet names by URL."""
+    return [
+        target
+        for target in fleet.targets.values()
+        if not target.managed or fleet.spec(target).embedded or fleet.record(target.name).get("wanted")
+    ]
 
 
 def plan(
