@@ -1,0 +1,91 @@
+"""Run commands in turn and say what they took: wall seconds and the peak memory of the largest process."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class NotRun(Exception):
+    """Why a line of the benchmark cannot be had on this machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    seconds: float
+    peak_mb: float
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One line: `ours` and `theirs` do one timed run each, `before` what must be right before each and is not timed.
+
+    `reach` bounds ours / theirs; `peak_mb` bounds our memory.
+    """
+
+    name: str
+    reach: float
+    ours: Callable[[], Run]
+    theirs: Callable[[], Run]
+    before: Callable[[], None] = lambda: None
+    peak_mb: float | None = None
+
+
+def command(argv: Sequence[str], *, stdin: Path | None = None, env: dict[str, str] | None = None) -> Run:
+    """One run with stdout read and thrown away by /dev/null. NotRun with its stderr if it fails."""
+    with open(stdin or os.devnull, "rb") as source, tempfile.TemporaryFile() as errors:
+        started = time.perf_counter()
+        process = subprocess.Popen(
+            list(argv), stdin=source, stdout=subprocess.DEVNULL, stderr=errors, env={**os.environ, **(env or {})}
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            errors.seek(0)
+            raise NotRun(f"{argv[0]} ended with {process.returncode}: {errors.read().decode(errors='replace')[-300:]}")
+    return Run(seconds, usage.ru_maxrss / 1024)
+
+
+def script(code: str, *arguments: str) -> Run:
+    """A Python program; it may print a number, the seconds that count, where its preparation must not."""
+    started = time.perf_counter()
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen([sys.executable, "-c", code, *arguments], stdout=output, stderr=subprocess.PIPE)
+        errors = process.stderr.read() if process.stderr else b""
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise NotRun(errors.decode(errors="replace").strip().splitlines()[-1][:300])
+        output.seek(0)
+        said = output.read(40).strip()
+    return Run(float(said) if said else seconds, usage.ru_maxrss / 1024)
+
+
+def line(case: Case, runs: int) -> str:
+    ours, theirs = [], []
+    for _ in range(runs):
+        case.before()
+        theirs.append(case.theirs())
+        case.before()
+        ours.append(case.ours())
+    ratio = statistics.median(a.seconds / b.seconds for a, b in zip(ours, theirs, strict=True))
+    peak = max(run.peak_mb for run in ours)
+    good = ratio <= case.reach and (case.peak_mb is None or peak <= case.peak_mb)
+    reach = f"<= {case.reach:.1f}" + (f", {case.peak_mb:.0f} MB" if case.peak_mb else "")
+    return (
+        f"{case.name:<44} {statistics.median(run.seconds for run in ours):8.2f} "
+        f"{statistics.median(run.seconds for run in theirs):8.2f} {ratio:6.2f} {reach:>15} {peak:7.0f}  "
+        f"{'ok' if good else 'short'}"
+    )
+
+
+HEADING = f"{'what':<44} {'ours s':>8} {'theirs s':>8} {'ratio':>6} {'reach':>15} {'peak MB':>7}"
