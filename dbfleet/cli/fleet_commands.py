@@ -2,6 +2,289 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
+from dbfleet.cli.options import Format, Reveal, TargetName, TargetNames, Yes, open_fleet
+
+if TYPE_CHECKING:
+    from dbfleet.ops.up import Up
+    from dbfleet.runtimes import Event, Report
+
 commands = typer.Typer()
+_config = typer.Typer(no_args_is_help=True)
+commands.add_typer(_config, name="config")
+
+_Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", min=1, help="Give up after so long.")]
+_DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
+
+
+@contextmanager
+def _live() -> Iterator[Report]:
+    """A line for each target that changes as its events come; notes stand above them."""
+    from dbfleet.cli import render
+
+    with render.progress() as display:
+        bars: dict[str, render.Bar] = {}
+
+        def report(event: Event) -> None:
+            if event.stage == "note":
+                render.say(render.harmless(f"{event.target}: {event.text}"))
+                return
+            if event.target not in bars:
+                bars[event.target] = display.bar(event.target, event.stage)
+            text = f"{event.stage} {event.text}".rstrip()
+            if event.stage in ("ready", "stopped", "removed", "failed", "skipped"):
+                bars[event.target].finish(text, ok=event.stage not in ("failed", "skipped"))
+            else:
+                bars[event.target].update(text)
+
+        yield report
+
+
+@commands.command()
+def up(
+    targets: TargetNames = None,
+    timeout: _Timeout = 180.0,
+    dry_run: _DryRun = False,
+) -> None:
+    """Start the fleet, or the named targets, and wait until they answer.
+
+    Safe to run again: what is right already stays as it is. Without names it starts what the runtime has servers for,
+    and tells how to get the rest. Ports that are taken are replaced by free ones; status and url show them.
+    """
+    from dbfleet.cli import render
+    from dbfleet.ops.up import plan
+    from dbfleet.ops.up import up as start
+
+    fleet = open_fleet()
+    if dry_run:
+        render.records(plan(fleet, targets), ("target", "runtime", "port", "action"))
+        return
+    with _live() as report:
+        done = start(fleet, targets, timeout_s=timeout, report=report)
+    _tell(done)
+
+
+def _tell(done: Up) -> None:
+    from dbfleet.cli import render
+
+    count = len(done.ready)
+    render.say(f"{count} target{'' if count == 1 else 's'} ready; new servers run on {done.runtime} ({done.why})")
+
+
+@commands.command()
+def stop(targets: TargetNames = None) -> None:
+    """Stop the fleet's servers, or the named ones; data and containers stay."""
+    from dbfleet.cli import render
+    from dbfleet.ops.stop import stop as end
+
+    with _live() as report:
+        stopped = end(open_fleet(), targets, report=report)
+    if not stopped:
+        render.say("nothing was running")
+
+
+@commands.command()
+def restart(targets: TargetNames = None, timeout: _Timeout = 180.0) -> None:
+    """Stop what is up, or the named targets, and start it again."""
+    from dbfleet.ops.restart import restart as again
+
+    with _live() as report:
+        done = again(open_fleet(), targets, timeout_s=timeout, report=report)
+    _tell(done)
+
+
+@commands.command()
+def down(
+    targets: TargetNames = None,
+    volumes: Annotated[bool, typer.Option("--volumes", help="Remove the data too.")] = False,
+    yes: Yes = False,
+    dry_run: _DryRun = False,
+) -> None:
+    """Stop the fleet's servers and remove their containers; data stays, unless --volumes."""
+    from dbfleet.cli import render
+    from dbfleet.ops.down import down as take_down
+    from dbfleet.ops.down import plan
+
+    fleet = open_fleet()
+    if dry_run or volumes:
+        doomed = plan(fleet, targets, volumes=volumes)
+        if dry_run:
+            render.records(
+                ({"target": each.target, "runtime": each.runtime, "action": each.what} for each in doomed),
+                ("target", "runtime", "action"),
+            )
+            return
+        if doomed:
+            names = ", ".join(dict.fromkeys(each.target for each in doomed))
+            render.confirm(f"Remove all data of {names} (fleet {fleet.name})?", yes=yes)
+    with _live() as report:
+        gone = take_down(fleet, targets, volumes=volumes, report=report)
+    if not gone:
+        render.say("nothing was there")
+
+
+@commands.command()
+def status(targets: TargetNames = None, reveal: Reveal = False, format: Format = None) -> None:
+    """Show what each target is, where it is, and which server really answers."""
+    from dbfleet.cli import render
+    from dbfleet.ops.status import FIELDS
+    from dbfleet.ops.status import status as look
+
+    render.records(look(open_fleet(), targets, reveal=reveal), FIELDS, format=format)
+
+
+@commands.command()
+def health(
+    targets: TargetNames = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Ask again and again, until Ctrl-C.")] = False,
+    interval: Annotated[float, typer.Option("--interval", metavar="SECONDS", min=0.1, help="With --watch.")] = 2.0,
+    timeout: _Timeout = 5.0,
+    format: Format = None,
+) -> None:
+    """Ask every target that is up for an answer; exit code 1 if one does not give it."""
+    import time
+
+    from dbfleet.cli import render
+    from dbfleet.ops.health import FIELDS
+    from dbfleet.ops.health import health as ask
+
+    fleet = open_fleet()
+    while True:
+        found = ask(fleet, targets, timeout_s=timeout)
+        if watch and render.is_terminal(sys.stdout):
+            sys.stdout.write("\x1b[H\x1b[2J" + time.strftime("%H:%M:%S\n"))
+            sys.stdout.flush()
+        render.records(found, FIELDS, format=format)
+        if not watch:
+            break
+        time.sleep(interval)
+    if not found:
+        render.warn("nothing of this fleet is up; dbfleet up starts it")
+    if not found or not all(record["ok"] for record in found):
+        raise typer.Exit(1)
+
+
+@commands.command()
+def logs(
+    target: TargetName,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is added, until Ctrl-C.")] = False,
+    lines: Annotated[
+        int | None, typer.Option("--lines", "-n", metavar="N", min=0, help="Only the last N lines.")
+    ] = None,
+) -> None:
+    """Show a server's own log."""
+    from dbfleet.cli import render
+    from dbfleet.ops.logs import logs as read
+
+    terminal = render.is_terminal(sys.stdout)
+    found = read(open_fleet(), target, follow=follow, lines=lines)
+    try:
+        render.write(f"{render.harmless(line) if terminal else line}\n".encode() for line in found)
+    finally:
+        if close := getattr(found, "close", None):
+            close()
+
+
+@commands.command()
+def shell(target: TargetName) -> None:
+    """Open the engine's own client on a target.
+
+    In docker it is the client inside the container. Where there is no client, dbfleet reads statements itself.
+    """
+    from dbfleet.cli import prompt
+    from dbfleet.ops.shell import shell as client
+
+    fleet = open_fleet()
+    command = client(fleet, target)
+    if command is None:
+        prompt.run(fleet, fleet.target(target))
+    else:
+        raise typer.Exit(prompt.hand_over(command))
+
+
+@commands.command()
+def url(target: TargetName, reveal: Reveal = False) -> None:
+    """Print a target's URL; the password only with --reveal."""
+    from dbfleet.cli import render
+    from dbfleet.ops.url import url as find
+
+    render.write([f"{find(open_fleet(), target, reveal=reveal)}\n".encode()])
+
+
+@commands.command()
+def env(targets: TargetNames = None) -> None:
+    """Print export lines with real URLs, for eval "$(dbfleet env)"."""
+    from dbfleet.cli import render
+    from dbfleet.ops.env import env as find
+    from dbfleet.ops.env import export_line
+
+    render.write(f"{export_line(name, value)}\n".encode() for name, value in find(open_fleet(), targets))
+
+
+@_config.callback()
+def config() -> None:
+    """Show or check the settings."""
+
+
+@_config.command("show")
+def config_show(format: Format = None) -> None:
+    """Show every setting in force, and the flag, variable or file that it comes from."""
+    from dbfleet.cli import render
+    from dbfleet.ops.config_show import FIELDS
+    from dbfleet.ops.config_show import config_show as show
+
+    render.records(show(open_fleet()), FIELDS, format=format)
+
+
+@_config.command("validate")
+def config_validate() -> None:
+    """Check dbfleet.toml, the user's config and the DBFLEET_ variables; exit code 2 if one is wrong."""
+    from dbfleet.cli import render
+    from dbfleet.ops.config_show import config_validate as check
+
+    fleet = open_fleet()
+    count = check(fleet)
+    files = ", ".join(map(str, fleet.settings.files)) or "no file is needed"
+    render.say(f"{fleet.name}: {count} targets, all right ({files})")
+
+
+@commands.command()
+def init(yes: Yes = False) -> None:
+    """Write a commented dbfleet.toml into this folder."""
+    from dbfleet.cli import render
+    from dbfleet.config import FILE_NAME
+    from dbfleet.ops.init import init as write
+
+    if Path(FILE_NAME).exists():
+        render.confirm(f"{FILE_NAME} is there already. Write over it?", yes=yes)
+    render.say(f"wrote {write(Path.cwd())}")
+
+
+@commands.command()
+def doctor(format: Format = None) -> None:
+    """Look for what this machine lacks to run the fleet, and say what to do; exit code 1 if something cannot work."""
+    from dbfleet.cli import render
+    from dbfleet.ops.doctor import FIELDS
+    from dbfleet.ops.doctor import doctor as examine
+
+    found = list(examine(open_fleet()))
+    render.records(found, FIELDS, format=format)
+    if any(record["level"] == "fail" for record in found):
+        raise typer.Exit(1)
+
+
+@commands.command()
+def where(format: Format = None) -> None:
+    """Print the paths of everything that dbfleet reads and writes."""
+    from dbfleet.cli import render
+    from dbfleet.ops.where import FIELDS
+    from dbfleet.ops.where import where as find
+
+    render.records(find(open_fleet()), FIELDS, format=format)

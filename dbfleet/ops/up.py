@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from dbfleet.adapter import ServerInfo, Target
 from dbfleet.errors import DbfleetError, FleetPartlyFailed, RuntimeFailure, UsageError
@@ -76,6 +77,28 @@ def up(
     if done.failures:
         raise _failed(done)
     return done
+
+
+def plan(fleet: Fleet, names: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    """What `up` would do, without doing it: a record a target, with target runtime port action."""
+    default, _ = _servers.default_runtime(fleet)
+    found: list[dict[str, Any]] = []
+    for target in _servers.targets(fleet, names):
+        spec = fleet.spec(target)
+        record: dict[str, Any] = {"target": target.name, "runtime": None, "port": target.port, "action": "ask it"}
+        if _servers.started(target, spec):
+            name = record["runtime"] = _runtime_of(fleet, target, default)
+            runtime, one = _servers.runtime(fleet, name), _servers.server(fleet, target)
+            if missing := runtime.missing(spec):
+                record["action"] = f"nothing: {missing}"
+            elif runtime.states([one])[target.name].alive:
+                record["action"] = "nothing: it runs"
+            else:
+                record["action"] = "start it" if fleet.record(target.name) else "make it and start it"
+        elif spec.embedded:
+            record["action"] = "make the file where it is missing"
+        found.append(record)
+    return found
 
 
 def _failed(done: Up) -> DbfleetError:
