@@ -1,0 +1,326 @@
+"""One connection's socket: requests packed by us, replies parsed by hiredis, in strict order and counted.
+
+redis-py connects (TLS, HELLO, AUTH, SELECT). Its own pipelines cost five times redis-cli's, most of it a Python call a
+reply, so from there on requests are bytes and hiredis is asked directly.
+
+Rules:
+- Every request leaves a Pending in the queue, and replies belong to the oldest. Whoever wants a later one first
+  reads the earlier ones into their own Pending, so a scan, a write that pulls from it and a half-read result may share
+  the connection in any order.
+- A Pending that nobody wants any more is dropped: its replies are thrown away as they come.
+- An interrupt in the middle of a read leaves nobody knows what unread: the wire is `broken`, and is not used again.
+- An array, a set or a map streams: its header is read apart, and hiredis then gives one element after another, so
+  memory is an element's and not the reply's.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Protocol
+
+from dbfleet.adapter import Target
+from dbfleet.errors import UsageError, nearest
+
+RECEIVE: Final = 1 << 17
+
+
+class ReplyError(Exception):
+    """An error reply, as the server worded it: `WRONGTYPE Operation against …`."""
+
+    @property
+    def code(self) -> str:
+        """Its first word, where that is one in capitals; else ERR."""
+        word = str(self).partition(" ")[0]
+        return word if word.isupper() else "ERR"
+
+
+class LoginRefused(ReplyError):
+    """The error reply to a login: user, password, or a database that is not there."""
+
+
+class ConnectionLost(Exception):
+    """The server closed the connection, or the network did."""
+
+
+class Pending:
+    """Replies that are on their way: `left` of them are still to be read, `kept` are read and not yet taken."""
+
+    __slots__ = ("decode", "dropped", "kept", "kind", "left")
+
+    def __init__(self, left: int, decode: bool) -> None:
+        self.left = left
+        self.decode = decode
+        self.kind = ""
+        self.kept: list[Any] = []
+        self.dropped = False
+
+    def drop(self) -> None:
+        """Nobody wants them any more."""
+        self.dropped = True
+        self.kept = []
+
+
+class Wire:
+    """The socket of `connection`, a connected redis.connection.Connection."""
+
+    def __init__(self, connection: Any) -> None:
+        import hiredis
+
+        self._connection = connection
+        self._socket = connection._sock
+        self._not_yet = object()
+        self._push = hiredis.PushNotification
+        # surrogateescape: bytes that are no UTF-8 survive the way through str, and encode back to themselves.
+        self._reader = hiredis.Reader(
+            encoding="utf-8", errors="surrogateescape", replyError=ReplyError, notEnoughData=self._not_yet
+        )
+        self._pack: Any = hiredis.pack_command
+        self._buffer = bytearray(RECEIVE)
+        self._queue: deque[Pending] = deque()
+        self.broken = False
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the server owes a reply."""
+        return bool(self._queue)
+
+    def close(self) -> None:
+        self.broken = True
+        self._queue.clear()
+        self._connection.disconnect()
+
+    def greet(
+        self, *, user: str | None, password: str | None, name: str, database: int, protocol: int
+    ) -> Mapping[str, Any]:
+        """Log in and choose the database, in one round trip; gives what HELLO says: server, version, id, mode.
+
+        A server that knows no HELLO 3 (before Redis 6, and some proxies) is asked again in RESP2.
+        """
+        login = [] if password is None else ["AUTH", user or "default", password]
+        words: list[list[str | int]] = [["HELLO", 3, *login, "SETNAME", name]]
+        if protocol == 2:
+            # A user of its own came with Redis 6; before that AUTH takes the password alone.
+            words = [["AUTH", password] if user in (None, "", "default") else login] if password is not None else []
+            words += [["CLIENT", "SETNAME", name], ["CLIENT", "ID"]]
+        words += [["SELECT", database]] if database else []
+        found = self.take(self.send(b"".join(map(self.packed, words)), len(words), decode=True))
+        for command, reply in zip(words, found, strict=True):
+            if isinstance(reply, ReplyError) and command[0] != "CLIENT":
+                if command[0] == "HELLO" and _knows_no_hello(reply):
+                    return self.greet(user=user, password=password, name=name, database=database, protocol=2)
+                raise reply if reply.code in ("LOADING", "BUSY", "MASTERDOWN") else LoginRefused(str(reply))
+        # A statement may take as long as it takes; only connecting is bounded.
+        self._socket.settimeout(None)
+        if protocol == 3:
+            hello = found[0]
+            return hello if isinstance(hello, dict) else dict(zip(hello[::2], hello[1::2], strict=True))
+        identity = found[-2 if database else -1]
+        return {"id": identity} if isinstance(identity, int) else {}
+
+    # --- requests -------------------------------------------------------------------------------------------------
+
+    def packed(self, words: Sequence[bytes | str | int]) -> bytes:
+        packed: bytes = self._pack(tuple(words))
+        return packed
+
+    def send(self, data: bytes, replies: int = 1, *, decode: bool = False) -> Pending:
+        """Send packed commands that are answered by so many replies."""
+        pending = Pending(replies, decode)
+        self._send(data)
+        if replies:
+            self._queue.append(pending)
+        return pending
+
+    def ask(self, *words: bytes | str | int, decode: bool = False) -> Any:
+        """One command's reply; an error reply is raised."""
+        (reply,) = self.take(self.send(self.packed(words), decode=decode))
+        if isinstance(reply, ReplyError):
+            raise reply
+        return reply
+
+    def _send(self, data: bytes) -> None:
+        if self.broken:
+            raise ConnectionLost("the connection is closed")
+        try:
+            self._socket.sendall(data)
+        except OSError as exc:
+            self.broken = True
+            raise ConnectionLost(str(exc)) from exc
+        except BaseException:
+            self.broken = True
+            raise
+
+    # --- replies --------------------------------------------------------------------------------------------------
+
+    def take(self, pending: Pending, most: int | None = None) -> list[Any]:
+        """The replies that are still to be taken, or `most` of them; error replies are elements like any other."""
+        try:
+            if pending.left:
+                self._reach(pending)
+                self._read(pending, pending.left if most is None else min(most - len(pending.kept), pending.left))
+        except BaseException:
+            self.broken = True
+            raise
+        if most is None or len(pending.kept) <= most:
+            taken, pending.kept = pending.kept, []
+        else:
+            taken, pending.kept = pending.kept[:most], pending.kept[most:]
+        return taken
+
+    def stream(self, words: Sequence[bytes | str | int]) -> Pending:
+        """Send one command; its Pending's replies are the elements of an aggregate (`kind` is `*`, `~` or `%`, and
+        a map's keys and values come in turns), or the reply itself (`kind` is "")."""
+        try:
+            for earlier in tuple(self._queue):
+                self._reach(earlier)
+                self._read(earlier, earlier.left)
+            if self._reader.has_data():
+                # What nobody asked for (an attribute, which hiredis takes for a reply): whose reply is next?
+                raise ConnectionLost("the server sent more than it was asked for")
+            waiting = Pending(1, True)
+            self._queue.append(waiting)  # before sending: `cancel` looks here
+            self._send(self.packed(words))
+            head, behind = self._head()
+            if head[:1] in (b"*", b"~", b"%") and head[1:2] != b"-":
+                self._reader.feed(behind)
+                waiting.kind = head[:1].decode()
+                waiting.left = int(head[1:-2]) * (2 if head[:1] == b"%" else 1)
+                if not waiting.left:
+                    self._queue.remove(waiting)
+            else:
+                self._reader.feed(head + behind)
+        except BaseException:
+            self.broken = True
+            raise
+        return waiting
+
+    def _head(self) -> tuple[bytes, bytes]:
+        """The first line of the next reply, and what came behind it. Pushes before it are dropped."""
+        got = b""
+        while True:
+            end = got.find(b"\r\n") + 2
+            if end >= 2 and got[:1] != b">":
+                return got[:end], got[end:]
+            if end >= 2:  # a push, from CLIENT TRACKING perhaps: hiredis finds where it ends
+                self._reader.feed(got)
+                while self._reader.gets(False) is self._not_yet:
+                    self._receive()
+                if self._reader.has_data():
+                    raise ConnectionLost("a push came together with a reply")
+                got = b""
+            count = self._receive_into()
+            got += self._buffer[:count]
+
+    def _reach(self, pending: Pending) -> None:
+        while (head := self._queue[0]) is not pending:
+            self._read(head, head.left)
+
+    def _read(self, pending: Pending, count: int) -> None:
+        """Read so many replies of the oldest Pending."""
+        gets, decode, not_yet, push = self._reader.gets, pending.decode, self._not_yet, self._push
+        keep = pending.kept.append
+        while count > 0:
+            reply = gets(decode)
+            if reply is not_yet:
+                self._receive()
+            elif reply.__class__ is not push:
+                count -= 1
+                pending.left -= 1
+                if not pending.dropped:
+                    keep(reply)
+        if not pending.left:
+            self._queue.popleft()
+
+    def _receive(self) -> None:
+        count = self._receive_into()
+        self._reader.feed(self._buffer, 0, count)  # type: ignore[arg-type]  # any buffer will do
+
+    def _receive_into(self) -> int:
+        try:
+            count: int = self._socket.recv_into(self._buffer)
+        except OSError as exc:
+            raise ConnectionLost(str(exc)) from exc
+        if not count:
+            raise ConnectionLost("the server closed the connection")
+        return count
+
+
+class Dial(Protocol):
+    """Makes a connection like the first: the wire, and what the server said of itself. Without `select` it stays in
+    database 0."""
+
+    def __call__(self, *, select: bool = True) -> tuple[Wire, Mapping[str, Any]]: ...
+
+
+def _knows_no_hello(reply: ReplyError) -> bool:
+    text = str(reply).lower()
+    return reply.code == "NOPROTO" or "unknown command" in text or "syntax error" in text
+
+
+# --- connecting ---------------------------------------------------------------------------------------------------
+
+_OPTIONS: Final = (
+    "db", "protocol", "client_name",
+    "ssl_cert_reqs", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_check_hostname",
+)  # fmt: skip
+
+
+def dialer(target: Target, timeout_s: float) -> Dial:
+    """A function that makes connections to the target."""
+    options = dict(target.options)
+    unknown = next((name for name in options if name not in _OPTIONS), None)
+    if unknown is not None:
+        close = nearest(unknown, _OPTIONS)
+        raise UsageError(
+            f"Redis has no option {unknown}",
+            target=target.name,
+            hint=f"did you mean {close}?" if close else f"there are {', '.join(_OPTIONS)}",
+        )
+    path = "/" + (target.database or "") if target.scheme in ("redis+unix", "unix") else None
+    number = options.pop("db", None) or ("0" if path else target.database or "0")
+    protocol = options.pop("protocol", "3")
+    if not number.isdecimal():
+        raise UsageError(f"a Redis database is a number, not {number!r}", target=target.name, hint="mostly 0")
+    if protocol not in ("2", "3"):
+        raise UsageError("the option protocol is 2 or 3", target=target.name)
+    name = options.pop("client_name", "dbfleet")
+    tls = target.scheme in ("rediss", "valkeys")
+    if options and not tls:
+        raise UsageError(f"the option {min(options)} needs TLS", target=target.name, hint="write rediss://")
+    settings: dict[str, Any] = dict(options)
+    if "ssl_check_hostname" in settings:
+        settings["ssl_check_hostname"] = settings["ssl_check_hostname"].lower() in ("1", "true", "yes")
+
+    def dial(*, select: bool = True) -> tuple[Wire, Mapping[str, Any]]:
+        import redis.connection
+
+        common: dict[str, Any] = {
+            "socket_timeout": timeout_s,
+            "socket_connect_timeout": timeout_s,
+            # Who we are is said by `greet`, through our own reader.
+            "redis_connect_func": lambda connection: None,
+            **settings,
+        }
+        if path:
+            common["path"] = path
+        else:
+            common |= {"host": target.host or "127.0.0.1", "port": target.port or 6379, "socket_keepalive": True}
+        kind = "UnixDomainSocketConnection" if path else "SSLConnection" if tls else "Connection"
+        connection = getattr(redis.connection, kind)(**common)
+        connection.connect()
+        wire = Wire(connection)
+        try:
+            hello = wire.greet(
+                user=target.user,
+                password=target.password,
+                name=name,
+                database=int(number) if select else 0,
+                protocol=int(protocol),
+            )
+        except BaseException:
+            wire.close()
+            raise
+        return wire, hello
+
+    return dial

@@ -1,0 +1,485 @@
+"""Redis and Valkey, by redis-py and hiredis (https://redis.io/docs/latest/develop/reference/protocol-spec/).
+
+redis-py makes the connection (TLS, Unix sockets, timeouts); requests and replies then go through `_redis_wire`. How
+rows are kept is said in `_redis_rows`, keys that dbfleet did not make in `_redis_foreign`, how a command is read in
+`_redis_text`, what its reply is as records in `_redis_replies`.
+
+Target: `redis://user:password@host:6379/0`, `rediss://` with TLS, `redis+unix:///path/to/redis.sock?db=1`. The path is
+the number of the database. Options: `db`, `protocol` (3, or 2 for a proxy that knows no better), `client_name`, and
+redis-py's `ssl_cert_reqs ssl_ca_certs ssl_certfile ssl_keyfile ssl_check_hostname`.
+
+- A scan pages through the index by key (by score, or in order of bytes) and reads the page's hashes together, so each
+  key comes once, whatever is added and removed meanwhile. A key in the index whose hash is gone (expired, or deleted
+  by hand) is no row: scan and get leave it out, and a write of that key makes it one again. `count` is the index's
+  size, so it still counts it.
+- A write is a script for each 250 rows, see `_redis_write`. What the server refuses (memory full, a key of another type
+  in the row's place) is rejected by row.
+- A cluster's node answers `query` and `ping`; its collections are refused, because one node has a part of the keys.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final, Self
+
+import dbfleet.engines._redis_foreign as foreign
+import dbfleet.engines._redis_index as index
+import dbfleet.engines._redis_replies as replies
+import dbfleet.engines._redis_rows as rows
+import dbfleet.engines._redis_text as text
+from dbfleet.adapter import (
+    BATCH_SIZE,
+    WHOLE,
+    Adapter,
+    Capability,
+    EngineSpec,
+    Fidelity,
+    Limits,
+    Part,
+    Result,
+    ServerInfo,
+    Target,
+    WriteMode,
+    Written,
+)
+from dbfleet.engines._redis_rows import ROW_NUMBERS, SCHEMAS, Decoder, index_of
+from dbfleet.engines._redis_server import LOCAL
+from dbfleet.engines._redis_wire import ConnectionLost, Dial, LoginRefused, Pending, ReplyError, Wire, dialer
+from dbfleet.engines._redis_write import MOST_COLUMNS, Writer, in_chunks, remove
+from dbfleet.errors import (
+    AlreadyExists,
+    AuthFailed,
+    DbfleetError,
+    NotFound,
+    StatementError,
+    Unavailable,
+    Unsupported,
+    UsageError,
+    translated,
+)
+from dbfleet.values import Batch, Row, Schema, Type
+
+PRODUCTS: Final = {
+    "valkey_version": "Valkey",
+    "dragonfly_version": "Dragonfly",
+    "kvrocks_version": "Kvrocks",
+    "garnet_version": "Garnet",
+    "redis_version": "Redis",
+}
+"""Fields of INFO by which a server tells what it is; all of them also claim to be some Redis, so that comes last."""
+
+
+class RedisAdapter(Adapter):
+    """One connection; `dial` makes another like it, for `cancel` and after an interrupt."""
+
+    def __init__(self, target: Target, dial: Dial) -> None:
+        self.spec = ENGINE
+        self.target = target
+        self._dial = dial
+        self._closed = False
+        self._session_changed = False
+        self._running = ""
+        self._lock = threading.Lock()
+        with self._translated():
+            self._wire, self._hello = dial()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    # --- what is there ---
+
+    def ping(self) -> ServerInfo:
+        with self._translated():
+            wire = self._open()
+            started = time.perf_counter()
+            pong, info = wire.take(wire.send(wire.packed(["PING"]) + wire.packed(["INFO", "server"]), 2))
+            latency = time.perf_counter() - started
+            if isinstance(pong, ReplyError):
+                raise pong
+        found = {"redis_version": str(self._hello.get("version", "0"))}  # INFO may be forbidden
+        if isinstance(info, bytes):
+            found |= {k: v for k, _, v in (line.partition(":") for line in info.decode().splitlines())}
+        field = next(field for field in PRODUCTS if field in found)
+        return ServerInfo(PRODUCTS[field], found[field].removeprefix("df-").removeprefix("v"), latency)
+
+    def collections(self) -> Sequence[str]:
+        with self._translated():
+            wire = self._data()
+            own = self._own(wire)
+            return sorted({*own, *foreign.prefixes(wire, {index_of(name) for name in own})})
+
+    def describe(self, name: str) -> Schema:
+        with self._translated():
+            return self._described(self._data(), name)
+
+    def count(self, name: str) -> int:
+        with self._translated():
+            wire = self._data()
+            size = self._size(wire, name)
+            if size is not None:
+                return size
+            self._foreign(wire, name)
+            return sum(map(len, foreign.keys_of(wire, name, self._indexes(wire))))
+
+    # --- making and removing ---
+
+    def create(self, schema: Schema) -> None:
+        if len(schema.columns) > MOST_COLUMNS:
+            raise Unsupported(f"{schema.name} has {len(schema.columns)} columns, Redis takes {MOST_COLUMNS}")
+        with self._translated():
+            wire = self._data()
+            there, taken = self._all(wire, ["HEXISTS", SCHEMAS, schema.name], ["EXISTS", index_of(schema.name)])
+            if there or taken or foreign.exists(wire, index_of(schema.name), set()):
+                raise self._exists(schema.name)
+            if not wire.ask("HSETNX", SCHEMAS, schema.name, rows.schema_text(schema)):
+                raise self._exists(schema.name)
+
+    def drop(self, name: str) -> None:
+        with self._translated():
+            wire = self._data()
+            kept = wire.ask("HGET", SCHEMAS, name, decode=True)
+            if kept is None:
+                for keys in foreign.keys_of(wire, name, self._indexes(wire)):
+                    wire.ask("UNLINK", *keys)
+                return
+            # Rows first, the schema last: a drop that was cut short is there to be dropped again.
+            if remove(wire, rows.schema_of(kept)):
+                # Rows that expired have left their keys in sets that nothing names any more.
+                for keys in foreign.scanned(wire, foreign.literal(index_of(name)) + ":by:*"):
+                    if keys:
+                        wire.ask("UNLINK", *keys)
+            self._all(wire, ["HDEL", ROW_NUMBERS, name], ["HDEL", SCHEMAS, name])
+
+    # --- rows ---
+
+    def get(self, schema: Schema, keys: Sequence[Row]) -> Iterator[Row]:
+        with self._translated():
+            if not schema.key:
+                raise Unsupported(f"the rows of {schema.name} have no key to get them by")
+            wire = self._data()
+            read = self._reader(wire, schema)
+        for some in in_chunks([key for key in keys if None not in key], BATCH_SIZE):
+            with self._translated():
+                found = read(some)
+            yield from found
+
+    def split(self, schema: Schema, parts: int) -> Sequence[Part]:
+        with self._translated():
+            wire = self._data()
+            size = self._size(wire, schema.name)
+            if not size or parts < 2:
+                return [WHOLE]
+            return index.parts(wire, schema, size, parts)
+
+    def scan(self, schema: Schema, part: Part = WHOLE, *, batch_size: int = BATCH_SIZE) -> Iterator[Batch]:
+        with self._translated():
+            wire = self._data()
+            there = wire.ask("HEXISTS", SCHEMAS, schema.name)
+            if not there:
+                self._foreign(wire, schema.name)
+        if not there:
+            yield from self._scan_foreign(wire, schema, batch_size)
+            return
+        decoder = Decoder(schema)
+        pack = rows.hmget_packer(index_of(schema.name), decoder.fields)
+        pages = index.Pages(wire, schema, part, batch_size)
+        coming: Pending | None = None
+        try:
+            with self._translated():
+                keys = pages.next()
+                if keys:
+                    coming = wire.send(pack(keys), len(keys), decode=True)
+                    pages.ask()
+            while coming:
+                with self._translated():
+                    page, took = keys, wire.take(coming)
+                    # The next page is on its way while this one is decoded and used.
+                    keys, coming = pages.next(), None
+                    if keys:
+                        coming = wire.send(pack(keys), len(keys), decode=True)
+                        pages.ask()
+                    batch = decoder.rows(took, page)
+                if batch:
+                    yield batch
+        finally:
+            pages.close()
+            if coming:
+                coming.drop()
+
+    def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
+        with self._translated():
+            return Writer(self._data(), schema, upsert=mode == "upsert").write(batches)
+
+    def _reader(self, wire: Wire, schema: Schema) -> Callable[[Batch], Batch]:
+        """A function from keys to the rows that are there."""
+        if not wire.ask("HEXISTS", SCHEMAS, schema.name):
+            reader = foreign.Reader(wire, schema, self._foreign(wire, schema.name))
+            return lambda keys: reader.rows([k if isinstance(k, bytes) else str(k).encode() for (k,) in keys])
+        decoder, encode = Decoder(schema), rows.key_encoder(schema)
+        pack = rows.hmget_packer(index_of(schema.name), decoder.fields)
+
+        def read(keys: Batch) -> Batch:
+            wanted = [key.encode() for key in dict.fromkeys(encode(list(zip(*keys, strict=True))))]
+            return decoder.rows(wire.take(wire.send(pack(wanted), len(wanted), decode=True)), wanted)
+
+        return read
+
+    def _scan_foreign(self, wire: Wire, schema: Schema, batch_size: int) -> Iterator[Batch]:
+        with self._translated():
+            reader = foreign.Reader(wire, schema, self._foreign(wire, schema.name))
+            pages = foreign.keys_of(wire, schema.name, self._indexes(wire))
+        try:
+            while True:
+                with self._translated():
+                    keys = next(pages, None)
+                if keys is None:
+                    return
+                for start in range(0, len(keys), batch_size):
+                    with self._translated():
+                        batch = reader.rows(keys[start : start + batch_size])
+                    if batch:
+                        yield batch
+        finally:
+            pages.close()  # type: ignore[attr-defined]
+
+    # --- statements ---
+
+    def query(
+        self, statement: str, params: Mapping[str, object] | None = None, *, batch_size: int = BATCH_SIZE
+    ) -> Result:
+        with self._translated():
+            commands = text.parse(statement)
+            if not commands:
+                raise UsageError("the statement is empty", target=self.target.name)
+            values = text.bind(params or {}, commands)
+            bound = [command.bound(values) for command in commands]
+            for words in bound:
+                why = replies.endless(words)
+                if why:
+                    name = words[0].decode("utf-8", "replace").upper()
+                    raise Unsupported(f"{name} is not for query: {why}", hint="redis-cli is: dbfleet shell")
+        return self._run(bound, batch_size)
+
+    def _run(self, commands: list[list[bytes]], batch_size: int) -> Result:
+        words = commands[0]
+        name = words[0].decode("utf-8", "replace").upper()
+        with self._translated():
+            wire = self._open()
+            self._session_changed |= name in replies.SESSION
+            self._running = name
+            pending = wire.stream(words)
+            shape = replies.shape(words, pending.kind)
+            if not pending.kind:
+                (reply,) = wire.take(pending)
+                if isinstance(reply, ReplyError):
+                    raise reply
+                batches: Iterator[Batch] = iter([[(replies.plain(reply),)]])
+            else:
+                batches = self._streamed(replies.batches(wire, pending, shape, name, batch_size))
+        return Result(
+            replies.columns(shape),
+            batches,
+            documents=shape.documents,
+            close=pending.drop,
+            following=lambda: self._run(commands[1:], batch_size) if len(commands) > 1 else None,
+        )
+
+    def _streamed(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        while True:
+            with self._translated():
+                batch = next(batches, None)
+            if batch is None:
+                return
+            yield batch
+
+    def cancel(self) -> None:
+        """Over a second connection: a blocked command is unblocked, a script killed, and what neither helps (a reply of
+        millions of elements) loses its connection; the next call makes a new one. A script is heard out for the first
+        5 seconds (busy-reply-threshold), and to its end once it has written: Redis knows no way to undo that."""
+        wire = self._wire
+        if self._closed or wire.broken or not wire.waiting:
+            return
+        identity = self._hello.get("id")
+        try:
+            other, _ = self._dial(select=False)  # a busy server takes no SELECT
+        except Exception:
+            return  # no way to tell the server: as good as cancelled is not to wait for it
+        try:
+            if self._running in replies.SCRIPTS:
+                for command in ("SCRIPT", "FUNCTION"):
+                    with suppress(ReplyError):
+                        other.ask(command, "KILL")
+            elif identity is not None:
+                with suppress(ReplyError):
+                    if not other.ask("CLIENT", "UNBLOCK", identity, "ERROR") and wire.waiting:
+                        other.ask("CLIENT", "KILL", "ID", identity)
+        except ConnectionLost:
+            pass
+        finally:
+            other.close()
+
+    def close(self) -> None:
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._wire.close()
+
+    # --- inside ---
+
+    def _translated(self) -> Any:
+        return translated(_translate, engine="redis", target=self.target.name)
+
+    def _open(self) -> Wire:
+        """The wire; a new one where an interrupt or a lost connection has spoiled it."""
+        if self._closed:
+            raise Unavailable("the connection is closed")
+        if self._wire.broken:
+            self._wire.close()
+            self._wire, self._hello = self._dial()
+            self._session_changed = False
+        return self._wire
+
+    def _data(self) -> Wire:
+        """The wire, in the target's database and outside a transaction, whatever statements have done to it."""
+        if self._hello.get("mode") == "cluster":
+            raise Unsupported(
+                "a node of a Redis Cluster has a part of the keys only, and dbfleet does not speak to all nodes",
+                hint="query works on each node",
+            )
+        if self._session_changed:
+            self._wire.broken = True
+        return self._open()
+
+    def _all(self, wire: Wire, *commands: Sequence[bytes | str | int]) -> list[Any]:
+        found = wire.take(wire.send(b"".join(map(wire.packed, commands)), len(commands)))
+        for reply in found:
+            if isinstance(reply, ReplyError):
+                raise reply
+        return found
+
+    def _size(self, wire: Wire, name: str) -> int | None:
+        """How many rows a collection of dbfleet's has; None where it is not one."""
+        return wire.ask("ZCARD", index_of(name)) if wire.ask("HEXISTS", SCHEMAS, name) else None
+
+    def _own(self, wire: Wire) -> list[str]:
+        names: list[str] = wire.ask("HKEYS", SCHEMAS, decode=True)
+        return names
+
+    def _indexes(self, wire: Wire) -> set[str]:
+        return {index_of(name) for name in self._own(wire)}
+
+    def _described(self, wire: Wire, name: str) -> Schema:
+        kept = wire.ask("HGET", SCHEMAS, name, decode=True)
+        return rows.schema_of(kept) if kept is not None else self._foreign(wire, name)
+
+    def _foreign(self, wire: Wire, name: str) -> Schema:
+        """The schema of keys that dbfleet did not make. NotFound where there are none."""
+        found = foreign.described(wire, name, self._indexes(wire))
+        if found is None:
+            raise self._not_found(name)
+        return found
+
+    def _not_found(self, name: str) -> NotFound:
+        return NotFound(f"no collection {name!r}", engine="redis", target=self.target.name)
+
+    def _exists(self, name: str) -> AlreadyExists:
+        return AlreadyExists(f"the collection {name!r} exists", engine="redis", target=self.target.name)
+
+
+def connect(target: Target, *, timeout_s: float = 10.0) -> RedisAdapter:
+    """A connection that is logged in and in its database. UsageError for options that Redis does not have."""
+    return RedisAdapter(target, dialer(target, timeout_s))
+
+
+_REFUSED_LOGIN: Final = ("NOAUTH", "WRONGPASS", "DENIED")
+_NOT_NOW: Final = ("LOADING", "MASTERDOWN", "BUSY", "TRYAGAIN", "CLUSTERDOWN")
+_HINTS: Final = {
+    "OOM": "the server's maxmemory is reached: raise it, or remove data",
+    "READONLY": "this is a replica: write to its primary",
+    "MISCONF": "the server cannot save to its disk and so takes no writes: see its log",
+    "NOPERM": "this user's ACL does not allow it",
+    "NOAUTH": "the server asks for a password: redis://:PASSWORD@host",
+    "DENIED": "the server is in protected mode and takes connections from its own machine only",
+    "EXECABORT": "an earlier line of the transaction was refused; nothing of it was done",
+}
+
+
+def _translate(exc: BaseException) -> DbfleetError | None:
+    if isinstance(exc, LoginRefused):
+        return AuthFailed(_words(exc), hint=_HINTS.get(exc.code))
+    if isinstance(exc, ReplyError):
+        hint = _HINTS.get(exc.code)
+        if exc.code in _REFUSED_LOGIN:
+            return AuthFailed(_words(exc), hint=hint)
+        if exc.code in _NOT_NOW or "max number of clients" in str(exc):
+            return Unavailable(_words(exc))
+        if exc.code in ("MOVED", "ASK", "CROSSSLOT"):
+            return Unsupported(f"{exc}: a Redis Cluster keeps this on several nodes", hint="query works on each node")
+        return StatementError(str(exc), code=exc.code, hint=hint)
+    if isinstance(exc, ConnectionLost):
+        return Unavailable(f"the connection was lost: {exc}")
+    if type(exc).__module__.partition(".")[0] == "redis" and isinstance(exc, Exception):
+        return Unavailable(str(exc).rstrip("."))  # only connecting goes through redis-py
+    return None
+
+
+def _words(exc: ReplyError) -> str:
+    return str(exc).removeprefix("ERR ")
+
+
+ENGINE = EngineSpec(
+    name="redis",
+    title="Redis",
+    paradigm="key-value",
+    language="Redis commands",
+    schemes=("redis", "rediss", "redis+unix", "valkey", "valkeys", "unix"),
+    driver="redis",
+    connect=connect,
+    aliases=("valkey", "keydb"),
+    types={
+        **dict.fromkeys(Type, Fidelity.AS_TEXT),
+        Type.TEXT: Fidelity.EXACT,
+        Type.BYTES: Fidelity.EXACT,
+    },
+    capabilities=frozenset(
+        {
+            Capability.KEYLESS,
+            Capability.SPLIT,
+            Capability.PARAMETERS,
+            Capability.CANCEL,
+        }
+    ),
+    limits=Limits(int_bits=None),
+    default_port=6379,
+    default_user="default",
+    default_database="0",
+    local=LOCAL,
+    client=("sh", "-c", 'REDISCLI_AUTH="$(cat /run/secrets/password)" exec redis-cli "$@"', "redis-cli"),
+    url_variable="REDIS_URL",
+    examples={
+        "one": "ECHO 1",
+        "all": "ZRANGE {collection} 0 -1",
+        "slow": "BLPOP dbfleet_nowhere 60",
+        "bad": "HGETALL",
+        "parameter": "ECHO :n",
+        "missing": "ZRANGE dbfleet_nowhere 0 -1",
+    },
+    quirks=(
+        "Keys under <collection>: belong to the collection; a hash written there by hand is a row once its key is in "
+        "the index (ZADD), and a row that expired or was deleted by hand is none, but is still counted.",
+        "References are index sets (SMEMBERS orders:by:customer_id:17) and are not enforced.",
+        "Keys that dbfleet did not make are collections by the prefix before their first colon, described by a sample; "
+        "a scan of them remembers each key, and a table of the whole keyspace (ls) reads every key's name.",
+        "Writing is a Lua script for each 250 rows, whose keys are computed: an ACL must allow EVAL, and Dragonfly "
+        "needs --default_lua_flags=allow-undeclared-keys.",
+        "A reply is held whole by the server, however we stream it: read a key of ten million elements in slices.",
+        "A cluster's node answers query and health only.",
+    ),
+    verified_on=("Valkey 9.1.2, real", "Redis 8.0.2, real"),
+)
