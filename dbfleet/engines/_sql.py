@@ -290,7 +290,8 @@ class Relational:
     reflection would give it (TINYINT(1), not Boolean). `read` tells what a reflected type is: by SQLAlchemy's name of
     it (`__visit_name__`, upper case) the type of the closed set; whatever is not there is text, with a note. `refine`
     may correct a column that was read, given SQLAlchemy's type of it (its timezone, its display_width).
-    `table_options` are keyword arguments of sqlalchemy.Table (`mysql_engine="InnoDB"`).
+    `table_options` are keyword arguments of sqlalchemy.Table (`mysql_engine="InnoDB"`), `foreign_key_options` those
+    of the inspector's get_foreign_keys.
     """
 
     url: str
@@ -299,6 +300,7 @@ class Relational:
     read: Mapping[str, Type]
     refine: Callable[[Column, TypeEngine[Any]], Column] | None = None
     table_options: Mapping[str, Any] | None = None
+    foreign_key_options: Mapping[str, Any] | None = None
 
     def dialect(self) -> Dialect:
         """SQLAlchemy's dialect, without a driver and without a connection."""
@@ -446,6 +448,22 @@ def read_column(name: str, type_: TypeEngine[Any], relational: Relational, diale
     return relational.refine(column, type_) if relational.refine else column
 
 
+class _Lent:
+    """The adapter's DB-API connection, as SQLAlchemy gets it: it may ask, not end a transaction or the connection."""
+
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._raw, name)
+
+    def rollback(self) -> None: ...
+
+    def commit(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class Reflector:
     """Schemas by SQLAlchemy's inspector, over a connection that the adapter owns: nothing here closes it."""
 
@@ -462,7 +480,7 @@ class Reflector:
         # StaticPool hands out the one connection again and again; without reset it sends no ROLLBACK of its own.
         return sqlalchemy.create_engine(
             self._relational.url,
-            creator=lambda: self._raw,
+            creator=lambda: _Lent(self._raw),
             poolclass=StaticPool,
             pool_reset_on_return=None,
             **self._options,
@@ -497,7 +515,7 @@ class Reflector:
                 # MySQL answers with nothing for a table that is dropped meanwhile; PostgreSQL allows none at all.
                 raise NoSuchTableError(table)
             key = tuple(inspector.get_pk_constraint(table, schema=space)["constrained_columns"])
-            foreign = inspector.get_foreign_keys(table, schema=space)
+            foreign = inspector.get_foreign_keys(table, schema=space, **(self._relational.foreign_key_options or {}))
             comment = _table_comment(inspector, table, space)
         except NoSuchTableError:
             raise NotFound(f"there is no table {name}") from None
