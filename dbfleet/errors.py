@@ -62,7 +62,9 @@ class AuthFailed(Unavailable):
 
 
 class NotReady(Unavailable):
-    """The deadline passed before the server answered."""
+    """The deadline passed before the server answered; `log_tail` is the end of its log, where it has one."""
+
+    log_tail: str = ""
 
 
 class StatementError(DbfleetError):

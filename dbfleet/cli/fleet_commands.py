@@ -75,7 +75,8 @@ def _tell(done: Up) -> None:
     from dbfleet.cli import render
 
     count = len(done.ready)
-    render.say(f"{count} target{'' if count == 1 else 's'} ready; new servers run on {done.runtime} ({done.why})")
+    runtime = f" on {done.runtime} ({done.why})" if done.started else ""
+    render.say(f"{count} target{'' if count == 1 else 's'} ready{runtime}")
 
 
 @commands.command()

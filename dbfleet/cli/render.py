@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, Protocol
 
 from dbfleet.cli.exit import ReaderGone, StdoutFailed
 from dbfleet.cli.options import chosen
-from dbfleet.errors import DbfleetError, FleetPartlyFailed, RuntimeFailure, UsageError
+from dbfleet.errors import DbfleetError, FleetPartlyFailed, NotReady, RuntimeFailure, UsageError
 
 if TYPE_CHECKING:
     from dbfleet.adapter import Result, ResultColumn
@@ -97,10 +97,16 @@ def complain_of(error: DbfleetError) -> None:
         for name, failure in error.failures.items():
             what = failure.message + (f" ({failure.hint})" if failure.hint else "")
             _to_stderr(f"  {name}: {harmless(what)}")
-    if isinstance(error, RuntimeFailure) and error.log_tail:
-        _to_stderr("".join(f"\n  | {harmless(line)}" for line in error.log_tail.rstrip().splitlines())[1:])
+            _show_log(failure, "    | ")
+    _show_log(error, "  | ")
     if chosen.verbose and error.__cause__ is not None:
         detail(f"cause: {type(error.__cause__).__name__}: {harmless(str(error.__cause__))}")
+
+
+def _show_log(error: DbfleetError, margin: str) -> None:
+    """The end of the server's log, where the error brings one."""
+    if isinstance(error, (RuntimeFailure, NotReady)) and error.log_tail:
+        _to_stderr("\n".join(margin + harmless(line) for line in error.log_tail.rstrip().splitlines()))
 
 
 def _with_target(error: DbfleetError) -> str:

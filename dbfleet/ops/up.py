@@ -27,10 +27,12 @@ TIMEOUT_S = 180.0
 
 @dataclass(slots=True)
 class Up:
-    """What came of it: `ready` by target; `left_out` with the reason and the remedy of each; the runtime and why."""
+    """What came of it: `ready` by target; `left_out` with the reason and the remedy of each; the runtime of what was
+    not on record, and why that one; `started` where a runtime was needed at all."""
 
     runtime: str
     why: str
+    started: bool = False
     ready: dict[str, ServerInfo] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     failures: dict[str, DbfleetError] = field(default_factory=dict)
@@ -50,7 +52,7 @@ def up(
         groups: dict[str, list[Target]] = {}
         for target in chosen:
             if not _servers.started(target, fleet.spec(target)):
-                work[target.name] = _look(fleet, target, deadline)
+                work[target.name] = _look(fleet, target, deadline, report)
                 continue
             name = _runtime_of(fleet, target, default)
             missing = _servers.runtime(fleet, name).missing(fleet.spec(target))
@@ -67,6 +69,7 @@ def up(
                 done.left_out[target.name] = missing
                 report(Event(target.name, "skipped", missing))
         for name, members in groups.items():
+            done.started = True
             work |= _starts(fleet, _servers.runtime(fleet, name), members, done, deadline, report)
         for name, result in _servers.side_by_side(work, deadline=deadline).items():
             if isinstance(result, DbfleetError):
@@ -112,9 +115,15 @@ def _failed(done: Up) -> DbfleetError:
     )
 
 
-def _look(fleet: Fleet, target: Target, deadline: Deadline) -> Callable[[], ServerInfo]:
+def _look(fleet: Fleet, target: Target, deadline: Deadline, report: Report) -> Callable[[], ServerInfo]:
     """There is nothing to start: a file is made if need be, somebody's server must answer."""
-    return lambda: _servers.ping(fleet, target, min(10.0, deadline.remaining_s), create=True)
+
+    def look() -> ServerInfo:
+        info = _servers.ping(fleet, target, max(1.0, min(10.0, deadline.remaining_s)), create=True)
+        report(Event(target.name, "ready", f"{info.product} {info.version}"))
+        return info
+
+    return look
 
 
 def _runtime_of(fleet: Fleet, target: Target, default: str) -> str:

@@ -248,7 +248,7 @@ def _not_ready(
         target=server.target,
         hint=f"it still runs: try dbfleet health {server.target} later, or dbfleet up --timeout with more seconds",
     )
-    error.log_tail = log_tail(runtime, server)  # type: ignore[attr-defined]  # rendered like a RuntimeFailure's
+    error.log_tail = log_tail(runtime, server)
     return error
 
 

@@ -296,7 +296,7 @@ def test_not_ready_has_the_last_answer_and_the_tail_of_the_log(runtime: ProcessR
 
     with pytest.raises(NotReady, match="is starting up") as caught:
         wait_ready(runtime, one, ping, deadline=Deadline(0.3))  # type: ignore[arg-type]
-    assert "small server" in caught.value.log_tail  # type: ignore[attr-defined]
+    assert "small server" in caught.value.log_tail
     assert wait_ready(runtime, one, info, deadline=a_minute()).product == "Small"
 
 
