@@ -1,0 +1,267 @@
+"""Rows of a schema to documents and back. Imported only behind a connection: it needs bson.
+
+A row is one document. A key of one column is its `_id`; a compound key is a sub-document in key order. NULL is a field
+that is not there; in a json column a field that is null is the document `null`. A column is a field of its own name,
+but `_id` that is no key is stored as `__id`, and `$` before a name inside `_id` gets a `_` (the server takes it for an
+operator there).
+
+Columns are converted one after another, not row by row: 1.6 times faster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, time
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+from bson.binary import Binary
+from bson.decimal128 import Decimal128
+from bson.int64 import Int64
+from bson.objectid import ObjectId
+
+from dbfleet.engines._mongo_values import (
+    INT64_MAX,
+    INT64_MIN,
+    decimal128,
+    fetched_json,
+    from_decimal128,
+    from_extended_values,
+    integer,
+    stored_json,
+)
+from dbfleet.values import JSON_NULL, Batch, Column, Row, Schema, Type, time_text
+
+Document = dict[str, Any]
+Convert = Callable[[Any], Any]
+
+NATIVE_OBJECT_ID: Final = "objectId"
+"""Column.native of text that is an ObjectId in MongoDB, and is stored as one again."""
+
+FRACTION_DIGITS: Final = 3
+"""Of a second in a BSON date."""
+
+_MISSING: Final = object()
+
+
+class Deviates(Exception):
+    """A stored value is not of its column's type; `document_id` says where."""
+
+    def __init__(self, column: Column, value: Any, document_id: Any) -> None:
+        super().__init__(
+            f"the document with _id {document_id!r} holds {type(value).__name__} {str(value)[:80]!r} "
+            f"in {column.name}, which is {column.type.value} by its schema"
+        )
+
+
+class Layout:
+    """Where a schema's columns lie in its documents. `stored` is the schema that the collection was made with, where
+    there is one: its key says what `_id` holds, whatever part of the columns is asked for."""
+
+    def __init__(self, schema: Schema, stored: Schema | None = None) -> None:
+        self.schema = schema
+        base = stored or schema
+        self.key = base.key
+        # Elsewhere a missing field and a null one are the same.
+        self.null = None if stored is None else JSON_NULL
+        self.compound = len(self.key) > 1
+        taken = set(base.names)
+        self._fields: dict[str, str] = {}
+        for name in {*base.names, *schema.names}:
+            field = name
+            if name in self.key:
+                field = "_" + name if self.compound and name.startswith("$") else name
+            elif name == "_id" and (self.key or stored is not None):
+                field = "_" + name
+            while field != name and field in taken:
+                field = "_" + field
+            self._fields[name] = field
+
+    def field(self, name: str) -> str:
+        """The column's field; for a column of a compound key its field inside `_id`."""
+        return "_id" if self.key == (name,) else self._fields[name]
+
+    # --- to documents ---
+
+    def documents(self, rows: Sequence[Row]) -> list[Document]:
+        """The documents of the rows, `_id` first."""
+        if not rows:
+            return []
+        key: dict[str, list[Any]] = {}
+        fields: dict[str, list[Any]] = {}
+        missing = False
+        for column, values in zip(self.schema.columns, zip(*rows, strict=True), strict=True):
+            has_null = None in values
+            found = _store(column, values, has_null)
+            if column.name in self.key:
+                key[column.name] = found
+            else:
+                fields[self.field(column.name)] = found
+                missing = missing or has_null
+        if key:
+            ids: Any = next(iter(key.values()))
+            if self.compound:
+                names = [self.field(name) for name in self.key]
+                ids = [dict(zip(names, each, strict=True)) for each in zip(*map(key.get, self.key), strict=True)]
+            fields = {"_id": ids, **fields}
+        names = list(fields)
+        if not missing:
+            return [dict(zip(names, each)) for each in zip(*fields.values(), strict=True)]  # noqa: B905  0.1 µs a row
+        return [
+            {name: value for name, value in zip(names, each, strict=True) if value is not _MISSING}
+            for each in zip(*fields.values(), strict=True)
+        ]
+
+    def ids(self, keys: Sequence[Row]) -> list[Any]:
+        """What `_id` is for these keys, tuples in key order."""
+        columns = [self.schema.column(name) for name in self.key]
+        found = [_store(column, values, None in values) for column, values in zip(columns, zip(*keys, strict=True))]  # noqa: B905
+        if not self.compound:
+            # A foreign key of mixed types came as Extended JSON.
+            return from_extended_values(found[0]) if self.null is None else found[0]
+        names = [self.field(name) for name in self.key]
+        return [dict(zip(names, each, strict=True)) for each in zip(*found, strict=True)]
+
+    # --- and back ---
+
+    def rows(self, documents: Sequence[Document]) -> Batch:
+        """The rows of the documents, in the schema's column order."""
+        columns = []
+        for column in self.schema.columns:
+            field = self.field(column.name)
+            if self.compound and column.name in self.key:
+                values = [_inside(document.get("_id"), field) for document in documents]
+            else:
+                default = _MISSING if column.type is Type.JSON else None
+                values = [document.get(field, default) for document in documents]
+            columns.append(_fetch(column, values, documents, null=self.null))
+        return list(zip(*columns, strict=True))
+
+
+def beside(schema: Schema) -> Document:
+    """What is kept of a schema: another engine's names of the types mean nothing here."""
+    found = schema.to_dict()
+    for column in found["columns"]:
+        if column.get("native") != NATIVE_OBJECT_ID:
+            column.pop("native", None)
+    return found
+
+
+def _inside(compound: Any, field: str) -> Any:
+    return compound.get(field) if isinstance(compound, dict) else None
+
+
+# --- storing, column by column ------------------------------------------------------------------------------------
+
+
+def _store(column: Column, values: Sequence[Any], has_null: bool) -> list[Any]:
+    type_ = column.type
+    convert: Convert | None = _STORE.get(type_)
+    if type_ is Type.INT:
+        numbers = [value for value in values if value is not None] if has_null else values
+        if numbers and (min(numbers) < INT64_MIN or max(numbers) > INT64_MAX):
+            convert = integer
+    elif type_ in _CLOCK:
+        convert = _cut(column) or convert
+    elif type_ is Type.TEXT and column.native == NATIVE_OBJECT_ID:
+        convert = _object_id
+    if has_null:
+        if convert is None:
+            return [_MISSING if value is None else value for value in values]
+        return [_MISSING if value is None else convert(value) for value in values]
+    return list(map(convert, values)) if convert else list(values)
+
+
+def _cut(column: Column) -> Convert | None:
+    """Truncates to the column's own digits; BSON's three are cut by the driver, which truncates too."""
+    digits = column.fraction_digits
+    if digits is None or digits >= (6 if column.type is Type.TIME else FRACTION_DIGITS):
+        return None
+    unit = 10 ** (6 - digits)
+    if column.type is Type.TIME:
+        return lambda value: time_text(value.replace(microsecond=value.microsecond // unit * unit))
+    return lambda value: value.replace(microsecond=value.microsecond // unit * unit)
+
+
+def _object_id(value: str) -> ObjectId | str:
+    return ObjectId(value) if len(value) == 24 and value == value.lower() and ObjectId.is_valid(value) else value
+
+
+_CLOCK: Final = frozenset({Type.TIME, Type.DATETIME, Type.INSTANT})
+_STORE: Final[Mapping[Type, Convert]] = {
+    Type.DECIMAL: decimal128,
+    Type.DATE: lambda value: datetime(value.year, value.month, value.day),  # noqa: DTZ001  BSON's dates are UTC
+    Type.TIME: time_text,
+    Type.JSON: stored_json,
+}
+"""Types whose values the driver does not take, or takes for something else."""
+
+
+# --- fetching, column by column -----------------------------------------------------------------------------------
+
+
+def _fetch(column: Column, values: list[Any], documents: Sequence[Document], *, null: Any) -> list[Any]:
+    type_ = column.type
+    if type_ is Type.JSON:
+        return [None if value is _MISSING else null if value is None else fetched_json(value) for value in values]
+    plain, readers = _PLAIN[type_], _FETCH[type_]
+    kinds = set(map(type, values))
+    kinds.discard(type(None))
+    if kinds <= plain:
+        return values
+    if len(kinds) == 1 and (reader := readers.get(next(iter(kinds)))):
+        try:
+            return [None if value is None else reader(value) for value in values]
+        except (ValueError, ArithmeticError):
+            pass  # below, where the document can be named
+    found = []
+    for value, document in zip(values, documents, strict=True):
+        try:
+            found.append(value if value is None or type(value) in plain else readers[type(value)](value))
+        except (KeyError, ValueError, ArithmeticError) as exc:
+            raise Deviates(column, value, document.get("_id")) from exc
+    return found
+
+
+_NONE: Final[frozenset[type]] = frozenset()
+_PLAIN: Final[Mapping[Type, frozenset[type]]] = {
+    Type.BOOL: frozenset({bool}),
+    Type.INT: frozenset({int}),
+    Type.DECIMAL: _NONE,
+    Type.FLOAT: frozenset({float}),
+    Type.TEXT: frozenset({str}),
+    Type.BYTES: frozenset({bytes}),
+    Type.DATE: _NONE,
+    Type.TIME: _NONE,
+    Type.DATETIME: frozenset({datetime}),
+    Type.INSTANT: _NONE,
+    Type.UUID: frozenset({UUID}),
+}
+"""What the driver gives that is the value already."""
+
+
+def _whole(value: Decimal128) -> int:
+    return int(from_decimal128(value))
+
+
+_FETCH: Final[Mapping[Type, Mapping[type, Convert]]] = {
+    Type.BOOL: {},
+    Type.INT: {Int64: int, Decimal128: _whole, str: int},
+    Type.DECIMAL: {
+        Decimal128: from_decimal128,
+        str: Decimal,
+        int: Decimal,
+        Int64: lambda value: Decimal(int(value)),
+        float: lambda value: Decimal(repr(value)),
+    },
+    Type.FLOAT: {int: float},
+    Type.TEXT: {ObjectId: str},
+    Type.BYTES: {Binary: bytes, UUID: lambda value: value.bytes},
+    Type.DATE: {datetime: datetime.date},
+    Type.TIME: {str: time.fromisoformat},
+    Type.DATETIME: {},
+    Type.INSTANT: {datetime: lambda value: value.replace(tzinfo=UTC)},
+    Type.UUID: {},
+}
+"""How else a value may be stored, by the type that the driver gives."""

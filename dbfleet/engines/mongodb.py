@@ -1,0 +1,421 @@
+"""MongoDB: documents, by pymongo (https://www.mongodb.com/docs/manual/reference/, bson types: https://bsonspec.org).
+
+A row is a document: the key is `_id` (a compound one a sub-document in key order), NULL a field that is not there. The
+schemas of the collections that dbfleet made lie in the collection `_dbfleet`, one document each; other collections are
+described by their documents (`_mongo_sample`).
+
+URL: `mongodb://` or `mongodb+srv://`, options as MongoDB names them (authSource, tls, replicaSet, directConnection, …).
+Who logs in to a database other than admin and gives no authSource is looked for there, then in admin.
+
+Oddities that this file and its neighbours deal with:
+- BSON dates keep milliseconds. decimal and int are Decimal128 and int64, and text where those do not suffice.
+- A command holds 16 MiB of documents; one document that is too deep or too large fails the whole command.
+- A cursor over the `_id` index sees each key once, whatever is written meanwhile; range queries compare values of one
+  type only, so parts are bounded by `min` and `max` of the index, which know all types.
+- `count` without a query reads the collection's statistics, which a crash leaves wrong; with the `_id` index it counts.
+- Every operation runs in one session, by which `cancel` finds it on the server, whoever's credentials these are.
+"""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any, Final, Self, cast
+
+from dbfleet.adapter import (
+    BATCH_SIZE,
+    WHOLE,
+    Adapter,
+    Capability,
+    EngineSpec,
+    Fidelity,
+    Limits,
+    Part,
+    Result,
+    ServerInfo,
+    Target,
+    WriteMode,
+    Written,
+)
+from dbfleet.engines import _mongo_server
+from dbfleet.errors import (
+    AuthFailed,
+    DbfleetError,
+    NotFound,
+    StatementError,
+    Unavailable,
+    Unsupported,
+    UsageError,
+    translated,
+)
+from dbfleet.values import Batch, Row, Schema, Type
+
+if TYPE_CHECKING:
+    from pymongo import MongoClient
+    from pymongo.client_session import ClientSession
+    from pymongo.database import Database
+
+    from dbfleet.engines._mongo_rows import Layout
+
+Document = dict[str, Any]
+
+_BESIDE: Final = "_dbfleet"
+_GET_AT_ONCE: Final = 1000
+_SAMPLES_A_PART: Final = 100
+_NAME_LENGTH: Final = 191
+"""A namespace (database.collection) has 255 bytes, a database's name up to 63 of them."""
+_NATIVE: Final[Mapping[Type, str]] = {
+    Type.BOOL: "bool",
+    Type.INT: "int",
+    Type.DECIMAL: "decimal",
+    Type.FLOAT: "double",
+    Type.TEXT: "string",
+    Type.BYTES: "binData",
+    Type.DATE: "date",
+    Type.TIME: "string",
+    Type.DATETIME: "date",
+    Type.INSTANT: "date",
+    Type.UUID: "binData (uuid)",
+    Type.JSON: "object",
+}
+
+
+class MongodbAdapter(Adapter):
+    """One MongoClient, one session. `ejson`: results of queries as relaxed Extended JSON, all values."""
+
+    def __init__(self, target: Target, client: MongoClient[Document]) -> None:
+        from dbfleet.engines._mongo_values import CODEC
+
+        self.spec = ENGINE
+        self.target = target
+        self.ejson = False
+        self._client = client
+        self._database: Database[Document] = client.get_database(_database_name(target), codec_options=CODEC)
+        self._session_made: ClientSession | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    # --- what is there ---
+
+    def ping(self) -> ServerInfo:
+        started = time.perf_counter()
+        with self._translated():
+            info = self._client.admin.command("buildInfo")
+        latency_s = time.perf_counter() - started
+        if "ferretdb" in info or "ferretdbVersion" in info:
+            return ServerInfo("FerretDB", info.get("ferretdbVersion", info["version"]), latency_s)
+        product = "Percona Server for MongoDB" if "psmdbVersion" in info else "MongoDB"
+        return ServerInfo(product, info["version"], latency_s)
+
+    def collections(self) -> Sequence[str]:
+        with self._translated():
+            # authorizedCollections: who may read two collections may list these two.
+            names = self._database.list_collection_names(authorizedCollections=True)
+        return sorted(name for name in names if name != _BESIDE and not name.startswith("system."))
+
+    def describe(self, name: str) -> Schema:
+        from dataclasses import replace
+
+        from dbfleet.engines import _mongo_sample
+
+        with self._translated():
+            info = self._info(name)
+            stored = self._stored(name)
+            if stored is None:
+                return _mongo_sample.describe(self._database[name], info)
+            columns = (replace(each, native=each.native or _NATIVE[each.type]) for each in stored.columns)
+            return replace(stored, columns=tuple(columns))
+
+    def create(self, schema: Schema) -> None:
+        from dbfleet.engines._mongo_rows import beside
+
+        if schema.name == _BESIDE or schema.name.startswith("system."):
+            raise Unsupported(f"MongoDB keeps the name {schema.name!r} for itself or dbfleet", engine="mongodb")
+        if any("\0" in name for name in (schema.name, *schema.names)):
+            raise Unsupported("a name in MongoDB holds no NUL character", engine="mongodb")
+        if len(schema.name.encode()) > _NAME_LENGTH:
+            raise Unsupported(f"a collection's name has {_NAME_LENGTH} bytes at most", engine="mongodb")
+        with self._translated():
+            self._database.command("create", schema.name)
+            self._database[_BESIDE].replace_one({"_id": schema.name}, {"schema": beside(schema)}, upsert=True)
+
+    def drop(self, name: str) -> None:
+        with self._translated():
+            self._database.drop_collection(name)
+            self._database[_BESIDE].delete_one({"_id": name})
+
+    def count(self, name: str) -> int:
+        with self._translated():
+            if self._info(name)["type"] != "collection":
+                return self._database[name].count_documents({}, session=self._session)
+            reply = self._database.command("count", name, query={}, hint={"_id": 1}, session=self._session)
+            return int(reply["n"])
+
+    # --- rows ---
+
+    def get(self, schema: Schema, keys: Sequence[Row]) -> Iterator[Row]:
+        with self._translated():
+            layout = self._layout(schema)
+        for start in range(0, len(keys), _GET_AT_ONCE):
+            ids = layout.ids(keys[start : start + _GET_AT_ONCE])
+            with self._translated():
+                found = list(self._database[schema.name].find({"_id": {"$in": ids}}, session=self._session))
+            yield from self._rows(layout, found)
+
+    def split(self, schema: Schema, parts: int) -> Sequence[Part]:
+        from dbfleet.engines._mongo_values import canonical
+
+        with self._translated():
+            if self._info(schema.name)["type"] != "collection" or parts < 2:
+                return [WHOLE]
+            # A sample is read by a random cursor where it is below a twentieth of the collection, else by a scan.
+            pipeline = [{"$sample": {"size": parts * _SAMPLES_A_PART}}, {"$project": {"_id": 1}}, {"$sort": {"_id": 1}}]
+            sample = [each["_id"] for each in self._database[schema.name].aggregate(pipeline, session=self._session)]
+        bounds: list[Any] = []
+        for number in range(1, parts):
+            place = len(sample) * number // parts
+            if place and sample[place] not in bounds:
+                bounds.append(sample[place])
+        edges = [None, *({"_id": each} for each in bounds), None]
+        return [
+            {word: canonical(edge) for word, edge in (("from", low), ("below", high)) if edge is not None}
+            for low, high in itertools.pairwise(edges)
+        ]
+
+    def scan(self, schema: Schema, part: Part = WHOLE, *, batch_size: int = BATCH_SIZE) -> Iterator[Batch]:
+        from bson import decode_all
+
+        from dbfleet.engines._mongo_bulk import ahead
+        from dbfleet.engines._mongo_values import CODEC, from_extended
+
+        with self._translated():
+            layout = self._layout(schema)
+            options: Document = {"batch_size": batch_size, "session": self._session}
+            if self._info(schema.name)["type"] == "collection":
+                options["sort"] = options["hint"] = [("_id", 1)]
+            cursor = self._database[schema.name].find_raw_batches({}, **options)
+            if "from" in part:
+                cursor.min(list(from_extended(part["from"]).items()))
+            if "below" in part:
+                cursor.max(list(from_extended(part["below"]).items()))
+        with cursor, closing(ahead(cast("Iterator[bytes]", cursor))) as pages:
+            while True:
+                with self._translated():
+                    page = next(pages, None)
+                    if page is None:
+                        return
+                    rows = self._rows(layout, decode_all(page, CODEC))
+                del page
+                if rows:
+                    yield rows
+
+    def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
+        from dbfleet.engines._mongo_bulk import Sink, pour
+
+        with self._translated():
+            sink = Sink(self._database, self._layout(schema), mode)
+        for sent in pour(batches, sink):
+            with self._translated():
+                sent.result()
+        return sink.written
+
+    # --- statements ---
+
+    def query(
+        self, statement: str, params: Mapping[str, object] | None = None, *, batch_size: int = BATCH_SIZE
+    ) -> Result:
+        from dbfleet.engines import _mongo_run, _mongosh
+
+        with self._translated(), self._blamed():
+            operations = _mongosh.parse(statement, params or {})
+            if not operations:
+                raise UsageError("the statement is empty")
+            run = _mongo_run.Run(
+                self._client, self._database, self._session, batch_size, ejson=self.ejson, translated=self._translated
+            )
+            return run.results(operations)
+
+    def cancel(self) -> None:
+        session = self._session_made
+        if session is None:
+            return
+        with self._translated():
+            # allUsers false: who may do nothing else may still see and stop what is his own.
+            running = [{"$currentOp": {"allUsers": False}}, {"$match": {"lsid.id": session.session_id["id"]}}]
+            for operation in list(self._client.admin.aggregate(running)):
+                self._client.admin.command("killOp", op=operation["opid"])
+
+    def close(self) -> None:
+        self._client.close()
+
+    # --- inside ---
+
+    def _translated(self) -> Any:
+        return translated(_translate, engine="mongodb", target=self.target.name)
+
+    @contextmanager
+    def _blamed(self) -> Iterator[None]:
+        """What the parser finds wrong is this target's error too."""
+        try:
+            yield
+        except DbfleetError as exc:
+            exc.engine = exc.engine or "mongodb"
+            exc.target = exc.target or self.target.name
+            raise
+
+    @property
+    def _session(self) -> ClientSession:
+        if self._session_made is None:
+            self._session_made = self._client.start_session(causal_consistency=False)
+        return self._session_made
+
+    def _info(self, name: str) -> Document:
+        """The collection's entry in the list of collections; its `type` is collection, view or timeseries."""
+        found: Sequence[Any] = list(self._database.list_collections(filter={"name": name}, authorizedCollections=True))
+        if not found or name == _BESIDE:
+            raise NotFound(f"no collection {name!r}", engine="mongodb", target=self.target.name)
+        return dict(found[0])
+
+    def _stored(self, name: str) -> Schema | None:
+        found = self._database[_BESIDE].find_one({"_id": name})
+        return Schema.from_dict(found["schema"]) if found else None
+
+    def _layout(self, schema: Schema) -> Layout:
+        from dbfleet.engines._mongo_rows import Layout
+
+        self._info(schema.name)
+        return Layout(schema, self._stored(schema.name))
+
+    def _rows(self, layout: Layout, documents: Sequence[Document]) -> Batch:
+        from dbfleet.engines._mongo_rows import Deviates
+
+        try:
+            return layout.rows(documents)
+        except Deviates as exc:
+            raise StatementError(f"{layout.schema.name}: {exc}", engine="mongodb", target=self.target.name) from exc
+
+
+def _database_name(target: Target) -> str:
+    return target.database or "test"  # as mongosh has it
+
+
+def connect(target: Target, *, timeout_s: float = 10.0) -> MongodbAdapter:
+    """Log in and look: the driver itself connects only at the first operation."""
+    with translated(_translate, engine="mongodb", target=target.name):
+        sources = [target.options.get("authSource")]
+        if target.user is not None and sources == [None] and not target.scheme.endswith("+srv"):
+            first = "admin" if target.managed else _database_name(target)
+            sources = [first, *({"admin"} - {first})]
+        _reach(target, timeout_s)
+        for source in sources:
+            client = _client(target, source, timeout_s)
+            try:
+                client[_database_name(target)].command(
+                    "listCollections", nameOnly=True, authorizedCollections=True, cursor={"batchSize": 1}
+                )
+            except BaseException as exc:
+                client.close()
+                if source != sources[-1] and isinstance(_translate(exc), AuthFailed):
+                    continue
+                raise
+            return MongodbAdapter(target, client)
+    raise AssertionError("unreachable")
+
+
+def _reach(target: Target, timeout_s: float) -> None:
+    """Fails at once where nothing listens: the driver would try again until its timeout."""
+    if target.scheme.endswith("+srv") or not target.host or not target.port or "/" in target.host:
+        return
+    try:
+        socket.create_connection((target.host, target.port), timeout_s).close()
+    except OSError as exc:
+        raise Unavailable(
+            f"cannot connect to {target.host}:{target.port}: {exc.strerror or exc}",
+            hint="is the server up, and is this its port?",
+        ) from exc
+
+
+def _client(target: Target, source: str | None, timeout_s: float) -> MongoClient[Document]:
+    from pymongo import MongoClient
+
+    options: dict[str, Any] = {
+        "appname": "dbfleet",
+        "serverSelectionTimeoutMS": int(timeout_s * 1000),
+        "connectTimeoutMS": int(timeout_s * 1000),
+        **target.options,
+    }
+    if source is not None:
+        options["authSource"] = source
+    if target.user is not None:
+        options["username"] = target.user
+        if target.password is not None:
+            options["password"] = target.password
+    host = target.host or "127.0.0.1"
+    if ":" in host and "," not in host:
+        host = f"[{host}]"
+    port = f":{target.port}" if target.port and not target.scheme.endswith("+srv") else ""
+    return MongoClient(f"{target.scheme}://{host}{port}/", **options)
+
+
+def _translate(exc: BaseException) -> DbfleetError | None:
+    from dbfleet.engines._mongo_errors import translate
+
+    return translate(exc)
+
+
+ENGINE = EngineSpec(
+    name="mongodb",
+    title="MongoDB",
+    paradigm="document",
+    language="mongosh",
+    schemes=("mongodb", "mongodb+srv"),
+    driver="pymongo",
+    connect=connect,
+    aliases=("mongo",),
+    default_port=27017,
+    types={
+        **dict.fromkeys(Type, Fidelity.EXACT),
+        Type.TIME: Fidelity.AS_TEXT,
+        Type.DATETIME: Fidelity.ROUNDED,
+        Type.INSTANT: Fidelity.ROUNDED,
+    },
+    capabilities=frozenset({Capability.KEYLESS, Capability.SPLIT, Capability.PARAMETERS, Capability.CANCEL}),
+    limits=Limits(fraction_digits=3, int_bits=None, name_length=_NAME_LENGTH),
+    local=_mongo_server.LOCAL,
+    client=(
+        "mongosh",
+        "--quiet",
+        "--nodb",
+        "--shell",
+        "--eval",
+        'db = connect("mongodb://{user}:" + encodeURIComponent(fs.readFileSync('
+        'process.env.MONGO_INITDB_ROOT_PASSWORD_FILE, "utf8").trim()) + "@127.0.0.1/{database}?authSource=admin")',
+    ),
+    url_variable="MONGODB_URI",
+    examples={
+        "one": "db.aggregate([{$documents: [{value: 1}]}])",
+        "all": 'db.getCollection("{collection}").find()',
+        # 10 000 million documents out of nothing.
+        "slow": 'db.aggregate([{$documents: [{a: {$range: [0, 100000]}}]}, {$unwind: "$a"}, '
+        '{$set: {b: {$range: [0, 100000]}}}, {$unwind: "$b"}, {$count: "n"}])',
+        "bad": 'db.orders.find({status: "paid"',
+        "parameter": "db.aggregate([{$documents: [{value: {$literal: :n}}]}])",
+        "missing": "db.dbfleet_nowhere.find()",
+    },
+    quirks=(
+        "A missing field and one that is null are the same.",
+        "Dates, datetimes and instants are BSON dates, in UTC, of milliseconds; times are text.",
+        "Numbers of more than 34 digits are kept as text of their digits.",
+        "A collection that is not there is an empty one to find and aggregate.",
+        "References are not checked. A document has 16 MiB and 100 levels at most.",
+        "A collection that dbfleet did not make is described by its documents; fields of several types become json.",
+    ),
+    verified_on=("MongoDB 6.0.5, real",),
+)
