@@ -98,7 +98,10 @@ class Fleet:
             raise
         except BaseException as exc:
             if not isinstance(exc, Exception):
-                adapter.cancel()
+                try:
+                    adapter.cancel()
+                except DbfleetError:
+                    pass  # an engine that cannot stop it, or that is gone: the interrupt counts
             raise
         finally:
             self.connected.discard(adapter)
