@@ -11,7 +11,6 @@ from typing import Final
 
 from bson.errors import BSONError
 from pymongo import errors
-from pymongo.common import URI_OPTIONS_VALIDATOR_MAP
 
 from dbfleet.errors import (
     AlreadyExists,
@@ -36,7 +35,10 @@ def translate(exc: BaseException) -> DbfleetError | None:
         return Unavailable("the connection is closed")
     if isinstance(exc, errors.BulkWriteError):
         first = exc.details["writeErrors"][0] if exc.details.get("writeErrors") else {}
-        return _of_code(first.get("code"), first.get("errmsg") or str(exc))
+        stored = exc.details.get("n", exc.details.get("nInserted", 0))
+        return _of_code(
+            first.get("code"), (first.get("errmsg") or str(exc)) + (f" ({stored} stored)" if stored else "")
+        )
     if isinstance(exc, errors.OperationFailure):
         return _of_code(exc.code, str((exc.details or {}).get("errmsg") or exc))
     if isinstance(exc, errors.ConfigurationError | errors.InvalidURI):
@@ -50,6 +52,7 @@ def translate(exc: BaseException) -> DbfleetError | None:
 
 
 def _of_code(code: int | None, text: str) -> DbfleetError:
+    text = " ".join(text.split())  # some are several lines
     if code in _LOGIN:
         return AuthFailed(text.rstrip("."), hint="wrong user or password, or another authSource than where the user is")
     if code == 13 and "requires authentication" in text:
@@ -68,7 +71,22 @@ def _of_code(code: int | None, text: str) -> DbfleetError:
     return found(text, code=None if code is None else str(code))
 
 
-def _of_configuration(text: str) -> UsageError:
-    word = text.removeprefix("Unknown option ").removeprefix("Unknown option: ").strip(" .'\"")
-    close = nearest(word, map(str, URI_OPTIONS_VALIDATOR_MAP)) if "nknown option" in text else None
-    return UsageError(text, hint=f"did you mean {close}?" if close else None)
+_OPTIONS: Final = (
+    "appName", "authMechanism", "authMechanismProperties", "authSource", "compressors", "connectTimeoutMS",
+    "directConnection", "loadBalanced", "maxPoolSize", "readConcernLevel", "readPreference", "readPreferenceTags",
+    "replicaSet", "retryReads", "retryWrites", "serverSelectionTimeoutMS", "socketTimeoutMS", "timeoutMS", "tls",
+    "tlsAllowInvalidCertificates", "tlsAllowInvalidHostnames", "tlsCAFile", "tlsCertificateKeyFile", "tlsInsecure", "w",
+)  # fmt: skip
+"""As MongoDB spells them; pymongo knows them in any case, and some more."""
+
+
+def _of_configuration(text: str) -> DbfleetError:
+    if "DNS" in text:  # mongodb+srv: the name may be there in a moment
+        return Unavailable(text)
+    option, unknown, word = text.partition("Unknown option")
+    if not unknown:
+        return UsageError(text)
+    name = word.strip(" :").split(".")[0].strip(" '\"")
+    close = nearest(name, {each.lower(): each for each in _OPTIONS})
+    shown = next((each for each in _OPTIONS if each.lower() == close), None)
+    return UsageError(f"{option}unknown option {name}", hint=f"did you mean {shown}?" if shown else None)

@@ -136,13 +136,8 @@ class MongodbAdapter(Adapter):
     def create(self, schema: Schema) -> None:
         from dbfleet.engines._mongo_rows import beside
 
-        if schema.name == _BESIDE or schema.name.startswith("system."):
-            raise Unsupported(f"MongoDB keeps the name {schema.name!r} for itself or dbfleet", engine="mongodb")
-        if any("\0" in name for name in (schema.name, *schema.names)):
-            raise Unsupported("a name in MongoDB holds no NUL character", engine="mongodb")
-        if len(schema.name.encode()) > _NAME_LENGTH:
-            raise Unsupported(f"a collection's name has {_NAME_LENGTH} bytes at most", engine="mongodb")
         with self._translated():
+            _check_names(schema)
             self._database.command("create", schema.name)
             self._database[_BESIDE].replace_one({"_id": schema.name}, {"schema": beside(schema)}, upsert=True)
 
@@ -167,7 +162,8 @@ class MongodbAdapter(Adapter):
             ids = layout.ids(keys[start : start + _GET_AT_ONCE])
             with self._translated():
                 found = list(self._database[schema.name].find({"_id": {"$in": ids}}, session=self._session))
-            yield from self._rows(layout, found)
+                rows = self._rows(layout, found)
+            yield from rows
 
     def split(self, schema: Schema, parts: int) -> Sequence[Part]:
         from dbfleet.engines._mongo_values import canonical
@@ -233,7 +229,7 @@ class MongodbAdapter(Adapter):
     ) -> Result:
         from dbfleet.engines import _mongo_run, _mongosh
 
-        with self._translated(), self._blamed():
+        with self._translated():
             operations = _mongosh.parse(statement, params or {})
             if not operations:
                 raise UsageError("the statement is empty")
@@ -257,15 +253,13 @@ class MongodbAdapter(Adapter):
 
     # --- inside ---
 
-    def _translated(self) -> Any:
-        return translated(_translate, engine="mongodb", target=self.target.name)
-
     @contextmanager
-    def _blamed(self) -> Iterator[None]:
-        """What the parser finds wrong is this target's error too."""
+    def _translated(self) -> Iterator[None]:
         try:
-            yield
+            with translated(_translate, engine="mongodb", target=self.target.name):
+                yield
         except DbfleetError as exc:
+            # What the parser finds wrong is this target's error too.
             exc.engine = exc.engine or "mongodb"
             exc.target = exc.target or self.target.name
             raise
@@ -280,7 +274,7 @@ class MongodbAdapter(Adapter):
         """The collection's entry in the list of collections; its `type` is collection, view or timeseries."""
         found: Sequence[Any] = list(self._database.list_collections(filter={"name": name}, authorizedCollections=True))
         if not found or name == _BESIDE:
-            raise NotFound(f"no collection {name!r}", engine="mongodb", target=self.target.name)
+            raise NotFound(f"no collection {name!r}")
         return dict(found[0])
 
     def _stored(self, name: str) -> Schema | None:
@@ -299,7 +293,16 @@ class MongodbAdapter(Adapter):
         try:
             return layout.rows(documents)
         except Deviates as exc:
-            raise StatementError(f"{layout.schema.name}: {exc}", engine="mongodb", target=self.target.name) from exc
+            raise StatementError(f"{layout.schema.name}: {exc}") from exc
+
+
+def _check_names(schema: Schema) -> None:
+    if schema.name == _BESIDE or schema.name.startswith("system."):
+        raise Unsupported(f"MongoDB keeps the name {schema.name!r} for itself or dbfleet")
+    if any("\0" in name for name in (schema.name, *schema.names)):
+        raise Unsupported("a name in MongoDB holds no NUL character")
+    if len(schema.name.encode()) > _NAME_LENGTH:
+        raise Unsupported(f"a collection's name has {_NAME_LENGTH} bytes at most")
 
 
 def _database_name(target: Target) -> str:
@@ -308,6 +311,8 @@ def _database_name(target: Target) -> str:
 
 def connect(target: Target, *, timeout_s: float = 10.0) -> MongodbAdapter:
     """Log in and look: the driver itself connects only at the first operation."""
+    from pymongo.errors import InvalidName
+
     with translated(_translate, engine="mongodb", target=target.name):
         sources = [target.options.get("authSource")]
         if target.user is not None and sources == [None] and not target.scheme.endswith("+srv"):
@@ -322,6 +327,8 @@ def connect(target: Target, *, timeout_s: float = 10.0) -> MongodbAdapter:
                 )
             except BaseException as exc:
                 client.close()
+                if isinstance(exc, InvalidName):
+                    raise UsageError(str(exc)) from exc
                 if source != sources[-1] and isinstance(_translate(exc), AuthFailed):
                     continue
                 raise
@@ -361,7 +368,10 @@ def _client(target: Target, source: str | None, timeout_s: float) -> MongoClient
     if ":" in host and "," not in host:
         host = f"[{host}]"
     port = f":{target.port}" if target.port and not target.scheme.endswith("+srv") else ""
-    return MongoClient(f"{target.scheme}://{host}{port}/", **options)
+    try:
+        return MongoClient(f"{target.scheme}://{host}{port}/", **options)
+    except (ValueError, TypeError) as exc:  # an option's value
+        raise UsageError(str(exc)) from exc
 
 
 def _translate(exc: BaseException) -> DbfleetError | None:
