@@ -38,7 +38,7 @@ def _live() -> Iterator[Report]:
                 return
             if event.target not in bars:
                 bars[event.target] = display.bar(event.target, event.stage)
-            text = f"{event.stage} {event.text}".rstrip()
+            text = event.text if event.stage == "removed" else f"{event.stage} {event.text}".rstrip()
             if event.stage in ("ready", "stopped", "removed", "failed", "skipped"):
                 bars[event.target].finish(text, ok=event.stage not in ("failed", "skipped"))
             else:
@@ -75,7 +75,7 @@ def _tell(done: Up) -> None:
     from dbfleet.cli import render
 
     count = len(done.ready)
-    runtime = f" on {done.runtime} ({done.why})" if done.started else ""
+    runtime = f", runtime {done.runtime} ({done.why})" if done.started else ""
     render.say(f"{count} target{'' if count == 1 else 's'} ready{runtime}")
 
 

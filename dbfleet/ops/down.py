@@ -64,7 +64,7 @@ def down(
                     each.unlink(missing_ok=True)
                 gone.append(name)
         for name in gone:
-            report(Event(name, "removed", "data and all" if volumes else "data kept"))
+            report(Event(name, "removed", "removed with its data" if volumes else "down, its data is kept"))
     return gone
 
 

@@ -148,6 +148,7 @@ def _starts(
     fleet: Fleet, runtime: Runtime, members: Sequence[Target], done: Up, deadline: Deadline, report: Report
 ) -> dict[str, Callable[[], ServerInfo]]:
     """Put on record what will be started, prepare it all, and give each target's start as a job."""
+    runtime.check()  # before anything is on record: a fleet stays on the runtime that it has on record
     _ = fleet.password  # made now, so that no two threads make it
     servers: list[Server] = []
     known = [_servers.server(fleet, fleet.targets[target.name]) for target in members]

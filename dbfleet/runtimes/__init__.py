@@ -133,6 +133,10 @@ class Runtime(Protocol):
 
     name: str
 
+    def check(self) -> None:
+        """RuntimeFailure where this runtime cannot work at all on this machine."""
+        ...
+
     def missing(self, spec: EngineSpec) -> str | None:
         """None where this runtime can start the engine; else what is missing and how to get it, in one sentence."""
         ...

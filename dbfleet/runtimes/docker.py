@@ -55,15 +55,17 @@ class DockerRuntime:
 
     # --- the protocol ---------------------------------------------------------------------------------------------
 
+    def check(self) -> None:
+        found = docker_engine.look(timeout_s=10.0)
+        if not found.usable:
+            raise found.failure()
+
     def missing(self, spec: EngineSpec) -> str | None:
         if not compose.stack(spec.name).is_file():
             return f"there is no stack for {spec.title}"
         return None
 
     def prepare(self, servers: Sequence[Server], *, deadline: Deadline, report: Report) -> Mapping[str, DbfleetError]:
-        found = docker_engine.look(timeout_s=10.0)
-        if not found.usable:
-            raise found.failure()
         failures: dict[str, DbfleetError] = {}
         by_project: dict[str, list[Server]] = {}
         for server in servers:
@@ -103,9 +105,7 @@ class DockerRuntime:
         ours = [server for server in servers if self.projects.of(server)]
         if not ours:
             return []
-        found = docker_engine.look(timeout_s=10.0)
-        if not found.usable:
-            raise found.failure()
+        self.check()
         there = {server.target for server in ours if self._container(server)}
         self.stop(ours, report=report)
         for server in ours:

@@ -62,6 +62,9 @@ class ProcessRuntime:
 
     # --- the protocol ---------------------------------------------------------------------------------------------
 
+    def check(self) -> None:
+        """It always works; what may be missing is a server."""
+
     def missing(self, spec: EngineSpec) -> str | None:
         if spec.local is None:
             return f"{spec.title} cannot run as a local process yet; it needs Docker (Engine and compose v2)"
