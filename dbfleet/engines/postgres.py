@@ -16,12 +16,11 @@ other type outside the closed set as the server's text.
 
 from __future__ import annotations
 
-import itertools
 import re
 import time
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
@@ -44,21 +43,20 @@ from dbfleet.adapter import (
 )
 from dbfleet.engines import _postgres_encoded as fast
 from dbfleet.engines import _postgres_rows as wire
-from dbfleet.engines._postgres_server import LOCAL
-from dbfleet.engines._postgres_types import LEXIS, NAME_BYTES, NATIVE, RELATIONAL, Carried, TypeCatalog, array_text
+from dbfleet.engines._postgres_errors import translate, translate_connecting
+from dbfleet.engines._postgres_server import LOCAL, product
+from dbfleet.engines._postgres_tables import Table, Tables, where
+from dbfleet.engines._postgres_types import LEXIS, NAME_BYTES, RELATIONAL, TypeCatalog
+from dbfleet.engines._postgres_write import copy_in, keys_parameter, upsert
 from dbfleet.engines._sql import (
     Reflector,
     Statement,
     bind,
     check_parameters,
     create_statements,
-    line_of,
     statements,
 )
 from dbfleet.errors import (
-    AlreadyExists,
-    AuthFailed,
-    ConstraintViolated,
     DbfleetError,
     NotFound,
     StatementError,
@@ -76,31 +74,6 @@ if TYPE_CHECKING:
 _quote = LEXIS.quote
 
 
-@dataclass(frozen=True, slots=True)
-class _TableColumn:
-    oid: int
-    native: str  # with its sizes: character varying(20)
-    cast: str  # without: a cast to varchar(20) would cut a longer key to one that exists
-    generated: bool
-    not_null: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Table:
-    """What the catalog says: `kind` as in pg_class.relkind."""
-
-    name: str
-    sql: str
-    kind: str
-    columns: Mapping[str, _TableColumn]
-
-    def column(self, name: str) -> _TableColumn:
-        if name not in self.columns:
-            close = nearest(name, self.columns)
-            raise NotFound(f"{self.name} has no column {name}", hint=f"did you mean {close}?" if close else None)
-        return self.columns[name]
-
-
 class PostgresAdapter(Adapter):
     """One psycopg connection in autocommit; `write` and `snapshot` open their own transactions."""
 
@@ -109,8 +82,8 @@ class PostgresAdapter(Adapter):
         self.target = target
         self.snapshot_id: str | None = None
         self._connection = connection
-        self._catalog = TypeCatalog(self._rows)
-        self._schemas: set[str] = set()
+        self._types = TypeCatalog(self._rows)
+        self._tables = Tables(self._rows, self._types)
         self._messages: list[str] = []
         self._reading: weakref.ref[wire.Rows] | None = None
         connection.add_notice_handler(self._on_notice)
@@ -127,21 +100,20 @@ class PostgresAdapter(Adapter):
         started = time.perf_counter()
         ((text,),) = self._rows("SELECT version()")
         latency = time.perf_counter() - started
-        return ServerInfo(*_product(text), latency)
+        return ServerInfo(*product(text), latency)
 
     def collections(self) -> Sequence[str]:
-        return sorted(self._joined(space, table) for space, table in self._rows(_COLLECTIONS))
+        return self._tables.names()
 
     def describe(self, name: str) -> Schema:
-        table = self._table(name)
+        table = self._find(name)
         with self._translated():
-            found = self._reflector.describe(name, split_name=self._split, join_name=self._joined)
-        self._catalog.learn(column.oid for column in table.columns.values())
+            found = self._reflector.describe(name, split_name=self._tables.split, join_name=self._tables.joined)
         return replace(found, columns=tuple(self._described(column, table) for column in found.columns))
 
-    def _described(self, column: Column, table: _Table) -> Column:
+    def _described(self, column: Column, table: Table) -> Column:
         there = table.columns[column.name]
-        carried = self._catalog[there.oid]
+        carried = self._types[there.oid]
         column = replace(column, native=there.native)
         if carried.type is None or carried.nested or (column.note and carried.type):
             # SQLAlchemy does not know the type, or sees a domain.
@@ -149,25 +121,24 @@ class PostgresAdapter(Adapter):
         return replace(column, note="generated") if there.generated else column
 
     def create(self, schema: Schema) -> None:
-        for name in (self._split(schema.name)[1], *schema.names):
+        for name in (self._tables.split(schema.name)[1], *schema.names):
             if len(name.encode()) > NAME_BYTES:
                 raise self._unsupported(f"PostgreSQL's names have at most {NAME_BYTES} bytes: {name}")
             if "\0" in name or not name:
                 raise self._unsupported(f"PostgreSQL's names are not empty and hold no NUL: {name!r}")
         with self._translated(), self._ready().transaction():
-            for statement in create_statements(schema, RELATIONAL, split_name=self._split):
+            for statement in create_statements(schema, RELATIONAL, split_name=self._tables.split):
                 self._rows(statement)
 
     def drop(self, name: str) -> None:
         try:
-            table = self._table(name)
+            table = self._find(name)
         except NotFound:
             return
-        kind = {"v": "VIEW", "m": "MATERIALIZED VIEW", "f": "FOREIGN TABLE"}.get(table.kind, "TABLE")
-        self._rows(f"DROP {kind} {table.sql}")
+        self._rows(table.drop)
 
     def count(self, name: str) -> int:
-        ((rows,),) = self._rows(f"SELECT count(*) FROM {self._sql(name)}")
+        ((rows,),) = self._rows(f"SELECT count(*) FROM {self._tables.sql(name)}")
         return int(rows)
 
     # --- rows ---
@@ -175,140 +146,50 @@ class PostgresAdapter(Adapter):
     def get(self, schema: Schema, keys: Sequence[Row]) -> Iterator[Row]:
         if not schema.key:
             raise self._unsupported(f"{schema.name} has no key to get rows by")
-        table = self._table(schema.name)
+        table = self._find(schema.name)
         columns = [schema.column(name) for name in schema.key]
         arrays = [f"${number}::{table.column(name).cast}[]" for number, name in enumerate(schema.key, 1)]
         if len(arrays) == 1:  # always by the index; a subselect is, only when the statistics say so
             where = f"{_quote(schema.key[0])} = ANY({arrays[0]})"
         else:
             where = f"({LEXIS.quote_all(schema.key)}) IN (SELECT * FROM unnest({', '.join(arrays)}))"
-        select = f"{self._select(schema, table)} WHERE {where}"
+        select = f"{self._tables.select(schema, table)} WHERE {where}"
         for start in range(0, len(keys), BATCH_SIZE):
             some = keys[start : start + BATCH_SIZE]
-            texts = [array_text(wire.array_parameter(column, some, place)) for place, column in enumerate(columns)]
+            texts = [keys_parameter(column, some, place) for place, column in enumerate(columns)]
             for batch in self._batches(self._start(select, texts, BATCH_SIZE, exact=True)):
                 yield from batch
 
     def split(self, schema: Schema, parts: int) -> Sequence[Part]:
-        """By ranges of the key, which hold whatever is written meanwhile: the bounds are quantiles of a sample of
-        pages, so gaps and skew do not matter. A table without a key: by ranges of pages, for one that rests."""
-        table = self._table(schema.name)
-        if parts < 2 or table.kind not in "rpm" or (table.kind == "p" and not schema.key):
-            return [WHOLE]
-        size = "(SELECT sum(pg_relation_size(relid)) FROM pg_partition_tree($1::regclass))"
-        ((pages,),) = self._rows(
-            f"SELECT coalesce({size if table.kind == 'p' else 'pg_relation_size($1::regclass)'}, 0)"
-            " / current_setting('block_size')::bigint",
-            [table.sql],
-        )
-        pages = int(pages)
-        if not schema.key:
-            edges = sorted({pages * number // parts for number in range(1, parts)} - {0})
-            pairs = itertools.pairwise([0, *edges, None])
-            return [{"pages": [low, high]} for low, high in pairs] if edges else [WHOLE]
-        if not all(table.column(name).not_null for name in schema.key):
-            return [WHOLE]  # no range holds a NULL
-        # 200 pages a part put a bound within some 7 % of its place.
-        percent = 100.0 if pages <= 200 * parts else 100.0 * 200 * parts / pages
-        key = LEXIS.quote_all(schema.key)
-        texts = ", ".join(f"{_quote(name)}::text" for name in schema.key)
-        bounds = self._rows(
-            f"SELECT {texts} FROM (SELECT {key}, row_number() OVER (ORDER BY {key}) AS dbfleet_place, count(*) OVER () "
-            f"AS dbfleet_total FROM {table.sql} TABLESAMPLE SYSTEM ({percent:.6f}) REPEATABLE (1)) AS s "
-            f"JOIN generate_series(1, {parts - 1}) AS n ON dbfleet_place = dbfleet_total * n / {parts} + 1 "
-            "WHERE dbfleet_place > 1 ORDER BY dbfleet_place"
-        )
-        edges_ = [None, *(list(bound) for bound, _ in itertools.groupby(bounds)), None]
-        if len(edges_) == 2:
-            return [WHOLE]
-        pairs_ = itertools.pairwise(edges_)
-        return [{word: edge for word, edge in (("from", low), ("below", high)) if edge} for low, high in pairs_]
+        return self._tables.parts(schema, self._find(schema.name), parts)
 
     def scan(self, schema: Schema, part: Part = WHOLE, *, batch_size: int = BATCH_SIZE) -> Iterator[Batch]:
-        table = self._table(schema.name)
-        conditions: list[str] = []
-        values: list[str] = []
-        for word, sign in (("from", ">="), ("below", "<")):
-            if word in part:
-                casts = [
-                    f"${len(values) + place}::{table.column(name).cast}" for place, name in enumerate(schema.key, 1)
-                ]
-                conditions.append(f"({LEXIS.quote_all(schema.key)}) {sign} ({', '.join(casts)})")
-                values += part[word]
-        if "pages" in part:
-            low, high = part["pages"]
-            conditions.append(f"ctid >= '({int(low)},0)'::tid")
-            if high is not None:
-                conditions.append(f"ctid < '({int(high)},0)'::tid")
-        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        yield from self._batches(self._start(self._select(schema, table) + where, values, batch_size, exact=True))
-
-    def _select(self, schema: Schema, table: _Table) -> str:
-        """SELECT of the schema's columns, each as the schema's type."""
-        there = [table.column(name) for name in schema.names]
-        self._catalog.learn(column.oid for column in there)
-        casts = [_cast(column, self._catalog[its.oid]) for column, its in zip(schema.columns, there, strict=True)]
-        return f"SELECT {', '.join(casts)} FROM {table.sql}"
+        table = self._find(schema.name)
+        condition, values = where(schema, table, part)
+        yield from self._batches(
+            self._start(self._tables.select(schema, table) + condition, values, batch_size, exact=True)
+        )
 
     def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
-        """All or nothing. One million orders: 1.05 times psql's `\\copy` of the same rows."""
         if mode == "upsert" and not schema.key:
             raise self._unsupported(f"{schema.name} has no key to upsert by")
-        table = self._table(schema.name)
-        self._catalog.learn(table.column(name).oid for name in schema.names)
-        kept = [place for place, name in enumerate(schema.names) if not table.column(name).generated]
+        table = self._find(schema.name)
+        there = [table.column(name) for name in schema.names]
+        kept = [place for place, column in enumerate(there) if not column.generated]
+        if len(kept) < len(there):  # the server computes a generated column again
+            batches = ([tuple([row[place] for place in kept]) for row in batch] for batch in batches)
         columns = [schema.columns[place] for place in kept]
-        arrays = [bool(self._catalog[table.column(column.name).oid].element) for column in columns]
-        encode = wire.encoder(columns, arrays)
-        names = LEXIS.quote_all(column.name for column in columns)
-        written = Written()
-        # A generated column is computed by the server again.
-        pick = None if len(kept) == len(schema.columns) else kept
+        arrays = [bool(self._types[there[place].oid].element) for place in kept]
         connection = self._ready()
-        with self._translated(), connection.transaction():
-            into = table.sql
+        with translated(translate, engine="postgres", target=self.target.name), connection.transaction():
             if mode == "upsert":
-                into = "pg_temp.dbfleet_upsert"
-                self._rows(
-                    f"CREATE TEMP TABLE dbfleet_upsert ON COMMIT DROP AS SELECT {names} FROM {table.sql} LIMIT 0"
-                )
-            with connection.cursor() as cursor, cursor.copy(f"COPY {into} ({names}) FROM STDIN".encode()) as copy:
-                for batch in batches:
-                    if batch:
-                        rows = [tuple([row[place] for place in pick]) for row in batch] if pick else batch
-                        copy.write(encode(rows))
-                        written.rows += len(batch)
-            if mode == "upsert":
-                self._merge(table, schema, [column.name for column in columns])
-        return written
-
-    def _merge(self, table: _Table, schema: Schema, names: Sequence[str]) -> None:
-        from psycopg.errors import CardinalityViolation
-
-        key = LEXIS.quote_all(schema.key)
-        others = [_quote(name) for name in names if name not in schema.key]
-        action = "UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in others) if others else "NOTHING"
-        listed = LEXIS.quote_all(names)
-        # OVERRIDING: an identity column takes the row's value too, as COPY does.
-        head = f"INSERT INTO {table.sql} ({listed}) OVERRIDING SYSTEM VALUE "
-        tail = f" ON CONFLICT ({key}) DO {action}"
-        connection = self._connection
-        try:
-            with connection.transaction():
-                connection.execute(f"{head}SELECT {listed} FROM pg_temp.dbfleet_upsert{tail}".encode(), prepare=False)
-        except CardinalityViolation:
-            # A key twice in the rows: the last wins. ctid is the order in which they came. Sorting all the rows costs
-            # as much again, so only now.
-            once = f"SELECT DISTINCT ON ({key}) {listed} FROM pg_temp.dbfleet_upsert ORDER BY {key}, ctid DESC"
-            connection.execute(f"{head}{once}{tail}".encode(), prepare=False)
-
-    def snapshot(self, exported: str | None = None) -> AbstractContextManager[None]:
-        """All scans inside see one moment. `snapshot_id` names it for other connections, which join by
-        `snapshot(exported=id)` while this one holds it."""
-        return self._snapshot(exported)
+                return Written(upsert(connection, table.sql, schema.key, columns, arrays, batches))
+            return Written(copy_in(connection, table.sql, columns, arrays, batches))
 
     @contextmanager
-    def _snapshot(self, exported: str | None) -> Iterator[None]:
+    def snapshot(self, exported: str | None = None) -> Iterator[None]:
+        """All scans inside see one moment. `snapshot_id` names it for other connections, which join by
+        `snapshot(exported=id)` while this one holds it."""
         self._rows("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         try:
             if exported is not None:
@@ -344,15 +225,15 @@ class PostgresAdapter(Adapter):
 
         text, values = bind(found[0].text, params, LEXIS, _numbered, numbered=True)
         connection = self._ready()
-        translating = self._translated(partial(_located, whole=statement, start=found[0].start, sent=text))
+        translating = self._translated(partial(translate, whole=statement, start=found[0].start, sent=text))
         with translating:
             columns = wire.describe(connection, text, values)
-            self._catalog.learn(oid for _, oid in columns)
+            self._types.learn(oid for _, oid in columns)
             # COPY takes no parameters, so psycopg quotes them as literals: with its own quoting, never by hand.
             context = Context(connection, adapters(tolerant=False))
             literals = [sql.Literal(value).as_string(context) for value in values]
             text, _ = bind(found[0].text, params, LEXIS, lambda n, _: f" {literals[n - 1]} ", numbered=True)
-            chunks = fast.encoded(connection, self._catalog, text, columns, format)
+            chunks = fast.encoded(connection, self._types, text, columns, format)
         return None if chunks is None else self._translated_chunks(chunks)
 
     def _translated_chunks(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -368,7 +249,7 @@ class PostgresAdapter(Adapter):
         current = run.statements[place]
         text, values = bind(current.text, run.params, LEXIS, _numbered, numbered=True)
         messages = self._messages = []
-        translating = partial(_located, whole=run.text, start=current.start, sent=text)
+        translating = partial(translate, whole=run.text, start=current.start, sent=text)
         names: list[tuple[str, int]] | None = None
         if current.words[:1] in _SELECTS:
             connection = self._ready()
@@ -377,7 +258,7 @@ class PostgresAdapter(Adapter):
             text = self._with_json(text, values, names)
         rows = self._start(text, values, run.batch_size, translating=translating)
         names = names or rows.columns
-        self._catalog.learn(oid for _, oid in names)
+        self._types.learn(oid for _, oid in names)
         last = place + 1 == len(run.statements)
 
         def ended() -> None:
@@ -392,7 +273,7 @@ class PostgresAdapter(Adapter):
             return None if last else self._run(run, place + 1)
 
         return Result(
-            [ResultColumn(name, self._catalog[oid].type, self._catalog[oid].native) for name, oid in names],
+            [ResultColumn(name, self._types[oid].type, self._types[oid].native) for name, oid in names],
             self._batches(rows, translating, ended),
             affected=rows.affected,
             messages=messages,
@@ -404,11 +285,11 @@ class PostgresAdapter(Adapter):
         """The statement with its nested columns as JSON, where that can be had: the server knows their fields."""
         from psycopg import Error
 
-        self._catalog.learn(oid for _, oid in names)
-        if not any(self._catalog[oid].nested for _, oid in names):
+        self._types.learn(oid for _, oid in names)
+        if not any(self._types[oid].nested for _, oid in names):
             return text
         places = [f"c{number}" for number in range(1, len(names) + 1)]
-        casts = [f"to_json({c})" if self._catalog[oid].nested else c for c, (_, oid) in zip(places, names, strict=True)]
+        casts = [f"to_json({c})" if self._types[oid].nested else c for c, (_, oid) in zip(places, names, strict=True)]
         wrapped = f"SELECT {', '.join(casts)} FROM (\n{text}\n) AS q({', '.join(places)})"
         try:
             wire.describe(self._connection, wrapped, values)
@@ -431,8 +312,17 @@ class PostgresAdapter(Adapter):
 
     # --- inside ---
 
-    def _translated(self, translate: Any = None) -> AbstractContextManager[None]:
-        return translated(translate or _translate, engine="postgres", target=self.target.name)
+    @contextmanager
+    def _translated(self, located: Any = None) -> Iterator[None]:
+        """Errors of the driver, and of ours below that name no engine yet, as errors of this target. Never around a
+        source's batches."""
+        try:
+            with translated(located or translate, engine="postgres", target=self.target.name):
+                yield
+        except DbfleetError as error:
+            error.engine = error.engine or "postgres"
+            error.target = error.target or self.target.name
+            raise
 
     def _unsupported(self, message: str) -> Unsupported:
         return Unsupported(message, engine="postgres", target=self.target.name)
@@ -497,40 +387,9 @@ class PostgresAdapter(Adapter):
     def _reflector(self) -> Reflector:
         return Reflector(RELATIONAL, self._connection, use_native_hstore=False)
 
-    @cached_property
-    def _space(self) -> str:
-        """The schema in which a plain name is."""
-        ((space,),) = self._rows("SELECT coalesce(current_schema(), 'public')")
-        return str(space)
-
-    def _is_schema(self, name: str) -> bool:
-        if name not in self._schemas and self._rows("SELECT FROM pg_namespace WHERE nspname = $1", [name]):
-            self._schemas.add(name)
-        return name in self._schemas
-
-    def _split(self, collection: str) -> tuple[str, str]:
-        """The schema and the table that a collection's name means."""
-        for place, mark in enumerate(collection):
-            if mark == "." and place and self._is_schema(collection[:place]):
-                return collection[:place], collection[place + 1 :]
-        return self._space, collection
-
-    def _joined(self, space: str | None, table: str) -> str:
-        """The collection's name of a table: the inverse of `_split`."""
-        plain = space in (None, self._space)
-        return table if plain and self._split(table) == (self._space, table) else f"{space or self._space}.{table}"
-
-    def _sql(self, collection: str) -> str:
-        space, table = self._split(collection)
-        return f"{_quote(space)}.{_quote(table)}"
-
-    def _table(self, collection: str) -> _Table:
-        space, table = self._split(collection)
-        found = self._rows(_COLUMNS, [space, table])
-        if not found:
-            raise NotFound(f"there is no table {collection}", engine="postgres", target=self.target.name)
-        columns = {name: _TableColumn(*rest) for _, name, *rest in found if name is not None}
-        return _Table(collection, f"{_quote(space)}.{_quote(table)}", found[0][0], columns)
+    def _find(self, name: str) -> Table:
+        with self._translated():
+            return self._tables.find(name)
 
     def _on_notice(self, diagnostic: Any) -> None:
         parts = [diagnostic.message_primary, diagnostic.message_detail, diagnostic.message_hint]
@@ -555,54 +414,9 @@ _SESSION: Final = (
     "SET extra_float_digits = 3; SET standard_conforming_strings = on"
 )
 
-_COLLECTIONS: Final = """
-SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND c.relpersistence <> 't'
-  AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND has_schema_privilege(n.oid, 'USAGE')
-  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass
-                  AND d.objid = c.oid AND d.deptype = 'e')
-"""
-
-_COLUMNS: Final = """
-SELECT c.relkind::text, a.attname, a.atttypid, format_type(a.atttypid, a.atttypmod),
-       format_type(coalesce(nullif(t.typbasetype, 0), t.oid), -1), a.attgenerated <> '', a.attnotnull
-FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'v', 'm', 'f') ORDER BY a.attnum
-"""
-
 
 def _numbered(number: int, name: str) -> str:
     return f"${number}"
-
-
-def _cast(column: Column, carried: Carried) -> str:
-    """The column, as the schema's type."""
-    name = _quote(column.name)
-    if column.type is carried.column_type:
-        return f"to_json({name})" if carried.nested else name
-    return f"{name}::{NATIVE[column.type]}"
-
-
-_PRODUCTS: Final = (
-    (r"^CockroachDB\D*v(\S+)", "CockroachDB"),
-    (r"-YB-(\d[\d.]*)", "YugabyteDB"),
-    (r"\bRedshift (\d[\d.]*)", "Amazon Redshift"),
-    (r"\(Greenplum Database (\d[\w.+-]*)", "Greenplum"),
-    (r"\(Materialize v?(\d[\d.]*)", "Materialize"),
-    (r"EnterpriseDB Advanced Server (\d[\d.]*)", "EDB Postgres Advanced Server"),
-    (r"^PostgreSQL (\S+?),? ", "PostgreSQL"),
-)
-
-
-def _product(text: str) -> tuple[str, str]:
-    """Product and version, of what version() says: many servers speak the protocol."""
-    for pattern, product in _PRODUCTS:
-        if found := re.search(pattern, text):
-            return product, found[1]
-    name, _, rest = text.partition(" ")
-    return name, rest.split(" ")[0] or "0"
 
 
 def connect(target: Target, *, timeout_s: float = 10.0) -> PostgresAdapter:
@@ -636,7 +450,7 @@ def connect(target: Target, *, timeout_s: float = 10.0) -> PostgresAdapter:
         "client_encoding": "UTF8",
     }
     options = {name: value for name, value in options.items() if value is not None} | given
-    with translated(_translate_connecting, engine="postgres", target=target.name):
+    with translated(translate_connecting, engine="postgres", target=target.name):
         connection = psycopg.connect(autocommit=True, **options)
         try:
             connection.execute(_SESSION.encode())
@@ -647,85 +461,6 @@ def connect(target: Target, *, timeout_s: float = 10.0) -> PostgresAdapter:
             connection.close()
             raise
     return PostgresAdapter(target, connection)
-
-
-_REFUSALS: Final = (
-    (r'password authentication failed|no password supplied|role ".*" does not exist|is not permitted to log in',
-     AuthFailed, "check the user and the password"),
-    (r'database ".*" does not exist', AuthFailed, "psql -l lists the databases"),
-    (r"pg_hba\.conf|certificate|authentication", AuthFailed, "the server's pg_hba.conf decides who may come, and how"),
-    (r"invalid (\w+ value|port number|integer value)", UsageError, None),
-    (r"starting up|shutting down|recovery mode", Unavailable, "try again in a moment"),
-    (r"Connection refused|timeout|could not translate|No such file", Unavailable, "is the server running there?"),
-)  # fmt: skip
-
-
-def _translate_connecting(exc: BaseException) -> DbfleetError | None:
-    """libpq gives no code for a refused connection, so its words have to do; a server that speaks another language is
-    Unavailable, which is right for all of them."""
-    import psycopg
-
-    if not isinstance(exc, psycopg.Error):
-        return None
-    if exc.sqlstate:
-        return _translate(exc)
-    text = " ".join(str(exc).split())
-    for pattern, error, hint in _REFUSALS:
-        if re.search(pattern, text):
-            return error(text, hint=hint)
-    return Unavailable(text)
-
-
-_BY_STATE: Final[Mapping[str, type[DbfleetError]]] = {
-    "08": Unavailable,
-    "23": ConstraintViolated,
-    "28": AuthFailed,
-    "2BP01": ConstraintViolated,  # something depends on what was to be dropped
-    "3D000": NotFound,
-    "3F000": NotFound,
-    "42703": NotFound,
-    "42710": AlreadyExists,
-    "42P01": NotFound,
-    "42P06": AlreadyExists,
-    "42P07": AlreadyExists,
-    "53300": Unavailable,  # too many connections
-    "57P01": Unavailable,
-    "57P02": Unavailable,
-    "57P03": Unavailable,
-}
-"""By SQLSTATE, else by its class; everything else is a StatementError."""
-
-
-def _translate(exc: BaseException) -> DbfleetError | None:
-    return _located(exc)
-
-
-def _located(exc: BaseException, *, whole: str = "", start: int = 0, sent: str = "") -> DbfleetError | None:
-    """The error, with the line of `whole` that the server points at: `sent` is the statement that began at `start`."""
-    import psycopg
-
-    if not isinstance(exc, psycopg.Error):
-        return None
-    diagnostic = exc.diag
-    state = exc.sqlstate
-    if state is None:
-        text = " ".join(str(exc).split())
-        if isinstance(exc, psycopg.OperationalError | psycopg.InterfaceError):
-            return Unavailable(text or "the connection is lost")
-        return StatementError(text)
-    message = diagnostic.message_primary or str(exc).strip()
-    position = diagnostic.statement_position
-    if position and whole.strip().count("\n"):
-        line, words = line_of(sent, int(position) - 1)
-        message += f" (line {line + whole.count(chr(10), 0, start)}: {words[:80]})"
-    if diagnostic.message_detail:
-        message += f": {diagnostic.message_detail}"
-    if (diagnostic.context or "").startswith("COPY "):
-        message += f" ({(diagnostic.context or '').splitlines()[0][:200]})"
-    error = _BY_STATE.get(state) or _BY_STATE.get(state[:2]) or StatementError
-    if issubclass(error, StatementError):
-        return error(message, code=state, hint=diagnostic.message_hint)
-    return error(message, hint=diagnostic.message_hint)
 
 
 ENGINE = EngineSpec(

@@ -1,0 +1,201 @@
+"""Tables by the catalog: what a collection's name means, what its columns are, and how it is read in parts.
+
+A plain name is in the connection's current schema, strictly: what `create` makes, `describe` finds and `drop` removes,
+whatever else the search path sees. A dot in a name separates schema and table only where a schema of that name is.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+from dbfleet.adapter import WHOLE, Part
+from dbfleet.engines._postgres_types import LEXIS, NATIVE, Carried, TypeCatalog
+from dbfleet.errors import NotFound, nearest
+from dbfleet.values import Column, Schema
+
+Execute = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
+
+_quote = LEXIS.quote
+
+_COLLECTIONS: Final = """
+SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND c.relpersistence <> 't'
+  AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND has_schema_privilege(n.oid, 'USAGE')
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass
+                  AND d.objid = c.oid AND d.deptype = 'e')
+"""
+
+_COLUMNS: Final = """
+SELECT c.relkind::text, a.attname, a.atttypid, format_type(a.atttypid, a.atttypmod),
+       format_type(coalesce(nullif(t.typbasetype, 0), t.oid), -1), a.attgenerated <> '', a.attnotnull
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'v', 'm', 'f') ORDER BY a.attnum
+"""
+
+_SAMPLE_PAGES: Final = 200
+"""Pages a part that are sampled for its bounds: they are within some 7 % of their places then."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableColumn:
+    """`native` has the type's sizes: character varying(20). `cast` has not: a cast to varchar(20) would cut a longer
+    key to one that exists."""
+
+    oid: int
+    native: str
+    cast: str
+    generated: bool
+    not_null: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table or view: its name, its name in SQL, its kind as in pg_class.relkind, its columns."""
+
+    name: str
+    sql: str
+    kind: str
+    columns: Mapping[str, TableColumn]
+
+    def column(self, name: str) -> TableColumn:
+        if name not in self.columns:
+            close = nearest(name, self.columns)
+            raise NotFound(f"{self.name} has no column {name}", hint=f"did you mean {close}?" if close else None)
+        return self.columns[name]
+
+    @property
+    def drop(self) -> str:
+        kind = {"v": "VIEW", "m": "MATERIALIZED VIEW", "f": "FOREIGN TABLE"}.get(self.kind, "TABLE")
+        return f"DROP {kind} {self.sql}"
+
+
+class Tables:
+    """The database's tables, asked for anew each time: they change."""
+
+    def __init__(self, execute: Execute, types: TypeCatalog) -> None:
+        self._execute = execute
+        self._types = types
+        self._schemas: set[str] = set()
+
+    def names(self) -> list[str]:
+        """The collections' names, sorted."""
+        return sorted(self.joined(space, table) for space, table in self._execute(_COLLECTIONS, ()))
+
+    @cached_property
+    def _space(self) -> str:
+        ((space,),) = self._execute("SELECT coalesce(current_schema(), 'public')", ())
+        return str(space)
+
+    def _is_schema(self, name: str) -> bool:
+        if name not in self._schemas and self._execute("SELECT 1 FROM pg_namespace WHERE nspname = $1", [name]):
+            self._schemas.add(name)
+        return name in self._schemas
+
+    def split(self, collection: str) -> tuple[str, str]:
+        """The schema and the table that a collection's name means."""
+        for place, mark in enumerate(collection):
+            if mark == "." and place and self._is_schema(collection[:place]):
+                return collection[:place], collection[place + 1 :]
+        return self._space, collection
+
+    def joined(self, space: str | None, table: str) -> str:
+        """The collection's name of a table: the inverse of `split`."""
+        plain = space in (None, self._space)
+        return table if plain and self.split(table) == (self._space, table) else f"{space or self._space}.{table}"
+
+    def sql(self, collection: str) -> str:
+        """The collection's name in SQL."""
+        space, table = self.split(collection)
+        return f"{_quote(space)}.{_quote(table)}"
+
+    def find(self, collection: str) -> Table:
+        """The table, its columns' types known to the catalog of types. NotFound if it is not there."""
+        found = self._execute(_COLUMNS, self.split(collection))
+        if not found:
+            raise NotFound(f"there is no table {collection}")
+        columns = {name: TableColumn(*rest) for _, name, *rest in found if name is not None}
+        self._types.learn(column.oid for column in columns.values())
+        return Table(collection, self.sql(collection), found[0][0], columns)
+
+    def select(self, schema: Schema, table: Table) -> str:
+        """SELECT of the schema's columns, each as the schema's type."""
+        casts = [_cast(column, self._types[table.column(column.name).oid]) for column in schema.columns]
+        return f"SELECT {', '.join(casts)} FROM {table.sql}"
+
+    # --- parts ---
+
+    def parts(self, schema: Schema, table: Table, count: int) -> Sequence[Part]:
+        """By ranges of the key, which hold whatever is written meanwhile: the bounds are quantiles of a sample of
+        pages, so gaps and skew do not matter, and a table of any size is split in a few hundredths of a second.
+        A table without a key: by ranges of pages, which hold for a table that rests."""
+        if count < 2 or table.kind not in "rpm" or (table.kind == "p" and not schema.key):
+            return [WHOLE]
+        if not all(table.column(name).not_null for name in schema.key):
+            return [WHOLE]  # no range holds a NULL
+        pages = self._pages(table)
+        edges: list[Any]
+        if not schema.key:
+            edges = sorted({pages * number // count for number in range(1, count)} - {0})
+            return [{"pages": [*pair]} for pair in itertools.pairwise([0, *edges, None])] if edges else [WHOLE]
+        edges = [None, *self._bounds(schema, table, count, pages), None]
+        if len(edges) == 2:
+            return [WHOLE]
+        return [
+            {word: edge for word, edge in zip(("from", "below"), pair, strict=True) if edge}
+            for pair in itertools.pairwise(edges)
+        ]
+
+    def _pages(self, table: Table) -> int:
+        sizes = "pg_relation_size($1::regclass)"
+        if table.kind == "p":
+            sizes = "(SELECT sum(pg_relation_size(relid)) FROM pg_partition_tree($1::regclass))"
+        ((pages,),) = self._execute(
+            f"SELECT coalesce({sizes}, 0)::bigint / current_setting('block_size')::bigint", [table.sql]
+        )
+        return int(pages)
+
+    def _bounds(self, schema: Schema, table: Table, count: int, pages: int) -> list[list[str]]:
+        percent = 100.0 if pages <= _SAMPLE_PAGES * count else 100.0 * _SAMPLE_PAGES * count / pages
+        key = LEXIS.quote_all(schema.key)
+        texts = ", ".join(f"{_quote(name)}::text" for name in schema.key)
+        found = self._execute(
+            f"SELECT {texts} FROM (SELECT {key}, row_number() OVER (ORDER BY {key}) AS dbfleet_place, "
+            f"count(*) OVER () AS dbfleet_total "
+            f"FROM {table.sql} TABLESAMPLE SYSTEM ({percent:.6f}) REPEATABLE (1)) AS s "
+            f"JOIN generate_series(1, {count - 1}) AS n ON dbfleet_place = dbfleet_total * n / {count} + 1 "
+            "WHERE dbfleet_place > 1 ORDER BY dbfleet_place",
+            (),
+        )
+        return [list(bound) for bound, _ in itertools.groupby(found)]
+
+
+def where(schema: Schema, table: Table, part: Part) -> tuple[str, list[str]]:
+    """The WHERE of a part, and its parameters."""
+    conditions: list[str] = []
+    values: list[str] = []
+    for word, sign in (("from", ">="), ("below", "<")):
+        if word in part:
+            first = len(values) + 1
+            casts = [f"${number}::{table.column(name).cast}" for number, name in enumerate(schema.key, first)]
+            conditions.append(f"({LEXIS.quote_all(schema.key)}) {sign} ({', '.join(casts)})")
+            values += part[word]
+    if "pages" in part:
+        low, high = part["pages"]
+        conditions.append(f"ctid >= '({int(low)},0)'::tid")
+        if high is not None:
+            conditions.append(f"ctid < '({int(high)},0)'::tid")
+    return (f" WHERE {' AND '.join(conditions)}" if conditions else ""), values
+
+
+def _cast(column: Column, carried: Carried) -> str:
+    """The column, as the schema's type."""
+    name = _quote(column.name)
+    if column.type is carried.column_type:
+        return f"to_json({name})" if carried.nested else name
+    return f"{name}::{NATIVE[column.type]}"

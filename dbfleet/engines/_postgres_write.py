@@ -1,0 +1,217 @@
+"""Rows to the server: COPY … FROM STDIN, rows as text, made column by column.
+
+A C loop over one column's values, one test for NULL and one search for what must be escaped is 2.5 times faster than a
+generated f-string a row, and than psycopg's typed rows. One million orders of nine columns: 0.9 to 1.1 times psql's
+`\\copy` of the same rows as a file where a second core is free, as it takes 1.9 s of Python beside the server's 2.2 s.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final
+
+from dbfleet.engines._postgres_types import LEXIS, array_text, json_array_text
+from dbfleet.errors import StatementError
+from dbfleet.values import Batch, Column, Row, Type, json_text
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+# --- the text -------------------------------------------------------------------------------------------------------
+
+ENGINE: Final = "postgres"
+NULL: Final = "\\N"
+Render = Callable[[Any], str]
+Texts = Callable[[Sequence[Any]], Any]
+
+
+def encoder(columns: Sequence[Column], arrays: Sequence[bool]) -> Callable[[Batch], bytes]:
+    """A function from a batch of rows of these columns to their COPY text; `arrays` says whose json is an array of
+    the table."""
+    plan = [_texts(column, array) for column, array in zip(columns, arrays, strict=True)]
+
+    def encode(batch: Batch) -> bytes:
+        texts = [make(values) for make, values in zip(plan, zip(*batch, strict=True), strict=True)]
+        try:
+            return ("\n".join(map("\t".join, zip(*texts, strict=True))) + "\n").encode()
+        except UnicodeEncodeError as exc:
+            raise StatementError(
+                f"a text holds half of a surrogate pair: {exc.object[exc.start : exc.end]!r}"
+            ) from None
+
+    return encode
+
+
+def _texts(column: Column, array: bool) -> Texts:
+    render = _renderer(column)
+    if column.type is Type.TEXT:
+        return _escaped
+    if column.type is Type.JSON:
+        made = json_array_text if array else json_text
+        return lambda values: _escaped([None if value is None else made(value) for value in values])
+    if column.type is Type.BYTES:
+        return lambda values: [NULL if value is None else "\\" + render(value) for value in values]
+    if column.type is Type.DECIMAL and column.scale is not None:
+        return _scaled(column, column.scale)
+    if column.type is Type.INSTANT and render is _RENDER[Type.INSTANT]:
+        return _instants
+
+    def texts(values: Sequence[Any]) -> Any:
+        if None in values:
+            return [NULL if value is None else render(value) for value in values]
+        return map(render, values)
+
+    return texts
+
+
+def _renderer(column: Column) -> Render:
+    """How a value of the column is written where PostgreSQL reads it."""
+    digits = column.fraction_digits
+    if column.type in (Type.TIME, Type.DATETIME, Type.INSTANT) and digits is not None and digits < 6:
+        # The server would round, and 23:59:59.9995 to the next day.
+        unit = 10 ** (6 - digits)
+        return lambda value: value.replace(microsecond=value.microsecond // unit * unit).isoformat()
+    return _RENDER[column.type]
+
+
+_RENDER: Final[dict[Type, Render]] = {
+    Type.BOOL: {True: "t", False: "f"}.__getitem__,
+    Type.INT: str,
+    Type.DECIMAL: str,
+    Type.FLOAT: repr,
+    Type.TEXT: str,
+    Type.BYTES: lambda value: "\\x" + value.hex(),
+    Type.DATE: date.isoformat,
+    Type.TIME: time.isoformat,
+    Type.DATETIME: datetime.isoformat,
+    Type.INSTANT: datetime.isoformat,  # with its offset; without one it is UTC, as the session is
+    Type.UUID: attrgetter("hex"),
+    Type.JSON: json_text,
+}
+
+
+def _escaped(values: Sequence[str | None]) -> Sequence[str]:
+    nulls = None in values
+    texts = ["" if value is None else value for value in values] if nulls else values
+    # One search over the whole column: most hold nothing to escape. NUL joins, as PostgreSQL's text cannot hold it.
+    joined = "\0".join(texts)  # type: ignore[arg-type]
+    if "\\" in joined or "\n" in joined or "\t" in joined or "\r" in joined:
+        joined = joined.replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
+        texts = joined.split("\0")
+    if joined.count("\0") != len(texts) - 1 or len(texts) != len(values):
+        raise StatementError("a text holds the character U+0000, which PostgreSQL cannot store", engine=ENGINE)
+    if nulls:
+        return [NULL if value is None else text for value, text in zip(values, texts, strict=True)]  # type: ignore[misc]
+    return texts  # type: ignore[return-value]
+
+
+class _Days(dict[int, str]):
+    """The dates of day numbers, as text."""
+
+    def __missing__(self, day: int) -> str:
+        if len(self) > 20_000:
+            self.clear()
+        text = self[day] = date.fromordinal(day).isoformat() + "T"
+        return text
+
+
+_DAYS: Final = _Days()
+
+
+def _instants(values: Sequence[datetime | None]) -> Sequence[str]:
+    # isoformat of an aware datetime takes 1.05 µs, this 0.55: instants were the half of a row's cost. The session is in
+    # UTC, so no offset is needed.
+    days = _DAYS
+    return [
+        NULL
+        if value is None
+        else days[value.toordinal()] + value.time().isoformat()
+        if value.tzinfo is UTC
+        else value.isoformat()
+        for value in values
+    ]
+
+
+def _scaled(column: Column, scale: int) -> Texts:
+    # The server would round in silence. One search over the column's joined texts.
+    too_fine = re.compile(rf"\.\d{{{scale}}}\d*[1-9]")
+
+    def texts(values: Sequence[Decimal | None]) -> Sequence[str]:
+        made = [NULL if value is None else str(value) for value in values]
+        joined = "\n".join(made)
+        if "E-" in joined:
+            made = [NULL if value is None else format(value, "f") for value in values]
+            joined = "\n".join(made)
+        if found := too_fine.search(joined):
+            line = joined[joined.rfind("\n", 0, found.start()) + 1 : found.end()]
+            raise StatementError(f"column {column.name} keeps {scale} decimals: {line} has more", engine=ENGINE)
+        return made
+
+    return texts
+
+
+def keys_parameter(column: Column, keys: Sequence[Row], place: int) -> str:
+    """The array of one key column's values in the keys."""
+    render = _renderer(column)
+    return array_text(None if key[place] is None else render(key[place]) for key in keys)
+
+
+# --- the statements -------------------------------------------------------------------------------------------------
+
+
+def copy_in(
+    connection: Connection[Any], into: str, columns: Sequence[Column], arrays: Sequence[bool], batches: Iterable[Batch]
+) -> int:
+    """COPY the rows into the table (its name in SQL); how many there were. An exception of the batches, whatever it is,
+    ends the COPY on the server and comes through."""
+    encode = encoder(columns, arrays)
+    rows = 0
+    statement = f"COPY {into} ({LEXIS.quote_all(column.name for column in columns)}) FROM STDIN"
+    with connection.cursor() as cursor, cursor.copy(statement.encode()) as copy:
+        for batch in batches:
+            if batch:
+                copy.write(encode(batch))
+                rows += len(batch)
+    return rows
+
+
+def upsert(
+    connection: Connection[Any],
+    table: str,
+    key: Sequence[str],
+    columns: Sequence[Column],
+    arrays: Sequence[bool],
+    batches: Iterable[Batch],
+) -> int:
+    """COPY the rows into a temporary table and merge that into the table; of two rows with one key the last wins.
+
+    Inside a transaction, at whose end the temporary table is gone.
+    """
+    from psycopg.errors import CardinalityViolation
+
+    names = [column.name for column in columns]
+    listed, keyed = LEXIS.quote_all(names), LEXIS.quote_all(key)
+    others = [LEXIS.quote(name) for name in names if name not in key]
+    action = "UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in others) if others else "NOTHING"
+    source = "pg_temp.dbfleet_upsert"
+
+    def execute(statement: str) -> None:
+        connection.execute(statement.encode(), prepare=False)
+
+    execute(f"CREATE TEMP TABLE dbfleet_upsert ON COMMIT DROP AS SELECT {listed} FROM {table} LIMIT 0")
+    rows = copy_in(connection, source, columns, arrays, batches)
+    # OVERRIDING: an identity column takes the row's value too, as COPY does.
+    head, tail = f"INSERT INTO {table} ({listed}) OVERRIDING SYSTEM VALUE ", f" ON CONFLICT ({keyed}) DO {action}"
+    try:
+        with connection.transaction():
+            execute(f"{head}SELECT {listed} FROM {source}{tail}")
+    except CardinalityViolation:
+        # A key twice in the rows. ctid is the order in which they came. Sorting costs as much again, so only now.
+        execute(f"{head}SELECT DISTINCT ON ({keyed}) {listed} FROM {source} ORDER BY {keyed}, ctid DESC{tail}")
+    # A second upsert may follow in the same transaction.
+    execute(f"DROP TABLE {source}")
+    return rows
