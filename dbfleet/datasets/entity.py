@@ -23,13 +23,15 @@ Block = Callable[[int, int], Sequence[Row]]
 @dataclass(frozen=True, slots=True)
 class Entity:
     """A collection to be: `rows` maps the number that `--rows` gives to this entity's own, `block_rows` is how many
-    rows `block` makes at a time. `about` says in a few words what it is."""
+    rows `block` makes at a time. `about` says in a few words what it is. `check` complains of rows before they are
+    handed out; a block may hold more rows than are wanted."""
 
     schema: Schema
     rows: Callable[[int], int]
     block_rows: int
     block: Block
     about: str = ""
+    check: Callable[[Batch], None] | None = None
 
     @property
     def name(self) -> str:
@@ -79,15 +81,18 @@ class Dataset:
 
 
 def _batches(entity: Entity, seed: int, start: int, stop: int, batch_size: int) -> Iterator[Batch]:
-    size = entity.block_rows
+    size, check = entity.block_rows, entity.check or (lambda batch: None)
     pending: Batch = []
     for block in range(start // size, -(-stop // size)) if start < stop else ():
         first = block * size
         pending += entity.block(seed, block)[max(start - first, 0) : stop - first]
         used = 0
         while len(pending) - used >= batch_size:
-            yield pending[used : used + batch_size]
+            batch = pending[used : used + batch_size]
+            check(batch)
+            yield batch
             used += batch_size
         del pending[:used]
     if pending:
+        check(pending)
         yield pending

@@ -29,7 +29,7 @@ from dbfleet.datasets._toml_columns import Columns, Made
 from dbfleet.datasets.entity import Dataset, Entity
 from dbfleet.datasets.words import Words
 from dbfleet.errors import ConfigError
-from dbfleet.values import Reference, Row, Schema
+from dbfleet.values import Batch, Reference, Row, Schema
 
 _DATASET_KEYS: Final = ("name", "about", "rows", "default_rows", "entities")
 _ENTITY_KEYS: Final = ("about", "rows", "ratio", "min", "each", "key", "edge", "partition", "columns")
@@ -170,7 +170,14 @@ class _Reader(Columns):
             self.wrong((*place, "partition"), "must be the key's first columns")
         schema = Schema(name, tuple(each.column for each in shown), key, references, edge, partition)
         block = _maker(dataset, name, made, schema.names)
-        return Entity(schema, self.counted[name], g.BLOCK_ROWS, block, self.value(table, place, "about", str, ""))
+        return Entity(
+            schema,
+            self.counted[name],
+            g.BLOCK_ROWS,
+            block,
+            self.value(table, place, "about", str, ""),
+            _checker(name, shown),
+        )
 
     def _names(self, table: Mapping[str, Any], place: Place, key: str, made: Mapping[str, Made]) -> tuple[str, ...]:
         names = self.value(table, place, key, (str, list), [])
@@ -209,19 +216,23 @@ def _maker(
             if each.null:
                 values = g.nulled(values, each.null, piece.shorts(f"{name}\0null"))
             piece.columns[name] = values
-        too_long = _too_long(piece, made)
-        if too_long:
-            raise ConfigError(f"{entity}.{too_long}")
         return list(zip(*(piece.columns[name] for name in shown), strict=True))
 
     return block
 
 
-def _too_long(piece: g.Slice, made: Mapping[str, Made]) -> str | None:
-    """The first template that came out longer than its column, if any did."""
-    for name, each in made.items():
-        if each.column.length is not None and isinstance(each.generator, g.Template):
-            longest = max((value for value in piece.columns[name] if value is not None), key=len, default="")
-            if len(longest) > each.column.length:
-                return f"{name}: {longest!r} is longer than length = {each.column.length}"
-    return None
+def _checker(entity: str, shown: Sequence[Made]) -> Callable[[Batch], None] | None:
+    """Complains of the first template that came out longer than its column; only of rows that are wanted."""
+    places = [
+        (place, each.column.name, each.column.length)
+        for place, each in enumerate(shown)
+        if each.column.length is not None and isinstance(each.generator, g.Template)
+    ]
+
+    def check(batch: Batch) -> None:
+        for place, name, length in places:
+            for row in batch:
+                if row[place] is not None and len(row[place]) > length:
+                    raise ConfigError(f"{entity}.{name}: {row[place]!r} is longer than length = {length}")
+
+    return check if places else None
