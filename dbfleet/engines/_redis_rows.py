@@ -203,10 +203,13 @@ class Decoder:
         self._marker = len(self.fields) - 1 if number else schema.key_indexes[0]
         self._width = len(schema.names)
 
-    def rows(self, replies: Sequence[list[Any]], keys: Sequence[Any]) -> Batch:
+    def rows(self, replies: Sequence[list[Any]], keys: Sequence[bytes]) -> Batch:
         """The rows; `keys` are their keys in the index, for an error's words."""
         marker = self._marker
-        found = [reply for reply in replies if reply[marker] is not None]
+        try:
+            found = [reply for reply in replies if reply[marker] is not None]
+        except TypeError:  # an error reply among them
+            raise self._refused(replies, keys) from None
         if not found:
             return []
         columns: list[Sequence[Any]] = list(zip(*found, strict=True))[: self._width]
@@ -223,8 +226,16 @@ class Decoder:
                 raise self._unreadable(column, place, replies, keys) from None
         return list(zip(*columns, strict=True))
 
+    def _refused(self, replies: Sequence[Any], keys: Sequence[bytes]) -> StatementError:
+        """The error of the first row that is no hash, but a key of another type by its name."""
+        key, reply = next((key, each) for key, each in zip(keys, replies, strict=True) if isinstance(each, Exception))
+        return StatementError(f"{self._row(key)}: {reply}", code=str(reply).partition(" ")[0])
+
+    def _row(self, key: bytes) -> str:
+        return f"{index_of(self._schema.name)}:{key.decode('utf-8', 'replace')}"
+
     def _unreadable(
-        self, column: Column, place: int, replies: Sequence[list[Any]], keys: Sequence[Any]
+        self, column: Column, place: int, replies: Sequence[list[Any]], keys: Sequence[bytes]
     ) -> StatementError:
         """The error of the first field that holds no value of its column's type: written behind our back."""
         value_of = _VALUE_OF[column.type]
@@ -235,10 +246,8 @@ class Decoder:
             try:
                 text.encode() if value_of is None else value_of(text)
             except (ValueError, ArithmeticError, KeyError):
-                row = key.decode("utf-8", "replace") if isinstance(key, bytes) else key
                 return StatementError(
-                    f"the field {column.name} of {self._schema.name}:{row} holds {text[:80]!r}, "
-                    f"which is no {column.type.value}"
+                    f"the field {column.name} of {self._row(key)} holds {text[:80]!r}, which is no {column.type.value}"
                 )
         raise AssertionError("every field can be read")
 

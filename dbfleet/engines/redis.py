@@ -424,8 +424,11 @@ def _translate(exc: BaseException) -> DbfleetError | None:
         return StatementError(str(exc), code=exc.code, hint=hint)
     if isinstance(exc, ConnectionLost):
         return Unavailable(f"the connection was lost: {exc}")
-    if type(exc).__module__.partition(".")[0] == "redis" and isinstance(exc, Exception):
-        return Unavailable(str(exc).rstrip("."))  # only connecting goes through redis-py
+    module = type(exc).__module__.partition(".")[0]
+    if module == "redis":  # only connecting goes through redis-py
+        return Unavailable(str(exc).rstrip("."))
+    if module == "hiredis":
+        return Unavailable(f"what answers there is no Redis server: {exc}")
     return None
 
 
