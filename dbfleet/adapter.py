@@ -293,9 +293,10 @@ class EngineSpec:
 
     `name` is the file's name, the service's name in the stacks and the target's name in the default fleet. `examples`
     are statements in the engine's language, for the conformance suite and the documentation: `one` gives one record
-    with one value, 1; `all` gives every row of `{collection}`; `slow` runs for half a minute or more on the server
-    (where CANCEL is declared); `bad` is malformed; `parameter` gives one record with the value of the param `n` (where
-    PARAMETERS is declared); `missing` reads the collection `dbfleet_nowhere`, which is not there. `language`
+    with one value, 1 (left out where the language has no expressions); `all` gives every row of `{collection}`;
+    `slow` runs for half a minute or more on the server (where CANCEL is declared); `bad` is malformed; `parameter`
+    gives one record with the value of the param `n` (where PARAMETERS is declared); `missing` reads the collection
+    `dbfleet_nowhere`, which is not there. `language`
     is what `query` speaks; targets whose languages are equal can be asked together. `schemes` are URL schemes, the
     first is the one we print. `client` is the argv of the engine's own client inside the container, `{user}` and
     `{database}` filled in, the password read from the file that the stack mounts. `shell` gives the argv of the client

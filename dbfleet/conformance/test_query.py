@@ -25,8 +25,14 @@ def only_value(adapter: Adapter, statement: str, params: dict[str, object] | Non
         return value
 
 
+def alive(adapter: Adapter) -> bool:
+    """The connection answers a statement; a ping, where the language has no expressions."""
+    one = adapter.spec.examples.get("one")
+    return str(only_value(adapter, one)) == "1" if one else bool(adapter.ping().version)
+
+
 def test_one_record_with_one_value(adapter: Adapter) -> None:
-    assert str(only_value(adapter, adapter.spec.examples["one"])) == "1"
+    assert alive(adapter)
 
 
 def test_result_streams_all_rows_in_batches(adapter: Adapter, made: Make, name: str) -> None:
@@ -44,7 +50,7 @@ def test_half_read_result_can_be_closed(adapter: Adapter, made: Make, name: str)
     result = adapter.query(adapter.spec.examples["all"].format(collection=name), batch_size=10)
     next(iter(result))
     result.close()
-    assert str(only_value(adapter, adapter.spec.examples["one"])) == "1"
+    assert alive(adapter)
 
 
 def test_every_type_can_be_queried(adapter: Adapter, made: Make, name: str) -> None:
@@ -72,14 +78,14 @@ def test_statement_that_the_engine_rejects(adapter: Adapter, kind: str) -> None:
     else:
         assert kind == "missing"
         assert rows == [] or adapter.spec.paradigm == "key-value"
-    assert str(only_value(adapter, adapter.spec.examples["one"])) == "1"
+    assert alive(adapter)
 
 
 def test_parameters_are_bound_never_spliced(adapter: Adapter) -> None:
     hostile = "1); drop table x; -- ' \" \\ $n :n {{}} \n😀"
     if Capability.PARAMETERS not in adapter.spec.capabilities:
         with pytest.raises(Unsupported):
-            adapter.query(adapter.spec.examples["one"], {"n": hostile})
+            adapter.query(adapter.spec.examples["missing"], {"n": hostile})
         return
     statement = adapter.spec.examples["parameter"]
     assert only_value(adapter, statement, {"n": hostile}) == hostile
@@ -119,7 +125,8 @@ def test_encoded_result_is_what_the_formats_make(adapter: Adapter, made: Make, n
 
     schema = made(wide_schema(name, adapter.spec))
     adapter.write(schema, [wide_rows(adapter.spec, 300)])
-    for statement in (adapter.spec.examples["all"].format(collection=name), adapter.spec.examples["one"]):
+    one = adapter.spec.examples.get("one", adapter.spec.examples["missing"])
+    for statement in (adapter.spec.examples["all"].format(collection=name), one):
         for word in ("csv", "jsonl"):
             chunks = fast(statement, {}, word)
             if chunks is None:

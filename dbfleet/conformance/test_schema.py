@@ -21,7 +21,7 @@ def plain(schema: Schema) -> list[tuple[str, Type, bool]]:
 
 def test_spec_says_how_it_keeps_every_type(spec: EngineSpec) -> None:
     assert set(spec.types) == set(Type)
-    assert {"one", "all", "bad", "missing"} <= set(spec.examples)
+    assert {"all", "bad", "missing"} <= set(spec.examples)
     assert ("slow" in spec.examples) == (Capability.CANCEL in spec.capabilities)
     assert ("parameter" in spec.examples) == (Capability.PARAMETERS in spec.capabilities)
     assert spec.verified_on, "an engine says what it was verified on"
@@ -46,7 +46,7 @@ def test_closed_adapter_is_unavailable_and_closes_again_in_silence(connect: Conn
     with pytest.raises(Unavailable):
         list(adapter.scan(Schema("x", (ID,), ("id",))))
     with pytest.raises(Unavailable):
-        list(adapter.query(adapter.spec.examples["one"]))
+        list(adapter.query(adapter.spec.examples["missing"]))
 
 
 def test_every_type_is_described_as_it_was_created(adapter: Adapter, made: Make, name: str) -> None:

@@ -1,0 +1,237 @@
+"""Rows as CouchDB documents: the names, the ids and the values, each way without loss.
+
+A database's name may hold small letters, digits and `_$()+-/` only: other characters are written as the hex of their
+UTF-8 bytes in parentheses, `Order` as `(4f)rder`, and a name that does not begin with a small letter gets `z()` before
+it. A document's `_id` is made of the key's canonical texts, joined by `:`; `%`, a leading `_`, and `:` in a compound
+key are percent-encoded, an empty text is `%`. A field that would begin with `_` or `%` begins with `%5F` or `%25`.
+
+A JSON number is used where every reader reads it back as it was, JavaScript's doubles included: integers up to 2**53,
+decimals and numbers in json columns that a double holds digit for digit. Others are text, subnormal floats too; in a
+json column the whole value is then `{"%json": "<its canonical text>"}`. NaN and infinities are text.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final
+from urllib.parse import unquote
+
+from dbfleet.values import JSON_NULL, TEXT_OF, VALUE_OF, Column, Row, Schema, Type, json_text, loads_json
+
+Document = dict[str, Any]
+
+_SAFE: Final = 2**53
+_SMALLEST: Final = 2.0**-1022
+_WRAP: Final = "%json"
+_PLAIN_NAME: Final = re.compile(r"[a-z][a-z0-9_$+/-]*")
+
+
+def database_name(collection: str) -> str:
+    """The name of a collection's database, without the target's prefix."""
+    if _PLAIN_NAME.fullmatch(collection):
+        return collection
+    encoded = "".join(
+        char if re.fullmatch(r"[a-z0-9_$+/-]", char) else "".join(f"({byte:02x})" for byte in char.encode())
+        for char in collection
+    )
+    return encoded if encoded[:1].islower() else f"z(){encoded}"
+
+
+def collection_name(database: str) -> str:
+    """The inverse; a database whose name says nothing of ours keeps it."""
+    encoded = database.removeprefix("z()")
+    try:
+        name = re.sub(
+            r"(?:\([0-9a-f]{2}\))+", lambda found: bytes.fromhex(re.sub("[()]", "", found[0])).decode(), encoded
+        )
+    except UnicodeDecodeError:
+        return database
+    return name if database_name(name) == database else database
+
+
+def field_name(column: str) -> str:
+    return f"%{ord(column[0]):02X}{column[1:]}" if column[:1] in ("_", "%") else column
+
+
+def column_name(field: str) -> str:
+    return unquote(field[:3]) + field[3:] if field[:3] in ("%5F", "%25") else field
+
+
+# --- ids ----------------------------------------------------------------------------------------------------------
+
+
+def id_of(columns: Sequence[Column]) -> Callable[[Sequence[Any]], str]:
+    """A function from the key's values to the document's id; for no key, to an id that nobody has."""
+    if not columns:
+        # One random beginning and a counter: B-tree pages fill from left to right.
+        beginning, numbers = uuid.uuid4().hex, iter(range(1 << 62))
+        return lambda _values: f"{beginning}-{next(numbers):012}"
+    texts = [TEXT_OF[column.type] for column in columns]
+    if len(texts) == 1 and columns[0].type is Type.INT:
+        return lambda values: repr(values[0])
+    compound = len(texts) > 1
+
+    def make(values: Sequence[Any]) -> str:
+        parts = []
+        for text_of, value in zip(texts, values, strict=True):
+            text = text_of(value).replace("%", "%25")
+            parts.append(text.replace(":", "%3A") if compound else text)
+        found = ":".join(parts)
+        return f"%5F{found[1:]}" if found[:1] == "_" else (found or "%")
+
+    return make
+
+
+# --- values -------------------------------------------------------------------------------------------------------
+
+
+def _double_holds(value: Any) -> bool:
+    """Whether every number in a JSON value survives a reader that makes doubles of numbers."""
+    if isinstance(value, dict):
+        return all(map(_double_holds, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(_double_holds, value))
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return True
+    if isinstance(value, int):
+        return -_SAFE <= value <= _SAFE
+    if isinstance(value, float):
+        return _number_holds(value)
+    return value.is_finite() and Decimal(repr(float(value))) == value and _number_holds(float(value))
+
+
+def _number_holds(value: float) -> bool:
+    """Finite and not subnormal: CouchDB 3.5 (its parser, jiffy) reads 5e-324 as 0.0."""
+    return value - value == 0.0 and (abs(value) >= _SMALLEST or value == 0.0)
+
+
+def _plain(value: Any) -> Any:
+    """A JSON value that the json module writes: decimals as doubles, which hold them (see _double_holds)."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    return None if value is JSON_NULL else value
+
+
+def _store_json(value: Any) -> Any:
+    if not _double_holds(value) or (isinstance(value, dict) and value.keys() == {_WRAP}):
+        return {_WRAP: json_text(value)}
+    return _plain(value)
+
+
+def _fetch_json(value: Any) -> Any:
+    if isinstance(value, dict) and value.keys() == {_WRAP} and isinstance(value[_WRAP], str):
+        return loads_json(value[_WRAP])
+    return JSON_NULL if value is None else value
+
+
+def _store_decimal(value: Decimal) -> Any:
+    if value.is_finite() and abs(value) < _SAFE:
+        number = float(value)
+        if Decimal(repr(number)) == value and _number_holds(number):
+            return int(value) if number.is_integer() else number
+    return TEXT_OF[Type.DECIMAL](value)
+
+
+_STORE: Final[Mapping[Type, Callable[[Any], Any]]] = {
+    Type.INT: lambda value: value if -_SAFE <= value <= _SAFE else repr(value),
+    Type.DECIMAL: _store_decimal,
+    Type.FLOAT: lambda value: value if _number_holds(value) else TEXT_OF[Type.FLOAT](value),
+    Type.BYTES: TEXT_OF[Type.BYTES],
+    Type.DATE: TEXT_OF[Type.DATE],
+    Type.TIME: TEXT_OF[Type.TIME],
+    Type.DATETIME: TEXT_OF[Type.DATETIME],
+    Type.INSTANT: TEXT_OF[Type.INSTANT],
+    Type.UUID: TEXT_OF[Type.UUID],
+    Type.JSON: _store_json,
+}
+
+_FETCH: Final[Mapping[Type, Callable[[Any], Any]]] = {
+    Type.INT: int,
+    Type.DECIMAL: lambda value: Decimal(value if isinstance(value, str) else repr(value)),
+    Type.FLOAT: float,
+    Type.BYTES: VALUE_OF[Type.BYTES],
+    Type.DATE: VALUE_OF[Type.DATE],
+    Type.TIME: VALUE_OF[Type.TIME],
+    Type.DATETIME: VALUE_OF[Type.DATETIME],
+    Type.INSTANT: VALUE_OF[Type.INSTANT],
+    Type.UUID: VALUE_OF[Type.UUID],
+    Type.JSON: _fetch_json,
+}
+
+
+def document_of(schema: Schema) -> Callable[[Row], Document]:
+    """A function from a row to its document: a NULL is a field that is missing."""
+    make_id = id_of([schema.column(name) for name in schema.key])
+    keys = schema.key_indexes
+    plan = [(place, field_name(column.name), _STORE.get(column.type)) for place, column in enumerate(schema.columns)]
+
+    def make(row: Row) -> Document:
+        document = {"_id": make_id([row[place] for place in keys])}
+        for place, field, store in plan:
+            value = row[place]
+            if value is not None:
+                document[field] = store(value) if store else value
+        return document
+
+    return make
+
+
+def row_of(schema: Schema) -> Callable[[Document], Row]:
+    """A function from a document to its row; ValueError, TypeError or KeyError where the document deviates."""
+    plan = [
+        (column.name if column.name == "_id" else field_name(column.name), _FETCH.get(column.type), column.type)
+        for column in schema.columns
+    ]
+
+    def make(document: Document) -> Row:
+        values: list[Any] = []
+        for field, fetch, type_ in plan:
+            if field not in document:
+                values.append(None)
+                continue
+            value = document[field]
+            if value is None and type_ is not Type.JSON:
+                values.append(None)
+            else:
+                values.append(fetch(value) if fetch else value)
+        return tuple(values)
+
+    return make
+
+
+# --- documents that dbfleet did not make ----------------------------------------------------------------------------
+
+
+def sampled_schema(name: str, documents: Sequence[Document]) -> Schema:
+    """What the documents have in common: `_id` as the key, and a column for each field; a field whose values are of
+    several types is json, which holds them all."""
+    kinds: dict[str, set[Type]] = {}
+    for document in documents:
+        for field, value in document.items():
+            if field[:1] != "_":
+                kinds.setdefault(field, set()).update(_kinds(value))
+    columns = [Column("_id", Type.TEXT, nullable=False)]
+    for field, found in kinds.items():
+        type_ = next(iter(found)) if len(found) == 1 else Type.JSON
+        note = "values of several types, as json" if len(found) > 1 else None
+        columns.append(Column(column_name(field), type_, note=note))
+    return Schema(name, tuple(columns), ("_id",))
+
+
+def _kinds(value: Any) -> set[Type]:
+    if value is None:
+        return set()
+    if isinstance(value, bool):
+        return {Type.BOOL}
+    if isinstance(value, int):
+        return {Type.INT}
+    if isinstance(value, float):
+        return {Type.FLOAT}
+    return {Type.TEXT} if isinstance(value, str) else {Type.JSON}

@@ -1,0 +1,582 @@
+"""CouchDB: a database a collection, a document a row, over HTTP (https://docs.couchdb.org/en/stable/api/).
+
+Driver: requests; one session, so one connection is reused. URLs: `couchdb://user@host:5984/prefix` (`couchdbs://` is
+HTTPS); the path is a prefix for the names of the databases. The schema is kept beside the data in the design document
+`_design/dbfleet` of each database: it is no row, and a replication takes it along.
+
+`_bulk_docs` is no transaction: what the server refuses comes back row by row. An insert sends documents without
+revisions, so an existing id is a conflict; an upsert reads the revisions first, keeps attachments, and tries again
+where somebody else was faster. Scans page by `startkey`, never by `skip`, which reads what it skips.
+
+Query: `GET /orders/_all_docs?limit=3`, `POST /orders/_find {"selector": …}`, PUT, DELETE and HEAD the same way, or
+`orders {"status": "paid"}`: a Mango selector or query on a collection, whose pages are followed to the end (CouchDB's
+own default is 25 documents). The lists that answers hold (`rows`, `docs`, `results`) are given as records.
+
+Oddities: CouchDB has no way to stop a request on the server. `_users` and `_replicator` are made by a server with
+`single_node=true`; without them a fresh server's log fills with errors. Missing and null fields are the same but for
+json columns, where a null is the JSON null.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, Self
+from urllib.parse import quote
+
+from dbfleet.adapter import (
+    BATCH_SIZE,
+    WHOLE,
+    Adapter,
+    Capability,
+    EngineSpec,
+    Fidelity,
+    Limits,
+    Part,
+    Rejected,
+    Result,
+    ResultColumn,
+    ServerInfo,
+    Target,
+    WriteMode,
+    Written,
+)
+from dbfleet.engines._couchdb_documents import (
+    Document,
+    collection_name,
+    database_name,
+    document_of,
+    id_of,
+    row_of,
+    sampled_schema,
+)
+from dbfleet.errors import (
+    AlreadyExists,
+    AuthFailed,
+    ConstraintViolated,
+    DbfleetError,
+    NotFound,
+    StatementError,
+    Unavailable,
+    Unsupported,
+    UsageError,
+    translated,
+)
+from dbfleet.values import Batch, Row, Schema, Type
+
+_SCHEMA_ID: Final = "_design/dbfleet"
+_SAMPLE: Final = 1000
+_BULK_BYTES: Final = 1 << 20
+"""A `_bulk_docs` body's size: beyond it the rate no longer grows, and both ends hold it whole, several times."""
+_TRIES: Final = 5
+_NAME_LENGTH: Final = 238  # the shard's file name: 255 less the suffix and timestamp
+
+
+class CouchAdapter(Adapter):
+    """One HTTP session."""
+
+    def __init__(self, target: Target, session: Any, root: str, timeout_s: float) -> None:
+        self.spec = ENGINE
+        self.target = target
+        self._session = session
+        self._root = root
+        self._prefix = target.database or ""
+        self._timeout_s = timeout_s
+        self._closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    # --- what is there ---
+
+    def ping(self) -> ServerInfo:
+        started = time.perf_counter()
+        self._json("GET", "/_session")
+        info = self._json("GET", "/")
+        vendor = info.get("vendor", {}).get("name", "")
+        product = "CouchDB" if not vendor or "Apache" in vendor else f"CouchDB API of {vendor}"
+        return ServerInfo(product, info["version"], (time.perf_counter() - started) / 2)
+
+    def collections(self) -> Sequence[str]:
+        found = self._json("GET", "/_all_dbs")
+        return sorted(
+            collection_name(name[len(self._prefix) :])
+            for name in found
+            if name[:1] != "_" and name.startswith(self._prefix) and name != self._prefix
+        )
+
+    def describe(self, name: str) -> Schema:
+        kept = self._kept(name)
+        if kept is not None:
+            return kept
+        rows = self._json("GET", f"{self._path(name)}/_all_docs", query=f"include_docs=true&limit={_SAMPLE}")["rows"]
+        return sampled_schema(name, [row["doc"] for row in rows if not _is_design(row["id"])])
+
+    def create(self, schema: Schema) -> None:
+        path = self._path(schema.name)
+        if len(path) - 1 > _NAME_LENGTH * 3 or len(self._database(schema.name)) > _NAME_LENGTH:
+            raise Unsupported(f"the name {schema.name!r} is longer than CouchDB's files can be named", engine="couchdb")
+        self._json("PUT", path)
+        self._json("PUT", f"{path}/{_SCHEMA_ID}", {"language": "query", "dbfleet": schema.to_dict()})
+
+    def drop(self, name: str) -> None:
+        try:
+            self._json("DELETE", self._path(name))
+        except NotFound:
+            pass
+
+    def count(self, name: str) -> int:
+        path = f"{self._path(name)}/_all_docs"
+        everything = int(self._json("GET", path, query="limit=0")["total_rows"])
+        designs = self._json("GET", path, query='startkey="_design/"&endkey="_design0"&inclusive_end=false')["rows"]
+        return everything - len(designs)
+
+    # --- rows ---
+
+    def get(self, schema: Schema, keys: Sequence[Row]) -> Iterator[Row]:
+        make_row, make_id = row_of(schema), self._make_id(schema)
+        path = f"{self._path(schema.name)}/_all_docs"
+        for start in range(0, len(keys), BATCH_SIZE):
+            ids = [make_id(key) for key in keys[start : start + BATCH_SIZE]]
+            for entry in self._json("POST", path, {"keys": ids}, query="include_docs=true")["rows"]:
+                if entry.get("doc"):
+                    yield self._row(make_row, entry["doc"])
+
+    def split(self, schema: Schema, parts: int) -> Sequence[Part]:
+        """By rank: `_all_docs` says how many ids come before a startkey, from the B-tree's own counts."""
+        rows = self.count(schema.name)
+        if parts < 2 or rows < 2:
+            return [WHOLE]
+        bounds: list[str] = []
+        for number in range(1, parts):
+            found = self._id_at(schema.name, rows * number // parts)
+            if found is not None and (not bounds or found > bounds[-1]):
+                bounds.append(found)
+        if not bounds:
+            return [WHOLE]
+        edges = [None, *bounds, None]
+        return [
+            {word: bound for word, bound in (("from", edges[n]), ("below", edges[n + 1])) if bound is not None}
+            for n in range(len(edges) - 1)
+        ]
+
+    def _id_at(self, name: str, rank: int) -> str | None:
+        """An id near this rank, by bisection of the ids seen as numbers; each probe is one request of a row."""
+        path = f"{self._path(name)}/_all_docs"
+        low, high = 0, _ID_BASE**_ID_DIGITS - 1
+        best: tuple[int, str] | None = None
+        for _ in range(40):
+            middle = (low + high) // 2
+            answer = self._json("GET", path, query=f"limit=1&startkey={_json_query(_id_text(middle))}")
+            offset, found = answer.get("offset"), answer["rows"]
+            if offset is None:
+                return None
+            if found and not _is_design(found[0]["id"]) and (best is None or abs(offset - rank) < abs(best[0] - rank)):
+                best = (offset, found[0]["id"])
+            if best and abs(best[0] - rank) <= max(rank // 50, 1):
+                break
+            if offset < rank:
+                low = middle
+            else:
+                high = middle
+            if high - low <= 1:
+                break
+        return best[1] if best else None
+
+    def scan(self, schema: Schema, part: Part = WHOLE, *, batch_size: int = BATCH_SIZE) -> Iterator[Batch]:
+        make_row = row_of(schema)
+        path = f"{self._path(schema.name)}/_all_docs"
+        # One more than a batch: its id is where the next page starts, whatever happens to it until then.
+        start, rest = part.get("from"), f"include_docs=true&limit={batch_size + 1}"
+        if "below" in part:
+            rest += f"&endkey={_json_query(part['below'])}&inclusive_end=false"
+        while True:
+            query = rest if start is None else f"{rest}&startkey={_json_query(start)}"
+            rows = self._json("GET", path, query=query)["rows"]
+            page = [
+                self._row(make_row, entry["doc"])
+                for entry in rows[:batch_size]
+                if entry.get("doc") and not _is_design(entry["id"])
+            ]
+            if page:
+                yield page
+            if len(rows) <= batch_size:
+                return
+            start = rows[batch_size]["id"]
+
+    def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
+        make_document = document_of(schema)
+        written = Written()
+        pending: list[tuple[Row, Document, str]] = []
+        size = 0
+        self._json("GET", self._path(schema.name))  # NotFound before anything is pulled
+        for batch in batches:
+            for row in batch:
+                document = make_document(row)
+                text = _dumps(document)
+                pending.append((row, document, text))
+                size += len(text)
+                if size >= _BULK_BYTES:
+                    self._send(schema, pending, mode, written)
+                    pending, size = [], 0
+        if pending:
+            self._send(schema, pending, mode, written)
+        return written
+
+    def _send(self, schema: Schema, rows: list[tuple[Row, Document, str]], mode: WriteMode, written: Written) -> None:
+        path = f"{self._path(schema.name)}/_bulk_docs"
+        if mode == "upsert":
+            rows = list({document["_id"]: (row, document, text) for row, document, text in rows}.values())
+        for attempt in range(_TRIES):
+            texts = self._revised(schema, rows) if mode == "upsert" else [text for _, _, text in rows]
+            body = '{"docs":[' + ",".join(texts) + "]}"
+            again = []
+            for entry, answer in zip(rows, self._json("POST", path, body), strict=True):
+                if "error" not in answer:
+                    written.rows += 1
+                elif mode == "upsert" and answer["error"] == "conflict" and attempt + 1 < _TRIES:
+                    again.append(entry)
+                else:
+                    written.rejected.append(Rejected(entry[0], f"{answer['error']}: {answer.get('reason', '')}"))
+            if not again:
+                return
+            rows = again
+
+    def _revised(self, schema: Schema, rows: list[tuple[Row, Document, str]]) -> list[str]:
+        """The documents with the revisions that they replace, and the attachments that those have."""
+        body = {"keys": [document["_id"] for _, document, _ in rows]}
+        found = self._json("POST", f"{self._path(schema.name)}/_all_docs", body, query="include_docs=true")["rows"]
+        texts = []
+        for (_, document, text), entry in zip(rows, found, strict=True):
+            old = entry.get("doc")
+            if old:
+                beside = {word: old[word] for word in ("_rev", "_attachments") if word in old}
+                text = _dumps({**document, **beside})
+            texts.append(text)
+        return texts
+
+    # --- statements ---
+
+    def query(
+        self, statement: str, params: Mapping[str, object] | None = None, *, batch_size: int = BATCH_SIZE
+    ) -> Result:
+        if params:
+            raise Unsupported("CouchDB's language has no parameters", engine="couchdb", target=self.target.name)
+        text = statement.strip()
+        if not text:
+            raise UsageError("the statement is empty", target=self.target.name)
+        found = re.match(r"(GET|HEAD|PUT|POST|DELETE|COPY)\s+(/\S*)\s*(.*)", text, re.DOTALL | re.IGNORECASE)
+        if found:
+            return self._request(found[1].upper(), found[2], found[3], batch_size)
+        named = re.match(r"([^\s{]+)\s*(\{.*)", text, re.DOTALL)
+        if not named:
+            raise self._bad(
+                "neither a request nor a selector on a collection",
+                hint='GET /orders/_all_docs?limit=3, POST /orders/_find {"selector": {}}, or orders {"status": "paid"}',
+            )
+        return self._find(named[1], _body(named[2], self._bad), batch_size)
+
+    def _request(self, method: str, path: str, body: str, batch_size: int) -> Result:
+        if body:
+            _body(body, self._bad)
+        response = self._send_request(method, path, body or None, stream=True)
+        records = _records(response, batch_size) if method != "HEAD" else iter([dict(response.headers)])
+        first = next(records, None)
+
+        def batches() -> Iterator[Batch]:
+            batch = [] if first is None else [(first,)]
+            with self._translated():
+                for record in records:
+                    if len(batch) >= batch_size:
+                        yield batch
+                        batch = []
+                    batch.append((record,))
+            if batch:
+                yield batch
+
+        return Result([ResultColumn("document", Type.JSON)], batches(), documents=True, close=response.close)
+
+    def _find(self, name: str, body: dict[str, Any], batch_size: int) -> Result:
+        query: dict[str, Any] = body if "selector" in body else {"selector": body}
+        path, limit = f"{self._path(name)}/_find", query.get("limit")
+
+        def pages() -> Iterator[Batch]:
+            left: int | None = limit
+            skip: int = query.get("skip", 0)
+            bookmark: str | None = None
+            while left is None or left > 0:
+                page: dict[str, Any] = {
+                    **query,
+                    "limit": batch_size if left is None else min(batch_size, left),
+                    "skip": skip,
+                }
+                if bookmark:
+                    page["bookmark"] = bookmark
+                answer = self._json("POST", path, page)
+                documents = answer["docs"]
+                if documents:
+                    yield [(document,) for document in documents]
+                if len(documents) < page["limit"]:
+                    return
+                left = None if left is None else left - len(documents)
+                # A server without bookmarks is paged by skip.
+                if answer.get("bookmark") in (None, "nil", bookmark):
+                    skip += len(documents)
+                else:
+                    bookmark, skip = answer["bookmark"], 0
+
+        found = pages()
+        first = next(found, None)
+
+        def batches() -> Iterator[Batch]:
+            if first is not None:
+                yield first
+                yield from found
+
+        return Result([ResultColumn("document", Type.JSON)], batches(), documents=True)
+
+    def _bad(self, message: str, hint: str | None = None) -> StatementError:
+        return StatementError(message, engine="couchdb", target=self.target.name, hint=hint)
+
+    def cancel(self) -> None:
+        raise Unsupported("CouchDB cannot stop a request", engine="couchdb", target=self.target.name)
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._session.close()
+
+    # --- inside ---
+
+    def _database(self, name: str) -> str:
+        return self._prefix + database_name(name)
+
+    def _path(self, name: str) -> str:
+        return "/" + quote(self._database(name), safe="")
+
+    def _make_id(self, schema: Schema) -> Any:
+        # A foreign collection's key is the id itself.
+        if schema.key == ("_id",):
+            return lambda key: key[0]
+        return id_of([schema.column(name) for name in schema.key])
+
+    def _kept(self, name: str) -> Schema | None:
+        try:
+            return Schema.from_dict(self._json("GET", f"{self._path(name)}/{_SCHEMA_ID}")["dbfleet"])
+        except (NotFound, KeyError):
+            self._json("GET", self._path(name))  # NotFound where the database is missing, not only its schema
+            return None
+
+    def _row(self, make_row: Any, document: Document) -> Row:
+        try:
+            row: Row = make_row(document)
+        except (ValueError, TypeError, KeyError, ArithmeticError) as exc:
+            raise self._bad(
+                f"the document {document.get('_id')!r} does not fit the collection's schema: {exc}",
+                hint="its fields are of other types than those of the sample or of the kept schema",
+            ) from exc
+        return row
+
+    def _translated(self) -> Any:
+        return translated(_translate, engine="couchdb", target=self.target.name)
+
+    def _json(self, method: str, path: str, body: object = None, *, query: str = "") -> Any:
+        response = self._send_request(method, f"{path}?{query}" if query else path, body)
+        with self._translated():
+            return response.json()
+
+    def _send_request(self, method: str, path: str, body: object = None, *, stream: bool = False) -> Any:
+        if self._closed:
+            raise Unavailable("the connection is closed", engine="couchdb", target=self.target.name)
+        data = body.encode() if isinstance(body, str) else (None if body is None else _dumps(body).encode())
+        with self._translated():
+            # No read timeout: a view that is being built answers after minutes.
+            response = self._session.request(
+                method, self._root + path, data=data, stream=stream, timeout=(self._timeout_s, None)
+            )
+        if response.status_code >= 400:
+            raise self._refused(response)
+        return response
+
+    def _refused(self, response: Any) -> DbfleetError:
+        status = response.status_code
+        try:
+            answer = response.json()
+            said = f"{answer.get('error', status)}: {answer.get('reason', '')}".rstrip(": ")
+        except ValueError:
+            said = f"HTTP {status} {response.reason}"
+        where = {"engine": "couchdb", "target": self.target.name}
+        if status == 401:
+            return AuthFailed(said, **where)
+        if status in (502, 503, 504):
+            return Unavailable(said, **where)
+        kind = {404: NotFound, 409: ConstraintViolated, 412: AlreadyExists}.get(status, StatementError)
+        return kind(said, code=str(status), **where)
+
+
+_ID_DIGITS: Final = 24
+_ID_FIRST: Final = 0x20
+_ID_BASE: Final = 0x7F - _ID_FIRST
+
+
+def _id_text(number: int) -> str:
+    digits = []
+    for _ in range(_ID_DIGITS):
+        number, digit = divmod(number, _ID_BASE)
+        digits.append(chr(digit + _ID_FIRST))
+    return "".join(reversed(digits))
+
+
+def _is_design(id_: str) -> bool:
+    return id_.startswith("_design/")
+
+
+def _json_query(value: str) -> str:
+    return quote(json.dumps(value), safe="")
+
+
+_dumps: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+
+
+def _body(text: str, bad: Any) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError as exc:
+        raise bad(f"the body is not JSON: {exc.msg} at line {exc.lineno}, column {exc.colno}") from exc
+    if not isinstance(found, dict):
+        raise bad("the body is not a JSON object")
+    return found
+
+
+def _records(response: Any, batch_size: int) -> Iterator[Any]:
+    """The answer's records: the items of its list as they arrive, where it is one or has one; else the answer."""
+    decoder = json.JSONDecoder()
+    chunks = response.iter_content(1 << 16)
+    response.encoding = "utf-8"
+    buffer, partial = "", b""
+    listed = False
+    for chunk in chunks:
+        partial += chunk
+        text, partial = _decoded(partial)
+        buffer += text
+        if not listed:
+            found = re.match(r'\s*(?:\[|\{[^\[{]*?"(?:rows|docs|results)"\s*:\s*\[)', buffer)
+            if not found:
+                continue
+            listed, buffer = True, buffer[found.end() :]
+        place = 0
+        while True:
+            rest = re.compile(r"[\s,]*").match(buffer, place)
+            place = rest.end() if rest else place
+            if place >= len(buffer) or buffer[place] == "]":
+                break
+            try:
+                record, end = decoder.raw_decode(buffer, place)
+            except json.JSONDecodeError:
+                break
+            if end == len(buffer) and not isinstance(record, dict | list | str):
+                break  # a number may go on in the next chunk
+            yield record.get("doc") or record if isinstance(record, dict) else {"value": record}
+            place = end
+        buffer = buffer[place:]
+    if not listed:
+        yield json.loads(buffer) if buffer.strip() else {}
+
+
+def _decoded(data: bytes) -> tuple[str, bytes]:
+    """The text of all whole characters, and the bytes of one that goes on in the next chunk."""
+    for cut in range(4):
+        try:
+            return data[: len(data) - cut].decode(), data[len(data) - cut :]
+        except UnicodeDecodeError:
+            continue
+    return data.decode(errors="replace"), b""
+
+
+def connect(target: Target, *, timeout_s: float = 10.0) -> CouchAdapter:
+    """Open a session and log in. AuthFailed for a wrong user or password, Unavailable where nothing answers."""
+    import requests
+
+    unknown = set(target.options) - {"verify"}
+    if unknown:
+        raise UsageError(f"a CouchDB URL has no option {min(unknown)!r}", hint="it has: verify")
+    session = requests.Session()
+    session.trust_env = False  # a proxy of the environment's is not meant for a database
+    session.headers.update({"Content-Type": "application/json", "Accept": "application/json"})
+    session.verify = target.options.get("verify", "true").lower() not in ("false", "0", "no")
+    if target.user is not None:
+        # As bytes: requests would encode text as Latin-1.
+        session.auth = (target.user.encode(), (target.password or "").encode())  # type: ignore[assignment]
+    host = f"[{target.host}]" if ":" in (target.host or "") else target.host
+    scheme = "https" if target.scheme in ("couchdbs", "couchdb+https") else "http"
+    adapter = CouchAdapter(target, session, f"{scheme}://{host}:{target.port}", timeout_s)
+    try:
+        with adapter._translated():
+            response = session.get(f"{adapter._root}/_session", timeout=timeout_s)
+        if response.status_code >= 400:
+            raise adapter._refused(response)
+        with adapter._translated():
+            if target.user is None and not response.json().get("userCtx", {}).get("name"):
+                adapter._json("GET", "/_all_dbs")
+    except BaseException:
+        session.close()
+        raise
+    return adapter
+
+
+def _translate(exc: BaseException) -> DbfleetError | None:
+    import requests
+
+    if isinstance(exc, requests.exceptions.JSONDecodeError):
+        return Unavailable("what answers is not CouchDB: its answer is not JSON")
+    if isinstance(exc, requests.Timeout):
+        return Unavailable("no answer in time")
+    if isinstance(exc, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
+        return UsageError("the URL is not one that HTTP knows")
+    if isinstance(exc, requests.RequestException):
+        reason: Any = exc.args[0] if exc.args else exc
+        while getattr(reason, "reason", None) is not None:
+            reason = reason.reason
+        text = re.sub(r"^<.*?>:? ?|HTTPConnection\(.*?\): ", "", str(reason))
+        return Unavailable(f"no connection: {text}")
+    return None
+
+
+ENGINE = EngineSpec(
+    name="couchdb",
+    title="CouchDB",
+    paradigm="document",
+    language="CouchDB requests and Mango",
+    schemes=("couchdb", "couchdbs", "couchdb+https", "couch"),
+    driver="requests",
+    connect=connect,
+    aliases=("couch",),
+    types={
+        **dict.fromkeys((Type.BOOL, Type.INT, Type.FLOAT, Type.TEXT, Type.JSON), Fidelity.EXACT),
+        **dict.fromkeys(
+            (Type.DECIMAL, Type.BYTES, Type.DATE, Type.TIME, Type.DATETIME, Type.INSTANT, Type.UUID), Fidelity.AS_TEXT
+        ),
+    },
+    capabilities=frozenset({Capability.KEYLESS, Capability.SPLIT}),
+    limits=Limits(int_bits=None, name_length=_NAME_LENGTH),
+    default_port=5984,
+    default_user="dbfleet",
+    default_database=None,
+    url_variable="COUCHDB_URL",
+    examples={
+        "all": "{collection} {{}}",
+        "bad": "GET /orders/_find {",
+        "missing": "GET /dbfleet_nowhere",
+    },
+    quirks=(
+        "A missing field and a null one are the same, but for json columns, where null is the JSON null.",
+        "Integers above 2**53 are text, and decimals that a double does not hold digit for digit; others are numbers.",
+        "A write is not atomic: refused documents come back one by one.",
+    ),
+    verified_on=("CouchDB 3.5.0, real",),
+)
