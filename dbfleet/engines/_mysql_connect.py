@@ -1,0 +1,176 @@
+"""From a target to a session: the URL's options, TLS, and what the server says of itself.
+
+    mysql://user@host:3306/database?ssl_mode=verify_identity&ssl_ca=/path/ca.pem
+
+ssl_mode is disabled, preferred, required, verify_ca or verify_identity, as MySQL's own client has it (`sslmode` and
+`ssl-mode` are the same). Without it TLS is preferred, except to a server on this machine, where it would halve the
+speed of a scan: there it is spoken only if the server asks for it. `socket` names a Unix socket; `local_infile=off`
+keeps from LOAD DATA LOCAL, and rows go by INSERT.
+
+Network timeouts are a day: the server would give up after 30 seconds when a source makes it wait for rows
+(net_read_timeout), and after 60 when a sink does (net_write_timeout).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from dbfleet.adapter import EngineSpec, ServerPlan, Target
+from dbfleet.engines._mysql import MySqlAdapter, Server
+from dbfleet.engines._mysql_errors import connecting, number_and_message
+from dbfleet.engines._mysql_types import LEXIS
+from dbfleet.engines._mysql_wire import Wire, driver_errors, load_driver
+from dbfleet.errors import Unavailable, UsageError, nearest, translated
+
+_SSL: Final[Mapping[str, Mapping[str, Any]]] = {
+    "disabled": {"ssl_disabled": True},
+    "preferred": {},
+    "required": {},
+    "verify_ca": {"ssl_verify_cert": True},
+    "verify_identity": {"ssl_verify_cert": True, "ssl_verify_identity": True},
+}
+_SSL_NAMES: Final = {
+    "disable": "disabled",
+    "prefer": "preferred",
+    "require": "required",
+    "verify_full": "verify_identity",
+}
+_OPTIONS: Final = ("ssl_mode", "ssl_ca", "ssl_cert", "ssl_key", "socket", "local_infile", "compress", "charset")
+_WANTS_TLS: Final = frozenset({1045, 1251, 2061, 3159})
+"""What a server says to a login without TLS that it would take with it."""
+_FILES: Final = "/nonexistent/dbfleet"
+"""Tells the server that LOCAL files are possible, and lets it have none: a server may ask for any file at any time.
+`write` allows one folder of its own for as long as it lasts."""
+
+
+def connect(target: Target, spec: EngineSpec, timeout_s: float) -> MySqlAdapter:
+    """A session with the server of this target."""
+    options = _options(target)
+    load_driver()
+    arguments: dict[str, Any] = {
+        "host": target.host or "127.0.0.1",
+        "port": target.port or spec.default_port,
+        "user": target.user or "",
+        "password": target.password or "",
+        "charset": "utf8mb4",
+        "collation": "utf8mb4_general_ci",  # the only one of utf8mb4 that every server knows
+        "autocommit": True,
+        "connection_timeout": max(1, math.ceil(timeout_s)),
+        "allow_local_infile_in_path": _FILES,
+    }
+    if target.database:
+        arguments["database"] = target.database
+    if "socket" in options:
+        arguments["unix_socket"] = options["socket"]
+    if options.get("compress", "").lower() in ("1", "on", "true", "yes"):
+        arguments["compress"] = True
+    arguments |= {name: options[name] for name in ("ssl_ca", "ssl_cert", "ssl_key") if name in options}
+    with translated(connecting, engine=spec.name, target=target.name):
+        wire = _open(arguments, options.get("ssl_mode"), "socket" in options)
+        try:
+            if options.get("ssl_mode") == "required" and not wire.rows("SHOW SESSION STATUS LIKE 'Ssl_cipher'")[0][1]:
+                raise Unavailable("the server offers no TLS, and ssl_mode=required asks for it")
+            return MySqlAdapter(spec, target, wire, _session(wire, options))
+        except BaseException:
+            wire.close()
+            raise
+
+
+def _options(target: Target) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for given, value in target.options.items():
+        name = given.replace("-", "_").lower()
+        name = {"sslmode": "ssl_mode", "unix_socket": "socket"}.get(name, name)
+        if name not in _OPTIONS:
+            close = nearest(name, _OPTIONS)
+            raise UsageError(
+                f"the URL's option {given} is unknown",
+                target=target.name,
+                hint=f"did you mean {close}?" if close else f"the options are {', '.join(_OPTIONS)}",
+            )
+        found[name] = value
+    if "ssl_mode" in found:
+        mode = found["ssl_mode"].lower().replace("-", "_")
+        found["ssl_mode"] = mode = _SSL_NAMES.get(mode, mode)
+        if mode not in _SSL:
+            raise UsageError(f"ssl_mode={mode} is unknown", target=target.name, hint=f"one of {', '.join(_SSL)}")
+    if found.get("charset", "utf8mb4").lower() != "utf8mb4":
+        raise UsageError("only utf8mb4 holds every character; leave charset out", target=target.name)
+    return found
+
+
+def _open(arguments: Mapping[str, Any], ssl_mode: str | None, socket: bool) -> Wire:
+    if ssl_mode is not None:
+        return Wire({**arguments, **_SSL[ssl_mode]})
+    host = str(arguments["host"])
+    if not (socket or host in ("localhost", "::1") or host.startswith("127.")):
+        return Wire(arguments)
+    try:
+        return Wire({**arguments, "ssl_disabled": True})
+    except driver_errors() as exc:
+        found = number_and_message(exc)
+        if socket or found is None or found[0] not in _WANTS_TLS:
+            raise
+    return Wire(arguments)
+
+
+def _session(wire: Wire, options: Mapping[str, str]) -> Server:
+    wire.execute("SET NAMES utf8mb4")  # with the server's own collation of it
+    wire.execute(
+        "SET SESSION time_zone = '+00:00', SESSION net_read_timeout = 86400, SESSION net_write_timeout = 86400"
+    )
+    ((version, comment, mode, local),) = wire.rows(
+        "SELECT VERSION(), @@version_comment, @@SESSION.sql_mode, @@local_infile"
+    )
+    wanted = options.get("local_infile", "on").lower() not in ("0", "off", "false", "no")
+    return Server(
+        product=_product(f"{version} {comment}"),
+        # MariaDB's version once began with 5.5.5- for the sake of old replicas.
+        version=re.sub(r"^5\.5\.5-", "", str(version)).partition("-")[0],
+        mariadb="mariadb" in str(version).lower(),
+        sql_mode=tuple(str(mode).split(",")),
+        local_files=wanted and str(local).upper() in ("1", "ON") and hasattr(os, "mkfifo"),
+    )
+
+
+def _product(text: str) -> str:
+    for word, product in (
+        ("mariadb", "MariaDB"),
+        ("percona", "Percona Server"),
+        ("tidb", "TiDB"),
+        ("vitess", "Vitess"),
+    ):
+        if word in text.lower():
+            return product
+    return "MySQL"
+
+
+def make_owner(engine: str, plan: ServerPlan) -> None:
+    """In a new local server: the fleet's database and user, and its password for root. Once more does no harm."""
+    load_driver()
+    login = {"host": "127.0.0.1", "port": plan.port, "charset": "utf8mb4", "collation": "utf8mb4_general_ci"}
+    with translated(connecting, engine=engine, target=engine):
+        try:
+            wire = Wire({**login, "user": "root", "password": "", "autocommit": True, "connection_timeout": 5})
+        except driver_errors() as exc:
+            found = number_and_message(exc)
+            if found is None or found[0] != 1045:
+                raise
+            wire = Wire({**login, "user": "root", "password": plan.password, "autocommit": True})
+        try:
+            # Letters and digits, by the fleet's own rule; quoted all the same.
+            password = plan.password.replace("\\", "\\\\").replace("'", "\\'")
+            database = LEXIS.quote(plan.database)
+            wire.execute(f"CREATE DATABASE IF NOT EXISTS {database} CHARACTER SET utf8mb4")
+            for host in ("127.0.0.1", "localhost"):
+                user = f"{LEXIS.quote(plan.user)}@'{host}'"
+                wire.execute(f"CREATE USER IF NOT EXISTS {user} IDENTIFIED BY '{password}'")
+                wire.execute(f"GRANT ALL ON {database}.* TO {user}")
+            for name, place in wire.rows("SELECT user, host FROM mysql.user WHERE user = 'root'"):
+                wire.execute(f"ALTER USER '{name}'@'{place}' IDENTIFIED BY '{password}'")
+        finally:
+            wire.close()

@@ -1,0 +1,137 @@
+"""How MySQL's and MariaDB's servers run from local binaries; both may be on one machine.
+
+The server listens on 127.0.0.1 only, with a socket in its own run directory, keeps utf8mb4, reads no configuration of
+the machine's (`--no-defaults`), and writes no binary log. Initialising makes a `root` without a password, who can
+come from this machine only; `prepare` then makes the fleet's user and database, gives root the fleet's password, and
+never puts it into a command.
+
+MariaDB before 11 came with a link called `mysqld`, so what is called so is asked whose it is.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from dbfleet.adapter import LocalServer, ServerPlan
+from dbfleet.errors import RuntimeFailure
+
+_COMMON: Final[Mapping[str, str]] = {
+    "bind-address": "127.0.0.1",
+    "character-set-server": "utf8mb4",
+    "local-infile": "1",  # rows come by LOAD DATA LOCAL
+    "max-allowed-packet": "64M",
+    "skip-name-resolve": "1",
+}
+_MYSQL: Final = {
+    "collation-server": "utf8mb4_0900_ai_ci",
+    "innodb-redo-log-capacity": "512M",  # with the default 100 MB a load of a million rows waits for checkpoints
+    "mysqlx": "OFF",  # it would take another port
+    "disable-log-bin": "",
+}
+_MARIADB: Final = {"innodb-log-file-size": "256M"}
+
+
+def _paths(plan: ServerPlan) -> list[str]:
+    return [f"--datadir={plan.data}", f"--socket={plan.run / 's'}", f"--pid-file={plan.run / 'pid'}"]
+
+
+def _options(settings: Mapping[str, str]) -> list[str]:
+    return [f"--{name}={value}" if value else f"--{name}" for name, value in settings.items()]
+
+
+def _command(program: str, settings: Mapping[str, str], plan: ServerPlan) -> Sequence[str]:
+    return [
+        str(plan.binaries[program]),
+        "--no-defaults",
+        *_paths(plan),
+        f"--port={plan.port}",
+        *_options({**_COMMON, **settings}),
+    ]
+
+
+def _initialise_mysql(plan: ServerPlan) -> Sequence[Sequence[str]]:
+    server = plan.binaries["mysqld"]
+    version = subprocess.run([str(server), "--version"], capture_output=True, text=True, check=False).stdout
+    if "mariadb" in version.lower():
+        raise RuntimeFailure(
+            f"{server} is MariaDB's ({version.strip()})", hint="use the target mariadb, or install a MySQL server"
+        )
+    return [[str(server), "--no-defaults", "--initialize-insecure", f"--datadir={plan.data}"]]
+
+
+def _initialise_mariadb(plan: ServerPlan) -> Sequence[Sequence[str]]:
+    server = plan.binaries["mariadbd"].resolve()
+    # Distributions put the server into sbin or libexec and this script into bin.
+    prefixes = [server.parent, server.parent.parent / "bin", server.parent.parent / "scripts"]
+    found = [path / name for path in prefixes for name in ("mariadb-install-db", "mysql_install_db")]
+    script = next((path for path in found if path.is_file()), None) or shutil.which("mariadb-install-db")
+    if script is None:
+        raise RuntimeFailure(
+            f"{server} is here, but its mariadb-install-db is not",
+            hint="it is in the same package or in mariadb-client",
+        )
+    basedir = next((parent for parent in server.parents if (parent / "share").is_dir()), Path("/usr"))
+    return [
+        [
+            str(script),
+            "--no-defaults",
+            f"--basedir={basedir}",
+            f"--datadir={plan.data}",
+            "--auth-root-authentication-method=normal",
+            "--skip-test-db",
+            "--skip-name-resolve",
+        ]
+    ]
+
+
+def _prepare(engine: str, plan: ServerPlan) -> None:
+    """Make the user and the database, and take away root's empty password."""
+    from dbfleet.engines._mysql_connect import make_owner
+
+    make_owner(engine, plan)
+
+
+_PLACES: Final = (
+    "/usr/sbin",
+    "/usr/libexec",
+    "/usr/local/sbin",
+    "/usr/local/bin",
+)
+
+MYSQL = LocalServer(
+    choices=(("mysqld",),),
+    places=(
+        *_PLACES,
+        "/usr/local/mysql/bin",
+        "/opt/homebrew/opt/mysql*/bin",
+        "/usr/local/opt/mysql*/bin",
+        "/opt/mysql/*/bin",
+    ),
+    initialise=_initialise_mysql,
+    command=partial(_command, "mysqld", _MYSQL),
+    prepare=partial(_prepare, "mysql"),
+    refuses_root=True,
+    stop_timeout_s=60.0,
+    how_to_get="your system's mysql-server package, or https://dev.mysql.com/downloads/mysql/",
+)
+
+MARIADB = LocalServer(
+    choices=(("mariadbd",),),
+    places=(
+        *_PLACES,
+        "/usr/local/mariadb*/bin",
+        "/opt/homebrew/opt/mariadb*/bin",
+        "/usr/local/opt/mariadb*/bin",
+    ),
+    initialise=_initialise_mariadb,
+    command=partial(_command, "mariadbd", _MARIADB),
+    prepare=partial(_prepare, "mariadb"),
+    refuses_root=True,
+    stop_timeout_s=60.0,
+    how_to_get="your system's mariadb-server package, or https://mariadb.org/download/",
+)

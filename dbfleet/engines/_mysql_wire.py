@@ -1,0 +1,381 @@
+"""The seam to mysql-connector-python: one statement at a time, its rows as raw text, whichever half of the driver runs.
+
+The driver has two halves: a C extension, and pure Python that reads rows four times slower. It takes the second without
+a word when the first cannot be loaded, and on systems with OpenSSL before 3.2 (Debian 12, Ubuntu 22.04) the extension
+loads only before anything else has imported `ssl`: `load_driver` sees to that where it still can, and
+`implementation()` says which half runs.
+
+Calls into the driver block in C, where no signal handler of Python can run. So the main thread never makes one: it
+hands it to the connection's own thread and waits, and Ctrl-C (or whatever a handler raises) stops the statement on the
+server first. About 30 µs a batch. Rows are never fetched ahead: two threads that both want the interpreter are slower.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import struct
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from queue import SimpleQueue
+from typing import Any, Final, NamedTuple, TypeVar
+
+from dbfleet.errors import StatementError, Unavailable
+
+RawRow = tuple[bytes | None, ...]
+T = TypeVar("T")
+_Work = tuple["Future[Any]", Callable[[], Any]]
+
+NOT_NULL: Final = 1
+UNSIGNED: Final = 32
+ZEROFILL: Final = 64
+BINARY_CHARSET: Final = 63
+
+
+class Field(NamedTuple):
+    """A result column as the wire describes it; `table` and `column` are where it comes from, empty for an
+    expression; `kind` is the protocol's number of its type."""
+
+    database: str
+    table: str
+    name: str
+    column: str
+    charset: int
+    kind: int
+    flags: int
+    decimals: int
+
+
+_CA_FILES: Final = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
+
+
+def load_driver() -> None:
+    """Import the driver, its C extension first where that is still possible."""
+    if "mysql.connector" in sys.modules:
+        return
+    first = "ssl" not in sys.modules
+    with contextlib.suppress(ImportError):
+        import _mysql_connector  # noqa: F401
+    if first:
+        import ssl
+
+        # Where the extension came first, Python's own ssl now runs on the OpenSSL that it brought, whose compiled-in
+        # places hold no certificates: another adapter in this process could verify nobody.
+        paths = ssl.get_default_verify_paths()
+        if not (paths.cafile or paths.capath):
+            found = next((path for path in _CA_FILES if os.path.exists(path)), None)
+            if found:
+                os.environ.setdefault(paths.openssl_cafile_env, found)
+    import mysql.connector  # noqa: F401
+
+
+def implementation() -> str:
+    """Which half of the driver runs in this process: "C extension" or "pure Python". Imports the driver."""
+    load_driver()
+    import mysql.connector
+
+    return "C extension" if mysql.connector.HAVE_CEXT else "pure Python"
+
+
+def driver_errors() -> tuple[type[Exception], ...]:
+    """What the driver raises, of both halves. Once it is loaded."""
+    import mysql.connector
+
+    low = sys.modules.get("_mysql_connector")
+    return (mysql.connector.Error, low.MySQLInterfaceError) if low else (mysql.connector.Error,)
+
+
+class Wire:
+    """One connection. After `execute`: `fields` (empty where the statement gives no rows), `affected`, and `warnings`
+    (final when the rows are read); then `fetch` until it gives nothing, then `advance` to the next result of a CALL."""
+
+    def __init__(self, arguments: Mapping[str, Any]) -> None:
+        import mysql.connector
+
+        self._arguments = dict(arguments)
+        self._queue: SimpleQueue[_Work | None] | None = None
+        self._packets: list[bytes] = []
+        self.more = False
+        self.fields: tuple[Field, ...] = ()
+        self.affected = 0
+        self.warnings = 0
+        self.reading = False
+        self.closed = False
+        self.busy = 0  # calls into the driver that have not come back
+        self._connection: Any = _interruptible(lambda: mysql.connector.connect(**self._arguments))
+        self._c: Any = getattr(self._connection, "_cmysql", None)
+        if self._c is None:
+            self._keep_fields()
+        number: Any = self._connection.connection_id
+        self.id = int(number)
+
+    def another(self) -> Wire:
+        """A second connection to the same server, by the same login."""
+        # No LOCAL files there: the folder they may come from belongs to the first.
+        return Wire({name: value for name, value in self._arguments.items() if "infile" not in name})
+
+    # --- one statement ---
+
+    def execute(self, statement: str | bytes) -> None:
+        """Send one statement and wait for its first answer."""
+        self.ready()
+        text = statement.encode() if isinstance(statement, str) else statement
+        try:
+            self.run(lambda: self.send(text))
+        except BaseException:
+            self.abandon()
+            raise
+
+    def ready(self) -> None:
+        """Raise unless a statement may be sent now."""
+        if self.closed:
+            raise Unavailable("the connection is closed")
+        if self.reading:
+            raise StatementError(
+                "another result is still being read on this connection", hint="read it to its end, or close it, first"
+            )
+
+    def send(self, text: bytes) -> None:
+        """`execute`, on whichever thread this is."""
+        if self._c is not None:
+            self._c.query(text, raw=True, buffered=False)
+            self._answered()
+        else:
+            self._packets.clear()
+            self._answer(self._connection.cmd_query(text, raw=True))
+
+    def _answered(self) -> None:
+        """Take down what the C extension knows after a statement or a further result."""
+        c = self._c
+        self.reading = bool(c.have_result_set)
+        self.affected, self.warnings = int(c.affected_rows()), int(c.warning_count())
+        self.more = bool(c.more_results())
+        self.fields = ()
+        if self.reading:
+            self.fields = tuple(
+                Field(_text(f[1]), _text(f[3]), _text(f[4]), _text(f[5]), int(f[6]), int(f[8]), int(f[9]), int(f[10]))
+                for f in c.fetch_fields()
+            )
+
+    def _answer(self, answer: Mapping[str, Any]) -> None:
+        """The same for the pure half."""
+        self.reading = "columns" in answer
+        self.fields = tuple(map(_field, self._packets)) if self.reading else ()
+        self._packets.clear()
+        self.affected = int(answer.get("affected_rows", 0))
+        self._ended(answer.get("eof") or answer)
+
+    def _ended(self, packet: Mapping[str, Any]) -> None:
+        self.warnings = int(packet.get("warning_count", 0))
+        self.more = bool(self._connection._have_next_result)
+
+    def _keep_fields(self) -> None:
+        """Have the pure half keep the packets that describe columns: it reads only half of what they say."""
+        protocol = self._connection._protocol
+        parse = protocol.parse_column
+
+        def keep(packet: bytes, *rest: Any) -> Any:
+            self._packets.append(bytes(packet))
+            return parse(packet, *rest)
+
+        protocol.parse_column = keep
+
+    def fetch(self, rows: int) -> list[RawRow]:
+        """The next rows, at most so many; fewer, or none, at the end of the result."""
+        if self.closed:
+            raise Unavailable("the connection is closed")
+        return self.run(lambda: self._fetch(rows)) if self.reading else []
+
+    def _fetch(self, rows: int) -> list[RawRow]:
+        found: list[RawRow]
+        try:
+            if self._c is not None:
+                found = list(itertools.islice(iter(self._c.fetch_row, None), rows))
+                if len(found) < rows:
+                    self.warnings = int(self._c.warning_count())
+                    self._c.free_result()
+                    self.reading = False
+                    self.more = bool(self._c.more_results())
+                return found
+            found, ending = self._connection.get_rows(count=rows, raw=True)
+            if ending is not None:
+                self.reading = False
+                self._ended(ending)
+            return found
+        except BaseException:
+            self.reading = self.more = False
+            if self._c is not None:
+                with contextlib.suppress(*driver_errors()):
+                    self._c.free_result()
+            raise
+
+    def advance(self) -> bool:
+        """Go on to the next result of the same statement; False where there is none."""
+        if self.closed or self.reading or not self.more:
+            return False
+        self.more = False
+        self.run(self._advance)
+        return True
+
+    def _advance(self) -> None:
+        if self._c is not None:
+            self._c.next_result()
+            self._answered()
+        else:
+            connection = self._connection
+            self._answer(connection._handle_result(connection._socket.recv(connection._read_timeout)))
+
+    def rows(self, statement: str) -> list[tuple[str | None, ...]]:
+        """All rows of a small result, as text."""
+        self.execute(statement)
+        found: list[tuple[str | None, ...]] = []
+        try:
+            while batch := self.fetch(1000):
+                found += [tuple(None if value is None else value.decode() for value in row) for row in batch]
+        finally:
+            self.abandon()
+        return found
+
+    def allow_files(self, folder: str | None) -> None:
+        """Let the server ask for files of this folder, and of no other place; None: for no file at all."""
+        self._connection.set_allow_local_infile_in_path(folder or "")
+
+    # --- stopping ---
+
+    def stop(self) -> None:
+        """Have the server stop the statement that runs here; from any thread. Nothing happens where none runs."""
+        other = self.another()
+        try:
+            other.send(b"KILL QUERY %d" % self.id)
+        finally:
+            other.close()
+
+    def abandon(self) -> None:
+        """Be rid of the rest of a half-read result.
+
+        The rest of a million rows takes a second to read and throw away; to stop the statement takes 3 ms (15 with
+        TLS), and what is on its way already is a socket's buffer at most.
+        """
+        if self.closed or not (self.reading or self.more):
+            return
+        with contextlib.suppress(*driver_errors()):
+            self.stop()
+        with contextlib.suppress(*driver_errors()):
+            while self.reading or self.advance():
+                self.fetch(1000)
+        self.reading = self.more = False
+        self.settle()
+
+    def settle(self) -> None:
+        """After `stop`: a KILL QUERY that came too late would hit the next statement. Let it be this one."""
+        with contextlib.suppress(*driver_errors()):
+            self.run(lambda: self.send(b"DO 0"))
+
+    def close(self) -> None:
+        """Free the connection; a result that is half read is stopped, not read to its end."""
+        if self.closed:
+            return
+        self.closed = True
+        if self._queue is not None:
+            self._queue.put(None)
+        with contextlib.suppress(Exception):  # the connection may be gone already
+            if self.reading:
+                self.stop()
+        with contextlib.suppress(Exception):
+            if self._c is not None:
+                self._c.close()
+            else:
+                self._connection.shutdown()
+
+    # --- the connection's own thread ---
+
+    def run(self, work: Callable[[], T]) -> T:
+        """The work's result or error; on the main thread, done where a signal can interrupt the waiting for it."""
+        if threading.current_thread() is not threading.main_thread():
+            return self._counted(work)
+        task = self.start(work)
+        try:
+            return task.result()
+        except BaseException:
+            if not task.done():  # not the work's error: something interrupted the waiting
+                self.interrupt(task)
+            raise
+        finally:
+            del task  # an error's traceback would keep it, and it the rows
+
+    def start(self, work: Callable[[], T]) -> Future[T]:
+        """Begin the work on the connection's own thread."""
+        if self._queue is None:
+            self._queue = SimpleQueue()
+            threading.Thread(target=_serve, args=(self._queue,), name="dbfleet-mysql", daemon=True).start()
+        task: Future[T] = Future()
+        self._queue.put((task, lambda: self._counted(work)))
+        return task
+
+    def _counted(self, work: Callable[[], T]) -> T:
+        self.busy += 1
+        try:
+            return work()
+        finally:
+            self.busy -= 1
+
+    def interrupt(self, task: Future[Any]) -> None:
+        """Stop what `start` began, and wait until it has ended."""
+        with contextlib.suppress(Exception):
+            self.stop()
+        try:
+            task.exception(timeout=60)
+        except TimeoutError:
+            self.closed = True  # it never came back; the server closes the connection when this process ends
+        else:
+            self.settle()
+
+
+def _serve(queue: SimpleQueue[_Work | None]) -> None:
+    while job := queue.get():
+        task, work = job
+        try:
+            task.set_result(work())
+        except BaseException as exc:
+            task.set_exception(exc)
+        del job, task, work  # a batch must not live on here until the next is asked for
+
+
+def _interruptible(work: Callable[[], T]) -> T:
+    """The work's result; Ctrl-C leaves it behind."""
+    if threading.current_thread() is not threading.main_thread():
+        return work()
+    queue: SimpleQueue[_Work | None] = SimpleQueue()
+    task: Future[T] = Future()
+    queue.put((task, work))
+    queue.put(None)
+    threading.Thread(target=_serve, args=(queue,), name="dbfleet-mysql-connect", daemon=True).start()
+    return task.result()
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes | bytearray) else str(value)
+
+
+def _field(packet: bytes) -> Field:
+    """A column definition packet (protocol 4.1), with its header of four bytes."""
+    place, texts = 4, []
+    for _ in range(6):
+        length = packet[place]
+        place += 1
+        if length == 0xFC:  # two more bytes hold the length; names are never longer
+            length = int.from_bytes(packet[place : place + 2], "little")
+            place += 2
+        texts.append(packet[place : place + length].decode("utf-8", "replace"))
+        place += length
+    charset, kind, flags, decimals = struct.unpack_from("<xHxxxxBHB", packet, place)
+    _, database, _, table, name, column = texts
+    return Field(database, table, name, column, charset, kind, flags, decimals)

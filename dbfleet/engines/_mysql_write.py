@@ -1,0 +1,410 @@
+"""Rows into a table: LOAD DATA LOCAL from a pipe, or INSERT of many rows where the server allows no LOCAL files.
+
+LOAD DATA LOCAL takes a file's name, so the rows go through a named pipe in a private folder: the connection's thread
+runs the statement, and the caller's thread pulls batches and writes their text into the pipe, which holds it back when
+the server is slower. One million shop orders: 1.2 times the time that the server takes for a ready file.
+
+LOCAL implies IGNORE: a duplicate key, a missing parent, text that is too long, a number that is out of range become
+*warnings*, and the row is left out or changed. So each piece of at most 16 MB is one statement of a transaction, whose
+count and warnings (notes too) must be exactly right; otherwise the transaction is rolled back and the first warning is
+the error. That costs nothing where nothing is wrong, and a bad row is noticed after 16 MB, not after all.
+
+An upsert goes into a temporary table first, then by UPDATE and INSERT into the table. REPLACE would delete the rows
+that foreign keys point to; ON DUPLICATE KEY UPDATE would change a row that has another key and the same unique value.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import itertools
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Final
+
+from dbfleet.engines._mysql_errors import refused as refused_row
+from dbfleet.engines._mysql_texts import Texts, Write, refused, writer
+from dbfleet.engines._mysql_types import GEOMETRIES, LEXIS, Native
+from dbfleet.engines._mysql_wire import Wire, driver_errors
+from dbfleet.errors import ConstraintViolated, NotFound, StatementError
+from dbfleet.values import Batch, Reference, Schema, Type
+
+PIECE_BYTES: Final = 16_000_000
+INSERT_BYTES: Final = 1_000_000
+"""Of one INSERT. Larger ones are not faster, and every server takes this much (max_allowed_packet)."""
+_PIPE_BYTES: Final = 1 << 20
+"""Of the pipe, where the system lets us: the two sides then change places 16 times less often."""
+STAGE: Final = "_dbfleet_stage"
+
+_HARMLESS: Final = frozenset({1287, 1592, 1681})
+"""Warnings that say nothing about a row: deprecated syntax, a statement-based binary log."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """How a column of the schema is written: its texts, and the SQL around a text (`{0}`), None where there is none."""
+
+    write: Write
+    escapes: bool
+    expression: str | None
+    bare: bool = False  # an INSERT takes the text without quotes
+    ignored: bool = False  # a generated column
+
+
+class Table:
+    """A table to write into: the statements, and a batch as their text."""
+
+    def __init__(self, schema: Schema, found: Mapping[str, Native], *, mariadb: bool) -> None:
+        self.schema = schema
+        for column in schema.columns:
+            if column.name not in found:
+                raise NotFound(f"{schema.name} has no column {column.name}")
+        self._slots = []
+        for column in schema.columns:
+            native = found[column.name]
+            write, escapes = writer(column, native.kind, native.arguments)
+            expression = _expression(column.type, native, mariadb=mariadb)
+            bare = native.kind == "bit" or column.type is Type.BYTES
+            self._slots.append(_Slot(write, escapes, expression, bare, native.generated))
+        self.written = [name for name, slot in zip(schema.names, self._slots, strict=True) if not slot.ignored]
+        self._nulls = [found[column.name].column.nullable for column in schema.columns]
+
+    def load(self, path: str, table: str, *, replace: bool) -> bytes:
+        """LOAD DATA LOCAL of our text format into the table."""
+        targets, settings = [], []
+        for number, (name, slot) in enumerate(zip(self.schema.names, self._slots, strict=True)):
+            if slot.ignored or slot.expression:
+                targets.append(f"@v{number}")
+                if slot.expression and not slot.ignored:
+                    settings.append(f"{LEXIS.quote(name)} = {slot.expression.format(f'@v{number}')}")
+            else:
+                targets.append(LEXIS.quote(name))
+        return (
+            f"LOAD DATA LOCAL INFILE '{path}' {'REPLACE' if replace else ''} INTO TABLE {LEXIS.quote(table)} "
+            "CHARACTER SET utf8mb4 FIELDS TERMINATED BY '\\t' ENCLOSED BY '' ESCAPED BY '\\\\' "
+            f"LINES TERMINATED BY '\\n' STARTING BY '' ({', '.join(targets)})"
+            + (f" SET {', '.join(settings)}" if settings else "")
+        ).encode()
+
+    def lines(self, batch: Batch) -> bytes:
+        """The batch as LOAD DATA reads it: a line a row, tabs between, NULL as \\N."""
+        columns = []
+        for slot, nullable, found in zip(self._slots, self._nulls, self._texts(batch), strict=True):
+            column = _escaped(found) if slot.escapes else found
+            if nullable and None in column:
+                column = ["\\N" if text is None else text for text in column]
+            columns.append(column)
+        try:
+            text = "\n".join(map("\t".join, zip(*columns, strict=True)))  # type: ignore[arg-type]
+        except TypeError:  # NULL for a column that takes none: the server will say so, by its name
+            rows = zip(*columns, strict=True)
+            text = "\n".join("\t".join("\\N" if each is None else each for each in row) for row in rows)
+        return self._encoded(batch, text + "\n")
+
+    def inserts(self, batch: Batch, table: str, *, replace: bool) -> Iterator[tuple[int, bytes]]:
+        """The batch as INSERT statements of at most INSERT_BYTES or one row, each with its number of rows."""
+        head = (
+            f"{'REPLACE' if replace else 'INSERT'} INTO {LEXIS.quote(table)} ({LEXIS.quote_all(self.written)}) VALUES "
+        ).encode()
+        columns = [
+            [_quoted(text, slot) for text in found]
+            for slot, found in zip(self._slots, self._texts(batch), strict=True)
+            if not slot.ignored
+        ]
+        rows, size = [], len(head)
+        for row in map(",".join, zip(*columns, strict=True)):
+            data = self._encoded(batch, f"({row})")
+            if rows and size + len(data) > INSERT_BYTES:
+                yield len(rows), head + b",".join(rows)
+                rows, size = [], len(head)
+            rows.append(data)
+            size += len(data) + 1
+        if rows:
+            yield len(rows), head + b",".join(rows)
+
+    def _texts(self, batch: Batch) -> list[Texts]:
+        try:
+            return [slot.write(values) for slot, values in zip(self._slots, zip(*batch, strict=True), strict=True)]
+        except Exception as exc:
+            raise self._refused(batch, exc) from exc
+
+    def _encoded(self, batch: Batch, text: str) -> bytes:
+        try:
+            return text.encode()
+        except UnicodeEncodeError as exc:  # half of a surrogate pair is no character
+            raise self._refused(batch, exc) from exc
+
+    def _refused(self, batch: Batch, exc: Exception) -> StatementError:
+        return refused(self.schema.columns, [slot.write for slot in self._slots], batch, exc)
+
+
+def _expression(type_: Type, native: Native, *, mariadb: bool) -> str | None:
+    if type_ is Type.BYTES:
+        return "UNHEX({0})"
+    if native.kind == "bit":
+        return "CAST({0} AS UNSIGNED)"
+    if native.kind in GEOMETRIES:
+        # x comes first in our text; MySQL would put the latitude first where the reference system says so.
+        axes = "" if mariadb else ", 'axis-order=long-lat'"
+        srid = "CAST(SUBSTRING({0}, 6, LOCATE(';', {0}) - 6) AS UNSIGNED)"
+        return (
+            "IF({0} LIKE 'SRID=%', "
+            f"ST_GeomFromText(SUBSTRING({{0}}, LOCATE(';', {{0}}) + 1), {srid}{axes}), ST_GeomFromText({{0}}))"
+        )
+    if native.kind == "vector":
+        return "VEC_FromText({0})" if mariadb else "STRING_TO_VECTOR({0})"
+    return None
+
+
+def _escaped(found: Texts) -> Texts:
+    joined = "\0".join([text for text in found if text is not None] if None in found else found)  # type: ignore[arg-type]
+    if "\\" not in joined and "\t" not in joined and "\n" not in joined:
+        return found
+    return [
+        None if text is None else text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n") for text in found
+    ]
+
+
+def _quoted(text: str | None, slot: _Slot) -> str:
+    """The text as a literal, under our own sql_mode, where a backslash escapes."""
+    if text is None:
+        return "NULL"
+    if slot.bare:
+        return text if slot.expression and slot.expression.startswith("CAST") else f"X'{text}'"
+    value = "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'" if slot.escapes else f"'{text}'"
+    return slot.expression.format(value) if slot.expression else value
+
+
+# --- the two ways -----------------------------------------------------------------------------------------------------
+
+
+def load(wire: Wire, table: Table, name: str, batches: Iterable[Batch], *, replace: bool = False) -> int:
+    """The batches into the table of this name by LOAD DATA LOCAL; how many rows. In a transaction of the caller's."""
+    with tempfile.TemporaryDirectory(prefix="dbfleet-") as folder:
+        path = os.path.join(folder, "rows")
+        os.mkfifo(path, 0o600)
+        wire.allow_files(folder)
+        try:
+            statement = table.load(path, name, replace=replace)
+            total = 0
+            source = iter(batches)
+            for first in source:
+                if not first:
+                    continue
+                piece = _Piece(table, itertools.chain([first], source))
+                _pour(wire, statement, path, piece)
+                _check(wire, piece.rows, replace=replace)
+                total += piece.rows
+            return total
+        finally:
+            if not wire.closed:
+                wire.allow_files(None)
+
+
+class _Piece:
+    """The text of the next batches, until it is large enough for one statement; counts their rows."""
+
+    def __init__(self, table: Table, batches: Iterator[Batch]) -> None:
+        self.rows = 0
+        self._table = table
+        self._batches = batches
+
+    def __iter__(self) -> Iterator[bytes]:
+        size = 0
+        for batch in self._batches:
+            if not batch:
+                continue
+            data = self._table.lines(batch)
+            self.rows += len(batch)
+            size += len(data)
+            yield data
+            if size >= PIECE_BYTES:
+                return
+
+
+class _Broken(Exception):
+    """The other end of the pipe is closed: the statement has ended, and says why."""
+
+
+def _pour(wire: Wire, statement: bytes, path: str, pieces: Iterable[bytes]) -> None:
+    """Run the statement on the connection's thread, and write what it reads from here.
+
+    Whatever fails, neither side waits for the other: the end of the pipe is closed and the statement stopped, and only
+    then is its end awaited. The source's error is raised as it is.
+    """
+    task = wire.start(lambda: wire.send(statement))
+    try:
+        end = _writing_end(path, task)
+        if end is not None:
+            with contextlib.suppress(_Broken), contextlib.closing(_Pipe(end)) as pipe:
+                for data in pieces:
+                    pipe.write(data)
+        task.result()
+    except BaseException:
+        if not task.done():
+            wire.interrupt(task)
+        raise
+
+
+def _writing_end(path: str, task: Future[Any]) -> int | None:
+    """The pipe's end, as soon as the driver has opened the other; None where the statement ended before."""
+    pause = 0.0002
+    while True:
+        try:
+            return os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as exc:
+            if exc.errno != errno.ENXIO:
+                raise
+        if task.done():
+            return None
+        time.sleep(pause)
+        pause = min(pause * 2, 0.02)
+
+
+class _Pipe:
+    def __init__(self, end: int) -> None:
+        self._end = end
+        os.set_blocking(end, True)
+        with contextlib.suppress(ImportError, AttributeError, OSError):  # not on every system, nor without limit
+            import fcntl
+
+            fcntl.fcntl(end, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+
+    def write(self, data: bytes) -> None:
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[os.write(self._end, rest) :]
+        except BrokenPipeError:
+            raise _Broken from None
+
+    def close(self) -> None:
+        os.close(self._end)
+
+
+def insert(wire: Wire, table: Table, name: str, batches: Iterable[Batch], *, replace: bool = False) -> int:
+    """The same by INSERT: 3 times slower, and right without LOCAL files."""
+    total = 0
+    for batch in batches:
+        if not batch:
+            continue
+        for rows, statement in table.inserts(batch, name, replace=replace):
+            wire.execute(statement)
+            _check(wire, rows, replace=replace)
+            total += rows
+    return total
+
+
+def _check(wire: Wire, rows: int, *, replace: bool) -> None:
+    """Raise unless the last statement stored its rows, every one of them, as they were."""
+    missing = 0 if replace else rows - wire.affected  # REPLACE counts what it replaced too
+    count = wire.warnings
+    if not missing and not count:
+        return
+    found = [(int(number or 0), str(text)) for _, number, text in wire.rows("SHOW WARNINGS LIMIT 64")]
+    serious = [(number, text) for number, text in found if number not in _HARMLESS]
+    if serious:
+        raise refused_row(*serious[0], more=count - len(found) + len(serious) - 1)
+    if missing or count > len(found):
+        raise ConstraintViolated(f"the server left out or changed {missing or count} rows and does not say why")
+
+
+# --- transactions -----------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def transaction(wire: Wire, name: str, references: Sequence[Reference]) -> Iterator[None]:
+    """All or nothing. The server checks a reference row by row; one to the table itself may point to a row that is
+    still to come, so where there is one the references are checked at the end."""
+    late = references if any(reference.collection == name for reference in references) else ()
+    if late:
+        wire.execute("SET SESSION foreign_key_checks = 0")
+    try:
+        wire.execute("START TRANSACTION")
+        try:
+            yield
+            for reference in late:
+                _check_reference(wire, name, reference)
+            wire.execute("COMMIT")
+        except BaseException as exc:
+            _roll_back(wire, exc)
+            raise
+    finally:
+        if late and not wire.closed:
+            wire.execute("SET SESSION foreign_key_checks = 1")
+
+
+def _roll_back(wire: Wire, exc: BaseException) -> None:
+    if wire.closed:
+        return
+    with contextlib.suppress(*driver_errors()):  # a connection that is gone has rolled back already
+        wire.execute("ROLLBACK")
+        if wire.warnings and isinstance(exc, StatementError):
+            exc.hint = "the table's storage engine knows no transactions: the rows before this one are stored"
+
+
+def _check_reference(wire: Wire, name: str, reference: Reference) -> None:
+    own = [f"c.{LEXIS.quote(column)}" for column in reference.columns]
+    there = " AND ".join(f"p.{LEXIS.quote(key)} = {column}" for key, column in zip(reference.keys, own, strict=True))
+    complete = " AND ".join(f"{each} IS NOT NULL" for each in own)
+    found = wire.rows(
+        f"SELECT {', '.join(own)} FROM {LEXIS.quote(name)} c WHERE {complete} "
+        f"AND NOT EXISTS (SELECT 1 FROM {LEXIS.quote(reference.collection)} p WHERE {there}) LIMIT 1"
+    )
+    if found:
+        shown = ", ".join(str(value) for value in found[0])
+        raise ConstraintViolated(
+            f"{name} ({', '.join(reference.columns)}) holds {shown}, which no row of {reference.collection} has"
+        )
+
+
+# --- upsert -----------------------------------------------------------------------------------------------------------
+
+
+def upsert(
+    wire: Wire,
+    table: Table,
+    batches: Iterable[Batch],
+    fill: Callable[..., int],
+    references: Sequence[Reference],
+) -> int:
+    """The batches into the table, each row in the place of the one with its key; how many rows were pulled."""
+    schema = table.schema
+    # A temporary table of the columns as the table has them, with its key and nothing else: REPLACE into it keeps the
+    # last row of each key, and no other unique column has a say.
+    wire.execute(f"DROP TEMPORARY TABLE IF EXISTS {STAGE}")
+    wire.execute(
+        f"CREATE TEMPORARY TABLE {STAGE} (PRIMARY KEY ({LEXIS.quote_all(schema.key)})) ENGINE=InnoDB "
+        f"SELECT {LEXIS.quote_all(table.written)} FROM {LEXIS.quote(schema.name)} WHERE FALSE"
+    )
+    try:
+        rows = fill(wire, table, STAGE, batches, replace=True)
+        if rows:
+            with transaction(wire, schema.name, references):
+                for statement in _merge(schema, table.written):
+                    wire.execute(statement)
+        return rows
+    finally:
+        if not wire.closed:
+            with contextlib.suppress(*driver_errors()):
+                wire.execute(f"DROP TEMPORARY TABLE IF EXISTS {STAGE}")
+
+
+def _merge(schema: Schema, written: Sequence[str]) -> Iterator[str]:
+    """The stage's rows into the table: those whose key is there, then the others."""
+    table = LEXIS.quote(schema.name)
+    same = " AND ".join(f"t.{name} = s.{name}" for name in map(LEXIS.quote, schema.key))
+    changes = [
+        f"t.{name} = s.{name}" for name in map(LEXIS.quote, (each for each in written if each not in schema.key))
+    ]
+    if changes:
+        yield f"UPDATE {table} t JOIN {STAGE} s ON {same} SET {', '.join(changes)}"
+    values = ", ".join(f"s.{LEXIS.quote(name)}" for name in written)
+    yield (
+        f"INSERT INTO {table} ({LEXIS.quote_all(written)}) SELECT {values} FROM {STAGE} s "
+        f"WHERE NOT EXISTS (SELECT 1 FROM {table} t WHERE {same})"
+    )
