@@ -46,7 +46,7 @@ from dbfleet.engines import _postgres_rows as wire
 from dbfleet.engines._postgres_errors import translate, translate_connecting
 from dbfleet.engines._postgres_server import LOCAL, product
 from dbfleet.engines._postgres_tables import Table, Tables, where
-from dbfleet.engines._postgres_types import LEXIS, NAME_BYTES, RELATIONAL, TypeCatalog
+from dbfleet.engines._postgres_types import CLOSED, LEXIS, NAME_BYTES, RELATIONAL, Carried, TypeCatalog
 from dbfleet.engines._postgres_write import copy_in, keys_parameter, upsert
 from dbfleet.engines._sql import (
     Reflector,
@@ -250,15 +250,15 @@ class PostgresAdapter(Adapter):
         text, values = bind(current.text, run.params, LEXIS, _numbered, numbered=True)
         messages = self._messages = []
         translating = partial(translate, whole=run.text, start=current.start, sent=text)
-        names: list[tuple[str, int]] | None = None
-        if current.words[:1] in _SELECTS:
-            connection = self._ready()
-            with self._translated(translating):
-                names = wire.describe(connection, text, values)
-            text = self._with_json(text, values, names)
+        connection = self._ready()
+        with self._translated(translating):
+            # What the columns will be is asked first: once the rows come, the connection has no time for the catalog.
+            names = wire.describe(connection, text, values)
+            self._types.learn(oid for _, oid in names)
+            text, left = self._with_json(text, values, names)
         rows = self._start(text, values, run.batch_size, translating=translating)
-        names = names or rows.columns
-        self._types.learn(oid for _, oid in names)
+        types = {place: Carried(None, self._types[oid].native) for place, oid in left.items()}
+        carried = [types.get(place, self._types[oid]) for place, (_, oid) in enumerate(names)]
         last = place + 1 == len(run.statements)
 
         def ended() -> None:
@@ -273,7 +273,7 @@ class PostgresAdapter(Adapter):
             return None if last else self._run(run, place + 1)
 
         return Result(
-            [ResultColumn(name, self._types[oid].type, self._types[oid].native) for name, oid in names],
+            [ResultColumn(name, each.type, each.native) for (name, _), each in zip(names, carried, strict=True)],
             self._batches(rows, translating, ended),
             affected=rows.affected,
             messages=messages,
@@ -281,21 +281,30 @@ class PostgresAdapter(Adapter):
             following=following,
         )
 
-    def _with_json(self, text: str, values: Sequence[object], names: Sequence[tuple[str, int]]) -> str:
-        """The statement with its nested columns as JSON, where that can be had: the server knows their fields."""
+    def _with_json(
+        self, text: str, values: Sequence[object], names: Sequence[tuple[str, int]]
+    ) -> tuple[str, Mapping[int, int]]:
+        """The statement with its nested columns as JSON, as the server knows their fields; and the nested columns that
+        stay text where that cannot be had (EXECUTE, FETCH): their places and types. Arrays of built-in types are
+        parsed then, all else is text."""
         from psycopg import Error
 
-        self._types.learn(oid for _, oid in names)
-        if not any(self._types[oid].nested for _, oid in names):
-            return text
+        nested = {place: oid for place, (_, oid) in enumerate(names) if self._types[oid].nested}
+        if not nested:
+            return text, {}
         places = [f"c{number}" for number in range(1, len(names) + 1)]
-        casts = [f"to_json({c})" if self._types[oid].nested else c for c, (_, oid) in zip(places, names, strict=True)]
-        wrapped = f"SELECT {', '.join(casts)} FROM (\n{text}\n) AS q({', '.join(places)})"
-        try:
-            wire.describe(self._connection, wrapped, values)
-        except Error:
-            return text
-        return wrapped
+        casts = ", ".join(f"to_json({c})" if place in nested else c for place, c in enumerate(places))
+        listed = ", ".join(places)
+        for wrapped in (
+            f"SELECT {casts} FROM (\n{text}\n) AS q({listed})",
+            f"WITH q({listed}) AS (\n{text}\n) SELECT {casts} FROM q",  # INSERT … RETURNING
+        ):
+            try:
+                wire.describe(self._connection, wrapped, values)
+            except Error:
+                continue
+            return wrapped, {}
+        return text, {place: oid for place, oid in nested.items() if self._types[oid].element not in CLOSED}
 
     def cancel(self) -> None:
         if not self._connection.closed and self._running():
