@@ -14,9 +14,11 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future
+from functools import partial
 from queue import SimpleQueue
 from typing import Any, Final, Self, TypeVar
 
+from bson import encode
 from bson.errors import BSONError
 from pymongo.database import Database
 from pymongo.errors import DocumentTooLarge, OperationFailure, WriteConcernError
@@ -32,7 +34,13 @@ _ONE_DOCUMENT: Final = frozenset({2, 15, 17, 22, 10334, 17419, 17420})
 """Codes of commands that fail as a whole because of one document: BadValue, Overflow (nested too deeply),
 ProtocolError, InvalidBSON, BSONObjectTooLarge, and an update's result that is too large."""
 
+_BAD_VALUES: Final = (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError)
+"""What a value raises that is not of its column's type, or that no BSON value is."""
+
 _UNDER_WAY: Final = 2
+_COMMAND_BYTES: Final = 1 << 20
+"""Documents in a command. The thread that waits for the server gets Python's lock back only every 5 ms, three times a
+command: with commands of 150 kB it is that which takes the time."""
 
 
 class Worker:
@@ -91,6 +99,15 @@ class Sink:
         self._concern = database.write_concern.document
         self._most: int | None = None  # rows that fit into a command, once some did not
 
+    def rows_at_once(self, rows: Batch) -> int:
+        """How many rows like these make a command of about a megabyte, by one in the middle."""
+        try:
+            return _COMMAND_BYTES // len(
+                encode(self._layout.documents(rows[len(rows) // 2 :][:1])[0], codec_options=CODEC)
+            )
+        except (*_BAD_VALUES, BSONError, IndexError):
+            return 0
+
     def documents(self, rows: Batch) -> tuple[Sequence[Row], list[Document]]:
         """The rows that can be documents, and these. The others are rejected."""
         for place in self._keys:
@@ -101,14 +118,14 @@ class Sink:
                 rows = [row for row in rows if row[place] is not None]
         try:
             return rows, self._layout.documents(rows)
-        except (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError):
+        except _BAD_VALUES:
             pass
         kept, documents = [], []
         for row in rows:
             try:
                 documents += self._layout.documents([row])
                 kept.append(row)
-            except (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError) as exc:
+            except _BAD_VALUES as exc:
                 self._reject(row, str(exc))
         return kept, documents
 
@@ -176,13 +193,25 @@ def _replacement(document: Document) -> Document:
 
 
 def pour(batches: Iterable[Batch], sink: Sink) -> Iterator[Future[None]]:
-    """Pull the batches into the sink; gives each batch's future, to be waited for, in order."""
+    """Pull the batches into the sink; gives each command's future, to be waited for, in order."""
     under_way: deque[Future[None]] = deque()
     with Worker() as worker:
-        for batch in batches:
-            rows, documents = sink.documents(batch)
-            under_way.append(worker.submit(lambda rows=rows, documents=documents: sink.send(rows, documents)))  # type: ignore[misc]
-            del batch, rows, documents
+        for rows in _joined(batches, sink.rows_at_once):
+            kept, documents = sink.documents(rows)
+            under_way.append(worker.submit(partial(sink.send, kept, documents)))
+            del rows, kept, documents
             while len(under_way) >= _UNDER_WAY:
                 yield under_way.popleft()
         yield from under_way
+
+
+def _joined(batches: Iterable[Batch], enough: Callable[[Batch], int]) -> Iterator[Batch]:
+    """Small batches together, as many as make a command that is worth its while."""
+    waiting: Batch = []
+    for batch in batches:
+        waiting = waiting + batch if waiting else batch
+        if len(waiting) >= enough(waiting):
+            yield waiting
+            waiting = []
+    if waiting:
+        yield waiting
