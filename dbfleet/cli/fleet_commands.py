@@ -38,7 +38,9 @@ def _live() -> Iterator[Report]:
                 return
             if event.target not in bars:
                 bars[event.target] = display.bar(event.target, event.stage)
-            text = event.text if event.stage == "removed" else f"{event.stage} {event.text}".rstrip()
+            # What failed, and why, is told once, at the end.
+            text = event.stage if event.stage == "failed" else f"{event.stage} {event.text}".rstrip()
+            text = event.text if event.stage == "removed" else text
             if event.stage in ("ready", "stopped", "removed", "failed", "skipped"):
                 bars[event.target].finish(text, ok=event.stage not in ("failed", "skipped"))
             else:

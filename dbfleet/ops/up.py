@@ -111,7 +111,7 @@ def _failed(done: Up) -> DbfleetError:
     return FleetPartlyFailed(
         f"{count} of {count + len(done.ready)} targets did not come up",
         failures=done.failures,
-        hint="the others are up; dbfleet logs TARGET shows a server's own words",
+        hint="the others are up" if done.ready else None,
     )
 
 
