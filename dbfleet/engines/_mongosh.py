@@ -22,6 +22,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import tree_sitter_javascript
+from bson.errors import BSONError
 from tree_sitter import Language, Parser
 
 from dbfleet.engines._mongo_values import from_extended_values
@@ -157,7 +158,7 @@ def _from_extended(source: Source, node: Node) -> Any:
         refuse(source, node, "a command is a document, its name first")
     try:
         return from_extended_values(value)
-    except (ValueError, TypeError, KeyError) as exc:
+    except (ValueError, TypeError, KeyError, BSONError) as exc:
         refuse(source, node, f"no Extended JSON: {exc}")
 
 
