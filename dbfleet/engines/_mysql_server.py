@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from dbfleet.adapter import LocalServer, ServerPlan
+from dbfleet.adapter import Finding, LocalServer, ServerPlan, Target
 from dbfleet.errors import RuntimeFailure
 
 _COMMON: Final[Mapping[str, str]] = {
@@ -135,3 +135,26 @@ MARIADB = LocalServer(
     stop_timeout_s=60.0,
     how_to_get="your system's mariadb-server package, or https://mariadb.org/download/",
 )
+
+
+def shell(target: Target, *, clients: Sequence[str]) -> tuple[Sequence[str], Mapping[str, str]]:
+    """The first of these clients that is on this machine; MySQL's and MariaDB's talk to each other's servers."""
+    client = next((each for each in clients if shutil.which(each)), clients[0])
+    argv = [client, f"--host={target.host or '127.0.0.1'}", f"--port={target.port or 3306}", "--protocol=TCP"]
+    argv += [f"--user={target.user}"] if target.user else []
+    argv += [f"--database={target.database}"] if target.database else []
+    return argv, {"MYSQL_PWD": target.password} if target.password is not None else {}
+
+
+def examine() -> Sequence[Finding]:
+    """The driver's half that runs."""
+    from dbfleet.engines._mysql_wire import implementation
+
+    try:
+        kind = implementation()
+    except ImportError as error:
+        return [Finding("fail", f"mysql-connector-python cannot be imported: {error}", "install it again")]
+    if kind == "pure Python":
+        hint = "its C extension does not load here: run `python -c 'import _mysql_connector'` to see why"
+        return [Finding("warn", f"mysql-connector-python ({kind}): reads take 5 times as long", hint)]
+    return [Finding("ok", f"mysql-connector-python ({kind})")]

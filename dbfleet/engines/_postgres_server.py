@@ -11,12 +11,12 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from dbfleet.adapter import LocalServer, ServerPlan
+from dbfleet.adapter import Finding, LocalServer, ServerPlan, Target
 
 _PRODUCTS: Final = (
     (r"^CockroachDB\D*v(\S+)", "CockroachDB"),
@@ -99,6 +99,25 @@ def _prepare(plan: ServerPlan) -> None:
         found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [plan.database]).fetchone()
         if not found:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(plan.database)))
+
+
+def shell(target: Target) -> tuple[Sequence[str], Mapping[str, str]]:
+    """psql on this machine. It takes the whole URL, without the password."""
+    url = target.with_(scheme="postgresql", password=None).url(reveal=True)
+    return ["psql", url], {"PGPASSWORD": target.password} if target.password is not None else {}
+
+
+def examine() -> Sequence[Finding]:
+    """The driver's half that runs: psycopg falls back to pure Python, which reads rows three times slower."""
+    try:
+        import psycopg
+    except ImportError as error:
+        return [Finding("fail", f"psycopg cannot be imported: {error}", "pip install 'psycopg[binary]'")]
+    kind = psycopg.pq.__impl__
+    text = f"psycopg {psycopg.__version__} ({kind})"
+    if kind == "python":
+        return [Finding("warn", f"{text}: reading is slow", "pip install 'psycopg[binary]'")]
+    return [Finding("ok", text)]
 
 
 LOCAL = LocalServer(

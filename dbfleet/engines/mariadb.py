@@ -11,8 +11,10 @@ nested more than 31 levels deep fails the check. A TIME of a table that dbfleet 
 
 from __future__ import annotations
 
+from functools import partial
+
 from dbfleet.adapter import Adapter, Capability, EngineSpec, Fidelity, Limits, Target
-from dbfleet.engines._mysql_server import MARIADB
+from dbfleet.engines._mysql_server import MARIADB, examine, shell
 from dbfleet.values import Type
 
 
@@ -54,6 +56,8 @@ ENGINE = EngineSpec(
         'exec mariadb --user="{user}" --database="{database}" --default-character-set=utf8mb4 "$@"',
         "mariadb",
     ),
+    shell=partial(shell, clients=("mariadb", "mysql")),
+    examine=examine,
     url_variable="MARIADB_URL",
     examples={
         "one": "SELECT 1",

@@ -408,6 +408,8 @@ ENGINE = EngineSpec(
         'db = connect("mongodb://{user}:" + encodeURIComponent(fs.readFileSync('
         'process.env.MONGO_INITDB_ROOT_PASSWORD_FILE, "utf8").trim()) + "@127.0.0.1/{database}?authSource=admin")',
     ),
+    shell=_mongo_server.shell,
+    examine=_mongo_server.examine,
     url_variable="MONGODB_URI",
     examples={
         "one": "db.aggregate([{$documents: [{value: 1}]}])",

@@ -11,8 +11,10 @@ stops, a query gives the server's own text.
 
 from __future__ import annotations
 
+from functools import partial
+
 from dbfleet.adapter import Adapter, Capability, EngineSpec, Fidelity, Limits, Target
-from dbfleet.engines._mysql_server import MYSQL
+from dbfleet.engines._mysql_server import MYSQL, examine, shell
 from dbfleet.values import Type
 
 
@@ -61,6 +63,8 @@ ENGINE = EngineSpec(
         'exec mysql --user="{user}" --database="{database}" --default-character-set=utf8mb4 "$@"',
         "mysql",
     ),
+    shell=partial(shell, clients=("mysql", "mariadb")),
+    examine=examine,
     url_variable="MYSQL_URL",
     examples={
         "one": "SELECT 1",

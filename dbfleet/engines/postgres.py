@@ -44,7 +44,7 @@ from dbfleet.adapter import (
 from dbfleet.engines import _postgres_encoded as fast
 from dbfleet.engines import _postgres_rows as wire
 from dbfleet.engines._postgres_errors import translate, translate_connecting
-from dbfleet.engines._postgres_server import LOCAL, product
+from dbfleet.engines._postgres_server import LOCAL, examine, product, shell
 from dbfleet.engines._postgres_tables import Table, Tables, where
 from dbfleet.engines._postgres_types import CLOSED, LEXIS, NAME_BYTES, RELATIONAL, Carried, TypeCatalog
 from dbfleet.engines._postgres_write import copy_in, keys_parameter, upsert
@@ -497,6 +497,8 @@ ENGINE = EngineSpec(
     default_port=5432,
     local=LOCAL,
     client=("psql", "--username={user}", "--dbname={database}"),
+    shell=shell,
+    examine=examine,
     url_variable="DATABASE_URL",
     examples={
         "one": "select 1",

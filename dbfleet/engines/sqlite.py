@@ -602,6 +602,10 @@ def _translate(exc: BaseException) -> DbfleetError | None:
     return StatementError(text, code=code)
 
 
+def _shell(target: Target) -> tuple[Sequence[str], Mapping[str, str]]:
+    return ["sqlite3", target.database or ""], {}
+
+
 ENGINE = EngineSpec(
     name="sqlite",
     title="SQLite",
@@ -629,7 +633,7 @@ ENGINE = EngineSpec(
     default_user=None,
     default_database=None,
     embedded=True,
-    client=("python", "-m", "sqlite3", "{database}"),
+    shell=_shell,
     examples={
         "one": "select 1",
         "all": 'select * from "{collection}"',
