@@ -424,6 +424,17 @@ from generate_series(1, 7) i order by id desc
 """
 
 
+DOCUMENTS = """
+select i, 'a,' || i as t,
+  case when i % 2 = 0 then jsonb_build_object('z', i, 'aa', array[1.50, null], 'b', 'q"ü,') end as j,
+  '' as empty, 'a'::char(3) as c, ' "'::char(3) as d, null as n, row(1, 'x,y') as r, int4range(i, i + 5) as rg,
+  i / 2.0 as x,
+  'null'::jsonb as jn, '[1, 2, "x"]'::json as js, array['2020-01-01'::date] as arr, '2020-01-01'::timestamptz as tz,
+  1::float8 as f, true as b, 'x' || chr(10) || chr(13) as nl, decode('ff', 'hex') as by
+from generate_series(1, 1500) i
+"""
+
+
 @pytest.mark.parametrize("word", ["csv", "jsonl"])
 @pytest.mark.parametrize(
     ("text", "params"),
@@ -457,8 +468,9 @@ def test_encoded_is_what_the_formats_make(adapter: Any, word: str, text: str, pa
 
 
 def test_every_type_has_the_fast_path(adapter: Any) -> None:
-    for word in ("csv", "jsonl"):
-        assert adapter.encoded(EVERY, {}, word) is not None
+    for text in (EVERY, DOCUMENTS):
+        for word in ("csv", "jsonl"):
+            assert adapter.encoded(text, {}, word) is not None
 
 
 @pytest.mark.parametrize(
