@@ -47,6 +47,7 @@ def seed(
         planned = op.plan(chosen_targets, dataset=dataset, rows=rows, reset=reset, connect=fleet.connect)
         render.records(map(asdict, planned), ("target", "collection", "rows", "action"), format=format)
         return
+    fleet.made_state()  # where an embedded target's file is
     done = []
     try:
         with _SeedBars() as bars:
@@ -69,24 +70,25 @@ class _SeedBars(ExitStack):
         self._display: render.Progress | None = None
         self._bars: dict[str, render.Bar] = {}
         self._sums: dict[str, tuple[int, float]] = {}
-        self._totals: dict[str, int] = {}
+        self._far: dict[str, tuple[str, int, int]] = {}
 
     def update(self, target: str, collection: str, done: int, total: int) -> None:
         self._display = self._display or self.enter_context(render.progress(unit="rows"))
         if target not in self._bars:
             self._bars[target] = self._display.bar(target, collection, total=total)
-        self._totals[target] = total
+        self._far[target] = (collection, done, total)
         self._bars[target].update(collection, done=done, total=total)
 
     def collected(self, target: str, rows: int, seconds: float) -> None:
         before = self._sums.get(target, (0, 0.0))
         stored, spent = self._sums[target] = before[0] + rows, before[1] + seconds
-        if stored == self._totals.get(target):
+        if stored == self._far[target][2]:
             self._bars.pop(target).finish(f"{stored:,} rows in {spent:.1f} s")
 
     def __exit__(self, *exc: object) -> bool | None:
         for target, bar in self._bars.items():
-            bar.finish(f"stopped after {self._sums.get(target, (0, 0.0))[0]:,} rows", ok=False)
+            collection, done, total = self._far[target]
+            bar.finish(f"stopped in {collection}, at {done:,} of {total:,} rows", ok=False)
         return super().__exit__(*exc)  # type: ignore[arg-type]
 
 
