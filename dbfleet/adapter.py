@@ -320,6 +320,7 @@ class EngineSpec:
     default_port: int | None = None
     default_user: str | None = "dbfleet"
     default_database: str | None = "dbfleet"
+    default_options: Mapping[str, str] = field(default_factory=dict)  # of a managed target's URL
     embedded: bool = False  # no server: the target is a file that `connect` opens
     local: LocalServer | None = None
     client: tuple[str, ...] = ()

@@ -166,6 +166,7 @@ class Fleet:
             user=spec.default_user,
             password=self._stored_password(),
             database=spec.default_database,
+            options=spec.default_options,
             managed=True,
         )
 

@@ -53,8 +53,6 @@ def _bundled() -> Path | None:
 
 def shell(target: Target) -> tuple[Sequence[str], Mapping[str, str]]:
     """mongosh on this machine. It takes no password by variable, so a line of its own reads the URL from one."""
-    if target.managed:
-        target = target.with_(options={**target.options, "authSource": "admin"})
     connect = "db = connect(process.env.DBFLEET_MONGODB_SHELL_URL)"
     argv = ["mongosh", "--quiet", "--nodb", "--shell", "--eval", connect]
     return argv, {"DBFLEET_MONGODB_SHELL_URL": target.url(reveal=True)}

@@ -390,6 +390,7 @@ ENGINE = EngineSpec(
     connect=connect,
     aliases=("mongo",),
     default_port=27017,
+    default_options={"authSource": "admin"},  # other clients look for the user in the database of the URL
     types={
         **dict.fromkeys(Type, Fidelity.EXACT),
         Type.TIME: Fidelity.AS_TEXT,

@@ -174,12 +174,20 @@ class DockerRuntime:
                 engine=server.spec.name,
                 hint=f"start it with dbfleet up {server.target}",
             )
+        if server.spec.client[0] != "sh" and not self._has(container, server.spec.client[0]):
+            return None  # a replaced image may lack it
         inside = [
             word.replace("{user}", server.user).replace("{database}", server.database) for word in server.spec.client
         ]
         terminal = ["--tty"] if sys.stdin.isatty() and sys.stdout.isatty() else []
         docker = list(map(str, self._docker().client_config.docker_cmd))
         return ClientCommand((*docker, "exec", "--interactive", *terminal, container, *inside))
+
+    def _has(self, container: str, program: str) -> bool:
+        try:
+            return bool(self._call(["container", "exec", container, "sh", "-c", f"command -v {program}"]))
+        except RuntimeFailure:
+            return False
 
     def places(self, server: Server) -> Mapping[str, str]:
         project = self.projects.of(server)
