@@ -121,6 +121,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             signal.signal(number, handler)
 
 
+_fork_is_minded = False
+
+
+def _forget_wakeup() -> None:
+    if threading.current_thread() is threading.main_thread():
+        signal.set_wakeup_fd(-1)
+
+
 @contextmanager
 def _watching(signals: list[int]) -> Iterator[None]:
     """Stop running statements on their servers when a signal comes while the main thread is inside a driver's C code.
@@ -129,6 +137,11 @@ def _watching(signals: list[int]) -> Iterator[None]:
     until the server has answered. A thread learns of the signal at once through the wakeup descriptor, waits a moment
     for the handler, and cancels what runs; the driver's call then fails, and the handler has its turn.
     """
+    global _fork_is_minded
+    if not _fork_is_minded:
+        # A forked worker shares the descriptor: its signals are not this process's.
+        os.register_at_fork(after_in_child=_forget_wakeup)
+        _fork_is_minded = True
     reader, writer = socket.socketpair()
     writer.setblocking(False)
 

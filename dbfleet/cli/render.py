@@ -21,7 +21,8 @@ from dbfleet.cli.options import chosen
 from dbfleet.errors import DbfleetError, FleetPartlyFailed, NotReady, RuntimeFailure, UsageError
 
 if TYPE_CHECKING:
-    from dbfleet.adapter import Result, ResultColumn
+    from dbfleet.adapter import Result
+    from dbfleet.formats import Page, Rows
     from dbfleet.values import Batch
 
 _COLOURS: Final = {"red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36", "dim": "2", "bold": "1"}
@@ -163,16 +164,14 @@ def format_of(asked: str | None) -> str:
     return formats.known(asked) if asked else "table" if is_terminal(sys.stdout) else "jsonl"
 
 
-def rows(
-    columns: Sequence[ResultColumn], batches: Iterable[Batch], *, documents: bool = False, format: str | None = None
-) -> None:
-    """Write rows to stdout, streaming."""
+def rows(results: Iterable[Rows], *, format: str | None = None) -> None:
+    """Write results to stdout, one after the other, streaming."""
     from dbfleet import formats
 
-    write(formats.encode(format_of(format), columns, batches, documents=documents, page=page()))
+    write(formats.encode(format_of(format), results, page()))
 
 
-def page() -> Any:
+def page() -> Page:
     """How a table may look: the width of the terminal and its colours; unbounded elsewhere."""
     from dbfleet.formats import Page
 
@@ -183,12 +182,13 @@ def page() -> Any:
 def records(found: Iterable[Mapping[str, Any]], fields: Sequence[str], *, format: str | None = None) -> None:
     """Write records to stdout as they come; `fields` are their columns, in order. A missing field is NULL."""
     from dbfleet.adapter import ResultColumn
+    from dbfleet.formats import Plain
 
     name = format_of(format)
     tuples: Iterable[Batch] = ([tuple(record.get(field) for field in fields)] for record in found)
     if name == "table":  # widths need all rows, and a fleet's records are few
         tuples = [[row for batch in tuples for row in batch]]
-    rows([ResultColumn(field) for field in fields], tuples, format=name)
+    rows([Plain([ResultColumn(field) for field in fields], tuples)], format=name)
 
 
 # --- questions -----------------------------------------------------------------------------------------------------
@@ -308,7 +308,7 @@ def _live(unit: str) -> Iterator[Progress]:
 
         def finish(self, text: str, *, ok: bool = True) -> None:
             mark = "✓ " if ok else "✗ "
-            display.update(self._id, total=1, completed=1, text=mark + harmless(text), ended=True)  # type: ignore[arg-type]
+            display.update(self._id, total=1, completed=1, text=mark + harmless(text), ended=True)
             display.stop_task(self._id)
 
     class Live:
@@ -322,8 +322,17 @@ def _live(unit: str) -> Iterator[Progress]:
 def results(result: Result, *, format: str | None = None) -> None:
     """Write a statement's rows to stdout, then the server's notices and counts to stderr."""
     if result.columns:
-        rows(result.columns, result, documents=result.documents, format=format)
+        rows([result], format=format)
+    told(result)
+
+
+def told(result: Result) -> None:
+    """What a statement whose rows are read has to say besides, on stderr: notices, how many rows it changed."""
     for message in result.messages:
         say(harmless(message))
     if result.affected is not None:
-        say(f"{result.affected} row{'' if result.affected == 1 else 's'} affected")
+        say(counted(result.affected) + " affected")
+
+
+def counted(rows: int) -> str:
+    return f"{rows:,} row{'' if rows == 1 else 's'}"

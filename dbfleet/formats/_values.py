@@ -1,0 +1,204 @@
+"""A value's text, by the value's type; and the compiled loops that put rows together from it.
+
+Dispatch is one dict lookup by exact type (60 ns); a subclass is resolved once and remembered. Compiling a loop for the
+columns at hand makes a row one f-string: 3.3 µs for eight columns where json.dumps(…, default=str) takes 6.5 and
+str.join over a generator 5. Loops that trust the columns' declared types instead of the values' win 10 % more and
+fail on the first value that is something else, so there are none.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from functools import lru_cache
+from json.encoder import encode_basestring
+from typing import Any, Final
+from uuid import UUID
+
+from dbfleet.values import (
+    JSON_NULL,
+    bytes_text,
+    datetime_text,
+    decimal_text,
+    instant_text,
+    time_text,
+)
+
+TextOf = Callable[[Any], str]
+
+quoted: Final[Callable[[str], str]] = encode_basestring
+"""Text as a JSON string, characters beyond ASCII as they are; in C."""
+
+
+class ByType(dict[type, TextOf]):
+    """Functions by the exact type of their value; a type that is not there gets its nearest ancestor's, once."""
+
+    def __init__(self, table: Mapping[type, TextOf], *, nested: TextOf, other: TextOf) -> None:
+        super().__init__(table)
+        self._nested = nested
+        self._other = other
+
+    def __missing__(self, kind: type) -> TextOf:
+        found = next((self[each] for each in kind.__mro__[1:-1] if each in self), None)
+        if found is None:
+            found = self._nested if issubclass(kind, Mapping | Sequence | Set) else self._other
+        self[kind] = found
+        return found
+
+    # A table is itself, whatever it has learned: `compiled` remembers loops by it.
+    __hash__ = object.__hash__  # type: ignore[assignment]
+    __eq__ = object.__eq__
+
+
+def integer(value: int) -> str:
+    return int.__repr__(value)
+
+
+def decimal(value: Decimal) -> str:
+    """All digits, no exponent, no trailing zeros. Most decimals are that already: 0.17 µs in place of 0.34."""
+    text = str(value)
+    if text[-1] in "0y" or "E" in text or "N" in text:
+        return decimal_text(value)
+    return text
+
+
+def floating(value: float) -> str:
+    """The shortest text that reads back; -0.0 stays what the engine gave."""
+    if math.isfinite(value):
+        return float.__repr__(value)
+    return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
+
+
+def moment(value: datetime) -> str:
+    """A datetime without zone, or an instant in UTC with Z."""
+    if value.tzinfo is None:
+        return datetime_text(value) if value.microsecond else value.isoformat()
+    if value.tzinfo is UTC:
+        text = value.isoformat()[:-6]
+        return (text.rstrip("0") if value.microsecond else text) + "Z"
+    return instant_text(value)
+
+
+def clock(value: time) -> str:
+    return time_text(value) if value.tzinfo is None else value.isoformat()
+
+
+def _json_decimal(value: Decimal) -> str:
+    text = decimal(value)
+    return text if text[-1].isdigit() else f'"{text}"'
+
+
+def _json_float(value: float) -> str:
+    return float.__repr__(value) if math.isfinite(value) else f'"{floating(value)}"'
+
+
+def _json_nested(value: Any) -> str:
+    if isinstance(value, Mapping):
+        of = AS_JSON
+        return (
+            "{"
+            + ",".join([f"{quoted(k if type(k) is str else str(k))}:{of[type(v)](v)}" for k, v in value.items()])
+            + "}"
+        )
+    return "[" + ",".join([AS_JSON[type(each)](each) for each in value]) + "]"
+
+
+AS_JSON: Final = ByType(
+    {
+        type(None): lambda value: "null",
+        type(JSON_NULL): lambda value: "null",
+        bool: lambda value: "true" if value else "false",
+        int: integer,
+        Decimal: _json_decimal,
+        float: _json_float,
+        str: quoted,
+        bytes: lambda value: f'"{bytes_text(value)}"',
+        bytearray: lambda value: f'"{bytes_text(value)}"',
+        memoryview: lambda value: f'"{bytes_text(value)}"',
+        datetime: lambda value: f'"{moment(value)}"',
+        date: lambda value: f'"{value.isoformat()}"',
+        time: lambda value: f'"{clock(value)}"',
+        UUID: lambda value: f'"{value}"',
+        dict: _json_nested,
+        list: _json_nested,
+        tuple: _json_nested,
+    },
+    nested=_json_nested,
+    other=lambda value: quoted(str(value)),
+)
+"""Values as JSON."""
+
+
+def as_cells(null: str, text: TextOf, *, json: bool = False) -> ByType:
+    """Values as cells of a text format: `null` for NULL, `text` escapes what may need it. In a `json` column a string
+    is a JSON document and is written as one, in quotes."""
+
+    def nested(value: Any) -> str:
+        return text(_json_nested(value))
+
+    def document(value: str) -> str:
+        return text(quoted(value))
+
+    string = document if json else text
+    return ByType(
+        {
+            type(None): lambda value: null,
+            type(JSON_NULL): lambda value: "null",
+            bool: lambda value: "true" if value else "false",
+            int: integer,
+            Decimal: decimal,
+            float: floating,
+            str: string,
+            bytes: lambda value: text(bytes_text(value)),
+            bytearray: lambda value: text(bytes_text(value)),
+            memoryview: lambda value: text(bytes_text(value)),
+            datetime: moment,
+            date: date.isoformat,
+            time: clock,
+            UUID: str,
+            dict: nested,
+            list: nested,
+            tuple: nested,
+        },
+        nested=nested,
+        other=lambda value: string(str(value)),
+    )
+
+
+def distinct(names: Iterable[str]) -> list[str]:
+    """The names, later ones of a kind numbered: a, a_2, a_3."""
+    found: dict[str, None] = {}
+    for name in names:
+        fresh, number = name, 1
+        while fresh in found:
+            number += 1
+            fresh = f"{name}_{number}"
+        found[fresh] = None
+    return list(found)
+
+
+@lru_cache(maxsize=256)
+def compiled(pieces: tuple[str, ...], tables: tuple[int, ...], known: tuple[ByType, ...]) -> Callable[[Any], str]:
+    """A function from rows to their text: a row is pieces[0] value pieces[1] value … pieces[-1], and value number n is
+    written by known[tables[n]]."""
+    values = [f"v{place}" for place in range(len(tables))]
+    source = _literal(pieces[0])
+    for value, table, piece in zip(values, tables, pieces[1:], strict=True):
+        source += f" f'{{T{table}[type({value})]({value})}}' " + _literal(piece)
+    target = f"({', '.join(values)}{',' if values else ''})"
+    scope: dict[str, Any] = {f"T{number}": table for number, table in enumerate(known)}
+    # The source holds names of ours and string literals only: what columns are called stands in literals.
+    exec(f"def encode(rows): return ''.join([{source} for {target} in rows])", scope)  # noqa: S102
+    found: Callable[[Any], str] = scope["encode"]
+    return found
+
+
+def _literal(piece: str) -> str:
+    return "f" + repr(piece.replace("{", "{{").replace("}", "}}"))
+
+
+def to_bytes(text: str) -> bytes:
+    """UTF-8; half a surrogate pair, which UTF-8 has no bytes for, as `\\udc80`: JSON reads it, people see it."""
+    return text.encode("utf-8", "backslashreplace")

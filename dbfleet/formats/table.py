@@ -1,0 +1,235 @@
+"""A table for people. Nothing is cut: what is too wide for the terminal is wrapped, or written one line a field.
+
+Rows are written in pages of up to 1000, so that the first are there at once and memory is flat. A column is as wide as
+its widest cell so far; a page that needs it wider opens with the header again. Where a page is wider than the
+terminal, its columns of text share what is left and wrap; where that would leave them less than 16 cells, or a cell
+more than 8 lines, this page and all that follow are written as records, a line a field.
+
+NULL is the word, dimmed where colours are; empty text is `""`; text that could be taken for either is in quotes as
+JSON has them. Control characters are shown (`\\n`, `\\x1b`). In documents a field that is not there is a blank cell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, time
+from decimal import Decimal
+from time import monotonic
+from typing import Any, Final
+from uuid import UUID
+
+from dbfleet.formats import Format, Page, Rows
+from dbfleet.formats._values import ByType, as_cells, quoted, to_bytes
+from dbfleet.formats._width import pad, shown, width, wrap
+from dbfleet.values import Row, Type
+
+_PAGE_ROWS: Final = 1000
+_PAGE_SECONDS: Final = 0.5
+_NARROWEST: Final = 16
+_MOST_LINES: Final = 8
+_BETWEEN: Final = " │ "
+_NULL: Final = "NULL"
+_NUMBERS: Final = (Type.INT, Type.DECIMAL, Type.FLOAT)
+_NUMERIC: Final = (int, float, Decimal)
+_RIGID: Final = (*_NUMERIC, bool, date, time, UUID)
+"""What is short and useless in pieces: never wrapped."""
+
+
+class _Missing:
+    """A field that a document does not have."""
+
+
+_MISSING: Final = _Missing()
+
+
+def _cell(text: str) -> str:
+    if not text or text == _NULL or (text[0] == text[-1] == '"'):
+        text = quoted(text)
+    return shown(text)
+
+
+def _with_missing(cells: ByType) -> ByType:
+    cells[_Missing] = lambda value: ""
+    return cells
+
+
+_CELLS: Final = _with_missing(as_cells(_NULL, _cell))
+_JSON_CELLS: Final = _with_missing(as_cells(_NULL, shown, json=True))
+
+
+def encode(results: Iterable[Rows], page: Page) -> Iterator[bytes]:
+    lead = b""
+    for result in results:
+        table = _Table(page)
+        for text in table.documents(result) if result.documents else table.rows(result):
+            if text:
+                yield lead + to_bytes(text)
+                lead = b""
+        lead = b"\n"
+
+
+class _Table:
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._names: list[str] = []
+        self._widths: list[int] = []
+        self._right: list[bool] = []
+        self._rigid: list[bool] = []
+        self._json: list[bool] = []
+        self._records = False
+        self._written = 0
+
+    # --- pages ---
+
+    def rows(self, result: Rows) -> Iterator[str]:
+        if not result.columns:
+            return
+        names = [shown(column.name) for column in result.columns]
+        right = [column.type in _NUMBERS if column.type else None for column in result.columns]
+        self._json = [column.type is Type.JSON for column in result.columns]
+        empty = True
+        for rows in _pages(result):
+            yield self._page_of(names, rows, right)
+            empty = False
+        if empty:
+            yield self._page_of(names, [], right)
+
+    def documents(self, result: Rows) -> Iterator[str]:
+        for page in _pages(result):
+            documents = [document for (document,) in page]
+            fields: dict[str, None] = {}
+            for document in documents:
+                fields.update(dict.fromkeys(document))
+            self._json = [False] * len(fields)
+            rows = [tuple([document.get(name, _MISSING) for name in fields]) for document in documents]
+            yield self._page_of([shown(name) for name in fields], rows, [None] * len(fields))
+
+    def _page_of(self, names: list[str], rows: Sequence[Row], right: Sequence[bool | None]) -> str:
+        if not names:
+            return ""
+        values = list(zip(*rows, strict=True)) if rows else [()] * len(names)
+        columns = [self._cells(column, json) for column, json in zip(values, self._json, strict=True)]
+        if names != self._names:
+            self._names, self._widths = names, []
+            self._right = [
+                _all_of(column, _NUMERIC) if given is None else given
+                for column, given in zip(values, right, strict=True)
+            ]
+            self._rigid = [right or _all_of(column, _RIGID) for right, column in zip(self._right, values, strict=True)]
+        if not self._records:
+            lines = self._table(columns)
+            if lines is not None:
+                return "\n".join(lines) + "\n"
+            self._records = True
+        return "".join(f"{line}\n" for row in zip(*columns, strict=True) for line in self._record(row))
+
+    def _cells(self, values: Sequence[Any], json: bool) -> list[str]:
+        of = _JSON_CELLS if json else _CELLS
+        return [of[type(value)](value) for value in values]
+
+    # --- as a table ---
+
+    def _table(self, columns: Sequence[Sequence[str]]) -> list[str] | None:
+        """The page's lines; None where it does not fit."""
+        needed = [max(map(width, (name, *cells))) for name, cells in zip(self._names, columns, strict=True)]
+        widths = [max(pair) for pair in zip(needed, self._widths, strict=True)] if self._widths else needed
+        fitted = self._fitted(widths)
+        if fitted is None:
+            return None
+        lines = [] if self._widths and fitted == self._fitted(self._widths) else self._header(fitted)
+        self._widths = widths
+        if fitted == widths:
+            padded = [self._padded(*column) for column in zip(columns, widths, self._right, strict=True)]
+            lines += [_BETWEEN.join(row).rstrip() for row in zip(*padded, strict=True)]
+            return lines
+        for row in zip(*columns, strict=True):
+            wrapped = [wrap(cell, cells) for cell, cells in zip(row, fitted, strict=True)]
+            height = max(map(len, wrapped))
+            if height > _MOST_LINES:
+                return None
+            for cell in wrapped:
+                cell += [""] * (height - len(cell))
+            padded = [self._padded(*cell) for cell in zip(wrapped, fitted, self._right, strict=True)]
+            lines += [_BETWEEN.join(line).rstrip() for line in zip(*padded, strict=True)]
+        return lines
+
+    def _fitted(self, widths: list[int]) -> list[int] | None:
+        """The widths where they fit the terminal, with its text columns narrowed where they do not; None where that
+        would make them too narrow to read."""
+        if self._page.width is None:
+            return widths
+        left = self._page.width - len(_BETWEEN) * (len(widths) - 1)
+        if sum(widths) <= left:
+            return widths
+        # Give every column what it needs, the least needy first; what remains is shared by the rest.
+        columns = list(zip(widths, self._rigid, self._names, strict=True))
+        cap, share = 0, left - sum(cells for cells, rigid, _ in columns if rigid)
+        wrapping = sorted(cells for cells, rigid, _ in columns if not rigid)
+        for place, each in enumerate(wrapping):
+            cap = share // (len(wrapping) - place)
+            if each > cap:
+                break
+            share -= each
+        fitted = []
+        for cells, rigid, name in columns:
+            if not rigid and cells > cap:
+                if cap < max(_NARROWEST, width(name)):
+                    return None
+                cells = cap
+            fitted.append(cells)
+        return fitted if sum(fitted) <= left else None
+
+    def _header(self, widths: list[int]) -> list[str]:
+        names = [pad(n, w, right=r) for n, w, r in zip(self._names, widths, self._right, strict=True)]
+        return [
+            self._painted(_BETWEEN.join(names).rstrip(), "1"),
+            "─┼─".join("─" * each for each in widths),
+        ]
+
+    def _padded(self, cells: Sequence[str], cells_wide: int, right: bool) -> list[str]:
+        padded = [pad(cell, cells_wide, right=right) for cell in cells]
+        if self._page.coloured and _NULL in cells:
+            dim = self._painted(_NULL, "2")
+            return [
+                text.replace(_NULL, dim) if cell == _NULL else text for cell, text in zip(cells, padded, strict=True)
+            ]
+        return padded
+
+    # --- as records ---
+
+    def _record(self, row: Sequence[str]) -> Iterator[str]:
+        self._written += 1
+        names_wide = max(map(width, self._names))
+        room = max((self._page.width or 0) - names_wide - len(_BETWEEN), _NARROWEST)
+        title = f"── {self._written} "
+        yield self._painted(title + "─" * (names_wide + 1 - len(title)) + "┬─", "2")
+        for name, cell in zip(self._names, row, strict=True):
+            for number, line in enumerate(wrap(cell, room)):
+                label = pad("" if number else name, names_wide)
+                text = self._painted(line, "2") if cell == _NULL else line
+                yield f"{label}{_BETWEEN}{text}".rstrip()
+
+    def _painted(self, text: str, code: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self._page.coloured else text
+
+
+def _all_of(values: Sequence[Any], allowed: tuple[type, ...]) -> bool:
+    kinds = set(map(type, values)) - {type(None), _Missing}
+    return bool(kinds) and all(issubclass(kind, allowed) and (kind is not bool or bool in allowed) for kind in kinds)
+
+
+def _pages(result: Rows) -> Iterator[list[Row]]:
+    """Batches put together to pages; a page that has waited half a second is written as it is."""
+    page: list[Row] = []
+    started = monotonic()
+    for batch in result:
+        page += batch
+        if len(page) >= _PAGE_ROWS or monotonic() - started > _PAGE_SECONDS:
+            if page:
+                yield page
+            page, started = [], monotonic()
+    if page:
+        yield page
+
+
+FORMAT = Format("table", (".txt",), encode)
