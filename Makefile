@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: help demo test lint format bench clean
+.PHONY: help demo test lint format bench pools clean
 help:
 	@echo 'make demo        a fleet of the embedded servers: up, seed, query, down'
 	@echo 'make test        the tests that need no Docker'
@@ -45,6 +45,10 @@ format: .venv/.dev
 
 bench: .venv/.dev
 	@$(BIN)/python -m bench $(if $(ROWS),--rows $(ROWS)) $(if $(ONLY),--only $(ONLY))
+
+# Draw the shop's words from Faker again: every seed gives other rows then.
+pools: .venv/.dev
+	@$(BIN)/python -m dbfleet.datasets._draw
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

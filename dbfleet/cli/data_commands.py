@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from dbfleet.cli import render
-from dbfleet.cli.options import Format, TargetNames, open_fleet
+from dbfleet.cli.options import Format, complete_target, open_fleet
 
 commands = typer.Typer()
 
@@ -19,7 +19,10 @@ commands = typer.Typer()
 
 @commands.command()
 def seed(
-    targets: TargetNames = None,
+    targets: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[TARGET]...", help="Fleet names or URLs.", autocompletion=complete_target),
+    ] = None,
     all_: Annotated[bool, typer.Option("--all", "-a", help="Every target that is up.")] = False,
     dataset: Annotated[str, typer.Option(metavar="NAME|FILE", help="What to write: see dbfleet datasets.")] = "shop",
     rows: Annotated[int | None, typer.Option(metavar="N", help="How many orders; the rest follows.")] = None,
