@@ -30,7 +30,8 @@ ROW_NUMBERS: Final = "_dbfleet:rows"
 
 dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
-INT64: Final = range(-(2**63), 2**63)
+SCORES: Final = range(-(2**1023), 2**1023)
+"""Ints that have a place among doubles."""
 
 
 def escaped(text: str) -> str:
@@ -157,8 +158,8 @@ class Encoder:
         for name, place in zip(self._key_names, self._key_places, strict=True):
             if row[place] is None:
                 return f"the key column {name} is NULL"
-            if self._int_key and row[place] not in INT64:
-                return f"the key {row[place]} has more than 64 bits"
+            if self._int_key and row[place] not in SCORES:
+                return "the key has more than 1023 bits"
         for value, type_ in zip(row, self._types, strict=True):
             if type_ is Type.TEXT and value is not None:
                 try:
@@ -171,7 +172,7 @@ class Encoder:
         """Whether all of these rows have a usable key."""
         for place in self._key_places:
             values = [row[place] for row in rows]
-            if None in values or (self._int_key and (max(values) not in INT64 or min(values) not in INT64)):
+            if None in values or (self._int_key and (max(values) not in SCORES or min(values) not in SCORES)):
                 return False
         return True
 

@@ -175,9 +175,7 @@ class Wire:
             for earlier in tuple(self._queue):
                 self._reach(earlier)
                 self._read(earlier, earlier.left)
-            if self._reader.has_data():
-                # What nobody asked for (an attribute, which hiredis takes for a reply): whose reply is next?
-                raise ConnectionLost("the server sent more than it was asked for")
+            self._pushes()
             waiting = Pending(1, True)
             self._queue.append(waiting)  # before sending: `cancel` looks here
             self._send(self.packed(words))
@@ -190,27 +188,40 @@ class Wire:
                     self._queue.remove(waiting)
             else:
                 self._reader.feed(head + behind)
+                if head[:1] == b">":
+                    self._whole(waiting)
         except BaseException:
             self.broken = True
             raise
         return waiting
 
     def _head(self) -> tuple[bytes, bytes]:
-        """The first line of the next reply, and what came behind it. Pushes before it are dropped."""
+        """The first line of what comes next, and what came behind it."""
         got = b""
         while True:
+            got += self._buffer[: self._receive_into()]
             end = got.find(b"\r\n") + 2
-            if end >= 2 and got[:1] != b">":
+            if end >= 2:
                 return got[:end], got[end:]
-            if end >= 2:  # a push, from CLIENT TRACKING perhaps: hiredis finds where it ends
-                self._reader.feed(got)
-                while self._reader.gets(False) is self._not_yet:
-                    self._receive()
-                if self._reader.has_data():
-                    raise ConnectionLost("a push came together with a reply")
-                got = b""
-            count = self._receive_into()
-            got += self._buffer[:count]
+
+    def _pushes(self) -> None:
+        """Drop what the server sent unasked (CLIENT TRACKING) behind the last reply."""
+        while self._reader.has_data():
+            reply = self._reader.gets(False)
+            if reply is self._not_yet:
+                self._receive()
+            elif reply.__class__ is not self._push:
+                # An attribute, which hiredis takes for a reply: nobody knows any more whose reply is next.
+                raise ConnectionLost("the server sent more than it was asked for")
+
+    def _whole(self, waiting: Pending) -> None:
+        """A push came in before the reply, so hiredis has both: the reply is read whole, and taken apart."""
+        self._read(waiting, 1)
+        (reply,) = waiting.kept
+        if isinstance(reply, list):
+            waiting.kind, waiting.kept = "*", reply
+        elif isinstance(reply, dict):
+            waiting.kind, waiting.kept = "%", [each for pair in reply.items() for each in pair]
 
     def _reach(self, pending: Pending) -> None:
         while (head := self._queue[0]) is not pending:

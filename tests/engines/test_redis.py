@@ -108,7 +108,7 @@ def test_collection_with_a_colon_never_meets_the_keys_of_another(adapter: Adapte
 def test_integers_that_share_a_score_come_once_each(adapter: Adapter, made: Make, name: str) -> None:
     """Scores are doubles: 2**53 and 2**53 + 1 are one."""
     schema = made(Schema(name, PAIR, ("id",)))
-    numbers = [*range(2**53 - 3, 2**53 + 40), *range(2**62, 2**62 + 300), -(2**63), 2**63 - 1, 2**63 - 2]
+    numbers = [*range(2**53 - 3, 2**53 + 40), *range(2**62, 2**62 + 300), -(2**63), 2**63 - 1, 10**300]
     adapter.write(schema, [[(number, "") for number in numbers]])
     for size in (1, 7, 1000):
         assert sorted(row[0] for row in rows_of(adapter, schema, batch_size=size)) == sorted(numbers)
@@ -198,7 +198,7 @@ def test_key_of_another_type_in_a_rows_place_rejects_that_row(
 def test_rows_that_cannot_be_keys_or_text_are_rejected(adapter: Adapter, made: Make, name: str) -> None:
     columns = (ID, Column("v", Type.TEXT), Column("b", Type.BYTES))
     schema = made(Schema(name, columns, ("id",)))
-    bad: list[Row] = [(None, "x", None), (2**63, "x", None), (3, "\udc80", None), (4, "\ud800", b"\xff")]
+    bad: list[Row] = [(None, "x", None), (2**1023, "x", None), (3, "\udc80", None), (4, "\ud800", b"\xff")]
     written = adapter.write(schema, [[(1, "good", None), *bad, (9, "good", b"\xff")]])
     assert [entry.row for entry in written.rejected] == bad
     assert [row[0] for row in rows_of(adapter, schema)] == [1, 9]
@@ -380,6 +380,19 @@ def test_session_state_holds_from_statement_to_statement(adapter: Adapter, keys:
     ask(adapter, "MULTI")
     assert ask(adapter, f"SET {keys}:a 1") == ["QUEUED"]
     assert ask(adapter, "EXEC") == ["OK"]
+
+
+def test_pushes_between_replies_are_left_out(connect: Connect, keys: str) -> None:
+    """CLIENT TRACKING makes the server send what nobody asked for, before, between and behind replies."""
+    adapter, other = connect(), connect()
+    ask(adapter, "CLIENT TRACKING ON BCAST")
+    for number in range(50):
+        ask(adapter, f"SET {keys}:a {number}")
+        ask(other, f"HSET {keys}:b f {number}")
+        assert ask(adapter, f"GET {keys}:a") == [str(number)]
+        assert ask(adapter, f"MGET {keys}:a {keys}:c") == [str(number), None]
+        assert ask(adapter, f"HGETALL {keys}:b") == {"f": str(number)}
+    assert ask(adapter, f"DEL {keys}:a {keys}:b") == [2]
 
 
 def test_large_reply_streams(adapter: Adapter, made: Make, name: str) -> None:
