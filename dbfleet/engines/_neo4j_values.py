@@ -1,0 +1,167 @@
+"""Values as Neo4j keeps them, the answers' graph types as plain values, and Cypher text taken apart.
+
+Kept in types of Neo4j's own: bool int float text bytes date time datetime instant. Decimals, uuids and json are text.
+A node in a result becomes `{"_id": …, "_labels": [...], <its properties>}`, a relationship `{"_id": …, "_type": …,
+"_from": …, "_to": …, <its properties>}`, a path the list of both in order; durations and whatever Python cannot hold
+(nanoseconds, times with a zone) are Neo4j's own text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from dbfleet.values import TEXT_OF, VALUE_OF, Type
+
+Convert = Callable[[Any], Any]
+
+
+def quoted(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"
+
+
+# --- columns ------------------------------------------------------------------------------------------------------
+
+STORE: Final[Mapping[Type, Convert]] = {
+    Type.DECIMAL: TEXT_OF[Type.DECIMAL],
+    Type.UUID: TEXT_OF[Type.UUID],
+    Type.JSON: TEXT_OF[Type.JSON],
+    Type.INSTANT: lambda value: value if value.tzinfo is UTC else value.astimezone(UTC),
+}
+
+
+def _native(value: Any) -> Any:
+    return value.to_native()
+
+
+def _instant(value: Any) -> datetime:
+    # Not to_native on the zoned value: it asks pytz, which fails near the first and the last year.
+    naive: datetime = value.replace(tzinfo=None).to_native()
+    offset = value.utcoffset()
+    return (naive - offset if offset else naive).replace(tzinfo=UTC)
+
+
+FETCH: Final[Mapping[Type, Convert]] = {
+    Type.DECIMAL: VALUE_OF[Type.DECIMAL],
+    Type.UUID: VALUE_OF[Type.UUID],
+    Type.JSON: VALUE_OF[Type.JSON],
+    Type.DATE: _native,
+    Type.TIME: _native,
+    Type.DATETIME: _native,
+    Type.INSTANT: _instant,
+}
+
+
+# --- answers ------------------------------------------------------------------------------------------------------
+
+
+def plain_value(value: Any) -> Any:
+    """A value of an answer as a plain Python value."""
+    convert = _PLAIN.get(type(value).__name__)
+    return convert(value) if convert else value
+
+
+def _temporal(value: Any) -> Any:
+    if getattr(value, "nanosecond", 0) % 1000:
+        return value.iso_format()
+    if type(value).__name__ == "Time" and value.tzinfo is not None:
+        return value.iso_format()
+    if getattr(value, "tzinfo", None) is not None:
+        return _instant(value)
+    return value.to_native()
+
+
+def _properties(value: Any) -> dict[str, Any]:
+    return {name: plain_value(each) for name, each in value.items()}
+
+
+def _node(value: Any) -> dict[str, Any]:
+    return {"_id": value.element_id, "_labels": sorted(value.labels), **_properties(value)}
+
+
+def _relationship(value: Any) -> dict[str, Any]:
+    ends = [end.element_id if end is not None else None for end in value.nodes]
+    return {"_id": value.element_id, "_type": value.type, "_from": ends[0], "_to": ends[1], **_properties(value)}
+
+
+def _path(value: Any) -> list[Any]:
+    found = [_node(value.start_node)]
+    for relationship, node in zip(value.relationships, value.nodes[1:], strict=True):
+        found += [_relationship(relationship), _node(node)]
+    return found
+
+
+def _point(value: Any) -> dict[str, Any]:
+    return {"srid": value.srid, **dict(zip("xyz", value, strict=False))}
+
+
+_PLAIN: Final[Mapping[str, Convert]] = {
+    "Node": _node,
+    "Path": _path,
+    "list": lambda value: [plain_value(each) for each in value],
+    "dict": _properties,
+    "bytearray": bytes,
+    "Date": _temporal,
+    "Time": _temporal,
+    "DateTime": _temporal,
+    "Duration": lambda value: value.iso_format(),
+    "Point": _point,
+    "CartesianPoint": _point,
+    "WGS84Point": _point,
+}
+
+
+def plain_row(values: Any) -> tuple[Any, ...]:
+    return tuple(
+        _relationship(value) if hasattr(value, "nodes") and hasattr(value, "type") else plain_value(value)
+        for value in values
+    )
+
+
+def type_of_sample(value: Any) -> Type:
+    """The type that holds a property of a node which dbfleet did not make."""
+    kind = type(value).__name__
+    if kind == "DateTime":
+        return Type.INSTANT if value.tzinfo is not None else Type.DATETIME
+    return _SAMPLED.get(kind, Type.JSON)
+
+
+_SAMPLED: Final[Mapping[str, Type]] = {
+    "bool": Type.BOOL,
+    "int": Type.INT,
+    "float": Type.FLOAT,
+    "str": Type.TEXT,
+    "bytes": Type.BYTES,
+    "bytearray": Type.BYTES,
+    "Date": Type.DATE,
+}
+
+
+# --- text ---------------------------------------------------------------------------------------------------------
+
+_TOKEN: Final = re.compile(
+    r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`(?:[^`]|``)*`|//[^\n]*|/\*.*?(?:\*/|\Z)|\$(?:`([^`]+)`|(\w+))|;""",
+    re.DOTALL,
+)
+
+
+def statements(text: str) -> list[str]:
+    """The statements of a text, which semicolons separate; empty ones are left out."""
+    found, start = [], 0
+    for token in _TOKEN.finditer(text):
+        if token[0] == ";":
+            found.append(text[start : token.start()])
+            start = token.end()
+    found.append(text[start:])
+    return [each.strip() for each in found if _TOKEN.sub(_without_comments, each).strip()]
+
+
+def _without_comments(token: re.Match[str]) -> str:
+    return "" if token[0][:2] in ("//", "/*") else token[0]
+
+
+def parameters(text: str) -> set[str]:
+    """The names of the parameters, outside quotes and comments."""
+    return {token[1] or token[2] for token in _TOKEN.finditer(text) if token[0][0] == "$"}

@@ -1,0 +1,611 @@
+"""Neo4j: nodes for rows, relationships for references and edges (https://neo4j.com/docs/cypher-manual/5/).
+
+Driver: neo4j; with the package neo4j-rust-ext, which it finds by itself, packing and unpacking is several times faster.
+URLs: `bolt://user@host:7687/database` (also `neo4j://` and the `+s`, `+ssc` forms; `neo4j://` asks the server for its
+own address, which a published port of a container is not). The schema is kept beside the data in `:_dbfleet` nodes.
+
+A row is a node with the collection's name as its label, its key held by a uniqueness constraint. Each reference is a
+property, so that it comes back as a column, and a relationship as well, named after its column: `customer_id` makes
+`(:orders)-[:CUSTOMER]->(:customers)`. An edge collection is relationships of that name between the nodes that its two
+references name; a row whose ends are not there is refused.
+
+A write is committed in batches, as one transaction lives in the server's heap; `UNWIND` of 10 000 rows takes a fifth of
+the time of ten times 1 000. What a batch refuses comes back row by row.
+
+Oddities: labels that nothing has any more are still listed by the server, so a collection is there when it has a node
+or a kept schema. After three wrong passwords the server refuses the right one too, for some seconds. The driver's
+`execute_query` retries for 30 s: everything here is auto-commit. A missing property and a null one are the same.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import sha256
+from typing import Any, Final, Self
+
+from dbfleet.adapter import (
+    BATCH_SIZE,
+    WHOLE,
+    Adapter,
+    Capability,
+    EngineSpec,
+    Fidelity,
+    Limits,
+    Part,
+    Rejected,
+    Result,
+    ResultColumn,
+    ServerInfo,
+    Target,
+    WriteMode,
+    Written,
+)
+from dbfleet.engines._neo4j_values import (
+    FETCH,
+    STORE,
+    parameters,
+    plain_row,
+    plain_value,
+    quoted,
+    statements,
+    type_of_sample,
+)
+from dbfleet.errors import (
+    AlreadyExists,
+    AuthFailed,
+    ConstraintViolated,
+    DbfleetError,
+    NotFound,
+    StatementError,
+    Unavailable,
+    UsageError,
+    translated,
+)
+from dbfleet.values import TEXT_OF, VALUE_OF, Batch, Column, Reference, Row, Schema, Type
+
+_ROWS: Final = 10_000
+_CHARACTERS: Final = 1_500_000
+"""What one UNWIND takes at most: the driver packs it whole, and the server holds it in its heap."""
+_SAMPLE: Final = 1000
+_HOUSE: Final = "_dbfleet"
+
+
+class Neo4jAdapter(Adapter):
+    """One driver with its pool; one statement at a time, each its own transaction."""
+
+    def __init__(self, target: Target, driver: Any) -> None:
+        self.spec = ENGINE
+        self.target = target
+        self._driver = driver
+        self._database = target.database
+        self._token = uuid.uuid4().hex
+        self._closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    # --- what is there ---
+
+    def ping(self) -> ServerInfo:
+        started = time.perf_counter()
+        found = self._rows("CALL dbms.components() YIELD name, versions, edition RETURN name, versions[0], edition")
+        (name, version, edition), *_ = found
+        return ServerInfo(f"{name.replace(' Kernel', '')} {edition}", version, time.perf_counter() - started)
+
+    def collections(self) -> Sequence[str]:
+        kept = self._kept_schemas()
+        ours = {_relationship_type(reference) for schema in kept.values() for reference in schema.references}
+        found = set(kept)
+        for word, call in (("label", "db.labels"), ("relationshipType", "db.relationshipTypes")):
+            for (name,) in self._rows(f"CALL {call}() YIELD {word} RETURN {word}"):
+                pattern = f"(x:{quoted(name)})" if word == "label" else f"()-[x:{quoted(name)}]->()"
+                foreign = name not in found and name not in ours and name != _HOUSE
+                if foreign and self._rows(f"MATCH {pattern} RETURN 1 LIMIT 1"):
+                    found.add(name)
+        return sorted(found)
+
+    def describe(self, name: str) -> Schema:
+        kept = self._kept_schemas(name).get(name)
+        return kept or self._sampled(name)
+
+    def create(self, schema: Schema) -> None:
+        if schema.name in self.collections():
+            raise AlreadyExists(f"the collection {schema.name!r} is there", engine="neo4j", target=self.target.name)
+        self._run(f"CREATE CONSTRAINT _dbfleet IF NOT EXISTS FOR (s:{_HOUSE}) REQUIRE s.collection IS UNIQUE")
+        self._run(
+            f"CREATE (:{_HOUSE} {{collection: $name, schema: $schema}})",
+            {"name": schema.name, "schema": json.dumps(schema.to_dict(), ensure_ascii=False)},
+        )
+        if schema.key:
+            keys = ", ".join(f"x.{quoted(name)}" for name in schema.key)
+            unique = f"REQUIRE ({keys}) IS UNIQUE"
+            self._run(f"CREATE CONSTRAINT {_constraint(schema.name)} FOR {self._pattern(schema)} {unique}")
+
+    def drop(self, name: str) -> None:
+        kept = self._kept_schemas(name).get(name)
+        label = quoted(name)
+        self._run(f"MATCH (x:{label}) CALL (x) {{ DETACH DELETE x }} IN TRANSACTIONS OF {_ROWS} ROWS")
+        self._run(f"MATCH ()-[x:{label}]->() CALL (x) {{ DELETE x }} IN TRANSACTIONS OF {_ROWS} ROWS")
+        self._run(f"DROP CONSTRAINT {_constraint(name)} IF EXISTS")
+        if kept:
+            self._run(f"MATCH (s:{_HOUSE} {{collection: $name}}) DELETE s", {"name": name})
+
+    def count(self, name: str) -> int:
+        schema = self.describe(name)
+        ((rows,),) = self._rows(f"MATCH {self._match(schema)} RETURN count(x)")
+        return int(rows)
+
+    # --- rows ---
+
+    def get(self, schema: Schema, keys: Sequence[Row]) -> Iterator[Row]:
+        columns = [schema.column(name) for name in schema.key]
+        where = " AND ".join(f"x.{quoted(name)} = k[{place}]" for place, name in enumerate(schema.key))
+        statement = f"UNWIND $keys AS k MATCH {self._match(schema)} WHERE {where} RETURN {self._fields(schema)}"
+        for start in range(0, len(keys), BATCH_SIZE):
+            wanted = _stored(columns, keys[start : start + BATCH_SIZE])
+            yield from _fetched(schema.columns, self._rows(statement, {"keys": wanted}))
+
+    def split(self, schema: Schema, parts: int) -> Sequence[Part]:
+        """Ranges of the key's first column, whose index gives them in order."""
+        if parts < 2 or not schema.key:
+            return [WHOLE]
+        column = schema.column(schema.key[0])
+        name = quoted(column.name)
+        rows = self.count(schema.name)
+        bounds: list[str] = []
+        for number in range(1, parts):
+            found = self._rows(
+                f"MATCH {self._match(schema)} WHERE x.{name} IS NOT NULL "
+                f"RETURN x.{name} ORDER BY x.{name} SKIP $skip LIMIT 1",
+                {"skip": rows * number // parts},
+            )
+            if found:
+                ((value,),) = _fetched([column], found)
+                text = TEXT_OF[column.type](value)
+                if text not in bounds:
+                    bounds.append(text)
+        edges = [None, *bounds, None]
+        return [
+            {word: text for word, text in (("from", low), ("below", high)) if text is not None}
+            for low, high in itertools.pairwise(edges)
+        ]
+
+    def scan(self, schema: Schema, part: Part = WHOLE, *, batch_size: int = BATCH_SIZE) -> Iterator[Batch]:
+        conditions, params = [], {}
+        for word, sign in (("from", ">="), ("below", "<")):
+            if word in part:
+                column = schema.column(schema.key[0])
+                conditions.append(f"x.{quoted(column.name)} {sign} ${word}")
+                params[word] = _stored([column], [(VALUE_OF[column.type](part[word]),)])[0][0]
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        statement = f"MATCH {self._match(schema)}{where} RETURN {self._fields(schema)}"
+        empty = True
+        for rows in self._pages(statement, params, batch_size):
+            empty = False
+            yield _fetched(schema.columns, rows)
+        if empty:
+            self.describe(schema.name)  # NotFound, where it is not only empty
+
+    def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
+        if schema.name not in self._kept_schemas(schema.name):
+            self._sampled(schema.name)
+        written = Written()
+        for rows in _coalesced(batches):
+            self._write_batch(schema, rows, mode, written)
+        for reference in schema.references:
+            if reference.collection == schema.name and not schema.edge:
+                self._relate_to_itself(schema, reference)
+        return written
+
+    def _write_batch(self, schema: Schema, rows: list[Row], mode: WriteMode, written: Written) -> None:
+        if schema.edge:
+            rows = self._with_ends(schema, rows, written)
+        statement = self._write_statement(schema, mode)
+        try:
+            self._run(statement, {"rows": _stored(schema.columns, rows)})
+        except ConstraintViolated:
+            # The whole batch is rolled back: find what is in the way, and write the rest.
+            rows = self._without_existing(schema, rows, written)
+            if rows:
+                self._run(statement, {"rows": _stored(schema.columns, rows)})
+        written.rows += len(rows)
+
+    def _write_statement(self, schema: Schema, mode: WriteMode) -> str:
+        values = {column.name: f"r[{place}]" for place, column in enumerate(schema.columns)}
+        everything = "{" + ", ".join(f"{quoted(name)}: {value}" for name, value in values.items()) + "}"
+        keys = "{" + ", ".join(f"{quoted(name)}: {values[name]}" for name in schema.key) + "}"
+        label = quoted(schema.name)
+        if schema.edge:
+            ends = [self._end(reference, place, values) for place, reference in enumerate(schema.references[:2])]
+            head = f"UNWIND $rows AS r MATCH {ends[0]}, {ends[1]}"
+            if mode == "insert" or not schema.key:
+                return f"{head} CREATE (e0)-[:{label} {everything}]->(e1)"
+            return f"{head} MERGE (e0)-[x:{label} {keys}]->(e1) SET x = {everything}"
+        if mode == "insert" or not schema.key:
+            statement = f"UNWIND $rows AS r CREATE (x:{label} {everything})"
+        else:
+            statement = f"UNWIND $rows AS r MERGE (x:{label} {keys}) SET x = {everything}"
+        for place, reference in enumerate(schema.references):
+            if reference.collection != schema.name:
+                statement += self._relate(reference, place, values, mode)
+        return statement
+
+    def _relate(self, reference: Reference, place: int, values: Mapping[str, str], mode: WriteMode) -> str:
+        """One more relationship of x. OPTIONAL MATCH and FOREACH keep the row where there is nobody to refer to."""
+        kind = quoted(_relationship_type(reference))
+        forget = f" WITH x, r OPTIONAL MATCH (x)-[o{place}:{kind}]->() DELETE o{place}" if mode == "upsert" else ""
+        return (
+            f"{forget} WITH DISTINCT x, r OPTIONAL MATCH {self._end(reference, place, values)}"
+            f" FOREACH (e IN CASE WHEN e{place} IS NULL THEN [] ELSE [e{place}] END | CREATE (x)-[:{kind}]->(e))"
+        )
+
+    def _end(self, reference: Reference, place: int, values: Mapping[str, str]) -> str:
+        keys = ", ".join(
+            f"{quoted(key)}: {values[name]}" for key, name in zip(reference.keys, reference.columns, strict=True)
+        )
+        return f"(e{place}:{quoted(reference.collection)} {{{keys}}})"
+
+    def _relate_to_itself(self, schema: Schema, reference: Reference) -> None:
+        """After the last row, as rows may refer to later ones."""
+        kind = quoted(_relationship_type(reference))
+        values = {name: f"x.{quoted(name)}" for name in reference.columns}
+        given = " AND ".join(f"{value} IS NOT NULL" for value in values.values())
+        self._run(
+            f"MATCH (x:{quoted(schema.name)}) WHERE {given} AND NOT (x)-[:{kind}]->() "
+            f"CALL (x) {{ MATCH {self._end(reference, 0, values)} CREATE (x)-[:{kind}]->(e0) }} "
+            f"IN TRANSACTIONS OF {_ROWS} ROWS"
+        )
+
+    def _with_ends(self, schema: Schema, rows: list[Row], written: Written) -> list[Row]:
+        """The rows whose two ends are there; the others are refused."""
+        values = {column.name: f"r[{place}]" for place, column in enumerate(schema.columns)}
+        ends = [self._end(reference, place, values) for place, reference in enumerate(schema.references[:2])]
+        found = self._rows(
+            f"UNWIND range(0, size($rows) - 1) AS n WITH n, $rows[n] AS r "
+            f"WHERE NOT (EXISTS {{ MATCH {ends[0]} }} AND EXISTS {{ MATCH {ends[1]} }}) RETURN n",
+            {"rows": _stored(schema.columns, rows)},
+        )
+        missing = {place for (place,) in found}
+        for place in sorted(missing):
+            written.rejected.append(Rejected(rows[place], "a node that the relationship connects is not there"))
+        return [row for place, row in enumerate(rows) if place not in missing]
+
+    def _without_existing(self, schema: Schema, rows: list[Row], written: Written) -> list[Row]:
+        """The rows whose keys are new, the first of those that share one; the others are refused."""
+        indexes = schema.key_indexes
+        keys = [tuple(row[place] for place in indexes) for row in rows]
+        taken = {tuple(row[place] for place in indexes) for row in self.get(schema, keys)}
+        kept = []
+        for row, key in zip(rows, keys, strict=True):
+            if key in taken:
+                written.rejected.append(Rejected(row, f"the key {key!r} exists already"))
+            else:
+                taken.add(key)
+                kept.append(row)
+        return kept
+
+    # --- statements ---
+
+    def query(
+        self, statement: str, params: Mapping[str, object] | None = None, *, batch_size: int = BATCH_SIZE
+    ) -> Result:
+        texts = statements(statement)
+        if not texts:
+            raise UsageError("the statement is empty", target=self.target.name)
+        given = dict(params or {})
+        known = {name for text in texts for name in parameters(text)}
+        for name in sorted(set(given) - known):
+            raise UsageError(f"no ${name} in the statement", target=self.target.name)
+        for name in sorted(known - set(given)):
+            hint = f"give one with --param {name}=…"
+            raise UsageError(f"the statement has ${name} and no value for it", target=self.target.name, hint=hint)
+        return self._result(texts, given, batch_size)
+
+    def _result(self, texts: Sequence[str], params: Mapping[str, Any], batch_size: int) -> Result:
+        messages: list[str] = []
+        session = self._session(batch_size)
+        try:
+            with self._translated():
+                answer = session.run(self._marked(texts[0]), _bound(params))
+                columns = [ResultColumn(name) for name in answer.keys()]  # noqa: SIM118, no dict
+                # One page ahead, so that an error in the first row comes from `query` itself.
+                first = list(itertools.islice(answer, batch_size)) if columns else []
+                if not columns:
+                    messages += _counted(answer.consume())
+                    session.close()
+        except BaseException:
+            session.close()
+            raise
+
+        def batches() -> Iterator[Batch]:
+            try:
+                page = first
+                while page:
+                    yield [plain_row(record.values()) for record in page]
+                    with self._translated():
+                        page = list(itertools.islice(answer, batch_size))
+                if columns:
+                    with self._translated():
+                        messages.extend(_counted(answer.consume()))
+            finally:
+                session.close()
+
+        return Result(
+            columns,
+            batches() if columns else (),
+            messages=messages,
+            close=session.close,
+            following=lambda: self._result(texts[1:], params, batch_size) if len(texts) > 1 else None,
+        )
+
+    def cancel(self) -> None:
+        if self._closed:
+            return
+        with self._translated(), self._driver.session(database=self._database) as session:
+            session.run(
+                "SHOW TRANSACTIONS YIELD transactionId AS id, metaData WHERE metaData.dbfleet = $token "
+                "TERMINATE TRANSACTIONS id YIELD message RETURN message",
+                {"token": self._token},
+            ).consume()
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._driver.close()
+
+    # --- inside ---
+
+    def _translated(self) -> Any:
+        return translated(_translate, engine="neo4j", target=self.target.name)
+
+    def _marked(self, statement: str) -> Any:
+        import neo4j
+
+        return neo4j.Query(statement, metadata={"dbfleet": self._token})
+
+    def _session(self, fetch_size: int = BATCH_SIZE) -> Any:
+        if self._closed:
+            raise Unavailable("the connection is closed", engine="neo4j", target=self.target.name)
+        return self._driver.session(database=self._database, fetch_size=fetch_size)
+
+    def _run(self, statement: str, params: Mapping[str, Any] | None = None) -> None:
+        with self._translated(), self._session() as session:
+            session.run(self._marked(statement), params).consume()
+
+    def _rows(self, statement: str, params: Mapping[str, Any] | None = None) -> list[Any]:
+        with self._translated(), self._session() as session:
+            return [record.values() for record in session.run(self._marked(statement), params)]
+
+    def _pages(self, statement: str, params: Mapping[str, Any], size: int) -> Iterator[list[Any]]:
+        session = self._session(size)
+        try:
+            with self._translated():
+                answer = session.run(self._marked(statement), params)
+            while True:
+                with self._translated():
+                    rows = [record.values() for record in itertools.islice(answer, size)]
+                if not rows:
+                    return
+                yield rows
+        finally:
+            with self._translated():
+                session.close()
+
+    def _kept_schemas(self, name: str | None = None) -> dict[str, Schema]:
+        where = " {collection: $name}" if name is not None else ""
+        found = self._rows(f"MATCH (s:{_HOUSE}{where}) RETURN s.collection, s.schema", {"name": name})
+        return {collection: Schema.from_dict(json.loads(text)) for collection, text in found}
+
+    def _pattern(self, schema: Schema) -> str:
+        label = quoted(schema.name)
+        return f"()-[x:{label}]-()" if schema.edge else f"(x:{label})"
+
+    def _match(self, schema: Schema) -> str:
+        return self._pattern(schema).replace("]-()", "]->()")
+
+    def _fields(self, schema: Schema) -> str:
+        return ", ".join(_SYSTEM.get(column.name, f"x.{quoted(column.name)}") for column in schema.columns)
+
+    def _sampled(self, name: str) -> Schema:
+        """The schema of nodes or relationships that dbfleet did not make, from their properties."""
+        nodes = self._rows(f"MATCH (x:{quoted(name)}) RETURN properties(x) LIMIT {_SAMPLE}")
+        edge = not nodes
+        found = nodes or self._rows(f"MATCH ()-[x:{quoted(name)}]->() RETURN properties(x) LIMIT {_SAMPLE}")
+        if not found:
+            raise NotFound(f"no collection {name!r}", engine="neo4j", target=self.target.name)
+        kinds: dict[str, set[Type]] = {}
+        for (properties,) in found:
+            for field, value in properties.items():
+                kinds.setdefault(field, set()).add(type_of_sample(value))
+        columns = [Column(word, Type.TEXT, nullable=False) for word in (_SYSTEM if edge else ())]
+        columns += [
+            Column(field, next(iter(types)) if len(types) == 1 else Type.JSON) for field, types in sorted(kinds.items())
+        ]
+        return Schema(name, tuple(columns), () if edge else self._unique_key(name), edge=edge)
+
+    def _unique_key(self, label: str) -> tuple[str, ...]:
+        found = self._rows(
+            "SHOW CONSTRAINTS YIELD type, labelsOrTypes, properties "
+            "WHERE type IN ['UNIQUENESS', 'NODE_KEY', 'NODE_PROPERTY_UNIQUENESS'] AND labelsOrTypes = [$label] "
+            "RETURN properties ORDER BY size(properties)",
+            {"label": label},
+        )
+        return tuple(found[0][0]) if found else ()
+
+
+_SYSTEM: Final = {"_from": "elementId(startNode(x))", "_to": "elementId(endNode(x))"}
+"""Columns of relationships that dbfleet did not make: what they connect."""
+
+
+def _constraint(name: str) -> str:
+    return f"dbfleet_{sha256(name.encode()).hexdigest()[:24]}"
+
+
+def _relationship_type(reference: Reference) -> str:
+    first = reference.columns[0]
+    return (first[:-3] if first.lower().endswith("_id") and len(first) > 3 else first).upper()
+
+
+def _stored(columns: Sequence[Column], rows: Sequence[Row]) -> list[list[Any]]:
+    plan = [(place, STORE[column.type]) for place, column in enumerate(columns) if column.type in STORE]
+    found = [list(row) for row in rows]
+    for row in found:
+        for place, store in plan:
+            if row[place] is not None:
+                row[place] = store(row[place])
+    return found
+
+
+def _fetched(columns: Sequence[Column], rows: Sequence[Any]) -> Batch:
+    if not rows:
+        return []
+    found = list(zip(*rows, strict=True))
+    for place, column in enumerate(columns):
+        fetch = FETCH.get(column.type)
+        if fetch:
+            found[place] = tuple([_fetch_one(fetch, column.type, value) for value in found[place]])
+    return list(zip(*found, strict=True))
+
+
+def _fetch_one(fetch: Any, type_: Type, value: Any) -> Any:
+    if value is None:
+        return None
+    if type_ is Type.JSON and not isinstance(value, str):
+        return plain_value(value)  # a list property, or one of several types
+    return fetch(value)
+
+
+def _coalesced(batches: Iterable[Batch]) -> Iterator[list[Row]]:
+    """Batches of up to _ROWS rows and about _CHARACTERS characters, estimated from each batch's first row."""
+    rows: list[Row] = []
+    size = 0
+    for batch in batches:
+        for row in batch:
+            rows.append(row)
+            size += 10 + sum(len(value) if isinstance(value, str | bytes) else 8 for value in row)
+            if len(rows) >= _ROWS or size >= _CHARACTERS:
+                yield rows
+                rows, size = [], 0
+    if rows:
+        yield rows
+
+
+def _bound(params: Mapping[str, Any]) -> dict[str, Any]:
+    from dbfleet.values import type_of
+
+    bound = {}
+    for name, value in params.items():
+        type_ = type_of(value)
+        keep = type_ is None or type_ is Type.JSON or type_ not in STORE
+        bound[name] = value if keep else STORE[type_](value)  # type: ignore[index]
+    return bound
+
+
+def _counted(summary: Any) -> list[str]:
+    counters = summary.counters
+    words = ("nodes_created", "nodes_deleted", "relationships_created", "relationships_deleted", "properties_set",
+             "labels_added", "labels_removed", "indexes_added", "indexes_removed", "constraints_added",
+             "constraints_removed")  # fmt: skip
+    parts = [f"{getattr(counters, word)} {word.replace('_', ' ')}" for word in words if getattr(counters, word)]
+    return [", ".join(parts)] if parts else []
+
+
+def connect(target: Target, *, timeout_s: float = 10.0) -> Neo4jAdapter:
+    """A driver that has proven its login. AuthFailed or Unavailable within about `timeout_s`."""
+    import neo4j
+
+    if target.options:
+        raise UsageError(f"a Neo4j URL has no option {min(target.options)!r}")
+    host = f"[{target.host}]" if ":" in (target.host or "") else target.host
+    scheme = target.scheme if target.scheme != "cypher" else "bolt"
+    with translated(_translate, engine="neo4j", target=target.name):
+        driver = neo4j.GraphDatabase.driver(
+            f"{scheme}://{host}:{target.port}",
+            auth=(target.user, target.password or "") if target.user is not None else None,
+            connection_timeout=timeout_s,
+            connection_acquisition_timeout=timeout_s,
+            max_transaction_retry_time=0,
+            notifications_min_severity="OFF",
+            user_agent="dbfleet",
+        )
+        try:
+            driver.verify_connectivity()
+            with driver.session(database=target.database) as session:
+                session.run("RETURN 1").consume()
+        except BaseException:
+            driver.close()
+            raise
+    return Neo4jAdapter(target, driver)
+
+
+def _translate(exc: BaseException) -> DbfleetError | None:
+    from neo4j import exceptions
+
+    if isinstance(exc, OverflowError):  # of the packer, in C or Rust, before anything is sent
+        return StatementError("an integer has more than 64 bits, Neo4j's limit")
+    if not isinstance(exc, exceptions.Neo4jError | exceptions.DriverError):
+        return None
+    code = getattr(exc, "code", None) or ""
+    text = getattr(exc, "message", None) or str(exc)
+    if "AuthenticationRateLimit" in code:
+        return AuthFailed(text, hint="after three wrong passwords the server refuses all for some seconds: wait")
+    if isinstance(exc, exceptions.AuthError) or "Security" in code:
+        return AuthFailed(text)
+    if "DatabaseNotFound" in code:
+        return AuthFailed(text)
+    if isinstance(exc, exceptions.ServiceUnavailable | exceptions.SessionExpired):
+        return Unavailable(text.splitlines()[0])
+    if isinstance(exc, exceptions.DriverError):
+        return Unavailable(text)
+    if "ConstraintValidationFailed" in code:
+        return ConstraintViolated(text, code=code)
+    if "AlreadyExists" in code or "EquivalentSchemaRuleAlreadyExists" in code:
+        return AlreadyExists(text, code=code)
+    return StatementError(re.sub(r"\n\s*\^.*", "", text), code=code)
+
+
+ENGINE = EngineSpec(
+    name="neo4j",
+    title="Neo4j",
+    paradigm="graph",
+    language="Cypher",
+    schemes=("bolt", "neo4j", "bolt+s", "bolt+ssc", "neo4j+s", "neo4j+ssc", "cypher"),
+    driver="neo4j",
+    connect=connect,
+    aliases=("bolt", "cypher", "neo"),
+    types={
+        **dict.fromkeys(Type, Fidelity.EXACT),
+        **dict.fromkeys((Type.DECIMAL, Type.UUID, Type.JSON), Fidelity.AS_TEXT),
+    },
+    capabilities=frozenset(
+        {Capability.KEYLESS, Capability.EDGES, Capability.SPLIT, Capability.PARAMETERS, Capability.CANCEL}
+    ),
+    limits=Limits(key_length=8000),
+    default_port=7687,
+    default_user="neo4j",
+    default_database="neo4j",
+    url_variable="NEO4J_URI",
+    client=("cypher-shell", "-u", "{user}", "-d", "{database}"),
+    examples={
+        "one": "RETURN 1 AS one",
+        "all": "MATCH (x:`{collection}`) RETURN x",
+        "slow": "UNWIND range(1, 100000000000) AS n WITH n WHERE n % 2 = 3 RETURN count(n)",
+        "bad": "MATC (n) RETURN n",
+        "parameter": "RETURN $n AS n",
+        "missing": "MATCH (x:dbfleet_nowhere) RETURN x",
+    },
+    quirks=(
+        "Decimals, uuids and json are text.",
+        "References are properties and relationships; a reference to nothing has the property alone.",
+        "A write is committed in batches; refused rows come back one by one.",
+    ),
+    verified_on=("Neo4j Community 5.26.30, real, in a local image",),
+)
