@@ -7,7 +7,6 @@ is taken apart, so a secret may hold any character. A file's last newline is not
 from __future__ import annotations
 
 import re
-import secrets
 import string
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +20,8 @@ _ALPHABET: Final = string.ascii_letters + string.digits
 
 def generate_password() -> str:
     """24 letters and digits (142 bits), of three classes as SQL Server asks, safe in any URL, file or shell."""
+    import secrets  # here, as it imports hashlib: see values.digest_rows
+
     while True:
         found = "".join(secrets.choice(_ALPHABET) for _ in range(24))
         # The first is a letter: some consoles read a leading digit as a number.

@@ -10,7 +10,6 @@ Nothing is opened up for it: no mode of a folder that we did not make is ever ch
 
 from __future__ import annotations
 
-import hashlib
 import os
 import pwd
 import shutil
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from dbfleet.errors import RuntimeFailure
+from dbfleet.runtimes.ports import short_hash
 
 ACCOUNTS: Final = ("nobody", "daemon")
 SHARED: Final = (Path("/var/lib/dbfleet"), Path("/var/tmp/dbfleet"))  # noqa: S108  # checked before use: see shared_place
@@ -100,7 +100,7 @@ def reachable_binaries(binaries: Path, account: Account) -> Path:
             hint="install the server where every user can reach it, or run dbfleet as another user",
         )
     found = package.stat()
-    mark = hashlib.sha256(f"{package}:{found.st_mtime_ns}:{found.st_ino}".encode()).hexdigest()[:12]
+    mark = short_hash(f"{package}:{found.st_mtime_ns}:{found.st_ino}".encode())
     copy = shared_place(account) / f"{package.name}-{mark}"
     if not copy.is_dir():
         _copy_package(package, copy)

@@ -7,7 +7,6 @@ memory caps, the folder of the password file) is in a file of mode 0600, named b
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from dbfleet.errors import RuntimeFailure
 from dbfleet.runtimes import Server
+from dbfleet.runtimes.ports import short_hash
 
 
 class Projects:
@@ -35,7 +35,7 @@ class Projects:
         if key not in known:
             wanted = f"dbfleet_{key}_of_{self.fleet}" if key else f"dbfleet-{self.fleet}"
             if taken(wanted):
-                wanted += "-" + hashlib.sha256(os.fsencode(self.folder.resolve())).hexdigest()[:6]
+                wanted += "-" + short_hash(os.fsencode(self.folder.resolve()))
             known[key] = wanted
             self._write(self.folder / "projects.json", json.dumps(known))
         return known[key]

@@ -19,12 +19,12 @@ import shutil
 import stat
 import tempfile
 from dataclasses import asdict, dataclass, fields, replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from dbfleet.errors import RuntimeFailure
 from dbfleet.runtimes import accounts
+from dbfleet.runtimes.ports import short_hash
 
 LONGEST_RUN_PATH: Final = 70  # leaves 37 of a socket's 107 bytes for the file name
 LARGEST_LOG: Final = 16 * 1024 * 1024
@@ -218,4 +218,4 @@ def _create(path: Path, how: int) -> int:
 
 
 def _mark(path: Path) -> str:
-    return sha256(os.fsencode(path.resolve())).hexdigest()[:8]
+    return short_hash(os.fsencode(path.resolve()))

@@ -6,8 +6,8 @@ takes ports for outgoing connections (32768 and up on Linux), so that one stays 
 
 from __future__ import annotations
 
-import hashlib
 import socket
+import zlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
@@ -73,10 +73,16 @@ def holder(port: int) -> Holder:
     return Holder(port)
 
 
+def short_hash(text: bytes) -> str:
+    """Eight hexadecimal digits that tell names apart. Of zlib, as hashlib would load the system's OpenSSL: see
+    values.digest_rows."""
+    return f"{zlib.crc32(text):08x}"
+
+
 def choose(wanted_by: str, *, avoid: Collection[int] = ()) -> int:
     """A free port that is the same for the same `wanted_by` as long as it is free."""
     size = LAST_CHOSEN - FIRST_CHOSEN + 1
-    start = int.from_bytes(hashlib.sha256(wanted_by.encode()).digest()[:4], "big") % size
+    start = int(short_hash(wanted_by.encode()), 16) % size
     for step in range(size):
         port = FIRST_CHOSEN + (start + step) % size
         if port not in avoid and is_free(port):
