@@ -62,6 +62,8 @@ def seed(
                 bars.collected(record.target, record.rows, record.seconds)
     finally:
         if done:
+            names = [target.name for target in chosen_targets]
+            done.sort(key=lambda record: names.index(record["target"]))
             render.records(done, ("target", "collection", "rows", "rejected", "seconds", "digest"), format=format)
 
 

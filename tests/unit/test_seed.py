@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
@@ -356,3 +357,58 @@ def test_errors_of_every_kind_survive_the_way_from_a_worker() -> None:
         assert type(back) is type(error)
         assert str(back) == str(error)
         assert {k: str(v) for k, v in vars(back).items()} == {k: str(v) for k, v in vars(error).items()}
+
+
+def command(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "dbfleet", *arguments],
+        env={**os.environ, "DBFLEET_STATE_DIR": str(tmp_path), "DBFLEET_FLEET": "seedtest"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("carrier", ["process"], indirect=True)
+def test_the_command_gives_a_record_a_collection_and_refuses_a_second_run(tmp_path: Path) -> None:
+    dry = command(tmp_path, "seed", "sqlite", "--rows", "40", "--dry-run")
+    assert [json.loads(line)["action"] for line in dry.stdout.splitlines()] == ["create"] * 6
+    first = command(tmp_path, "seed", "sqlite", "--rows", "40", "--verify")
+    assert first.returncode == 0, first.stderr
+    records = [json.loads(line) for line in first.stdout.splitlines()]
+    assert [list(record) for record in records] == [
+        ["target", "collection", "rows", "rejected", "seconds", "digest"]
+    ] * 6
+    assert {record["collection"]: record["digest"] for record in records} == expected(40)
+    assert "sqlite: 199 rows in" in first.stderr
+    again = command(tmp_path, "seed", "sqlite")
+    assert (again.returncode, again.stdout) == (2, "")
+    assert "sqlite has customers (13 rows)" in again.stderr
+    assert "--reset" in again.stderr
+
+
+@pytest.mark.parametrize("carrier", ["process"], indirect=True)
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "no target to seed"),
+        (["sqlite", "--all"], "not both"),
+        (["sqlite", "--rows", "0"], "--rows is 0"),
+        (["sqlite", "--rows", "many"], "valid integer"),
+        (["sqlit"], "did you mean sqlite?"),
+        (["sqlite", "--dataset", "nowhere.toml"], "there is no file nowhere.toml"),
+    ],
+)
+def test_the_command_says_what_cannot_be_meant_with_exit_code_2(
+    tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    done = command(tmp_path, "seed", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+
+
+@pytest.mark.parametrize("carrier", ["process"], indirect=True)
+def test_the_command_lists_datasets(tmp_path: Path) -> None:
+    done = command(tmp_path, "datasets", "--format", "jsonl")
+    assert done.returncode == 0
+    assert {json.loads(line)["dataset"] for line in done.stdout.splitlines()} == {"shop", "library"}
