@@ -20,7 +20,7 @@ from pymongo.database import Database
 from pymongo.errors import BulkWriteError, OperationFailure
 
 from dbfleet.adapter import Result, ResultColumn
-from dbfleet.engines._mongo_values import CODEC, plain_document, relaxed
+from dbfleet.engines._mongo_values import CODEC
 from dbfleet.engines._mongosh import SHOWN, Call, Operation
 from dbfleet.errors import StatementError
 from dbfleet.values import Batch
@@ -36,7 +36,8 @@ _CHANGES: Final = frozenset({"insert", "update", "delete"})
 
 
 class Run:
-    """Runs operations one after another; `use` changes the database of those that follow."""
+    """Runs operations one after another; `use` changes the database of those that follow. `convert` makes a record of a
+    document."""
 
     def __init__(
         self,
@@ -45,14 +46,14 @@ class Run:
         session: ClientSession,
         batch_size: int,
         *,
-        ejson: bool,
+        convert: Callable[[Document], Document],
         translated: Callable[[], AbstractContextManager[None]],
     ) -> None:
         self.client = client
         self.database = database
         self.session = session
         self._batch_size = batch_size
-        self._convert: Callable[[Document], Document] = relaxed if ejson else plain_document
+        self._convert = convert
         self._translated = translated
 
     def results(self, operations: Sequence[Operation]) -> Result:

@@ -21,7 +21,7 @@ from __future__ import annotations
 import itertools
 import socket
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Final, Self, cast
 
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from pymongo.database import Database
 
     from dbfleet.engines._mongo_rows import Layout
+    from dbfleet.engines._mongosh import Operation
 
 Document = dict[str, Any]
 
@@ -227,16 +228,44 @@ class MongodbAdapter(Adapter):
     def query(
         self, statement: str, params: Mapping[str, object] | None = None, *, batch_size: int = BATCH_SIZE
     ) -> Result:
-        from dbfleet.engines import _mongo_run, _mongosh
+        from dbfleet.engines._mongo_values import plain_document, relaxed
 
         with self._translated():
-            operations = _mongosh.parse(statement, params or {})
-            if not operations:
-                raise UsageError("the statement is empty")
-            run = _mongo_run.Run(
-                self._client, self._database, self._session, batch_size, ejson=self.ejson, translated=self._translated
-            )
-            return run.results(operations)
+            return self._run(self._parsed(statement, params), batch_size, relaxed if self.ejson else plain_document)
+
+    def encoded(self, statement: str, params: Mapping[str, object] | None, format: str) -> Iterator[bytes] | None:
+        """JSON Lines of what one find or aggregate gives."""
+        from dbfleet.engines._mongo_jsonl import lines
+
+        if format != "jsonl" or self.ejson:
+            return None
+        with self._translated():
+            operations = self._parsed(statement, params)
+            if len(operations) != 1 or operations[0].call.name not in ("find", "findOne", "aggregate"):
+                return None
+            result = self._run(operations, BATCH_SIZE, lambda document: document)
+        templates: dict[tuple[str, ...], str] = {}
+
+        def chunks() -> Iterator[bytes]:
+            with result:
+                for batch in result:
+                    yield lines((document for (document,) in batch), templates)
+
+        return chunks()
+
+    def _parsed(self, statement: str, params: Mapping[str, object] | None) -> list[Operation]:
+        from dbfleet.engines import _mongosh
+
+        operations = _mongosh.parse(statement, params or {})
+        if not operations:
+            raise UsageError("the statement is empty")
+        return operations
+
+    def _run(self, operations: Sequence[Operation], batch_size: int, convert: Callable[[Document], Document]) -> Result:
+        from dbfleet.engines._mongo_run import Run
+
+        run = Run(self._client, self._database, self._session, batch_size, convert=convert, translated=self._translated)
+        return run.results(operations)
 
     def cancel(self) -> None:
         session = self._session_made

@@ -15,11 +15,14 @@ from uuid import UUID
 import pytest
 from bson import encode
 from bson.binary import Binary
+from bson.code import Code
+from bson.dbref import DBRef
 from bson.decimal128 import Decimal128
 from bson.int64 import Int64
 from bson.min_key import MinKey
 from bson.objectid import ObjectId
 from bson.regex import Regex
+from bson.timestamp import Timestamp
 from pymongo.collection import Collection
 
 from dbfleet import registry
@@ -96,7 +99,7 @@ def test_a_compound_key_is_a_sub_document_in_key_order(adapter: MongodbAdapter, 
     columns = (Column("a", Type.INT, False), Column("$b", Type.TEXT, False), Column("_id", Type.INT))
     schema = made(Schema(name, columns, ("$b", "a")))
     adapter.write(schema, [[(1, "x", 7)]])
-    found = adapter._database[name].find_one()
+    found: Any = adapter._database[name].find_one()
     assert found == {"_id": {"_$b": "x", "a": 1}, "__id": 7}
     assert list(found["_id"]) == ["_$b", "a"]
     assert rows_of(adapter, schema) == [(1, "x", 7)]
@@ -137,7 +140,7 @@ def test_a_column_named_id_without_a_key_is_no_id(adapter: MongodbAdapter, made:
 def test_decimals_beyond_decimal128_are_kept(adapter: MongodbAdapter, made: Make, name: str, value: Decimal) -> None:
     schema = made(Schema(name, (ID, Column("v", Type.DECIMAL)), ("id",)))
     assert adapter.write(schema, [[(1, value), (2, Decimal("1.10"))]]).rejected == []
-    found = dict(rows_of(adapter, schema))
+    found: dict[int, Any] = dict(rows_of(adapter, schema))
     assert found[1] == value or (value.is_nan() and found[1].is_nan())
     assert str(found[2]) == "1.10"
 
@@ -170,7 +173,7 @@ def test_json_that_bson_cannot_nest_comes_back_equal(
 ) -> None:
     schema = made(Schema(name, (ID, Column("v", Type.JSON)), ("id",)))
     for mode in ("insert", "upsert"):
-        assert adapter.write(schema, [[(1 if mode == "insert" else 2, value)]], mode=mode).rejected == []  # type: ignore[arg-type]
+        assert adapter.write(schema, [[(1 if mode == "insert" else 2, value)]], mode=mode).rejected == []
     for _, found in rows_of(adapter, schema):
         assert found is None if value is None else json_text(found) == json_text(value)
 
@@ -300,7 +303,7 @@ def test_dates_beyond_the_year_9999_do_not_stop_a_scan(
     foreign.insert_many([{"_id": 1, "w": WHEN}, {"_id": 2, "w": DatetimeMS(2**55)}])
     schema = adapter.describe(foreign.name)
     assert schema.column("w").type is Type.JSON
-    assert dict(rows_of(adapter, schema))[2] == {"$date": {"$numberLong": str(2**55)}}
+    assert rows_of(adapter, schema)[1][1] == {"$date": {"$numberLong": str(2**55)}}
     assert documents(adapter, f"db.{foreign.name}.find({{_id: 2}}, {{_id: 0}})") == [
         {"w": {"$date": {"$numberLong": str(2**55)}}}
     ]
@@ -384,6 +387,33 @@ def test_extended_json_for_all_values(
             "d": {"$numberDecimal": "1.50"},
         }
     ]
+
+
+def test_json_lines_of_any_bson_are_those_of_the_formats(
+    adapter: MongodbAdapter, foreign: Collection[dict[str, Any]]
+) -> None:
+    """Values and shapes that no column of ours has."""
+    from bson.datetime_ms import DatetimeMS
+
+    from dbfleet import formats
+
+    values = [Decimal128("0.00"), Decimal128("-0.5"), Decimal128("0.005"), Decimal128("100"), Decimal128("9" * 34), Decimal128("12.30E-30"),
+        ObjectId(), Int64(5), Decimal128("1.50"), Decimal128("NaN"), Decimal128("1E+5"), WHEN,
+        WHEN.replace(microsecond=120000), DatetimeMS(2**55), Regex("a", "i"), MinKey(), Timestamp(1, 2), Code("f"),
+        DBRef("c", WHEN), Binary(b"x", 5), b"y", UUID(int=7), float("nan"), -0.0, 1e300, "%s \"é\" \0 😀", None, True,
+        {"a": [{"b": WHEN}, Decimal128("2.0")], "%": 1, 'q"': {}}, [],
+    ]  # fmt: skip
+    foreign.insert_many(
+        {"_id": number, f"f{number % 3}%": value, "v": value} for number, value in enumerate(values * 30)
+    )
+    for statement in (f"db.{foreign.name}.find()", f"db.{foreign.name}.aggregate([{{$sort: {{_id: -1}}}}])"):
+        fast = adapter.encoded(statement, {}, "jsonl")
+        assert fast is not None
+        with adapter.query(statement) as result:
+            assert b"".join(fast) == b"".join(formats.encode("jsonl", [result]))
+    assert adapter.encoded(f"db.{foreign.name}.insertOne({{}})", {}, "jsonl") is None
+    assert adapter.encoded(f"db.{foreign.name}.find()", {}, "csv") is None
+    assert foreign.count_documents({}) == len(values) * 30
 
 
 def test_what_mongosh_prints_is_one_record(adapter: MongodbAdapter, foreign: Collection[dict[str, Any]]) -> None:
