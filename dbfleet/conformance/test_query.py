@@ -133,5 +133,5 @@ def test_encoded_result_is_what_the_formats_make(adapter: Adapter, made: Make, n
                 continue
             quick = b"".join(chunks)
             with adapter.query(statement) as result:
-                plain = b"".join(formats.encode(word, result))
+                plain = b"".join(formats.encode(word, [result]))
             assert quick.splitlines() == plain.splitlines()

@@ -5,7 +5,7 @@ the user wrote is computed once a row, in the order that he asked for. One milli
 18: CSV by COPY 0.95 s where `psql --csv` with FETCH_COUNT takes 1.5 s; JSON Lines, joined by `||` and read in chunks,
 1.7 s, where row_to_json takes 2.1 s and the driver's rows through json.dumps 7 s.
 
-A line with json comes in pieces, between which Python sets the json in its canonical form. What cannot be rendered so
+A line with json comes in pieces, between which Python sets the json. What cannot be rendered so
 (a statement that is not one SELECT) is left to the plain path, before anything has run.
 """
 
@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from dbfleet.engines import _postgres_rows as rows
 from dbfleet.engines._postgres_types import TypeCatalog
-from dbfleet.values import Type, json_text, loads_json
+from dbfleet.values import Type, decimal_text
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -106,7 +107,7 @@ def encoded(
         not columns
         or len(columns) > _MOST_COLUMNS
         or connection.info.server_version < _FIRST_VERSION
-        # A lone \\. is quoted by COPY, as it would end the data of COPY … FROM.
+        # A lone \. is quoted by COPY, as it would end the data of COPY … FROM.
         or (word == "csv" and len(columns) == 1 and carried[0].column_type is Type.TEXT)
     ):
         return None
@@ -139,6 +140,7 @@ def _pieces(
 ) -> list[str]:
     """The expressions of a line's pieces: text, json as the server has it, text, json … text."""
     pieces: list[list[str]] = [[]]
+    names = _distinct(names)
     before = "" if word == "csv" else "{"
     for name, place, type_, document in zip(names, places, types, documents, strict=True):
         head = before if word == "csv" else before + json.dumps(name, ensure_ascii=False) + ":"
@@ -158,8 +160,22 @@ def _pieces(
     return [" || ".join(piece) if piece else "''" for piece in pieces]
 
 
+def _distinct(names: Iterable[str]) -> list[str]:
+    """The names, later ones of a kind numbered: a, a_2, a_3. As the keys of an object are."""
+    found: dict[str, None] = {}
+    for name in names:
+        fresh, number = name, 1
+        while fresh in found:
+            number += 1
+            fresh = f"{name}_{number}"
+        found[fresh] = None
+    return list(found)
+
+
 def _csv_cell(type_: Type) -> Expression:
     text = _TEXT.get(type_, str)
+    if type_ is Type.BYTES:
+        return lambda c: f"CASE WHEN length({c}) = 0 THEN '\"\"' ELSE {text(c)} END"
     if type_ is not Type.TEXT:
         return lambda c: f"({text(c)})::text"
     # format() takes the type's own output, which a cast to text of character(n) does not.
@@ -170,7 +186,7 @@ def _csv_cell(type_: Type) -> Expression:
 
 
 def _lines(connection: Connection[Any], select: str, documents: int, word: str) -> Iterator[bytes]:
-    """The lines that the pieces make; json is made canonical here, as only its keys' order is not the server's."""
+    """The lines that the pieces make; json, which the server writes with spaces and zeros, is written anew here."""
     rows.start(connection, select, chunk_rows=1000)
     finished = False
     null = b"" if word == "csv" else b"null"
@@ -195,9 +211,32 @@ def _lines(connection: Connection[Any], select: str, documents: int, word: str) 
             rows.stop(connection)
 
 
+def _number(text: str) -> float | Decimal:
+    # A float where its repr is the number's canonical text, as the C encoder takes no Decimal.
+    value = float(text)
+    return value if repr(value) == text and text[-2:] != ".0" and "e" not in text else Decimal(text)
+
+
+_loads = json.JSONDecoder(parse_float=_number).decode
+_dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+
+
 def _document(value: bytes, word: str) -> bytes:
-    text = json_text(loads_json(str(value, "utf-8")))
+    """The document without white space and without trailing zeros, its keys in the server's order."""
+    found = _loads(str(value, "utf-8"))
+    try:
+        text = _dumps(found)
+    except TypeError:
+        text = _exact(found)
     return (_cell(text) if word == "csv" else text).encode()
+
+
+def _exact(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{_dumps(key)}:{_exact(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_exact, value)) + "]"
+    return decimal_text(value) if isinstance(value, Decimal) else _dumps(value)
 
 
 def _cell(text: str) -> str:

@@ -56,27 +56,43 @@ def fetch(connection: Connection[Any]) -> PGresult | None:
 
 
 def describe(connection: Connection[Any], text: str, values: Sequence[object] = ()) -> list[tuple[str, int]]:
-    """The names and type OIDs of the columns that the statement would give; it is parsed, not run."""
-    from psycopg import generators
+    """The names and type OIDs of the columns that the statement would give; it is parsed, not run.
+
+    In one round trip, and without a pause between its two messages: a pooler could hand the second to another server
+    there (PgBouncer in transaction mode).
+    """
+    from psycopg import OperationalError, generators
     from psycopg.adapt import PyFormat, Transformer
+    from psycopg.errors import error_from_result
+    from psycopg.pq import ConnStatus, ExecStatus
 
     if "\0" in text:
         raise UsageError(_NUL)
     pgconn = connection.pgconn
     transformer = Transformer(Context(connection, adapters(tolerant=False)))
     transformer.dump_sequence(values, [PyFormat.AUTO] * len(values))
-    pgconn.send_prepare(b"", text.encode(), transformer.types)
-    connection.wait(generators.send(pgconn))
-    while fetch(connection) is not None:
-        pass
-    pgconn.send_describe_prepared(b"")
-    connection.wait(generators.send(pgconn))
-    result = fetch(connection)
-    assert result is not None
-    found = _columns(result)
-    while fetch(connection) is not None:
-        pass
-    return found
+    found: list[PGresult] = []
+    pgconn.enter_pipeline_mode()
+    try:
+        pgconn.send_prepare(b"", text.encode(), transformer.types)
+        pgconn.send_describe_prepared(b"")
+        pgconn.pipeline_sync()
+        connection.wait(generators.send(pgconn))
+        pauses = 0  # one None stands between two results; two of them: nothing will come any more
+        while pauses < 2 and (not found or found[-1].status != ExecStatus.PIPELINE_SYNC):
+            result = connection.wait(generators.fetch(pgconn))
+            pauses = pauses + 1 if result is None else 0
+            if result is not None:
+                found.append(result)
+    finally:
+        if pgconn.status == ConnStatus.OK and not pgconn.is_busy():
+            pgconn.exit_pipeline_mode()
+    for result in found:
+        if result.status == ExecStatus.FATAL_ERROR:
+            raise error_from_result(result)
+    if len(found) != 3:
+        raise OperationalError("the connection is lost")
+    return _columns(found[1])
 
 
 def _columns(result: PGresult) -> list[tuple[str, int]]:

@@ -430,7 +430,7 @@ select i, 'a,' || i as t,
   '' as empty, 'a'::char(3) as c, ' "'::char(3) as d, null as n, row(1, 'x,y') as r, int4range(i, i + 5) as rg,
   i / 2.0 as x,
   'null'::jsonb as jn, '[1, 2, "x"]'::json as js, array['2020-01-01'::date] as arr, '2020-01-01'::timestamptz as tz,
-  1::float8 as f, true as b, 'x' || chr(10) || chr(13) as nl, decode('ff', 'hex') as by
+  1::float8 as f, true as b, 'x' || chr(10) || chr(13) as nl, decode('ff', 'hex') as by, ''::bytea as nb
 from generate_series(1, 1500) i
 """
 
@@ -453,6 +453,9 @@ from generate_series(1, 1500) i
         ("select null as a", {}),
         ("select 1 as \"it's, \"\"a\"\"\"", {}),
         ("select '{\"b\": [1.50, null], \"a\": \"é\"}'::jsonb as j, array[1, 2] as r", {}),
+        (DOCUMENTS, {}),
+        ("select '{\"b\": 1, \"a\": [1e5, 1.0, 0.00001, 48.5, 12345678901234567890.10, \"\"]}'::json as j", {}),
+        ("select null::jsonb as j", {}),
     ],
 )  # fmt: skip
 def test_encoded_is_what_the_formats_make(adapter: Any, word: str, text: str, params: dict[str, object]) -> None:
@@ -463,7 +466,7 @@ def test_encoded_is_what_the_formats_make(adapter: Any, word: str, text: str, pa
         return
     quick = b"".join(chunks)
     with adapter.query(text, params) as result:
-        plain = b"".join(formats.encode(word, result))
+        plain = b"".join(formats.encode(word, [result]))
     assert quick.decode().split("\n") == plain.decode().split("\n")
 
 
