@@ -155,6 +155,10 @@ def examine() -> Sequence[Finding]:
     except ImportError as error:
         return [Finding("fail", f"mysql-connector-python cannot be imported: {error}", "install it again")]
     if kind == "pure Python":
-        hint = "its C extension does not load here: run `python -c 'import _mysql_connector'` to see why"
+        import ssl
+
+        hint = (
+            f"its C extension does not load beside {ssl.OPENSSL_VERSION}; a Python with a newer one (Debian 13) has it"
+        )
         return [Finding("warn", f"mysql-connector-python ({kind}): reads take 5 times as long", hint)]
     return [Finding("ok", f"mysql-connector-python ({kind})")]
