@@ -2,16 +2,156 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import ExitStack
 from dataclasses import asdict
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dbfleet.cli import render
-from dbfleet.cli.options import Format, complete_target, open_fleet
+from dbfleet.cli.options import Format, Located, TargetName, complete_target, open_fleet
+from dbfleet.errors import UsageError
+
+if TYPE_CHECKING:
+    from dbfleet.ops.query import Told
 
 commands = typer.Typer()
+
+
+# --- query ---------------------------------------------------------------------------------------------------------
+
+
+@commands.command()
+def query(
+    targets: Annotated[
+        str,
+        typer.Argument(metavar="TARGET[,TARGET]", help="Whom to ask.", autocompletion=complete_target),
+    ],
+    text: Annotated[str | None, typer.Argument(metavar="TEXT", help="The statement; - reads it from stdin.")] = None,
+    file: Annotated[Path | None, typer.Option("--file", "-f", metavar="F", help="Read the statement from F.")] = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option("--param", "-p", metavar="NAME[:TYPE]=VALUE", help="Bind a value: text, or n:int=3."),
+    ] = None,
+    format: Format = None,
+    ejson: Annotated[bool, typer.Option("--ejson", help="Every value as Extended JSON (MongoDB).")] = False,
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", metavar="SECONDS", min=0.001, help="Stop it after so long.")
+    ] = None,
+) -> None:
+    """Ask targets in their own language: SQL, mongosh, Redis commands.
+
+    Rows stream to stdout; counts and the server's notices go to stderr. Several targets of one language are asked one
+    after the other, and each row says whose it is. A parameter is :name in the text, and is bound, never spliced.
+    """
+    from dbfleet.ops import query as op
+
+    fleet = open_fleet()
+    chosen_targets = op.targets_of(fleet, targets)
+    word = render.format_of(format)
+    params = op.parameters(param or ())
+    with op.query(
+        fleet, chosen_targets, _statement(text, file), params,
+        fast=word, ejson=ejson, timeout_s=timeout, tell=_tell if len(chosen_targets) == 1 else _tell_whose,
+    ) as answers:  # fmt: skip
+        if answers.encoded is not None:
+            render.write(answers.encoded)
+        else:
+            render.rows(answers, format=word)
+
+
+def _statement(text: str | None, file: Path | None) -> str:
+    """What to ask, from the one place that was named. UsageError for none, for two, and for what is not UTF-8."""
+    if (text is None) == (file is None):
+        raise UsageError(
+            "what is to be asked?" if text is None else "a statement and --file: only one can be asked",
+            hint="give the statement, - for stdin, or --file F",
+        )
+    if text is not None and text != "-":
+        return text
+    name = "stdin" if file is None or str(file) == "-" else str(file)
+    try:
+        data = Path(name).read_bytes() if name != "stdin" else sys.stdin.buffer.read() if sys.stdin else b""
+        return data.decode("utf-8-sig")
+    except OSError as error:
+        raise UsageError(f"{name} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{name} is not UTF-8: byte {error.start} is 0x{error.object[error.start]:02x}") from error
+
+
+def _tell(told: Told) -> None:
+    """Notices and counts; how many rows a table has where a person reads both."""
+    for message in told.messages:
+        render.say(render.harmless(message))
+    if told.affected is not None:
+        render.say(f"{render.counted(told.affected)} affected")
+    if told.rows is not None and render.is_terminal(sys.stdout) and render.is_terminal(sys.stderr):
+        render.say(render.paint(f"{render.counted(told.rows)} in {told.seconds:.3f} s", "dim"))
+
+
+def _tell_whose(told: Told) -> None:
+    for message in told.messages:
+        render.say(render.harmless(f"{told.target}: {message}"))
+    if told.affected is not None:
+        render.say(f"{told.target}: {render.counted(told.affected)} affected")
+
+
+# --- what is there -------------------------------------------------------------------------------------------------
+
+
+@commands.command()
+def ls(
+    target: TargetName,
+    count: Annotated[bool, typer.Option("--count", "-c", help="Count the rows of each, exactly.")] = False,
+    format: Format = None,
+) -> None:
+    """List a target's collections."""
+    from dbfleet.ops import ls as op
+
+    fleet = open_fleet()
+    fields = ("target", "collection", "rows") if count else ("target", "collection")
+    render.records(map(asdict, op.ls(fleet, fleet.target(target), count=count)), fields, format=format)
+
+
+@commands.command()
+def describe(where: Located, format: Format = None) -> None:
+    """Show a collection's columns, types, key and references; of a whole target, those of every collection."""
+    from dbfleet.ops import describe as op
+
+    fleet = open_fleet()
+    found = op.describe(fleet, *fleet.locate(where))
+    fields = ("collection", "column", "type", "nullable", "key", "references", "native", "note")
+    render.records(map(asdict, found), fields, format=format)
+
+
+@commands.command()
+def digest(where: Located, format: Format = None) -> None:
+    """Sum up a collection, or all of a target, in a digest that is the same on every engine that keeps the values."""
+    from dbfleet.ops import digest as op
+
+    fleet = open_fleet()
+    target, collection = fleet.locate(where)
+    with render.progress(unit="rows") as display:
+        bar = display.bar(target.name)
+        found = op.digest(fleet, target, collection, progress=lambda name, rows: bar.update(f"{name}: {rows:,} rows"))
+        done = list(map(asdict, found))
+        bar.finish(f"{len(done)} collection{'' if len(done) == 1 else 's'}")
+    render.records(done, ("target", "collection", "rows", "rejected", "seconds", "digest"), format=format)
+
+
+@commands.command()
+def engines(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[ENGINE]...", help="All if none is given.")] = None,
+    format: Format = None,
+) -> None:
+    """Show what each engine can do, and how exactly it keeps each type."""
+    from dbfleet.ops import engines as op
+
+    fields = ("engine", "title", "paradigm", "language", "capabilities", "limits", "types", "quirks", "verified_on",
+              "aliases", "schemes", "driver")  # fmt: skip
+    render.records(map(asdict, op.engines(names or ())), fields, format=format)
 
 
 # --- seed and datasets ---------------------------------------------------------------------------------------------
@@ -31,6 +171,7 @@ def seed(
     verify: Annotated[bool, typer.Option("--verify", help="Read everything back and compare digests.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be written.")] = False,
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", metavar="N", help="How many targets at a time.")] = None,
+    yes: Yes = False,
     format: Format = None,
 ) -> None:
     """Fill targets with the same realistic data, all at once.
@@ -39,7 +180,6 @@ def seed(
     """
     from functools import partial
 
-    from dbfleet.errors import UsageError
     from dbfleet.ops import seed as op
 
     fleet = open_fleet()
@@ -57,6 +197,7 @@ def seed(
             for record in op.seed(
                 chosen_targets, dataset=dataset, rows=rows, seed=number, reset=reset, verify=verify, jobs=jobs,
                 connect=partial(fleet.connect, create=True), progress=bars.update,
+                agree=lambda told: render.confirm(f"{told[0].upper()}{told[1:]}. Drop all of this?", yes=yes),
             ):  # fmt: skip
                 done.append(asdict(record))
                 bars.collected(record.target, record.rows, record.seconds)

@@ -154,7 +154,10 @@ def _watching(signals: list[int]) -> Iterator[None]:
                 # By sys.modules: --help must not import what nobody has connected with.
                 fleet = sys.modules.get("dbfleet.fleet")
                 for adapter in list(fleet.Fleet.connected) if fleet else ():
-                    adapter.cancel()
+                    try:
+                        adapter.cancel()
+                    except DbfleetError:  # this engine cannot, or it is too late
+                        pass
 
     threading.Thread(target=watch, daemon=True, name="signals").start()
     before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)

@@ -180,15 +180,36 @@ def page() -> Page:
 
 
 def records(found: Iterable[Mapping[str, Any]], fields: Sequence[str], *, format: str | None = None) -> None:
-    """Write records to stdout as they come; `fields` are their columns, in order. A missing field is NULL."""
+    """Write records to stdout as they come; `fields` are their columns, in order. A missing field is NULL.
+
+    As a table they are written together, without the columns in which all are NULL, lists and objects as words.
+    """
     from dbfleet.adapter import ResultColumn
     from dbfleet.formats import Plain
 
     name = format_of(format)
+    if name == "table":
+        found = list(found)
+        fields = [field for field in fields if not found or any(r.get(field) is not None for r in found)]
     tuples: Iterable[Batch] = ([tuple(record.get(field) for field in fields)] for record in found)
     if name == "table":  # widths need all rows, and a fleet's records are few
-        tuples = [[row for batch in tuples for row in batch]]
+        tuples = [[tuple(map(_flat, row)) for batch in tuples for row in batch]]
     rows([Plain([ResultColumn(field) for field in fields], tuples)], format=name)
+
+
+def _flat(value: Any) -> Any:
+    """Lists and objects in a person's punctuation; an object of words is grouped by them: `exact: bool int`."""
+    if isinstance(value, Mapping):
+        if all(isinstance(each, str) for each in value.values()):
+            groups: dict[str, list[str]] = {}
+            for key, word in value.items():
+                groups.setdefault(word, []).append(key)
+            return "; ".join(f"{word}: {' '.join(keys)}" for word, keys in groups.items()) or None
+        return ", ".join(key if each is True else f"{key} {_flat(each)}" for key, each in value.items()) or None
+    if isinstance(value, list | tuple):
+        words = [str(_flat(each)) for each in value]
+        return (" " if any(word.endswith(".") for word in words) else ", ").join(words) or None
+    return value
 
 
 # --- questions -----------------------------------------------------------------------------------------------------

@@ -98,5 +98,5 @@ def get(name: str) -> Format:
 
 
 def encode(name: str, results: Iterable[Rows], page: Page = Page()) -> Iterator[bytes]:
-    """The bytes of these results, in chunks of about a batch; each result is read when the one before is written."""
+    """The bytes of these results, in chunks of about a batch; each is asked for when the one before has been read."""
     return get(name).encode(results, page)

@@ -18,6 +18,7 @@ from time import monotonic
 from typing import Any, Final
 from uuid import UUID
 
+from dbfleet.errors import DbfleetError
 from dbfleet.formats import Format, Page, Rows
 from dbfleet.formats._values import ByType, as_cells, quoted, to_bytes
 from dbfleet.formats._width import pad, shown, width, wrap
@@ -222,12 +223,17 @@ def _pages(result: Rows) -> Iterator[list[Row]]:
     """Batches put together to pages; a page that has waited half a second is written as it is."""
     page: list[Row] = []
     started = monotonic()
-    for batch in result:
-        page += batch
-        if len(page) >= _PAGE_ROWS or monotonic() - started > _PAGE_SECONDS:
-            if page:
-                yield page
-            page, started = [], monotonic()
+    try:
+        for batch in result:
+            page += batch
+            if len(page) >= _PAGE_ROWS or monotonic() - started > _PAGE_SECONDS:
+                if page:
+                    yield page
+                page, started = [], monotonic()
+    except DbfleetError:
+        if page:  # rows that came before the server's error are shown before it
+            yield page
+        raise
     if page:
         yield page
 

@@ -1,0 +1,51 @@
+"""`dbfleet engines`: what each engine can do and how exactly it keeps each type, read from the specs; nothing runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+
+from dbfleet import registry
+from dbfleet.adapter import EngineSpec, Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """An engine's declarations. `limits` has those that are set, `types` the fidelity of each type."""
+
+    engine: str
+    title: str
+    paradigm: str
+    language: str
+    capabilities: Sequence[str]
+    limits: Mapping[str, int | bool]
+    types: Mapping[str, str]
+    quirks: Sequence[str]
+    verified_on: Sequence[str]
+    aliases: Sequence[str]
+    schemes: Sequence[str]
+    driver: str
+
+
+def engines(names: Sequence[str] = ()) -> Iterator[Engine]:
+    """Every engine, or the named ones (aliases too). UnknownEngine, with the nearest name, for what is none."""
+    for spec in [registry.spec(name) for name in names] or registry.specs():
+        yield _engine(spec)
+
+
+def _engine(spec: EngineSpec) -> Engine:
+    limits = {each.name: getattr(spec.limits, each.name) for each in fields(Limits)}
+    return Engine(
+        spec.name,
+        spec.title,
+        spec.paradigm,
+        spec.language,
+        sorted(spec.capabilities),
+        {name: value for name, value in limits.items() if value is not None and value is not False},
+        {type_: spec.fidelity(type_).value for type_ in sorted(spec.types)},
+        spec.quirks,
+        spec.verified_on,
+        spec.aliases,
+        spec.schemes,
+        spec.driver,
+    )

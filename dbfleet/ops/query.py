@@ -1,0 +1,317 @@
+"""`dbfleet query`: one text, asked of one target or of several that speak the same language.
+
+    with query(fleet, [target], text, params) as answers:
+        formats.encode_all("jsonl", answers)
+
+Rows are pulled through: nothing runs ahead, one batch is in memory, and leaving the block early frees the connection
+(an interrupt stops the statement on the server first). Of several targets each row starts with a column `target`, the
+results come in the targets' order, and neighbours with the same columns are one result. A target that fails does not
+stop the others: FleetPartlyFailed names it when all have been asked.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, Self, TypeVar
+
+from dbfleet.adapter import Adapter, Capability, Result, ResultColumn, Target
+from dbfleet.errors import DbfleetError, FleetPartlyFailed, NotReady, Unsupported, UsageError, nearest
+from dbfleet.fleet import Fleet
+from dbfleet.formats import Plain, Rows
+from dbfleet.values import VALUE_OF, Batch, Type
+
+T = TypeVar("T")
+
+FAST_FORMATS: Final = ("csv", "jsonl")
+"""What an adapter may have ready-made (Adapter.encoded)."""
+
+
+@dataclass(slots=True)
+class Told:
+    """What a statement said besides its rows, when they have been read. `rows` is None where it gives none."""
+
+    target: str
+    rows: int | None
+    affected: int | None
+    messages: Sequence[str]
+    seconds: float
+
+
+@dataclass(slots=True)
+class Answers:
+    """The results to be written, one after the other; or their bytes, where the adapter makes them itself."""
+
+    results: Iterator[Rows]
+    encoded: Iterator[bytes] | None = None
+
+    def __iter__(self) -> Iterator[Rows]:
+        return self.results
+
+
+@contextmanager
+def query(
+    fleet: Fleet,
+    targets: Sequence[Target],
+    text: str,
+    params: Mapping[str, object] | None = None,
+    *,
+    fast: str | None = None,
+    ejson: bool = False,
+    timeout_s: float | None = None,
+    tell: Callable[[Told], None] = lambda told: None,
+) -> Iterator[Answers]:
+    """Ask, and give the answers to the block.
+
+    `fast` names the format that the answers will be written in: where the adapter can give its bytes, `encoded` is
+    set and `results` is empty. `ejson` asks for Extended JSON, of engines that have it. A statement that has not given
+    its last row after `timeout_s` is stopped on the server: NotReady. `tell` is called when a result has been read.
+    UsageError before anything is asked, for an empty text or targets that do not speak the same language.
+    """
+    if not text.strip():
+        raise UsageError("the statement is empty")
+    languages = {fleet.spec(target).language: target.name for target in targets}
+    if len(languages) > 1:
+        spoken = ", ".join(f"{name} speaks {language}" for language, name in languages.items())
+        raise UsageError(f"these targets have no language in common: {spoken}")
+    asked = _Asked(fleet, text, params or {}, ejson, timeout_s, tell)
+    # Connections are opened while the answers are read, and closed here: an interrupt reaches them in this block.
+    with asked.open:
+        if len(targets) == 1:
+            adapter = asked.connect(targets[0])
+            chunks = asked.encoded(adapter, fast) if fast in FAST_FORMATS and not ejson else None
+            yield Answers(iter(()) if chunks else asked.results(adapter), chunks)
+            return
+        failures: dict[str, DbfleetError] = {}
+        yield Answers(_merged(asked.each(targets, failures)))
+        if failures:
+            raise FleetPartlyFailed(f"{len(failures)} of {len(targets)} targets failed", failures=failures)
+
+
+class _Asked:
+    """One question, while it is asked."""
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        text: str,
+        params: Mapping[str, object],
+        ejson: bool,
+        timeout_s: float | None,
+        tell: Callable[[Told], None],
+    ) -> None:
+        self.open = ExitStack()
+        self._fleet = fleet
+        self._text = text
+        self._params = params
+        self._ejson = ejson
+        self._timeout_s = timeout_s
+        self._tell = tell
+
+    def connect(self, target: Target) -> Adapter:
+        title, capabilities = self._fleet.spec(target).title, self._fleet.spec(target).capabilities
+        if self._timeout_s is not None and Capability.CANCEL not in capabilities:
+            raise Unsupported(f"{title} cannot stop a running statement", target=target.name)
+        wait_s = min(10.0, self._timeout_s or 10.0)
+        adapter = self.open.enter_context(self._fleet.connect(target, timeout_s=wait_s))
+        if self._ejson:
+            if not hasattr(adapter, "ejson"):
+                raise Unsupported(f"{title} has no Extended JSON", target=target.name)
+            adapter.ejson = True
+        return adapter
+
+    def encoded(self, adapter: Adapter, word: str | None) -> Iterator[bytes] | None:
+        """The adapter's own bytes; None where it has none for this statement."""
+        method = getattr(adapter, "encoded", None)
+        chunks = method(self._text, self._params, word) if method else None
+        if chunks is None:
+            return None
+        deadline = self.open.enter_context(_Deadline(adapter, self._timeout_s))
+        return deadline.over(chunks)
+
+    def results(self, adapter: Adapter, *, hold_errors: bool = False) -> Iterator[_Read]:
+        """The results that have columns. An error that comes while rows are read is the reader's, unless it is to be
+        held until the reader asks for the next result."""
+        deadline = self.open.enter_context(_Deadline(adapter, self._timeout_s))
+        started = time.perf_counter()
+        with deadline.instead():
+            result: Result | None = adapter.query(self._text, self._params)
+        while result is not None:
+            read = _Read(result, deadline, hold_errors)
+            with result:
+                if result.columns:
+                    yield read
+                for _ in read:  # a statement without rows runs to its end, too
+                    pass
+            if read.error:
+                raise read.error
+            rows = read.count if result.columns else None
+            seconds = time.perf_counter() - started
+            self._tell(Told(adapter.target.name, rows, result.affected, result.messages, seconds))
+            started = time.perf_counter()
+            with deadline.instead():
+                result = result.following()
+
+    def each(self, targets: Sequence[Target], failures: dict[str, DbfleetError]) -> Iterator[tuple[str, _Read]]:
+        """Every target's results, with its name; what fails is put on record."""
+        for target in targets:
+            try:
+                for read in self.results(self.connect(target), hold_errors=True):
+                    yield target.name, read
+            except DbfleetError as error:
+                failures[target.name] = error
+            self.open.close()
+
+
+class _Read:
+    """A result that counts its rows while they are read, once."""
+
+    def __init__(self, result: Result, deadline: _Deadline, hold_errors: bool) -> None:
+        self.columns = result.columns
+        self.documents = result.documents
+        self.count = 0
+        self.error: DbfleetError | None = None
+        self._hold = hold_errors
+        self._batches = deadline.over(result)
+
+    def __iter__(self) -> Iterator[Batch]:
+        try:
+            for batch in self._batches:
+                self.count += len(batch)
+                yield batch
+        except DbfleetError as error:
+            if not self._hold:
+                raise
+            self.error = error
+
+
+def _merged(pairs: Iterator[tuple[str, _Read]]) -> Iterator[Rows]:
+    """The results with their target in each row; neighbours with the same columns as one."""
+    following = next(pairs, None)
+
+    def batches(columns: Sequence[ResultColumn], documents: bool) -> Iterator[Batch]:
+        nonlocal following
+        while following is not None:
+            name, read = following
+            if read.documents != documents or _names(read.columns) != _names(columns):
+                return
+            for batch in read:
+                if documents:
+                    yield [(_named(name, document),) for (document,) in batch]
+                else:
+                    yield [(name, *row) for row in batch]
+            following = next(pairs, None)
+
+    while following is not None:
+        first = following[1]
+        columns = first.columns if first.documents else (ResultColumn("target", Type.TEXT), *first.columns)
+        yield Plain(columns, batches(first.columns, first.documents), first.documents)
+
+
+def _names(columns: Sequence[ResultColumn]) -> list[str]:
+    return [column.name for column in columns]
+
+
+def _named(target: str, document: Mapping[str, Any]) -> dict[str, Any]:
+    """The document with `target` first; a field of that name is its `target_2`."""
+    if "target" in document:
+        document = {"target_2" if key == "target" else key: value for key, value in document.items()}
+    return {"target": target, **document}
+
+
+class _Deadline:
+    """Stops what runs on the adapter's server when the time is over; without a time it does nothing."""
+
+    def __init__(self, adapter: Adapter, timeout_s: float | None) -> None:
+        self._timeout_s = timeout_s
+        self._passed = threading.Event()
+
+        def pass_() -> None:
+            self._passed.set()
+            adapter.cancel()
+
+        self._timer = threading.Timer(timeout_s, pass_) if timeout_s is not None else None
+
+    def __enter__(self) -> Self:
+        if self._timer:
+            self._timer.daemon = True
+            self._timer.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._timer:
+            self._timer.cancel()
+
+    @contextmanager
+    def instead(self) -> Iterator[None]:
+        """Inside, the error of a statement that was stopped for its time says so."""
+        try:
+            yield
+        except DbfleetError as error:
+            self._check(error)
+            raise
+
+    def over(self, chunks: Iterable[T]) -> Iterator[T]:
+        """The chunks, as long as there is time."""
+        with self.instead():
+            for chunk in chunks:
+                self._check()
+                yield chunk
+
+    def _check(self, cause: DbfleetError | None = None) -> None:
+        if self._passed.is_set():
+            message = f"the statement did not end within {self._timeout_s:g} s and was stopped"
+            raise NotReady(message, target=cause.target if cause else None) from cause
+
+
+# --- what people type ----------------------------------------------------------------------------------------------
+
+_PARAMETER: Final = re.compile(r"([A-Za-z_]\w*)(?::(\w+))?=(.*)", re.DOTALL)
+
+
+def parameters(typed: Iterable[str]) -> dict[str, object]:
+    """`name=text` and `name:type=value`, with a type of dbfleet.values; `name:null=` is NULL. UsageError for a form or
+    a value that cannot be meant."""
+    found: dict[str, object] = {}
+    for each in typed:
+        match = _PARAMETER.fullmatch(each)
+        if match is None:
+            raise UsageError(f"--param {each}: a parameter is name=value or name:type=value")
+        name, word, text = match.groups()
+        if name in found:
+            raise UsageError(f"--param {name} is given twice")
+        found[name] = _value(each, word or Type.TEXT, text)
+    return found
+
+
+def _value(typed: str, word: str, text: str) -> object:
+    if word == "null" and not text:
+        return None
+    try:
+        type_ = Type(word)
+    except ValueError:
+        close = nearest(word, list(Type))
+        hint = f"did you mean {close}?" if close else f"the types are: {', '.join(Type)}"
+        raise UsageError(f"--param {typed}: no type is called {word!r}", hint=hint) from None
+    try:
+        return VALUE_OF[type_](text)
+    except (ValueError, ArithmeticError, KeyError):
+        raise UsageError(f"--param {typed}: {text!r} is not of type {type_}") from None
+
+
+def targets_of(fleet: Fleet, typed: str) -> list[Target]:
+    """The targets of a comma list. A comma inside a URL (several hosts) is the URL's: what follows it belongs to the
+    list where it is a bare name or a URL again."""
+    texts: list[str] = []
+    for part in typed.split(","):
+        if texts and "://" in texts[-1] and "://" not in part and not re.fullmatch(r"[\w-]+", part):
+            texts[-1] += "," + part
+        else:
+            texts.append(part)
+    if "" in texts:
+        raise UsageError(f"{typed!r} lacks a target's name beside a comma")
+    return [fleet.target(text) for text in texts]
