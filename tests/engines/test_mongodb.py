@@ -397,7 +397,9 @@ def test_json_lines_of_any_bson_are_those_of_the_formats(
 
     from dbfleet import formats
 
-    values = [Decimal128("0.00"), Decimal128("-0.5"), Decimal128("0.005"), Decimal128("100"), Decimal128("9" * 34), Decimal128("12.30E-30"),
+    values = [
+        Decimal128("0.00"), Decimal128("-0.5"), Decimal128("0.005"), Decimal128("100"), Decimal128("9" * 34),
+        Decimal128("12.30E-30"),
         ObjectId(), Int64(5), Decimal128("1.50"), Decimal128("NaN"), Decimal128("1E+5"), WHEN,
         WHEN.replace(microsecond=120000), DatetimeMS(2**55), Regex("a", "i"), MinKey(), Timestamp(1, 2), Code("f"),
         DBRef("c", WHEN), Binary(b"x", 5), b"y", UUID(int=7), float("nan"), -0.0, 1e300, "%s \"é\" \0 😀", None, True,
