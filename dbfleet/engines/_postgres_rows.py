@@ -78,14 +78,12 @@ def describe(connection: Connection[Any], text: str, values: Sequence[object] = 
         pgconn.send_describe_prepared(b"")
         pgconn.pipeline_sync()
         connection.wait(generators.send(pgconn))
-        pauses = 0  # one None stands between two results; two of them: nothing will come any more
-        while pauses < 2 and (not found or found[-1].status != ExecStatus.PIPELINE_SYNC):
-            result = connection.wait(generators.fetch(pgconn))
-            pauses = pauses + 1 if result is None else 0
-            if result is not None:
-                found.append(result)
+        _until_sync(connection, found)
+    except KeyboardInterrupt:  # it waits for a lock, and psycopg has told the server to stop
+        _until_sync(connection, found)
+        raise
     finally:
-        if pgconn.status == ConnStatus.OK and not pgconn.is_busy():
+        if pgconn.status == ConnStatus.OK:
             pgconn.exit_pipeline_mode()
     for result in found:
         if result.status == ExecStatus.FATAL_ERROR:
@@ -93,6 +91,19 @@ def describe(connection: Connection[Any], text: str, values: Sequence[object] = 
     if len(found) != 3:
         raise OperationalError("the connection is lost")
     return _columns(found[1])
+
+
+def _until_sync(connection: Connection[Any], found: list[PGresult]) -> None:
+    """Collect a pipeline's results up to the end of it."""
+    from psycopg import generators
+    from psycopg.pq import ExecStatus
+
+    pauses = 0  # one None stands between two results; two of them: nothing will come any more
+    while pauses < 2 and (not found or found[-1].status != ExecStatus.PIPELINE_SYNC):
+        result = connection.wait(generators.fetch(connection.pgconn))
+        pauses = pauses + 1 if result is None else 0
+        if result is not None:
+            found.append(result)
 
 
 def _columns(result: PGresult) -> list[tuple[str, int]]:

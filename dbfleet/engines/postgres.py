@@ -514,5 +514,5 @@ ENGINE = EngineSpec(
         "A text of several statements runs one by one, each committed by itself unless the text says BEGIN.",
         "The session runs in UTC.",
     ),
-    verified_on=("PostgreSQL 18.6, real, embedded",),
+    verified_on=("PostgreSQL 18.6, real, embedded", "PostgreSQL 17.11, real, Debian's in Docker"),
 )
