@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dbfleet.cli import render
-from dbfleet.cli.options import Format, Located, TargetName, complete_target, open_fleet
+from dbfleet.cli.options import Format, Located, TargetName, Yes, complete_target, open_fleet
 from dbfleet.errors import UsageError
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import enum
 import errno
 import os
+import select
 import signal
 import socket
 import sys
@@ -184,6 +185,8 @@ def _report(error: BaseException) -> int:
         case KeyboardInterrupt():
             render.complain("interrupted")
             return Code.INTERRUPTED
+        case BrokenPipeError() if _reader_is_gone():  # typer's help, mostly
+            return Code.READER_GONE
         case ReaderGone():
             return Code.READER_GONE
         case StdoutFailed():
@@ -197,6 +200,16 @@ def _report(error: BaseException) -> int:
             return Code.RUNTIME
     render.complain_of_bug(error)
     return Code.BUG
+
+
+def _reader_is_gone() -> bool:
+    """Whether nobody reads our stdout any more: else a broken pipe is some server's."""
+    try:
+        poll = select.poll()
+        poll.register(sys.stdout.fileno(), 0)
+        return any(event & select.POLLERR for _, event in poll.poll(0))
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def _close_stdout(code: int) -> int:

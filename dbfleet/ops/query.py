@@ -130,8 +130,26 @@ class _Asked:
         chunks = method(self._text, self._params, word) if method else None
         if chunks is None:
             return None
+        self._end(adapter, getattr(chunks, "close", lambda: None))
         deadline = self.open.enter_context(_Deadline(adapter, self._timeout_s))
         return deadline.over(chunks)
+
+    def _end(self, adapter: Adapter, close: Callable[[], None]) -> None:
+        """Close what is being read before its connection is closed; where it ends early, stop it first, as some
+        drivers read what is left of a result to close it."""
+
+        def end(kind: type[BaseException] | None, *_: object) -> None:
+            if kind is not None:
+                try:
+                    adapter.cancel()
+                except DbfleetError:  # it cannot, or nothing runs any more
+                    pass
+            try:
+                close()
+            except DbfleetError:  # what matters has been said
+                pass
+
+        self.open.push(end)
 
     def results(self, adapter: Adapter, *, hold_errors: bool = False) -> Iterator[_Read]:
         """The results that have columns. An error that comes while rows are read is the reader's, unless it is to be
@@ -142,13 +160,14 @@ class _Asked:
             result: Result | None = adapter.query(self._text, self._params)
         while result is not None:
             read = _Read(result, deadline, hold_errors)
-            with result:
-                if result.columns:
-                    yield read
-                for _ in read:  # a statement without rows runs to its end, too
-                    pass
+            self._end(adapter, result.close)
+            if result.columns:
+                yield read
+            for _ in read:  # a statement without rows runs to its end, too
+                pass
             if read.error:
                 raise read.error
+            result.close()
             rows = read.count if result.columns else None
             seconds = time.perf_counter() - started
             self._tell(Told(adapter.target.name, rows, result.affected, result.messages, seconds))
