@@ -93,12 +93,14 @@ def seed(
     jobs: int | None = None,
     connect: Connect | None = None,
     progress: Progress | None = None,
+    agree: Callable[[str], None] | None = None,
 ) -> Iterator[Seeded]:
     """Fill the targets; a record for each collection when it is done.
 
     `rows` is the number of the dataset's leading entity (None: its default), `jobs` how many targets are filled at
     the same time (None: all), `verify` reads every row back and compares its digest with what was made, at each
-    engine's declared fidelity. UsageError, before anything is written, for rows that are there without `reset`.
+    engine's declared fidelity. UsageError, before anything is written, for rows that are there without `reset`; with
+    it `agree` is told what will be dropped, and may raise.
     At the end FleetPartlyFailed where some targets failed; where there is only one target, its own error.
     """
     work = _prepared(targets, dataset, rows, seed, reset, verify, connect or _connect, jobs)
@@ -106,7 +108,13 @@ def seed(
     failures: dict[str, DbfleetError] = {}
     workers = _workers.start([(target.name, partial(_feed, work=work, target=target)) for target in targets])
     try:
-        waiting = _look(workers, failures, reset=reset)
+        found = _look(workers, failures)
+        in_the_way = _in_the_way(found)
+        if in_the_way and not reset:
+            raise _refused(in_the_way)
+        if in_the_way and agree:
+            agree(in_the_way)
+        waiting = [worker for worker in workers if worker.name in found]
         running, waiting = waiting[:jobs], waiting[jobs:] if jobs else []
         for worker in running:
             worker.send("go")
@@ -151,15 +159,16 @@ def plan(
     for target in targets:
         try:
             with work.connect(target) as adapter:
-                found[target.name] = _there(adapter, work.dataset.schemas(), reset=reset)
+                found[target.name] = _there(adapter, work.dataset.schemas())
         except DbfleetError as error:
             # An embedded target's file need not be there yet.
             if isinstance(error, Unavailable) and registry.spec(target.engine).embedded:
                 found[target.name] = {}
             else:
                 failures[target.name] = error
-    if not reset:
-        _refuse_existing(found)
+    in_the_way = _in_the_way(found)
+    if in_the_way and not reset:
+        raise _refused(in_the_way)
     for name, there in found.items():
         for schema in work.dataset.schemas():
             action: Literal["create", "fill", "replace"] = "replace" if reset else "fill"
@@ -204,20 +213,19 @@ def _connect(target: Target) -> Adapter:
 # --- the owner's side ----------------------------------------------------------------------------------------------
 
 
-def _look(workers: Sequence[Worker], failures: dict[str, DbfleetError], *, reset: bool) -> list[Worker]:
-    """The workers whose targets can be filled, when all have looked. UsageError where rows are in the way."""
+def _look(workers: Sequence[Worker], failures: dict[str, DbfleetError]) -> dict[str, Mapping[str, int | None]]:
+    """What each target has of the dataset's collections, when all have looked."""
     found: dict[str, Mapping[str, int | None]] = {}
     for worker in workers:
         try:
             found[worker.name] = worker.receive()
         except DbfleetError as error:
             failures[worker.name] = error
-    if not reset:
-        _refuse_existing(found)
-    return [worker for worker in workers if worker.name in found]
+    return found
 
 
-def _refuse_existing(found: Mapping[str, Mapping[str, int | None]]) -> None:
+def _in_the_way(found: Mapping[str, Mapping[str, int | None]]) -> str:
+    """The collections that hold rows or other columns, in words; empty where nothing is in the way."""
     told = []
     for name, there in found.items():
         full = [
@@ -227,11 +235,13 @@ def _refuse_existing(found: Mapping[str, Mapping[str, int | None]]) -> None:
         ]
         if full:
             told.append(f"{name} has {', '.join(full[:2])}" + (f" and {len(full) - 2} more" if full[2:] else ""))
-    if told:
-        raise UsageError(
-            f"there is data already: {'; '.join(told)}. Nothing was written",
-            hint="--reset drops these collections first",
-        )
+    return "; ".join(told)
+
+
+def _refused(in_the_way: str) -> UsageError:
+    return UsageError(
+        f"there is data already: {in_the_way}. Nothing was written", hint="--reset drops these collections first"
+    )
 
 
 def _raise_failures(failures: Mapping[str, DbfleetError], targets: int) -> None:
@@ -250,7 +260,7 @@ def _feed(owner: Owner, *, work: _Work, target: Target) -> None:
     with work.connect(target) as adapter:
         owner.adapter = adapter
         schemas = work.dataset.schemas()
-        there = _there(adapter, schemas, reset=work.reset)
+        there = _there(adapter, schemas)
         owner.send(there)
         owner.receive()
         for schema in reversed(schemas) if work.reset else ():
@@ -279,14 +289,14 @@ def _feed(owner: Owner, *, work: _Work, target: Target) -> None:
         )
 
 
-def _there(adapter: Adapter, schemas: Sequence[Schema], *, reset: bool) -> dict[str, int | None]:
+def _there(adapter: Adapter, schemas: Sequence[Schema]) -> dict[str, int | None]:
     """The dataset's collections that the target has: their rows, None where the columns are others."""
     there = set(adapter.collections())
     found: dict[str, int | None] = {}
     for schema in schemas:
         if schema.name in there:
-            rows = 0 if reset else adapter.count(schema.name)
-            same = reset or rows or set(adapter.describe(schema.name).names) == set(schema.names)
+            rows = adapter.count(schema.name)
+            same = rows or set(adapter.describe(schema.name).names) == set(schema.names)
             found[schema.name] = rows if same else None
     return found
 

@@ -135,6 +135,22 @@ def test_reset_replaces_what_is_there_and_leaves_other_collections_alone(targets
     assert digests(targets[1]) == digests(targets[2]) == expected(10, 1)
 
 
+def test_reset_asks_before_it_drops_rows_and_drops_nothing_where_it_may_not(targets: list[Target]) -> None:
+    asked: list[str] = []
+
+    def refuse(told: str) -> None:
+        asked.append(told)
+        raise UsageError("nothing was changed")
+
+    list(seed(targets[:1], rows=10, reset=True, agree=refuse))
+    assert asked == []
+    with pytest.raises(UsageError, match="nothing was changed"):
+        list(seed(targets, rows=20, reset=True, agree=refuse))
+    assert asked == ["one has customers (7 rows), products (5 rows) and 4 more"]
+    assert digests(targets[0]) == expected(10)
+    assert digests(targets[1]) == {}
+
+
 def test_empty_collections_are_filled_and_those_of_another_shape_are_not(targets: list[Target]) -> None:
     with registry.connect(targets[0].with_(create=True)) as adapter:
         adapter.create(SHOP.schemas()[0])
@@ -385,6 +401,10 @@ def test_the_command_gives_a_record_a_collection_and_refuses_a_second_run(tmp_pa
     assert (again.returncode, again.stdout) == (2, "")
     assert "sqlite has customers (13 rows)" in again.stderr
     assert "--reset" in again.stderr
+    unasked = command(tmp_path, "seed", "sqlite", "--reset")
+    assert unasked.returncode == 2
+    assert "--yes" in unasked.stderr
+    assert command(tmp_path, "seed", "sqlite", "--reset", "--yes", "--rows", "3").returncode == 0
 
 
 @pytest.mark.parametrize("carrier", ["process"], indirect=True)
