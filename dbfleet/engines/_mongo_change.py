@@ -155,8 +155,8 @@ def _bulk_write(run: Run, operation: Operation) -> Result:
         kind, what = next(iter(each.items()), ("", None)) if isinstance(each, dict) else ("", None)
         if kind not in _MODELS or not isinstance(what, dict):
             raise StatementError(f"{call.where}: bulkWrite() takes an array of {{{' | '.join(_MODELS)}: {{…}}}}")
-        if kind == "insertOne" and isinstance(what.get("document"), dict):
-            what = {"document": _with_id(what["document"])}
+        if kind == "insertOne":
+            what = {"document": _with_id(what.get("document", what))}
             inserted[str(number)] = what["document"]["_id"]
         try:
             models.append(_MODELS[kind](call, what))

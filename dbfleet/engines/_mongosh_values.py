@@ -4,9 +4,9 @@ Objects, arrays, strings, template strings without substitutions, numbers, regul
 mongosh (ObjectId, ISODate, NumberLong, …), arithmetic of constants, `function` text as Code, and `:name` parameters.
 Anything else is refused by its name, with line and column.
 
-Numbers differ from JavaScript's on purpose, once: an integer keeps all its digits. 9007199254740993 is an int64 here
-and 9007199254740992 in mongosh; 3000000000 is an int64 here and a double there. Both compare equal on the server.
-Dates without a zone are UTC, also where JavaScript would take the zone of the machine.
+Numbers are stored as mongosh stores them (1.0 and 1e3 as int32, integers beyond as int64, the rest as double), but for
+one thing, on purpose: an integer keeps all its digits. 9007199254740993 is 9007199254740992 in JavaScript.
+Dates without a zone are UTC, also in `new Date(…)`, where JavaScript takes the zone of the machine.
 """
 
 from __future__ import annotations

@@ -345,7 +345,7 @@ def connect(target: Target, *, timeout_s: float = 10.0) -> MongodbAdapter:
     with translated(_translate, engine="mongodb", target=target.name):
         sources = [target.options.get("authSource")]
         if target.user is not None and sources == [None] and not target.scheme.endswith("+srv"):
-            first = "admin" if target.managed else _database_name(target)
+            first = _database_name(target)
             sources = [first, *({"admin"} - {first})]
         _reach(target, timeout_s)
         for source in sources:
