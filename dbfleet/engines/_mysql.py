@@ -33,6 +33,7 @@ from dbfleet.engines import _mysql_encoded, _mysql_query
 from dbfleet.engines import _mysql_write as bulk
 from dbfleet.engines._mysql_errors import translate
 from dbfleet.engines._mysql_ranges import conditions, split
+from dbfleet.engines._mysql_table import Table
 from dbfleet.engines._mysql_texts import literal
 from dbfleet.engines._mysql_types import LEXIS, Native, kept_beside, lexis, read_native, relational, words
 from dbfleet.engines._mysql_values import strict
@@ -188,7 +189,7 @@ class MySqlAdapter(Adapter):
         if self._in_snapshot:
             raise StatementError("a snapshot only reads", engine=self.spec.name, target=self.target.name)
         with self._translated():
-            table = bulk.Table(schema, self._natives(schema.name), mariadb=self._server.mariadb)
+            table = Table(schema, self._natives(schema.name), mariadb=self._server.mariadb)
             references = self._references(schema.name)
             fill = bulk.load if self._server.local_files else bulk.insert
             with self._our_mode():

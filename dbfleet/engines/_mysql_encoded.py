@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import base64
 import json
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from dbfleet.adapter import ResultColumn
 from dbfleet.engines._mysql_values import BIT, GEOMETRY, VECTOR, YEAR, Raw, reader, tolerated
-from dbfleet.engines._mysql_wire import ZEROFILL, Field, RawRow
+from dbfleet.engines._mysql_wire import NOT_NULL, ZEROFILL, Field, RawRow
 from dbfleet.engines._sql import Lexis, Statement, tokens
-from dbfleet.values import TEXT_OF, Type, json_text, type_of
+from dbfleet.values import JSON_NULL, TEXT_OF, Type, json_text, type_of
 
 Cells = Sequence[bytes]
 Render = Callable[[Raw], Cells]
+Convert = Callable[[list[bytes], Field, bytes], Cells | None]
 
 _READS: Final = frozenset({"SELECT", "WITH", "VALUES", "TABLE", "SHOW", "DESCRIBE", "DESC", "EXPLAIN"})
 _WRITES: Final = frozenset({"INTO", "INSERT", "UPDATE", "DELETE", "REPLACE"})
@@ -44,15 +44,21 @@ def lines(
     """A function from raw rows to their lines."""
     pairs = list(zip(columns, fields, strict=True))
     if word == "csv":
-        plan = [_render(column, field, b"", _csv_text, _csv_value) for column, field in pairs]
+        plan = [
+            _render(column, field, b"", _csv_texts, _csv_document if column.type is Type.JSON else _csv_value)
+            for column, field in pairs
+        ]
 
         def csv(rows: list[RawRow]) -> bytes:
             cells = [render(values) for render, values in zip(plan, zip(*rows, strict=True), strict=True)]
             return b"\n".join(map(b",".join, zip(*cells, strict=True))) + b"\n"
 
         return csv
-    plan = [_render(column, field, b"null", _json_texts, _json_value) for column, field in pairs]
-    names = [json.dumps(column.name, ensure_ascii=False).encode().replace(b"%", b"%%") for column in columns]
+    plan = [
+        _render(column, field, b"null", _json_texts, _json_document if column.type is Type.JSON else _json_value)
+        for column, field in pairs
+    ]
+    names = [_string(name).encode().replace(b"%", b"%%") for name in _distinct(column.name for column in columns)]
     template = b"{" + b",".join(name + b":%b" for name in names) + b"}\n"
 
     def jsonl(rows: list[RawRow]) -> bytes:
@@ -62,97 +68,145 @@ def lines(
     return jsonl
 
 
+def _distinct(names: Iterable[str]) -> list[str]:
+    """The names, later ones of a kind numbered: a, a_2, a_3."""
+    found: dict[str, None] = {}
+    for name in names:
+        fresh, number = name, 1
+        while fresh in found:
+            number += 1
+            fresh = f"{name}_{number}"
+        found[fresh] = None
+    return list(found)
+
+
 # --- one column of a batch --------------------------------------------------------------------------------------------
 
 
 def _render(
-    column: ResultColumn, field: Field, null: bytes, quoted: Callable[[Cells], Cells], value_of: Callable[[Any], bytes]
+    column: ResultColumn,
+    field: Field,
+    null: bytes,
+    quoted: Callable[[list[bytes]], Cells],
+    value_of: Callable[[Any], bytes],
 ) -> Render:
     """How a column's values are rendered; `quoted` is for what is text in the format, `value_of` for any value."""
-    number = null == b""  # in CSV everything is written bare
     read = reader(column.type, field)
+    mark = b'"' if null else b""  # in CSV only text is ever quoted
 
-    def generic(values: Raw) -> Cells:
-        return [null if value is None else value_of(tolerated(read, value)) for value in values]
+    def generic(values: list[bytes]) -> Cells:
+        return [value_of(tolerated(read, value)) for value in values]
 
-    def each(convert: Callable[[bytes], bytes], strange: re.Pattern[bytes] | None = None, mark: bytes = b"") -> Render:
-        def render(values: Raw) -> Cells:
-            if strange and strange.search(b"\0".join([value for value in values if value is not None])):
-                return generic(values)
-            return [null if value is None else mark + convert(value) + mark for value in values]
+    convert = _CONVERT.get(column.type) if field.kind not in (BIT, GEOMETRY, VECTOR) else None
+    if column.type in (Type.TEXT, None) and field.kind not in (BIT, GEOMETRY, VECTOR):
+        cells = quoted
+    elif convert is None or field.flags & ZEROFILL or field.kind == YEAR:
+        cells = generic
+    else:
+        ours = convert  # for the closure: never None
 
-        return render
+        def cells(values: list[bytes]) -> Cells:
+            found = ours(values, field, mark)
+            return generic(values) if found is None else found
 
-    def plain(values: Raw) -> Cells:
-        return [null if value is None else value for value in values] if None in values else values  # type: ignore[return-value]
-
-    def text(values: Raw) -> Cells:
-        if None not in values:
-            return quoted(values)  # type: ignore[arg-type]
-        there = iter(quoted([value for value in values if value is not None]))
+    def render(values: Raw) -> Cells:
+        if field.flags & NOT_NULL or None not in values:
+            return cells(values)  # type: ignore[arg-type]
+        there = iter(cells([value for value in values if value is not None]))
         return [null if value is None else next(there) for value in values]
 
-    mark = b"" if number else b'"'
-    if field.kind in (BIT, GEOMETRY, VECTOR):
-        return generic
-    match column.type:
-        case Type.INT:
-            return generic if field.flags & ZEROFILL or field.kind == YEAR else plain
-        case Type.DECIMAL:
-            return each(_decimal)
-        case Type.FLOAT:
-            return each(_float)
-        case Type.BOOL:
-            return each(lambda value: b"true" if value == b"1" else b"false", _NO_BOOL)
-        case Type.BYTES:
-            return each(base64.b64encode, None, mark) if mark else each(_base64)
-        case Type.DATE:
-            return each(bytes, _NO_DATE, mark)
-        case Type.DATETIME:
-            return each(_moment, _NO_DATE, mark)
-        case Type.INSTANT:
-            return each(lambda value: _moment(value) + b"Z", _NO_DATE, mark)
-        case Type.TEXT | None:
-            return text
-    return generic
+    return render
 
 
-_NO_BOOL: Final = re.compile(rb"[^01\0]|[01]{2}")
-_NO_DATE: Final = re.compile(rb"-00|(?:\A|\0)0000")
-"""0000-00-00 and the like, which stay the server's own text."""
+def _bools(values: list[bytes], field: Field, mark: bytes) -> Cells | None:
+    if len(b"".join(values).translate(None, b"01")) or not all(len(value) == 1 for value in values):
+        return None
+    return [b"true" if value == b"1" else b"false" for value in values]
 
 
-def _decimal(value: bytes) -> bytes:
-    if b"." in value:
-        value = value.rstrip(b"0").rstrip(b".")
-    return b"0" if value == b"-0" else value
+def _decimals(values: list[bytes], field: Field, mark: bytes) -> Cells | None:
+    if not field.decimals:
+        return values
+    if any(b"." not in value for value in values):
+        return None
+    return [value.rstrip(b"0").rstrip(b".") for value in values]
 
 
-def _float(value: bytes) -> bytes:
-    return float.__repr__(float(value)).encode()
+def _floats(values: list[bytes], field: Field, mark: bytes) -> Cells | None:
+    return [float.__repr__(float(value)).encode() for value in values]
 
 
-def _moment(value: bytes) -> bytes:
-    if b"." in value:
-        value = value.rstrip(b"0").rstrip(b".")
-    return value.replace(b" ", b"T", 1)
+def _bytes(values: list[bytes], field: Field, mark: bytes) -> Cells | None:
+    if mark:
+        return [mark + base64.b64encode(value) + mark for value in values]
+    return [base64.b64encode(value) or b'""' for value in values]
 
 
-def _base64(value: bytes) -> bytes:
-    return base64.b64encode(value) or b'""'
+def _days(values: list[bytes], field: Field, mark: bytes) -> Cells | None:
+    if _is_no_date(b"\0".join(values)):
+        return None
+    return [mark + value + mark for value in values] if mark else values
 
 
-_CSV_MARKS: Final = re.compile(rb'[,"\n\r]')
+def _times(values: list[bytes], field: Field, mark: bytes) -> Cells | None:
+    width = 9 + field.decimals if field.decimals else 8
+    if min(values) < b"0" or max(values) >= b"24" or sum(map(len, values)) != width * len(values):
+        return None  # a span, not a time of the day
+    if not field.decimals:
+        return [mark + value + mark for value in values]
+    return [mark + value.rstrip(b"0").rstrip(b".") + mark for value in values]
+
+
+def _moments(zone: bytes) -> Convert:
+    def convert(values: list[bytes], field: Field, mark: bytes) -> Cells | None:
+        joined = b"\0".join(values)
+        if _is_no_date(joined):
+            return None
+        end = zone + mark
+        found = joined.replace(b" ", b"T").split(b"\0")
+        if not field.decimals:
+            return [mark + value + end for value in found]
+        return [mark + value.rstrip(b"0").rstrip(b".") + end for value in found]
+
+    return convert
+
+
+def _is_no_date(joined: bytes) -> bool:
+    """Whether a 0000-00-00 or its like is among them, which stays the server's own text."""
+    return b"-00" in joined or b"0000-" in joined
+
+
+_CONVERT: Final[Mapping[Type | None, Convert]] = {
+    Type.BOOL: _bools,
+    Type.INT: lambda values, field, mark: values,
+    Type.DECIMAL: _decimals,
+    Type.FLOAT: _floats,
+    Type.BYTES: _bytes,
+    Type.DATE: _days,
+    Type.TIME: _times,
+    Type.DATETIME: _moments(b""),
+    Type.INSTANT: _moments(b"Z"),
+}
+"""A column's values, none of them NULL, as they stand in CSV, or between `mark`s in JSON; None where one of them is not
+what its type says, and all must be looked at one by one."""
+
+_CSV_MARKS: Final = b',"\n\r'
+_JSON_MARKS: Final = b'"\\' + bytes(range(32))
+
+
+def _holds(joined: bytes, marks: bytes) -> bool:
+    # 0.3 ns a byte, where a regular expression takes 10.
+    return len(joined.translate(None, marks)) < len(joined)
 
 
 def _csv_cell(value: bytes) -> bytes:
-    if value and not _CSV_MARKS.search(value):
+    if value and not _holds(value, _CSV_MARKS):
         return value
     return b'"' + value.replace(b'"', b'""') + b'"'
 
 
-def _csv_text(values: Cells) -> Cells:
-    return values if all(values) and not _CSV_MARKS.search(b"".join(values)) else list(map(_csv_cell, values))
+def _csv_texts(values: list[bytes]) -> Cells:
+    return values if all(values) and not _holds(b"".join(values), _CSV_MARKS) else list(map(_csv_cell, values))
 
 
 def _csv_value(value: Any) -> bytes:
@@ -160,19 +214,38 @@ def _csv_value(value: Any) -> bytes:
     return _csv_cell((TEXT_OF[type_](value) if type_ else str(value)).encode())
 
 
-_JSON_MARKS: Final = re.compile(rb'["\\\x00-\x1f]')
+def _csv_document(value: Any) -> bytes:
+    return b"null" if value is JSON_NULL else _csv_cell(_document(value).encode())
 
 
-def _json_texts(values: Cells) -> Cells:
-    if not _JSON_MARKS.search(b"".join(values)):
+def _json_texts(values: list[bytes]) -> Cells:
+    if not _holds(b"".join(values), _JSON_MARKS):
         return [b'"' + value + b'"' for value in values]
-    return [json.dumps(value.decode(), ensure_ascii=False).encode() for value in values]
+    return [_string(value.decode()).encode() for value in values]
 
 
 def _json_value(value: Any) -> bytes:
     type_ = type_of(value)
     if type_ in (Type.INT, Type.BOOL, Type.DECIMAL):
         return TEXT_OF[type_](value).encode()
-    if type_ is Type.JSON:
-        return json_text(value).encode()
-    return json.dumps(TEXT_OF[type_](value) if type_ else str(value), ensure_ascii=False).encode()
+    return _string(TEXT_OF[type_](value) if type_ else str(value)).encode()
+
+
+def _json_document(value: Any) -> bytes:
+    return _document(value).encode()
+
+
+_string: Final = json.JSONEncoder(ensure_ascii=False).encode
+_plain_document: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+
+
+def _document(value: Any) -> str:
+    """JSON with its keys in the order in which the server gave them."""
+    try:
+        return _plain_document(value)
+    except TypeError:  # a Decimal, or JSON_NULL, somewhere
+        if isinstance(value, dict):
+            return "{" + ",".join(f"{_string(key)}:{_document(each)}" for key, each in value.items()) + "}"
+        if isinstance(value, list):
+            return "[" + ",".join(map(_document, value)) + "]"
+        return json_text(value)

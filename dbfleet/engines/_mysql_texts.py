@@ -1,16 +1,11 @@
-"""From Python's values to text: a column of a batch for LOAD DATA or INSERT, and literals for the rest.
-
-A column whose texts may hold a backslash, a tab or a line's end is looked at once, in one piece; only where one is
-found are its values escaped one by one.
-"""
+"""From Python's values to the server's text: a column of a batch for writing, and literals for the rest."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, date, datetime
-from datetime import time as clock_time
+from datetime import UTC, date
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
@@ -18,54 +13,62 @@ from uuid import UUID
 from dbfleet.errors import ConstraintViolated
 from dbfleet.values import Batch, Column, Type, decimal_text, json_text
 
-Texts = Sequence[str | None]
+Texts = Sequence[str]
 Write = Callable[[Sequence[Any]], Texts]
+"""From a column's values, none of them None, to their texts."""
 
 
-def _write(convert: Callable[[Any], str]) -> Write:
-    """A writer that converts every value; `convert` raises TypeError or AttributeError for None."""
+def _each(convert: Callable[[Any], str]) -> Write:
+    return lambda values: list(map(convert, values))
+
+
+def _texts(values: Sequence[Any]) -> Texts:
+    "".join(values)  # raises TypeError for what is no text
+    return values
+
+
+def _decimals(values: Sequence[Any]) -> Texts:
+    found = list(map(str, values))
+    # An exponent, NaN and infinities are rare; decimal_text takes three times as long as str.
+    joined = "".join(found)
+    return list(map(decimal_text, values)) if "E" in joined or "N" in joined or "I" in joined else found
+
+
+class _Days(dict[int, str]):
+    """ISO dates by ordinal, as they are asked for. A batch has few: this halves the time of a datetime's text."""
+
+    def __missing__(self, ordinal: int) -> str:
+        if len(self) >= 50_000:
+            self.clear()
+        text = self[ordinal] = date.fromordinal(ordinal).isoformat()
+        return text
+
+
+_DAYS: Final = _Days()
+
+
+_TENS: Final = [f"{number:02}" for number in range(60)]
+
+
+def _moments(digits: int, zoned: bool) -> Write:
+    """Dates and times, cut to so many digits of a second: the server would round them. isoformat takes 2.4 times as
+    long."""
+    days, tens = _DAYS, _TENS
 
     def write(values: Sequence[Any]) -> Texts:
-        try:
-            return list(map(convert, values))
-        except (TypeError, AttributeError):
-            return [None if value is None else convert(value) for value in values]
+        if zoned:
+            values = [value if value.tzinfo is UTC else value.astimezone(UTC) for value in values]
+        found = [
+            f"{days[v.toordinal()]} {tens[v.hour]}:{tens[v.minute]}:{tens[v.second]}.{v.microsecond:06}" for v in values
+        ]
+        return found if digits == 6 else [text[: 20 + digits if digits else 19] for text in found]
 
     return write
 
 
-_BOOLS: Final = {True: "1", False: "0", None: None}
-
-
-def _text(value: str) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    return value
-
-
-def _decimals(values: Sequence[Any]) -> Texts:
-    found = [None if value is None else str(value) for value in values]
-    # An exponent, NaN and infinities are rare; decimal_text takes three times as long as str.
-    if any(text is not None and ("E" in text or not text[-1].isdigit()) for text in found):
-        return [None if value is None else decimal_text(value) for value in values]
-    return found
-
-
-def _moments(digits: int, zoned: bool) -> Callable[[datetime], str]:
-    """Date and time, cut to so many digits of a second: the server would round them."""
-    end = 20 + digits if digits else 19
-
-    def convert(value: datetime) -> str:
-        if zoned and value.tzinfo is not UTC:
-            value = value.astimezone(UTC)
-        return value.isoformat(" ", "microseconds")[:end]
-
-    return convert
-
-
-def _clock(digits: int) -> Callable[[clock_time], str]:
+def _clock(digits: int) -> Write:
     end = 9 + digits if digits else 8
-    return lambda value: value.isoformat("microseconds")[:end]
+    return lambda values: [value.isoformat("microseconds")[:end] for value in values]
 
 
 _LONG_NUMBER: Final = re.compile(r"[\d.]{16}")
@@ -99,35 +102,37 @@ def _exact_int(digits: str) -> int:
 
 def writer(column: Column, kind: str, arguments: str) -> tuple[Write, bool]:
     """How values of the column become text for a native column of this kind, and whether that text may need escapes.
-    NULL stays None; bytes become hexadecimal digits."""
+    Bytes become hexadecimal digits."""
     digits = 6
     if kind in ("time", "datetime", "timestamp"):
         kept = int(arguments or 0)
         digits = kept if column.fraction_digits is None else min(kept, column.fraction_digits)
     match column.type:
         case Type.BOOL:
-            return lambda values: list(map(_BOOLS.__getitem__, values)), False
+            return _each(_BOOLS.__getitem__), False
         case Type.INT:
-            return _write(int.__repr__), False
+            return _each(int.__repr__), False
         case Type.DECIMAL:
             return _decimals, False
         case Type.FLOAT:
-            return _write(lambda value: float.__repr__(float(value))), False
+            return _each(lambda value: float.__repr__(float(value))), False
         case Type.BYTES:
-            return _write(lambda value: value.hex()), False
+            return _each(lambda value: value.hex()), False
         case Type.DATE:
-            return _write(date.isoformat), False
+            return _each(date.isoformat), False
         case Type.TIME:
-            return _write(_clock(digits)), False
+            return _clock(digits), False
         case Type.DATETIME | Type.INSTANT:
-            return _write(_moments(digits, column.type is Type.INSTANT)), False
+            return _moments(digits, column.type is Type.INSTANT), False
         case Type.UUID:
-            return _write(UUID.__str__), False
+            return _each(UUID.__str__), False
         case Type.JSON:
-            convert = _exact_json if kind == "json" else json_text
-            return lambda values: [None if value is None else convert(value) for value in values], True
+            return _each(_exact_json if kind == "json" else json_text), True
         case _:
-            return _write(_text), True
+            return _texts, True
+
+
+_BOOLS: Final = {True: "1", False: "0"}
 
 
 def refused(columns: Sequence[Column], writers: Iterable[Write], batch: Batch, exc: Exception) -> ConstraintViolated:
@@ -135,7 +140,8 @@ def refused(columns: Sequence[Column], writers: Iterable[Write], batch: Batch, e
     for column, write, values in zip(columns, writers, zip(*batch, strict=True), strict=False):
         for value in values:
             try:
-                "".join(text or "" for text in write([value])).encode()
+                if value is not None:
+                    write([value])[0].encode()
             except Exception as reason:
                 what = reason.message if isinstance(reason, ConstraintViolated) else f"{value!r:.60} is no such value"
                 return ConstraintViolated(
@@ -166,6 +172,6 @@ def literal(value: Any, type_: Type | None) -> str:
         case Type.TIME:
             return f"'{value.isoformat()}'"
         case Type.DATETIME | Type.INSTANT:
-            return f"'{_moments(6, type_ is Type.INSTANT)(value)}'"
+            return f"'{_moments(6, type_ is Type.INSTANT)([value])[0]}'"
     text = json_text(value) if type_ is Type.JSON else str(value)
     return f"_utf8mb4 X'{text.encode().hex()}'"

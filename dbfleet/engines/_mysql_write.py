@@ -21,162 +21,24 @@ import itertools
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import Any, Final
 
-from dbfleet.engines._mysql_errors import refused as refused_row
-from dbfleet.engines._mysql_texts import Texts, Write, refused, writer
-from dbfleet.engines._mysql_types import GEOMETRIES, LEXIS, Native
+from dbfleet.engines._mysql_errors import refused
+from dbfleet.engines._mysql_table import Table
+from dbfleet.engines._mysql_types import LEXIS
 from dbfleet.engines._mysql_wire import Wire, driver_errors
-from dbfleet.errors import ConstraintViolated, NotFound, StatementError
-from dbfleet.values import Batch, Reference, Schema, Type
+from dbfleet.errors import ConstraintViolated, StatementError
+from dbfleet.values import Batch, Reference, Schema
 
 PIECE_BYTES: Final = 16_000_000
-INSERT_BYTES: Final = 1_000_000
-"""Of one INSERT. Larger ones are not faster, and every server takes this much (max_allowed_packet)."""
 _PIPE_BYTES: Final = 1 << 20
 """Of the pipe, where the system lets us: the two sides then change places 16 times less often."""
 STAGE: Final = "_dbfleet_stage"
 
 _HARMLESS: Final = frozenset({1287, 1592, 1681})
 """Warnings that say nothing about a row: deprecated syntax, a statement-based binary log."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Slot:
-    """How a column of the schema is written: its texts, and the SQL around a text (`{0}`), None where there is none."""
-
-    write: Write
-    escapes: bool
-    expression: str | None
-    bare: bool = False  # an INSERT takes the text without quotes
-    ignored: bool = False  # a generated column
-
-
-class Table:
-    """A table to write into: the statements, and a batch as their text."""
-
-    def __init__(self, schema: Schema, found: Mapping[str, Native], *, mariadb: bool) -> None:
-        self.schema = schema
-        for column in schema.columns:
-            if column.name not in found:
-                raise NotFound(f"{schema.name} has no column {column.name}")
-        self._slots = []
-        for column in schema.columns:
-            native = found[column.name]
-            write, escapes = writer(column, native.kind, native.arguments)
-            expression = _expression(column.type, native, mariadb=mariadb)
-            bare = native.kind == "bit" or column.type is Type.BYTES
-            self._slots.append(_Slot(write, escapes, expression, bare, native.generated))
-        self.written = [name for name, slot in zip(schema.names, self._slots, strict=True) if not slot.ignored]
-        self._nulls = [found[column.name].column.nullable for column in schema.columns]
-
-    def load(self, path: str, table: str, *, replace: bool) -> bytes:
-        """LOAD DATA LOCAL of our text format into the table."""
-        targets, settings = [], []
-        for number, (name, slot) in enumerate(zip(self.schema.names, self._slots, strict=True)):
-            if slot.ignored or slot.expression:
-                targets.append(f"@v{number}")
-                if slot.expression and not slot.ignored:
-                    settings.append(f"{LEXIS.quote(name)} = {slot.expression.format(f'@v{number}')}")
-            else:
-                targets.append(LEXIS.quote(name))
-        return (
-            f"LOAD DATA LOCAL INFILE '{path}' {'REPLACE' if replace else ''} INTO TABLE {LEXIS.quote(table)} "
-            "CHARACTER SET utf8mb4 FIELDS TERMINATED BY '\\t' ENCLOSED BY '' ESCAPED BY '\\\\' "
-            f"LINES TERMINATED BY '\\n' STARTING BY '' ({', '.join(targets)})"
-            + (f" SET {', '.join(settings)}" if settings else "")
-        ).encode()
-
-    def lines(self, batch: Batch) -> bytes:
-        """The batch as LOAD DATA reads it: a line a row, tabs between, NULL as \\N."""
-        columns = []
-        for slot, nullable, found in zip(self._slots, self._nulls, self._texts(batch), strict=True):
-            column = _escaped(found) if slot.escapes else found
-            if nullable and None in column:
-                column = ["\\N" if text is None else text for text in column]
-            columns.append(column)
-        try:
-            text = "\n".join(map("\t".join, zip(*columns, strict=True)))  # type: ignore[arg-type]
-        except TypeError:  # NULL for a column that takes none: the server will say so, by its name
-            rows = zip(*columns, strict=True)
-            text = "\n".join("\t".join("\\N" if each is None else each for each in row) for row in rows)
-        return self._encoded(batch, text + "\n")
-
-    def inserts(self, batch: Batch, table: str, *, replace: bool) -> Iterator[tuple[int, bytes]]:
-        """The batch as INSERT statements of at most INSERT_BYTES or one row, each with its number of rows."""
-        head = (
-            f"{'REPLACE' if replace else 'INSERT'} INTO {LEXIS.quote(table)} ({LEXIS.quote_all(self.written)}) VALUES "
-        ).encode()
-        columns = [
-            [_quoted(text, slot) for text in found]
-            for slot, found in zip(self._slots, self._texts(batch), strict=True)
-            if not slot.ignored
-        ]
-        rows, size = [], len(head)
-        for row in map(",".join, zip(*columns, strict=True)):
-            data = self._encoded(batch, f"({row})")
-            if rows and size + len(data) > INSERT_BYTES:
-                yield len(rows), head + b",".join(rows)
-                rows, size = [], len(head)
-            rows.append(data)
-            size += len(data) + 1
-        if rows:
-            yield len(rows), head + b",".join(rows)
-
-    def _texts(self, batch: Batch) -> list[Texts]:
-        try:
-            return [slot.write(values) for slot, values in zip(self._slots, zip(*batch, strict=True), strict=True)]
-        except Exception as exc:
-            raise self._refused(batch, exc) from exc
-
-    def _encoded(self, batch: Batch, text: str) -> bytes:
-        try:
-            return text.encode()
-        except UnicodeEncodeError as exc:  # half of a surrogate pair is no character
-            raise self._refused(batch, exc) from exc
-
-    def _refused(self, batch: Batch, exc: Exception) -> StatementError:
-        return refused(self.schema.columns, [slot.write for slot in self._slots], batch, exc)
-
-
-def _expression(type_: Type, native: Native, *, mariadb: bool) -> str | None:
-    if type_ is Type.BYTES:
-        return "UNHEX({0})"
-    if native.kind == "bit":
-        return "CAST({0} AS UNSIGNED)"
-    if native.kind in GEOMETRIES:
-        # x comes first in our text; MySQL would put the latitude first where the reference system says so.
-        axes = "" if mariadb else ", 'axis-order=long-lat'"
-        srid = "CAST(SUBSTRING({0}, 6, LOCATE(';', {0}) - 6) AS UNSIGNED)"
-        return (
-            "IF({0} LIKE 'SRID=%', "
-            f"ST_GeomFromText(SUBSTRING({{0}}, LOCATE(';', {{0}}) + 1), {srid}{axes}), ST_GeomFromText({{0}}))"
-        )
-    if native.kind == "vector":
-        return "VEC_FromText({0})" if mariadb else "STRING_TO_VECTOR({0})"
-    return None
-
-
-def _escaped(found: Texts) -> Texts:
-    joined = "\0".join([text for text in found if text is not None] if None in found else found)  # type: ignore[arg-type]
-    if "\\" not in joined and "\t" not in joined and "\n" not in joined:
-        return found
-    return [
-        None if text is None else text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n") for text in found
-    ]
-
-
-def _quoted(text: str | None, slot: _Slot) -> str:
-    """The text as a literal, under our own sql_mode, where a backslash escapes."""
-    if text is None:
-        return "NULL"
-    if slot.bare:
-        return text if slot.expression and slot.expression.startswith("CAST") else f"X'{text}'"
-    value = "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'" if slot.escapes else f"'{text}'"
-    return slot.expression.format(value) if slot.expression else value
 
 
 # --- the two ways -----------------------------------------------------------------------------------------------------
@@ -308,7 +170,7 @@ def _check(wire: Wire, rows: int, *, replace: bool) -> None:
     found = [(int(number or 0), str(text)) for _, number, text in wire.rows("SHOW WARNINGS LIMIT 64")]
     serious = [(number, text) for number, text in found if number not in _HARMLESS]
     if serious:
-        raise refused_row(*serious[0], more=count - len(found) + len(serious) - 1)
+        raise refused(*serious[0], more=count - len(found) + len(serious) - 1)
     if missing or count > len(found):
         raise ConstraintViolated(f"the server left out or changed {missing or count} rows and does not say why")
 

@@ -62,7 +62,7 @@ ENGINE = EngineSpec(
     examples={
         "one": "SELECT 1",
         "all": "SELECT * FROM `{collection}`",
-        "slow": "SELECT BENCHMARK(100000000000, MD5('x'))",
+        "slow": "SELECT count(*) FROM (SELECT SLEEP(60)) AS t",
         "bad": "SELEC 1",
         "parameter": "SELECT :n",
         "missing": "SELECT * FROM dbfleet_nowhere",

@@ -1,0 +1,155 @@
+"""A table to write into, as text: the LOAD DATA or INSERT for it, and batches in the form that these take.
+
+Texts go as utf8mb4; bytes as hexadecimal digits, which UNHEX turns back: in one file there can be only one character
+set. A backslash, a tab and a line's end are escaped; a column's texts are looked at once, in one piece, and only where
+there is one of these are they escaped one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from dbfleet.engines._mysql_texts import Texts, Write, refused, writer
+from dbfleet.engines._mysql_types import GEOMETRIES, LEXIS, Native
+from dbfleet.errors import NotFound, StatementError
+from dbfleet.values import Batch, Schema, Type
+
+INSERT_BYTES: Final = 1_000_000
+"""Of one INSERT. Larger ones are not faster, and every server takes this much (max_allowed_packet)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """How a column of the schema is written: its texts, and the SQL around a text (`{0}`), None where there is none."""
+
+    write: Write
+    escapes: bool
+    expression: str | None
+    bare: bool = False  # an INSERT takes the text without quotes
+    ignored: bool = False  # a generated column
+
+
+class Table:
+    """A table to write into: the statements, and a batch as their text."""
+
+    def __init__(self, schema: Schema, found: Mapping[str, Native], *, mariadb: bool) -> None:
+        self.schema = schema
+        for column in schema.columns:
+            if column.name not in found:
+                raise NotFound(f"{schema.name} has no column {column.name}")
+        self._slots = []
+        for column in schema.columns:
+            native = found[column.name]
+            write, escapes = writer(column, native.kind, native.arguments)
+            expression = _expression(column.type, native, mariadb=mariadb)
+            bare = native.kind == "bit" or column.type is Type.BYTES
+            self._slots.append(_Slot(write, escapes, expression, bare, native.generated))
+        self.written = [name for name, slot in zip(schema.names, self._slots, strict=True) if not slot.ignored]
+
+    def load(self, path: str, table: str, *, replace: bool) -> bytes:
+        """LOAD DATA LOCAL of our text format into the table."""
+        targets, settings = [], []
+        for number, (name, slot) in enumerate(zip(self.schema.names, self._slots, strict=True)):
+            if slot.ignored or slot.expression:
+                targets.append(f"@v{number}")
+                if slot.expression and not slot.ignored:
+                    settings.append(f"{LEXIS.quote(name)} = {slot.expression.format(f'@v{number}')}")
+            else:
+                targets.append(LEXIS.quote(name))
+        return (
+            f"LOAD DATA LOCAL INFILE '{path}' {'REPLACE' if replace else ''} INTO TABLE {LEXIS.quote(table)} "
+            "CHARACTER SET utf8mb4 FIELDS TERMINATED BY '\\t' ENCLOSED BY '' ESCAPED BY '\\\\' "
+            f"LINES TERMINATED BY '\\n' STARTING BY '' ({', '.join(targets)})"
+            + (f" SET {', '.join(settings)}" if settings else "")
+        ).encode()
+
+    def lines(self, batch: Batch) -> bytes:
+        """The batch as LOAD DATA reads it: a line a row, tabs between, NULL as \\N."""
+        text = "\n".join(map("\t".join, zip(*self._cells(batch, "\\N", _escaped), strict=True)))
+        return self._encoded(batch, text + "\n")
+
+    def inserts(self, batch: Batch, table: str, *, replace: bool) -> Iterator[tuple[int, bytes]]:
+        """The batch as INSERT statements of at most INSERT_BYTES or one row, each with its number of rows."""
+        head = (
+            f"{'REPLACE' if replace else 'INSERT'} INTO {LEXIS.quote(table)} ({LEXIS.quote_all(self.written)}) VALUES "
+        ).encode()
+        cells = self._cells(batch, "NULL", _quoted)
+        kept = [column for slot, column in zip(self._slots, cells, strict=True) if not slot.ignored]
+        rows: list[bytes] = []
+        size = 0
+        for row in map(",".join, zip(*kept, strict=True)):
+            data = self._encoded(batch, f"({row})")
+            if rows and size + len(data) > INSERT_BYTES:
+                yield len(rows), head + b",".join(rows)
+                rows, size = [], 0
+            rows.append(data)
+            size += len(data)
+        yield len(rows), head + b",".join(rows)
+
+    def _cells(self, batch: Batch, null: str, finish: Callable[[_Slot, Texts], Texts]) -> list[Texts]:
+        try:
+            return [
+                _column(slot, values, null, finish)
+                for slot, values in zip(self._slots, zip(*batch, strict=True), strict=True)
+            ]
+        except Exception as exc:
+            raise self._refused(batch, exc) from exc
+
+    def _encoded(self, batch: Batch, text: str) -> bytes:
+        try:
+            return text.encode()
+        except UnicodeEncodeError as exc:  # half of a surrogate pair is no character
+            raise self._refused(batch, exc) from exc
+
+    def _refused(self, batch: Batch, exc: Exception) -> StatementError:
+        return refused(self.schema.columns, [slot.write for slot in self._slots], batch, exc)
+
+
+_BITS: Final = "CAST({0} AS UNSIGNED)"
+
+
+def _expression(type_: Type, native: Native, *, mariadb: bool) -> str | None:
+    if type_ is Type.BYTES:
+        return "UNHEX({0})"
+    if native.kind == "bit":
+        return _BITS
+    if native.kind in GEOMETRIES:
+        # x comes first in our text; MySQL would put the latitude first where the reference system says so.
+        axes = "" if mariadb else ", 'axis-order=long-lat'"
+        srid = "CAST(SUBSTRING({0}, 6, LOCATE(';', {0}) - 6) AS UNSIGNED)"
+        return (
+            "IF({0} LIKE 'SRID=%', "
+            f"ST_GeomFromText(SUBSTRING({{0}}, LOCATE(';', {{0}}) + 1), {srid}{axes}), ST_GeomFromText({{0}}))"
+        )
+    if native.kind == "vector":
+        return "VEC_FromText({0})" if mariadb else "STRING_TO_VECTOR({0})"
+    return None
+
+
+def _column(slot: _Slot, values: Sequence[Any], null: str, finish: Callable[[_Slot, Texts], Texts]) -> Texts:
+    if None not in values:
+        return finish(slot, slot.write(values))
+    there = iter(finish(slot, slot.write([value for value in values if value is not None])))
+    return [null if value is None else next(there) for value in values]
+
+
+def _escaped(slot: _Slot, found: Texts) -> Texts:
+    """As LOAD DATA reads them."""
+    if not slot.escapes:
+        return found
+    joined = "".join(found)
+    if "\\" not in joined and "\t" not in joined and "\n" not in joined:
+        return found
+    return [text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n") for text in found]
+
+
+def _quoted(slot: _Slot, found: Texts) -> Texts:
+    """As literals, under our own sql_mode, where a backslash escapes."""
+    if slot.bare:
+        return found if slot.expression == _BITS else [f"X'{text}'" for text in found]
+    if slot.escapes:
+        found = [text.replace("\\", "\\\\").replace("'", "\\'") for text in found]
+    around = slot.expression
+    return [around.format(f"'{text}'") for text in found] if around else [f"'{text}'" for text in found]
