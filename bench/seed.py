@@ -82,7 +82,9 @@ def _mysql(servers: Servers, name: str) -> tuple[Callable[[], Run], Callable[[],
     for schema in _schemas():
         file = files[schema.name] = _folder(name) / f"{schema.name}.tsv"
         fields = ", 0x09, ".join(
-            f"coalesce({_escaped(column.name, column.type.value)}, 0x5C4E)" for column in schema.columns
+            # Binary: the columns' collations do not mix.
+            f"cast(coalesce({_escaped(column.name, column.type.value)}, 0x5C4E) as binary)"
+            for column in schema.columns
         )
         with file.open("wb") as out:
             subprocess.run(
