@@ -514,5 +514,9 @@ ENGINE = EngineSpec(
         "A text of several statements runs one by one, each committed by itself unless the text says BEGIN.",
         "The session runs in UTC.",
     ),
-    verified_on=("PostgreSQL 18.6, real, embedded", "PostgreSQL 17.11, real, Debian's in Docker"),
+    verified_on=(
+        "PostgreSQL 18.6, real, embedded",
+        "PostgreSQL 17.11, real, Debian's in Docker",
+        "PostgreSQL 15.20, real, Debian's",
+    ),
 )
