@@ -121,8 +121,11 @@ def describe(where: Located, format: Format = None) -> None:
     from dbfleet.ops import describe as op
 
     fleet = open_fleet()
-    found = op.describe(fleet, *fleet.locate(where))
-    fields = ("collection", "column", "type", "nullable", "key", "references", "native", "note")
+    target, collection = fleet.locate(where)
+    found = op.describe(fleet, target, collection)
+    fields = ["collection", "column", "type", "nullable", "key", "references", "native", "note"]
+    if collection and render.format_of(format) == "table":
+        fields.remove("collection")  # a person has just typed it
     render.records(map(asdict, found), fields, format=format)
 
 

@@ -20,7 +20,6 @@ from uuid import UUID
 from dbfleet.values import (
     JSON_NULL,
     bytes_text,
-    datetime_text,
     decimal_text,
     instant_text,
     time_text,
@@ -52,10 +51,6 @@ class ByType(dict[type, TextOf]):
     __eq__ = object.__eq__
 
 
-def integer(value: int) -> str:
-    return int.__repr__(value)
-
-
 def decimal(value: Decimal) -> str:
     """All digits, no exponent, no trailing zeros. Most decimals are that already: 0.17 µs in place of 0.34."""
     text = str(value)
@@ -71,14 +66,21 @@ def floating(value: float) -> str:
     return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
 
 
+_day = date.isoformat
+
+
 def moment(value: datetime) -> str:
-    """A datetime without zone, or an instant in UTC with Z."""
-    if value.tzinfo is None:
-        return datetime_text(value) if value.microsecond else value.isoformat()
-    if value.tzinfo is UTC:
-        text = value.isoformat()[:-6]
-        return (text.rstrip("0") if value.microsecond else text) + "Z"
-    return instant_text(value)
+    """A datetime without zone, or an instant in UTC with Z.
+
+    In two halves, as isoformat of an aware datetime spends half its time on the offset: 0.8 µs in place of 1.2.
+    """
+    zone = value.tzinfo
+    if zone is not None and zone is not UTC:
+        return instant_text(value)
+    text = f"{_day(value)}T{value.time().isoformat()}"
+    if value.microsecond:
+        text = text.rstrip("0")
+    return text if zone is None else text + "Z"
 
 
 def clock(value: time) -> str:
@@ -110,7 +112,7 @@ AS_JSON: Final = ByType(
         type(None): lambda value: "null",
         type(JSON_NULL): lambda value: "null",
         bool: lambda value: "true" if value else "false",
-        int: integer,
+        int: int.__repr__,
         Decimal: _json_decimal,
         float: _json_float,
         str: quoted,
@@ -147,7 +149,7 @@ def as_cells(null: str, text: TextOf, *, json: bool = False) -> ByType:
             type(None): lambda value: null,
             type(JSON_NULL): lambda value: "null",
             bool: lambda value: "true" if value else "false",
-            int: integer,
+            int: int.__repr__,
             Decimal: decimal,
             float: floating,
             str: string,
@@ -155,7 +157,7 @@ def as_cells(null: str, text: TextOf, *, json: bool = False) -> ByType:
             bytearray: lambda value: text(bytes_text(value)),
             memoryview: lambda value: text(bytes_text(value)),
             datetime: moment,
-            date: date.isoformat,
+            date: _day,
             time: clock,
             UUID: str,
             dict: nested,

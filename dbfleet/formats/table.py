@@ -2,7 +2,7 @@
 
 Rows are written in pages of up to 1000, so that the first are there at once and memory is flat. A column is as wide as
 its widest cell so far; a page that needs it wider opens with the header again. Where a page is wider than the
-terminal, its columns of text share what is left and wrap; where that would leave them less than 16 cells, or a cell
+terminal, its columns of text share what is left and wrap; where that would leave them less than 12 cells, or a cell
 more than 8 lines, this page and all that follow are written as records, a line a field.
 
 NULL is the word, dimmed where colours are; empty text is `""`; text that could be taken for either is in quotes as
@@ -26,7 +26,7 @@ from dbfleet.values import Row, Type
 
 _PAGE_ROWS: Final = 1000
 _PAGE_SECONDS: Final = 0.5
-_NARROWEST: Final = 16
+_NARROWEST: Final = 12
 _MOST_LINES: Final = 8
 _BETWEEN: Final = " │ "
 _NULL: Final = "NULL"
