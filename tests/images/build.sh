@@ -34,14 +34,30 @@ content() {
 # image_with_content HASH: the id of the image made from that content, or nothing.
 image_with_content() { docker image ls --quiet --filter "label=$content_label=$1" | head -n 1; }
 
-# --- the base: a minimal Debian, from this machine's own mirror ---------------------------------------------
+# --- the bases: a minimal Debian, from this machine's own mirror, and what NAME.Dockerfile makes of one --------
 
 debian_mirror() {
     apt-get indextargets --format '$(REPO_URI) $(ORIGIN) $(LABEL)' 'Created-By: Packages' 2>/dev/null |
         awk '$2 == "Debian" && $3 == "Debian" { print $1; exit }'
 }
 
-build_base() { # RELEASE
+base_of() { sed -n 's/^FROM dbfleet-test\/base://p' "$1" | head -n 1; } # DOCKERFILE
+
+build_base() { # NAME
+    if [ -f "$here/$1.Dockerfile" ]; then build_derived_base "$1"; else build_debian "$1"; fi
+}
+
+build_derived_base() { # NAME
+    local name=$1 file=$here/$1.Dockerfile hash
+    hash=base-$(content "$name.Dockerfile")
+    [ -z "$(image_with_content "$hash")" ] || return 0
+    build_base "$(base_of "$file")"
+    say "building dbfleet-test/base:$name"
+    docker build --quiet --force-rm --label "$content_label=$hash" --tag "dbfleet-test/base:$name" - <"$file" \
+        >"$work/$name.log" 2>&1 || { tail -n 60 "$work/$name.log" >&2; die "the base $name could not be built"; }
+}
+
+build_debian() { # RELEASE
     local release=$1 tag=dbfleet-test/base:$1 hash mirror
     hash=base-$release-1 # raise the number when what is done below changes
     [ -z "$(image_with_content "$hash")" ] || return 0
@@ -68,10 +84,12 @@ build_base() { # RELEASE
 # --- the engines --------------------------------------------------------------------------------------------
 
 build_engine() { # ENGINE
-    local engine=$1 hash id context version base
-    base=$(sed -n 's/^FROM dbfleet-test\/base://p' "$here/$engine/Dockerfile" | head -n 1)
+    local engine=$1 hash id context version base files
+    files=(entrypoint.sh "$engine")
+    base=$(base_of "$here/$engine/Dockerfile")
     [ -z "$base" ] || build_base "$base"
-    hash=$engine-$(content entrypoint.sh "$engine")
+    [ ! -f "$here/$base.Dockerfile" ] || files+=("$base.Dockerfile")
+    hash=$engine-$(content "${files[@]}")
     id=$(image_with_content "$hash")
     if [ -z "$id" ]; then
         say "building dbfleet-test/$engine"
