@@ -188,6 +188,8 @@ def logs(
 
     terminal = render.is_terminal(sys.stdout)
     found = read(open_fleet(), target, follow=follow, lines=lines)
+    if follow:
+        render.end_with_reader()
     try:
         render.write(f"{render.harmless(line) if terminal else line}\n".encode() for line in found)
     finally:

@@ -9,11 +9,15 @@ FORCE_COLOR, then whether the stream is a terminal.
 from __future__ import annotations
 
 import os
+import select
 import shutil
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import FrameType
 from typing import IO, TYPE_CHECKING, Any, Final, Protocol
 
 from dbfleet.cli.exit import ReaderGone, StdoutFailed
@@ -155,6 +159,24 @@ def write(chunks: Iterable[bytes]) -> None:
             raise ReaderGone from error
         except (OSError, ValueError) as error:
             raise StdoutFailed(getattr(error, "strerror", None) or str(error)) from error
+
+
+def end_with_reader() -> None:
+    """From here on the command ends when whoever reads stdout goes away, even while there is nothing to write: a log
+    that is followed may be silent for hours."""
+
+    def gone(number: int, frame: FrameType | None) -> None:
+        raise ReaderGone
+
+    def watch(descriptor: int) -> None:
+        poll = select.poll()
+        poll.register(descriptor, 0)  # a pipe without a reader is an error, which is always told
+        if any(event & select.POLLERR for _, event in poll.poll()):
+            os.kill(os.getpid(), signal.SIGPIPE)  # wakes the main thread out of whatever it waits for
+
+    if sys.stdout is not None and not is_terminal(sys.stdout):
+        signal.signal(signal.SIGPIPE, gone)
+        threading.Thread(target=watch, args=[sys.stdout.fileno()], daemon=True).start()
 
 
 def format_of(asked: str | None) -> str:

@@ -310,3 +310,13 @@ def test_shell_reads_statements_itself_where_no_client_is(dbfleet: CommandLine) 
         text=True,
     )
     assert (found.returncode, json.loads(found.stdout)) == (0, {"total": 42}), found.stderr
+
+
+def test_a_followed_log_ends_with_its_reader_and_on_ctrl_c(dbfleet: CommandLine) -> None:
+    dbfleet("up", "redis")
+    for end, code in ((lambda child: child.stdout.close(), 141), (lambda child: child.send_signal(signal.SIGINT), 130)):
+        with dbfleet.start("logs", "redis", "-f") as child:
+            assert child.stdout is not None
+            assert child.stdout.readline()
+            end(child)
+            assert child.wait(20) == code
