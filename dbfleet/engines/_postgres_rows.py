@@ -248,7 +248,7 @@ def copy_out(connection: Connection[Any], text: str) -> Iterator[bytes]:
         result = fetch(connection)
         assert result is not None
         assert result.status == ExecStatus.COPY_OUT
-        # libpq gives a row a call, so this loop runs once a row: psycopg's Copy would take three times as long.
+        # libpq gives a row a call, so this loop runs once a row; a generator in between made it 1.5 times as slow.
         get = pgconn.get_copy_data
         size, row = get(1)
         while size >= 0:

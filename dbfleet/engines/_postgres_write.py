@@ -1,8 +1,8 @@
 """Rows to the server: COPY … FROM STDIN, rows as text, made column by column.
 
-A C loop over one column's values, one test for NULL and one search for what must be escaped is 2.5 times faster than a
-generated f-string a row, and than psycopg's typed rows. One million orders of nine columns: 0.9 to 1.1 times psql's
-`\\copy` of the same rows as a file where a second core is free, as it takes 1.9 s of Python beside the server's 2.2 s; 1.5 times where none is.
+A C loop over one column's values, one test for NULL and one search for what must be escaped takes 1.9 µs for a row of
+nine columns, an f-string a row 2.6, psycopg's typed rows 2.6. One million orders: 0.9 to 1.1 times psql's `\\copy` of
+the same rows as a file where a second core is free, as the server takes 2.2 s beside these 1.9; else 1.5 times.
 """
 
 from __future__ import annotations
@@ -210,7 +210,7 @@ def upsert(
         with connection.transaction():
             execute(f"{head}SELECT {listed} FROM {source}{tail}")
     except CardinalityViolation:
-        # A key twice in the rows. ctid is the order in which they came. Sorting costs as much again, so only now.
+        # A key twice in the rows. ctid is the order in which they came. It costs a sort of all rows, so only now.
         execute(f"{head}SELECT DISTINCT ON ({keyed}) {listed} FROM {source} ORDER BY {keyed}, ctid DESC{tail}")
     # A second upsert may follow in the same transaction.
     execute(f"DROP TABLE {source}")
