@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from dbfleet.errors import RuntimeFailure
-from dbfleet.runtimes import Server
+from dbfleet.runtimes import Server, ports
 from dbfleet.runtimes.ports import short_hash
 
 
@@ -54,6 +55,13 @@ class Projects:
         for server in servers:
             prefix = f"DBFLEET_{server.spec.name.upper()}"
             values[f"{prefix}_PORT"] = str(server.port)
+            for name in _other_ports(server.spec.name):
+                if name in os.environ:
+                    values[name] = os.environ[name]
+                elif server.port == server.spec.default_port:
+                    values.pop(name, None)
+                else:  # a second fleet, or somebody has the default one: the same may be true of this one
+                    values.setdefault(name, str(ports.choose(f"{project} {name}")))
             for name, value in (("IMAGE", server.image), ("MEMORY", server.memory)):
                 values.pop(f"{prefix}_{name}", None)
                 if value:
@@ -91,6 +99,12 @@ def stack(engine: str) -> Path:
     """The compose file of one engine. Used instead of compose.yaml, which includes them all: compose would make the
     volumes of engines that nobody asked for."""
     return stacks() / "engines" / f"{engine}.yaml"
+
+
+def _other_ports(engine: str) -> Sequence[str]:
+    """The variables of the ports that a stack publishes beside the engine's own, such as Neo4j's web page."""
+    found = re.findall(r"\$\{(DBFLEET_\w+_PORT):-", stack(engine).read_text("utf-8"))
+    return sorted(set(found) - {f"DBFLEET_{engine.upper()}_PORT"})
 
 
 def _key(server: Server) -> str:

@@ -1,0 +1,39 @@
+"""What the docker runtime tells the stacks, in the file of a project's variables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dbfleet import registry
+from dbfleet.runtimes import Server
+from dbfleet.runtimes.compose import Projects
+
+
+def written(projects: Projects, port: int) -> dict[str, str]:
+    """The variables of a project with Neo4j, whose stack publishes a second port, on `port`."""
+    neo4j = Server("neo4j", registry.spec("neo4j"), port, "neo4j", "unused-here", "neo4j")
+    projects.write_variables("check", [neo4j])
+    return dict(line.split("=", 1) for line in projects.variables("check").read_text("utf-8").splitlines())
+
+
+@pytest.fixture
+def projects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Projects:
+    monkeypatch.delenv("DBFLEET_NEO4J_HTTP_PORT", raising=False)
+    return Projects("check", tmp_path / "docker", tmp_path / "secrets")
+
+
+def test_a_stacks_second_port_is_the_default_one_while_the_first_is(projects: Projects) -> None:
+    assert "DBFLEET_NEO4J_HTTP_PORT" not in written(projects, 7687)
+
+
+def test_a_second_fleet_gets_a_free_second_port_and_keeps_it(projects: Projects) -> None:
+    chosen = written(projects, 27687)["DBFLEET_NEO4J_HTTP_PORT"]
+    assert 1024 < int(chosen) < 65536
+    assert written(projects, 27687)["DBFLEET_NEO4J_HTTP_PORT"] == chosen
+
+
+def test_the_second_port_can_be_named(projects: Projects, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DBFLEET_NEO4J_HTTP_PORT", "27474")
+    assert written(projects, 27687)["DBFLEET_NEO4J_HTTP_PORT"] == "27474"
