@@ -236,13 +236,14 @@ class Wire:
         while count > 0:
             # All that is here at once, looped over in C: 0.1 µs a reply instead of 0.3.
             got = list(islice(iter(gets, not_yet), count))
+            ran_dry = len(got) < count
             if push in set(map(type, got)):
                 got = [reply for reply in got if reply.__class__ is not push]
             count -= len(got)
             pending.left -= len(got)
             if not pending.dropped:
                 pending.kept += got
-            if count:
+            if ran_dry:
                 self._receive()
         if not pending.left:
             self._queue.popleft()

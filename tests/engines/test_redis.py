@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -520,6 +521,18 @@ def test_what_a_sample_did_not_show_stops_the_scan(adapter: Adapter, keys: str) 
 Start = Callable[..., Target]
 
 
+def _free_port() -> int:
+    """Below 55536: a cluster's node also listens 10000 above its port."""
+    while True:
+        port = random.randint(20000, 50000)
+        with socket.socket() as free:
+            try:
+                free.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
+
+
 @pytest.fixture
 def start() -> Iterator[Start]:
     """Start a server as the process runtime does, with more settings; ended after the test."""
@@ -530,9 +543,7 @@ def start() -> Iterator[Start]:
     running: list[subprocess.Popen[bytes]] = []
 
     def started(*settings: str, password: str = "s3cret") -> Target:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = _free_port()
         for place in ("data", "run"):
             (root / place).mkdir(exist_ok=True)
         (root / "password").write_text(password)
