@@ -126,8 +126,9 @@ def _uuids(octets: bytes) -> list[UUID]:
 
 
 class ShopRows:
-    """The shop of one seed. Rows in the time of one order (2.2 µs of one core): order_items 7, follows 2.8, reviews 0.7,
-    products 0.65, customers 0.4. An order's digest takes 5 times that, its way through a pickle and back 2."""
+    """The shop of one seed. Rows in the time of one order (2.2 µs of one core): order_items 7, follows 2.8,
+    reviews 0.7, products 0.65, customers 0.4. An order's digest takes 5 times that, its way through a pickle and back
+    2."""
 
     def __init__(self, seed: int) -> None:
         self._words = Words("shop", seed)

@@ -1,8 +1,8 @@
 """Random words as a pure function of (dataset, seed, column, block): no state, so any slice can be made anywhere.
 
 A column's words of one block of rows are the output of SHAKE-128 over those names: standardised, so the same on every
-machine and in every Python, and at 10 ns a word cheaper than the arithmetic of a hash a row (a splitmix64 in Python
-is 20 times that). A column has words of its own: a new column leaves the others' values alone.
+machine and in every Python, and at 25 ns a word much cheaper than the arithmetic of a hash a row (a splitmix64 in
+Python takes 20 times that). A column has words of its own: a new column leaves the others' values alone.
 """
 
 from __future__ import annotations
