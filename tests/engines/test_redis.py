@@ -178,6 +178,39 @@ def test_upsert_leaves_nothing_of_the_old_row(adapter: Adapter, made: Make, name
     assert ask(adapter, f"SMEMBERS {name}:by:customer_id:5") == ["2"]
 
 
+def test_sets_and_index_are_what_the_rows_say_after_any_writes(adapter: Adapter, made: Make, name: str) -> None:
+    parts = ["", "a", "b:c", "%", "by", "é😀", "x\0y", " ", "a,b"]
+    columns = tuple(Column(word, Type.TEXT, word in ("p", "q")) for word in ("a", "b", "p", "q"))
+    schema = made(
+        Schema(name, columns, ("a", "b"), (Reference(("p",), "x", ("i",)), Reference(("p", "q"), "y", ("i", "j"))))
+    )
+    model: dict[tuple[str, str], Row] = {}
+    choose = random.Random(7)
+    for round_ in range(12):
+        rows = [
+            (choose.choice(parts), choose.choice(parts), *(choose.choice([None, *parts]) for _ in "pq"))
+            for _ in range(choose.choice([1, 40, 300]))
+        ]
+        mode: Any = "upsert" if round_ % 2 else "insert"
+        refused = 0
+        for row in rows:
+            if mode == "upsert" or row[:2] not in model:
+                model[row[:2]] = row
+            else:
+                refused += 1
+        written = adapter.write(schema, [rows], mode=mode)
+        assert (written.rows, len(written.rejected)) == (len(rows) - refused, refused)
+    assert sorted(rows_of(adapter, schema), key=repr) == sorted(model.values(), key=repr)
+    assert len(list(adapter.get(schema, list(model)))) == adapter.count(name) == len(model)
+    sets = {key: set(ask(adapter, "SMEMBERS :key", key=key)) for key in ask(adapter, f"KEYS {name}:by:*")}
+    assert sum(map(len, sets.values())) == sum((row[2] is not None) + (None not in row[2:]) for row in model.values())
+    assert sets[f"{name}:by:p:b%3Ac"] == {
+        ":".join(each.replace("%", "%25").replace(":", "%3A").replace("by", "%62y" if place == 0 else "by")
+                 for place, each in enumerate(row[:2]))
+        for row in model.values() if row[2] == "b:c"
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("mode", ["insert", "upsert"])
 def test_key_of_another_type_in_a_rows_place_rejects_that_row(
     adapter: Adapter, made: Make, name: str, mode: Any
