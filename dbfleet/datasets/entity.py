@@ -1,8 +1,9 @@
 """What a dataset is: entities in reference order, each a schema, a count, and a pure function from blocks to rows.
 
-An entity's rows are made in blocks of a fixed number of rows, a column at a time: orders are made 3 times as fast
-as row by row, order items 20 times, because a column is one list comprehension. A row's values depend on (seed, entity, row number) alone,
-not on how many rows there are: what `--rows 1000` gives is the beginning of what `--rows 1000000` gives.
+An entity's rows are made in blocks of a fixed number of rows, a column at a time: orders are made 3 times as fast as
+row by row, order items 20 times, because a column is one list comprehension. A row's values depend on (seed, entity,
+row number) alone, not on how many rows there are: what `--rows 1000` gives is the beginning of what `--rows 1000000`
+gives.
 """
 
 from __future__ import annotations
