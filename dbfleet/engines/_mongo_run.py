@@ -109,7 +109,8 @@ class Run:
         cursor = target.cursor_command(
             command, read_preference=target.read_preference, codec_options=CODEC, session=self.session
         )
-        return self._stream(cursor)
+        # The command's own batchSize is of the first reply; the later ones would have 16 MB each.
+        return self._stream(cursor.batch_size(self._batch_size))
 
     def _stream(self, cursor: CommandCursor[Document]) -> Result:
         # A page ahead, so that an error in the first document comes from `query` itself.

@@ -6,6 +6,7 @@ pytest tests/engines/test_mongodb.py --url mongodb://user:password@host/database
 from __future__ import annotations
 
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -486,6 +487,20 @@ def test_commands_stream_their_cursor(adapter: MongodbAdapter, foreign: Collecti
     foreign.insert_many({"_id": number} for number in range(500))
     assert len(documents(adapter, f'{{"find": "{foreign.name}", "batchSize": 10}}')) == 500
     assert len(documents(adapter, f"db.runCommand({{aggregate: '{foreign.name}', pipeline: [], cursor: {{}}}})")) == 500
+
+
+@pytest.mark.parametrize("statement", ["db.{c}.find()", "db.{c}.aggregate([])", '{{"find": "{c}"}}'])
+def test_a_result_holds_one_batch(adapter: MongodbAdapter, foreign: Collection[dict[str, Any]], statement: str) -> None:
+    """20 MB of documents pass in less than 6 MB: a getMore that names no size gets 16 MB."""
+    foreign.insert_many({"_id": number, "v": f"{number:06}" * 170} for number in range(20_000))
+    tracemalloc.start()
+    try:
+        with adapter.query(statement.format(c=foreign.name), batch_size=500) as result:
+            assert sum(len(batch) for batch in result) == 20_000
+        held = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert held < 6e6, f"{held / 1e6:.1f} MB"
 
 
 def test_a_rename_takes_the_schema_along(adapter: MongodbAdapter, made: Make, name: str) -> None:
