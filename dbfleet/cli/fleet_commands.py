@@ -77,8 +77,8 @@ def _tell(done: Up) -> None:
     from dbfleet.cli import render
 
     count = len(done.ready)
-    runtime = f", runtime {done.runtime} ({done.why})" if done.started else ""
-    render.say(f"{count} target{'' if count == 1 else 's'} ready{runtime}")
+    runtimes = ", ".join(f"{name} ({why})" if why else name for name, why in done.runtimes.items())
+    render.say(f"{count} target{'' if count == 1 else 's'} ready{', runtime ' + runtimes if runtimes else ''}")
 
 
 @commands.command()

@@ -4,7 +4,8 @@ Rules: a target stays on the runtime that is on record for it, so that a fleet t
 flags, the files or the machine change. What was never started runs on the runtime of the rest of the fleet, else on
 the one that is asked for, else on docker where an engine answers (a client alone is common), else as processes.
 
-A record in the fleet's state: `engine` `runtime` `port`, and `wanted` from `up` until `down`.
+A record in the fleet's state: `engine` `runtime` `port`, `earlier` (runtimes that it was on before), and `wanted` from
+`up` until `down`.
 """
 
 from __future__ import annotations
@@ -79,13 +80,18 @@ def server(fleet: Fleet, target: Target, *, port: int | None = None) -> Server:
     )
 
 
-def by_runtime(fleet: Fleet, chosen: Sequence[Target]) -> Iterator[tuple[Runtime, list[Server]]]:
-    """Those of the targets that were ever started, with their runtimes."""
+def by_runtime(
+    fleet: Fleet, chosen: Sequence[Target], *, earlier: bool = False
+) -> Iterator[tuple[Runtime, list[Server]]]:
+    """Those of the targets that were ever started, with their runtimes; with `earlier` also the runtimes that a target
+    was on before, where a container or data may be left."""
     groups: dict[str, list[Server]] = {}
     for target in chosen:
-        recorded = fleet.record(target.name).get("runtime")
-        if recorded and started(target, fleet.spec(target)):
-            groups.setdefault(recorded, []).append(server(fleet, target))
+        record = fleet.record(target.name)
+        if not record.get("runtime") or not started(target, fleet.spec(target)):
+            continue
+        for name in dict.fromkeys([record["runtime"], *(record.get("earlier", ()) if earlier else ())]):
+            groups.setdefault(name, []).append(server(fleet, target))
     for name, servers in groups.items():
         yield runtime(fleet, name), servers
 

