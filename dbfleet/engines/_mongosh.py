@@ -111,6 +111,11 @@ class Operation:
     cursor: tuple[Call, ...] = ()
     explain: str | None = None
 
+    @property
+    def command_name(self) -> str:
+        """The method; of a command its own name."""
+        return str(next(iter(self.call.argument(0)))) if self.kind == "command" else self.call.name
+
 
 def parse(text: str, params: Mapping[str, object]) -> list[Operation]:
     """The operations of the text, in order. StatementError, with line and column, for what is none; UsageError for a

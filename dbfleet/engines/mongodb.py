@@ -241,7 +241,7 @@ class MongodbAdapter(Adapter):
             return None
         with self._translated():
             operations = self._parsed(statement, params)
-            if len(operations) != 1 or operations[0].call.name not in ("find", "findOne", "aggregate"):
+            if len(operations) != 1 or operations[0].command_name not in ("find", "findOne", "aggregate"):
                 return None
             result = self._run(operations, BATCH_SIZE, lambda document: document)
         templates: dict[tuple[str, ...], str] = {}

@@ -409,7 +409,8 @@ def test_json_lines_of_any_bson_are_those_of_the_formats(
     foreign.insert_many(
         {"_id": number, f"f{number % 3}%": value, "v": value} for number, value in enumerate(values * 30)
     )
-    for statement in (f"db.{foreign.name}.find()", f"db.{foreign.name}.aggregate([{{$sort: {{_id: -1}}}}])"):
+    c = foreign.name
+    for statement in (f"db.{c}.find()", f"db.{c}.aggregate([{{$sort: {{_id: -1}}}}])", f'{{"find": "{c}"}}'):
         fast = adapter.encoded(statement, {}, "jsonl")
         assert fast is not None
         with adapter.query(statement) as result:
