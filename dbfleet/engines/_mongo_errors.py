@@ -59,6 +59,9 @@ def _of_code(code: int | None, text: str) -> DbfleetError:
         return AuthFailed("the server wants a user and a password", hint="mongodb://user:password@host/database")
     if code in (11600, 91, 189, 10107, 11602, 13435, 13436):  # shutting down, or no primary any more
         return Unavailable(text)
+    if code == 13:  # its text holds the whole command, with what the driver added to it
+        text, _, command = text.partition(" { ")
+        text = f"{text} {command.partition(':')[0]}".rstrip()
     found = StatementError
     if code in _REFUSED:
         found = ConstraintViolated

@@ -301,13 +301,23 @@ class MongodbAdapter(Adapter):
 
     def _info(self, name: str) -> Document:
         """The collection's entry in the list of collections; its `type` is collection, view or timeseries."""
-        found: Sequence[Any] = list(self._database.list_collections(filter={"name": name}, authorizedCollections=True))
+        # Names alone, and those that he may read: that much everybody may ask.
+        found: Sequence[Any] = list(
+            self._database.list_collections(filter={"name": name}, nameOnly=True, authorizedCollections=True)
+        )
         if not found or name == _BESIDE:
             raise NotFound(f"no collection {name!r}")
         return dict(found[0])
 
     def _stored(self, name: str) -> Schema | None:
-        found = self._database[_BESIDE].find_one({"_id": name})
+        from pymongo.errors import OperationFailure
+
+        try:
+            found = self._database[_BESIDE].find_one({"_id": name})
+        except OperationFailure as exc:
+            if exc.code != 13:  # who may read one collection alone sees it as its documents are
+                raise
+            return None
         return Schema.from_dict(found["schema"]) if found else None
 
     def _layout(self, schema: Schema) -> Layout:

@@ -34,6 +34,7 @@ from dbfleet.engines.mongodb import MongodbAdapter
 from dbfleet.errors import (
     AuthFailed,
     ConstraintViolated,
+    NotFound,
     StatementError,
     Unavailable,
     Unsupported,
@@ -582,6 +583,48 @@ def test_connections_that_fail(target: Target, change: dict[str, Any], error: ty
     assert type(caught.value) is error
     if target.password:
         assert target.password not in str(caught.value) + str(caught.value.__cause__)
+
+
+def test_who_may_read_one_collection_can_do_that(
+    adapter: MongodbAdapter, target: Target, foreign: Collection[dict[str, Any]], made: Make, name: str
+) -> None:
+    schema = made(Schema(f"{name}_other", (ID,), ("id",)))
+    foreign.insert_many({"_id": number} for number in range(10))
+    database, word = adapter._database, f"u{name}"
+    privilege = {"resource": {"db": database.name, "collection": foreign.name}, "actions": ["find"]}
+    database.command("createRole", word, privileges=[privilege], roles=[])
+    try:
+        database.command("createUser", word, pwd="secret", roles=[word])
+        with registry.connect(target.with_(user=word, password="secret", options={})) as reader:
+            assert reader.collections() == [foreign.name]
+            assert len(rows_of(reader, reader.describe(foreign.name))) == reader.count(foreign.name) == 10  # type: ignore[arg-type]
+            reader.cancel()
+            with pytest.raises(StatementError, match=r"not authorized on .* to execute command insert$"):
+                reader.query(f"db.{foreign.name}.insertOne({{}})")
+            with pytest.raises(NotFound):
+                reader.count(schema.name)
+    finally:
+        database.command("dropUser", word)
+        database.command("dropRole", word)
+
+
+def test_clustered_capped_and_timeseries_collections_can_be_read(adapter: MongodbAdapter, name: str) -> None:
+    kinds: dict[str, dict[str, Any]] = {
+        "clustered": {"clusteredIndex": {"key": {"_id": 1}, "unique": True}},
+        "capped": {"capped": True, "size": 100_000},
+        "timeseries": {"timeseries": {"timeField": "t"}},
+    }
+    for kind, options in kinds.items():
+        collection = adapter._database.create_collection(f"{name}_{kind}", **options)
+        try:
+            collection.insert_many({"_id": number, "t": WHEN, "v": number} for number in range(500))
+            schema = adapter.describe(collection.name)
+            assert schema.key == (() if kind == "timeseries" else ("_id",))
+            assert adapter.count(collection.name) == len(rows_of(adapter, schema)) == 500
+            parts = adapter.split(schema, 3)
+            assert sum(len(batch) for part in parts for batch in adapter.scan(schema, part)) == 500
+        finally:
+            collection.drop()
 
 
 def test_an_unknown_option_names_the_nearest(target: Target) -> None:
