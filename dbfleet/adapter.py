@@ -78,7 +78,8 @@ class Limits:
     and columns in characters; `first_year` and `last_year` of dates. `fraction_digits` and `decimal_digits` cut values
     of the types whose fidelity is ROUNDED; of the other types a value outside the limits is refused, never changed.
     `finite_floats`: NaN and infinities are refused. `nul_in_text`: text may hold the character U+0000.
-    `empty_text_is_null` and `json_null_is_null` are declared oddities: written as the one, read as the other.
+    `empty_text_in_key`: a key column may hold "". `empty_text_is_null` and `json_null_is_null` are declared oddities:
+    written as the one, read as the other.
     """
 
     fraction_digits: int = 6
@@ -92,6 +93,7 @@ class Limits:
     last_year: int = 9999
     finite_floats: bool = False
     nul_in_text: bool = True
+    empty_text_in_key: bool = True
     empty_text_is_null: bool = False
     json_null_is_null: bool = False
 

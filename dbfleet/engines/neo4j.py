@@ -25,7 +25,6 @@ import re
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from hashlib import sha256
 from typing import Any, Final, Self
 
 from dbfleet.adapter import (
@@ -446,6 +445,8 @@ _SYSTEM: Final = {"_from": "elementId(startNode(x))", "_to": "elementId(endNode(
 
 
 def _constraint(name: str) -> str:
+    from hashlib import sha256  # here: see values.digest_rows
+
     return f"dbfleet_{sha256(name.encode()).hexdigest()[:24]}"
 
 

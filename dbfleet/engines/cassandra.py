@@ -1,0 +1,659 @@
+"""Cassandra: partitions of rows in key order (https://cassandra.apache.org/doc/5.0/cassandra/developing/cql/).
+
+Driver: cassandra-driver. URLs: `cassandra://user@host:9042/keyspace?consistency=QUORUM` (`cql://` is the same). A
+missing keyspace is made for a target with `create` and for the fleet's own. The schema is kept beside the data in the
+table's comment.
+
+The partition key is the schema's `partition`, else the first key column; the other key columns cluster the rows.
+Rows are written with prepared statements, a bounded number in flight; neighbours of one partition go in one unlogged
+batch, others never, as a batch over partitions makes one node wait for all the others. Scans are paged by token.
+
+**Insert of an existing key is an error.** In CQL an INSERT replaces. `IF NOT EXISTS` would tell, and costs four times
+the plain statement (Paxos). So a table that is empty when the write begins takes plain INSERTs; a Bloom filter of the
+keys that were written sends what may be a repeated key, and only that, through IF NOT EXISTS; a table with rows takes
+IF NOT EXISTS throughout. What another client writes into the empty table meanwhile is not noticed: a declared quirk.
+
+Oddities: names of tables hold letters, digits and `_`, at most 48. A `timestamp` has milliseconds. A table without a
+key cannot be. A partition key cannot be empty text. The driver gives dates and times as types of its own, and rounds
+datetimes through floats, so timestamps are bound as numbers. A wrong password comes as NoHostAvailable.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final, Self
+
+from dbfleet.adapter import (
+    BATCH_SIZE,
+    WHOLE,
+    Adapter,
+    Capability,
+    EngineSpec,
+    Fidelity,
+    Limits,
+    Part,
+    Rejected,
+    Result,
+    ResultColumn,
+    ServerInfo,
+    Target,
+    WriteMode,
+    Written,
+)
+from dbfleet.engines._cassandra_values import (
+    DECLARED,
+    FETCH,
+    FOREIGN,
+    STORE,
+    converter,
+    foreign_fetch,
+    plain_value,
+    statements,
+)
+from dbfleet.errors import (
+    AlreadyExists,
+    AuthFailed,
+    DbfleetError,
+    NotFound,
+    StatementError,
+    Unavailable,
+    Unsupported,
+    UsageError,
+    translated,
+)
+from dbfleet.values import Batch, Column, Row, Schema, Type
+
+_IN_FLIGHT: Final = 128
+_BATCH_CHARACTERS: Final = 4000
+"""Of one unlogged batch: the server warns above 5 KiB and refuses above 50 KiB."""
+_FIRST_TOKEN, _LAST_TOKEN = -(2**63), 2**63 - 1
+_NAME: Final = re.compile(r"\w{1,48}", re.ASCII)
+_MARK: Final = "dbfleet:"
+
+
+class CassandraAdapter(Adapter):
+    """One session on a cluster."""
+
+    def __init__(self, target: Target, cluster: Any, session: Any, consistency: str | None) -> None:
+        self.spec = ENGINE
+        self.target = target
+        self.consistency = consistency
+        self._cluster = cluster
+        self._session = session
+        self._keyspace = target.database or ""
+        self._closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    # --- what is there ---
+
+    def ping(self) -> ServerInfo:
+        started = time.perf_counter()
+        ((version,),) = self._rows("SELECT release_version FROM system.local")
+        return ServerInfo("Cassandra", version, time.perf_counter() - started)
+
+    def collections(self) -> Sequence[str]:
+        found = self._rows("SELECT table_name FROM system_schema.tables WHERE keyspace_name = %s", (self._keyspace,))
+        return sorted(name for (name,) in found)
+
+    def describe(self, name: str) -> Schema:
+        where = "WHERE keyspace_name = %s AND table_name = %s"
+        found = self._rows(f"SELECT comment FROM system_schema.tables {where}", (self._keyspace, name))
+        if not found:
+            raise self._not_found(name)
+        comment = found[0][0] or ""
+        if comment.startswith(_MARK):
+            return Schema.from_dict(json.loads(comment[len(_MARK) :]))
+        columns, keys = [], []
+        fields = "column_name, kind, position, type"
+        for column, kind, position, type_ in self._rows(
+            f"SELECT {fields} FROM system_schema.columns {where}", (self._keyspace, name)
+        ):
+            plain = type_.removeprefix("frozen<") if type_.startswith("frozen<") else type_
+            carried = FOREIGN.get(plain, Type.JSON)
+            note = "as text" if plain in ("inet", "duration") else None
+            columns.append(Column(column, carried, kind == "regular", native=type_, note=note))
+            if kind in ("partition_key", "clustering"):
+                keys.append((kind != "partition_key", position, column))
+        key = tuple(column for _, _, column in sorted(keys))
+        partition = tuple(column for clustering, _, column in sorted(keys) if not clustering)
+        columns.sort(key=lambda column: (key.index(column.name) if column.name in key else len(key), column.name))
+        return Schema(name, tuple(columns), key, partition=partition if len(partition) > 1 else ())
+
+    def create(self, schema: Schema) -> None:
+        if not _NAME.fullmatch(schema.name):
+            raise self._unsupported(f"the name {schema.name!r}: letters, digits and _ only, 48 at most")
+        if not schema.key:
+            raise self._unsupported(f"{schema.name} has no key, and a table of Cassandra's needs one")
+        for column in schema.columns:
+            if not column.name or len(column.name.encode()) > 65535:
+                raise self._unsupported(f"the column name {column.name!r}")
+        partition = _partition(schema)
+        clustering = [name for name in schema.key if name not in partition]
+        columns = ", ".join(f"{_quote(column.name)} {DECLARED[column.type]}" for column in schema.columns)
+        primary = ", ".join([f"({_quoted(partition)})", *map(_quote, clustering)])
+        # Without another engine's names of the types: `native` says that a table is not ours.
+        kept = replace(schema, columns=tuple(replace(column, native=None) for column in schema.columns))
+        comment = (_MARK + json.dumps(kept.to_dict(), ensure_ascii=False)).replace("'", "''")
+        self._rows(f"CREATE TABLE {self._table(schema.name)} ({columns}, PRIMARY KEY ({primary})) "
+                   f"WITH comment = '{comment}'")  # fmt: skip
+
+    def drop(self, name: str) -> None:
+        if _NAME.fullmatch(name):
+            self._rows(f"DROP TABLE IF EXISTS {self._table(name)}")
+
+    def count(self, name: str) -> int:
+        """By token ranges: one count over a large table would run into the server's time limit."""
+        schema = self.describe(name)
+        partition = _quoted(_partition(schema))
+        prepared = self._prepare(
+            f"SELECT count(*) FROM {self._table(name)} WHERE token({partition}) >= ? AND token({partition}) <= ?"
+        )
+        ranges = _ranges(16)
+        total = 0
+        for _, rows in self._concurrently((prepared, bounds, None) for bounds in ranges):
+            total += rows[0][0]
+        return total
+
+    # --- rows ---
+
+    def get(self, schema: Schema, keys: Sequence[Row]) -> Iterator[Row]:
+        where = " AND ".join(f"{_quote(name)} = ?" for name in schema.key)
+        prepared = self._prepare(f"SELECT {_quoted(schema.names)} FROM {self._table(schema.name)} WHERE {where}")
+        store = converter([schema.column(name) for name in schema.key], STORE)
+        fetch = self._fetcher(schema)
+        for _, rows in self._concurrently((prepared, key, None) for key in store(list(keys))):
+            yield from fetch(rows)
+
+    def split(self, schema: Schema, parts: int) -> Sequence[Part]:
+        """Token ranges of equal size: keys are hashed, so they hold about as many rows each."""
+        if parts < 2:
+            return [WHOLE]
+        return [{"from": low, "to": high} for low, high in _ranges(parts)]
+
+    def scan(self, schema: Schema, part: Part = WHOLE, *, batch_size: int = BATCH_SIZE) -> Iterator[Batch]:
+        statement = f"SELECT {_quoted(schema.names)} FROM {self._table(schema.name)}"
+        bounds: tuple[Any, ...] = ()
+        if part:
+            token = f"token({_quoted(_partition(schema))})"
+            statement += f" WHERE {token} >= ? AND {token} <= ?"
+            bounds = (part["from"], part["to"])
+        bound = self._prepare(statement).bind(bounds)
+        bound.fetch_size = batch_size
+        fetch = self._fetcher(schema)
+        with self._translated():
+            pages = self._session.execute(bound, timeout=None)
+        while True:
+            rows = pages.current_rows
+            if rows:
+                yield fetch(rows)
+            if not pages.has_more_pages:
+                return
+            with self._translated():
+                pages.fetch_next_page()
+
+    def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
+        table, marks = self._table(schema.name), ", ".join("?" * len(schema.columns))
+        plain = self._prepare(f"INSERT INTO {table} ({_quoted(schema.names)}) VALUES ({marks})")
+        writing = _Writing(self, schema, plain, keep_nulls=mode == "upsert")
+        if mode == "insert":
+            writing.careful = self._prepare(f"{plain.query_string} IF NOT EXISTS")
+            writing.fresh = not self._rows(f"SELECT {_quote(schema.key[0])} FROM {table} LIMIT 1")
+        for batch in batches:
+            writing.write(batch)
+        return writing.written
+
+    # --- statements ---
+
+    def query(
+        self, statement: str, params: Mapping[str, object] | None = None, *, batch_size: int = BATCH_SIZE
+    ) -> Result:
+        texts = statements(statement)
+        if not texts:
+            raise UsageError("the statement is empty", target=self.target.name)
+        if params and len(texts) > 1:
+            raise UsageError("params go with one statement, not with several", target=self.target.name)
+        return self._result(texts, params or {}, batch_size)
+
+    def _result(self, texts: Sequence[str], params: Mapping[str, object], batch_size: int) -> Result:
+        from cassandra.query import SimpleStatement
+
+        if params:
+            bound: Any = self._bind(self._prepare(texts[0]), params)
+            bound.fetch_size = batch_size
+        else:
+            bound = SimpleStatement(texts[0], fetch_size=batch_size)
+        if self.consistency:
+            bound.consistency_level = _consistency(self.consistency)
+        with self._translated():
+            pages = self._session.execute(bound, timeout=None)
+        names = pages.column_names or []
+        types = pages.column_types or []
+        columns = [
+            ResultColumn(name, _result_type(type_), type_.cql_parameterized_type())
+            for name, type_ in zip(names, types, strict=True)
+        ]
+
+        def batches() -> Iterator[Batch]:
+            while True:
+                rows = pages.current_rows
+                if rows:
+                    yield [tuple(map(plain_value, row)) for row in rows]
+                if not pages.has_more_pages:
+                    return
+                with self._translated():
+                    pages.fetch_next_page()
+
+        return Result(
+            columns,
+            batches() if columns else (),
+            messages=list(pages.response_future.warnings or ()),
+            following=lambda: self._result(texts[1:], params, batch_size) if len(texts) > 1 else None,
+        )
+
+    def _bind(self, prepared: Any, params: Mapping[str, object]) -> Any:
+        known = {column.name: column.type.typename for column in prepared.column_metadata}
+        for name in sorted(set(params) - set(known)):
+            raise UsageError(f"no :{name} in the statement", target=self.target.name)
+        for name in sorted(set(known) - set(params)):
+            hint = f"give one with --param {name}=…"
+            raise UsageError(f"the statement has :{name} and no value for it", target=self.target.name, hint=hint)
+        text = ("text", "varchar", "ascii")
+        values = {
+            name: str(value) if known[name] in text and not isinstance(value, str) and value is not None else value
+            for name, value in params.items()
+        }
+        with self._translated():
+            return prepared.bind(values)
+
+    def cancel(self) -> None:
+        raise Unsupported("Cassandra cannot stop a statement", engine="cassandra", target=self.target.name)
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._cluster.shutdown()
+
+    # --- inside ---
+
+    def _translated(self) -> Any:
+        return translated(_translate, engine="cassandra", target=self.target.name)
+
+    def _table(self, name: str) -> str:
+        if not _NAME.fullmatch(name):
+            raise self._not_found(name)
+        return f"{_quote(self._keyspace)}.{_quote(name)}"
+
+    def _open(self) -> Any:
+        if self._closed:
+            raise Unavailable("the connection is closed", engine="cassandra", target=self.target.name)
+        return self._session
+
+    def _rows(self, statement: str, params: Sequence[Any] = ()) -> list[Any]:
+        session = self._open()
+        with self._translated():
+            return list(session.execute(statement, params or None))
+
+    def _prepare(self, statement: str) -> Any:
+        session = self._open()
+        with self._translated():
+            prepared = session.prepare(statement)
+        if self.consistency:
+            prepared.consistency_level = _consistency(self.consistency)
+        return prepared
+
+    def _concurrently(self, work: Iterable[tuple[Any, Any, Any]]) -> Iterator[tuple[Any, list[Any]]]:
+        """Run (statement, params, tag) with a bounded number in flight: each tag with its rows, in order."""
+        flying: deque[tuple[Any, Any]] = deque()
+        for statement, params, tag in work:
+            with self._translated():
+                flying.append((tag, self._session.execute_async(statement, params)))
+            if len(flying) >= _IN_FLIGHT:
+                yield self._landed(*flying.popleft())
+        while flying:
+            yield self._landed(*flying.popleft())
+
+    def _landed(self, tag: Any, future: Any) -> tuple[Any, list[Any]]:
+        with self._translated():
+            rows = list(future.result())
+        # A future is in a cycle with its callbacks: without this its values wait for the collector, 12 MB of them.
+        future.query = future.message = None
+        return tag, rows
+
+    def _fetcher(self, schema: Schema) -> Callable[[Sequence[Row]], Batch]:
+        """By the schema that dbfleet keeps, or by the table's own types where it did not make it."""
+        if not any(column.native for column in schema.columns):
+            return converter(schema.columns, FETCH)
+        table = [foreign_fetch(column) for column in schema.columns]
+
+        def fetch(rows: Sequence[Row]) -> Batch:
+            return [
+                tuple(
+                    each(value) if each and value is not None else value for each, value in zip(table, row, strict=True)
+                )
+                for row in rows
+            ]
+
+        return fetch
+
+    def _not_found(self, name: str) -> NotFound:
+        return NotFound(f"no collection {name!r}", engine="cassandra", target=self.target.name)
+
+    def _unsupported(self, message: str) -> Unsupported:
+        return Unsupported(f"Cassandra cannot hold {message}", engine="cassandra", target=self.target.name)
+
+
+class _Writing:
+    """One write: what is in flight, what was refused, and which keys may have been written before."""
+
+    def __init__(self, adapter: CassandraAdapter, schema: Schema, plain: Any, *, keep_nulls: bool) -> None:
+        from cassandra.query import UNSET_VALUE
+
+        self.written = Written()
+        self.careful: Any = None
+        self.fresh = False
+        self._adapter = adapter
+        self._plain = plain
+        self._store = converter(schema.columns, STORE)
+        self._keys = schema.key_indexes
+        self._partition = [schema.names.index(name) for name in _partition(schema)]
+        # An insert leaves NULLs out: each would be a tombstone. An upsert replaces what is there.
+        self._unset = None if keep_nulls else UNSET_VALUE
+        self._filter = _Filter()
+
+    def write(self, batch: Batch) -> None:
+        stored = self._store(batch)
+        if self.careful is None:
+            self._send_plainly(self._last_of_each_key(batch, stored))
+            return
+        if not self.fresh:
+            self._send_carefully(list(zip(batch, stored, strict=True)))
+            return
+        new: list[tuple[Row, Row]] = []
+        perhaps: list[tuple[Row, Row]] = []
+        for row, values in zip(batch, stored, strict=True):
+            key = tuple([row[place] for place in self._keys])
+            (perhaps if self._filter.seen(key) else new).append((row, values))
+        self._send_plainly(new)
+        self._send_carefully(perhaps)  # after the others have landed: the same key may be among them
+
+    def _last_of_each_key(self, batch: Batch, stored: Batch) -> list[tuple[Row, Row]]:
+        """For an upsert: of rows with one key only the last, as statements in flight have no order."""
+        last = {tuple([row[place] for place in self._keys]): (row, values)
+                for row, values in zip(batch, stored, strict=True)}  # fmt: skip
+        self.written.rows += len(batch) - len(last)
+        return list(last.values())
+
+    def _send_plainly(self, rows: list[tuple[Row, Row]]) -> None:
+        work = ((self._statement(group), None, group) for group in self._neighbours(rows))
+        self._collect(work, applied=False)
+
+    def _send_carefully(self, rows: list[tuple[Row, Row]]) -> None:
+        seen: set[Any] = set()
+        first: list[tuple[Row, Row]] = []
+        again: list[tuple[Row, Row]] = []
+        for row, values in rows:
+            key = tuple([row[place] for place in self._keys])
+            (again if key in seen else first).append((row, values))
+            seen.add(key)
+        for part in (first, again):
+            work = ((self.careful.bind(self._values(values)), None, [(row, values)]) for row, values in part)
+            self._collect(work, applied=True)
+
+    def _collect(self, work: Iterable[tuple[Any, Any, Any]], *, applied: bool) -> None:
+        adapter = self._adapter
+        flying: deque[tuple[Any, Any]] = deque()
+
+        def land() -> None:
+            group, future = flying.popleft()
+            try:
+                _, rows = adapter._landed(group, future)
+            except StatementError as error:
+                self.written.rejected += [Rejected(row, str(error)) for row, _ in group]
+                return
+            if applied and not rows[0][0]:
+                self.written.rejected += [Rejected(row, "the key exists already") for row, _ in group]
+            else:
+                self.written.rows += len(group)
+
+        for statement, params, group in work:
+            with adapter._translated():
+                flying.append((group, adapter._session.execute_async(statement, params)))
+            if len(flying) >= _IN_FLIGHT:
+                land()
+        while flying:
+            land()
+
+    def _neighbours(self, rows: list[tuple[Row, Row]]) -> Iterator[list[tuple[Row, Row]]]:
+        """Runs of rows of one partition, up to _BATCH_CHARACTERS."""
+        group: list[tuple[Row, Row]] = []
+        current: Any = None
+        size = 0
+        for row, values in rows:
+            partition = [row[place] for place in self._partition]
+            wide = sum(len(value) if isinstance(value, str | bytes) else 8 for value in values)
+            if group and (partition != current or size + wide > _BATCH_CHARACTERS):
+                yield group
+                group, size = [], 0
+            current = partition
+            size += wide
+            group.append((row, values))
+        if group:
+            yield group
+
+    def _statement(self, group: list[tuple[Row, Row]]) -> Any:
+        from cassandra.query import BatchStatement, BatchType
+
+        with self._adapter._translated():
+            if len(group) == 1:
+                return self._plain.bind(self._values(group[0][1]))
+            batch = BatchStatement(batch_type=BatchType.UNLOGGED)
+            for _, values in group:
+                batch.add(self._plain, self._values(values))
+            return batch
+
+    def _values(self, values: Row) -> Sequence[Any]:
+        return values if self._unset is None else [self._unset if value is None else value for value in values]
+
+
+class _Filter:
+    """A Bloom filter over keys: 2 MB, three bits a key; of a million keys one in two hundred is sent with more care
+    than it needs, of ten million every other."""
+
+    _BITS: Final = 1 << 24
+
+    def __init__(self) -> None:
+        self._bits = bytearray(self._BITS >> 3)
+
+    def seen(self, key: Any) -> bool:
+        """Whether the key may have been given before; it has been now."""
+        mixed, bits, found = hash(key) * 0x9E3779B97F4A7C15 & 0xFFFF_FFFF_FFFF_FFFF_FFFF_FFFF, self._bits, True
+        for shift in (0, 24, 48):
+            place = mixed >> shift & 0xFF_FFFF
+            mask = 1 << (place & 7)
+            if not bits[place >> 3] & mask:
+                found = False
+                bits[place >> 3] |= mask
+        return found
+
+
+def _partition(schema: Schema) -> tuple[str, ...]:
+    return schema.partition or schema.key[:1]
+
+
+def _ranges(parts: int) -> list[tuple[int, int]]:
+    """All tokens in `parts` ranges, both ends included."""
+    step = 2**64 // parts
+    starts = [_FIRST_TOKEN + number * step for number in range(parts)]
+    return [(low, high - 1) for low, high in zip(starts, [*starts[1:], _LAST_TOKEN + 1], strict=True)]
+
+
+def _quote(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(map(_quote, names))
+
+
+def _result_type(type_: Any) -> Type | None:
+    found = FOREIGN.get(type_.typename, Type.JSON)
+    return None if found in (Type.DATE, Type.TIME) or type_.typename in ("inet", "duration") else found
+
+
+def _consistency(name: str) -> int:
+    from cassandra import ConsistencyLevel
+
+    word = name.upper().replace("-", "_")
+    if word not in ConsistencyLevel.name_to_value:
+        known = ", ".join(ConsistencyLevel.name_to_value)
+        raise UsageError(f"no consistency is called {name!r}", hint=f"the consistencies are: {known}")
+    level: int = ConsistencyLevel.name_to_value[word]
+    return level
+
+
+def connect(target: Target, *, timeout_s: float = 10.0) -> CassandraAdapter:
+    """A session on the target's keyspace. AuthFailed or Unavailable within about `timeout_s`."""
+    import logging
+
+    from cassandra.auth import PlainTextAuthProvider
+    from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
+    from cassandra.query import tuple_factory
+
+    for option in target.options:
+        if option != "consistency":
+            raise UsageError(f"a Cassandra URL has no option {option!r}", hint="it has: consistency")
+    consistency = target.options.get("consistency")
+    if consistency:
+        _consistency(consistency)
+    logging.getLogger("cassandra").setLevel(logging.CRITICAL)  # what it logs comes as an error too
+    login = PlainTextAuthProvider(target.user, target.password or "") if target.user is not None else None
+    hosts = [host.rpartition(":")[0] or host for host in (target.host or "").split(",")]
+    cluster = Cluster(
+        hosts,
+        port=target.port or 9042,
+        auth_provider=login,
+        connect_timeout=timeout_s,
+        control_connection_timeout=timeout_s,
+        schema_metadata_enabled=False,
+        token_metadata_enabled=False,
+        execution_profiles={EXEC_PROFILE_DEFAULT: ExecutionProfile(row_factory=tuple_factory, request_timeout=60.0)},
+    )
+    adapter = CassandraAdapter(target, cluster, None, consistency)
+    try:
+        with adapter._translated():
+            adapter._session = cluster.connect()
+        _choose_keyspace(adapter, target)
+    except BaseException:
+        cluster.shutdown()
+        raise
+    return adapter
+
+
+def _choose_keyspace(adapter: CassandraAdapter, target: Target) -> None:
+    name = target.database
+    if not name:
+        return
+    if not adapter._rows("SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = %s", (name,)):
+        if not (target.create or target.managed):
+            raise AuthFailed(
+                f"no keyspace {name!r}", engine="cassandra", target=target.name, hint="seed, load and copy make it"
+            )
+        adapter._rows(
+            f"CREATE KEYSPACE IF NOT EXISTS {_quote(name)} "
+            "WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}"
+        )
+    with adapter._translated():
+        adapter._session.set_keyspace(name)
+
+
+def _translate(exc: BaseException) -> DbfleetError | None:
+    import cassandra
+    from cassandra import cluster, connection, protocol
+
+    if isinstance(exc, cluster.NoHostAvailable):
+        causes = list(exc.errors.values()) if isinstance(exc.errors, dict) else list(exc.errors or ())
+        if any(isinstance(cause, cassandra.AuthenticationFailed) for cause in causes):
+            return AuthFailed("the server refuses this user or password")
+        return Unavailable(f"no connection: {causes[0] if causes else exc}")
+    if isinstance(exc, cassandra.AuthenticationFailed):
+        return AuthFailed("the server refuses this user or password")
+    if isinstance(exc, cassandra.AlreadyExists):
+        return AlreadyExists(f"the collection {exc.table!r} is there" if exc.table else str(exc))
+    if isinstance(exc, TypeError | ValueError | OverflowError) and "cassandra" in _raised_in(exc):
+        return StatementError(f"a value does not fit its column: {exc}")
+    unavailable = (
+        cassandra.OperationTimedOut,
+        cassandra.Unavailable,
+        cassandra.Timeout,
+        connection.ConnectionException,
+    )
+    if isinstance(exc, unavailable):
+        return Unavailable(str(exc))
+    if isinstance(
+        exc, protocol.ErrorMessage | cassandra.RequestExecutionException | cassandra.RequestValidationException
+    ):
+        text = getattr(exc, "message", None) or str(exc)
+        found = re.search(r'message="(.*)"', text, re.DOTALL)
+        text = found[1] if found else text
+        numbered = re.search(r"code=(\w{4})", str(exc))
+        code = numbered[1] if numbered else None
+        missing = re.search(r"(?i)table .* does not exist|unconfigured table|keyspace .* does not exist", text)
+        return (NotFound if missing else StatementError)(text, code=code)
+    if isinstance(exc, cassandra.DriverException):
+        return Unavailable(str(exc))
+    return None
+
+
+def _raised_in(exc: BaseException) -> str:
+    """The module that raised it: the driver checks values with Python's own exceptions."""
+    trace = exc.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    return str(trace.tb_frame.f_globals.get("__name__", "")) if trace else ""
+
+
+ENGINE = EngineSpec(
+    name="cassandra",
+    title="Cassandra",
+    paradigm="wide-column",
+    language="CQL",
+    schemes=("cassandra", "cql"),
+    driver="cassandra-driver",
+    connect=connect,
+    aliases=("cql", "cass"),
+    types={
+        **dict.fromkeys(Type, Fidelity.EXACT),
+        Type.DATETIME: Fidelity.ROUNDED,
+        Type.INSTANT: Fidelity.ROUNDED,
+        Type.JSON: Fidelity.AS_TEXT,
+    },
+    capabilities=frozenset({Capability.SPLIT, Capability.PARAMETERS}),
+    limits=Limits(fraction_digits=3, name_length=48, key_length=65535, empty_text_in_key=False),
+    default_port=9042,
+    url_variable="CASSANDRA_URL",
+    client=("cqlsh", "-u", "{user}", "-k", "{database}"),
+    examples={
+        "one": "SELECT (int) 1 AS one FROM system.local",
+        "all": 'SELECT * FROM "{collection}"',
+        "bad": "SELEC 1",
+        "parameter": "SELECT (text) :n AS n FROM system.local",
+        "missing": "SELECT * FROM dbfleet_nowhere",
+    },
+    quirks=(
+        "Datetimes and instants keep milliseconds.",
+        "A row that another client inserts into an empty table, while a write fills it, may be replaced.",
+        "Every collection needs a key, and its name letters, digits and _ only.",
+        "A write is not atomic: refused rows come back one by one.",
+    ),
+    verified_on=("Cassandra 5.0.9, real, in a local image",),
+)
