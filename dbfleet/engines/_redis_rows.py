@@ -213,7 +213,7 @@ class Decoder:
             raise self._refused(replies, keys) from None
         if not found:
             return []
-        columns: list[Sequence[Any]] = list(zip(*found, strict=True))[: self._width]
+        columns: list[Any] = list(zip(*found, strict=True))[: self._width]
         for place, column in enumerate(self._schema.columns):
             value_of, texts = _VALUE_OF[column.type], columns[place]
             try:

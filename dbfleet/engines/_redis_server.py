@@ -13,7 +13,6 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from importlib.machinery import PathFinder
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
@@ -91,6 +90,8 @@ def shell(target: Target) -> tuple[Sequence[str], Mapping[str, str]]:
 
 def examine() -> Sequence[Finding]:
     """The driver: redis-py connects, hiredis reads."""
+    from importlib.metadata import PackageNotFoundError, version  # 40 ms, for `doctor` only
+
     try:
         return [Finding("ok", f"redis-py {version('redis')} with hiredis {version('hiredis')}")]
     except PackageNotFoundError as exc:

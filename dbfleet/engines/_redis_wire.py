@@ -99,7 +99,7 @@ class Wire:
 
         A server that knows no HELLO 3 (before Redis 6, and some proxies) is asked again in RESP2.
         """
-        login = [] if password is None else ["AUTH", user or "default", password]
+        login: list[str | int] = [] if password is None else ["AUTH", user or "default", password]
         words: list[list[str | int]] = [["HELLO", 3, *login, "SETNAME", name]]
         if protocol == 2:
             # A user of its own came with Redis 6; before that AUTH takes the password alone.

@@ -117,6 +117,8 @@ def remove(wire: Wire, schema: Schema) -> int:
     )
     gone = 0
     while True:
+        removed: int
+        strays: int
         removed, strays = wire.ask("EVAL", REMOVE, 1, index_of(schema.name), instructions)
         gone += strays
         if not removed:
