@@ -26,7 +26,7 @@ from datetime import date, datetime
 from datetime import time as clock_time
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 from urllib.parse import quote
 from uuid import UUID
 
@@ -326,6 +326,38 @@ class SqliteAdapter(Adapter):
     def query(
         self, statement: str, params: Mapping[str, object] | None = None, *, batch_size: int = BATCH_SIZE
     ) -> Result:
+        statements, bound = self._checked(statement, params)
+        return self._run(statements, bound, batch_size)
+
+    def encoded(
+        self, statement: str, params: Mapping[str, object] | None, format: Literal["csv", "jsonl"]
+    ) -> Iterator[bytes] | None:
+        """JSON Lines of one statement that reads, from the stored values; None for anything else."""
+        statements, bound = self._checked(statement, params)
+        if format != "jsonl" or len(statements) > 1 or bound or _names(statements[0]):
+            return None
+        words = self._declared(statements[0])
+        types = [_OURS.get(word) or (Type.BOOL if "BOOL" in word else None) for word in words]
+        return self._encoded(statements[0], types) if types and Type.JSON not in types else None
+
+    def _encoded(self, text: str, types: Sequence[Type | None]) -> Iterator[bytes]:
+        from dbfleet.engines._sqlite_encoded import lines
+
+        with self._translated():
+            cursor = self._cursor().execute(text)
+        try:
+            encode = lines([entry[0] for entry in cursor.description], types)
+            while True:
+                with self._translated():
+                    rows = cursor.fetchmany(BATCH_SIZE)
+                if not rows:
+                    return
+                yield encode(rows)
+        finally:
+            cursor.close()
+
+    def _checked(self, statement: str, params: Mapping[str, object] | None) -> tuple[list[str], dict[str, Any]]:
+        """The statements and the values to bind. UsageError for no statement, and for a param that none asks for."""
         statements = _statements(statement)
         if not statements:
             raise UsageError("the statement is empty", target=self.target.name)
@@ -333,10 +365,9 @@ class SqliteAdapter(Adapter):
         unused = set(bound).difference(name for text in statements for name in _names(text))
         if unused:
             raise UsageError(f"no :{min(unused)} in the statement", target=self.target.name)
-        return self._run(statements, bound, batch_size)
+        return statements, bound
 
-    def _run(self, statements: Sequence[str], params: Mapping[str, Any], batch_size: int) -> Result:
-        text = statements[0]
+    def _all_given(self, text: str, params: Mapping[str, Any]) -> None:
         missing = sorted(set(_names(text)).difference(params))
         if missing:
             raise UsageError(
@@ -344,6 +375,10 @@ class SqliteAdapter(Adapter):
                 target=self.target.name,
                 hint=f"give one with --param {missing[0]}=…",
             )
+
+    def _run(self, statements: Sequence[str], params: Mapping[str, Any], batch_size: int) -> Result:
+        text = statements[0]
+        self._all_given(text, params)
         declared = [] if _names(text) else self._declared(text)
         with self._translated():
             cursor = self._cursor().execute(text, params)
@@ -503,7 +538,7 @@ def _tolerant(convert: Convert) -> Convert:
     def converted(value: Any) -> Any:
         try:
             return convert(value)
-        except (ValueError, TypeError, ArithmeticError):
+        except (ValueError, TypeError, ArithmeticError, AttributeError):
             return value
 
     return converted
