@@ -10,7 +10,7 @@ from command_line import Shell
 
 from dbfleet import __version__
 
-HEAVY = ("psycopg", "mysql", "pymongo", "redis", "sqlalchemy", "python_on_whales", "faker", "rich", "psutil", "asyncio")
+HEAVY = ("psycopg", "mysql", "pymongo", "redis", "sqlalchemy", "python_on_whales", "faker", "rich", "psutil", "asyncio", "pydantic")
 
 
 def _imported(code: str) -> set[str]:
