@@ -46,6 +46,12 @@ def chosen(config: pytest.Config) -> list[str]:
     ]
 
 
+def environment(config: pytest.Config) -> dict[str, str]:
+    """The environment for the run's fleet: the servers that are bundled run as processes, Docker or not."""
+    bundled = not config.getoption("--engine")
+    return {**({"DBFLEET_RUNTIME": "process"} if bundled else {}), **os.environ}
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "target_name" not in metafunc.fixturenames:
         return
@@ -71,11 +77,11 @@ def _engine(name: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def fleet() -> Iterator[Fleet]:
+def fleet(request: pytest.FixtureRequest) -> Iterator[Fleet]:
     """The run's own fleet; everything it started is taken down with its data."""
     # A short path: a Unix socket's may have 107 characters.
     root = Path(tempfile.mkdtemp(prefix="dbf"))
-    environ = {**os.environ, "DBFLEET_STATE_DIR": str(root), "DBFLEET_CONFIG": ""}
+    environ = {**environment(request.config), "DBFLEET_STATE_DIR": str(root), "DBFLEET_CONFIG": ""}
     found = Fleet.open(f"t{uuid.uuid4().hex[:8]}", environ=environ)
     try:
         yield found
