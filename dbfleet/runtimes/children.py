@@ -135,7 +135,9 @@ def gone(pid: int, known: str | None, timeout_s: float) -> bool:
     while True:
         exit_code(pid)  # reaps it, where it is our child
         if identity.process(pid, known) is None:
-            _started.pop(pid, None)
+            child = _started.pop(pid, None)
+            if child:
+                child.wait()  # it may have ended since the line above but one: a zombie is no process of that identity
             return True
         if time.monotonic() > end:
             return False
