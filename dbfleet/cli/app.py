@@ -25,7 +25,7 @@ from dbfleet.errors import UsageError, nearest
 MODULES: Final = {"The fleet": "dbfleet.cli.fleet_commands", "Data": "dbfleet.cli.data_commands"}
 """Where commands register, by the heading of the help: each module has `commands`, a typer.Typer."""
 
-# typer vendors click since 0.26 and imported it before; its own BadParameter leads to either.
+# Newer typers vendor click, older ones import it; their BadParameter leads to either.
 _TyperUsageError: type[Exception] = typer.BadParameter.__mro__[1]
 _TyperError: type[Exception] = typer.BadParameter.__mro__[2]
 
