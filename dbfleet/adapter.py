@@ -299,7 +299,8 @@ class EngineSpec:
     `slow` runs for half a minute or more on the server (where CANCEL is declared); `bad` is malformed; `parameter`
     gives one record with the value of the param `n` (where PARAMETERS is declared); `missing` reads the collection
     `dbfleet_nowhere`, which is not there. `language`
-    is what `query` speaks; targets whose languages are equal can be asked together. `schemes` are URL schemes, the
+    is what `query` speaks, a dialect in parentheses; targets of one language can be asked together, whatever their
+    dialects. `schemes` are URL schemes, the
     first is the one we print. `client` is the argv of the engine's own client inside the container, `{user}` and
     `{database}` filled in, the password read from the file that the stack mounts. `shell` gives the argv of the client
     on this machine and what to add to its environment, where the password goes: never into the argv. `examine` is

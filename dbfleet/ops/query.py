@@ -74,7 +74,8 @@ def query(
     """
     if not text.strip():
         raise UsageError("the statement is empty")
-    languages = {fleet.spec(target).language: target.name for target in targets}
+    # "SQL (MySQL)" and "SQL (PostgreSQL)" are one language: plain SELECTs are what people ask several engines.
+    languages = {fleet.spec(target).language.partition(" (")[0]: target.name for target in targets}
     if len(languages) > 1:
         spoken = ", ".join(f"{name} speaks {language}" for language, name in languages.items())
         raise UsageError(f"these targets have no language in common: {spoken}")
