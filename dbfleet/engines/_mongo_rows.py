@@ -16,31 +16,18 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
+from bson import decode
 from bson.binary import Binary
 from bson.decimal128 import Decimal128
 from bson.int64 import Int64
 from bson.objectid import ObjectId
 
-from dbfleet.engines._mongo_values import (
-    INT64_MAX,
-    INT64_MIN,
-    decimal128,
-    fetched_json,
-    from_decimal128,
-    from_extended_values,
-    integer,
-    stored_json,
-)
-from dbfleet.values import JSON_NULL, Batch, Column, Row, Schema, Type, time_text
+from dbfleet.engines._mongo_encode import NATIVE_OBJECT_ID, Encoder
+from dbfleet.engines._mongo_values import CODEC, fetched_json, from_decimal128, from_extended_values
+from dbfleet.values import JSON_NULL, Batch, Column, Row, Schema, Type
 
 Document = dict[str, Any]
 Convert = Callable[[Any], Any]
-
-NATIVE_OBJECT_ID: Final = "objectId"
-"""Column.native of text that is an ObjectId in MongoDB, and is stored as one again."""
-
-FRACTION_DIGITS: Final = 3
-"""Of a second in a BSON date."""
 
 _MISSING: Final = object()
 
@@ -84,44 +71,18 @@ class Layout:
 
     # --- to documents ---
 
-    def documents(self, rows: Sequence[Row]) -> list[Document]:
-        """The documents of the rows, `_id` first."""
-        if not rows:
-            return []
-        key: dict[str, list[Any]] = {}
-        fields: dict[str, list[Any]] = {}
-        missing = False
-        for column, values in zip(self.schema.columns, zip(*rows, strict=True), strict=True):
-            has_null = None in values
-            found = _store(column, values, has_null)
-            if column.name in self.key:
-                key[column.name] = found
-            else:
-                fields[self.field(column.name)] = found
-                missing = missing or has_null
-        if key:
-            ids: Any = next(iter(key.values()))
-            if self.compound:
-                names = [self.field(name) for name in self.key]
-                ids = [dict(zip(names, each, strict=True)) for each in zip(*map(key.get, self.key), strict=True)]
-            fields = {"_id": ids, **fields}
-        names = list(fields)
-        if not missing:
-            return [dict(zip(names, each)) for each in zip(*fields.values(), strict=True)]  # noqa: B905  0.1 µs a row
-        return [
-            {name: value for name, value in zip(names, each, strict=True) if value is not _MISSING}
-            for each in zip(*fields.values(), strict=True)
-        ]
+    def encoder(self) -> Encoder:
+        """Makes the documents of the rows."""
+        return Encoder(self.schema, self.key, self.field)
 
     def ids(self, keys: Sequence[Row]) -> list[Any]:
         """What `_id` is for these keys, tuples in key order."""
-        columns = [self.schema.column(name) for name in self.key]
-        found = [_store(column, values, None in values) for column, values in zip(columns, zip(*keys, strict=True))]  # noqa: B905
-        if not self.compound:
-            # A foreign key of mixed types came as Extended JSON.
-            return from_extended_values(found[0]) if self.null is None else found[0]
-        names = [self.field(name) for name in self.key]
-        return [dict(zip(names, each, strict=True)) for each in zip(*found, strict=True)]
+        columns = tuple(self.schema.column(name) for name in self.key)
+        encoder = Encoder(Schema(self.schema.name, columns, self.key), self.key, self.field)
+        documents, _ = encoder.encode(keys)
+        found = [decode(each, CODEC)["_id"] for each in documents]
+        # A foreign key of mixed types came as Extended JSON.
+        return from_extended_values(found) if self.null is None else found
 
     # --- and back ---
 
@@ -150,52 +111,6 @@ def beside(schema: Schema) -> Document:
 
 def _inside(compound: Any, field: str) -> Any:
     return compound.get(field) if isinstance(compound, dict) else None
-
-
-# --- storing, column by column ------------------------------------------------------------------------------------
-
-
-def _store(column: Column, values: Sequence[Any], has_null: bool) -> list[Any]:
-    type_ = column.type
-    convert: Convert | None = _STORE.get(type_)
-    if type_ is Type.INT:
-        numbers = [value for value in values if value is not None] if has_null else values
-        if numbers and (min(numbers) < INT64_MIN or max(numbers) > INT64_MAX):
-            convert = integer
-    elif type_ in _CLOCK:
-        convert = _cut(column) or convert
-    elif type_ is Type.TEXT and column.native == NATIVE_OBJECT_ID:
-        convert = _object_id
-    if has_null:
-        if convert is None:
-            return [_MISSING if value is None else value for value in values]
-        return [_MISSING if value is None else convert(value) for value in values]
-    return list(map(convert, values)) if convert else list(values)
-
-
-def _cut(column: Column) -> Convert | None:
-    """Truncates to the column's own digits; BSON's three are cut by the driver, which truncates too."""
-    digits = column.fraction_digits
-    if digits is None or digits >= (6 if column.type is Type.TIME else FRACTION_DIGITS):
-        return None
-    unit = 10 ** (6 - digits)
-    if column.type is Type.TIME:
-        return lambda value: time_text(value.replace(microsecond=value.microsecond // unit * unit))
-    return lambda value: value.replace(microsecond=value.microsecond // unit * unit)
-
-
-def _object_id(value: str) -> ObjectId | str:
-    return ObjectId(value) if len(value) == 24 and value == value.lower() and ObjectId.is_valid(value) else value
-
-
-_CLOCK: Final = frozenset({Type.TIME, Type.DATETIME, Type.INSTANT})
-_STORE: Final[Mapping[Type, Convert]] = {
-    Type.DECIMAL: decimal128,
-    Type.DATE: lambda value: datetime(value.year, value.month, value.day),  # noqa: DTZ001  BSON's dates are UTC
-    Type.TIME: time_text,
-    Type.JSON: stored_json,
-}
-"""Types whose values the driver does not take, or takes for something else."""
 
 
 # --- fetching, column by column -----------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ from bson.timestamp import Timestamp
 from pymongo.collection import Collection
 from pymongo.errors import OperationFailure
 
-from dbfleet.engines._mongo_rows import NATIVE_OBJECT_ID
+from dbfleet.engines._mongo_encode import NATIVE_OBJECT_ID
 from dbfleet.values import Column, Schema, Type
 
 Document = dict[str, Any]
