@@ -94,10 +94,7 @@ def complain(text: str, hint: str | None = None) -> None:
 
 def complain_of(error: DbfleetError) -> None:
     """One short paragraph: to which target, what happened, what next; of a fleet, one line a target that failed."""
-    hint = error.hint
-    if hint and hint[-1].isalnum() and " " in hint:
-        hint += "." if hint[0].isupper() else ""
-    complain(_with_target(error), hint)
+    complain(_with_target(error), error.hint)
     if isinstance(error, FleetPartlyFailed):
         for name, failure in error.failures.items():
             what = failure.message + (f" ({failure.hint})" if failure.hint else "")
