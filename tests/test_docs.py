@@ -1,0 +1,99 @@
+"""The documentation is true: every command in the README runs here, in order, and gives what stands below it.
+
+Commands on an engine that this run does not have are run where it does (`make test-fleet`); here their verb must exist.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from test_end_to_end import CommandLine
+
+from dbfleet import registry
+from dbfleet.conformance.plugin import chosen, environment
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+@dataclass(frozen=True)
+class Shown:
+    command: str
+    output: str
+
+
+def shown() -> list[Shown]:
+    """The commands of the console blocks, each with the lines below it."""
+    found = []
+    for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, output = part.partition("\n")
+            found.append(Shown(command, output))
+    return found
+
+
+def support_table() -> str:
+    lines = ["| engine | language | verified on |", "|---|---|---|"]
+    specs = sorted(registry.specs(), key=lambda spec: spec.title)
+    lines += [f"| {spec.title} | {spec.language} | {'; '.join(spec.verified_on)} |" for spec in specs]
+    return "\n".join(lines)
+
+
+@pytest.fixture(scope="module")
+def line(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
+    engines = [name for name in chosen(request.config) if "://" not in name]
+    if "postgres" not in engines or "redis" not in engines:
+        pytest.skip("this run has no PostgreSQL and Redis of its own")
+    found = CommandLine(tmp_path_factory.mktemp("docs"), engines, environment(request.config))
+    others = sorted(set(engines) - {"postgres", "redis", "sqlite"})
+    try:
+        if others:
+            found.run("up", *others)
+        yield found
+    finally:
+        found.run("down", "--volumes", "--yes")
+
+
+def test_every_command_of_the_readme_runs_and_gives_what_it_shows(line: CommandLine) -> None:
+    for each in shown():
+        words = shlex.split(each.command)
+        assert words[0] == "dbfleet"
+        named = {word.split(".")[0] for word in words[2:3]} & set(registry.names())
+        if named - {*line.engines, "sqlite"}:
+            line.run(words[1], "--help")
+            continue
+        done = line.run(*words[1:])
+        if each.output:
+            assert done.stdout == each.output, each.command
+
+
+def test_every_verb_stands_in_the_readme() -> None:
+    done = subprocess.run([sys.executable, "-m", "dbfleet", "--help"], capture_output=True, text=True, check=True)
+    verbs = re.findall(r"^  ([a-z]+)  ", done.stdout.partition("The fleet:")[2], re.MULTILINE)
+    assert len(verbs) > 15
+    for verb in verbs:
+        assert re.search(rf"dbfleet {verb}\b", README), f"{verb} is not in the README"
+
+
+def test_support_table_is_the_code_s() -> None:
+    assert support_table() in README, f"the README's table should be:\n{support_table()}"
+
+
+def test_exit_codes_are_the_code_s() -> None:
+    from dbfleet.cli.exit import Code
+
+    for code in Code:
+        assert re.search(rf"\| (?:\d+, )?{code.value}(?:, \d+)? \|", README), code
+
+
+def test_files_that_are_linked_exist() -> None:
+    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "stacks/README.md"):
+        for link in re.findall(r"\]\((?!http)([^)#]+)", (ROOT / name).read_text("utf-8")):
+            assert ((ROOT / name).parent / link).exists(), (name, link)
