@@ -22,7 +22,11 @@ from dbfleet import __version__
 from dbfleet.cli.options import Chosen, chosen
 from dbfleet.errors import UsageError, nearest
 
-MODULES: Final = {"The fleet": "dbfleet.cli.fleet_commands", "Data": "dbfleet.cli.data_commands"}
+MODULES: Final = {
+    "The fleet": "dbfleet.cli.fleet_commands",
+    "Data": "dbfleet.cli.data_commands",
+    "Move and prove": "dbfleet.cli.move_commands",
+}
 """Where commands register, by the heading of the help: each module has `commands`, a typer.Typer."""
 
 # Newer typers vendor click, older ones import it; their BadParameter leads to either.

@@ -1,0 +1,203 @@
+"""What becomes of each column on its way from one target to another: decided from the two specs' fidelity and limits,
+before a row is read.
+
+A column is kept `exact`, `rounded` (fewer digits, or a declared oddity such as an empty text that becomes NULL),
+`as text` (also: as json, as bytes; equal when it comes back through dbfleet, but not in a type of its own), or
+`refused`, by its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from dbfleet.adapter import Capability, EngineSpec, Fidelity
+from dbfleet.errors import LossyRefused, Unsupported
+from dbfleet.values import TEXT_OF, Batch, Column, Schema, Type
+
+_TIMES: Final = (Type.TIME, Type.DATETIME, Type.INSTANT)
+GENERATED: Final = "generated"
+"""The note of a column that the source computes: it arrives as a plain column."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedColumn:
+    """One line of the plan. `source` and `sink` are types, with the engine's own name where it has said it."""
+
+    target: str
+    collection: str
+    column: str
+    source: str
+    sink: str
+    fidelity: str
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCollection:
+    """One collection's way: `source` is read, `sink` is what is written, column for column.
+
+    `action` is create, fill (it is there and empty), merge (it has rows, and ours replace those with their keys) or
+    replace (what is there goes).
+    """
+
+    source: Schema
+    sink: Schema
+    action: str
+    rows: int
+    columns: tuple[PlannedColumn, ...]
+
+
+def fidelity(column: Column, source: EngineSpec, sink: EngineSpec) -> tuple[str, str | None]:
+    """What the sink's engine makes of a column of the source's, and why in a few words."""
+    kind, limits = sink.fidelity(column.type), sink.limits
+    if kind is Fidelity.REFUSED:
+        return "refused", f"{sink.title} has no {column.type}"
+    if kind is Fidelity.ROUNDED and column.type in _TIMES:
+        digits = fraction_digits(column, source)
+        if digits > limits.fraction_digits:
+            return "rounded", f"{limits.fraction_digits} digits of a second"
+    if kind is Fidelity.ROUNDED and column.type is Type.DECIMAL and limits.decimal_digits:
+        if column.precision is None or column.precision > limits.decimal_digits:
+            return "rounded", f"{limits.decimal_digits} digits"
+    if column.type is Type.TEXT and limits.empty_text_is_null and not source.limits.empty_text_is_null:
+        return "rounded", "empty text becomes NULL"
+    if column.type is Type.JSON and limits.json_null_is_null and not source.limits.json_null_is_null:
+        return "rounded", "the JSON null becomes NULL"
+    if column.note and column.note != GENERATED:
+        return "as text", column.note
+    if kind is Fidelity.AS_TEXT:
+        return "as text", column.note
+    return "exact", column.note
+
+
+def fraction_digits(column: Column, spec: EngineSpec) -> int:
+    """How many digits of a second a column of this engine keeps."""
+    digits = 6 if column.fraction_digits is None else min(column.fraction_digits, 6)
+    return min(digits, spec.limits.fraction_digits) if spec.fidelity(column.type) is Fidelity.ROUNDED else digits
+
+
+def planned(
+    target: str,
+    schema: Schema,
+    there: Schema | None,
+    source: EngineSpec,
+    sink: EngineSpec,
+    *,
+    action: str,
+    rows: int,
+) -> PlannedCollection:
+    """The way of a collection of this schema into `there`, or into one that is to be made. Unsupported, by name, for
+    what cannot go."""
+    if there is None:
+        if not schema.key and Capability.KEYLESS not in sink.capabilities:
+            raise Unsupported(
+                f"{schema.name} has no key, and {sink.title} keeps no collection without one", target=target
+            )
+        made = replace(schema, columns=tuple(replace(column, native=None, note=None) for column in schema.columns))
+        lines = [
+            PlannedColumn(target, schema.name, column.name, typed(column), typed(new), *fidelity(column, source, sink))
+            for column, new in zip(schema.columns, made.columns, strict=True)
+        ]
+        return PlannedCollection(schema, made, action, rows, tuple(lines))
+    missing = [name for name in schema.names if name not in there.names]
+    if missing:
+        raise Unsupported(
+            f"{there.name} is there and has no column {missing[0]}",
+            target=target,
+            hint="--mode replace makes the collection anew",
+        )
+    columns = tuple(there.column(name) for name in schema.names)
+    lines = []
+    for column, new in zip(schema.columns, columns, strict=True):
+        kept, note = fidelity(column, source, sink)
+        if kept != "refused" and column.native is not None and column.native == new.native and source is sink:
+            kept, note = "exact", column.note if column.note == GENERATED else None
+        elif kept != "refused" and new.type is not column.type:
+            kept, note = _converted(column, new)
+        if kept == "exact" and new.type in _TIMES and fraction_digits(column, source) > fraction_digits(new, sink):
+            kept, note = "rounded", f"{fraction_digits(new, sink)} digits of a second"
+        lines.append(PlannedColumn(target, there.name, column.name, typed(column), typed(new), kept, note))
+    key = there.key if set(there.key) <= set(schema.names) else ()
+    written = replace(there, columns=columns, key=key, partition=(), references=(), edge=False)
+    written = replace(
+        written,
+        references=tuple(each for each in there.references if set(each.columns) <= set(schema.names)),
+        edge=there.edge,
+        partition=there.partition if set(there.partition) <= set(schema.names) else (),
+    )
+    return PlannedCollection(schema, written, action, rows, tuple(lines))
+
+
+def _converted(column: Column, new: Column) -> tuple[str, str | None]:
+    if new.type is Type.TEXT:
+        return "as text", f"{column.type} into a text column"
+    if (column.type, new.type) == (Type.INT, Type.DECIMAL):
+        return "exact", None
+    return "refused", f"{column.type} does not go into a column of {new.type}"
+
+
+def conversion(source: Schema, sink: Schema) -> Callable[[Batch], Batch] | None:
+    """What turns a batch of the source's columns into one of the sink's; None where nothing changes."""
+    from decimal import Decimal
+
+    changes: list[tuple[int, Callable[[Any], Any]]] = []
+    for place, (column, new) in enumerate(zip(source.columns, sink.columns, strict=True)):
+        if column.type is not new.type:
+            changes.append((place, TEXT_OF[column.type] if new.type is Type.TEXT else Decimal))
+    if not changes:
+        return None
+
+    def convert(batch: Batch) -> Batch:
+        found = []
+        for row in batch:
+            values = list(row)
+            for place, change in changes:
+                if values[place] is not None:
+                    values[place] = change(values[place])
+            found.append(tuple(values))
+        return found
+
+    return convert
+
+
+def check(plans: Sequence[PlannedCollection], *, strict: bool) -> None:
+    """Unsupported for a column that is refused, LossyRefused for one that is not exact where exact was asked for; all
+    of them are named."""
+    lines = [line for plan in plans for line in plan.columns]
+    refused = [line for line in lines if line.fidelity == "refused"]
+    if refused:
+        raise Unsupported(
+            "refused: " + "; ".join(f"{_name(line)}: {line.note}" for line in refused),
+            target=refused[0].target,
+            hint="leave the collection out, or change the column's type",
+        )
+    lossy = [line for line in lines if line.fidelity != "exact"]
+    if strict and lossy:
+        raise LossyRefused(
+            "not exact: " + "; ".join(f"{_name(line)} {line.fidelity}{_why(line)}" for line in lossy),
+            target=lossy[0].target,
+            hint="without --strict these columns are copied so",
+        )
+
+
+def _name(line: PlannedColumn) -> str:
+    return f"{line.collection}.{line.column}"
+
+
+def _why(line: PlannedColumn) -> str:
+    return f" ({line.note})" if line.note else ""
+
+
+def typed(column: Column) -> str:
+    """A column's type in a word: `decimal(12,2)`, with the engine's own name of it where that says more."""
+    sizes: Mapping[Type, Sequence[int | None]] = {
+        Type.DECIMAL: (column.precision, column.scale),
+        Type.TEXT: (column.length,),
+        Type.BYTES: (column.length,),
+        **dict.fromkeys(_TIMES, (column.fraction_digits,)),
+    }
+    numbers = ",".join(str(size) for size in sizes.get(column.type, ()) if size is not None)
+    word = f"{column.type}({numbers})" if numbers else str(column.type)
+    return f"{word} [{column.native}]" if column.native and column.note and column.note != GENERATED else word
