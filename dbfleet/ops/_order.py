@@ -21,8 +21,7 @@ def ordered(schemas: Sequence[Schema]) -> list[Schema]:
         free = [schema for schema in waiting.values() if not _needs(schema, waiting)]
         if not free:
             free = [min(waiting.values(), key=lambda schema: len(_needs(schema, waiting)))]
-        for schema in free:
-            found.append(waiting.pop(schema.name))
+        found += [waiting.pop(schema.name) for schema in free]
     return found
 
 

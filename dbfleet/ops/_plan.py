@@ -58,9 +58,9 @@ def fidelity(column: Column, source: EngineSpec, sink: EngineSpec) -> tuple[str,
         digits = fraction_digits(column, source)
         if digits > limits.fraction_digits:
             return "rounded", f"{limits.fraction_digits} digits of a second"
-    if kind is Fidelity.ROUNDED and column.type is Type.DECIMAL and limits.decimal_digits:
-        if column.precision is None or column.precision > limits.decimal_digits:
-            return "rounded", f"{limits.decimal_digits} digits"
+    digits = column.precision or 1_000
+    if kind is Fidelity.ROUNDED and column.type is Type.DECIMAL and digits > (limits.decimal_digits or digits):
+        return "rounded", f"{limits.decimal_digits} digits"
     if column.type is Type.TEXT and limits.empty_text_is_null and not source.limits.empty_text_is_null:
         return "rounded", "empty text becomes NULL"
     if column.type is Type.JSON and limits.json_null_is_null and not source.limits.json_null_is_null:

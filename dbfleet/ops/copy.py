@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -203,7 +203,7 @@ class _Job:
         moving = self._made(source, sink, plans, mode)
         self._journal.save()
         for worker in workers:
-            worker.send(moment)
+            worker.send(_Begin(moment))
         try:
             yield from self._move(workers, moving)
         except DbfleetError as error:
@@ -295,7 +295,7 @@ class _Job:
                 action, found, rows = "replace", None, 0
             else:
                 found = sink.describe(schema.name)
-                action = "resume" if state else "fill"
+                action, rows = "resume" if state else "fill", 0
                 if mode == "upsert" and not state and sink.count(schema.name):
                     action = "merge"
             planned = _plan.planned(self._sink.name, schema, found, self._from, self._to, action=action, rows=rows)
@@ -493,6 +493,13 @@ class _Job:
 
 
 @dataclass(frozen=True, slots=True)
+class _Begin:
+    """The word to connect. `moment` is the source's, to be joined; empty: the worker's own; None: there is none."""
+
+    moment: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Task:
     """One part to be copied."""
 
@@ -526,7 +533,7 @@ class _Both:
 
 def _work(owner: Owner, *, fleet: Fleet, source: Target, sink: Target) -> None:
     """Take parts until the owner stops."""
-    moment = owner.receive()
+    moment = owner.receive().moment
     with ExitStack() as stack:
         reader = stack.enter_context(fleet.connect(source))
         writer = stack.enter_context(fleet.connect(sink, create=True))
@@ -547,8 +554,9 @@ def _work(owner: Owner, *, fleet: Fleet, source: Target, sink: Target) -> None:
 def _copy_part(owner: Owner, reader: Adapter, writer: Adapter, task: _Task) -> None:
     plan = task.plan
     digesting = _Digesting(plan.sink, writer.spec) if task.digest else None
-    batches = _pulled(owner, reader, task)
-    written = writer.write(plan.sink, digesting.over(batches) if digesting else batches, mode=task.mode)
+    # Closed here and now: a sink that fails leaves the source in the middle of a statement.
+    with contextlib.closing(_pulled(owner, reader, task)) as batches:
+        written = writer.write(plan.sink, digesting.over(batches) if digesting else batches, mode=task.mode)
     digest = None
     if digesting:
         digest = digesting.without([entry.row for entry in written.rejected])
@@ -556,18 +564,19 @@ def _copy_part(owner: Owner, reader: Adapter, writer: Adapter, task: _Task) -> N
     owner.send(("part", plan.sink.name, task.number, content))
 
 
-def _pulled(owner: Owner, reader: Adapter, task: _Task) -> Iterator[Batch]:
+def _pulled(owner: Owner, reader: Adapter, task: _Task) -> Generator[Batch, None, None]:
     """The part's batches in the sink's types, with word to the owner ten times a second."""
     plan = task.plan
     convert = _plan.conversion(plan.source, plan.sink)
     done, next_word = 0, time.monotonic() + _TELL_EVERY_S
-    for batch in reader.scan(plan.source, task.part):
-        owner.check()
-        yield convert(batch) if convert else batch
-        done += len(batch)
-        if (now := time.monotonic()) >= next_word:
-            owner.send(("rows", plan.sink.name, task.number, done))
-            next_word = now + _TELL_EVERY_S
+    with contextlib.closing(cast(Generator[Batch, None, None], reader.scan(plan.source, task.part))) as batches:
+        for batch in batches:
+            owner.check()
+            yield convert(batch) if convert else batch
+            done += len(batch)
+            if (now := time.monotonic()) >= next_word:
+                owner.send(("rows", plan.sink.name, task.number, done))
+                next_word = now + _TELL_EVERY_S
     owner.send(("rows", plan.sink.name, task.number, done))
 
 
