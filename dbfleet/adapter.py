@@ -78,8 +78,8 @@ class Limits:
     and columns in characters; `first_year` and `last_year` of dates. `fraction_digits` and `decimal_digits` cut values
     of the types whose fidelity is ROUNDED; of the other types a value outside the limits is refused, never changed.
     `finite_floats`: NaN and infinities are refused. `nul_in_text`: text may hold the character U+0000.
-    `empty_text_in_key`: a key column may hold "". `empty_text_is_null` and `json_null_is_null` are declared oddities:
-    written as the one, read as the other.
+    `empty_text_in_key`: a key column may hold "". `empty_text_is_null` (and empty bytes) and `json_null_is_null` are
+    declared oddities: written as the one, read as the other.
     """
 
     fraction_digits: int = 6
@@ -370,7 +370,7 @@ def _coarsening(column: Column, spec: EngineSpec) -> Callable[[Any], Any] | None
     if column.type is Type.DECIMAL and rounded and limits.decimal_digits:
         context = Context(prec=limits.decimal_digits, rounding=ROUND_DOWN)
         return context.create_decimal
-    if column.type is Type.TEXT and limits.empty_text_is_null:
+    if column.type in (Type.TEXT, Type.BYTES) and limits.empty_text_is_null:
         return lambda value: value or None
     if column.type is Type.JSON and limits.json_null_is_null:
         return lambda value: None if value is JSON_NULL else value
