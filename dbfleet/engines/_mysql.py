@@ -13,7 +13,6 @@ import contextlib
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final, Literal, Self
 
@@ -39,7 +38,7 @@ from dbfleet.engines._mysql_types import LEXIS, Native, kept_beside, lexis, read
 from dbfleet.engines._mysql_values import strict
 from dbfleet.engines._mysql_wire import RawRow, Wire, driver_errors
 from dbfleet.engines._sql import create_statements
-from dbfleet.errors import StatementError, Unavailable, translated
+from dbfleet.errors import DbfleetError, StatementError, Unavailable, translated
 from dbfleet.values import Batch, Column, Reference, Row, Schema, Type
 
 _OUR_MODE: Final = "STRICT_ALL_TABLES,STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO"
@@ -186,17 +185,18 @@ class MySqlAdapter(Adapter):
 
     def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
         wire = self._live()
-        if self._in_snapshot:
-            raise StatementError("a snapshot only reads", engine=self.spec.name, target=self.target.name)
-        with self._translated():
+        source = _Source(batches)
+        with self._translated(source):
+            if self._in_snapshot:
+                raise StatementError("a snapshot only reads")
             table = Table(schema, self._natives(schema.name), mariadb=self._server.mariadb)
             references = self._references(schema.name)
             fill = bulk.load if self._server.local_files else bulk.insert
             with self._our_mode():
                 if mode == "upsert" and schema.key:
-                    return Written(bulk.upsert(wire, table, batches, fill, references))
+                    return Written(bulk.upsert(wire, table, source, fill, references))
                 with bulk.transaction(wire, schema.name, references):
-                    return Written(fill(wire, table, schema.name, batches))
+                    return Written(fill(wire, table, schema.name, source))
 
     # --- statements ---
 
@@ -263,8 +263,17 @@ class MySqlAdapter(Adapter):
             raise Unavailable("the connection is closed", engine=self.spec.name, target=self.target.name)
         return self._wire
 
-    def _translated(self) -> AbstractContextManager[None]:
-        return translated(translate, engine=self.spec.name, target=self.target.name)
+    @contextlib.contextmanager
+    def _translated(self, source: _Source | None = None) -> Iterator[None]:
+        """The driver's errors and those of our own modules, with our name; never those of the source of a write."""
+        try:
+            with translated(translate, engine=self.spec.name, target=self.target.name):
+                yield
+        except DbfleetError as exc:
+            if source is None or exc is not source.error:
+                exc.engine = exc.engine or self.spec.name
+                exc.target = exc.target or self.target.name
+            raise
 
     @contextlib.contextmanager
     def _our_mode(self) -> Iterator[None]:
@@ -312,6 +321,26 @@ class MySqlAdapter(Adapter):
                 self._beside.execute("SET SESSION lock_wait_timeout = 1")
             return _natives(self._beside, f"{LEXIS.quote(database)}.{LEXIS.quote(table)}", mariadb=self._server.mariadb)
         return {}
+
+
+class _Source:
+    """The batches of a write, once; and the error that came from there, if one did."""
+
+    def __init__(self, batches: Iterable[Batch]) -> None:
+        self._batches = iter(batches)
+        self.error: BaseException | None = None
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self
+
+    def __next__(self) -> Batch:
+        try:
+            return next(self._batches)
+        except StopIteration:
+            raise
+        except BaseException as exc:
+            self.error = exc
+            raise
 
 
 _JSON_CHECK: Final = re.compile(r"CHECK \(json_valid\(`((?:[^`]|``)*)`\)\)", re.IGNORECASE)

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from typing import Final
 
+from dbfleet.engines._mysql_wire import FILE_REFUSED
 from dbfleet.errors import (
     AlreadyExists,
     AuthFailed,
@@ -30,6 +31,8 @@ _KINDS: Final[Mapping[int, type[StatementError]]] = {
     **dict.fromkeys((1007, 1050, 1060, 1061, 1304, 1359), AlreadyExists),
     **dict.fromkeys((1048, 1062, 1169, 1216, 1217, 1263, 1364, 1451, 1452, 1557, 1586), ConstraintViolated),
     **dict.fromkeys((1761, 1762, 3730, 3819, 4025), ConstraintViolated),
+    # A value that its column cannot hold: out of range, cut, no date, no character of its set, too long, no JSON.
+    **dict.fromkeys((1264, 1265, 1292, 1366, 1406, 1416, 3140, 3156), ConstraintViolated),
 }
 _HINTS: Final = {
     1046: "name a database in the URL: mysql://user@host/database",
@@ -46,7 +49,6 @@ _HINTS: Final = {
     3159: "the server takes encrypted connections only: add ?ssl_mode=required to the URL",
     1040: "the server's max_connections is reached",
 }
-_LOCAL_FILES: Final = "LOAD DATA LOCAL INFILE file request rejected"
 
 
 def number_and_message(exc: BaseException) -> tuple[int, str] | None:
@@ -57,7 +59,9 @@ def number_and_message(exc: BaseException) -> tuple[int, str] | None:
     if driver is None or not (isinstance(exc, driver.Error) or type(exc).__name__ == "MySQLInterfaceError"):
         return None
     number = int(getattr(exc, "errno", None) or -1)
-    message = str(getattr(exc, "msg", None) or exc)
+    message = " ".join(str(getattr(exc, "msg", None) or exc).split())
+    if type(exc).__name__ in ("ReadTimeoutError", "WriteTimeoutError", "ConnectionTimeoutError"):
+        return 2013, "the server did not answer in time"
     return number, message
 
 
@@ -65,7 +69,7 @@ def meaning(number: int, message: str) -> DbfleetError:
     """The error of this number."""
     if number in _UNAVAILABLE:
         return Unavailable(message, hint=_HINTS.get(number))
-    if message.startswith(_LOCAL_FILES):
+    if message.startswith(FILE_REFUSED):
         return StatementError(
             "LOAD DATA LOCAL would read a file of this machine; a statement may not",
             code=str(number) if number > 0 else None,

@@ -103,6 +103,7 @@ def _result(session: Session, todo: Sequence[Statement], batch_size: int) -> Res
             close()
 
     def close() -> None:
+        # What stands behind a result that was read to its end waits for `following`.
         if session.turn == turn and wire.reading:
             with session.translated():
                 wire.abandon()

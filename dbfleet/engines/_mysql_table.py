@@ -27,7 +27,6 @@ class _Slot:
     write: Write
     escapes: bool
     expression: str | None
-    bare: bool = False  # an INSERT takes the text without quotes
     ignored: bool = False  # a generated column
 
 
@@ -44,8 +43,7 @@ class Table:
             native = found[column.name]
             write, escapes = writer(column, native.kind, native.arguments)
             expression = _expression(column.type, native, mariadb=mariadb)
-            bare = native.kind == "bit" or column.type is Type.BYTES
-            self._slots.append(_Slot(write, escapes, expression, bare, native.generated))
+            self._slots.append(_Slot(write, escapes, expression, native.generated))
         self.written = [name for name, slot in zip(schema.names, self._slots, strict=True) if not slot.ignored]
 
     def load(self, path: str, table: str, *, replace: bool) -> bytes:
@@ -107,22 +105,15 @@ class Table:
         return refused(self.schema.columns, [slot.write for slot in self._slots], batch, exc)
 
 
+_HEX: Final = "UNHEX({0})"
 _BITS: Final = "CAST({0} AS UNSIGNED)"
 
 
 def _expression(type_: Type, native: Native, *, mariadb: bool) -> str | None:
-    if type_ is Type.BYTES:
-        return "UNHEX({0})"
+    if type_ is Type.BYTES or native.kind in GEOMETRIES:
+        return _HEX
     if native.kind == "bit":
         return _BITS
-    if native.kind in GEOMETRIES:
-        # x comes first in our text; MySQL would put the latitude first where the reference system says so.
-        axes = "" if mariadb else ", 'axis-order=long-lat'"
-        srid = "CAST(SUBSTRING({0}, 6, LOCATE(';', {0}) - 6) AS UNSIGNED)"
-        return (
-            "IF({0} LIKE 'SRID=%', "
-            f"ST_GeomFromText(SUBSTRING({{0}}, LOCATE(';', {{0}}) + 1), {srid}{axes}), ST_GeomFromText({{0}}))"
-        )
     if native.kind == "vector":
         return "VEC_FromText({0})" if mariadb else "STRING_TO_VECTOR({0})"
     return None
@@ -147,8 +138,10 @@ def _escaped(slot: _Slot, found: Texts) -> Texts:
 
 def _quoted(slot: _Slot, found: Texts) -> Texts:
     """As literals, under our own sql_mode, where a backslash escapes."""
-    if slot.bare:
-        return found if slot.expression == _BITS else [f"X'{text}'" for text in found]
+    if slot.expression == _BITS:
+        return found
+    if slot.expression == _HEX:
+        return [f"X'{text}'" for text in found]
     if slot.escapes:
         found = [text.replace("\\", "\\\\").replace("'", "\\'") for text in found]
     around = slot.expression

@@ -10,6 +10,8 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
+from dbfleet.engines._mysql_geometry import geometry_bytes
+from dbfleet.engines._mysql_types import GEOMETRIES
 from dbfleet.errors import ConstraintViolated
 from dbfleet.values import Batch, Column, Type, decimal_text, json_text
 
@@ -103,6 +105,8 @@ def _exact_int(digits: str) -> int:
 def writer(column: Column, kind: str, arguments: str) -> tuple[Write, bool]:
     """How values of the column become text for a native column of this kind, and whether that text may need escapes.
     Bytes become hexadecimal digits."""
+    if kind in GEOMETRIES and column.type is Type.TEXT:
+        return _each(lambda value: geometry_bytes(value).hex()), False
     digits = 6
     if kind in ("time", "datetime", "timestamp"):
         kept = int(arguments or 0)

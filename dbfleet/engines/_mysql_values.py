@@ -19,6 +19,7 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID, SafeUUID
 
+from dbfleet.engines._mysql_geometry import geometry_text
 from dbfleet.engines._mysql_wire import BINARY_CHARSET, Field, RawRow
 from dbfleet.errors import Unsupported
 from dbfleet.values import Batch, Column, Type, loads_json
@@ -204,52 +205,6 @@ def tolerated(read: Read, value: bytes | None) -> Any:
     except _NO_VALUE:
         text = (value or b"").decode("utf-8", "backslashreplace")
         return int(text) if re.fullmatch(r"-?\d+", text) else text
-
-
-# --- geometry and vectors, as text ------------------------------------------------------------------------------------
-
-_SHAPES: Final = (
-    "", "POINT", "LINESTRING", "POLYGON", "MULTIPOINT", "MULTILINESTRING", "MULTIPOLYGON", "GEOMETRYCOLLECTION"
-)  # fmt: skip
-
-
-def geometry_text(value: bytes) -> str:
-    """A geometry in the server's own form (SRID, then WKB), as `SRID=4326;POINT(8.5 47.25)`; x comes first."""
-    (srid,) = struct.unpack_from("<I", value)
-    name, body, _ = _shape(value, 4)
-    return f"SRID={srid};{name}{body}" if srid else name + body
-
-
-def _shape(data: bytes, place: int) -> tuple[str, str, int]:
-    """The shape's name, its coordinates in parentheses, and where the next begins."""
-    order = "<" if data[place] else ">"
-    (kind,) = struct.unpack_from(order + "I", data, place + 1)
-    body, place = _body(data, place + 5, kind, order)
-    return _SHAPES[kind], body or " EMPTY", place
-
-
-def _body(data: bytes, place: int, kind: int, order: str) -> tuple[str, int]:
-    if kind == 1:
-        return f"({_pair(data, place, order)})", place + 16
-    (count,) = struct.unpack_from(order + "I", data, place)
-    place += 4
-    parts = []
-    for _ in range(count):
-        if kind == 2:
-            part, place = _pair(data, place, order), place + 16
-        elif kind == 3:
-            part, place = _body(data, place, 2, order)
-        else:
-            name, part, place = _shape(data, place)
-            if kind == 7:  # only a collection's parts say what they are
-                part = name + part
-        parts.append(part)
-    return f"({','.join(parts)})" if parts else "", place
-
-
-def _pair(data: bytes, place: int, order: str) -> str:
-    x, y = struct.unpack_from(order + "2d", data, place)
-    return " ".join(repr(number).removesuffix(".0") for number in (x, y))
 
 
 def _vector_text(value: bytes) -> str:

@@ -29,6 +29,8 @@ RawRow = tuple[bytes | None, ...]
 T = TypeVar("T")
 _Work = tuple["Future[Any]", Callable[[], Any]]
 
+FILE_REFUSED: Final = "LOAD DATA LOCAL INFILE file request rejected"
+"""How the message begins with which either half keeps a file to itself."""
 NOT_NULL: Final = 1
 UNSIGNED: Final = 32
 ZEROFILL: Final = 64
@@ -113,7 +115,7 @@ class Wire:
         self._connection: Any = _interruptible(lambda: mysql.connector.connect(**self._arguments))
         self._c: Any = getattr(self._connection, "_cmysql", None)
         if self._c is None:
-            self._keep_fields()
+            self._amend()
         number: Any = self._connection.connection_id
         self.id = int(number)
 
@@ -127,6 +129,8 @@ class Wire:
     def execute(self, statement: str | bytes) -> None:
         """Send one statement and wait for its first answer."""
         self.ready()
+        if self.more:  # results of a CALL that nobody asked for
+            self.abandon()
         text = statement.encode() if isinstance(statement, str) else statement
         try:
             self.run(lambda: self.send(text))
@@ -177,16 +181,28 @@ class Wire:
         self.warnings = int(packet.get("warning_count", 0))
         self.more = bool(self._connection._have_next_result)
 
-    def _keep_fields(self) -> None:
-        """Have the pure half keep the packets that describe columns: it reads only half of what they say."""
-        protocol = self._connection._protocol
-        parse = protocol.parse_column
+    def _amend(self) -> None:
+        """The pure half reads only half of what the packets say that describe columns: keep them. And when it refuses
+        the server a file it forgets to tell it, which ends the connection."""
+        connection = self._connection
+        protocol = connection._protocol
+        parse, give = protocol.parse_column, connection._handle_load_data_infile
 
         def keep(packet: bytes, *rest: Any) -> Any:
             self._packets.append(bytes(packet))
             return parse(packet, *rest)
 
-        protocol.parse_column = keep
+        def answer(filename: str, *rest: Any) -> Any:
+            folder = connection._allow_local_infile_in_path
+            if folder and os.path.dirname(filename) == folder:
+                return give(filename, *rest)
+            connection._socket.send(b"")
+            connection._socket.recv()
+            raise mysql.connector.DatabaseError(FILE_REFUSED)
+
+        import mysql.connector
+
+        protocol.parse_column, connection._handle_load_data_infile = keep, answer
 
     def fetch(self, rows: int) -> list[RawRow]:
         """The next rows, at most so many; fewer, or none, at the end of the result."""
@@ -258,6 +274,18 @@ class Wire:
         finally:
             other.close()
 
+    def check(self) -> None:
+        """Unavailable if the server no longer knows this connection. Asked on another one; no answer is no news."""
+        with contextlib.suppress(*driver_errors()):
+            other = self.another()
+            try:
+                known = {row[0] for row in other.rows("SHOW PROCESSLIST")}
+            finally:
+                other.close()
+            if str(self.id) not in known:
+                self.closed = True
+                raise Unavailable("the server has closed the connection")
+
     def abandon(self) -> None:
         """Be rid of the rest of a half-read result.
 
@@ -294,6 +322,7 @@ class Wire:
                 self._c.close()
             else:
                 self._connection.shutdown()
+                self._connection._socket.close_connection()  # shutdown leaves it open where the server has gone
 
     # --- the connection's own thread ---
 

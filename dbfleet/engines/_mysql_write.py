@@ -19,13 +19,13 @@ import contextlib
 import errno
 import itertools
 import os
+import select
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import Any, Final
 
-from dbfleet.engines._mysql_errors import refused
+from dbfleet.engines._mysql_errors import refused, translate
 from dbfleet.engines._mysql_table import Table
 from dbfleet.engines._mysql_types import LEXIS
 from dbfleet.engines._mysql_wire import Wire, driver_errors
@@ -33,6 +33,7 @@ from dbfleet.errors import ConstraintViolated, StatementError
 from dbfleet.values import Batch, Reference, Schema
 
 PIECE_BYTES: Final = 16_000_000
+_PATIENCE_S: Final = 5.0
 _PIPE_BYTES: Final = 1 << 20
 """Of the pipe, where the system lets us: the two sides then change places 16 times less often."""
 STAGE: Final = "_dbfleet_stage"
@@ -102,35 +103,49 @@ def _pour(wire: Wire, statement: bytes, path: str, pieces: Iterable[bytes]) -> N
     try:
         end = _writing_end(path, task)
         if end is not None:
-            with contextlib.suppress(_Broken), contextlib.closing(_Pipe(end)) as pipe:
+            with contextlib.suppress(_Broken), contextlib.closing(_Pipe(end, wire)) as pipe:
                 for data in pieces:
                     pipe.write(data)
+        while not _ended(task, _PATIENCE_S):
+            wire.check()
         task.result()
     except BaseException:
-        if not task.done():
+        if not (task.done() or wire.closed):
             wire.interrupt(task)
         raise
 
 
+def _ended(task: Future[Any], timeout_s: float) -> bool:
+    try:
+        task.exception(timeout_s)
+    except TimeoutError:
+        return False
+    return True
+
+
 def _writing_end(path: str, task: Future[Any]) -> int | None:
     """The pipe's end, as soon as the driver has opened the other; None where the statement ended before."""
-    pause = 0.0002
+    pause_s = 0.0002
     while True:
         try:
             return os.open(path, os.O_WRONLY | os.O_NONBLOCK)
         except OSError as exc:
             if exc.errno != errno.ENXIO:
                 raise
-        if task.done():
+        if _ended(task, pause_s):
             return None
-        time.sleep(pause)
-        pause = min(pause * 2, 0.02)
+        pause_s = min(pause_s * 2, 0.02)
 
 
 class _Pipe:
-    def __init__(self, end: int) -> None:
+    """The end that we write to. Where nothing moves for long, we ask whether the server still knows the connection: it
+    may have closed it in a way that leaves the driver sending forever."""
+
+    def __init__(self, end: int, wire: Wire) -> None:
         self._end = end
-        os.set_blocking(end, True)
+        self._wire = wire
+        self._room = select.poll()
+        self._room.register(end, select.POLLOUT)
         with contextlib.suppress(ImportError, AttributeError, OSError):  # not on every system, nor without limit
             import fcntl
 
@@ -138,11 +153,14 @@ class _Pipe:
 
     def write(self, data: bytes) -> None:
         rest = memoryview(data)
-        try:
-            while rest:
+        while rest:
+            try:
                 rest = rest[os.write(self._end, rest) :]
-        except BrokenPipeError:
-            raise _Broken from None
+            except BlockingIOError:
+                if not self._room.poll(_PATIENCE_S * 1000):
+                    self._wire.check()
+            except BrokenPipeError:
+                raise _Broken from None
 
     def close(self) -> None:
         os.close(self._end)
@@ -192,6 +210,10 @@ def transaction(wire: Wire, name: str, references: Sequence[Reference]) -> Itera
             for reference in late:
                 _check_reference(wire, name, reference)
             wire.execute("COMMIT")
+        except driver_errors() as exc:
+            ours = translate(exc)
+            _roll_back(wire, ours)
+            raise ours or exc from exc
         except BaseException as exc:
             _roll_back(wire, exc)
             raise
@@ -200,7 +222,7 @@ def transaction(wire: Wire, name: str, references: Sequence[Reference]) -> Itera
             wire.execute("SET SESSION foreign_key_checks = 1")
 
 
-def _roll_back(wire: Wire, exc: BaseException) -> None:
+def _roll_back(wire: Wire, exc: BaseException | None) -> None:
     if wire.closed:
         return
     with contextlib.suppress(*driver_errors()):  # a connection that is gone has rolled back already
