@@ -6,6 +6,7 @@ so the group builds the one that runs; `--help` reads docstrings only.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
@@ -144,6 +145,8 @@ def _checked(convert: Callable[[str], Any], kind: str) -> Callable[[Any, Any], A
             value = convert(text)
         except ValueError as error:
             raise typer.BadParameter(f"{text!r} is not {kind}") from error
+        if not math.isfinite(value):
+            raise typer.BadParameter(f"{text!r} is not {kind}")
         if limits.min is not None and value < limits.min:
             raise typer.BadParameter(f"{text} is less than {limits.min}")
         if limits.max is not None and value > limits.max:
@@ -158,13 +161,14 @@ _CONVERT: Final[Mapping[Any, Callable[[Any, Any], Any]]] = {
     str: lambda text, limits: text,
     list[str]: lambda texts, limits: list(texts),
     Path: lambda text, limits: Path(text),
-    int: _checked(int, "a whole number"),
-    float: _checked(float, "a number"),
+    int: _checked(int, "a valid integer"),
+    float: _checked(float, "a valid number"),
 }
 
 
 class _Coercion:
-    """Stands where typer's own coercion would: the same answer for our few types."""
+    """Stands where typer's own coercion would: the same answer for our few types, in the words that older and newer
+    typers share ("not a valid integer"). No number of ours may be infinite or NaN."""
 
     def __init__(self, descriptor: Any) -> None:
         self._convert = _CONVERT[descriptor.annotation]
@@ -254,6 +258,9 @@ def run(arguments: Sequence[str]) -> int:
     except typer.Abort as abort:
         raise KeyboardInterrupt from abort
     except _TyperUsageError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            typer.echo(error.ctx.get_help(), err=True)  # type: ignore[attr-defined]
+            return 2
         raise _ours(error) from error
     except _TyperError as error:
         raise UsageError(error.format_message()) from error  # type: ignore[attr-defined]
@@ -262,8 +269,6 @@ def run(arguments: Sequence[str]) -> int:
 
 def _ours(error: Any) -> UsageError:
     """typer's complaint in our form: what is wrong, and where to look."""
-    if type(error).__name__ == "NoArgsIsHelpError":
-        return UsageError(error.ctx.get_help())
     path = error.ctx.command_path if error.ctx else "dbfleet"
     hint = f"{path} --help shows what it takes"
     if possible := getattr(error, "possibilities", None):

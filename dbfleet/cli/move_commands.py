@@ -1,88 +1,172 @@
-"""The commands that move rows and prove that they are the same: each parses, calls one op, renders."""
+"""The commands that move data: each parses, calls one op, renders."""
 
 from __future__ import annotations
 
+import re
+import sys
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dbfleet.cli import render
-from dbfleet.cli.options import Format, Yes, complete_target, open_fleet
+from dbfleet.cli.options import Located, Yes, chosen, open_fleet
 from dbfleet.errors import UsageError
+
+if TYPE_CHECKING:
+    from dbfleet.ops.load import Planned
 
 commands = typer.Typer()
 
-
-# --- copy ----------------------------------------------------------------------------------------------------------
+_FIELDS = ("target", "collection", "rows", "rejected", "seconds", "digest")
 
 
 @commands.command()
-def copy(
-    source: Annotated[
-        str, typer.Argument(metavar="SRC", help="A target, or one collection of it.", autocompletion=complete_target)
-    ],
-    sink: Annotated[
-        str,
-        typer.Argument(metavar="DST", help="A target; its file is made if need be.", autocompletion=complete_target),
-    ],
+def dump(
+    where: Located,
     collections: Annotated[
-        list[str] | None, typer.Argument(metavar="[COLLECTION]...", help="All if none is given.")
+        list[str] | None, typer.Argument(metavar="[COLLECTION]...", help="All if none is named.")
     ] = None,
-    mode: Annotated[
-        str, typer.Option(metavar="MODE", help="insert (into nothing), upsert (by key), or replace (drop first).")
-    ] = "insert",
-    verify: Annotated[bool, typer.Option("--verify", help="Read everything back and compare digests.")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Refuse a column that is not kept exactly.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the plan.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a copy that was cut off.")] = False,
-    jobs: Annotated[int | None, typer.Option("--jobs", "-j", metavar="N", help="How many parts at a time.")] = None,
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", metavar="DIR|-", help="Where to; - is stdout. [TARGET.dump]")
+    ] = None,
+    format: Annotated[str, typer.Option("--format", metavar="FORMAT", help="jsonl, csv or parquet.")] = "jsonl",
+    compress: Annotated[str | None, typer.Option("--compress", metavar="HOW", help="gzip or zstd.")] = None,
     yes: Yes = False,
-    format: Format = None,
 ) -> None:
-    """Copy collections from one target into another, of any two engines.
+    """Write collections to files with a manifest, or one of them to stdout.
 
-    The plan comes first, on stderr: what becomes of each column. With --verify it ends with a receipt, as JSON on
-    stderr, and exit code 1 where the sink does not hold what was read.
+    A directory gets a data file a collection, schema.json and, when all is whole, manifest.json.
     """
-    import json
-    from datetime import UTC, datetime
-
-    from dbfleet.cli._copy_view import CopyView
-    from dbfleet.ops import copy as op
+    from dbfleet.ops import dump as op
 
     fleet = open_fleet()
-    (reading, one), (writing, name) = fleet.locate(source), fleet.locate(sink)
-    chosen = [*([one] if one else []), *(collections or [])]
-    if name and len(chosen) != 1:
-        raise UsageError(
-            f"{name} is one collection: name the one to copy",
-            hint=f"dbfleet copy {reading.name}.COLLECTION {writing.name}.{name}",
-        )
-    if mode not in ("insert", "upsert", "replace"):
-        raise UsageError(f"--mode {mode} is none of insert, upsert, replace")
-    if not dry_run:
+    target, collection = fleet.locate(where)
+    names = [*([collection] if collection else ()), *(collections or ())]
+    with render.progress(unit="rows") as display:
+        bar = display.bar(target.name)
+
+        def told(name: str, rows: int) -> None:
+            bar.update(f"{name}: {rows:,} rows")
+
+        if output == "-":
+            if len(names) != 1:
+                raise UsageError("stdout takes one collection", hint="name it, or dump into a directory: -o DIR")
+            with op.stream(fleet, target, names[0], format=format, compress=compress, progress=told) as chunks:
+                render.write(chunks)
+            return
+        directory = Path(output or re.sub(r"\W+", "_", Path(target.name).stem).strip("_") + ".dump")
+        found = op.dump(
+            fleet, target, names, directory=directory, format=format, compress=compress, tell=render.warn,
+            agree=lambda text: render.confirm(f"{text}. Go on?", yes=yes), progress=told,
+        )  # fmt: skip
+        done = list(map(asdict, found))
+        bar.finish(f"{len(done)} collection{'' if len(done) == 1 else 's'} in {directory}")
+    render.records(done, _FIELDS)
+
+
+@commands.command()
+def load(
+    where: Located,
+    source: Annotated[str, typer.Argument(metavar="DIR|FILE|-", help="A dump, a CSV or JSON Lines file, or stdin.")],
+    mode: Annotated[str, typer.Option("--mode", metavar="MODE", help="insert, upsert or replace.")] = "insert",
+    input_format: Annotated[
+        str | None, typer.Option("--format", metavar="FORMAT", help="What the input is: jsonl, csv or parquet.")
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option("--key", metavar="COLUMN[,COLUMN]", help="The key of what is made; '' for none.")
+    ] = None,
+    rejected: Annotated[
+        Path | None, typer.Option("--rejected", metavar="FILE", help="List refused rows here, and store the others.")
+    ] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Read everything back and compare digests.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the plan.")] = False,
+    yes: Yes = False,
+) -> None:
+    """Load a dump, or a CSV or JSON Lines file, into a target.
+
+    The plan is shown before anything is written. A file's collection is called as the file is; URL#name names it
+    otherwise.
+    """
+    from dbfleet.ops import _inputs
+    from dbfleet.ops import load as op
+
+    fleet = open_fleet()
+    target, collection = fleet.locate(where)
+    stdin = sys.stdin.buffer if source == "-" and sys.stdin is not None else None
+    keys = None if key is None else [each.strip() for each in key.split(",") if each.strip()]
+    done, differs = [], []
+    with _inputs.find(source, collection=collection, format=input_format, key=keys, stdin=stdin) as inputs:
         fleet.made_state()  # where an embedded target's file is
-    started = datetime.now(UTC)
-    done: list[op.Copied] = []
-    fields = ("target", "collection", "rows", "rejected", "seconds", "digest")
-    try:
-        with CopyView(lambda question: render.confirm(question, yes=yes)) as view:
-            for record in op.copy(
-                fleet, reading, writing, chosen, rename=name, mode=mode,  # type: ignore[arg-type]
-                verify=verify, strict=strict, dry_run=dry_run, resume=resume, jobs=jobs, watch=view,
+        try:
+            for record in op.load(
+                fleet, target, inputs, mode=mode, verify=verify, dry_run=dry_run, rejected=rejected, tell=render.warn,
+                show=lambda plan: _show(plan, dry_run or chosen.verbose),
+                agree=lambda text: render.confirm(text, yes=yes),
             ):  # fmt: skip
-                done.append(record)
-                view.finished(record.collection, record.rows, record.seconds)
-        if dry_run and view.plan:
-            lines = [asdict(line) for each in view.plan.collections for line in each.columns]
-            columns = ("target", "collection", "column", "source", "sink", "fidelity", "note")
-            render.records(lines, columns, format=format)
-    finally:
-        if done:
-            render.records(map(asdict, done), fields, format=format)
-    if verify and not dry_run:
-        found = op.receipt(fleet, reading, writing, done, started)
-        render.say(json.dumps(found, ensure_ascii=False))
-        if not found["same"]:
-            raise typer.Exit(1)
+                done.append({field: getattr(record, field) for field in _FIELDS})
+                differs += [record.collection] if record.verified is False else []
+        finally:
+            if done:
+                render.records(done, _FIELDS)
+    if differs:
+        render.complain(f"{target.name}: {', '.join(differs)} does not hold what was loaded: its digest is another")
+        raise typer.Exit(1)
+
+
+def _show(plan: Sequence[Planned], every_column: bool) -> None:
+    for each in plan:
+        rows = "" if each.rows is None else f", {render.counted(each.rows)}"
+        key = f", key {', '.join(each.key)}" if each.key else ", no key"
+        what = (
+            "skip, it is there with the same digest" if each.action == "skip" else f"{each.action} from {each.source}"
+        )
+        render.say(render.harmless(f"{each.collection}: {what}{rows}{key}"))
+        for name, type_, note in each.columns:
+            # What was inferred is always shown; of a dump what is changed by its way.
+            if each.inferred or every_column or (note and note.startswith("rounded")):
+                render.say(render.harmless(f"  {name}  {type_}" + (f"  {note}" if note else "")))
+
+
+# --- diff ----------------------------------------------------------------------------------------------------------
+
+
+@commands.command()
+def diff(
+    a: Annotated[str, typer.Argument(metavar="A[.COLLECTION]", autocompletion=complete_target)],
+    b: Annotated[str, typer.Argument(metavar="B[.COLLECTION]", autocompletion=complete_target)],
+    columns: Annotated[
+        str | None, typer.Option(metavar="C,…", help="Compare these only; the key is always compared.")
+    ] = None,
+    ignore: Annotated[str | None, typer.Option(metavar="C,…", help="Do not compare these.")] = None,
+    where: Annotated[
+        str | None, typer.Option(metavar="EXPRESSION", help="Which rows: SQL over the columns of both sides.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(metavar="N", help="Stop after so many differences.")] = None,
+    stats: Annotated[bool, typer.Option("--stats", help="Numbers only, a line a collection.")] = False,
+    format: Format = None,
+) -> None:
+    """Compare two targets row by row, of any two engines: what was added, removed and changed, seen from A to B.
+
+    Rows are paired by their key. Exit code 0 where all is the same, 1 where something differs. Values are compared as
+    the coarser of the two engines keeps them, which is said on stderr.
+    """
+    from dbfleet.cli._diff_view import DiffView
+    from dbfleet.ops import diff as op
+
+    fleet = open_fleet()
+    (a_target, a_name), (b_target, b_name) = fleet.locate(a), fleet.locate(b)
+    with DiffView() as view:
+        found = op.diff(
+            fleet, a_target, b_target, a_name, b_name,
+            columns=_listed(columns), ignore=_listed(ignore), where=where, limit=limit, stats=stats, watch=view,
+        )  # fmt: skip
+        view.show(found, stats=stats, format=format)
+    if view.differs:
+        raise typer.Exit(1)
+
+
+def _listed(text: str | None) -> list[str]:
+    return [name.strip() for name in (text or "").split(",") if name.strip()]

@@ -1,0 +1,66 @@
+"""Rows of a schema as a dump holds them: what readers/ reads back equal, value for value.
+
+As the formats are, with one difference in JSON Lines: a json column that is NULL is left out, as its `null` is the JSON
+value null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
+
+from dbfleet.adapter import ResultColumn
+from dbfleet.formats import Page, Plain, get
+from dbfleet.formats._values import AS_JSON, ByType, compiled, quoted, to_bytes
+from dbfleet.values import Batch, Schema, Type
+
+FORMATS: Final = ("jsonl", "csv", "parquet")
+"""What a dump may be made of."""
+
+
+def encode(name: str, schema: Schema, batches: Iterable[Batch]) -> Iterator[bytes]:
+    """The rows in this format, in chunks of a batch."""
+    if name == "parquet":
+        from dbfleet.formats._parquet import encode as parquet  # pyarrow is an extra
+
+        yield from parquet(schema, batches)
+    elif name == "jsonl" and any(column.type is Type.JSON for column in schema.columns):
+        loop = _loop(schema)
+        for batch in batches:
+            yield to_bytes(loop(batch))
+    else:
+        columns = [ResultColumn(column.name, column.type) for column in schema.columns]
+        yield from get(name).encode([Plain(columns, batches)], Page())
+
+
+def _loop(schema: Schema) -> Callable[[Batch], str]:
+    """Objects without the json columns that are NULL: such a column's name and comma are part of its value."""
+    tables: list[ByType] = [AS_JSON]
+    pieces, used = ["{"], []
+    solid = False  # whether a field that is never left out stands before
+    for column in schema.columns:
+        comma = "," if solid else ""
+        name = f"{quoted(column.name)}:"
+        if column.type is Type.JSON:
+            # Before the first solid field the comma stands behind, and one that nothing follows is cut below.
+            tables.append(_left_out(comma + name, "" if solid else ","))
+            used.append(len(tables) - 1)
+        else:
+            pieces[-1] += comma + name
+            used.append(0)
+            solid = True
+        pieces.append("")
+    pieces[-1] += "}\n"
+    # Not through its cache: these tables are of this call alone.
+    loop = compiled.__wrapped__(tuple(pieces), tuple(used), tuple(tables))
+    if solid:
+        return loop
+    # Only json columns: each line may end in a comma. The newline that ends an object is the only bare one.
+    return lambda rows: loop(rows).replace(",}\n", "}\n")
+
+
+def _left_out(before: str, behind: str) -> ByType:
+    def field(value: Any) -> str:
+        return f"{before}{AS_JSON[type(value)](value)}{behind}"
+
+    return ByType({type(None): lambda value: ""}, nested=field, other=field)

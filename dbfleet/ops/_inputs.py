@@ -1,0 +1,225 @@
+"""What `load` reads: the collections of a dump, or one foreign file or stdin.
+
+A dump is checked whole before anything is said about it: the manifest, each file's size and SHA-256. A foreign input is
+read twice, once to see what its values are and once to load them; stdin is kept in a temporary file between the two.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from dbfleet import readers, registry
+from dbfleet.adapter import EngineSpec, coarsened
+from dbfleet.errors import RuntimeFailure, UnknownEngine, UsageError, nearest
+from dbfleet.ops import _dump_files as files
+from dbfleet.readers import Reader
+from dbfleet.values import Batch, Column, Schema
+
+_GUESSED_KEY: Final = "id"
+Open = Callable[[], AbstractContextManager[BinaryIO]]
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One collection's rows. `name` is what messages call it, `beside` where refused rows are listed if nobody says.
+
+    Of a dump, `exact` is true, and `schema`, `rows`, `digest` are what the manifest says. Else `schema` is None until
+    `settle` has chosen one.
+    """
+
+    collection: str
+    name: str
+    reader: Reader
+    open: Open
+    beside: Path
+    exact: bool
+    schema: Schema | None = None
+    rows: int | None = None
+    digest: str | None = None
+    spec: EngineSpec | None = None
+    key: tuple[str, ...] | None = None
+
+    def settle(self, there: Schema | None) -> Schema:
+        """The schema that the rows are read and written by: the dump's; of a foreign input that of the collection that
+        is there, else the one that its values show."""
+        if self.schema is not None:
+            return self.schema if there is None else replace(there, columns=_as_there(self.schema, there))
+        if there is not None:
+            return replace(there, key=self.key) if self.key and not there.key else there
+        with self.open() as stream:
+            found = self.reader.infer(stream, self.name)
+        if not found.columns:
+            raise UsageError(f"{self.name} holds no rows: nothing says what its columns are")
+        key = self.key
+        if key is None:
+            key = (_GUESSED_KEY,) if _GUESSED_KEY in found.unique else ()
+        names = [column.name for column in found.columns]
+        for each in key:
+            if each not in names:
+                close = nearest(each, names)
+                raise UsageError(
+                    f"{self.name} has no column {each!r} to be the key",
+                    hint=f"did you mean {close}?" if close else f"its columns are: {', '.join(names)}",
+                )
+            if next(column for column in found.columns if column.name == each).nullable:
+                raise UsageError(f"{self.name}: {each} cannot be the key: a value of it is missing")
+        # What is there of each today need not be there tomorrow: only the key must.
+        columns = tuple(replace(column, nullable=column.name not in key) for column in found.columns)
+        return Schema(self.collection, columns, key)
+
+    def batches(self, stack: ExitStack, schema: Schema) -> Iterator[Batch]:
+        """The rows, values in the schema's order; `stack` closes what was opened."""
+        stream = stack.enter_context(self.open())
+        rows = 0
+        for batch in self.reader.rows(stream, self.name, schema, self.exact):
+            rows += len(batch)
+            yield batch
+        if self.rows is not None and rows != self.rows:
+            raise UsageError(f"{self.name} has {rows:,} rows, the manifest says {self.rows:,}")
+
+    def expected(self, spec: EngineSpec) -> str | None:
+        """The digest that a target of this engine gives when it holds these rows, and nothing else."""
+        assert self.schema is not None
+        coarsen = coarsened(self.schema.columns, spec)
+        if coarsen is None:
+            return self.digest
+        from dbfleet.ops._digests import Digester
+
+        digester = Digester(self.schema.columns)
+        with ExitStack() as stack:
+            for batch in self.batches(stack, self.schema):
+                digester.add([coarsen(row) for row in batch])
+        return str(digester.digest)
+
+
+def _as_there(ours: Schema, there: Schema) -> tuple[Column, ...]:
+    # The same columns with the target's own bounds; `load` has the difference told where there is one.
+    if set(ours.names) != set(there.names):
+        return ours.columns
+    columns = tuple(there.column(name) for name in ours.names)
+    return columns if all(a.type is b.type for a, b in zip(ours.columns, columns, strict=True)) else ours.columns
+
+
+@contextmanager
+def find(
+    source: str,
+    *,
+    collection: str | None = None,
+    format: str | None = None,
+    key: Sequence[str] | None = None,
+    stdin: BinaryIO | None = None,
+) -> Iterator[list[Input]]:
+    """The inputs that `source` (a directory, a file, `-`) means, for the block. UsageError for what is none of them,
+    for a dump that is damaged, and for a foreign input without a name or a format."""
+    path = Path(source)
+    chosen_key = None if key is None else tuple(key)
+    if source != "-" and path.is_dir():
+        yield _of_dump(path, collection, None)
+        return
+    if source != "-" and not path.exists():
+        raise UsageError(f"{source} is not there")
+    if source != "-" and (path.parent / files.MANIFEST).is_file() and format is None:
+        manifest = files.read_manifest(path.parent)
+        if any(path.name == each.file for each in manifest.collections):
+            yield _of_dump(path.parent, collection, path.name)
+            return
+    name, reader = _named(path if source != "-" else None, collection, format)
+    beside = Path(f"{name.replace('/', '_')}.rejected.jsonl")
+    if source != "-":
+        yield [Input(name, str(path), reader, lambda: files.opened(path), beside, False, key=chosen_key)]
+        return
+    if stdin is None:
+        raise UsageError("stdin is closed")
+    with tempfile.TemporaryFile(prefix="dbfleet-load-") as spool:
+        try:
+            shutil.copyfileobj(stdin, spool, 1 << 20)
+        except OSError as error:
+            raise RuntimeFailure(f"cannot keep stdin in {tempfile.gettempdir()}: {error.strerror}") from error
+
+        @contextmanager
+        def rewound() -> Iterator[BinaryIO]:
+            spool.seek(0)
+            yield spool
+
+        yield [Input(name, "stdin", reader, rewound, beside, False, key=chosen_key)]
+
+
+def _named(path: Path | None, collection: str | None, format: str | None) -> tuple[str, Reader]:
+    """The collection's name and the reader of a foreign input."""
+    name, reader = collection, readers.get(format) if format else None
+    if path is not None:
+        plain = path.with_suffix("") if path.suffix in files.COMPRESSIONS.values() else path
+        found = readers.by_extension(plain.suffix)
+        if found is not None or plain.suffix in (".txt", ".json", ".data"):
+            plain = plain.with_suffix("")
+        name, reader = name or plain.name, reader or found
+        if reader is None:
+            raise UsageError(f"{path}: nothing says what it holds", hint=f"--format {' or '.join(readers.names())}")
+        return name, reader
+    if name is None:
+        raise UsageError("stdin has no name", hint="name the collection: TARGET.orders, or URL#orders")
+    return name, reader or readers.get("jsonl")
+
+
+def _of_dump(directory: Path, collection: str | None, file: str | None) -> list[Input]:
+    manifest = files.read_manifest(directory)
+    schemas = files.read_schemas(directory, manifest)
+    try:
+        spec = registry.spec(manifest.source.get("engine") or "")
+    except UnknownEngine:  # of a newer dbfleet
+        spec = None
+    listed = [each for each in manifest.collections if file is None or each.file == file]
+    if collection is not None and file is None:
+        listed = [each for each in listed if each.collection == collection]
+        if not listed:
+            names = [each.collection for each in manifest.collections]
+            close = nearest(collection, names)
+            raise UsageError(f"{directory} holds no {collection}",
+                             hint=f"did you mean {close}?" if close else f"it holds: {', '.join(names)}")  # fmt: skip
+    found = []
+    for entry in listed:
+        path = directory / entry.file
+        if Path(entry.file).name != entry.file:
+            raise UsageError(f"{directory / files.MANIFEST} names a file outside of its directory: {entry.file}")
+        _check(path, entry)
+        schema = schemas[entry.collection]
+        if collection is not None and collection != schema.name:
+            schema = replace(schema, name=collection)
+        found.append(
+            Input(
+                schema.name,
+                str(path),
+                readers.get(manifest.format),
+                _opener(path),
+                directory / "rejected.jsonl",
+                True,
+                schema,
+                entry.rows,
+                entry.digest,
+                spec,
+            )
+        )
+    return found
+
+
+def _opener(path: Path) -> Open:
+    return lambda: files.opened(path)
+
+
+def _check(path: Path, entry: files.DumpedFile) -> None:
+    """UsageError where the file is not the one that the manifest tells of."""
+    try:
+        size = path.stat().st_size
+        if size != entry.bytes:
+            raise UsageError(f"{path} has {size:,} bytes, the manifest says {entry.bytes:,}", hint="dump again")
+        with open(path, "rb") as stream:
+            if files.sha256_of(iter(lambda: stream.read(1 << 20), b"")) != entry.sha256:
+                raise UsageError(f"{path} is not what was dumped: its SHA-256 differs", hint="dump again")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error

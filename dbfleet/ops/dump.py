@@ -1,0 +1,271 @@
+"""`dbfleet dump`: a target's collections as files, or one of them as bytes.
+
+    for record in dump(fleet, target, directory=Path("shop.dump")):
+        ...
+
+The directory is written so that a dump that was cut off is never taken for a whole one: every file has a temporary name
+until it is whole, and the manifest is written last, in one step (`_dump_files`). Collections come in the order of their
+references, all of one moment where the engine can hold one; the manifest and `tell` say so where it cannot. Each row's
+digest is taken from the very values that are written.
+
+Rows stream: memory holds a batch.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from dbfleet import __version__
+from dbfleet.adapter import Adapter, Capability, Target
+from dbfleet.errors import DbfleetError, NotFound, UsageError, nearest
+from dbfleet.fleet import Fleet
+from dbfleet.formats import _exact
+from dbfleet.ops import _dump_files as files
+from dbfleet.ops._digests import Digester
+from dbfleet.ops._order import ordered
+from dbfleet.values import Batch, Schema
+
+Tell = Callable[[str], None]
+Progress = Callable[[str, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Dumped:
+    """One collection's file. `rejected` is part of every record of this kind; reading rejects nothing."""
+
+    target: str
+    collection: str
+    rows: int
+    rejected: int
+    seconds: float
+    digest: str
+
+
+def dump(
+    fleet: Fleet,
+    target: Target,
+    collections: Sequence[str] = (),
+    *,
+    directory: Path,
+    format: str = "jsonl",
+    compress: str | None = None,
+    tell: Tell = lambda text: None,
+    agree: Callable[[str], None] | None = None,
+    progress: Progress = lambda collection, rows: None,
+) -> Iterator[Dumped]:
+    """Write the collections (all, if none is named) to the directory; a record for each when its file is whole.
+
+    UsageError for a format that is none. A directory that holds something is refused, unless `agree` returns when it
+    is told what will go; only what a dump writes is ever removed. RuntimeFailure where the disk refuses.
+    """
+    check(format, compress)
+    _prepare(directory, agree)
+    started = _now()
+    made: list[Path] = []
+    try:
+        with fleet.connect(target) as adapter, _one_moment(fleet, target, adapter, tell) as why_not:
+            info = adapter.ping()
+            schemas = _schemas(adapter, collections)
+            made.append(directory / files.SCHEMA)
+            schema_sha256 = _write(directory / files.SCHEMA, files.schema_json(schemas))
+            entries: list[files.DumpedFile] = []
+            taken: set[str] = set()
+            for schema in schemas:
+                name = files.file_name(schema.name, _ending(format, compress), taken)
+                made.append(directory / name)
+                before = time.perf_counter()
+                entries.append(_collection(adapter, schema, directory / name, format, compress, progress))
+                seconds = round(time.perf_counter() - before, 3)
+                yield Dumped(target.name, schema.name, entries[-1].rows, 0, seconds, entries[-1].digest)
+        manifest = files.Manifest(
+            tool=f"dbfleet {__version__}",
+            source={
+                "target": target.name,
+                "engine": target.engine,
+                "product": info.product,
+                "version": info.version,
+            },
+            started=started,
+            ended=_now(),
+            consistent=why_not is None,
+            consistency=why_not or "all collections are of one moment",
+            format=format,
+            compression=compress,
+            schema_sha256=schema_sha256,
+            collections=tuple(entries),
+        )
+        _write(directory / files.MANIFEST, manifest.to_json().encode("utf-8", "surrogatepass"))
+    except BaseException:
+        # Without a manifest they are nothing, and would stand in the way of the next dump.
+        for path in made:
+            path.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def stream(
+    fleet: Fleet,
+    target: Target,
+    collection: str,
+    *,
+    format: str = "jsonl",
+    compress: str | None = None,
+    progress: Progress = lambda collection, rows: None,
+) -> Iterator[Iterator[bytes]]:
+    """One collection's bytes, for the block. NotFound if it is not there."""
+    check(format, compress)
+    squeeze, end = files.compressor(compress)
+    with fleet.connect(target) as adapter:
+        (schema,) = _schemas(adapter, [collection])
+
+        def chunks() -> Iterator[bytes]:
+            for chunk in _exact.encode(format, schema, _told(schema.name, adapter.scan(schema), progress)):
+                if data := squeeze(chunk):
+                    yield data
+            yield end()
+
+        yield chunks()
+
+
+def check(format: str, compress: str | None) -> None:
+    """UsageError for what a dump cannot be made of, or a package that is missing."""
+    if format not in _exact.FORMATS:
+        close = nearest(format, _exact.FORMATS)
+        raise UsageError(
+            f"a dump has no format {format!r}",
+            hint=f"did you mean {close}?" if close else f"the formats are: {', '.join(_exact.FORMATS)}",
+        )
+    if compress is not None and compress not in files.COMPRESSIONS:
+        raise UsageError(f"no compression is called {compress!r}", hint=f"they are: {', '.join(files.COMPRESSIONS)}")
+    if compress and format == "parquet":
+        raise UsageError("parquet compresses itself", hint="leave --compress out")
+    files.compressor(compress)
+    if format == "parquet":
+        from dbfleet.formats._parquet import arrow
+
+        arrow()
+
+
+# --- the directory -------------------------------------------------------------------------------------------------
+
+
+def _prepare(directory: Path, agree: Callable[[str], None] | None) -> None:
+    """An empty directory: made, or emptied of an earlier dump's files. The manifest goes first."""
+    with files.failing_by_name(directory):
+        if directory.exists() and not directory.is_dir():
+            raise UsageError(f"{directory} is a file; a dump is a directory")
+        directory.mkdir(parents=True, exist_ok=True)
+        there = sorted(path.name for path in directory.iterdir())
+        if not there:
+            return
+        if agree is None:
+            raise UsageError(f"{directory} is not empty", hint="--yes replaces a dump that is there")
+        old = _old_files(directory, there)
+        agree(f"{directory} is not empty: a dump that is in it will be replaced")
+        for name in old:
+            (directory / name).unlink(missing_ok=True)
+
+
+def _old_files(directory: Path, there: Sequence[str]) -> list[str]:
+    """What an earlier dump has left, whole or not; the manifest first."""
+    try:
+        listed = {each.file for each in files.read_manifest(directory).collections}
+    except UsageError:
+        listed = set()
+    ours = [name for name in there if Path(name).name in listed or name == files.SCHEMA or name.endswith(files.PARTIAL)]
+    return [files.MANIFEST, *ours]
+
+
+def _ending(format: str, compress: str | None) -> str:
+    return f".{format}" + (files.COMPRESSIONS[compress] if compress else "")
+
+
+def _write(path: Path, data: bytes) -> str:
+    writer = files.Writer(path, None)
+    try:
+        writer.write(data)
+        return writer.finish()[1]
+    finally:
+        writer.close()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+# --- reading -------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _one_moment(fleet: Fleet, target: Target, adapter: Adapter, tell: Tell) -> Iterator[str | None]:
+    """All that is read in the block is of one moment; or why not, in words."""
+    spec = fleet.spec(target)
+    held: AbstractContextManager[None] = nullcontext()
+    why_not = None
+    if Capability.SNAPSHOT in spec.capabilities:
+        try:
+            held = adapter.snapshot()  # type: ignore[attr-defined]
+            held.__enter__()
+        except DbfleetError as error:
+            held, why_not = nullcontext(), f"{spec.title} gave no snapshot: {error.message}"
+    else:
+        why_not = f"{spec.title} cannot hold one moment for several statements"
+    if why_not:
+        tell(f"{why_not}: what others write meanwhile may be in the dump in part")
+    error_type: type[BaseException] | None = None
+    try:
+        yield why_not
+    except BaseException as error:
+        error_type = type(error)
+        raise
+    finally:
+        try:
+            if not isinstance(held, nullcontext):
+                held.__exit__(None, None, None)
+        except DbfleetError:  # a connection that is lost has ended its transaction; what was lost it is told already
+            if error_type is None:
+                raise
+
+
+def _schemas(adapter: Adapter, names: Sequence[str]) -> list[Schema]:
+    """The collections' schemas, in the order of their references. NotFound, with the nearest name, for one that is not
+    there."""
+    there = adapter.collections() if not names else ()
+    found = []
+    for name in dict.fromkeys(names or there):
+        try:
+            found.append(adapter.describe(name))
+        except NotFound as error:
+            close = nearest(name, adapter.collections())
+            error.hint = error.hint or (f"did you mean {close}?" if close else None)
+            raise
+    return ordered(found)
+
+
+def _collection(
+    adapter: Adapter, schema: Schema, path: Path, format: str, compress: str | None, progress: Progress
+) -> files.DumpedFile:
+    digester = Digester(schema.columns)
+    writer = files.Writer(path, compress)
+    try:
+        rows = digester.over(_told(schema.name, adapter.scan(schema), progress))
+        for chunk in _exact.encode(format, schema, rows):
+            writer.write(chunk)
+        size, sha256 = writer.finish()
+    finally:
+        writer.close()
+    found = digester.digest
+    return files.DumpedFile(schema.name, path.name, found.rows, str(found), size, sha256)
+
+
+def _told(name: str, batches: Iterator[Batch], progress: Progress) -> Iterator[Batch]:
+    rows = 0
+    for batch in batches:
+        yield batch
+        rows += len(batch)
+        progress(name, rows)

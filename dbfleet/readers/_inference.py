@@ -1,0 +1,217 @@
+"""Types from values that have none: what holds for every value of a column, looked at batch by batch.
+
+A cell or a string is a number, a date and so on only where it is written as we would write it again, so that nothing
+changes by being read: `00501`, `+1` and `1e3` beside `x` stay text. What two batches disagree on becomes the narrowest
+type that holds both: int and decimal are decimal; JSON values of different kinds are json; all else is text. Numbers
+with a point are decimals, as floats would change them; a column with an exponent in it is of floats.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime, time
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any, Final
+
+from dbfleet.readers import Inferred
+from dbfleet.values import Column, Type
+
+_MOST_SEEN: Final = 1_000_000
+"""Values of a column that are remembered to find one that stands twice: some 100 MB. What only grows needs none."""
+
+_DAY: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_CLOCK: Final = r"[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?"
+_FORM: Final[Mapping[Type, Callable[[str], object]]] = {
+    type_: re.compile(pattern).fullmatch
+    for type_, pattern in {
+        Type.BOOL: "true|false",
+        Type.INT: "0|-?[1-9][0-9]*",
+        Type.DECIMAL: r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?",
+        Type.FLOAT: r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?",
+        Type.DATE: _DAY,
+        Type.TIME: _CLOCK,
+        Type.DATETIME: rf"{_DAY}[T ]{_CLOCK}",
+        Type.INSTANT: rf"{_DAY}[T ]{_CLOCK}(?:Z|[+-][0-9]{{2}}:?[0-9]{{2}})",
+        Type.UUID: "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
+    }.items()
+}
+_VALID: Final[Mapping[Type, Callable[[str], object]]] = {
+    Type.DATE: date.fromisoformat,
+    Type.TIME: time.fromisoformat,
+    Type.DATETIME: datetime.fromisoformat,
+    Type.INSTANT: datetime.fromisoformat,
+}
+_NUMBERS: Final = (Type.INT, Type.DECIMAL, Type.FLOAT)
+_IN_STRINGS: Final = (Type.DATE, Type.TIME, Type.DATETIME, Type.INSTANT, Type.UUID)
+_IN_CELLS: Final = (Type.BOOL, *_NUMBERS, *_IN_STRINGS)
+_DIGITS: Final = 38
+"""Decimal digits that the narrowest of the SQL engines keep."""
+
+
+class Looks:
+    """What has been seen of an input's columns. `from_json`: values are JSON's, numbers with a point as a subclass of
+    str; else cells of text and None."""
+
+    def __init__(self, *, from_json: bool) -> None:
+        self._otherwise = Type.JSON if from_json else Type.TEXT
+        self._columns: dict[str, _Look] = {}
+        self._rows = 0
+
+    def name_columns(self, names: Iterable[str]) -> None:
+        for name in names:
+            self._columns[name] = _Look(self._otherwise)
+
+    def take_rows(self, rows: Sequence[Sequence[str | None]]) -> None:
+        """Rows as wide as the columns named."""
+        for look, values in zip(self._columns.values(), zip(*rows, strict=True), strict=True):
+            there = [value for value in values if value is not None]
+            look.missing = look.missing or len(there) < len(values)
+            if there:
+                look.take(_of_texts(there, _IN_CELLS, look.kind), there)
+        self._rows += len(rows)
+
+    def take_objects(self, objects: Sequence[dict[str, Any]]) -> None:
+        fields: dict[str, None] = {}
+        for each in objects:
+            if not each.keys() <= fields.keys():
+                fields.update(dict.fromkeys(each))
+        for name in fields:
+            if name not in self._columns:
+                self._columns[name] = _Look(self._otherwise, missing=self._rows > 0)
+        for name, look in self._columns.items():
+            there = [value for each in objects if (value := each.get(name)) is not None]
+            look.missing = look.missing or len(there) < len(objects)
+            if there:
+                look.take(_of_json(there, look.kind), there)
+        self._rows += len(objects)
+
+    def result(self) -> Inferred:
+        columns = tuple(
+            Column(name, look.type, nullable=look.missing or not self._rows) for name, look in self._columns.items()
+        )
+        unique = frozenset(name for name, look in self._columns.items() if look.is_unique and self._rows)
+        return Inferred(columns, self._rows, unique)
+
+
+class _Look:
+    """One column: the type so far, whether a value was missing, and whether one stood twice."""
+
+    def __init__(self, otherwise: Type, missing: bool = False) -> None:
+        self.missing = missing
+        self._otherwise = otherwise  # of numbers that no type of numbers keeps
+        self.kind: Type | None = None
+        self._whole = self._fraction = 0
+        self._inexact = False
+        self._last: Any = None
+        self._grows = True
+        self._seen: set[Any] | None = set()
+
+    def take(self, kind: Type, values: Sequence[Any]) -> None:
+        self.kind = kind if self.kind is None else _both(self.kind, kind)
+        if self.kind in _NUMBERS:
+            self._measure(values)
+        self._look_for_twins(values)
+
+    @property
+    def type(self) -> Type:
+        """Text where nothing was there to see."""
+        if self.kind is None:
+            return Type.TEXT
+        if self.kind is Type.INT and self._whole > 18:
+            return Type.DECIMAL if self._whole <= _DIGITS else self._otherwise
+        if self.kind is Type.DECIMAL and self._whole + self._fraction > _DIGITS:
+            return self._otherwise if self._inexact else Type.FLOAT
+        if self.kind is Type.FLOAT and (self._inexact or self._whole > 15):
+            return self._otherwise
+        return self.kind
+
+    @property
+    def is_unique(self) -> bool:
+        return not self.missing and self._seen is not None and self.kind in (Type.INT, Type.TEXT, Type.UUID)
+
+    def _measure(self, values: Iterable[Any]) -> None:
+        """How many digits the numbers need; whether a float would change one."""
+        for value in values:
+            text = str(value)
+            whole, point, fraction = text.partition(".")
+            if self.kind is Type.INT:
+                self._whole = max(self._whole, len(text) - (text[0] == "-"))
+                continue
+            if "e" not in text and "E" not in text:
+                self._whole = max(self._whole, len(whole) - (whole[0] == "-"))
+                self._fraction = max(self._fraction, len(fraction) if point else 0)
+                if len(text) <= 15:
+                    continue
+            self._inexact = self._inexact or Decimal(repr(float(text))) != Decimal(text)
+
+    def _look_for_twins(self, values: Sequence[Any]) -> None:
+        if self._seen is None or self.missing or self.kind not in (Type.INT, Type.TEXT, Type.UUID):
+            self._seen = None
+            return
+        if self._grows:
+            numbers = [int(value) for value in values] if self.kind is Type.INT else list(map(str, values))
+            chain = numbers if self._last is None else [self._last, *numbers]
+            if type(chain[0]) is type(chain[-1]) and all(a < b for a, b in pairwise(chain)):
+                self._last = numbers[-1]
+                return
+            # What came before this batch is not remembered, and may come again.
+            if self._last is not None:
+                self._seen = None
+                return
+            self._grows = False
+        before = len(self._seen)
+        self._seen.update(values)
+        if len(self._seen) < before + len(values) or len(self._seen) > _MOST_SEEN:
+            self._seen = None
+
+
+def _both(one: Type, other: Type) -> Type:
+    """The narrowest type of both."""
+    if one is other:
+        return one
+    if one in _NUMBERS and other in _NUMBERS:
+        return max(one, other, key=_NUMBERS.index)
+    return Type.JSON if Type.JSON in (one, other) else Type.TEXT
+
+
+def _of_texts(values: Sequence[str], possible: Sequence[Type], before: Type | None) -> Type:
+    """What all of the texts are, of the types possible; else text. What was found before is tried first."""
+    if before is Type.TEXT:
+        return Type.TEXT
+    for type_ in (before, *possible) if before in possible else possible:
+        assert type_ is not None
+        if _FORM[type_](values[0]) and all(map(_FORM[type_], values)) and _are_valid(type_, values):
+            return type_
+    return Type.TEXT
+
+
+def _are_valid(type_: Type, values: Iterable[str]) -> bool:
+    if (check := _VALID.get(type_)) is None:
+        return True
+    try:
+        for value in values:
+            check(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _of_json(values: Sequence[Any], before: Type | None) -> Type:
+    kinds = set(map(type, values))
+    if before is Type.JSON:
+        return Type.JSON
+    if kinds == {str}:
+        if before is not None and before in (Type.BOOL, *_NUMBERS):
+            return Type.JSON
+        return _of_texts(values, _IN_STRINGS, before)
+    if kinds == {bool}:
+        return Type.BOOL if before in (None, Type.BOOL) else Type.JSON
+    if bool in kinds or str in kinds or dict in kinds or list in kinds or (before and before not in _NUMBERS):
+        return Type.JSON
+    if kinds == {int}:
+        return Type.INT
+    return (
+        Type.FLOAT if any("e" in value or "E" in value for value in values if type(value) is not int) else Type.DECIMAL
+    )

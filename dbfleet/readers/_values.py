@@ -1,0 +1,140 @@
+"""Values from cells of text and from JSON values, by the column's type; and the compiled loops that make rows.
+
+A loop is compiled for the columns at hand, as formats/ does for writing: one tuple display a row.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime, time
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+from dbfleet.values import JSON_NULL, VALUE_OF, Type
+
+Convert = Callable[[Any], Any]
+
+_digits: Final = re.compile(r"[+-]?[0-9]+").fullmatch
+_number: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|NaN|-?Infinity").fullmatch
+
+
+def _int(text: str) -> int:
+    # int() takes 1_000, blanks and other scripts' digits too.
+    if not _digits(text):
+        raise ValueError(text)
+    return int(text)
+
+
+def _decimal(text: str) -> Decimal:
+    if not _number(text):
+        raise ValueError(text)
+    return Decimal(text)
+
+
+def _float(text: str) -> float:
+    if not _number(text):
+        raise ValueError(text)
+    return float(text)
+
+
+def _bool(text: str) -> bool:
+    return _BOOLS[text.lower()]
+
+
+_BOOLS: Final = {"true": True, "false": False}
+
+
+def _naive_time(text: str) -> time:
+    value = time.fromisoformat(text)
+    if value.tzinfo is not None:
+        raise ValueError(text)
+    return value
+
+
+def _naive(text: str) -> datetime:
+    value = datetime.fromisoformat(text)
+    if value.tzinfo is not None:  # a zone that would be dropped
+        raise ValueError(text)
+    return value
+
+
+FROM_CELL: Final[Mapping[Type, Convert]] = {
+    **VALUE_OF,
+    Type.BOOL: _bool,
+    Type.INT: _int,
+    Type.DECIMAL: _decimal,
+    Type.FLOAT: _float,
+    Type.TIME: _naive_time,
+    Type.DATETIME: _naive,
+}
+"""A cell that is not NULL. Raises ValueError, KeyError or an ArithmeticError."""
+
+
+class _Table(dict[type, Convert]):
+    """Functions by the type of a JSON value; what is not in the table is none of the column's."""
+
+    def __missing__(self, kind: type) -> Convert:
+        return _refuse
+
+
+def _refuse(value: Any) -> Any:
+    raise ValueError(value)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _none(value: Any) -> Any:
+    return None
+
+
+def _special_decimal(text: str) -> Decimal:
+    if text not in ("NaN", "Infinity", "-Infinity"):
+        raise ValueError(text)
+    return Decimal(text)
+
+
+def _special_float(text: str) -> float:
+    return float(_special_decimal(text))
+
+
+def _text_of(convert: Convert) -> _Table:
+    return _Table({type(None): _none, str: convert})
+
+
+def _unpadded(text: str) -> bytes:
+    return base64.b64decode(text, validate=True)
+
+
+FROM_JSON: Final[Mapping[Type, _Table]] = {
+    Type.BOOL: _Table({type(None): _none, bool: _same}),
+    Type.INT: _Table({type(None): _none, int: _same}),
+    Type.DECIMAL: _Table({type(None): _none, int: Decimal, Decimal: _same, str: _special_decimal}),
+    Type.FLOAT: _Table({type(None): _none, int: float, float: _same, Decimal: float, str: _special_float}),
+    Type.TEXT: _text_of(_same),
+    Type.BYTES: _text_of(_unpadded),
+    Type.DATE: _text_of(VALUE_OF[Type.DATE]),
+    Type.TIME: _text_of(_naive_time),
+    Type.DATETIME: _text_of(_naive),
+    Type.INSTANT: _text_of(VALUE_OF[Type.INSTANT]),
+    Type.UUID: _text_of(UUID),
+    Type.JSON: _Table(dict.fromkeys((bool, int, float, Decimal, str, list, dict), _same) | {type(None): _none}),
+}
+"""A JSON value, NULL included, by its type."""
+
+JSON_EXACTLY: Final = _Table({**FROM_JSON[Type.JSON], type(None): lambda value: JSON_NULL})
+"""A json column's value in a dump, where the field is there."""
+
+
+def compiled(parameter: str, expressions: list[str], scope: dict[str, Any]) -> Callable[[Any], list[tuple[Any, ...]]]:
+    """A function from records to tuples; `parameter` is what a record is called in the expressions. Names of columns
+    stand in the expressions as literals only."""
+    row = f"({', '.join(expressions)}{',' if expressions else ''})"
+    scope = dict(scope)
+    exec(f"def rows(records): return [{row} for {parameter} in records]", scope)  # noqa: S102
+    found: Callable[[Any], list[tuple[Any, ...]]] = scope["rows"]
+    return found
