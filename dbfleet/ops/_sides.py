@@ -1,0 +1,211 @@
+"""One side of a diff: a worker in a process of its own that reads a target, in one moment where the engine has one.
+
+First it sums up: each row's key falls into one of 2**20 buckets, whose sum of row hashes says whether the two sides may
+differ in it. Then it reads once more and spills the rows of the buckets that do, to files, so that memory holds neither
+side. The hashes are Python's own (siphash), whose secret the forked workers share: they mean nothing in another process
+tree, and nobody can write rows that collide.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import pickle
+import time
+from array import array
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, cast
+
+from dbfleet.adapter import Adapter, Capability, EngineSpec, Target, coarsened
+from dbfleet.fleet import Fleet
+from dbfleet.ops import _where
+from dbfleet.ops._compare import comparable
+from dbfleet.ops._workers import Owner
+from dbfleet.values import Batch, Column, Row, Schema
+
+BUCKETS: Final = 1 << 20
+"""8 MB a side: one row a bucket for a million rows, so 100 changed rows lead to some hundred rows read again."""
+_FEW: Final = 50_000
+"""Rows whose hashes are kept as they are, and summed up in FEW_BUCKETS."""
+FEW_BUCKETS: Final = 1 << 14
+_MASK64: Final = (1 << 64) - 1
+_TELL_EVERY_S: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """How one collection of this side is compared. `columns` are read, the first `compared` of them are compared, the
+    first `seen` are seen by `where`; `key` are places in `columns`, empty where whole rows are compared; `specs` are
+    the engines whose fidelity counts; `as_text` names columns that the sides type differently."""
+
+    collection: str
+    columns: tuple[Column, ...]
+    compared: int
+    seen: int
+    key: tuple[int, ...]
+    specs: tuple[EngineSpec, ...]
+    as_text: tuple[str, ...] = ()
+    where: str | None = None
+
+    @property
+    def schema(self) -> Schema:
+        return Schema(self.collection, self.columns, tuple(self.columns[place].name for place in self.key))
+
+    def tuples(self) -> Callable[[Batch], list[tuple[Any, ...]]]:
+        """Rows as comparable tuples of the compared columns."""
+        return comparable(self.columns[: self.compared], self.specs, as_text=self.as_text)
+
+    def keys(self) -> Callable[[Sequence[tuple[Any, ...]]], Iterator[tuple[Any, ...]]]:
+        """Comparable tuples' keys; without a key a row is its own."""
+        places = self.key
+        if not places:
+            return iter
+        return lambda tuples: iter([tuple([each[place] for place in places]) for each in tuples])
+
+    def chosen(self) -> Callable[[Row], bool] | None:
+        """Whether a row is meant by --where, seen at the fidelity at which it is compared."""
+        if self.where is None:
+            return None
+        columns = self.columns[: self.seen]
+        test, coarsen, seen = _where.parse(self.where, columns), coarsened(columns, *self.specs), self.seen
+        if coarsen is None:
+            return lambda row: test(row) is True
+        cut = coarsen
+        return lambda row: test(cut(row[:seen])) is True
+
+
+@dataclass(frozen=True, slots=True)
+class Summed:
+    """What the first reading gives: rows, and their hashes (few rows) or a sum a bucket."""
+
+    rows: int
+    few: tuple[bytes, bytes] | None
+    sums: bytes | None
+
+    def buckets(self, count: int) -> array[int]:
+        """A sum a bucket, for BUCKETS or, where both sides have few rows, FEW_BUCKETS."""
+        sums = array("Q")
+        if self.sums is not None:
+            sums.frombytes(self.sums)
+            return sums
+        sums.frombytes(bytes(8 * count))
+        keys, hashes = array("q"), array("q")
+        assert self.few is not None
+        keys.frombytes(self.few[0])
+        hashes.frombytes(self.few[1])
+        mask = count - 1
+        for key, value in zip(keys, hashes, strict=True):
+            sums[key & mask] = (sums[key & mask] + value) & _MASK64
+        return sums
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """The word to sum up."""
+
+    pairing: Pairing
+
+
+@dataclass(frozen=True, slots=True)
+class Spill:
+    """The word to write the rows of the marked buckets into `files`, by bucket."""
+
+    pairing: Pairing
+    marked: bytes
+    files: tuple[Path, ...]
+
+
+def read(owner: Owner, *, fleet: Fleet, target: Target) -> None:
+    """A side's job: answer words until the owner stops."""
+    owner.receive()
+    with ExitStack() as stack:
+        adapter = stack.enter_context(fleet.connect(target))
+        owner.adapter = adapter
+        if Capability.SNAPSHOT in adapter.spec.capabilities:
+            # Between two readings nothing may change.
+            held: AbstractContextManager[None] = getattr(adapter, "snapshot")()  # noqa: B009 - an optional method
+            stack.enter_context(held)
+        while True:
+            word = owner.receive()
+            if isinstance(word, Sum):
+                owner.send(_sum(owner, adapter, word.pairing))
+            elif isinstance(word, Spill):
+                owner.send(_spill(owner, adapter, word))
+            else:
+                owner.send(word(adapter))
+
+
+def _batches(owner: Owner, adapter: Adapter, pairing: Pairing) -> Generator[Batch, None, None]:
+    """The rows that are meant, with word to the owner ten times a second."""
+    chosen = pairing.chosen()
+    done, next_word = 0, time.monotonic() + _TELL_EVERY_S
+    scan = cast(Generator[Batch, None, None], adapter.scan(pairing.schema))
+    with contextlib.closing(scan) as batches:
+        for batch in batches:
+            owner.check()
+            rows = [row for row in batch if chosen(row)] if chosen else batch
+            if rows:
+                yield rows
+            done += len(batch)
+            if (now := time.monotonic()) >= next_word:
+                owner.send(("rows", pairing.collection, done))
+                next_word = now + _TELL_EVERY_S
+
+
+def _sum(owner: Owner, adapter: Adapter, pairing: Pairing) -> Summed:
+    tuples, keys_of = pairing.tuples(), pairing.keys()
+    keys, hashes = array("q"), array("q")
+    sums: array[int] | None = None
+    rows, mask, mask64 = 0, BUCKETS - 1, _MASK64
+    with contextlib.closing(_batches(owner, adapter, pairing)) as batches:
+        for batch in batches:
+            rows += len(batch)
+            made = tuples(batch)
+            if sums is None:
+                keys.extend(map(hash, keys_of(made)))
+                hashes.extend(map(hash, made))
+                if rows > _FEW:
+                    sums = Summed(rows, (keys.tobytes(), hashes.tobytes()), None).buckets(BUCKETS)
+                continue
+            for key, value in zip(map(hash, keys_of(made)), map(hash, made), strict=True):
+                sums[key & mask] = (sums[key & mask] + value) & mask64
+    if sums is None:
+        return Summed(rows, (keys.tobytes(), hashes.tobytes()), None)
+    return Summed(rows, None, sums.tobytes())
+
+
+def _spill(owner: Owner, adapter: Adapter, word: Spill) -> int:
+    pairing, marked = word.pairing, word.marked
+    tuples, keys_of = pairing.tuples(), pairing.keys()
+    mask, parts = len(marked) - 1, len(word.files)
+    width = -(-len(marked) // parts)
+    found = 0
+    with ExitStack() as stack:
+        files = [stack.enter_context(path.open("wb")) for path in word.files]
+        dumps = [pickle.Pickler(file, pickle.HIGHEST_PROTOCOL) for file in files]
+        with contextlib.closing(_batches(owner, adapter, pairing)) as batches:
+            for batch in batches:
+                kept: dict[int, Batch] = {}
+                for key, row in zip(map(hash, keys_of(tuples(batch))), batch, strict=True):
+                    bucket = key & mask
+                    if marked[bucket]:
+                        kept.setdefault(bucket // width, []).append(row)
+                for part, rows in kept.items():
+                    found += len(rows)
+                    dumps[part].clear_memo()
+                    dumps[part].dump(rows)
+    return found
+
+
+def spilled(path: Path) -> Iterator[Batch]:
+    """What `Spill` has written into one file; the file is gone then."""
+    with path.open("rb") as file:
+        while True:
+            try:
+                batch: Batch = pickle.load(file)  # noqa: S301 - from our own child
+            except EOFError:
+                break
+            yield batch
+    path.unlink()
