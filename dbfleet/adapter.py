@@ -77,9 +77,10 @@ class Limits:
     the point; `int_bits`, signed; `text_length` in characters and `key_length` in bytes; `name_length` of collections
     and columns in characters; `first_year` and `last_year` of dates. `fraction_digits` and `decimal_digits` cut values
     of the types whose fidelity is ROUNDED; of the other types a value outside the limits is refused, never changed.
-    `finite_floats`: NaN and infinities are refused. `nul_in_text`: text may hold the character U+0000.
-    `empty_text_in_key`: a key column may hold "". `empty_text_is_null` (and empty bytes) and `json_null_is_null` are
-    declared oddities: written as the one, read as the other.
+    `finite_floats`: NaN and infinities are refused. `subnormal_floats`: floats nearer to zero than 2.2e-308 are kept.
+    `nul_in_text`: text may hold the character U+0000. `empty_text_in_key`: a key column may hold "".
+    `trailing_blanks_in_key`: keys may differ in blanks at their end only. `empty_text_is_null` (and empty bytes) and
+    `json_null_is_null` are declared oddities: written as the one, read as the other.
     """
 
     fraction_digits: int = 6
@@ -92,8 +93,10 @@ class Limits:
     first_year: int = 1
     last_year: int = 9999
     finite_floats: bool = False
+    subnormal_floats: bool = True
     nul_in_text: bool = True
     empty_text_in_key: bool = True
+    trailing_blanks_in_key: bool = True
     empty_text_is_null: bool = False
     json_null_is_null: bool = False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
@@ -104,6 +105,8 @@ def examples(type_: Type, spec: EngineSpec) -> list[Any]:
     found = []
     for value in VALUES[type_]:
         if type_ is Type.FLOAT and limits.finite_floats and not math.isfinite(value):
+            continue
+        if type_ is Type.FLOAT and not limits.subnormal_floats and 0 < abs(value) < sys.float_info.min:
             continue
         if type_ is Type.TEXT and not limits.nul_in_text and "\0" in value:
             continue

@@ -1,0 +1,134 @@
+"""Connecting: the URL's options, the session, a database that is missing; and the client and driver on this machine.
+
+The server says of a database that is missing no more than of a wrong password: 18456, login failed. So after that
+answer the login is tried once more without the database, and the error says which of the two it was.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Final
+
+from dbfleet.adapter import Finding, Target
+from dbfleet.engines._sqlserver_errors import is_driver_error, number_and_message, translate_connecting
+from dbfleet.engines._sqlserver_types import LEXIS, text_literal
+from dbfleet.engines._sqlserver_wire import Wire
+from dbfleet.errors import AuthFailed, UsageError, nearest, translated
+
+OPTIONS: Final = ("encryption", "tds_version", "application_name", "read_only")
+SESSION: Final = (
+    # What an index over a computed column, and QUOTED names, need; ODBC's clients have the same.
+    "SET ANSI_NULLS, ANSI_PADDING, ANSI_WARNINGS, ARITHABORT, CONCAT_NULL_YIELDS_NULL, QUOTED_IDENTIFIER, "
+    "ANSI_NULL_DFLT_ON ON; SET NUMERIC_ROUNDABORT OFF; SET TEXTSIZE 2147483647;"
+)
+_login = threading.Lock()
+"""The driver keeps the login's timeout and its error for the whole process."""
+
+
+def open_wire(target: Target, timeout_s: float) -> Wire:
+    """A connection to the target's database, which is made if it is missing and the target says so."""
+    arguments = _arguments(target)
+    again = partial(_open, arguments, timeout_s)
+    with translated(translate_connecting, engine="sqlserver", target=target.name):
+        raw = _in_database(target, again)
+        wire = Wire(raw, partial(again, ""))
+        try:
+            wire.learn_session()
+        except BaseException:
+            wire.close()
+            raise
+    return wire
+
+
+def _in_database(target: Target, again: Callable[..., Any]) -> Any:
+    database = target.database or ""
+    try:
+        return again(database)
+    except Exception as exc:
+        if not database or not is_driver_error(exc) or number_and_message(exc)[0] not in (911, 4060, 18456):
+            raise
+        refused = exc
+    try:
+        raw = again("")
+    except Exception as exc:
+        raise refused from exc
+    try:
+        raw.execute_query(f"SELECT DB_ID({text_literal(database)})")
+        ((number,),) = list(raw.get_iterator(0))
+        if number is not None:
+            raise AuthFailed(f"{target.user} may not use the database {database}") from refused
+        if not target.create:
+            raise AuthFailed(
+                f"there is no database {database}", hint="seed, load and copy make it when it is missing"
+            ) from refused
+        raw.execute_non_query(f"CREATE DATABASE {LEXIS.quote(database)}")
+    finally:
+        raw.close()
+    return again(database)
+
+
+def _arguments(target: Target) -> dict[str, Any]:
+    options = dict(target.options)
+    for option in options:
+        if option not in OPTIONS:
+            close = nearest(option, OPTIONS)
+            raise UsageError(
+                f"SQL Server's URLs have no option {option}",
+                engine="sqlserver",
+                target=target.name,
+                hint=f"did you mean {close}?" if close else f"they are {', '.join(OPTIONS)}",
+            )
+    if options.get("tds_version", "7.4") not in ("7.3", "7.4"):
+        raise UsageError("tds_version is 7.3 or 7.4: before it there is no datetime2", target=target.name)
+    if options.get("encryption", "request") not in ("off", "request", "require"):
+        raise UsageError("encryption is off, request or require", target=target.name)
+    return {
+        "server": target.host or "127.0.0.1",
+        "port": str(target.port or 1433),
+        "user": target.user or "",
+        "password": target.password or "",
+        "appname": options.get("application_name", "dbfleet"),
+        "tds_version": options.get("tds_version", "7.4"),
+        "encryption": options.get("encryption"),
+        "read_only": options.get("read_only", "").lower() in ("1", "true", "yes", "on"),
+        "use_datetime2": True,
+        "charset": "UTF-8",
+        "conn_properties": SESSION,
+    }
+
+
+def _open(arguments: Mapping[str, Any], timeout_s: float, database: str = "") -> Any:
+    from pymssql import _mssql
+
+    with _login:
+        _mssql.login_timeout = max(1, round(timeout_s))
+        return _mssql.connect(database=database, **arguments)
+
+
+def shell(target: Target) -> tuple[Sequence[str], Mapping[str, str]]:
+    """sqlcmd on this machine. -C: the server's certificate is of its own making."""
+    server = f"{target.host or '127.0.0.1'},{target.port or 1433}"
+    command = ["sqlcmd", "-C", "-S", server, "-U", target.user or "sa"]
+    if target.database:
+        command += ["-d", target.database]
+    return command, {"SQLCMDPASSWORD": target.password} if target.password is not None else {}
+
+
+def examine() -> Sequence[Finding]:
+    """The driver, and a processor for which Microsoft builds the server."""
+    import platform
+
+    findings = []
+    try:
+        import pymssql
+    except ImportError as error:
+        findings.append(Finding("fail", f"pymssql cannot be imported: {error}", "pip install pymssql"))
+    else:
+        findings.append(Finding("ok", f"pymssql {pymssql.__version__}, {pymssql.get_dbversion()}"))
+    if platform.machine().lower() not in ("x86_64", "amd64"):
+        findings.append(
+            Finding("warn", f"SQL Server's image is built for x86-64, this is {platform.machine()}", "expect emulation")
+        )
+    return findings

@@ -1,0 +1,206 @@
+"""SQL Server's types: how a column is declared, how a declared one is read, and literals.
+
+https://learn.microsoft.com/en-us/sql/t-sql/data-types/data-types-transact-sql
+
+A key's text is compared by code units (Latin1_General_100_BIN2), all other text as the database says. What the declared
+type does not say is kept in the column's extended property `dbfleet`: `json`, `decimal`, `text(5000)`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from dbfleet.engines._sql import type_comment, typed_by_comment
+from dbfleet.engines._sql_text import Lexis
+from dbfleet.errors import Unsupported
+from dbfleet.values import Column, Type
+
+LEXIS: Final = Lexis(name_quotes=("[", "]"), brackets=True, nested_comments=True)
+PROPERTY: Final = "dbfleet"
+KEY_COLLATION: Final = "Latin1_General_100_BIN2"
+NAME_LENGTH: Final = 128
+KEY_BYTES: Final = 900
+"""Bytes of a clustered index's key."""
+DIGITS: Final = 38
+SCALE: Final = 8
+"""Digits behind the point of a decimal column that was given no precision: decimal(38,8)."""
+
+_TIMES: Final = {Type.TIME: "time", Type.DATETIME: "datetime2", Type.INSTANT: "datetimeoffset"}
+_PLAIN: Final = {
+    Type.BOOL: "bit",
+    Type.INT: "bigint",
+    Type.FLOAT: "float(53)",
+    Type.DATE: "date",
+    Type.UUID: "uniqueidentifier",
+    Type.JSON: "nvarchar(max)",
+}
+
+
+def declare(column: Column, keyed: bool) -> str:
+    """The column's type in SQL Server's words; `keyed` where a key or a reference holds it."""
+    if column.type in _PLAIN:
+        if keyed and column.type is Type.JSON:
+            raise Unsupported(f"column {column.name}: SQL Server has no index over JSON, so it cannot be a key")
+        return _PLAIN[column.type]
+    if column.type in _TIMES:
+        digits = 6 if column.fraction_digits is None else min(column.fraction_digits, 7)
+        return f"{_TIMES[column.type]}({digits})"
+    if column.type is Type.DECIMAL:
+        precision, scale = (DIGITS, SCALE) if column.precision is None else (column.precision, column.scale or 0)
+        if not 1 <= precision <= DIGITS or not 0 <= scale <= precision:
+            raise Unsupported(
+                f"column {column.name}: SQL Server has no decimal({precision},{scale}), it has {DIGITS} digits at most"
+            )
+        return f"decimal({precision},{scale})"
+    if column.type is Type.BYTES:
+        return f"varbinary({_size(column, keyed, 8000, KEY_BYTES)})"
+    collate = f" COLLATE {KEY_COLLATION}" if keyed else ""
+    return f"nvarchar({_size(column, keyed, 4000, KEY_BYTES // 2)}){collate}"
+
+
+def _size(column: Column, keyed: bool, most: int, most_of_key: int) -> str:
+    if keyed:
+        return str(min(column.length or most_of_key, most))
+    return str(column.length) if column.length and column.length <= most else "max"
+
+
+def kept_beside(column: Column, read: Column) -> str | None:
+    """What the extended property must say, so that `read` becomes `column` again."""
+    same = replace(read, nullable=column.nullable, native=None, note=None)
+    return None if same == replace(column, native=None, note=None) else type_comment(column).partition(":")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Native:
+    """A column as the server has it: what it is to us, its type's word ("nvarchar") and whole ("nvarchar(20)"), its
+    collation; `identity` has values of its own unless told otherwise, `computed` always."""
+
+    column: Column
+    word: str
+    native: str
+    collation: str | None = None
+    identity: bool = False
+    computed: bool = False
+    scale: int = 0
+
+    @property
+    def select(self) -> str:
+        """The column's value, as pymssql can carry it."""
+        name = LEXIS.quote(self.column.name)
+        return _SELECT.get(self.word, "{}").format(name)
+
+    @property
+    def json_type(self) -> str:
+        """The type that OPENJSON gives the value before it is stored: one that loses nothing on the way."""
+        return _JSON_TYPE.get(self.word, self.native)
+
+    @property
+    def from_json(self) -> str:
+        """How the value of `json_type` becomes the column's."""
+        return _FROM_JSON.get(self.word, "{}")
+
+
+_TYPE_OF: Final[Mapping[str, Type]] = {
+    "bit": Type.BOOL,
+    **dict.fromkeys(("tinyint", "smallint", "int", "bigint"), Type.INT),
+    **dict.fromkeys(("decimal", "numeric", "money", "smallmoney"), Type.DECIMAL),
+    **dict.fromkeys(("float", "real"), Type.FLOAT),
+    **dict.fromkeys(("char", "varchar", "nchar", "nvarchar", "text", "ntext"), Type.TEXT),
+    **dict.fromkeys(("binary", "varbinary", "image", "timestamp"), Type.BYTES),
+    "date": Type.DATE,
+    "time": Type.TIME,
+    **dict.fromkeys(("datetime", "datetime2", "smalldatetime"), Type.DATETIME),
+    "datetimeoffset": Type.INSTANT,
+    "uniqueidentifier": Type.UUID,
+    "json": Type.JSON,
+}
+_SELECT: Final = {
+    # FreeTDS would guess the code page of what is not Unicode.
+    **dict.fromkeys(("char", "varchar", "text", "ntext", "xml", "json", "vector"), "CONVERT(nvarchar(max), {})"),
+    "sql_variant": "CONVERT(nvarchar(4000), {})",  # the driver knows none of its types
+    "hierarchyid": "{}.ToString()",
+    **dict.fromkeys(("geography", "geometry"), "{}.STAsText()"),
+    "timestamp": "CONVERT(varbinary(8), {})",
+    "image": "CONVERT(varbinary(max), {})",
+}
+_LONG_TEXT: Final = "nvarchar(max)"
+_JSON_TYPE: Final = {
+    **dict.fromkeys(("char", "varchar", "nchar", "nvarchar", "text", "ntext", "xml", "json", "vector"), _LONG_TEXT),
+    **dict.fromkeys(("binary", "varbinary", "image", "hierarchyid", "geography", "geometry"), _LONG_TEXT),
+    "sql_variant": "nvarchar(4000)",
+    **dict.fromkeys(("datetime", "smalldatetime"), "datetime2(6)"),
+    "float": "float(53)",
+}
+_FROM_JSON: Final = {
+    **dict.fromkeys(("binary", "varbinary", "image"), "CONVERT(varbinary(max), {}, 2)"),
+    "hierarchyid": "hierarchyid::Parse({})",
+    "geography": "geography::STGeomFromText({}, 4326)",
+    "geometry": "geometry::STGeomFromText({}, 0)",
+}
+_NOTES: Final = {
+    "timestamp": "rowversion, as bytes",
+    "geography": "geography, as WKT text",
+    "geometry": "geometry, as WKT text",
+    "datetime": "in steps of 1/300 second",
+}
+
+
+def read_native(
+    name: str,
+    word: str,
+    length: int,
+    precision: int,
+    scale: int,
+    nullable: bool,
+    *,
+    collation: str | None = None,
+    identity: bool = False,
+    computed: bool = False,
+    beside: str | None = None,
+) -> Native:
+    """A column of sys.columns: `length` counts bytes, -1 is max; `beside` is its extended property."""
+    type_ = _TYPE_OF.get(word)
+    native, sizes = word, {}
+    note = _NOTES.get(word) or (f"{word}, as text" if type_ is None else None)
+    if word in ("decimal", "numeric"):
+        native, sizes = f"{word}({precision},{scale})", {"precision": precision, "scale": scale}
+    elif word in ("money", "smallmoney"):
+        sizes = {"precision": precision, "scale": 4}
+    elif word in ("time", "datetime2", "datetimeoffset"):
+        native = f"{word}({scale})"
+        if scale < 6:
+            sizes = {"fraction_digits": scale}
+        elif scale > 6:
+            note = "the seventh digit of a second is not read"
+    elif word in ("datetime", "smalldatetime"):
+        sizes = {"fraction_digits": 3 if word == "datetime" else 0}
+    elif word in ("char", "varchar", "nchar", "nvarchar", "binary", "varbinary"):
+        count = length // 2 if word[0] == "n" else length
+        native = f"{word}({'max' if length < 0 else count})"
+        sizes = {"length": count} if length >= 0 else {}
+    elif word == "timestamp":
+        sizes = {"length": 8}
+    notes = [note, "computed" if computed or word == "timestamp" else None, "identity" if identity else None]
+    column = Column(
+        name, type_ or Type.TEXT, nullable, native=native, note=", ".join(filter(None, notes)) or None, **sizes
+    )
+    if beside:
+        column = typed_by_comment(column, f"dbfleet:{beside}")
+    return Native(column, word, native, collation, identity, computed or word == "timestamp", scale)
+
+
+_UNSAFE: Final = re.compile(r"\\\r?\n|\0")
+
+
+def text_literal(text: str) -> str:
+    """The text as a value in a batch.
+
+    Two characters in a row do not survive in quotes: a backslash before a line's end continues the literal on the next
+    line, and is gone; and the driver ends the batch at U+0000. Such a text is given as its bytes.
+    """
+    if _UNSAFE.search(text):
+        return f"CONVERT(nvarchar(max), 0x{text.encode('utf-16-le').hex()})"
+    return "N'" + text.replace("'", "''") + "'"

@@ -1,0 +1,281 @@
+"""SQL Server 2022, and what else speaks TDS 7.4 and Transact-SQL, over pymssql (https://www.pymssql.org, FreeTDS).
+
+https://learn.microsoft.com/en-us/sql/t-sql/language-reference. Needs OPENJSON: SQL Server 2016 and a database of
+compatibility level 130 or more.
+
+A collection's name is a table's in the user's default schema, or `schema.table`. Oddities: to the server blanks at the
+end of a text are nothing, even in a binary collation, so two keys that differ in them only are one key: the second is
+refused, never taken for the first. nvarchar(n) counts UTF-16's units: a character outside of the first plane is two.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Final, Self
+
+from dbfleet.adapter import (
+    BATCH_SIZE,
+    WHOLE,
+    Adapter,
+    Capability,
+    EngineSpec,
+    Fidelity,
+    Limits,
+    Part,
+    Result,
+    ServerInfo,
+    Target,
+    WriteMode,
+    Written,
+)
+from dbfleet.engines import _sqlserver_query, _sqlserver_rows
+from dbfleet.engines._sqlserver_connect import examine, open_wire, shell
+from dbfleet.engines._sqlserver_errors import translate
+from dbfleet.engines._sqlserver_rows import Carrier
+from dbfleet.engines._sqlserver_tables import Table, Tables, with_types
+from dbfleet.engines._sqlserver_types import DIGITS, KEY_BYTES, NAME_LENGTH, SCALE
+from dbfleet.engines._sqlserver_wire import Wire
+from dbfleet.errors import DbfleetError, NotFound, Unavailable, translated
+from dbfleet.values import Batch, Row, Schema, Type
+
+_PRODUCT: Final = re.compile(r"(.*?)(?:\s+-)?\s+\(?\d")
+_KEYS_AT_ONCE: Final = 1000
+
+
+class SqlServerAdapter(Adapter):
+    """One connection in autocommit; `write` and `create` open transactions of their own."""
+
+    def __init__(self, target: Target, wire: Wire) -> None:
+        self.spec = ENGINE
+        self.target = target
+        self._wire = wire
+        self._tables = Tables(wire.rows)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    # --- what is there ---
+
+    def ping(self) -> ServerInfo:
+        started = time.perf_counter()
+        with self._translated():
+            ((text, version),) = self._wire.rows(
+                "SELECT @@VERSION, CONVERT(nvarchar(128), SERVERPROPERTY('ProductVersion'))"
+            )
+        found = _PRODUCT.match(text)
+        return ServerInfo(found[1] if found else text.splitlines()[0], version, time.perf_counter() - started)
+
+    def collections(self) -> Sequence[str]:
+        with self._translated():
+            return self._tables.names()
+
+    def describe(self, name: str) -> Schema:
+        with self._translated():
+            return self._tables.describe(name)
+
+    def create(self, schema: Schema) -> None:
+        with self._translated():
+            statements = list(self._tables.create_statements(schema))
+            with self._transaction():
+                for statement in statements:
+                    self._wire.run(statement)
+
+    def drop(self, name: str) -> None:
+        with self._translated():
+            try:
+                table = self._tables.find(name)
+            except NotFound:
+                return
+            self._wire.run(f"DROP {'VIEW' if table.kind == 'V' else 'TABLE'} IF EXISTS {table.sql}")
+
+    def count(self, name: str) -> int:
+        with self._translated():
+            ((rows,),) = self._wire.rows(f"SELECT COUNT_BIG(*) FROM {self._tables.find(name).sql}")
+        return int(rows)
+
+    # --- rows ---
+
+    def get(self, schema: Schema, keys: Sequence[Row]) -> Iterator[Row]:
+        table = self._find(schema.name)
+        columns = ", ".join(_of_t(table, schema))
+        key = [schema.column(name) for name in schema.key]
+        carrier = Carrier(table, with_types(table, key), schema.key)
+        for start in range(0, len(keys), _KEYS_AT_ONCE):
+            for statement in carrier.select(columns, [tuple(each) for each in keys[start : start + _KEYS_AT_ONCE]]):
+                for batch in self._read(schema, table, statement, BATCH_SIZE):
+                    yield from batch
+
+    def split(self, schema: Schema, parts: int) -> Sequence[Part]:
+        table = self._find(schema.name)
+        with self._translated():
+            return _sqlserver_rows.split(schema, table, parts, self._wire.rows)
+
+    def scan(self, schema: Schema, part: Part = WHOLE, *, batch_size: int = BATCH_SIZE) -> Iterator[Batch]:
+        table = self._find(schema.name)
+        columns = ", ".join(table.native(name).select for name in schema.names)
+        where = _sqlserver_rows.where(schema, table, part)
+        yield from self._read(schema, table, f"SELECT {columns} FROM {table.sql}{where}", batch_size)
+
+    def _read(self, schema: Schema, table: Table, statement: str, batch_size: int) -> Iterator[Batch]:
+        read = _sqlserver_rows.reader([(table.native(column.name), column) for column in schema.columns])
+        with self._translated():
+            rows = self._wire.execute(statement)
+        try:
+            while True:
+                with self._translated():
+                    found = rows.fetch(batch_size)
+                    if not found:
+                        rows.following()
+                        break
+                yield read(found)
+        finally:
+            with self._translated():
+                rows.close()
+
+    def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
+        table = self._find(schema.name)
+        written = Written()
+        with self._translated():
+            carrier = Carrier(table, with_types(table, schema.columns), schema.key)
+            statements = carrier.upsert if mode == "upsert" and schema.key else carrier.insert
+            with self._transaction(), self._own_identities(table, schema):
+                for batch in batches:
+                    for statement in statements(batch):
+                        self._wire.run(statement)
+                    written.rows += len(batch)
+        return written
+
+    # --- statements ---
+
+    def query(
+        self, statement: str, params: Mapping[str, object] | None = None, *, batch_size: int = BATCH_SIZE
+    ) -> Result:
+        self._live()
+        return _sqlserver_query.run(self._wire, _sqlserver_query.parse(statement, params, batch_size), self._translated)
+
+    def cancel(self) -> None:
+        with self._translated():
+            self._wire.cancel()
+
+    def close(self) -> None:
+        self._wire.close()
+
+    # --- inside ---
+
+    def _live(self) -> None:
+        if self._wire.closed:
+            raise Unavailable("the connection is closed", engine="sqlserver", target=self.target.name)
+
+    @contextmanager
+    def _translated(self, *, whole: str = "", start: int = 0) -> Iterator[None]:
+        """Errors of the driver, and of ours below that name no engine yet, as errors of this target."""
+        located = partial(translate, whole=whole, start=start)
+        try:
+            with translated(located, engine="sqlserver", target=self.target.name):
+                yield
+        except DbfleetError as error:
+            error.engine = error.engine or "sqlserver"
+            error.target = error.target or self.target.name
+            raise
+
+    def _find(self, name: str) -> Table:
+        with self._translated():
+            return self._tables.find(name)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._wire.run("BEGIN TRANSACTION")
+        try:
+            yield
+            self._wire.run("COMMIT TRANSACTION")
+        except BaseException:
+            if not self._wire.closed:
+                self._wire.run("IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION")
+            raise
+
+    @contextmanager
+    def _own_identities(self, table: Table, schema: Schema) -> Iterator[None]:
+        """An identity column takes the rows' own values."""
+        if not any(table.columns[name].identity for name in schema.names if name in table.columns):
+            yield
+            return
+        self._wire.run(f"SET IDENTITY_INSERT {table.sql} ON")
+        try:
+            yield
+        finally:
+            if not self._wire.closed:
+                self._wire.run(f"SET IDENTITY_INSERT {table.sql} OFF")
+
+
+def _of_t(table: Table, schema: Schema) -> list[str]:
+    """The schema's columns, of the table that stands as t."""
+    return [table.native(name).select.replace("[", "t.[", 1) for name in schema.names]
+
+
+def connect(target: Target, *, timeout_s: float = 10.0) -> SqlServerAdapter:
+    """A connection. The URL's options are pymssql's encryption (off, request, require), tds_version and read_only, and
+    application_name."""
+    return SqlServerAdapter(target, open_wire(target, timeout_s))
+
+
+ENGINE = EngineSpec(
+    name="sqlserver",
+    title="SQL Server",
+    paradigm="relational",
+    language="Transact-SQL",
+    schemes=("sqlserver", "mssql"),
+    driver="pymssql",
+    connect=connect,
+    types=dict.fromkeys(Type, Fidelity.EXACT) | {Type.JSON: Fidelity.AS_TEXT},
+    capabilities=frozenset(
+        {
+            Capability.ATOMIC_WRITE,
+            Capability.KEYLESS,
+            Capability.REFERENCES,
+            Capability.SPLIT,
+            Capability.PARAMETERS,
+            Capability.CANCEL,
+        }
+    ),
+    limits=Limits(
+        decimal_digits=DIGITS,
+        decimal_scale=SCALE,
+        key_length=KEY_BYTES,
+        name_length=NAME_LENGTH,
+        finite_floats=True,
+        subnormal_floats=False,
+        trailing_blanks_in_key=False,
+    ),
+    aliases=("mssql", "tsql"),
+    default_port=1433,
+    default_user="sa",
+    client=("/opt/mssql-tools18/bin/sqlcmd", "-C", "-S", "127.0.0.1", "-U", "{user}", "-d", "{database}"),
+    shell=shell,
+    examine=examine,
+    url_variable="MSSQL_URL",
+    examples={
+        "one": "select 1 as one",
+        "all": "select * from [{collection}]",
+        "slow": "waitfor delay '00:01:00'",
+        "bad": "select from where",
+        "parameter": "select :n as n",
+        "missing": "select * from dbfleet_nowhere",
+    },
+    quirks=(
+        "Two keys that differ only in blanks at their end are one key; the second is refused.",
+        "nvarchar(n) counts UTF-16 units: an emoji is two.",
+        "A decimal column without precision is decimal(38,8).",
+        "json is nvarchar(max).",
+        "A float nearer to zero than 2.2250738585072014e-308 is refused.",
+        "The driver reads six of datetime2(7)'s seven digits of a second.",
+        "A batch with parameters runs in sp_executesql: its #tables, SET and USE end with it.",
+    ),
+    verified_on=("wire double (TDS), not a real SQL Server",),
+)
