@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -38,6 +40,40 @@ class Case:
     peak_mb: float | None = None
 
 
+class _Peak:
+    """The peak memory of the largest process below one, by looking: what wait4 tells includes whatever the process
+    that forked it held, which is ours."""
+
+    def __init__(self, pid: int) -> None:
+        self.mb = 0.0
+        self._pid = pid
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+
+    def _look(self) -> None:
+        while not self._ended.wait(0.01):
+            for pid in self._family(self._pid):
+                try:
+                    status = Path(f"/proc/{pid}/status").read_text()
+                except OSError:
+                    continue
+                if found := re.search(r"VmHWM:\s+(\d+) kB", status):
+                    self.mb = max(self.mb, int(found[1]) / 1024)
+
+    def _family(self, pid: int) -> list[int]:
+        try:
+            children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        except OSError:
+            return []
+        return [pid, *(each for child in children for each in self._family(int(child)))]
+
+    def end(self) -> float:
+        self._ended.set()
+        self._thread.join()
+        return self.mb
+
+
 def command(argv: Sequence[str], *, stdin: Path | None = None, env: dict[str, str] | None = None) -> Run:
     """One run with stdout read and thrown away by /dev/null. NotRun with its stderr if it fails."""
     with open(stdin or os.devnull, "rb") as source, tempfile.TemporaryFile() as errors:
@@ -45,13 +81,14 @@ def command(argv: Sequence[str], *, stdin: Path | None = None, env: dict[str, st
         process = subprocess.Popen(
             list(argv), stdin=source, stdout=subprocess.DEVNULL, stderr=errors, env={**os.environ, **(env or {})}
         )
-        _, status, usage = os.wait4(process.pid, 0)
+        peak = _Peak(process.pid)
+        process.wait()
         seconds = time.perf_counter() - started
-        process.returncode = os.waitstatus_to_exitcode(status)
+        peak_mb = peak.end()
         if process.returncode:
             errors.seek(0)
             raise NotRun(f"{argv[0]} ended with {process.returncode}: {errors.read().decode(errors='replace')[-300:]}")
-    return Run(seconds, usage.ru_maxrss / 1024)
+    return Run(seconds, peak_mb)
 
 
 def script(code: str, *arguments: str) -> Run:
@@ -59,15 +96,15 @@ def script(code: str, *arguments: str) -> Run:
     started = time.perf_counter()
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen([sys.executable, "-c", code, *arguments], stdout=output, stderr=subprocess.PIPE)
-        errors = process.stderr.read() if process.stderr else b""
-        _, status, usage = os.wait4(process.pid, 0)
+        peak = _Peak(process.pid)
+        _, errors = process.communicate()
         seconds = time.perf_counter() - started
-        process.returncode = os.waitstatus_to_exitcode(status)
+        peak_mb = peak.end()
         if process.returncode:
             raise NotRun(errors.decode(errors="replace").strip().splitlines()[-1][:300])
         output.seek(0)
         said = output.read(40).strip()
-    return Run(float(said) if said else seconds, usage.ru_maxrss / 1024)
+    return Run(float(said) if said else seconds, peak_mb)
 
 
 def line(case: Case, runs: int) -> str:

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from bench.measure import Case, NotRun, Run, command, script
-from bench.query import _mysql_client, _psql, seeded
+from bench.query import _mysql_client, _psql, rows_of, seeded
 from bench.servers import STATE, Servers
 from dbfleet import datasets
 from dbfleet.values import Schema
 
-_REACH = {"postgres": 2.0, "mysql": 2.0, "mariadb": 2.0, "mongodb": 1.5, "redis": 3.0}
+_REACH = {
+    "postgres": 2.0, "mysql": 2.0, "mariadb": 2.0, "mongodb": 1.5, "redis": 3.0,
+    "couchdb": 1.5, "cassandra": 1.5, "neo4j": 1.5,
+}  # fmt: skip
 
 
 def cases(servers: Servers, rows: int) -> Iterator[tuple[str, Callable[[], Case]]]:
     for name in _REACH:
-        yield f"seed {name}", lambda name=name: _case(servers, name, rows)
+        yield f"seed {name}", partial(_case, servers, name, rows_of(name, rows))
 
 
 def _case(servers: Servers, name: str, rows: int) -> Case:
     seeded(servers, name, rows)
-    theirs, empty = _RIVALS[name](servers, name)
+    theirs, empty = _RIVALS[name](servers, name, rows)
     return Case(
         f"seed {name}",
         _REACH[name],
@@ -57,7 +62,7 @@ def _folder(name: str) -> Path:
     return folder
 
 
-def _postgres(servers: Servers, name: str) -> tuple[Callable[[], Run], Callable[[], None]]:
+def _postgres(servers: Servers, name: str, rows: int) -> tuple[Callable[[], Run], Callable[[], None]]:
     import subprocess
 
     psql = [*_psql(servers), "-q", "-c"]
@@ -73,7 +78,7 @@ def _postgres(servers: Servers, name: str) -> tuple[Callable[[], Run], Callable[
     )
 
 
-def _mysql(servers: Servers, name: str) -> tuple[Callable[[], Run], Callable[[], None]]:
+def _mysql(servers: Servers, name: str, rows: int) -> tuple[Callable[[], Run], Callable[[], None]]:
     """The client's --batch output is LOAD DATA's own format but for NULL, which is written \\N by the statement."""
     import subprocess
 
@@ -152,7 +157,7 @@ print(seconds)
 """
 
 
-def _mongodb(servers: Servers, name: str) -> tuple[Callable[[], Run], Callable[[], None]]:
+def _mongodb(servers: Servers, name: str, rows: int) -> tuple[Callable[[], Run], Callable[[], None]]:
     import pymongo
     from bson.raw_bson import RawBSONDocument
 
@@ -169,7 +174,7 @@ def _mongodb(servers: Servers, name: str) -> tuple[Callable[[], Run], Callable[[
     return lambda: script(_INSERT_MANY, url, *files), lambda: _recreate(servers, name)
 
 
-def _redis(servers: Servers, name: str) -> tuple[Callable[[], Run], Callable[[], None]]:
+def _redis(servers: Servers, name: str, rows: int) -> tuple[Callable[[], Run], Callable[[], None]]:
     """Every key of the seeded database as the command that makes it, a row's own commands one after another."""
     import redis
 
@@ -234,4 +239,113 @@ def _chunks(keys: Iterator[bytes], size: int) -> Iterator[list[bytes]]:
     yield chunk
 
 
-_RIVALS = {"postgres": _postgres, "mysql": _mysql, "mariadb": _mysql, "mongodb": _mongodb, "redis": _redis}
+# The driver's own fastest loop, fed with ready rows: argv is the URL, then a pickle of (name, columns, key, batches) a
+# collection. Only the writing is timed.
+_HEAD = """
+import json, pickle, sys, time, urllib.parse as u
+p = u.urlsplit(sys.argv[1])
+seconds = 0.0
+def ready():
+    for path in sys.argv[2:]:
+        with open(path, "rb") as file:
+            head = pickle.load(file)
+            while True:
+                try:
+                    yield *head, pickle.load(file)
+                except EOFError:
+                    break
+"""
+_COUCHDB = (
+    _HEAD
+    + """
+import requests
+s = requests.Session()
+s.auth = (p.username, p.password)
+for name, columns, key, rows in ready():
+    documents = [{"_id": ":".join(str(row[columns.index(k)]) for k in key),
+                  **{c: v if v is None or type(v) in (int, bool, str, dict, float) else str(v)
+                     for c, v in zip(columns, row)}} for row in rows]
+    started = time.perf_counter()
+    body = json.dumps({"docs": documents}).encode()
+    s.post(f"http://{p.hostname}:{p.port}/{name}/_bulk_docs", data=body,
+           headers={"Content-Type": "application/json"}).raise_for_status()
+    seconds += time.perf_counter() - started
+print(seconds)
+"""
+)
+_CASSANDRA = (
+    _HEAD
+    + """
+from cassandra.auth import PlainTextAuthProvider
+from cassandra.cluster import Cluster
+from cassandra.concurrent import execute_concurrent_with_args
+c = Cluster([p.hostname], port=p.port, auth_provider=PlainTextAuthProvider(p.username, p.password))
+session = c.connect(p.path[1:])
+prepared = {}
+for name, columns, key, rows in ready():
+    marks = ", ".join("?" * len(columns))
+    if name not in prepared:
+        prepared[name] = session.prepare(f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({marks})")
+    rows = [tuple(json.dumps(v) if isinstance(v, dict) else v for v in row) for row in rows]
+    started = time.perf_counter()
+    execute_concurrent_with_args(session, prepared[name], rows, concurrency=128)
+    seconds += time.perf_counter() - started
+c.shutdown()
+print(seconds)
+"""
+)
+_NEO4J = (
+    _HEAD
+    + """
+import neo4j
+with neo4j.GraphDatabase.driver(f"bolt://{p.hostname}:{p.port}", auth=(p.username, p.password)) as driver:
+    with driver.session(database=p.path[1:]) as session:
+        for name, columns, key, rows in ready():
+            rows = [{c: v if v is None or type(v) not in (__import__("decimal").Decimal, dict, __import__("uuid").UUID)
+                     else str(v) for c, v in zip(columns, row)} for row in rows]
+            started = time.perf_counter()
+            session.run(sys_statement(name), rows=rows).consume()
+            seconds += time.perf_counter() - started
+print(seconds)
+""".replace(
+        "sys_statement(name)",
+        "{'follows': FOLLOWS, 'orders': ORDERS}.get(name, 'UNWIND $rows AS r CREATE (x:`' + name + '`) SET x = r')",
+    )
+)
+_NEO4J = _NEO4J.replace(
+    "import neo4j\n",
+    """import neo4j
+FOLLOWS = ("UNWIND $rows AS r MATCH (a:customers {id: r.follower_id}), (b:customers {id: r.followed_id}) "
+           "CREATE (a)-[x:follows]->(b) SET x = r")
+ORDERS = ("UNWIND $rows AS r MATCH (c:customers {id: r.customer_id}) CREATE (x:orders)-[:CUSTOMER]->(c) SET x = r")
+""",
+    1,
+)
+
+
+def _by_driver(code: str, servers: Servers, name: str, rows: int) -> tuple[Callable[[], Run], Callable[[], None]]:
+    shop = datasets.load("shop")
+    files = []
+    for schema in _schemas():
+        file = _folder(name) / f"{schema.name}.pickle"
+        with file.open("wb") as out:
+            pickle.dump((schema.name, schema.names, schema.key), out)
+            size = 10_000 if name == "neo4j" else 1000
+            for batch in shop.batches(schema.name, seed=0, rows=rows, batch_size=size):
+                pickle.dump(batch, out)
+        files.append(str(file))
+    url = servers.target(name).url(reveal=True)
+    return lambda: script(code, url, *files), lambda: _recreate(servers, name)
+
+
+_Rival = Callable[[Servers, str, int], tuple[Callable[[], Run], Callable[[], None]]]
+_RIVALS: dict[str, _Rival] = {
+    "postgres": _postgres,
+    "mysql": _mysql,
+    "mariadb": _mysql,
+    "mongodb": _mongodb,
+    "redis": _redis,
+    "couchdb": partial(_by_driver, _COUCHDB),
+    "cassandra": partial(_by_driver, _CASSANDRA),
+    "neo4j": partial(_by_driver, _NEO4J),
+}

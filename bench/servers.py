@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 from bench.measure import NotRun
@@ -13,13 +14,22 @@ from dbfleet.fleet import Fleet
 from dbfleet.ops.up import up
 
 ROOT = Path(__file__).parents[1]
-STATE = ROOT / ".cache" / "bench"
-_MEMORY = {"POSTGRES": "2g", "MYSQL": "2g", "MARIADB": "2g", "MONGODB": "3g", "REDIS": "8g"}
+STATE = Path(tempfile.mkdtemp(prefix="dbfleet-bench-"))
+_MEMORY = {
+    "POSTGRES": "2g",
+    "MYSQL": "2g",
+    "MARIADB": "2g",
+    "MONGODB": "3g",
+    "REDIS": "8g",
+    "COUCHDB": "1g",
+    "CASSANDRA": "3g",
+    "NEO4J": "3g",
+}
 
 
 def environment() -> dict[str, str]:
     """What dbfleet's processes get: a state of their own, roomy servers, the local test images where they stand."""
-    found = {"DBFLEET_STATE_DIR": str(STATE), "DBFLEET_FLEET": "bench", "DBFLEET_CONFIG": ""}
+    found = {"DBFLEET_STATE_DIR": str(STATE), "DBFLEET_FLEET": f"bench{os.getpid()}", "DBFLEET_CONFIG": ""}
     found |= {f"DBFLEET_{engine}_MEMORY": size for engine, size in _MEMORY.items()}
     images = ROOT / ".cache" / "test-images.env"
     if images.exists():
