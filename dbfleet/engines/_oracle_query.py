@@ -1,0 +1,161 @@
+"""Statements of the user's own: results that stream, one after another.
+
+A query that gives a TIMESTAMP WITH TIME ZONE is asked again with SYS_EXTRACT_UTC around that column, as the driver drops the
+zone: `parse` tells the columns before anything has run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Final
+
+from dbfleet.adapter import Result, ResultColumn
+from dbfleet.engines._oracle_errors import translate
+from dbfleet.engines._oracle_text import LEXIS, is_plsql, split
+from dbfleet.engines._oracle_values import lenient, parameter, result_columns
+from dbfleet.engines._sql import Statement, bind, check_parameters
+from dbfleet.errors import StatementError, Unsupported
+from dbfleet.values import Batch, Type
+
+_CHANGES: Final = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE"})
+_TRANSACTION: Final = frozenset({"COMMIT", "ROLLBACK", "SAVEPOINT"})
+
+
+def parse(text: str, params: Mapping[str, object] | None) -> list[Statement]:
+    """The text's statements. UsageError if it is empty or its parameters are not the given ones."""
+    found = split(text)
+    check_parameters(found, params)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A text of statements that is being run."""
+
+    connection: Any
+    working: Callable[..., AbstractContextManager[None]]
+    text: str
+    statements: Sequence[Statement]
+    params: Mapping[str, object]
+    batch_size: int
+
+    @property
+    def _own_transaction(self) -> bool:
+        return any(
+            each.words[:1] and (each.words[0] in _TRANSACTION or each.words[:2] == ("SET", "TRANSACTION"))
+            for each in self.statements
+        )
+
+    def result(self, place: int) -> Result:
+        """The result of the statement at this place; the others follow it."""
+        current = self.statements[place]
+        names = {name: f"p{number}" for number, name in enumerate(current.parameters, 1)}
+        # Names of our own: :date, :size, :level and many more are reserved (ORA-01745).
+        text, _ = bind(
+            current.text, {name: self.params[name] for name in names}, LEXIS, lambda _, name: f":{names[name]}"
+        )
+        if is_plsql(current.words) and not text.endswith(";"):
+            text += ";"
+        working = partial(self.working, partial(translate, whole=self.text, start=current.start, sent=text))
+        last = place + 1 == len(self.statements)
+        cursor = self.connection.cursor()
+        cursor.arraysize = cursor.prefetchrows = self.batch_size
+        messages: list[str] = []
+        try:
+            with working():
+                columns = self._execute(cursor, current, text, names)
+            if last and not columns and self._own_transaction and self.connection.transaction_in_progress:
+                messages.append("the transaction is still open: without COMMIT its changes are lost")
+        except BaseException:
+            self._closed(cursor)
+            raise
+
+        def following() -> Result | None:
+            self._closed(cursor)
+            return None if last else self.result(place + 1)
+
+        affected = cursor.rowcount if current.words[:1] and current.words[0] in _CHANGES else None
+        return Result(
+            columns,
+            self._batches(cursor, columns, working) if columns else (),
+            affected=affected,
+            messages=messages,
+            close=partial(self._closed, cursor),
+            following=following,
+        )
+
+    def _execute(self, cursor: Any, current: Statement, text: str, names: Mapping[str, str]) -> list[ResultColumn]:
+        is_query = current.words[:1] in (("SELECT",), ("WITH",)) and not is_plsql(current.words)
+        columns: list[ResultColumn] = []
+        if is_query:
+            text, columns = self._in_utc(cursor, text)
+        bound = {names[name]: parameter(self.params[name]) for name in names}
+        types = {name: type_ for name, (_, type_) in bound.items() if type_ is not None}
+        if types:
+            cursor.setinputsizes(**types)
+        # A query that locks its rows must not commit before they are fetched (ORA-01002).
+        self.connection.autocommit = not is_query and not self._own_transaction
+        try:
+            cursor.execute(text, {name: value for name, (value, _) in bound.items()})
+        finally:
+            self.connection.autocommit = False
+        if not is_query:
+            return []
+        described = result_columns(cursor.description)
+        return [replace(new, type=old.type, native=old.native) if old.type is Type.INSTANT else new
+                for new, old in zip(described, columns, strict=True)]  # fmt: skip
+
+    def _in_utc(self, cursor: Any, text: str) -> tuple[str, list[ResultColumn]]:
+        """The query with its zoned columns in UTC, and its columns as they were. Unsupported where that cannot be had."""
+        import oracledb
+
+        cursor.parse(text + "\n")  # a statement of its own in the driver's cache: what it binds is not known yet
+        columns = result_columns(cursor.description)
+        if all(column.type is not Type.INSTANT for column in columns):
+            return text, columns
+        places = [f'"c{number}"' for number in range(1, len(columns) + 1)]
+        items = ", ".join(
+            f"SYS_EXTRACT_UTC({place}) AS {_alias(column.name)}" if column.type is Type.INSTANT
+            else f"{place} AS {_alias(column.name)}"
+            for place, column in zip(places, columns, strict=True)
+        )  # fmt: skip
+        wrapped = f'WITH "q" ({", ".join(places)}) AS (\n{text}\n) SELECT {items} FROM "q"'
+        try:
+            cursor.parse(wrapped + "\n")
+        except oracledb.Error as error:
+            named = next(column.name for column in columns if column.type is Type.INSTANT)
+            raise Unsupported(
+                f"the column {named} has a time zone, which the driver drops",
+                hint=f"select SYS_EXTRACT_UTC({named}), or TO_CHAR({named})",
+            ) from error
+        return wrapped, columns
+
+    def _batches(self, cursor: Any, columns: list[ResultColumn], working: Any) -> Iterator[Batch]:
+        read = lenient(columns)
+        try:
+            while True:
+                with working():
+                    rows = cursor.fetchmany(self.batch_size)
+                if not rows:
+                    return
+                try:
+                    yield [read(row) for row in rows]
+                except ValueError as error:
+                    raise StatementError(f"a value that is not of its column's type: {error}") from error
+        finally:
+            self._closed(cursor)
+
+    def _closed(self, cursor: Any) -> None:
+        import oracledb
+
+        try:
+            cursor.close()
+        except oracledb.Error:
+            pass
+
+
+def _alias(name: str) -> str:
+    return LEXIS.quote(name.replace('"', "'"))

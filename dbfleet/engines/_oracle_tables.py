@@ -1,0 +1,217 @@
+"""Tables: the dictionary's answers about them, the statements that make and drop them, and the ranges of their keys.
+
+The dictionary is asked through its ALL_ views for the connection's current schema, so that `?schema=APP` works for somebody
+else's tables. Every statement stands in tests/engines/golden/oracle_statements.sql.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from dbfleet.adapter import WHOLE, Part
+from dbfleet.engines._oracle_text import LEXIS
+from dbfleet.engines._oracle_types import NAME_BYTES, Described, Native, made, read, select_expression
+from dbfleet.errors import NotFound, Unsupported
+from dbfleet.values import TEXT_OF, VALUE_OF, Column, Reference, Row, Schema, Type
+
+Ask = Callable[..., Sequence[Row]]
+
+_OWNER: Final = "owner = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA')"
+NAMES: Final = f"SELECT table_name FROM all_tab_comments WHERE {_OWNER} AND table_type IN ('TABLE', 'VIEW')"
+TABLE: Final = f"SELECT table_type, comments FROM all_tab_comments WHERE {_OWNER} AND table_name = :1"
+COLUMNS: Final = (
+    "SELECT c.column_name, c.data_type, c.data_length, c.char_length, c.char_used, c.data_precision, c.data_scale, "
+    "c.nullable, c.virtual_column, m.comments FROM all_tab_cols c LEFT JOIN all_col_comments m ON m.owner = c.owner "
+    "AND m.table_name = c.table_name AND m.column_name = c.column_name "
+    f"WHERE c.{_OWNER} AND c.table_name = :1 AND c.hidden_column = 'NO' ORDER BY c.column_id"
+)
+KEYS: Final = (
+    "SELECT c.constraint_type, c.constraint_name, k.column_name, p.table_name, p.column_name FROM all_constraints c "
+    "JOIN all_cons_columns k ON k.owner = c.owner AND k.constraint_name = c.constraint_name "
+    "LEFT JOIN all_cons_columns p ON p.owner = c.r_owner AND p.constraint_name = c.r_constraint_name "
+    f"AND p.position = k.position WHERE c.{_OWNER} AND c.table_name = :1 AND c.constraint_type IN ('P', 'R') "
+    "ORDER BY c.constraint_name, k.position"
+)
+
+_HOUSEKEEPING: Final = ("BIN$", "MLOG$_", "RUPD$_", "DR$", "SYS_IOT_OVER_", "ISEQ$$_")
+_MARK: Final = "dbfleet:"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table or view, and its columns by name."""
+
+    name: str
+    is_view: bool
+    comment: str | None
+    columns: dict[str, Native]
+
+    @property
+    def sql(self) -> str:
+        return LEXIS.quote(self.name)
+
+    def column(self, name: str) -> Native:
+        found = self.columns.get(name)
+        if found is None:
+            raise NotFound(f"{self.name} has no column {name}")
+        return found
+
+    def select(self, schema: Schema) -> str:
+        """SELECT and FROM, the schema's columns in its order."""
+        expressions = ", ".join(select_expression(self.column(name)) for name in schema.names)
+        return f"SELECT {expressions} FROM {self.sql}"
+
+    @property
+    def drop(self) -> str:
+        return f"DROP VIEW {self.sql}" if self.is_view else f"DROP TABLE {self.sql} PURGE"
+
+
+def names(ask: Ask) -> list[str]:
+    """Tables and views, without the recycle bin and what Oracle keeps for itself."""
+    return sorted(name for (name,) in ask(NAMES) if not name.startswith(_HOUSEKEEPING))
+
+
+def find(name: str, ask: Ask) -> Table:
+    """The table or view of this name, in this case. NotFound if there is none."""
+    there = ask(TABLE, [name])
+    if not there:
+        raise NotFound(f"there is no table {name}")
+    columns = [read(Described(*_plain(row))) for row in ask(COLUMNS, [name])]
+    return Table(name, there[0][0] == "VIEW", there[0][1], {each.name: each for each in columns})
+
+
+def _plain(row: Row) -> Iterator[Any]:
+    name, data_type, length, chars, used, precision, scale, nullable, virtual, comment = row
+    yield from (name, data_type, int(length or 0), int(chars or 0), used)
+    yield from (None if precision is None else int(precision), None if scale is None else int(scale))
+    yield from (nullable, virtual, comment)
+
+
+def describe(table: Table, ask: Ask) -> Schema:
+    """The table's schema: its columns, its key, its references within the schema, what its comment keeps."""
+    key: list[str] = []
+    references: dict[str, list[tuple[str, str, str]]] = {}
+    for kind, constraint, column, other, other_key in ask(KEYS, [table.name]):
+        if kind == "P":
+            key.append(column)
+        elif other is not None:
+            references.setdefault(constraint, []).append((column, other, other_key))
+    order = list(table.columns)
+    found = [
+        Reference(tuple(row[0] for row in rows), rows[0][1], tuple(row[2] for row in rows))
+        for rows in references.values()
+    ]
+    kept = _kept(table.comment)
+    return Schema(
+        table.name,
+        tuple(native.column for native in table.columns.values()),
+        tuple(key),
+        tuple(sorted(found, key=lambda each: [order.index(column) for column in each.columns])),
+        edge=bool(kept.get("edge")),
+        partition=tuple(kept.get("partition", ())),
+    )
+
+
+def _kept(comment: str | None) -> dict[str, Any]:
+    if not (comment or "").startswith(_MARK):
+        return {}
+    try:
+        found = json.loads((comment or "")[len(_MARK) :])
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def check_names(schema: Schema) -> None:
+    """Unsupported for a name that Oracle cannot have, however it is quoted."""
+    for name in (schema.name, *schema.names):
+        if not name or '"' in name or "\0" in name:
+            raise Unsupported(f"Oracle's names are not empty and hold no double quote and no NUL: {name!r}")
+        if len(name.encode()) > NAME_BYTES:
+            raise Unsupported(f"Oracle's names have at most {NAME_BYTES} bytes: {name}")
+
+
+def create_statements(schema: Schema) -> list[str]:
+    """CREATE TABLE, then the comments that keep what Oracle's types do not say."""
+    table = LEXIS.quote(schema.name)
+    columns = [made(column, schema) for column in schema.columns]
+    parts = [each.definition for each in columns]
+    if schema.key:
+        parts.append(f"PRIMARY KEY ({LEXIS.quote_all(schema.key)})")
+    for each in schema.references:
+        parts.append(
+            f"FOREIGN KEY ({LEXIS.quote_all(each.columns)}) "
+            f"REFERENCES {LEXIS.quote(each.collection)} ({LEXIS.quote_all(each.keys)})"
+        )
+    found = [f"CREATE TABLE {table} ({', '.join(parts)})"]
+    kept = {key: value for key, value in (("edge", schema.edge), ("partition", list(schema.partition))) if value}
+    if kept:
+        found.append(f"COMMENT ON TABLE {table} IS {_literal(_MARK + json.dumps(kept, separators=(',', ':')))}")
+    for column, each in zip(schema.columns, columns, strict=True):
+        if each.comment:
+            found.append(f"COMMENT ON COLUMN {table}.{LEXIS.quote(column.name)} IS {_literal(each.comment)}")
+    return found
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+# --- ranges of a key ---
+#
+#     {"from": ["17", "x"], "below": ["40", "a"]}      each end may be missing; values in their canonical text
+
+
+def conditions(schema: Schema, part: Part) -> tuple[str, list[tuple[Column, Any]]]:
+    """The WHERE of a part, with a space before it, and its values with the columns that they are of."""
+    columns = [schema.column(name) for name in schema.key]
+    values: list[tuple[Column, Any]] = []
+    found = []
+    for end, sign in (("from", ">"), ("below", "<")):
+        if end in part:
+            bound = [VALUE_OF[column.type](text) for column, text in zip(columns, part[end], strict=True)]
+            found.append(_bound(columns, bound, sign, values))
+    return f" WHERE {' AND '.join(found)}" if found else "", values
+
+
+def _bound(columns: Sequence[Column], bound: Sequence[Any], sign: str, values: list[tuple[Column, Any]]) -> str:
+    """(a, b) >= (x, y), or <, which Oracle has no short form for."""
+
+    def value() -> str:
+        values.append((columns[0], bound[0]))
+        return f":{len(values)}"
+
+    name = LEXIS.quote(columns[0].name)
+    if len(columns) == 1:
+        return f"{name} {'>=' if sign == '>' else '<'} {value()}"
+    # The first comparison is what the index is searched by.
+    return f"{name} {sign}= {value()} AND ({name} {sign} {value()} OR ({_bound(columns[1:], bound[1:], sign, values)}))"
+
+
+def split(schema: Schema, table: Table, parts: int, ask: Ask) -> Sequence[Part]:
+    """At most so many parts of about as many rows each: every so-maniest key, by one walk along the key's index."""
+    columns = [schema.column(name) for name in schema.key]
+    if not columns or parts < 2 or any(column.type in (Type.JSON, Type.FLOAT) for column in columns):
+        return [WHOLE]
+    ((rows,),) = ask(f"SELECT COUNT(*) FROM {table.sql}")
+    step = -(-int(rows) // parts)
+    if step < 1 or step >= int(rows):
+        return [WHOLE]
+    keys = LEXIS.quote_all(schema.key)
+    number = LEXIS.quote(next(name for name in ("row number", "row number 2") if name not in schema.key))
+    found = ask(
+        f"SELECT {keys} FROM (SELECT {keys}, ROW_NUMBER() OVER (ORDER BY {keys}) AS {number} FROM {table.sql}) "
+        f"WHERE MOD({number}, :1) = 0 ORDER BY {number}",
+        [step],
+        columns=columns,
+    )
+    bounds = [[TEXT_OF[column.type](value) for column, value in zip(columns, row, strict=True)] for row in found]
+    ends: list[list[str] | None] = [None, *bounds[: parts - 1], None]
+    return [
+        {word: end for word, end in (("from", low), ("below", high)) if end is not None}
+        for low, high in itertools.pairwise(ends)
+    ]

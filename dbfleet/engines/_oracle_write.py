@@ -1,0 +1,141 @@
+"""Rows into a table, by array binds: a batch is one round trip, and the rows that the server refuses come back by number.
+
+Direct path load (Connection.direct_path_load) is faster and is not used: it locks the table, does not check references,
+leaves a unique index unusable where it finds a key twice, and cannot say which row was refused.
+
+An upsert is a MERGE. Where the table holds LOBs it is an UPDATE, then an INSERT of the rows that were not there: a LONG, which is
+how a LOB's value is bound, may stand in SET and VALUES and not in MERGE's SELECT (ORA-01461).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dbfleet.adapter import EngineSpec, Rejected, WriteMode, Written, coarsened
+from dbfleet.engines._oracle_errors import reason
+from dbfleet.engines._oracle_tables import Table
+from dbfleet.engines._oracle_text import LEXIS
+from dbfleet.engines._oracle_types import Native
+from dbfleet.engines._oracle_values import Refused, bind_type, binder
+from dbfleet.values import Batch, Row, Schema
+
+_quote = LEXIS.quote
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A row as it is bound, and as it came."""
+
+    values: Row
+    row: Row
+
+
+class Writer:
+    """Stores batches into one table; `written` is what became of them so far."""
+
+    def __init__(self, connection: Any, table: Table, schema: Schema, mode: WriteMode, spec: EngineSpec) -> None:
+        self.written = Written()
+        self._connection = connection
+        self._schema = schema
+        self._table = table
+        kept = [place for place, name in enumerate(schema.names) if not table.column(name).generated]
+        # What is bound as LONG comes last, or the server answers ORA-24816.
+        self._places = sorted(kept, key=lambda place: table.column(schema.names[place]).is_lob)
+        columns = [schema.columns[place] for place in self._places]
+        self._natives = [table.column(column.name) for column in columns]
+        self._binders = [binder(column, native) for column, native in zip(columns, self._natives, strict=True)]
+        self._types = [bind_type(column, native) for column, native in zip(columns, self._natives, strict=True)]
+        self._coarsen = coarsened(schema.columns, spec)
+        self._store: Callable[[list[Bound]], None] = self._insert
+        if mode == "upsert":
+            self._store = self._update_or_insert if any(native.is_lob for native in self._natives) else self._merge
+        self._cursors: dict[str, Any] = {}
+
+    def store(self, batch: Batch) -> None:
+        """Store a batch, in the connection's transaction."""
+        bound = []
+        for row in batch:
+            try:
+                values = self._coarsen(row) if self._coarsen else row
+                bound.append(Bound(tuple(None if values[place] is None else make(values[place])
+                                         for place, make in zip(self._places, self._binders, strict=True)), row))  # fmt: skip
+            except (Refused, TypeError, AttributeError, ArithmeticError, ValueError) as error:
+                self.written.rejected.append(Rejected(row, str(error) or type(error).__name__))
+        if bound:
+            self._store(bound)
+
+    def close(self) -> None:
+        for cursor in self._cursors.values():
+            cursor.close()
+
+    def _insert(self, rows: list[Bound]) -> None:
+        refused, _ = self._run(insert(self._table, self._natives), self._types, [each.values for each in rows])
+        self._count(rows, refused)
+
+    def _merge(self, rows: list[Bound]) -> None:
+        text = merge(self._table, self._natives, self._schema.key)
+        refused, _ = self._run(text, self._types, [each.values for each in rows])
+        self._count(rows, refused)
+
+    def _update_or_insert(self, rows: list[Bound]) -> None:
+        names = [native.name for native in self._natives]
+        keys = [names.index(name) for name in self._schema.key]
+        others = [place for place, name in enumerate(names) if name not in self._schema.key]
+        # Of two rows with one key in a batch the last one counts, as it would one after the other.
+        last = {tuple(each.values[place] for place in keys): each for each in rows}
+        chosen = list(last.values())
+        order = [*others, *keys]
+        refused, counts = self._run(
+            update(self._table, [self._natives[place] for place in others], self._schema.key),
+            [self._types[place] for place in order],
+            [tuple(each.values[place] for place in order) for each in chosen],
+            counted=True,
+        )
+        missing = [each for number, each in enumerate(chosen) if number not in refused and not counts[number]]
+        self.written.rejected += [Rejected(chosen[number].row, words) for number, words in refused.items()]
+        self.written.rows += len(rows) - len(missing) - len(refused)
+        if missing:
+            self._insert(missing)
+
+    def _count(self, rows: list[Bound], refused: dict[int, str]) -> None:
+        self.written.rows += len(rows) - len(refused)
+        self.written.rejected += [Rejected(rows[number].row, words) for number, words in refused.items()]
+
+    def _run(
+        self, text: str, types: Sequence[Any], rows: list[Row], *, counted: bool = False
+    ) -> tuple[dict[int, str], Sequence[int]]:
+        """The refused rows' reasons by number, and how many rows each of them changed, if asked."""
+        cursor = self._cursors.get(text)
+        if cursor is None:
+            cursor = self._cursors[text] = self._connection.cursor()
+        cursor.setinputsizes(*types)
+        cursor.executemany(text, rows, batcherrors=True, arraydmlrowcounts=counted)
+        refused = {error.offset: reason(error) for error in cursor.getbatcherrors()}
+        return refused, cursor.getarraydmlrowcounts() if counted else ()
+
+
+def insert(table: Table, natives: Sequence[Native]) -> str:
+    names = LEXIS.quote_all(native.name for native in natives)
+    values = ", ".join(f":{number}" for number in range(1, len(natives) + 1))
+    return f"INSERT INTO {table.sql} ({names}) VALUES ({values})"
+
+
+def update(table: Table, natives: Sequence[Native], key: Sequence[str]) -> str:
+    sets = ", ".join(f"{_quote(native.name)} = :{number}" for number, native in enumerate(natives, 1))
+    where = " AND ".join(f"{_quote(name)} = :{number}" for number, name in enumerate(key, len(natives) + 1))
+    return f"UPDATE {table.sql} SET {sets} WHERE {where}"
+
+
+def merge(table: Table, natives: Sequence[Native], key: Sequence[str]) -> str:
+    names = [native.name for native in natives]
+    source = ", ".join(f":{number} AS {_quote(name)}" for number, name in enumerate(names, 1))
+    on = " AND ".join(f"t.{_quote(name)} = s.{_quote(name)}" for name in key)
+    sets = ", ".join(f"t.{_quote(name)} = s.{_quote(name)}" for name in names if name not in key)
+    matched = f" WHEN MATCHED THEN UPDATE SET {sets}" if sets else ""
+    values = ", ".join(f"s.{_quote(name)}" for name in names)
+    return (
+        f"MERGE INTO {table.sql} t USING (SELECT {source} FROM DUAL) s ON ({on}){matched} "
+        f"WHEN NOT MATCHED THEN INSERT ({LEXIS.quote_all(names)}) VALUES ({values})"
+    )

@@ -1,0 +1,390 @@
+"""Oracle Database, by python-oracledb in thin mode (https://python-oracledb.readthedocs.io/, https://docs.oracle.com/en/database/).
+
+A collection is a table or a view of the connection's current schema, which is the user's own or `?schema=APP`. Names are
+quoted, so that they keep their case: what dbfleet makes as orders is "orders" in a statement of your own, and ORDERS is
+another table. A name cannot hold a double quote.
+
+The session is in UTC, compares text by its bytes, and writes moments as ISO does. A write is one transaction: rows that the
+server refuses come back in `Written.rejected` and the others are stored; a write that breaks off leaves nothing. A text
+of several statements commits each of them, unless it says COMMIT, ROLLBACK, SAVEPOINT or SET TRANSACTION itself.
+
+Oddities: empty text and empty bytes are NULL. NUMBER has 38 digits and no NaN. A DATE has a time of day, so a foreign one is a
+datetime; ours say `dbfleet:date` in their comment, as do the other types that Oracle does not have (_oracle_types). The
+zone of a TIMESTAMP WITH TIME ZONE is not kept: an instant is read in UTC.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, Self
+
+from dbfleet.adapter import (
+    BATCH_SIZE,
+    WHOLE,
+    Adapter,
+    Capability,
+    EngineSpec,
+    Fidelity,
+    Limits,
+    Part,
+    Result,
+    ServerInfo,
+    Target,
+    WriteMode,
+    Written,
+)
+from dbfleet.engines import _oracle_query as statements
+from dbfleet.engines import _oracle_tables as tables
+from dbfleet.engines._oracle_errors import translate, translate_connecting
+from dbfleet.engines._oracle_text import LEXIS
+from dbfleet.engines._oracle_types import DIGITS, NAME_BYTES, VARCHAR_BYTES
+from dbfleet.engines._oracle_values import bind_type, binder, output_type_handler, reader
+from dbfleet.engines._oracle_write import Writer
+from dbfleet.errors import DbfleetError, NotFound, Unavailable, Unsupported, UsageError, nearest, translated
+from dbfleet.values import Batch, Column, Row, Schema, Type
+
+_KEYS_AT_ONCE: Final = (1, 10, 100, 500)
+"""How many keys a statement asks for: few sizes, so that the server parses few statements; it takes 1000 at most."""
+
+SESSION: Final = (
+    "ALTER SESSION SET TIME_ZONE = '+00:00' NLS_SORT = 'BINARY' NLS_COMP = 'BINARY' NLS_NUMERIC_CHARACTERS = '.,' "
+    "NLS_DATE_FORMAT = 'YYYY-MM-DD HH24:MI:SS' NLS_TIMESTAMP_FORMAT = 'YYYY-MM-DD HH24:MI:SS.FF' "
+    "NLS_TIMESTAMP_TZ_FORMAT = 'YYYY-MM-DD HH24:MI:SS.FF TZH:TZM'"
+)
+VERSION: Final = "SELECT banner FROM v$version"
+
+
+class OracleAdapter(Adapter):
+    """One connection; a statement of ours commits by itself, a write when it is whole."""
+
+    def __init__(self, target: Target, connection: Any) -> None:
+        self.spec = ENGINE
+        self.target = target
+        self._connection: Any | None = connection
+        self._running = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    # --- what is there ---
+
+    def ping(self) -> ServerInfo:
+        started = time.perf_counter()
+        ((banner,), *_) = self._rows(VERSION)
+        latency = time.perf_counter() - started
+        return ServerInfo(banner.partition(" Release ")[0], self._ready().version, latency)
+
+    def collections(self) -> Sequence[str]:
+        return tables.names(self._rows)
+
+    def describe(self, name: str) -> Schema:
+        return tables.describe(self._find(name), self._rows)
+
+    def create(self, schema: Schema) -> None:
+        try:
+            tables.check_names(schema)
+            create, *comments = tables.create_statements(schema)
+        except Unsupported as error:
+            raise self._ours(error) from None
+        self._do(create)
+        try:
+            for comment in comments:
+                self._do(comment)
+        except BaseException:
+            self.drop(schema.name)  # without its comments it would be another schema
+            raise
+
+    def drop(self, name: str) -> None:
+        try:
+            found = self._find(name)
+        except NotFound:
+            return
+        self._do(found.drop)
+
+    def count(self, name: str) -> int:
+        ((rows,),) = self._rows(f"SELECT COUNT(*) FROM {LEXIS.quote(name)}")
+        return int(rows)
+
+    # --- rows ---
+
+    def get(self, schema: Schema, keys: Sequence[Row]) -> Iterator[Row]:
+        if not schema.key:
+            raise self._ours(Unsupported(f"{schema.name} has no key to get rows by"))
+        table = self._find(schema.name)
+        columns = [schema.column(name) for name in schema.key]
+        names = LEXIS.quote_all(schema.key)
+        several = len(columns) > 1
+        select = f"{table.select(schema)} WHERE {f'({names})' if several else names} IN "
+        start = 0
+        while start < len(keys):
+            size = next((size for size in _KEYS_AT_ONCE if size >= len(keys) - start), _KEYS_AT_ONCE[-1])
+            some = keys[start : start + size]
+            start += size
+            some = [*some, *[some[-1]] * (size - len(some))]
+            places = (f":{number}" for number in itertools.count(1))
+            rows = ", ".join(f"({', '.join(next(places) for _ in columns)})" if several else next(places) for _ in some)
+            values = [pair for key in some for pair in zip(columns, key, strict=True)]
+            for batch in self._scan(table, schema, f"{select}({rows})", values, BATCH_SIZE):
+                yield from batch
+
+    def split(self, schema: Schema, parts: int) -> Sequence[Part]:
+        return tables.split(schema, self._find(schema.name), parts, self._rows)
+
+    def scan(self, schema: Schema, part: Part = WHOLE, *, batch_size: int = BATCH_SIZE) -> Iterator[Batch]:
+        table = self._find(schema.name)
+        where, values = tables.conditions(schema, part)
+        yield from self._scan(table, schema, table.select(schema) + where, values, batch_size)
+
+    def _scan(
+        self, table: tables.Table, schema: Schema, text: str, values: Sequence[tuple[Column, Any]], batch_size: int
+    ) -> Iterator[Batch]:
+        read = reader(schema.columns)
+        with self._cursor() as cursor:
+            cursor.arraysize = batch_size
+            cursor.prefetchrows = batch_size
+            with self._working():
+                natives = [table.column(column.name) for column, _ in values]
+                bound = [
+                    None if value is None else binder(column, native)(value)
+                    for (column, value), native in zip(values, natives, strict=True)
+                ]
+                if values:
+                    cursor.setinputsizes(
+                        *(bind_type(column, native) for (column, _), native in zip(values, natives, strict=True))
+                    )
+                cursor.execute(text, bound)
+            while True:
+                with self._working():
+                    rows = cursor.fetchmany(batch_size)
+                if not rows:
+                    return
+                try:
+                    batch = [read(row) for row in rows]
+                except (ValueError, ArithmeticError, AttributeError, TypeError) as error:
+                    raise self._ours(
+                        Unsupported(f"{schema.name} holds a value that is not of its column's type: {error}")
+                    ) from error
+                yield batch
+
+    def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
+        if mode == "upsert" and not schema.key:
+            raise self._ours(Unsupported(f"{schema.name} has no key to upsert by"))
+        connection = self._ready()
+        with self._translated():
+            writer = Writer(connection, self._find(schema.name), schema, mode, self.spec)
+        try:
+            for batch in batches:
+                with self._working():
+                    writer.store(batch)
+            with self._working():
+                connection.commit()
+        except BaseException:
+            self._roll_back()
+            raise
+        finally:
+            writer.close()
+        return writer.written
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """All scans inside see one moment."""
+        self._do("SET TRANSACTION READ ONLY")
+        try:
+            yield
+        finally:
+            self._roll_back()
+
+    # --- statements ---
+
+    def query(
+        self, statement: str, params: Mapping[str, object] | None = None, *, batch_size: int = BATCH_SIZE
+    ) -> Result:
+        found = statements.parse(statement, params)
+        return statements.Run(self._ready(), self._working, statement, found, params or {}, batch_size).result(0)
+
+    def cancel(self) -> None:
+        connection = self._connection
+        if connection is not None and self._running:
+            with self._translated():
+                connection.cancel()
+
+    def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        import oracledb
+
+        try:
+            if self._running:
+                connection.cancel()
+            connection.close()
+        except oracledb.Error:
+            pass
+
+    # --- inside ---
+
+    def _ready(self) -> Any:
+        if self._connection is None:
+            raise self._ours(Unavailable("the connection is closed"))
+        return self._connection
+
+    def _ours(self, error: DbfleetError) -> DbfleetError:
+        error.engine, error.target = error.engine or self.spec.name, error.target or self.target.name
+        return error
+
+    @contextmanager
+    def _translated(self, located: Any = None) -> Iterator[None]:
+        """Errors of the driver as errors of this target. Never around a source's batches."""
+        try:
+            with translated(located or translate, engine=self.spec.name, target=self.target.name):
+                yield
+        except DbfleetError as error:
+            self._ours(error)
+            raise
+
+    @contextmanager
+    def _working(self, located: Any = None) -> Iterator[None]:
+        """While the server has something to do, `cancel` has something to stop."""
+        self._running += 1
+        try:
+            with self._translated(located):
+                yield
+        finally:
+            self._running -= 1
+
+    @contextmanager
+    def _cursor(self) -> Iterator[Any]:
+        cursor = self._ready().cursor()
+        try:
+            yield cursor
+        finally:
+            if self._connection is not None:
+                cursor.close()
+
+    def _rows(self, text: str, values: Sequence[Any] = (), *, columns: Sequence[Column] = ()) -> list[Row]:
+        """All rows of a statement of ours, as values of these columns where they are given."""
+        with self._cursor() as cursor, self._working():
+            cursor.execute(text, list(values))
+            rows = cursor.fetchall()
+            if not columns:
+                return list(rows)
+            read = reader(columns)
+            return [read(row) for row in rows]
+
+    def _do(self, text: str) -> None:
+        with self._cursor() as cursor, self._working():
+            cursor.execute(text)
+
+    def _roll_back(self) -> None:
+        """Leave the transaction, on a connection that may be gone."""
+        import oracledb
+
+        try:
+            if self._connection is not None:
+                self._connection.rollback()
+        except oracledb.Error:
+            pass
+
+    def _find(self, name: str) -> tables.Table:
+        with self._translated():
+            return tables.find(name, self._rows)
+
+
+_OPTIONS: Final = ("schema", "sid", "protocol", "wallet_location", "ssl_server_dn_match", "ssl_server_cert_dn")
+
+
+def connect(target: Target, *, timeout_s: float = 10.0) -> OracleAdapter:
+    """A connection in thin mode: no client libraries. The URL's path is the service's name."""
+    import oracledb
+
+    given = dict(target.options)
+    for option in given:
+        if option not in _OPTIONS:
+            close = nearest(option, _OPTIONS)
+            raise UsageError(
+                f"Oracle's URLs have no option {option}",
+                engine="oracle",
+                target=target.name,
+                hint=f"did you mean {close}?" if close else f"they are {', '.join(_OPTIONS)}",
+            )
+    schema = given.pop("schema", None)
+    options: dict[str, Any] = {
+        "user": target.user,
+        "password": target.password,
+        "host": target.host or "127.0.0.1",
+        "port": target.port or 1521,
+        "tcp_connect_timeout": timeout_s,
+        "retry_count": 0,
+        "program": "dbfleet",
+        **given,
+    }
+    if "ssl_server_dn_match" in options:
+        options["ssl_server_dn_match"] = options["ssl_server_dn_match"].lower() not in ("0", "no", "off", "false")
+    if "sid" not in options:
+        options["service_name"] = target.database or ENGINE.default_database
+    with translated(translate_connecting, engine="oracle", target=target.name):
+        connection = oracledb.connect(**options)
+        try:
+            connection.outputtypehandler = output_type_handler
+            with connection.cursor() as cursor:
+                cursor.execute(SESSION)
+                if schema:
+                    cursor.execute(f"ALTER SESSION SET CURRENT_SCHEMA = {LEXIS.quote(schema)}")
+        except BaseException:
+            connection.close()
+            raise
+    return OracleAdapter(target, connection)
+
+
+ENGINE = EngineSpec(
+    name="oracle",
+    title="Oracle Database",
+    paradigm="relational",
+    language="SQL (Oracle)",
+    schemes=("oracle",),
+    driver="python-oracledb",
+    connect=connect,
+    types={**dict.fromkeys(Type, Fidelity.EXACT), Type.UUID: Fidelity.AS_TEXT, Type.TIME: Fidelity.AS_TEXT},
+    capabilities=frozenset(
+        {
+            Capability.KEYLESS,
+            Capability.REFERENCES,
+            Capability.SPLIT,
+            Capability.PARAMETERS,
+            Capability.CANCEL,
+            Capability.SNAPSHOT,
+        }
+    ),
+    limits=Limits(
+        decimal_digits=DIGITS,
+        name_length=NAME_BYTES,
+        key_length=VARCHAR_BYTES,
+        empty_text_is_null=True,
+        empty_text_in_key=False,
+    ),
+    aliases=("oracledb", "ora"),
+    default_port=1521,
+    default_database="FREEPDB1",
+    examples={
+        "one": "select 1 from dual",
+        "all": 'select * from "{collection}"',
+        "slow": "begin dbms_session.sleep(60); end;",
+        "bad": "selec 1",
+        "parameter": "select :n from dual",
+        "missing": "select * from dbfleet_nowhere",
+    },
+    quirks=(
+        "Empty text and empty bytes are NULL.",
+        'Names keep their case: a table that dbfleet made as orders is "orders" in your own statements.',
+        "A text of several statements commits each of them, unless it says COMMIT, ROLLBACK, SAVEPOINT or SET TRANSACTION.",
+        "The session is in UTC, and an instant's own time zone is not kept.",
+        "A PL/SQL block ends at a line that is a lone slash, or with the text.",
+    ),
+    verified_on=("wire double only: python-oracledb 26.1 against tests/doubles/oracle, no Oracle Database",),
+)

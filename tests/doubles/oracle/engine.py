@@ -1,0 +1,277 @@
+"""One session's statements, run on the store: rows of a query, counts of a change, errors as Oracle numbers them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from tests.doubles.oracle import dictionary, sql, wire
+from tests.doubles.oracle.compile import Bound, Compiled, Compiler, Scope
+from tests.doubles.oracle.parse import parse
+from tests.doubles.oracle.sql import OraError, refused
+from tests.doubles.oracle.store import Store, StoredTable
+from tests.doubles.oracle.types import Kind, converted, stored
+
+Values = Sequence[bytes | None]
+
+_SESSION: Final = (
+    "ALTER SESSION SET TIME_ZONE = '+00:00' NLS_SORT = 'BINARY' NLS_COMP = 'BINARY' NLS_NUMERIC_CHARACTERS = '.,' "
+    "NLS_DATE_FORMAT = 'YYYY-MM-DD HH24:MI:SS' NLS_TIMESTAMP_FORMAT = 'YYYY-MM-DD HH24:MI:SS.FF' "
+    "NLS_TIMESTAMP_TZ_FORMAT = 'YYYY-MM-DD HH24:MI:SS.FF TZH:TZM'"
+)
+
+
+@dataclass(slots=True)
+class Rows:
+    """A query's answer, to be fetched."""
+
+    columns: list[tuple[str, Kind]]
+    rows: Iterator[Sequence[bytes | None]]
+
+
+@dataclass(slots=True)
+class Changed:
+    """How many rows each execution changed; the executions that failed, by number."""
+
+    counts: list[int] = field(default_factory=list)
+    errors: list[tuple[int, OraError]] = field(default_factory=list)
+
+
+class Engine:
+    """A session: its connection to the store, its transaction."""
+
+    def __init__(self, store: Store, sleep: Callable[[float], None]) -> None:
+        self.store = store
+        self.sleep = sleep
+        self.connection = store.connection()
+        self.in_transaction = False
+        self.read_only = False
+
+    def close(self) -> None:
+        self.rollback()
+        self.connection.close()
+
+    def commit(self) -> None:
+        self._end("COMMIT")
+
+    def rollback(self) -> None:
+        self._end("ROLLBACK")
+
+    def _end(self, word: str) -> None:
+        if self.connection.in_transaction:
+            self.connection.execute(word)
+        self.in_transaction = self.read_only = False
+
+    def prepare(self, text: str) -> Any:
+        """The statement, parsed; a dictionary query, or an ALTER SESSION that is known, is its own text."""
+        plain = " ".join(text.split())
+        if plain == _SESSION or dictionary.answer(plain, self.store, []) is not None:
+            return plain
+        return parse(text)
+
+    def described(self, statement: Any) -> list[tuple[str, Kind]]:
+        """The columns of a query that is parsed and not run: a bind may be anything yet, and is a text."""
+        if isinstance(statement, str):
+            found = dictionary.answer(statement, self.store, [])
+            return found[0] if found else []
+        if not isinstance(statement, sql.Select):
+            raise refused("to parse this without running it")
+        return Compiler(self.store, [Bound(wire.VARCHAR, 128)] * 1000).select(statement).columns
+
+    def run(
+        self, statement: Any, bound: Sequence[Bound], rows: Sequence[Values], *, keep_going: bool
+    ) -> Rows | Changed:
+        """What it gives. With `keep_going`, a row's error does not end the statement."""
+        if isinstance(statement, str):
+            found = dictionary.answer(statement, self.store, rows[0])
+            return Rows(*found) if found else Changed([0])
+        match statement:
+            case sql.Select():
+                return self._query(Compiler(self.store, bound).select(statement), rows[0], bound)
+            case sql.Insert() | sql.Update() | sql.Delete() | sql.Merge():
+                return self._change(statement, bound, rows, keep_going=keep_going)
+            case sql.Plain():
+                return self._plain(statement)
+        self.commit()  # every CREATE, DROP and COMMENT commits before it and after it
+        match statement:
+            case sql.CreateTable():
+                self.store.create(statement, self.connection)
+            case sql.DropTable():
+                self.store.drop(statement.table.name, statement.table.position, self.connection)
+            case sql.Comment():
+                table = self.store.find(statement.table.name, statement.table.position)
+                if statement.column is None:
+                    table.comment = statement.text or None
+                else:
+                    table.columns[table.place(statement.column)].comment = statement.text or None
+        return Changed([0])
+
+    def _plain(self, statement: sql.Plain) -> Changed:
+        match statement.word:
+            case "COMMIT":
+                self.commit()
+            case "ROLLBACK":
+                self.rollback()
+            case "SLEEP":
+                self.sleep(statement.number)
+            case "READ ONLY":
+                if self.in_transaction:
+                    raise OraError(1453, "SET TRANSACTION must be first statement of transaction")
+                self.connection.execute("BEGIN")
+                # SQLite takes its snapshot at the first read.
+                self.connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
+                self.in_transaction = self.read_only = True
+        return Changed([0])
+
+    def _query(self, compiled: Compiled, row: Values, bound: Sequence[Bound]) -> Rows:
+        values = compiled.parameters(row, bound)
+        if self.in_transaction:  # its own changes, or its own moment
+            return Rows(compiled.columns, iter(self.connection.execute(compiled.sql, values).fetchall()))
+        return Rows(compiled.columns, _streamed(self.store.connection(), compiled.sql, values))
+
+    # --- changes ---
+
+    def _change(self, statement: Any, bound: Sequence[Bound], rows: Sequence[Values], *, keep_going: bool) -> Changed:
+        if self.read_only:
+            raise OraError(1456, "may not perform insert, delete, update operation inside a READ ONLY transaction")
+        table = self.store.find(statement.table.name, statement.table.position)
+        if not self.in_transaction:
+            self.connection.execute("BEGIN IMMEDIATE")
+            self.in_transaction = True
+        one = _CHANGES[type(statement)](self, table, statement, bound)
+        found = Changed()
+        for number, row in enumerate(rows):
+            try:
+                found.counts.append(one(row))
+            except OraError as error:
+                if not keep_going:
+                    error.rows_before = number  # type: ignore[attr-defined]
+                    raise
+                found.counts.append(0)
+                found.errors.append((number, error))
+        return found
+
+    def _do(self, table: StoredTable, text: str, values: Values) -> int:
+        try:
+            return self.connection.execute(text, values).rowcount
+        except sqlite3.IntegrityError as error:
+            words = str(error)
+            if words.startswith("UNIQUE"):
+                raise OraError(
+                    1, f"unique constraint ({self.store.owner}.{table.key_name}) violated on table {table.name}"
+                ) from None
+            if words.startswith("FOREIGN KEY"):
+                if text.startswith("DELETE"):
+                    raise OraError(2292, "integrity constraint violated - child record found") from None
+                raise OraError(2291, "integrity constraint violated - parent key not found") from None
+            raise
+
+    def _where(self, table: StoredTable, name: str) -> str:
+        return f'"{self.store.owner}"."{table.name}"."{name}"'
+
+    def _value(self, table: StoredTable, name: sql.Name, what: Any, bound: Sequence[Bound]) -> Callable[[Values], Any]:
+        """A function from a row's binds to what the column stores."""
+        column = table.columns[table.place(name.name, name.position)]
+        where = self._where(table, column.name)
+        if isinstance(what, sql.Bind):
+            number, code = what.number, bound[what.number].code
+            return lambda row: stored(row[number], code, column, where)
+        if isinstance(what, sql.Name) and what.name == "NULL":
+            return lambda row: stored(None, 0, column, where)
+        if isinstance(what, sql.Literal):
+            compiled = Compiler(self.store, bound)
+            _, kind = compiled.value(what, Scope())
+            data = compiled.values[0][0] if compiled.values else None
+            return lambda row: stored(data, kind.code, column, where)  # type: ignore[arg-type]
+        raise refused("a value that is computed")
+
+    def _insert(self, table: StoredTable, given: sql.Insert, bound: Sequence[Bound]) -> Callable[[Values], int]:
+        if len(given.columns) != len(given.values):
+            raise OraError(947, "not enough values")
+        pairs = zip(given.columns, given.values, strict=True)
+        values = [self._value(table, name, what, bound) for name, what in pairs]
+        places = [table.place(name.name) for name in given.columns]
+        text = _insert_text(table, places)
+        missing = [column for place, column in enumerate(table.columns) if not column.nullable and place not in places]
+
+        def one(row: Values) -> int:
+            if missing:
+                raise OraError(1400, f"cannot insert NULL into ({self._where(table, missing[0].name)})")
+            return self._do(table, text, [value(row) for value in values])
+
+        return one
+
+    def _update(self, table: StoredTable, given: sql.Update, bound: Sequence[Bound]) -> Callable[[Values], int]:
+        values = [self._value(table, name, what, bound) for name, what in given.sets]
+        sets = ", ".join(f"c{table.place(name.name)} = ?" for name, _ in given.sets)
+        condition, parameters = self._condition(table, given.where, bound)
+        text = f"UPDATE {table.sql} SET {sets}{condition}"
+        return lambda row: self._do(table, text, [*(value(row) for value in values), *parameters(row)])
+
+    def _delete(self, table: StoredTable, given: sql.Delete, bound: Sequence[Bound]) -> Callable[[Values], int]:
+        condition, parameters = self._condition(table, given.where, bound)
+        return lambda row: self._do(table, f"DELETE FROM {table.sql}{condition}", parameters(row))
+
+    def _condition(
+        self, table: StoredTable, where: Any, bound: Sequence[Bound]
+    ) -> tuple[str, Callable[[Values], Values]]:
+        if where is None:
+            return "", lambda row: []
+        compiler = Compiler(self.store, bound)
+        scope = Scope({column.name: (f"c{place}", column.kind) for place, column in enumerate(table.columns)})
+        text = f" WHERE {compiler.condition(where, scope)}"
+        compiled = Compiled(text, [], compiler.values)
+        return text, lambda row: compiled.parameters(row, bound)
+
+    def _merge(self, table: StoredTable, given: sql.Merge, bound: Sequence[Bound]) -> Callable[[Values], int]:
+        binds = dict(given.source)
+        values = {name: self._value(table, sql.Name(name), bind, bound) for name, bind in binds.items()}
+        if not set(given.updates).isdisjoint(given.on):
+            raise OraError(38104, "Columns referenced in the ON Clause cannot be updated")
+        equal = " AND ".join(f"c{table.place(name)} = ?" for name in given.on)
+        sets = ", ".join(f"c{table.place(name)} = ?" for name in given.updates)
+        update = f"UPDATE {table.sql} SET {sets} WHERE {equal}" if sets else ""
+        find = f"SELECT 1 FROM {table.sql} WHERE {equal}"
+        insert = _insert_text(table, [table.place(name) for name in given.inserts])
+
+        def one(row: Values) -> int:
+            # What is compared is not yet stored: NULL equals nothing and is refused only when it is inserted.
+            key = []
+            for name in given.on:
+                bind = binds[name]
+                value, kind = row[bind.number], table.columns[table.place(name)].kind
+                key.append(converted(value, bound[bind.number].code, kind) if value else None)
+            if not update and self.connection.execute(find, key).fetchone():
+                return 0
+            changed = self._do(table, update, [*(values[name](row) for name in given.updates), *key]) if update else 0
+            return changed or self._do(table, insert, [values[name](row) for name in given.inserts])
+
+        return one
+
+
+_CHANGES: Final[dict[type, Any]] = {
+    sql.Insert: Engine._insert,
+    sql.Update: Engine._update,
+    sql.Delete: Engine._delete,
+    sql.Merge: Engine._merge,
+}
+
+
+def _insert_text(table: StoredTable, places: Sequence[int]) -> str:
+    names = ", ".join(f"c{place}" for place in places)
+    return f"INSERT INTO {table.sql} ({names}) VALUES ({', '.join('?' * len(places))})"
+
+
+def _streamed(connection: sqlite3.Connection, text: str, values: Values) -> Iterator[Sequence[bytes | None]]:
+    """Rows of one moment, read by a connection of their own, as a change of the session must not wait for them."""
+    cursor = connection.execute(text, values)
+
+    def rows() -> Iterator[Sequence[bytes | None]]:
+        try:
+            yield from cursor
+        finally:
+            connection.close()
+
+    return rows()

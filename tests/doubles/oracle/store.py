@@ -1,0 +1,131 @@
+"""Tables on SQLite: one file for the process, one connection a session, a row's values as Oracle's own bytes.
+
+Oracle's bytes of a value sort as the value does, so SQLite compares them exactly as they are. Tables and columns have
+names of our own there (t1, c0): SQLite's names do not know upper from lower case.
+"""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import sqlite3
+import tempfile
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.doubles.oracle import wire
+from tests.doubles.oracle.sql import CreateTable, ForeignKey, OraError
+from tests.doubles.oracle.types import Column, column
+
+
+@dataclass(slots=True)
+class StoredTable:
+    """A table: its columns, its key, what it refers to, its comment."""
+
+    name: str
+    number: int
+    columns: list[Column]
+    key: tuple[str, ...]
+    foreign: tuple[ForeignKey, ...]
+    comment: str | None = None
+
+    @property
+    def sql(self) -> str:
+        return f"t{self.number}"
+
+    @property
+    def key_name(self) -> str:
+        return f"SYS_C{self.number:06}"
+
+    def place(self, name: str, position: int = 0) -> int:
+        for place, each in enumerate(self.columns):
+            if each.name == name:
+                return place
+        raise OraError(904, f'"{name}": invalid identifier', position)
+
+
+class Store:
+    """All tables of the process; what sessions share."""
+
+    def __init__(self, owner: str) -> None:
+        self.owner = owner
+        self.tables: dict[str, StoredTable] = {}
+        self.lock = threading.Lock()
+        self._numbers = itertools.count(1)
+        self._directory = Path(tempfile.mkdtemp(prefix="oradouble"))
+        with self.connection() as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+
+    def close(self) -> None:
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def connection(self) -> sqlite3.Connection:
+        """A connection of its own, with the few functions that statements use."""
+        found = sqlite3.connect(self._directory / "data", isolation_level=None, check_same_thread=False, timeout=20)
+        found.execute("PRAGMA foreign_keys = ON")
+        found.execute("PRAGMA synchronous = OFF")
+        found.create_function("ora_number", 1, lambda value: wire.number(value), deterministic=True)
+        found.create_function("ora_mod", 2, _modulo, deterministic=True)
+        found.create_function("ora_utc", 1, lambda value: value and value[:11], deterministic=True)
+        return found
+
+    def find(self, name: str, position: int = 0) -> StoredTable:
+        found = self.tables.get(name)
+        if found is None:
+            raise OraError(942, f'table or view "{self.owner}"."{name}" does not exist', position)
+        return found
+
+    def create(self, given: CreateTable, connection: sqlite3.Connection) -> None:
+        """ORA-00955 if the name is taken; ORA-02270 if a reference names no key."""
+        with self.lock:
+            if given.name in self.tables:
+                raise OraError(955, f'name is already used by an existing object "{self.owner}"."{given.name}"')
+            columns = [column(each) for each in given.columns]
+            table = StoredTable(given.name, next(self._numbers), columns, given.key, given.foreign)
+            if len({each.name for each in columns}) < len(columns):
+                raise OraError(957, "duplicate column name")
+            for name in (given.name, *(each.name for each in columns)):
+                if len(name.encode()) > 128:
+                    raise OraError(972, f"The identifier {name[:40]}... exceeds the maximum length of 128")
+            for name in given.key:
+                found = columns[table.place(name)]
+                if found.kind.code in (wire.CLOB, wire.BLOB):
+                    raise OraError(2329, "column of datatype LOB cannot be unique or a primary key")
+                if found.kind.code == wire.TIMESTAMP_TZ:
+                    raise OraError(2329, "column of datatype TIME/TIMESTAMP WITH TIME ZONE cannot be a primary key")
+                found.nullable = False
+            if given.key and sum(columns[table.place(name)].kind.size for name in given.key) > 6398:
+                raise OraError(1450, "maximum key length (6398) exceeded")
+            parts = [f"c{place} BLOB" for place in range(len(columns))]
+            if given.key:
+                parts.append(f"PRIMARY KEY ({', '.join(f'c{table.place(name)}' for name in given.key)})")
+            for each in given.foreign:
+                parts.append(self._reference(table, each))
+            connection.execute(f"CREATE TABLE {table.sql} ({', '.join(parts)})")
+            self.tables[given.name] = table
+
+    def _reference(self, table: StoredTable, each: ForeignKey) -> str:
+        other = table if each.table.name == table.name else self.find(each.table.name)
+        if tuple(each.keys) != other.key:
+            raise OraError(2270, "no matching unique or primary key for this column-list")
+        for own, key in zip(each.columns, each.keys, strict=True):
+            if table.columns[table.place(own)].kind.code != other.columns[other.place(key)].kind.code:
+                raise OraError(2267, "column type incompatible with referenced column type")
+        own_columns = ", ".join(f"c{table.place(name)}" for name in each.columns)
+        keys = ", ".join(f"c{other.place(name)}" for name in each.keys)
+        return f"FOREIGN KEY ({own_columns}) REFERENCES {other.sql} ({keys})"
+
+    def drop(self, name: str, position: int, connection: sqlite3.Connection) -> None:
+        """ORA-02449 if another table refers to it."""
+        with self.lock:
+            table = self.find(name, position)
+            for other in self.tables.values():
+                if other is not table and any(each.table.name == name for each in other.foreign):
+                    raise OraError(2449, "unique/primary keys in table referenced by foreign keys")
+            connection.execute(f"DROP TABLE {table.sql}")
+            del self.tables[name]
+
+
+def _modulo(left: bytes, right: bytes) -> bytes:
+    return wire.number(wire.decimal_of(left) % wire.decimal_of(right))
