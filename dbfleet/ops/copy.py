@@ -331,9 +331,11 @@ class _Job:
 
     def _made(self, source: Adapter, sink: Adapter, plans: Sequence[PlannedCollection], mode: Mode) -> list[_Moving]:
         """Make what is missing, all of it before the first row, and what is to be done of each."""
-        for plan in reversed(plans):
-            if plan.action == "replace":
-                sink.drop(plan.sink.name)
+        dropped = [plan.sink.name for plan in reversed(plans) if plan.action == "replace"]
+        if Capability.REFERENCES in self._to.capabilities and dropped:
+            self._check_nothing_refers_to(sink, dropped)
+        for name in dropped:
+            sink.drop(name)
         made: list[str] = []
         try:
             for plan in plans:
@@ -370,6 +372,17 @@ class _Job:
             names = {one.name for one in moving}
             each.after = {r.collection for r in each.plan.sink.references if r.collection in names} - {each.name}
         return moving
+
+    def _check_nothing_refers_to(self, sink: Adapter, dropped: Sequence[str]) -> None:
+        """Half of the collections dropped and the other half refused would be the worst of both."""
+        for other in set(sink.collections()) - set(dropped):
+            for reference in sink.describe(other).references:
+                if reference.collection in dropped:
+                    raise UsageError(
+                        f"{other} refers to {reference.collection}, which therefore cannot be dropped. Nothing was",
+                        target=self._sink.name,
+                        hint=f"drop {other} first, or copy with --mode upsert",
+                    )
 
     def _begin_keyless_again(self, sink: Adapter, plan: PlannedCollection, state: Progressed) -> None:
         if state.begun and state.made:
