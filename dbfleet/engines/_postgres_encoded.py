@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 Expression = Callable[[str], str]
 
-_FIRST_VERSION: Final = 140000  # before it numeric had no infinity, before 13 there was no trim_scale
-_MOST_COLUMNS: Final = 200  # a chain of `||` is nested as deep as it is long
+FIRST_VERSION: Final = 140000  # before it numeric had no infinity, before 13 there was no trim_scale
+MOST_COLUMNS: Final = 200  # a chain of `||` is nested as deep as it is long
 
 
 def _float(c: str) -> str:
@@ -50,7 +50,7 @@ def _within_years(c: str, type_: str, rendered: str) -> str:
     )
 
 
-_TEXT: Final[Mapping[Type, Expression]] = {
+TEXT: Final[Mapping[Type, Expression]] = {
     Type.BOOL: lambda c: f"{c}::text",
     Type.DECIMAL: lambda c: f"trim_scale({c})",
     Type.FLOAT: _float,
@@ -77,11 +77,11 @@ def _json_float(c: str) -> str:
 
 
 def _quoted(type_: Type) -> Expression:
-    return lambda c: f"'\"' || {_TEXT[type_](c) if type_ in _TEXT else c + '::text'} || '\"'"
+    return lambda c: f"'\"' || {TEXT[type_](c) if type_ in TEXT else c + '::text'} || '\"'"
 
 
 _JSON: Final[Mapping[Type, Expression]] = {
-    Type.BOOL: _TEXT[Type.BOOL],
+    Type.BOOL: TEXT[Type.BOOL],
     Type.INT: lambda c: f"{c}::text",
     Type.DECIMAL: _json_decimal,
     Type.FLOAT: _json_float,
@@ -105,8 +105,8 @@ def encoded(
     documents = [each.nested or each.type is Type.JSON for each in carried]
     if (
         not columns
-        or len(columns) > _MOST_COLUMNS
-        or connection.info.server_version < _FIRST_VERSION
+        or len(columns) > MOST_COLUMNS
+        or connection.info.server_version < FIRST_VERSION
         # A lone \. is quoted by COPY, as it would end the data of COPY … FROM.
         or (word == "csv" and len(columns) == 1 and carried[0].column_type is Type.TEXT)
     ):
@@ -120,7 +120,7 @@ def encoded(
         source = f"FROM (SELECT {pairs} {source} OFFSET 0) AS r"
     types = [each.column_type for each in carried]
     if word == "csv" and not any(documents):
-        select = ", ".join(_TEXT.get(type_, str)(c) for c, type_ in zip(places, types, strict=True))
+        select = ", ".join(TEXT.get(type_, str)(c) for c, type_ in zip(places, types, strict=True))
     else:
         select = ", ".join(_pieces([name for name, _ in columns], places, types, documents, word))
     select = f"SELECT {select} {source}"
@@ -173,7 +173,7 @@ def _distinct(names: Iterable[str]) -> list[str]:
 
 
 def _csv_cell(type_: Type) -> Expression:
-    text = _TEXT.get(type_, str)
+    text = TEXT.get(type_, str)
     if type_ is Type.BYTES:
         return lambda c: f"CASE WHEN length({c}) = 0 THEN '\"\"' ELSE {text(c)} END"
     if type_ is not Type.TEXT:

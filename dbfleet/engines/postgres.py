@@ -41,6 +41,7 @@ from dbfleet.adapter import (
     WriteMode,
     Written,
 )
+from dbfleet.engines import _postgres_digest as server_digest
 from dbfleet.engines import _postgres_encoded as fast
 from dbfleet.engines import _postgres_rows as wire
 from dbfleet.engines._postgres_errors import translate, translate_connecting
@@ -66,7 +67,7 @@ from dbfleet.errors import (
     nearest,
     translated,
 )
-from dbfleet.values import Batch, Column, Row, Schema, Type
+from dbfleet.values import Batch, Column, Digest, Row, Schema, Type, digest_rows
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -204,6 +205,42 @@ class PostgresAdapter(Adapter):
             self.snapshot_id = None
             if not self._connection.closed:
                 self._connection.rollback()
+
+    def digest(self, schema: Schema, part: Part = WHOLE) -> Digest:
+        """By one statement where the server can; of json columns by a scan."""
+        table = self._find(schema.name)
+        condition, values = where(schema, table, part)
+        select = self._tables.select(schema, table) + condition
+        columns = self._columns_of(select, values)
+        statement = server_digest.statement(schema, select, [self._types[oid].native for _, oid in columns])
+        if statement is not None:
+            with self._translated():
+                found = server_digest.ask(self._ready(), statement, values)
+            if found is not None:
+                return found
+        return digest_rows(schema.columns, self.scan(schema, part))
+
+    def encoded_scan(self, schema: Schema, format: Literal["csv", "jsonl"]) -> Iterator[bytes] | None:
+        """What the scan gives, rendered by the server; None where a column is json or the server cannot."""
+        if format not in ("csv", "jsonl"):
+            return None
+        select = self._tables.select(schema, self._find(schema.name))
+        described = [
+            (column.name, oid)
+            for column, (_, oid) in zip(schema.columns, self._columns_of(select, ()), strict=True)
+            if self._types[oid].column_type is column.type is not Type.JSON
+        ]
+        if len(described) < len(schema.columns):
+            return None
+        with self._translated():
+            chunks = fast.encoded(self._ready(), self._types, select, described, format)
+        return None if chunks is None else self._translated_chunks(chunks)
+
+    def _columns_of(self, select: str, values: Sequence[object]) -> list[tuple[str, int]]:
+        with self._translated():
+            columns = wire.describe(self._ready(), select, values)
+            self._types.learn(oid for _, oid in columns)
+        return columns
 
     # --- statements ---
 

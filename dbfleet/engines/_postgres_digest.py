@@ -1,0 +1,81 @@
+"""A collection's digest, computed by the server: MD5 over each row's canonical text and one sum, in one statement.
+
+The definition is values.digest_rows; the conformance suite holds this to it. What the server cannot render canonically
+(json, whose keys it sorts by their length, and dates beyond the years 1 to 9999, which the plain path refuses) is left
+to the plain path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from dbfleet.engines import _postgres_rows as rows
+from dbfleet.engines._postgres_encoded import FIRST_VERSION, MOST_COLUMNS, TEXT
+from dbfleet.values import Digest, Schema, Type, digest_order
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+_BOUNDS: Final = {
+    Type.DATE: ("date '0001-01-01'", "date '9999-12-31'"),
+    Type.DATETIME: ("timestamp '0001-01-01 00:00:00'", "timestamp '9999-12-31 23:59:59.999999'"),
+    Type.INSTANT: ("timestamptz '0001-01-01 00:00:00+00'", "timestamptz '9999-12-31 23:59:59.999999+00'"),
+}
+
+
+def statement(schema: Schema, select: str, natives: Sequence[str]) -> str | None:
+    """One row: how many rows, the sums of the two halves of their first eight digest bytes, and whether a date stands
+    beyond the years that we know. `select` gives the schema's columns, each as its type, of which `natives` are the
+    server's names. None where the server cannot compute it."""
+    types = [column.type for column in schema.columns]
+    if Type.JSON in types or not types or len(types) > MOST_COLUMNS:
+        return None
+    places = [f"c{number}" for number in range(1, len(types) + 1)]
+    source = f"FROM ({select} OFFSET 0) AS q({', '.join(places)})"
+    if "real" in natives:
+        # By its own text: 0.1::real as double precision is 0.10000000149.
+        casts = [f"{c}::text::float8 AS {c}" if n == "real" else c for c, n in zip(places, natives, strict=True)]
+        source = f"FROM (SELECT {', '.join(casts)} {source} OFFSET 0) AS r"
+    beyond = [
+        f"{c} NOT BETWEEN {_BOUNDS[type_][0]} AND {_BOUNDS[type_][1]}"
+        for c, type_ in zip(places, types, strict=True)
+        if type_ in _BOUNDS
+    ]
+    # Each value is rendered once, on a level of its own: its length and itself are taken from that.
+    texts = [_text(c, type_, native) for c, type_, native in zip(places, types, natives, strict=True)]
+    texts = [f"{text} AS {c}" for text, c in zip(texts, places, strict=True)]
+    source = f"FROM (SELECT {', '.join(texts)}, {' OR '.join(beyond) or 'false'} AS b {source} OFFSET 0) AS t"
+    measured = [
+        f"coalesce({_LENGTHS.get(types[place], 'length({c})').format(c=places[place])} || ':' || {places[place]}, '-')"
+        for place in digest_order(schema.columns)
+    ]
+    return (
+        # By halves, as sum(bigint) adds in 128 bits and sum(numeric) is slower.
+        "SELECT count(*), coalesce(sum(('x' || left(h, 8))::bit(32)::bigint), 0), "
+        "coalesce(sum(('x' || substr(h, 9, 8))::bit(32)::bigint), 0), coalesce(bool_or(b), false) "
+        f"FROM (SELECT md5({' || '.join(measured)}) AS h, b {source} OFFSET 0) AS s"
+    )
+
+
+_LENGTHS: Final = {Type.TEXT: "octet_length({c})", Type.UUID: "'36'", Type.DATE: "'10'"}
+"""Of a canonical text in bytes, where that is not its length in characters."""
+
+
+def _text(c: str, type_: Type, native: str) -> str:
+    """A value's canonical text."""
+    if type_ is Type.TEXT:
+        # format() takes the type's own output: by a cast character(n) loses its blanks.
+        return f"CASE WHEN {c} IS NOT NULL THEN format('%s', {c}) END" if native == "character" else f"{c}::text"
+    if type_ is Type.FLOAT:
+        return f"CASE WHEN {c} = 0 THEN '0.0' ELSE {TEXT[type_](c)} END"
+    return f"({TEXT[type_](c)})::text" if type_ in TEXT else f"{c}::text"
+
+
+def ask(connection: Connection[Any], text: str, parameters: Sequence[str] = ()) -> Digest | None:
+    """The digest; None where it is left to the plain path."""
+    if connection.info.server_version < FIRST_VERSION or connection.info.parameter_status("server_encoding") != "UTF8":
+        return None
+    found = list(rows.Rows(connection, text, parameters, 1))
+    count, high, low, beyond = found[0][0]
+    return None if beyond else Digest(int(count), (int(high) * 2**32 + int(low)) & 0xFFFF_FFFF_FFFF_FFFF)
