@@ -3,12 +3,13 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: help demo test lint format bench pools clean
+.PHONY: help demo test lint format bench docs pools clean
 help:
 	@echo 'make demo        a fleet of the embedded servers: up, seed, query, down'
 	@echo 'make test        the tests that need no Docker'
 	@echo 'make lint        ruff, mypy --strict, import-linter'
 	@echo 'make bench       the benchmark; ROWS=100000 ONLY=seed narrow it'
+	@echo 'make docs        the support table in the README, from the code'
 	@echo 'make images      local images of the engines, from distribution packages (Docker)'
 	@echo 'make test-fleet  the conformance suite and the end-to-end commands on all of them (Docker)'
 
@@ -42,6 +43,9 @@ lint: .venv/.dev
 format: .venv/.dev
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+docs: .venv/.dev
+	@$(BIN)/python tests/test_docs.py
 
 bench: .venv/.dev
 	@$(BIN)/python -m bench $(if $(ROWS),--rows $(ROWS)) $(if $(ONLY),--only $(ONLY))
