@@ -145,7 +145,7 @@ def _checked(convert: Callable[[str], Any], kind: str) -> Callable[[Any, Any], A
             value = convert(text)
         except ValueError as error:
             raise typer.BadParameter(f"{text!r} is not {kind}") from error
-        if not math.isfinite(value):
+        if isinstance(value, float) and not math.isfinite(value):
             raise typer.BadParameter(f"{text!r} is not {kind}")
         if limits.min is not None and value < limits.min:
             raise typer.BadParameter(f"{text} is less than {limits.min}")
