@@ -169,7 +169,8 @@ def _read(file: Path) -> tuple[dict[str, Any], str]:
         raise ConfigError(f"{file}: {exc.strerror}") from exc
     except tomllib.TOMLDecodeError as exc:
         found = re.search(r"\(at line (\d+), column (\d+)\)", str(exc))
-        place = f":{found[1]}:{found[2]}" if found else ""
+        # Without a number it is "at end of document": the last line that says something.
+        place = f":{found[1]}:{found[2]}" if found else f":{len(text.rstrip().splitlines())}"
         raise ConfigError(f"{file}{place}: {str(exc).split(' (at ')[0]}") from exc
 
 

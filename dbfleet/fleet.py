@@ -20,7 +20,16 @@ from typing import Any, ClassVar
 
 from dbfleet import config, registry, secrets
 from dbfleet.adapter import Adapter, EngineSpec, Target
-from dbfleet.errors import ConfigError, DbfleetError, NotReady, UnknownEngine, UsageError, nearest
+from dbfleet.errors import (
+    AuthFailed,
+    ConfigError,
+    DbfleetError,
+    NotReady,
+    Unavailable,
+    UnknownEngine,
+    UsageError,
+    nearest,
+)
 
 
 class Fleet:
@@ -88,8 +97,8 @@ class Fleet:
             adapter = registry.connect(target, timeout_s=timeout_s)
         except DbfleetError as exc:
             exc.target = exc.target or target.name
-            if exc.hint is None and target.managed and not self.record(target.name):
-                exc.hint = f"start it: dbfleet up {target.name}"
+            if exc.hint is None and isinstance(exc, Unavailable):
+                exc.hint = self._when_unavailable(target, exc)
             raise
         self.connected.add(adapter)
         try:
@@ -107,6 +116,17 @@ class Fleet:
             self.connected.discard(adapter)
             adapter.close()
 
+    def _when_unavailable(self, target: Target, error: Unavailable) -> str:
+        if self.spec(target).embedded:
+            return "is this its path, and may this user read it?"
+        if isinstance(error, AuthFailed):
+            return "check user, password and database"
+        if not target.managed:
+            return "check host, port, user, password and database, and that the server is up"
+        if self.record(target.name):
+            return f"see how it is with dbfleet status {target.name}; dbfleet up {target.name} starts it"
+        return f"start it: dbfleet up {target.name}"
+
     def _resolve(self, name: str, typed: str) -> str:
         if name in self.names:
             return name
@@ -123,8 +143,13 @@ class Fleet:
             raise UnknownEngine(f"this fleet has no {engine}", hint=f"its targets are: {', '.join(self.names)}")
         known = {*self.names, *(alias for spec in registry.specs() for alias in spec.aliases)}
         close = nearest(name, known)
+        if "@" in typed:  # a URL that lost its //, most likely: it may hold a password
+            raise UnknownEngine(
+                "what was given is no target's name and no URL",
+                hint="a URL begins with engine://, then who and where: postgresql://localhost/shop",
+            )
         raise UnknownEngine(
-            f"no target is called {secrets.redact(typed)!r}",
+            f"no target is called {typed!r}",
             hint=f"did you mean {close}?" if close else f"the targets are: {', '.join(self.names)}, or a URL",
         )
 
@@ -140,17 +165,30 @@ class Fleet:
         try:
             return registry.spec(engine)
         except UnknownEngine as exc:
-            where = self.settings.origins.get(f"targets.{name}.engine", f"targets.{name}")
-            raise ConfigError(f"{where}: {exc.message}", hint=exc.hint) from exc
+            if self.settings.target(name).engine is None:
+                raise ConfigError(
+                    f"{self._place(name)}: targets.{name} has neither an engine nor a url",
+                    hint=f'say what it is: engine = "{nearest(name, registry.names()) or "postgres"}"',
+                ) from exc
+            raise ConfigError(f"{self._place(name, 'engine')}: {exc.message}", hint=exc.hint) from exc
+
+    def _place(self, name: str, key: str = "") -> str:
+        """Where the settings say this of a target: file and line, or a variable; the file where no line is known."""
+        files = self.settings.files
+        return self.settings.origins.get(f"targets.{name}.{key}", str(files[0]) if files else f"targets.{name}")
 
     def _of_fleet(self, name: str) -> Target:
         settings = self.settings.target(name)
         if settings.url:
-            target, collection = self._of_url(settings.url)
+            place = f"{self._place(name, 'url')}: targets.{name}.url"
+            try:
+                target, collection = self._of_url(settings.url)
+            except UsageError as exc:
+                raise ConfigError(f"{place}: {exc.message}", hint=exc.hint) from exc
             if collection:
-                raise ConfigError(f"targets.{name}.url: a target's URL has no #collection")
+                raise ConfigError(f"{place}: a target's URL has no #collection")
             if settings.engine and self._spec_of(name, settings.engine).name != target.engine:
-                raise ConfigError(f"targets.{name}: the url is of {target.engine}, the engine says {settings.engine}")
+                raise ConfigError(f"{place}: it is of {target.engine}, the engine says {settings.engine}")
             return target.with_(name=name)
         spec = self._spec_of(name, settings.engine or name)
         if spec.embedded:

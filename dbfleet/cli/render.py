@@ -94,7 +94,12 @@ def complain(text: str, hint: str | None = None) -> None:
 
 def complain_of(error: DbfleetError) -> None:
     """One short paragraph: to which target, what happened, what next; of a fleet, one line a target that failed."""
-    complain(_with_target(error), error.hint)
+    # The target's name is ours and has no login: redacted together with the message, a URL's name would take the
+    # message's words up to an @ with it ("Access denied for user 'me'@'host'").
+    name, message = _place(error), harmless(error.message)
+    _to_stderr(f"{paint('dbfleet:', 'red')} {harmless(name) + ': ' if name else ''}{message}")
+    if error.hint:
+        _to_stderr(f"  {harmless(error.hint)}")
     if isinstance(error, FleetPartlyFailed):
         for name, failure in error.failures.items():
             what = failure.message + (f" ({failure.hint})" if failure.hint else "")
@@ -111,9 +116,10 @@ def _show_log(error: DbfleetError, margin: str) -> None:
         _to_stderr("\n".join(margin + harmless(line) for line in error.log_tail.rstrip().splitlines()))
 
 
-def _with_target(error: DbfleetError) -> str:
+def _place(error: DbfleetError) -> str | None:
+    """The target or the engine that an error is about, where its message does not begin with it."""
     name = error.target or error.engine
-    return f"{name}: {error.message}" if name and not error.message.startswith(name) else error.message
+    return None if name and error.message.startswith(name) else name
 
 
 def complain_of_bug(error: BaseException) -> None:

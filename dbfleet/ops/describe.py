@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from dbfleet.adapter import Target
 from dbfleet.fleet import Fleet
+from dbfleet.ops._named import schema_of
 from dbfleet.values import Column, Schema, Type
 
 
@@ -29,7 +30,7 @@ def describe(fleet: Fleet, target: Target, collection: str | None = None) -> Ite
     """The columns of a collection, or of all of them. NotFound if the collection is not there."""
     with fleet.connect(target) as adapter:
         for name in adapter.collections() if collection is None else (collection,):
-            schema = adapter.describe(name)
+            schema = schema_of(adapter, target, name)
             for column in schema.columns:
                 yield _described(schema, column)
 

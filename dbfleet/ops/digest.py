@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from dbfleet.adapter import Adapter, Capability, Target
 from dbfleet.fleet import Fleet
+from dbfleet.ops._named import schema_of
 from dbfleet.values import Batch, Digest, Schema, digest_rows
 
 
@@ -44,7 +45,7 @@ def digest(
         with getattr(adapter, "snapshot")() if one_moment else nullcontext():  # noqa: B009 - an optional method
             for name in adapter.collections() if collection is None else (collection,):
                 started = time.perf_counter()
-                found = _digest(adapter, adapter.describe(name), progress)
+                found = _digest(adapter, schema_of(adapter, target, name), progress)
                 seconds = round(time.perf_counter() - started, 6)
                 yield Digested(target.name, name, found.rows, 0, seconds, str(found))
 

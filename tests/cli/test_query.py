@@ -14,6 +14,9 @@ from pathlib import Path
 import pytest
 from command_line import Shell
 
+from dbfleet.cli import render
+from dbfleet.errors import Unavailable
+
 PEOPLE = "select * from people order by id"
 COUNT_FOREVER = "with recursive t(i) as (select 1 union all select i + 1 from t) select count(*) from t"
 ROWS_FOREVER = "with recursive t(i) as (select 1 union all select i + 1 from t) select i from t"
@@ -205,6 +208,35 @@ def test_a_password_is_never_echoed(shell: Shell) -> None:
         ran = shell("query", url, "select 1")
         assert ran.code in (2, 3)
         assert "s3cr3t" not in ran.out + ran.err
+
+
+def test_an_at_sign_in_an_error_hides_nothing_but_logins(capsys: pytest.CaptureFixture[str]) -> None:
+    said = "Access denied for user 'ann'@'10.0.0.1', see mysql://ann:s3cr3t@h/x"
+    render.complain_of(Unavailable(said, target="mysql://127.0.0.1:3306/x"))
+    words = capsys.readouterr().err
+    assert words == "dbfleet: mysql://127.0.0.1:3306/x: Access denied for user 'ann'@'10.0.0.1', see mysql://***@h/x\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("query", "redis://127.0.0.1:1", "PING"), "check host, port, user, password and database"),
+        (("query", "redis", "PING"), "start it: dbfleet up redis"),
+        (("query", "redis:/u:s3cr3t@h", "PING"), "a URL begins with engine://"),
+        (("describe", "shop.peple"), "did you mean people?"),
+        (("digest", "shop.peple"), "did you mean people?"),
+        (("describe", "shop.zebras"), "dbfleet ls shop lists what there is"),
+        (("query", "shop", "select 1", "--timeout", "soon"), "--help shows what it takes"),
+        (("query", "shop", "select 1", "--timeout", "inf"), "--help shows what it takes"),
+        (("health", "--watch", "--interval", "nan"), "--help shows what it takes"),
+    ],
+)
+def test_an_error_says_what_to_do_next(shell: Shell, arguments: tuple[str, ...], hint: str) -> None:
+    if arguments[1] == "redis":
+        (shell.folder / "dbfleet.toml").write_text("[targets.redis]\nport = 1\n")
+    ran = shell(*arguments)
+    assert ran.code in (2, 3, 5)
+    assert hint in ran.err.splitlines()[1]
 
 
 def test_a_control_character_in_an_error_is_shown_and_not_sent(shell: Shell) -> None:

@@ -57,6 +57,7 @@ def test_users_file_is_below_the_projects(tmp_path: Path) -> None:
         ('[targets.pg]\nport = "5432"\n', 2, "1 to 65535", None),
         ('[fleet]\nruntime = "dcoker"\n', 2, "dcoker", "docker"),
         ("[fleet\n", 1, "", None),
+        ("[fleet]\nname = [\n\n", 2, "Invalid value", None),
         ('[flet]\nname = "x"\n', 1, "flet", "fleet"),
         ('[targets.pg]\nmemory = "lots"\n', 2, "512m", None),
         ('[targets.pg]\nurl = "postgresql://h/db"\nport = 5\n', 2, "not started", None),
@@ -72,6 +73,24 @@ def test_wrong_file_is_named_with_line_and_key(
     assert says in str(caught.value)
     if hint:
         assert hint in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('[targets.pg]\nurl = "postgresql://u:s3cr3t@h:port/db"\n', ":2: targets.pg.url: the URL's port"),
+        ('[targets.pg]\nurl = "postgresql://${env:NOWHERE}@h/db"\n', ":2: targets.pg.url: ${env:NOWHERE}"),
+        ('[targets.pg]\nurl = "postgresql://h/db#x"\n', ":2: targets.pg.url: a target's URL has no #collection"),
+        ('[targets.pg]\nengine = "redis"\nurl = "postgresql://h"\n', ":3: targets.pg.url: it is of postgres"),
+        ("[targets.shop]\n", ": targets.shop has neither an engine nor a url"),
+    ],
+)
+def test_a_target_that_cannot_be_is_named_with_its_place(tmp_path: Path, text: str, says: str) -> None:
+    write(tmp_path, text)
+    with pytest.raises(ConfigError) as caught:
+        print(Fleet.open(environ=environ(tmp_path), directory=tmp_path).targets)
+    assert f"dbfleet.toml{says}" in str(caught.value)
+    assert "s3cr3t" not in f"{caught.value}{caught.value.hint}"
 
 
 @pytest.mark.parametrize(
@@ -110,6 +129,8 @@ def test_fragment_is_the_collection_and_query_the_options() -> None:
         "postgresql://u:hunter2?x@h/db",
         "postgresql://u:x@h:hunter2/db",
         "postgresql//u:hunter2@h/db",
+        "postgresql:/u:hunter2@h/db",
+        "u:hunter2@h",
         "://u:hunter2@h/db",
         "post gres://u:hunter2@h",
     ],
