@@ -93,7 +93,7 @@ def _tell(told: Told) -> None:
 
 def _tell_whose(told: Told) -> None:
     for message in told.messages:
-        render.say(render.harmless(f"{told.target}: {message}"))
+        render.say(f"{told.target}: {render.harmless(message)}")
     if told.affected is not None:
         render.say(f"{told.target}: {render.counted(told.affected)} affected")
 
@@ -200,7 +200,7 @@ def seed(
             for record in op.seed(
                 chosen_targets, dataset=dataset, rows=rows, seed=number, reset=reset, verify=verify, jobs=jobs,
                 connect=partial(fleet.connect, create=True), progress=bars.update,
-                agree=lambda told: render.confirm(f"{told[0].upper()}{told[1:]}. Drop all of this?", yes=yes),
+                agree=lambda told: render.confirm(f"There is data: {told}. Drop all of this?", yes=yes),
             ):  # fmt: skip
                 done.append(asdict(record))
                 bars.collected(record.target, record.rows, record.seconds)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -21,6 +21,9 @@ _config = typer.Typer(no_args_is_help=True)
 commands.add_typer(_config, name="config")
 
 _Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", min=1, help="Give up after so long.")]
+STATUS_WIDTH: Final = 140
+"""From how many columns on a terminal has room for the URLs of `status`."""
+
 _DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 
 
@@ -41,6 +44,7 @@ def _live() -> Iterator[Report]:
             # What failed, and why, is told once, at the end.
             text = event.stage if event.stage == "failed" else f"{event.stage} {event.text}".rstrip()
             text = event.text if event.stage == "removed" else text
+            text = f"skipped: {event.text}" if event.stage == "skipped" else text
             if event.stage in ("ready", "stopped", "removed", "failed", "skipped"):
                 bars[event.target].finish(text, ok=event.stage not in ("failed", "skipped"))
             else:
@@ -140,7 +144,13 @@ def status(targets: TargetNames = None, reveal: Reveal = False, format: Format =
     from dbfleet.ops.status import FIELDS
     from dbfleet.ops.status import status as look
 
-    render.records(look(open_fleet(), targets, reveal=reveal), FIELDS, format=format)
+    found, fields = look(open_fleet(), targets, reveal=reveal), list(FIELDS)
+    width = render.page().width
+    if render.format_of(format) == "table" and width and width < STATUS_WIDTH:
+        # A line a target is what a person looks for; with the URLs it would be a block each, off the screen.
+        fields.remove("url")
+        render.say("the URLs: dbfleet url TARGET, or a wider terminal")
+    render.records(found, fields, format=format)
 
 
 @commands.command()
