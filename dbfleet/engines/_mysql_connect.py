@@ -22,6 +22,7 @@ from typing import Any, Final
 from dbfleet.adapter import EngineSpec, ServerPlan, Target
 from dbfleet.engines._mysql import MySqlAdapter, Server
 from dbfleet.engines._mysql_errors import connecting, number_and_message
+from dbfleet.engines._mysql_server import SOCKET
 from dbfleet.engines._mysql_types import LEXIS
 from dbfleet.engines._mysql_wire import Wire, driver_errors, load_driver
 from dbfleet.errors import Unavailable, UsageError, nearest, translated
@@ -113,7 +114,8 @@ def _open(arguments: Mapping[str, Any], ssl_mode: str | None, socket: bool) -> W
         return Wire({**arguments, "ssl_disabled": True})
     except driver_errors() as exc:
         found = number_and_message(exc)
-        if socket or found is None or found[0] not in _WANTS_TLS:
+        # MySQL 8 and later want to see a password once: without TLS only who has been here before comes in.
+        if socket or found is None or not (found[0] in _WANTS_TLS or "requires SSL" in found[1]):
             raise
     return Wire(arguments)
 
@@ -152,7 +154,8 @@ def _product(text: str) -> str:
 def make_owner(engine: str, plan: ServerPlan) -> None:
     """In a new local server: the fleet's database and user, and its password for root. Once more does no harm."""
     load_driver()
-    login = {"host": "127.0.0.1", "port": plan.port, "charset": "utf8mb4", "collation": "utf8mb4_general_ci"}
+    # By the socket: MySQL's root is root@localhost only, which a server that resolves no names finds in no TCP client.
+    login = {"unix_socket": str(plan.run / SOCKET), "charset": "utf8mb4", "collation": "utf8mb4_general_ci"}
     with translated(connecting, engine=engine, target=engine):
         try:
             wire = Wire({**login, "user": "root", "password": "", "autocommit": True, "connection_timeout": 5})
@@ -170,7 +173,10 @@ def make_owner(engine: str, plan: ServerPlan) -> None:
                 user = f"{LEXIS.quote(plan.user)}@'{host}'"
                 wire.execute(f"CREATE USER IF NOT EXISTS {user} IDENTIFIED BY '{password}'")
                 wire.execute(f"GRANT ALL ON {database}.* TO {user}")
-            for name, place in wire.rows("SELECT user, host FROM mysql.user WHERE user = 'root'"):
-                wire.execute(f"ALTER USER '{name}'@'{place}' IDENTIFIED BY '{password}'")
+            # MariaDB makes a root for this machine's name too. While the server does not resolve names it cannot be
+            # changed, nor can anybody log in as it.
+            for (place,) in wire.rows("SELECT host FROM mysql.user WHERE user = 'root'"):
+                if place in ("localhost", "127.0.0.1", "::1"):
+                    wire.execute(f"ALTER USER 'root'@'{place}' IDENTIFIED BY '{password}'")
         finally:
             wire.close()

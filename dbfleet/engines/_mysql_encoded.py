@@ -112,8 +112,9 @@ def _render(
     def render(values: Raw) -> Cells:
         if field.flags & NOT_NULL or None not in values:
             return cells(values)  # type: ignore[arg-type]
-        there = iter(cells([value for value in values if value is not None]))
-        return [null if value is None else next(there) for value in values]
+        present = [value for value in values if value is not None]
+        found = iter(cells(present) if present else ())
+        return [null if value is None else next(found) for value in values]
 
     return render
 

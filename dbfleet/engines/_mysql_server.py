@@ -20,6 +20,9 @@ from typing import Final
 from dbfleet.adapter import Finding, LocalServer, ServerPlan, Target
 from dbfleet.errors import RuntimeFailure
 
+SOCKET: Final = "s"
+"""The socket's name below the run directory: the whole path may have 107 characters."""
+
 _COMMON: Final[Mapping[str, str]] = {
     "bind-address": "127.0.0.1",
     "character-set-server": "utf8mb4",
@@ -31,13 +34,14 @@ _MYSQL: Final = {
     "collation-server": "utf8mb4_0900_ai_ci",
     "innodb-redo-log-capacity": "512M",  # with the default 100 MB a load of a million rows waits for checkpoints
     "mysqlx": "OFF",  # it would take another port
+    "secure-file-priv": "NULL",  # a distribution's build stops where its own directory for this is missing
     "disable-log-bin": "",
 }
 _MARIADB: Final = {"innodb-log-file-size": "256M"}
 
 
 def _paths(plan: ServerPlan) -> list[str]:
-    return [f"--datadir={plan.data}", f"--socket={plan.run / 's'}", f"--pid-file={plan.run / 'pid'}"]
+    return [f"--datadir={plan.data}", f"--socket={plan.run / SOCKET}", f"--pid-file={plan.run / 'pid'}"]
 
 
 def _options(settings: Mapping[str, str]) -> list[str]:
@@ -117,7 +121,7 @@ MYSQL = LocalServer(
     prepare=partial(_prepare, "mysql"),
     refuses_root=True,
     stop_timeout_s=60.0,
-    how_to_get="your system's mysql-server package, or https://dev.mysql.com/downloads/mysql/",
+    how_to_get="install your system's mysql-server package, or get it from https://dev.mysql.com/downloads/mysql/",
 )
 
 MARIADB = LocalServer(
@@ -133,7 +137,7 @@ MARIADB = LocalServer(
     prepare=partial(_prepare, "mariadb"),
     refuses_root=True,
     stop_timeout_s=60.0,
-    how_to_get="your system's mariadb-server package, or https://mariadb.org/download/",
+    how_to_get="install your system's mariadb-server package, or get it from https://mariadb.org/download/",
 )
 
 

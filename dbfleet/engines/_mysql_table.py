@@ -122,8 +122,9 @@ def _expression(type_: Type, native: Native, *, mariadb: bool) -> str | None:
 def _column(slot: _Slot, values: Sequence[Any], null: str, finish: Callable[[_Slot, Texts], Texts]) -> Texts:
     if None not in values:
         return finish(slot, slot.write(values))
-    there = iter(finish(slot, slot.write([value for value in values if value is not None])))
-    return [null if value is None else next(there) for value in values]
+    present = [value for value in values if value is not None]
+    found = iter(finish(slot, slot.write(present)) if present else ())
+    return [null if value is None else next(found) for value in values]
 
 
 def _escaped(slot: _Slot, found: Texts) -> Texts:

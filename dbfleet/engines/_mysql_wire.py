@@ -320,9 +320,11 @@ class Wire:
         with contextlib.suppress(Exception):
             if self._c is not None:
                 self._c.close()
-            else:
+            elif self.reading:
                 self._connection.shutdown()
                 self._connection._socket.close_connection()  # shutdown leaves it open where the server has gone
+            else:
+                self._connection.close()
 
     # --- the connection's own thread ---
 
