@@ -18,7 +18,16 @@ from dbfleet.runtimes import TAIL_LINES, Deadline, Server, accounts, disk, ident
 
 INHERITED: Final = ("PATH", "TZ", "LD_LIBRARY_PATH", "TMPDIR")
 
-_started: dict[int, subprocess.Popen[bytes]] = {}
+
+class Child(subprocess.Popen[bytes]):
+    """A process that may outlive us without a word: a Popen that is forgotten while its process runs warns, and a
+    server that runs on after `up` is what `up` is for."""
+
+    def __del__(self) -> None:
+        """Nothing: `keep` reaps, `run` waits, and who ends after us is init's child."""
+
+
+_started: dict[int, Child] = {}
 """The servers that this very process started: for their exit codes, and so that they do not stay zombies."""
 
 
@@ -30,12 +39,12 @@ def spawn(
     environment: Mapping[str, str],
     account: accounts.Account | None,
     stdout: int,
-) -> subprocess.Popen[bytes]:
+) -> Child:
     """Start a program in a session of its own, in `folder`, as the account, with an environment made anew."""
     argv = [os.fspath(each) for each in command]
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     try:
-        return subprocess.Popen(
+        return Child(
             argv,
             stdin=subprocess.DEVNULL,
             stdout=stdout,
@@ -57,8 +66,10 @@ def spawn(
         ) from error
 
 
-def keep(child: subprocess.Popen[bytes]) -> None:
-    """Remember a server that outlives this command."""
+def keep(child: Child) -> None:
+    """Remember a server that outlives this command; one that has ended since stays no zombie."""
+    for other in list(_started.values()):
+        other.poll()
     _started[child.pid] = child
 
 

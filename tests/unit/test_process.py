@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +21,7 @@ import pytest
 from local_servers import PASSWORD, Heard, Small, a_minute, ended, info, server
 
 from dbfleet.errors import AuthFailed, NotReady, RuntimeFailure, Unavailable
-from dbfleet.runtimes import Deadline, Server, identity, ports, silent, wait_ready
+from dbfleet.runtimes import Deadline, Server, children, identity, ports, silent, wait_ready
 from dbfleet.runtimes.process import ProcessRuntime
 
 
@@ -82,6 +84,19 @@ def test_a_server_lives_in_a_session_of_its_own_and_knows_no_secret(runtime: Pro
     assert PASSWORD not in " ".join(process.cmdline())
     assert PASSWORD not in str(process.environ())
     assert set(process.environ()) <= {"PATH", "TZ", "LD_LIBRARY_PATH", "TMPDIR", "HOME", "LANG", "LC_CTYPE"}
+
+
+def test_a_process_that_outlives_us_is_left_without_a_warning(tmp_path: Path) -> None:
+    child = children.spawn(
+        ["sleep", "60"], folder=tmp_path, home=tmp_path, environment={}, account=None, stdout=subprocess.DEVNULL
+    )
+    pid = child.pid
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # which a __del__ can only show as unraisable: an error in these tests
+        del child
+        gc.collect()
+    os.kill(pid, signal.SIGKILL)
+    assert os.waitpid(pid, 0)[0] == pid
 
 
 def test_stop_ends_it_once_and_up_starts_it_on_the_same_data(
