@@ -454,5 +454,10 @@ class Adapter(AbstractContextManager["Adapter"], Protocol):
     #     The result of one statement already in that format (chunks of any size, the header of csv included), byte for
     #     byte what formats/ makes of `query`; None where this statement or format cannot be had so, decided before
     #     anything has run.
+    # def ordered(self, schema) -> Iterator[bytes] | None
+    #     The schema's columns of every row as lines, in chunks of whole lines, in the order of its key: integers
+    #     by value; text, uuids and dates by the bytes of their canonical text. A line is that of PostgreSQL's COPY as
+    #     text: tabs between, \N for NULL, \\ \b \f \n \r \t \v escaped, bool t or f, bytes as \x and hex; numbers,
+    #     times and json in any form that reads back. Equal lines are equal rows. None where the key has another type.
     # def digest(self, schema, part=WHOLE) -> Digest
     #     Computed by the server; equal to values.digest_rows over the scan.

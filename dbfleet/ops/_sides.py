@@ -117,6 +117,20 @@ class Spill:
     files: tuple[Path, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class CanOrder:
+    """The question whether the side can give its lines in the order of the key (ops/_merge.py)."""
+
+    pairing: Pairing
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The word to give them."""
+
+    pairing: Pairing
+
+
 def read(owner: Owner, *, fleet: Fleet, target: Target) -> None:
     """A side's job: answer words until the owner stops."""
     owner.receive()
@@ -133,6 +147,10 @@ def read(owner: Owner, *, fleet: Fleet, target: Target) -> None:
                 owner.send(_sum(owner, adapter, word.pairing))
             elif isinstance(word, Spill):
                 owner.send(_spill(owner, adapter, word))
+            elif isinstance(word, CanOrder):
+                owner.send(_ordered(adapter, word.pairing) is not None)
+            elif isinstance(word, Order):
+                _stream(owner, adapter, word.pairing)
             else:
                 owner.send(word(adapter))
 
@@ -152,6 +170,22 @@ def _batches(owner: Owner, adapter: Adapter, pairing: Pairing) -> Generator[Batc
             if (now := time.monotonic()) >= next_word:
                 owner.send(("rows", pairing.collection, done))
                 next_word = now + _TELL_EVERY_S
+
+
+def _ordered(adapter: Adapter, pairing: Pairing) -> Generator[bytes, None, None] | None:
+    ordered: Callable[[Schema], Generator[bytes, None, None] | None] | None = getattr(adapter, "ordered", None)
+    return ordered(pairing.schema) if ordered else None
+
+
+def _stream(owner: Owner, adapter: Adapter, pairing: Pairing) -> None:
+    """Chunks of lines, and None after the last."""
+    found = _ordered(adapter, pairing)
+    assert found is not None
+    with contextlib.closing(found) as chunks:
+        for chunk in chunks:
+            owner.check()
+            owner.send(chunk)
+    owner.send(None)
 
 
 def _sum(owner: Owner, adapter: Adapter, pairing: Pairing) -> Summed:

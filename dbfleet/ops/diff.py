@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,12 +22,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from dbfleet.adapter import EngineSpec, Target
+from dbfleet.adapter import EngineSpec, Target, coarsened
 from dbfleet.errors import DbfleetError, NotFound, UsageError, nearest
 from dbfleet.fleet import Fleet
-from dbfleet.ops import _sides, _where, _workers
+from dbfleet.ops import _merge, _sides, _where, _workers
+from dbfleet.ops._compare import comparable
+from dbfleet.ops._merge import value_of
 from dbfleet.ops._plan import fraction_digits
-from dbfleet.ops._sides import BUCKETS, FEW_BUCKETS, Pairing, Spill, Sum, Summed
+from dbfleet.ops._sides import BUCKETS, FEW_BUCKETS, CanOrder, Order, Pairing, Spill, Sum, Summed
 from dbfleet.ops._workers import Worker
 from dbfleet.values import Batch, Column, Row, Schema, Type
 
@@ -116,8 +119,19 @@ def diff(
                 if left == 0:
                     return
     finally:
-        _workers.stop(workers)
+        _stop(workers)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _stop(workers: Sequence[Worker]) -> None:
+    """Tell both sides, and read what they are about to say: one that waits for a reader cannot stop."""
+    for worker in workers:
+        worker.tell_to_stop()
+    for worker in workers:
+        while not worker.ended:
+            with contextlib.suppress(Exception):
+                worker.receive()
+    _workers.stop(workers)
 
 
 class _Job:
@@ -193,6 +207,37 @@ class _Job:
             return
         yield from _schema_differences(a, b)
         pairings = self._pairings(a, b)
+        if _may_merge(a, b, pairings) and all(self._ask(*(CanOrder(pairing) for pairing in pairings))):
+            yield from self._merged(a.name, pairings)
+        else:
+            yield from self._summed(a.name, pairings, folder)
+
+    def _merged(self, name: str, pairings: tuple[Pairing, Pairing]) -> Iterator[Difference | Counted]:
+        """The fast path: both sides' lines in the order of the key, once."""
+        for worker, pairing in zip(self._workers, pairings, strict=True):
+            worker.send(Order(pairing))
+        sides = [_merge.Counting(self._lines(worker, name)) for worker in self._workers]
+        key = [pairings[0].columns[place] for place in pairings[0].key]
+        compare = _Cells(name, pairings)
+        found = 0
+        for line, other in _merge.pairs(sides[0], sides[1], _merge.order_of(key)):
+            each = compare(line, other)
+            if each is not None:
+                found += each.change != "added"
+                yield each
+        yield Counted(name, sides[0].rows - found, 0, 0, 0)
+
+    def _lines(self, worker: Worker, name: str) -> Iterator[bytes]:
+        rows, told = 0, time.monotonic()
+        while (chunk := worker.receive()) is not None:
+            yield chunk
+            rows += chunk.count(b"\n")
+            if time.monotonic() - told > 0.1:
+                told = time.monotonic()
+                self._watch.progress(worker.name, name, rows)
+
+    def _summed(self, name: str, pairings: tuple[Pairing, Pairing], folder: Path) -> Iterator[Difference | Counted]:
+        """The plain path: sums of buckets first, then the rows of those that differ."""
         summed: list[Summed] = self._ask(*(Sum(pairing) for pairing in pairings))
         few = all(each.few is not None for each in summed)
         buckets = FEW_BUCKETS if few else BUCKETS
@@ -209,10 +254,10 @@ class _Job:
             files = [tuple(folder / f"{side}.{part}" for part in range(parts)) for side in "ab"]
             self._ask(*(Spill(pairing, marked, each) for pairing, each in zip(pairings, files, strict=True)))
             for a_file, b_file in zip(*files, strict=True):
-                for each in _compared(a.name, pairings, _sides.spilled(a_file), _sides.spilled(b_file)):
+                for each in _compared(name, pairings, _sides.spilled(a_file), _sides.spilled(b_file)):
                     found += each.change != "added"
                     yield each
-        yield Counted(a.name, rows[0] - found, 0, 0, 0)
+        yield Counted(name, rows[0] - found, 0, 0, 0)
 
     def _pairings(self, a: Schema, b: Schema) -> tuple[Pairing, Pairing]:
         key = _shared_key(a, b)
@@ -399,6 +444,52 @@ def _sortable(difference: Difference) -> tuple[Any, ...]:
     values = (difference.key or difference.before or difference.after or {}).values()
     return tuple(
         (0, value, "") if isinstance(value, int | float) and value == value else (1, 0, str(value)) for value in values
+    )
+
+
+class _Cells:
+    """Two lines of one key as a difference, if they are one: only the cells whose bytes differ become values."""
+
+    def __init__(self, collection: str, pairings: tuple[Pairing, Pairing]) -> None:
+        self._collection = collection
+        self._columns = pairings[0].columns
+        self._key = pairings[0].key
+        self._same = [comparable([column], pairings[0].specs) for column in self._columns]
+
+    def __call__(self, line: bytes | None, other: bytes | None) -> Difference | None:
+        if line is None or other is None:
+            cells = (line or other or b"").split(b"\t")
+            whole = {column.name: value_of(column, cell) for column, cell in zip(self._columns, cells, strict=True)}
+            key = {self._columns[place].name: whole[self._columns[place].name] for place in self._key}
+            if line is None:
+                return Difference(self._collection, key, "added", None, whole)
+            return Difference(self._collection, key, "removed", whole, None)
+        mine, yours = line.split(b"\t"), other.split(b"\t")
+        before, after = {}, {}
+        for place, (cell, their_cell) in enumerate(zip(mine, yours, strict=True)):
+            if cell != their_cell:
+                column = self._columns[place]
+                value, their_value = value_of(column, cell), value_of(column, their_cell)
+                same = self._same[place]
+                if same([(value,)]) != same([(their_value,)]):
+                    before[column.name], after[column.name] = value, their_value
+        if not before:
+            return None
+        key = {self._columns[place].name: value_of(self._columns[place], mine[place]) for place in self._key}
+        return Difference(self._collection, key, "changed", before, after)
+
+
+def _may_merge(a: Schema, b: Schema, pairings: tuple[Pairing, Pairing]) -> bool:
+    """Whether lines say all: every column is compared as it is, and one key orders both sides."""
+    mine, yours = pairings
+    return (
+        bool(mine.key)
+        and sorted(a.key) == sorted(b.key)
+        and mine.where is None
+        and not mine.as_text
+        and all(len(each.columns) == each.compared for each in pairings)
+        and all(mine.columns[place].type in _merge.ORDERED for place in mine.key)
+        and all(coarsened(each.columns, *each.specs) is None for each in (mine, yours))
     )
 
 
