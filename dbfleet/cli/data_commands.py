@@ -136,12 +136,20 @@ def digest(where: Located, format: Format = None) -> None:
 
     fleet = open_fleet()
     target, collection = fleet.locate(where)
-    with render.progress(unit="rows") as display:
-        bar = display.bar(target.name)
-        found = op.digest(fleet, target, collection, progress=lambda name, rows: bar.update(f"{name}: {rows:,} rows"))
-        done = list(map(asdict, found))
-        bar.finish(f"{len(done)} collection{'' if len(done) == 1 else 's'}")
-    render.records(done, ("target", "collection", "rows", "rejected", "seconds", "digest"), format=format)
+    word = render.format_of(format)
+    done: list[dict[str, object]] = []
+    try:
+        with render.progress(unit="rows") as display:
+            bar = display.bar(target.name)
+            for record in op.digest(
+                fleet, target, collection, progress=lambda name, rows: bar.update(f"{name}: {rows:,} rows")
+            ):
+                done.append(asdict(record))  # noqa: PERF401 - what is done before an error is shown too
+            bar.finish(f"{len(done)} collection{'' if len(done) == 1 else 's'}")
+    finally:
+        if done or not sys.exc_info()[0]:
+            fields = ("target", "collection", "rows", "rejected", "seconds", "digest")
+            render.records(done, fields, format=word)
 
 
 @commands.command()

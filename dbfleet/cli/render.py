@@ -17,6 +17,7 @@ import threading
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain, islice
 from types import FrameType
 from typing import IO, TYPE_CHECKING, Any, Final, Protocol
 
@@ -216,6 +217,9 @@ def records(found: Iterable[Mapping[str, Any]], fields: Sequence[str], *, format
     if name == "table":
         found = list(found)
         fields = [field for field in fields if not found or any(r.get(field) is not None for r in found)]
+    # The first record before the header: what fails at once leaves no half an answer on stdout.
+    found = iter(found)
+    found = chain(list(islice(found, 1)), found)
     tuples: Iterable[Batch] = ([tuple(record.get(field) for field in fields)] for record in found)
     if name == "table":  # widths need all rows, and a fleet's records are few
         tuples = [[tuple(map(_flat, row)) for batch in tuples for row in batch]]

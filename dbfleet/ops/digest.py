@@ -13,6 +13,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 
 from dbfleet.adapter import Adapter, Capability, Target
+from dbfleet.errors import DbfleetError
 from dbfleet.fleet import Fleet
 from dbfleet.ops._named import schema_of
 from dbfleet.values import Batch, Digest, Schema, digest_rows
@@ -45,7 +46,13 @@ def digest(
         with getattr(adapter, "snapshot")() if one_moment else nullcontext():  # noqa: B009 - an optional method
             for name in adapter.collections() if collection is None else (collection,):
                 started = time.perf_counter()
-                found = _digest(adapter, schema_of(adapter, target, name), progress)
+                try:
+                    found = _digest(adapter, schema_of(adapter, target, name), progress)
+                except DbfleetError as error:
+                    error.target = error.target or target.name
+                    if name not in error.message:  # which of them, where nobody named one
+                        error.message = f"{name}: {error.message}"
+                    raise
                 seconds = round(time.perf_counter() - started, 6)
                 yield Digested(target.name, name, found.rows, 0, seconds, str(found))
 

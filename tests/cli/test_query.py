@@ -6,9 +6,11 @@ import json
 import os
 import pty
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -392,6 +394,22 @@ def test_digest_is_the_definition(shell: Shell) -> None:
     assert record.pop("seconds") >= 0
     assert record == {"target": "shop", "collection": "people", "rows": 3, "rejected": 0, "digest": str(expected)}
     assert shell.ok("digest", "sqlite:///shop.db#people", "--format", "csv").splitlines()[1].endswith(str(expected))
+
+
+def test_what_fails_at_once_leaves_stdout_empty_in_every_format(shell: Shell) -> None:
+    for name in ("table", "jsonl", "json", "csv", "tsv", "markdown"):
+        ran = shell("describe", "shop.nowhere", "--format", name)
+        assert (ran.code, ran.out) == (5, "")
+
+
+def test_digests_that_are_done_are_shown_before_the_error_that_names_its_collection(shell: Shell) -> None:
+    with closing(sqlite3.connect(shell.folder / "shop.db")) as connection:
+        connection.executescript("create view torn as select * from nowhere")
+    ran = shell("digest", "shop")
+    assert ran.code == 5
+    assert [json.loads(line)["collection"] for line in ran.out.splitlines()] == ["people"]
+    assert ran.err.startswith("dbfleet: shop: ")
+    assert "torn" in ran.err
 
 
 def test_engines_tells_what_every_engine_declares(shell: Shell) -> None:
