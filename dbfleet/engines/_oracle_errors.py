@@ -102,7 +102,10 @@ def translate_connecting(exc: BaseException) -> DbfleetError | None:
     found = driver_error(exc)
     if found is None:
         return None
-    code, number = getattr(found, "full_code", "") or "", int(getattr(found, "code", 0) or 0)
-    if number in _LOGIN or code in _NO_SUCH_DATABASE:
-        return AuthFailed(reason(found), hint=_HINTS.get(number))
-    return Unavailable(reason(found), hint=_HINTS.get(number))
+    number = int(getattr(found, "code", 0) or 0)
+    message = reason(found)
+    # A service that is not there comes wrapped: DPY-6005: cannot connect … DPY-6001: Service … is not registered.
+    inner = min((place for each in _NO_SUCH_DATABASE if (place := message.find(each)) >= 0), default=-1)
+    if number in _LOGIN or inner >= 0:
+        return AuthFailed(message[max(inner, 0) :], hint=_HINTS.get(12514 if inner >= 0 else number))
+    return Unavailable(message, hint=_HINTS.get(number))

@@ -1,7 +1,7 @@
 """Statements of the user's own: results that stream, one after another.
 
-A query that gives a TIMESTAMP WITH TIME ZONE is asked again with SYS_EXTRACT_UTC around that column, as the driver drops the
-zone: `parse` tells the columns before anything has run.
+A query that gives a TIMESTAMP WITH TIME ZONE is asked with SYS_EXTRACT_UTC around that column, as the driver drops the
+zone: `parse` tells the columns before anything has run, at one round trip a query.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Run:
         text, _ = bind(
             current.text, {name: self.params[name] for name in names}, LEXIS, lambda _, name: f":{names[name]}"
         )
-        if is_plsql(current.words) and not text.endswith(";"):
+        if is_plsql(current.words) and current.words[0] != "WITH" and not text.endswith(";"):
             text += ";"
         working = partial(self.working, partial(translate, whole=self.text, start=current.start, sent=text))
         last = place + 1 == len(self.statements)
@@ -67,6 +67,8 @@ class Run:
         try:
             with working():
                 columns = self._execute(cursor, current, text, names)
+            if getattr(cursor, "warning", None):  # PL/SQL that was stored and does not compile
+                messages.append(str(cursor.warning))
             if last and not columns and self._own_transaction and self.connection.transaction_in_progress:
                 messages.append("the transaction is still open: without COMMIT its changes are lost")
         except BaseException:
@@ -88,7 +90,7 @@ class Run:
         )
 
     def _execute(self, cursor: Any, current: Statement, text: str, names: Mapping[str, str]) -> list[ResultColumn]:
-        is_query = current.words[:1] in (("SELECT",), ("WITH",)) and not is_plsql(current.words)
+        is_query = current.words[:1] in (("SELECT",), ("WITH",))
         columns: list[ResultColumn] = []
         if is_query:
             text, columns = self._in_utc(cursor, text)
@@ -105,11 +107,16 @@ class Run:
         if not is_query:
             return []
         described = result_columns(cursor.description)
-        return [replace(new, type=old.type, native=old.native) if old.type is Type.INSTANT else new
-                for new, old in zip(described, columns, strict=True)]  # fmt: skip
+        # What a bind is, is known only now; what is an instant, and the columns' names, only before.
+        return [
+            replace(
+                new, name=old.name, **({"type": old.type, "native": old.native} if old.type is Type.INSTANT else {})
+            )
+            for new, old in zip(described, columns, strict=True)
+        ]
 
     def _in_utc(self, cursor: Any, text: str) -> tuple[str, list[ResultColumn]]:
-        """The query with its zoned columns in UTC, and its columns as they were. Unsupported where that cannot be had."""
+        """The query with its zoned columns in UTC, and its columns as they were. Unsupported where it cannot be had."""
         import oracledb
 
         cursor.parse(text + "\n")  # a statement of its own in the driver's cache: what it binds is not known yet
@@ -118,10 +125,9 @@ class Run:
             return text, columns
         places = [f'"c{number}"' for number in range(1, len(columns) + 1)]
         items = ", ".join(
-            f"SYS_EXTRACT_UTC({place}) AS {_alias(column.name)}" if column.type is Type.INSTANT
-            else f"{place} AS {_alias(column.name)}"
+            f"SYS_EXTRACT_UTC({place})" if column.type is Type.INSTANT else place
             for place, column in zip(places, columns, strict=True)
-        )  # fmt: skip
+        )
         wrapped = f'WITH "q" ({", ".join(places)}) AS (\n{text}\n) SELECT {items} FROM "q"'
         try:
             cursor.parse(wrapped + "\n")
@@ -155,7 +161,3 @@ class Run:
             cursor.close()
         except oracledb.Error:
             pass
-
-
-def _alias(name: str) -> str:
-    return LEXIS.quote(name.replace('"', "'"))

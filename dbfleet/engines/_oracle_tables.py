@@ -1,7 +1,8 @@
 """Tables: the dictionary's answers about them, the statements that make and drop them, and the ranges of their keys.
 
-The dictionary is asked through its ALL_ views for the connection's current schema, so that `?schema=APP` works for somebody
-else's tables. Every statement stands in tests/engines/golden/oracle_statements.sql.
+The dictionary is asked through its ALL_ views for the connection's current schema, so that `?schema=APP` works for
+somebody else's tables. A reference into
+another schema is not told. Every statement stands in tests/engines/golden/oracle_statements.sql.
 """
 
 from __future__ import annotations
@@ -32,8 +33,9 @@ COLUMNS: Final = (
 KEYS: Final = (
     "SELECT c.constraint_type, c.constraint_name, k.column_name, p.table_name, p.column_name FROM all_constraints c "
     "JOIN all_cons_columns k ON k.owner = c.owner AND k.constraint_name = c.constraint_name "
-    "LEFT JOIN all_cons_columns p ON p.owner = c.r_owner AND p.constraint_name = c.r_constraint_name "
-    f"AND p.position = k.position WHERE c.{_OWNER} AND c.table_name = :1 AND c.constraint_type IN ('P', 'R') "
+    "LEFT JOIN all_cons_columns p ON p.owner = c.owner AND c.r_owner = c.owner "
+    "AND p.constraint_name = c.r_constraint_name AND p.position = k.position "
+    f"WHERE c.{_OWNER} AND c.table_name = :1 AND c.constraint_type IN ('P', 'R') "
     "ORDER BY c.constraint_name, k.position"
 )
 
@@ -142,11 +144,11 @@ def create_statements(schema: Schema) -> list[str]:
     parts = [each.definition for each in columns]
     if schema.key:
         parts.append(f"PRIMARY KEY ({LEXIS.quote_all(schema.key)})")
-    for each in schema.references:
-        parts.append(
-            f"FOREIGN KEY ({LEXIS.quote_all(each.columns)}) "
-            f"REFERENCES {LEXIS.quote(each.collection)} ({LEXIS.quote_all(each.keys)})"
-        )
+    parts += [
+        f"FOREIGN KEY ({LEXIS.quote_all(each.columns)}) "
+        f"REFERENCES {LEXIS.quote(each.collection)} ({LEXIS.quote_all(each.keys)})"
+        for each in schema.references
+    ]
     found = [f"CREATE TABLE {table} ({', '.join(parts)})"]
     kept = {key: value for key, value in (("edge", schema.edge), ("partition", list(schema.partition))) if value}
     if kept:

@@ -1,7 +1,7 @@
 """A text of statements, taken apart as SQL*Plus does.
 
-SQL ends at a semicolon, which is not sent, or at a line that is a lone slash. PL/SQL (BEGIN, DECLARE, and CREATE of what has a
-body) ends at such a line or with the text, and keeps its semicolons.
+SQL ends at a semicolon, which is not sent, or at a line that is a lone slash. PL/SQL (BEGIN, DECLARE, and CREATE of
+what has a body) ends at such a line or with the text, and keeps its semicolons.
 """
 
 from __future__ import annotations

@@ -1,14 +1,15 @@
 """Which of Oracle's types carries a column, how it is read back, and what the dictionary's types are to us.
 
-Where a type read back would not be the one that was given, the column's comment keeps it: `dbfleet:uuid`. Lengths are those of
-MAX_STRING_SIZE=STANDARD, which every database has: 4000 bytes of text, 2000 of RAW.
+Where a type read back would not be the one that was given, the column's comment keeps it: `dbfleet:uuid`. Lengths are
+those of MAX_STRING_SIZE=STANDARD, which every database has: 4000 bytes of text, 2000 of RAW.
 
     bool NUMBER(1) · int NUMBER(19) · decimal NUMBER(p,s) or NUMBER · float BINARY_DOUBLE · date DATE
     text VARCHAR2(n CHAR) up to 1000 characters (four bytes each fit), else CLOB · bytes RAW(n) or BLOB
-    time VARCHAR2(15) · datetime TIMESTAMP(6) · instant TIMESTAMP(6) WITH TIME ZONE, in a key TIMESTAMP(6) in UTC, as a zone
-    may not be in one (ORA-02329) · uuid VARCHAR2(36) · json CLOB with CHECK (… IS JSON): its digits stay as they are, and
-    SQL's dot notation works. BOOLEAN and JSON of 23ai are read, and not made: older servers do not have them, and the JSON
-    type keeps numbers as NUMBER, 40 digits at most and below 1e126.
+    time VARCHAR2(15) · datetime TIMESTAMP(6) · instant TIMESTAMP(6) WITH TIME ZONE, in a key TIMESTAMP(6) in UTC, as a
+    zone may not be in one (ORA-02329) · uuid VARCHAR2(36) · json CLOB with CHECK (… IS JSON)
+
+A json document in a CLOB keeps its digits, and SQL's dot notation works on it. BOOLEAN and JSON of 23ai are read, and
+not made: older servers do not have them, and the JSON type keeps numbers as NUMBER, 40 digits and below 1e126.
 """
 
 from __future__ import annotations
@@ -213,8 +214,8 @@ def _made_bytes(column: Column, keyed: bool, schema: Schema) -> Described:
 
 def _share(schema: Schema, most: int) -> int:
     """The bytes that a key's column of no declared length gets, so that the key fits into an index entry."""
-    open_ended = [name for name in schema.key
-                  if schema.column(name).type in (Type.TEXT, Type.BYTES) and schema.column(name).length is None]  # fmt: skip
+    columns = [schema.column(name) for name in schema.key]
+    open_ended = [each for each in columns if each.type in (Type.TEXT, Type.BYTES) and each.length is None]
     return min(most, _KEY_BYTES // max(1, len(open_ended)))
 
 

@@ -1,9 +1,9 @@
 """Values to the driver and back: what a column's bind is declared as, what its Python values become, what is fetched.
 
-Traps of python-oracledb that this file is about: NUMBER is fetched as float unless a variable says otherwise; a float is bound as
-NUMBER, which has no NaN and fewer exponents; a datetime is bound as DATE, which has no fraction; the zone of TIMESTAMP WITH
-TIME ZONE is dropped on fetch (so it is read in UTC, see _oracle_types) and on bind; LOBs come as locators, a round trip a
-value, unless a variable asks for them as LONG.
+Traps of python-oracledb that this file is about: NUMBER is fetched as float unless a variable says otherwise; a float
+is bound as NUMBER, which has no NaN and fewer exponents; a datetime is bound as DATE, which has no fraction; the zone
+of TIMESTAMP WITH TIME ZONE is dropped on fetch (so it is read in UTC, see _oracle_types) and on bind; LOBs come as
+locators, a round trip a value, unless a variable asks for them as LONG.
 """
 
 from __future__ import annotations
@@ -77,7 +77,8 @@ class Refused(ValueError):
     """A value that Oracle's types do not hold; the reason in a sentence."""
 
 
-def _decimal(value: Decimal) -> Decimal:
+def _decimal(value: Decimal | int) -> Decimal:
+    value = Decimal(value)
     if not value.is_finite():
         raise Refused(f"NUMBER holds no {value}")
     _, digits, _exponent = value.as_tuple()
@@ -136,7 +137,7 @@ def bind_type(column: Column, native: Native) -> Any:
         return oracledb.DB_TYPE_NUMBER
     if column.type is Type.FLOAT:
         return oracledb.DB_TYPE_BINARY_DOUBLE
-    if column.type is Type.DATE:
+    if column.type is Type.DATE or native.data_type == "DATE":  # else the server converts the column, past its index
         return oracledb.DB_TYPE_DATE
     if column.type is Type.DATETIME:
         return oracledb.DB_TYPE_TIMESTAMP
@@ -224,8 +225,8 @@ def lenient(columns: Sequence[ResultColumn]) -> Callable[[Row], Row]:
 
 
 def plain(value: Any) -> Any:
-    """A value of a type outside the closed set: a vector or collection as a list, an object as its fields, an interval as Oracle
-    writes it, anything else as text."""
+    """A value of a type outside the closed set: a vector or collection as a list, an object as its fields, an interval
+    as Oracle writes it, anything else as text."""
     if value is None or isinstance(value, str | bytes | int | float | Decimal | date):
         return value
     if isinstance(value, timedelta):

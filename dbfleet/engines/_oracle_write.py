@@ -1,10 +1,10 @@
-"""Rows into a table, by array binds: a batch is one round trip, and the rows that the server refuses come back by number.
+"""Rows into a table, by array binds: a batch is one round trip, the rows that the server refuses come back by number.
 
 Direct path load (Connection.direct_path_load) is faster and is not used: it locks the table, does not check references,
 leaves a unique index unusable where it finds a key twice, and cannot say which row was refused.
 
-An upsert is a MERGE. Where the table holds LOBs it is an UPDATE, then an INSERT of the rows that were not there: a LONG, which is
-how a LOB's value is bound, may stand in SET and VALUES and not in MERGE's SELECT (ORA-01461).
+An upsert is a MERGE. Where the table holds LOBs it is an UPDATE, then an INSERT of the rows that were not there: a
+LONG, which is how a LOB's value is bound, may stand in SET and VALUES and not in MERGE's SELECT (ORA-01461).
 """
 
 from __future__ import annotations
@@ -59,8 +59,10 @@ class Writer:
         for row in batch:
             try:
                 values = self._coarsen(row) if self._coarsen else row
-                bound.append(Bound(tuple(None if values[place] is None else make(values[place])
-                                         for place, make in zip(self._places, self._binders, strict=True)), row))  # fmt: skip
+                made = zip(self._places, self._binders, strict=True)
+                bound.append(
+                    Bound(tuple(None if values[place] is None else make(values[place]) for place, make in made), row)
+                )
             except (Refused, TypeError, AttributeError, ArithmeticError, ValueError) as error:
                 self.written.rejected.append(Rejected(row, str(error) or type(error).__name__))
         if bound:

@@ -1,16 +1,19 @@
-"""Oracle Database, by python-oracledb in thin mode (https://python-oracledb.readthedocs.io/, https://docs.oracle.com/en/database/).
+"""Oracle Database, by python-oracledb in thin mode.
 
-A collection is a table or a view of the connection's current schema, which is the user's own or `?schema=APP`. Names are
-quoted, so that they keep their case: what dbfleet makes as orders is "orders" in a statement of your own, and ORDERS is
-another table. A name cannot hold a double quote.
+https://python-oracledb.readthedocs.io/ · https://docs.oracle.com/en/database/oracle/oracle-database/
 
-The session is in UTC, compares text by its bytes, and writes moments as ISO does. A write is one transaction: rows that the
-server refuses come back in `Written.rejected` and the others are stored; a write that breaks off leaves nothing. A text
-of several statements commits each of them, unless it says COMMIT, ROLLBACK, SAVEPOINT or SET TRANSACTION itself.
+A collection is a table or a view of the connection's current schema, which is the user's own or `?schema=APP`. Names
+are quoted, so that they keep their case: what dbfleet makes as orders is "orders" in a statement of your own, and
+ORDERS is another table. A name cannot hold a double quote.
 
-Oddities: empty text and empty bytes are NULL. NUMBER has 38 digits and no NaN. A DATE has a time of day, so a foreign one is a
-datetime; ours say `dbfleet:date` in their comment, as do the other types that Oracle does not have (_oracle_types). The
-zone of a TIMESTAMP WITH TIME ZONE is not kept: an instant is read in UTC.
+The session is in UTC, compares text by its bytes, and writes moments as ISO does. A write is one transaction: rows that
+the server refuses come back in `Written.rejected` and the others are stored; a write that breaks off leaves nothing. A
+text of several statements commits each of them, unless it says COMMIT, ROLLBACK, SAVEPOINT or SET TRANSACTION itself.
+
+Oddities: empty text and empty bytes are NULL. NUMBER has 38 digits and no NaN. A DATE has a time of day, so a foreign
+one is a datetime; ours say `dbfleet:date` in their comment, as do the other types that Oracle does not have
+(_oracle_types). The zone of a TIMESTAMP WITH TIME ZONE is not kept: an instant is read in UTC. In a query of your own,
+what is known from a comment only (bool, date, time, uuid) comes as Oracle's type: 1, a datetime, text.
 """
 
 from __future__ import annotations
@@ -382,7 +385,8 @@ ENGINE = EngineSpec(
     quirks=(
         "Empty text and empty bytes are NULL.",
         'Names keep their case: a table that dbfleet made as orders is "orders" in your own statements.',
-        "A text of several statements commits each of them, unless it says COMMIT, ROLLBACK, SAVEPOINT or SET TRANSACTION.",
+        "A text of several statements commits each one, unless it says COMMIT, ROLLBACK, SAVEPOINT or SET TRANSACTION.",
+        "In a query, bool comes as 0 and 1, and date as a datetime: Oracle's own types.",
         "The session is in UTC, and an instant's own time zone is not kept.",
         "A PL/SQL block ends at a line that is a lone slash, or with the text.",
     ),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import signal
-import sys
 from pathlib import Path
 from types import FrameType
 
@@ -18,9 +17,17 @@ def main() -> None:
     parser.add_argument("--user", default="dbfleet")
     parser.add_argument("--password-file", type=Path, required=True)
     parser.add_argument("--service", default="FREEPDB1")
+    parser.add_argument("--statements", type=Path, help="write each statement that arrives to this file, as JSON Lines")
     given = parser.parse_args()
     password = given.password_file.read_text().rstrip("\n")
-    server = Server(given.host, given.port, user=given.user, password=password, service=given.service)
+    server = Server(
+        given.host,
+        given.port,
+        user=given.user,
+        password=password,
+        service=given.service,
+        statements=given.statements,
+    )
 
     def stop(number: int, frame: FrameType | None) -> None:
         raise SystemExit(0)
@@ -35,4 +42,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -25,6 +25,11 @@ from tests.doubles.oracle.sql import (
 from tests.doubles.oracle.store import Store
 from tests.doubles.oracle.types import ANY_NUMBER, Kind, converted, text_kind
 
+_PSEUDO_COLUMNS = frozenset(
+    {"SYSDATE", "SYSTIMESTAMP", "CURRENT_DATE", "CURRENT_TIMESTAMP", "LOCALTIMESTAMP", "SESSIONTIMEZONE", "DBTIMEZONE"}
+    | {"ROWNUM", "ROWID", "LEVEL", "USER", "UID", "NULL", "TRUE", "FALSE", "ORA_ROWSCN"}
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Bound:
@@ -41,6 +46,8 @@ class Scope:
     columns: dict[str, tuple[str, Kind]] = field(default_factory=dict)
 
     def find(self, name: Name) -> tuple[str, Kind]:
+        if name.name not in self.columns and name.name in _PSEUDO_COLUMNS:
+            raise refused(name.name, name.position)
         if name.name not in self.columns:
             raise OraError(904, f'"{name.name}": invalid identifier', name.position)
         return self.columns[name.name]
@@ -189,16 +196,16 @@ class Compiler:
                 left, kind = self._compared(what.left, scope)
                 return f"{left} {what.sign} {self.value(what.right, scope, kind)[0]}"
             case InList():
-                left = [self._compared(each, scope) for each in what.left]
+                sides_left = [self._compared(each, scope) for each in what.left]
                 rows = []
                 for row in what.rows:
-                    if len(row) != len(left):
+                    if len(row) != len(sides_left):
                         raise OraError(920, "invalid relational operator")
-                    sides = [self.value(each, scope, kind)[0] for each, (_, kind) in zip(row, left, strict=True)]
+                    sides = [self.value(each, scope, kind)[0] for each, (_, kind) in zip(row, sides_left, strict=True)]
                     rows.append(f"({', '.join(sides)})")
                 if len(rows) > 1000:
                     raise OraError(1795, "maximum number of expressions in a list is 1000")
-                return f"({', '.join(sql for sql, _ in left)}) IN (VALUES {', '.join(rows)})"
+                return f"({', '.join(sql for sql, _ in sides_left)}) IN (VALUES {', '.join(rows)})"
         raise refused(f"{type(what).__name__} as a condition")
 
     def _compared(self, what: Any, scope: Scope) -> tuple[str, Kind]:

@@ -1,7 +1,7 @@
 """The dictionary queries that the double answers, each by its whole text, from what the store knows.
 
-The texts stand here and not in the adapter on purpose: an adapter that asks something else gets ORA-03001, not an answer
-to another question.
+The texts stand here and not in the adapter on purpose: an adapter that asks something else gets ORA-03001, not an
+answer to another question.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ _COLUMNS: Final = (
 _KEYS: Final = (
     "SELECT c.constraint_type, c.constraint_name, k.column_name, p.table_name, p.column_name FROM all_constraints c "
     "JOIN all_cons_columns k ON k.owner = c.owner AND k.constraint_name = c.constraint_name "
-    "LEFT JOIN all_cons_columns p ON p.owner = c.r_owner AND p.constraint_name = c.r_constraint_name "
-    f"AND p.position = k.position WHERE c.{_OWNER} AND c.table_name = :1 AND c.constraint_type IN ('P', 'R') "
+    "LEFT JOIN all_cons_columns p ON p.owner = c.owner AND c.r_owner = c.owner "
+    "AND p.constraint_name = c.r_constraint_name AND p.position = k.position "
+    f"WHERE c.{_OWNER} AND c.table_name = :1 AND c.constraint_type IN ('P', 'R') "
     "ORDER BY c.constraint_name, k.position"
 )
 
@@ -69,16 +70,12 @@ def _table(store: Store, asked: str) -> Iterator[tuple[Any, ...]]:
 
 def _columns(store: Store, asked: str) -> Iterator[tuple[Any, ...]]:
     for each in _of(store, asked).columns if asked in store.tables else []:
-        yield (each.name, each.data_type, _length(each), *_sizes(each), *_digits(each), "Y" if each.nullable else "N", "NO",
-               each.comment)  # fmt: skip
+        nullable = "Y" if each.nullable else "N"
+        yield (each.name, each.data_type, each.kind.size, *_sizes(each), *_digits(each), nullable, "NO", each.comment)
 
 
 def _of(store: Store, name: str) -> StoredTable:
     return store.tables[name]
-
-
-def _length(column: Column) -> int:
-    return column.kind.size
 
 
 def _sizes(column: Column) -> tuple[int, str | None]:

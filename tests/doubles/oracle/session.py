@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import select
 import socket
@@ -11,6 +12,7 @@ import struct
 import time
 import traceback
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -325,6 +327,7 @@ class Session(socketserver.BaseRequestHandler):
             self.cursors[number] = Cursor(text, None)
         cursor = self.cursors[number]
         if text:
+            self.server.note(text, types if binds else [])
             try:
                 cursor.statement = self.engine.prepare(text)
             except OraError:
@@ -474,8 +477,17 @@ class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
 
-    def __init__(self, host: str, port: int, *, user: str, password: str, service: str) -> None:
+    def __init__(
+        self, host: str, port: int, *, user: str, password: str, service: str, statements: Path | None = None
+    ) -> None:
         self.store = Store(user.upper())
+        self.statements = statements
         self.password = password
         self.service = service
         super().__init__((host, port), Session)
+
+    def note(self, text: str, binds: list[Bound]) -> None:
+        """Write down a statement that arrived, and its binds' types, where somebody asked for it."""
+        if self.statements is not None:
+            with self.store.lock, self.statements.open("a") as file:
+                file.write(json.dumps({"text": text, "binds": [wire.NAMES[bound.code] for bound in binds]}) + "\n")

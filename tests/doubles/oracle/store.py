@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.doubles.oracle import wire
-from tests.doubles.oracle.sql import CreateTable, ForeignKey, OraError
+from tests.doubles.oracle.sql import CreateTable, ForeignKey, OraError, refused
 from tests.doubles.oracle.types import Column, column
+
+_DICTIONARY = ("ALL_", "USER_", "DBA_", "CDB_", "V$", "GV$", "SYS", "DICT", "PRODUCT_COMPONENT", "SESSION_", "NLS_")
 
 
 @dataclass(slots=True)
@@ -72,6 +74,8 @@ class Store:
 
     def find(self, name: str, position: int = 0) -> StoredTable:
         found = self.tables.get(name)
+        if found is None and name.startswith(_DICTIONARY):
+            raise refused(f"the view {name} asked like this", position)
         if found is None:
             raise OraError(942, f'table or view "{self.owner}"."{name}" does not exist', position)
         return found
@@ -100,8 +104,7 @@ class Store:
             parts = [f"c{place} BLOB" for place in range(len(columns))]
             if given.key:
                 parts.append(f"PRIMARY KEY ({', '.join(f'c{table.place(name)}' for name in given.key)})")
-            for each in given.foreign:
-                parts.append(self._reference(table, each))
+            parts += [self._reference(table, each) for each in given.foreign]
             connection.execute(f"CREATE TABLE {table.sql} ({', '.join(parts)})")
             self.tables[given.name] = table
 

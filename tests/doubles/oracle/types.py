@@ -164,7 +164,7 @@ def _normal(data: bytes) -> bytes:
 
 def _fitted(data: bytes, kind: Kind) -> bytes:
     value = wire.rounded(wire.decimal_of(data), kind.scale)
-    if abs(value).scaleb(kind.scale) >= Decimal(10) ** kind.precision:
+    if value.copy_abs().scaleb(kind.scale, wire.EXACT) >= Decimal(10) ** kind.precision:
         raise OraError(1438, f"value {value} greater than specified precision ({kind.precision}, {kind.scale}) allowed")
     return wire.number(value)
 

@@ -26,6 +26,21 @@ BLOB: Final = 113
 TIMESTAMP: Final = 180
 TIMESTAMP_TZ: Final = 181
 
+NAMES: Final = {
+    VARCHAR: "VARCHAR2",
+    NUMBER: "NUMBER",
+    LONG: "LONG",
+    DATE: "DATE",
+    RAW: "RAW",
+    LONG_RAW: "LONG RAW",
+    CHAR: "CHAR",
+    BINARY_DOUBLE: "BINARY_DOUBLE",
+    CLOB: "CLOB",
+    BLOB: "BLOB",
+    TIMESTAMP: "TIMESTAMP",
+    TIMESTAMP_TZ: "TIMESTAMP WITH TIME ZONE",
+}
+
 DATA: Final = 6
 MARKER: Final = 12
 BREAK: Final = b"\x01\x00\x01"
@@ -109,7 +124,8 @@ class Reader:
 
 # --- values in Oracle's bytes ---
 
-_EXACT = decimal.Context(prec=80, Emin=-999, Emax=999)
+EXACT: Final = decimal.Context(prec=80, Emin=-999, Emax=999)
+"""Python's own arithmetic rounds to 28 digits, even in abs()."""
 
 
 def number(value: Decimal | int) -> bytes:
@@ -169,4 +185,4 @@ def float_of(data: bytes) -> float:
 
 def rounded(value: Decimal, scale: int) -> Decimal:
     """As Oracle rounds: half away from zero."""
-    return value.quantize(Decimal(1).scaleb(-scale), rounding=decimal.ROUND_HALF_UP, context=_EXACT)
+    return value.quantize(Decimal(1).scaleb(-scale), rounding=decimal.ROUND_HALF_UP, context=EXACT)

@@ -1,0 +1,125 @@
+-- Written by tests/unit/test_oracle_statements.py: every statement that the Oracle adapter sends.
+
+-- connect
+ALTER SESSION SET TIME_ZONE = '+00:00' NLS_SORT = 'BINARY' NLS_COMP = 'BINARY' NLS_NUMERIC_CHARACTERS = '.,' NLS_DATE_FORMAT = 'YYYY-MM-DD HH24:MI:SS' NLS_TIMESTAMP_FORMAT = 'YYYY-MM-DD HH24:MI:SS.FF' NLS_TIMESTAMP_TZ_FORMAT = 'YYYY-MM-DD HH24:MI:SS.FF TZH:TZM';
+
+-- ping
+SELECT banner FROM v$version;
+
+-- collections
+SELECT table_name FROM all_tab_comments WHERE owner = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND table_type IN ('TABLE', 'VIEW');
+
+-- create: a column of each type
+CREATE TABLE "wide" ("id" NUMBER(19) NOT NULL, "c_bool" NUMBER(1), "c_int" NUMBER(19), "c_decimal" NUMBER, "c_float" BINARY_DOUBLE, "c_text" CLOB, "c_bytes" BLOB, "c_date" DATE, "c_time" VARCHAR2(15 CHAR), "c_datetime" TIMESTAMP(6), "c_instant" TIMESTAMP(6) WITH TIME ZONE, "c_uuid" VARCHAR2(36 CHAR), "c_json" CLOB CHECK ("c_json" IS JSON), PRIMARY KEY ("id"));
+COMMENT ON COLUMN "wide"."c_bool" IS 'dbfleet:bool';
+COMMENT ON COLUMN "wide"."c_date" IS 'dbfleet:date';
+COMMENT ON COLUMN "wide"."c_time" IS 'dbfleet:time';
+COMMENT ON COLUMN "wide"."c_uuid" IS 'dbfleet:uuid';
+COMMENT ON COLUMN "wide"."c_json" IS 'dbfleet:json';
+
+-- create: a key
+CREATE TABLE "customers" ("id" NUMBER(19) NOT NULL, "code" VARCHAR2(20 CHAR) NOT NULL, "since" DATE, PRIMARY KEY ("id"));
+COMMENT ON COLUMN "customers"."since" IS 'dbfleet:date';
+
+-- create: a compound key, a reference, a partition
+CREATE TABLE "Order Details" ("id" NUMBER(19) NOT NULL, "line" NUMBER(19) NOT NULL, "customer_id" NUMBER(19) NOT NULL, "price" NUMBER(12,2) NOT NULL, "it's" VARCHAR2(1000 CHAR), "long" CLOB, "at" TIMESTAMP(3) WITH TIME ZONE, "hash" RAW(16), PRIMARY KEY ("id", "line"), FOREIGN KEY ("customer_id") REFERENCES "customers" ("id"));
+COMMENT ON TABLE "Order Details" IS 'dbfleet:{"partition":["id"]}';
+COMMENT ON COLUMN "Order Details"."long" IS 'dbfleet:text(3000)';
+
+-- create: an edge
+CREATE TABLE "follows" ("src" NUMBER(19) NOT NULL, "dst" NUMBER(19) NOT NULL, PRIMARY KEY ("src", "dst"), FOREIGN KEY ("src") REFERENCES "customers" ("id"), FOREIGN KEY ("dst") REFERENCES "customers" ("id"));
+COMMENT ON TABLE "follows" IS 'dbfleet:{"edge":true}';
+
+-- create: keys of other types
+CREATE TABLE "by text" ("k" VARCHAR2(4000 BYTE) NOT NULL, "v" NUMBER(19), PRIMARY KEY ("k"));
+COMMENT ON COLUMN "by text"."k" IS 'dbfleet:text';
+CREATE TABLE "by bytes" ("k" RAW(2000) NOT NULL, "v" NUMBER(19), PRIMARY KEY ("k"));
+COMMENT ON COLUMN "by bytes"."k" IS 'dbfleet:bytes';
+CREATE TABLE "by instant" ("k" TIMESTAMP(6) NOT NULL, "v" NUMBER(19), PRIMARY KEY ("k"));
+COMMENT ON COLUMN "by instant"."k" IS 'dbfleet:instant';
+CREATE TABLE "by uuid" ("k" VARCHAR2(36 CHAR) NOT NULL, "v" NUMBER(19), PRIMARY KEY ("k"));
+COMMENT ON COLUMN "by uuid"."k" IS 'dbfleet:uuid';
+CREATE TABLE "by decimal" ("k" NUMBER NOT NULL, "v" NUMBER(19), PRIMARY KEY ("k"));
+CREATE TABLE "by two texts" ("a" VARCHAR2(3000 BYTE) NOT NULL, "b" VARCHAR2(3000 BYTE) NOT NULL, PRIMARY KEY ("a", "b"));
+COMMENT ON COLUMN "by two texts"."a" IS 'dbfleet:text';
+COMMENT ON COLUMN "by two texts"."b" IS 'dbfleet:text';
+
+-- describe
+SELECT table_type, comments FROM all_tab_comments WHERE owner = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND table_name = :1;  -- binds: VARCHAR2
+SELECT c.column_name, c.data_type, c.data_length, c.char_length, c.char_used, c.data_precision, c.data_scale, c.nullable, c.virtual_column, m.comments FROM all_tab_cols c LEFT JOIN all_col_comments m ON m.owner = c.owner AND m.table_name = c.table_name AND m.column_name = c.column_name WHERE c.owner = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND c.table_name = :1 AND c.hidden_column = 'NO' ORDER BY c.column_id;  -- binds: VARCHAR2
+SELECT c.constraint_type, c.constraint_name, k.column_name, p.table_name, p.column_name FROM all_constraints c JOIN all_cons_columns k ON k.owner = c.owner AND k.constraint_name = c.constraint_name LEFT JOIN all_cons_columns p ON p.owner = c.owner AND c.r_owner = c.owner AND p.constraint_name = c.r_constraint_name AND p.position = k.position WHERE c.owner = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND c.table_name = :1 AND c.constraint_type IN ('P', 'R') ORDER BY c.constraint_name, k.position;  -- binds: VARCHAR2
+
+-- count
+SELECT COUNT(*) FROM "Order Details";
+
+-- write: insert
+INSERT INTO "customers" ("id", "code", "since") VALUES (:1, :2, :3);  -- binds: NUMBER, VARCHAR2, DATE
+
+-- write: insert with LOBs
+INSERT INTO "wide" ("id", "c_bool", "c_int", "c_decimal", "c_float", "c_date", "c_time", "c_datetime", "c_instant", "c_uuid", "c_text", "c_bytes", "c_json") VALUES (:1, :2, :3, :4, :5, :6, :7, :8, :9, :10, :11, :12, :13);  -- binds: NUMBER, NUMBER, NUMBER, NUMBER, BINARY_DOUBLE, DATE, VARCHAR2, TIMESTAMP, TIMESTAMP WITH TIME ZONE, VARCHAR2, LONG, LONG RAW, LONG
+
+-- write: upsert
+MERGE INTO "customers" t USING (SELECT :1 AS "id", :2 AS "code", :3 AS "since" FROM DUAL) s ON (t."id" = s."id") WHEN MATCHED THEN UPDATE SET t."code" = s."code", t."since" = s."since" WHEN NOT MATCHED THEN INSERT ("id", "code", "since") VALUES (s."id", s."code", s."since");  -- binds: NUMBER, VARCHAR2, DATE
+
+-- write: upsert of what is all key
+MERGE INTO "follows" t USING (SELECT :1 AS "src", :2 AS "dst" FROM DUAL) s ON (t."src" = s."src" AND t."dst" = s."dst") WHEN NOT MATCHED THEN INSERT ("src", "dst") VALUES (s."src", s."dst");  -- binds: NUMBER, NUMBER
+
+-- write: upsert with LOBs
+UPDATE "Order Details" SET "customer_id" = :1, "price" = :2, "it's" = :3, "at" = :4, "hash" = :5, "long" = :6 WHERE "id" = :7 AND "line" = :8;  -- binds: NUMBER, NUMBER, VARCHAR2, TIMESTAMP WITH TIME ZONE, RAW, LONG, NUMBER, NUMBER
+INSERT INTO "Order Details" ("id", "line", "customer_id", "price", "it's", "at", "hash", "long") VALUES (:1, :2, :3, :4, :5, :6, :7, :8);  -- binds: NUMBER, NUMBER, NUMBER, NUMBER, VARCHAR2, TIMESTAMP WITH TIME ZONE, RAW, LONG
+
+-- scan
+SELECT "id", "code", "since" FROM "customers";
+SELECT "id", "line", "customer_id", "price", "it's", "long", SYS_EXTRACT_UTC("at"), "hash" FROM "Order Details";
+SELECT "id", "c_bool", "c_int", "c_decimal", "c_float", "c_text", "c_bytes", "c_date", "c_time", "c_datetime", SYS_EXTRACT_UTC("c_instant"), "c_uuid", "c_json" FROM "wide";
+
+-- split
+SELECT COUNT(*) FROM "customers";
+SELECT "id" FROM (SELECT "id", ROW_NUMBER() OVER (ORDER BY "id") AS "row number" FROM "customers") WHERE MOD("row number", :1) = 0 ORDER BY "row number";  -- binds: NUMBER
+SELECT "id", "line" FROM (SELECT "id", "line", ROW_NUMBER() OVER (ORDER BY "id", "line") AS "row number" FROM "Order Details") WHERE MOD("row number", :1) = 0 ORDER BY "row number";  -- binds: NUMBER
+
+-- scan: a part of a key
+SELECT "id", "code", "since" FROM "customers" WHERE "id" >= :1 AND "id" < :2;  -- binds: NUMBER, NUMBER
+
+-- scan: a part of a compound key
+SELECT "id", "line", "customer_id", "price", "it's", "long", SYS_EXTRACT_UTC("at"), "hash" FROM "Order Details" WHERE "id" >= :1 AND ("id" > :2 OR ("line" >= :3)) AND "id" <= :4 AND ("id" < :5 OR ("line" < :6));  -- binds: NUMBER, NUMBER, NUMBER, NUMBER, NUMBER, NUMBER
+
+-- get
+SELECT "id", "code", "since" FROM "customers" WHERE "id" IN (:1);  -- binds: NUMBER
+
+-- get: up to ten keys
+SELECT "id", "code", "since" FROM "customers" WHERE "id" IN (:1, :2, :3, :4, :5, :6, :7, :8, :9, :10);  -- binds: NUMBER, NUMBER, NUMBER, NUMBER, NUMBER, NUMBER, NUMBER, NUMBER, NUMBER, NUMBER
+
+-- get: by a compound key
+SELECT "id", "line", "customer_id", "price", "it's", "long", SYS_EXTRACT_UTC("at"), "hash" FROM "Order Details" WHERE ("id", "line") IN ((:1, :2));  -- binds: NUMBER, NUMBER
+
+-- snapshot
+SET TRANSACTION READ ONLY;
+
+-- query: a parameter
+select :p1 from dual;
+select :p1 from dual;  -- binds: VARCHAR2
+
+-- query: a column with a time zone
+select "id", "at" from "Order Details";
+WITH "q" ("c1", "c2") AS (
+select "id", "at" from "Order Details"
+) SELECT "c1", SYS_EXTRACT_UTC("c2") FROM "q";
+
+-- query: PL/SQL
+begin null; end;
+
+-- drop
+DROP TABLE "follows" PURGE;
+DROP TABLE "Order Details" PURGE;
+
+-- scan: how a column of a foreign type is read
+SYS_EXTRACT_UTC("c")  -- TIMESTAMP WITH TIME ZONE
+SYS_EXTRACT_UTC("c")  -- TIMESTAMP WITH LOCAL TIME ZONE
+TO_CHAR("c")  -- INTERVAL YEAR TO MONTH
+TO_CHAR("c")  -- INTERVAL DAY TO SECOND
+ROWIDTOCHAR("c")  -- ROWID
+CAST("c" AS VARCHAR2(4000))  -- UROWID
+XMLSERIALIZE(CONTENT "c" AS CLOB)  -- XMLTYPE
+JSON_SERIALIZE("c" RETURNING CLOB)  -- JSON
+FROM_VECTOR("c" RETURNING CLOB)  -- VECTOR
