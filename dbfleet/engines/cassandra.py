@@ -37,7 +37,6 @@ from dbfleet.adapter import (
     Fidelity,
     Limits,
     Part,
-    Rejected,
     Result,
     ResultColumn,
     ServerInfo,
@@ -55,6 +54,7 @@ from dbfleet.engines._cassandra_values import (
     plain_value,
     statements,
 )
+from dbfleet.engines._cassandra_write import IN_FLIGHT, Writing, partition_of, quote, quoted
 from dbfleet.errors import (
     AlreadyExists,
     AuthFailed,
@@ -68,9 +68,6 @@ from dbfleet.errors import (
 )
 from dbfleet.values import Batch, Column, Row, Schema, Type
 
-_IN_FLIGHT: Final = 128
-_BATCH_CHARACTERS: Final = 4000
-"""Of one unlogged batch: the server warns above 5 KiB and refuses above 50 KiB."""
 _FIRST_TOKEN, _LAST_TOKEN = -(2**63), 2**63 - 1
 _NAME: Final = re.compile(r"\w{1,48}", re.ASCII)
 _MARK: Final = "dbfleet:"
@@ -137,10 +134,10 @@ class CassandraAdapter(Adapter):
         for column in schema.columns:
             if not column.name or len(column.name.encode()) > 65535:
                 raise self._unsupported(f"the column name {column.name!r}")
-        partition = _partition(schema)
+        partition = partition_of(schema)
         clustering = [name for name in schema.key if name not in partition]
-        columns = ", ".join(f"{_quote(column.name)} {DECLARED[column.type]}" for column in schema.columns)
-        primary = ", ".join([f"({_quoted(partition)})", *map(_quote, clustering)])
+        columns = ", ".join(f"{quote(column.name)} {DECLARED[column.type]}" for column in schema.columns)
+        primary = ", ".join([f"({quoted(partition)})", *map(quote, clustering)])
         # Without another engine's names of the types: `native` says that a table is not ours.
         kept = replace(schema, columns=tuple(replace(column, native=None) for column in schema.columns))
         comment = (_MARK + json.dumps(kept.to_dict(), ensure_ascii=False)).replace("'", "''")
@@ -154,7 +151,7 @@ class CassandraAdapter(Adapter):
     def count(self, name: str) -> int:
         """By token ranges: one count over a large table would run into the server's time limit."""
         schema = self.describe(name)
-        partition = _quoted(_partition(schema))
+        partition = quoted(partition_of(schema))
         prepared = self._prepare(
             f"SELECT count(*) FROM {self._table(name)} WHERE token({partition}) >= ? AND token({partition}) <= ?"
         )
@@ -167,8 +164,8 @@ class CassandraAdapter(Adapter):
     # --- rows ---
 
     def get(self, schema: Schema, keys: Sequence[Row]) -> Iterator[Row]:
-        where = " AND ".join(f"{_quote(name)} = ?" for name in schema.key)
-        prepared = self._prepare(f"SELECT {_quoted(schema.names)} FROM {self._table(schema.name)} WHERE {where}")
+        where = " AND ".join(f"{quote(name)} = ?" for name in schema.key)
+        prepared = self._prepare(f"SELECT {quoted(schema.names)} FROM {self._table(schema.name)} WHERE {where}")
         store = converter([schema.column(name) for name in schema.key], STORE)
         fetch = self._fetcher(schema)
         for _, rows in self._concurrently((prepared, key, None) for key in store(list(keys))):
@@ -181,10 +178,10 @@ class CassandraAdapter(Adapter):
         return [{"from": low, "to": high} for low, high in _ranges(parts)]
 
     def scan(self, schema: Schema, part: Part = WHOLE, *, batch_size: int = BATCH_SIZE) -> Iterator[Batch]:
-        statement = f"SELECT {_quoted(schema.names)} FROM {self._table(schema.name)}"
+        statement = f"SELECT {quoted(schema.names)} FROM {self._table(schema.name)}"
         bounds: tuple[Any, ...] = ()
         if part:
-            token = f"token({_quoted(_partition(schema))})"
+            token = f"token({quoted(partition_of(schema))})"
             statement += f" WHERE {token} >= ? AND {token} <= ?"
             bounds = (part["from"], part["to"])
         bound = self._prepare(statement).bind(bounds)
@@ -203,11 +200,11 @@ class CassandraAdapter(Adapter):
 
     def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
         table, marks = self._table(schema.name), ", ".join("?" * len(schema.columns))
-        plain = self._prepare(f"INSERT INTO {table} ({_quoted(schema.names)}) VALUES ({marks})")
-        writing = _Writing(self, schema, plain, keep_nulls=mode == "upsert")
+        plain = self._prepare(f"INSERT INTO {table} ({quoted(schema.names)}) VALUES ({marks})")
+        writing = Writing(self, schema, plain, keep_nulls=mode == "upsert")
         if mode == "insert":
             writing.careful = self._prepare(f"{plain.query_string} IF NOT EXISTS")
-            writing.fresh = not self._rows(f"SELECT {_quote(schema.key[0])} FROM {table} LIMIT 1")
+            writing.fresh = not self._rows(f"SELECT {quote(schema.key[0])} FROM {table} LIMIT 1")
         for batch in batches:
             writing.write(batch)
         return writing.written
@@ -291,7 +288,7 @@ class CassandraAdapter(Adapter):
     def _table(self, name: str) -> str:
         if not _NAME.fullmatch(name):
             raise self._not_found(name)
-        return f"{_quote(self._keyspace)}.{_quote(name)}"
+        return f"{quote(self._keyspace)}.{quote(name)}"
 
     def _open(self) -> Any:
         if self._closed:
@@ -317,7 +314,7 @@ class CassandraAdapter(Adapter):
         for statement, params, tag in work:
             with self._translated():
                 flying.append((tag, self._session.execute_async(statement, params)))
-            if len(flying) >= _IN_FLIGHT:
+            if len(flying) >= IN_FLIGHT:
                 yield self._landed(*flying.popleft())
         while flying:
             yield self._landed(*flying.popleft())
@@ -352,157 +349,11 @@ class CassandraAdapter(Adapter):
         return Unsupported(f"Cassandra cannot hold {message}", engine="cassandra", target=self.target.name)
 
 
-class _Writing:
-    """One write: what is in flight, what was refused, and which keys may have been written before."""
-
-    def __init__(self, adapter: CassandraAdapter, schema: Schema, plain: Any, *, keep_nulls: bool) -> None:
-        from cassandra.query import UNSET_VALUE
-
-        self.written = Written()
-        self.careful: Any = None
-        self.fresh = False
-        self._adapter = adapter
-        self._plain = plain
-        self._store = converter(schema.columns, STORE)
-        self._keys = schema.key_indexes
-        self._partition = [schema.names.index(name) for name in _partition(schema)]
-        # An insert leaves NULLs out: each would be a tombstone. An upsert replaces what is there.
-        self._unset = None if keep_nulls else UNSET_VALUE
-        self._filter = _Filter()
-
-    def write(self, batch: Batch) -> None:
-        stored = self._store(batch)
-        if self.careful is None:
-            self._send_plainly(self._last_of_each_key(batch, stored))
-            return
-        if not self.fresh:
-            self._send_carefully(list(zip(batch, stored, strict=True)))
-            return
-        new: list[tuple[Row, Row]] = []
-        perhaps: list[tuple[Row, Row]] = []
-        for row, values in zip(batch, stored, strict=True):
-            key = tuple([row[place] for place in self._keys])
-            (perhaps if self._filter.seen(key) else new).append((row, values))
-        self._send_plainly(new)
-        self._send_carefully(perhaps)  # after the others have landed: the same key may be among them
-
-    def _last_of_each_key(self, batch: Batch, stored: Batch) -> list[tuple[Row, Row]]:
-        """For an upsert: of rows with one key only the last, as statements in flight have no order."""
-        last = {tuple([row[place] for place in self._keys]): (row, values)
-                for row, values in zip(batch, stored, strict=True)}  # fmt: skip
-        self.written.rows += len(batch) - len(last)
-        return list(last.values())
-
-    def _send_plainly(self, rows: list[tuple[Row, Row]]) -> None:
-        work = ((self._statement(group), None, group) for group in self._neighbours(rows))
-        self._collect(work, applied=False)
-
-    def _send_carefully(self, rows: list[tuple[Row, Row]]) -> None:
-        seen: set[Any] = set()
-        first: list[tuple[Row, Row]] = []
-        again: list[tuple[Row, Row]] = []
-        for row, values in rows:
-            key = tuple([row[place] for place in self._keys])
-            (again if key in seen else first).append((row, values))
-            seen.add(key)
-        for part in (first, again):
-            work = ((self.careful.bind(self._values(values)), None, [(row, values)]) for row, values in part)
-            self._collect(work, applied=True)
-
-    def _collect(self, work: Iterable[tuple[Any, Any, Any]], *, applied: bool) -> None:
-        adapter = self._adapter
-        flying: deque[tuple[Any, Any]] = deque()
-
-        def land() -> None:
-            group, future = flying.popleft()
-            try:
-                _, rows = adapter._landed(group, future)
-            except StatementError as error:
-                self.written.rejected += [Rejected(row, str(error)) for row, _ in group]
-                return
-            if applied and not rows[0][0]:
-                self.written.rejected += [Rejected(row, "the key exists already") for row, _ in group]
-            else:
-                self.written.rows += len(group)
-
-        for statement, params, group in work:
-            with adapter._translated():
-                flying.append((group, adapter._session.execute_async(statement, params)))
-            if len(flying) >= _IN_FLIGHT:
-                land()
-        while flying:
-            land()
-
-    def _neighbours(self, rows: list[tuple[Row, Row]]) -> Iterator[list[tuple[Row, Row]]]:
-        """Runs of rows of one partition, up to _BATCH_CHARACTERS."""
-        group: list[tuple[Row, Row]] = []
-        current: Any = None
-        size = 0
-        for row, values in rows:
-            partition = [row[place] for place in self._partition]
-            wide = sum(len(value) if isinstance(value, str | bytes) else 8 for value in values)
-            if group and (partition != current or size + wide > _BATCH_CHARACTERS):
-                yield group
-                group, size = [], 0
-            current = partition
-            size += wide
-            group.append((row, values))
-        if group:
-            yield group
-
-    def _statement(self, group: list[tuple[Row, Row]]) -> Any:
-        from cassandra.query import BatchStatement, BatchType
-
-        with self._adapter._translated():
-            if len(group) == 1:
-                return self._plain.bind(self._values(group[0][1]))
-            batch = BatchStatement(batch_type=BatchType.UNLOGGED)
-            for _, values in group:
-                batch.add(self._plain, self._values(values))
-            return batch
-
-    def _values(self, values: Row) -> Sequence[Any]:
-        return values if self._unset is None else [self._unset if value is None else value for value in values]
-
-
-class _Filter:
-    """A Bloom filter over keys: 2 MB, three bits a key; of a million keys one in two hundred is sent with more care
-    than it needs, of ten million every other."""
-
-    _BITS: Final = 1 << 24
-
-    def __init__(self) -> None:
-        self._bits = bytearray(self._BITS >> 3)
-
-    def seen(self, key: Any) -> bool:
-        """Whether the key may have been given before; it has been now."""
-        mixed, bits, found = hash(key) * 0x9E3779B97F4A7C15 & 0xFFFF_FFFF_FFFF_FFFF_FFFF_FFFF, self._bits, True
-        for shift in (0, 24, 48):
-            place = mixed >> shift & 0xFF_FFFF
-            mask = 1 << (place & 7)
-            if not bits[place >> 3] & mask:
-                found = False
-                bits[place >> 3] |= mask
-        return found
-
-
-def _partition(schema: Schema) -> tuple[str, ...]:
-    return schema.partition or schema.key[:1]
-
-
 def _ranges(parts: int) -> list[tuple[int, int]]:
     """All tokens in `parts` ranges, both ends included."""
     step = 2**64 // parts
     starts = [_FIRST_TOKEN + number * step for number in range(parts)]
     return [(low, high - 1) for low, high in zip(starts, [*starts[1:], _LAST_TOKEN + 1], strict=True)]
-
-
-def _quote(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _quoted(names: Iterable[str]) -> str:
-    return ", ".join(map(_quote, names))
 
 
 def _result_type(type_: Any) -> Type | None:
@@ -569,7 +420,7 @@ def _choose_keyspace(adapter: CassandraAdapter, target: Target) -> None:
                 f"no keyspace {name!r}", engine="cassandra", target=target.name, hint="seed, load and copy make it"
             )
         adapter._rows(
-            f"CREATE KEYSPACE IF NOT EXISTS {_quote(name)} "
+            f"CREATE KEYSPACE IF NOT EXISTS {quote(name)} "
             "WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}"
         )
     with adapter._translated():

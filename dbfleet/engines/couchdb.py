@@ -19,7 +19,6 @@ json columns, where a null is the JSON null.
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -52,6 +51,7 @@ from dbfleet.engines._couchdb_documents import (
     row_of,
     sampled_schema,
 )
+from dbfleet.engines._couchdb_http import ID_BASE, ID_DIGITS, body_of, dumps, id_text, is_design, json_query, records_of
 from dbfleet.errors import (
     AlreadyExists,
     AuthFailed,
@@ -115,7 +115,7 @@ class CouchAdapter(Adapter):
         if kept is not None:
             return kept
         rows = self._json("GET", f"{self._path(name)}/_all_docs", query=f"include_docs=true&limit={_SAMPLE}")["rows"]
-        return sampled_schema(name, [row["doc"] for row in rows if not _is_design(row["id"])])
+        return sampled_schema(name, [row["doc"] for row in rows if not is_design(row["id"])])
 
     def create(self, schema: Schema) -> None:
         path = self._path(schema.name)
@@ -168,15 +168,15 @@ class CouchAdapter(Adapter):
     def _id_at(self, name: str, rank: int) -> str | None:
         """An id near this rank, by bisection of the ids seen as numbers; each probe is one request of a row."""
         path = f"{self._path(name)}/_all_docs"
-        low, high = 0, _ID_BASE**_ID_DIGITS - 1
+        low, high = 0, ID_BASE**ID_DIGITS - 1
         best: tuple[int, str] | None = None
         for _ in range(40):
             middle = (low + high) // 2
-            answer = self._json("GET", path, query=f"limit=1&startkey={_json_query(_id_text(middle))}")
+            answer = self._json("GET", path, query=f"limit=1&startkey={json_query(id_text(middle))}")
             offset, found = answer.get("offset"), answer["rows"]
             if offset is None:
                 return None
-            if found and not _is_design(found[0]["id"]) and (best is None or abs(offset - rank) < abs(best[0] - rank)):
+            if found and not is_design(found[0]["id"]) and (best is None or abs(offset - rank) < abs(best[0] - rank)):
                 best = (offset, found[0]["id"])
             if best and abs(best[0] - rank) <= max(rank // 50, 1):
                 break
@@ -194,14 +194,14 @@ class CouchAdapter(Adapter):
         # One more than a batch: its id is where the next page starts, whatever happens to it until then.
         start, rest = part.get("from"), f"include_docs=true&limit={batch_size + 1}"
         if "below" in part:
-            rest += f"&endkey={_json_query(part['below'])}&inclusive_end=false"
+            rest += f"&endkey={json_query(part['below'])}&inclusive_end=false"
         while True:
-            query = rest if start is None else f"{rest}&startkey={_json_query(start)}"
+            query = rest if start is None else f"{rest}&startkey={json_query(start)}"
             rows = self._json("GET", path, query=query)["rows"]
             page = [
                 self._row(make_row, entry["doc"])
                 for entry in rows[:batch_size]
-                if entry.get("doc") and not _is_design(entry["id"])
+                if entry.get("doc") and not is_design(entry["id"])
             ]
             if page:
                 yield page
@@ -218,7 +218,7 @@ class CouchAdapter(Adapter):
         for batch in batches:
             for row in batch:
                 document = make_document(row)
-                text = _dumps(document)
+                text = dumps(document)
                 pending.append((row, document, text))
                 size += len(text)
                 if size >= _BULK_BYTES:
@@ -256,7 +256,7 @@ class CouchAdapter(Adapter):
             old = entry.get("doc")
             if old:
                 beside = {word: old[word] for word in ("_rev", "_attachments") if word in old}
-                text = _dumps({**document, **beside})
+                text = dumps({**document, **beside})
             texts.append(text)
         return texts
 
@@ -279,13 +279,13 @@ class CouchAdapter(Adapter):
                 "neither a request nor a selector on a collection",
                 hint='GET /orders/_all_docs?limit=3, POST /orders/_find {"selector": {}}, or orders {"status": "paid"}',
             )
-        return self._find(named[1], _body(named[2], self._bad), batch_size)
+        return self._find(named[1], body_of(named[2], self._bad), batch_size)
 
     def _request(self, method: str, path: str, body: str, batch_size: int) -> Result:
         if body:
-            _body(body, self._bad)
+            body_of(body, self._bad)
         response = self._send_request(method, path, body or None, stream=True)
-        records = _records(response, batch_size) if method != "HEAD" else iter([dict(response.headers)])
+        records = records_of(response, batch_size) if method != "HEAD" else iter([dict(response.headers)])
         first = next(records, None)
 
         def batches() -> Iterator[Batch]:
@@ -393,7 +393,7 @@ class CouchAdapter(Adapter):
     def _send_request(self, method: str, path: str, body: object = None, *, stream: bool = False) -> Any:
         if self._closed:
             raise Unavailable("the connection is closed", engine="couchdb", target=self.target.name)
-        data = body.encode() if isinstance(body, str) else (None if body is None else _dumps(body).encode())
+        data = body.encode() if isinstance(body, str) else (None if body is None else dumps(body).encode())
         with self._translated():
             # No read timeout: a view that is being built answers after minutes.
             response = self._session.request(
@@ -417,85 +417,6 @@ class CouchAdapter(Adapter):
             return Unavailable(said, **where)
         kind = {404: NotFound, 409: ConstraintViolated, 412: AlreadyExists}.get(status, StatementError)
         return kind(said, code=str(status), **where)
-
-
-_ID_DIGITS: Final = 24
-_ID_FIRST: Final = 0x20
-_ID_BASE: Final = 0x7F - _ID_FIRST
-
-
-def _id_text(number: int) -> str:
-    digits = []
-    for _ in range(_ID_DIGITS):
-        number, digit = divmod(number, _ID_BASE)
-        digits.append(chr(digit + _ID_FIRST))
-    return "".join(reversed(digits))
-
-
-def _is_design(id_: str) -> bool:
-    return id_.startswith("_design/")
-
-
-def _json_query(value: str) -> str:
-    return quote(json.dumps(value), safe="")
-
-
-_dumps: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
-
-
-def _body(text: str, bad: Any) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except json.JSONDecodeError as exc:
-        raise bad(f"the body is not JSON: {exc.msg} at line {exc.lineno}, column {exc.colno}") from exc
-    if not isinstance(found, dict):
-        raise bad("the body is not a JSON object")
-    return found
-
-
-def _records(response: Any, batch_size: int) -> Iterator[Any]:
-    """The answer's records: the items of its list as they arrive, where it is one or has one; else the answer."""
-    decoder = json.JSONDecoder()
-    chunks = response.iter_content(1 << 16)
-    response.encoding = "utf-8"
-    buffer, partial = "", b""
-    listed = False
-    for chunk in chunks:
-        partial += chunk
-        text, partial = _decoded(partial)
-        buffer += text
-        if not listed:
-            found = re.match(r'\s*(?:\[|\{[^\[{]*?"(?:rows|docs|results)"\s*:\s*\[)', buffer)
-            if not found:
-                continue
-            listed, buffer = True, buffer[found.end() :]
-        place = 0
-        while True:
-            rest = re.compile(r"[\s,]*").match(buffer, place)
-            place = rest.end() if rest else place
-            if place >= len(buffer) or buffer[place] == "]":
-                break
-            try:
-                record, end = decoder.raw_decode(buffer, place)
-            except json.JSONDecodeError:
-                break
-            if end == len(buffer) and not isinstance(record, dict | list | str):
-                break  # a number may go on in the next chunk
-            yield record.get("doc") or record if isinstance(record, dict) else {"value": record}
-            place = end
-        buffer = buffer[place:]
-    if not listed:
-        yield json.loads(buffer) if buffer.strip() else {}
-
-
-def _decoded(data: bytes) -> tuple[str, bytes]:
-    """The text of all whole characters, and the bytes of one that goes on in the next chunk."""
-    for cut in range(4):
-        try:
-            return data[: len(data) - cut].decode(), data[len(data) - cut :]
-        except UnicodeDecodeError:
-            continue
-    return data.decode(errors="replace"), b""
 
 
 def connect(target: Target, *, timeout_s: float = 10.0) -> CouchAdapter:
