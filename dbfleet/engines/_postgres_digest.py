@@ -47,7 +47,7 @@ def statement(schema: Schema, select: str, natives: Sequence[str]) -> str | None
     texts = [f"{text} AS {c}" for text, c in zip(texts, places, strict=True)]
     source = f"FROM (SELECT {', '.join(texts)}, {' OR '.join(beyond) or 'false'} AS b {source} OFFSET 0) AS t"
     measured = [
-        f"coalesce({_LENGTHS.get(types[place], 'length({c})').format(c=places[place])} || ':' || {places[place]}, '-')"
+        f"coalesce(octet_length({places[place]}) || ':' || {places[place]}, '-')"
         for place in digest_order(schema.columns)
     ]
     return (
@@ -56,10 +56,6 @@ def statement(schema: Schema, select: str, natives: Sequence[str]) -> str | None
         "coalesce(sum(('x' || substr(h, 9, 8))::bit(32)::bigint), 0), coalesce(bool_or(b), false) "
         f"FROM (SELECT md5({' || '.join(measured)}) AS h, b {source} OFFSET 0) AS s"
     )
-
-
-_LENGTHS: Final = {Type.TEXT: "octet_length({c})", Type.UUID: "'36'", Type.DATE: "'10'"}
-"""Of a canonical text in bytes, where that is not its length in characters."""
 
 
 def _text(c: str, type_: Type, native: str) -> str:

@@ -114,7 +114,7 @@ def sha256_of(chunks: Iterable[bytes]) -> str:
 def file_name(collection: str, ending: str, taken: set[str]) -> str:
     """A name for the collection's file that is one on every system, and not `taken` (in lower case) yet."""
     plain = re.sub(r"[^\w.-]", lambda odd: "".join(f"%{byte:02X}" for byte in odd[0].encode()), collection)
-    plain = plain[:100]
+    plain = plain[:100] or "%"
     if plain[:1] in (".", "-"):
         plain = f"%{ord(plain[0]):02X}{plain[1:]}"
     name, number = plain + ending, 1

@@ -79,7 +79,11 @@ def dump(
                 name = files.file_name(schema.name, _ending(format, compress), taken)
                 made.append(directory / name)
                 before = time.perf_counter()
-                entries.append(_collection(adapter, schema, directory / name, format, compress, progress))
+                entries.append(
+                    _collection(
+                        adapter, schema, directory / name, format, compress, progress, one_moment=why_not is None
+                    )
+                )
                 seconds = round(time.perf_counter() - before, 3)
                 yield Dumped(target.name, schema.name, entries[-1].rows, 0, seconds, entries[-1].digest)
         manifest = files.Manifest(
@@ -248,19 +252,44 @@ def _schemas(adapter: Adapter, names: Sequence[str]) -> list[Schema]:
 
 
 def _collection(
-    adapter: Adapter, schema: Schema, path: Path, format: str, compress: str | None, progress: Progress
+    adapter: Adapter,
+    schema: Schema,
+    path: Path,
+    format: str,
+    compress: str | None,
+    progress: Progress,
+    *,
+    one_moment: bool,
 ) -> files.DumpedFile:
-    digester = Digester(schema.columns)
     writer = files.Writer(path, compress)
+    digester = Digester(schema.columns)
+    rendered = _rendered(adapter, schema, format) if one_moment else None
     try:
-        rows = digester.over(_told(schema.name, adapter.scan(schema), progress))
-        for chunk in _exact.encode(format, schema, rows):
-            writer.write(chunk)
+        if rendered is not None:
+            lines = 0
+            for chunk in rendered:
+                writer.write(chunk)
+                lines += chunk.count(b"\n")
+                progress(schema.name, lines)
+            digester.digest = adapter.digest(schema)  # type: ignore[attr-defined]
+        else:
+            rows = digester.over(_told(schema.name, adapter.scan(schema), progress))
+            for chunk in _exact.encode(format, schema, rows):
+                writer.write(chunk)
         size, sha256 = writer.finish()
     finally:
         writer.close()
     found = digester.digest
     return files.DumpedFile(schema.name, path.name, found.rows, str(found), size, sha256)
+
+
+def _rendered(adapter: Adapter, schema: Schema, format: str) -> Iterator[bytes] | None:
+    """The file's bytes as the server makes them, whose digest it computes too: only inside a snapshot are the two of
+    the same rows. A third of the plain path's time."""
+    if not hasattr(adapter, "encoded_scan") or not hasattr(adapter, "digest"):
+        return None
+    chunks: Iterator[bytes] | None = adapter.encoded_scan(schema, format)
+    return chunks
 
 
 def _told(name: str, batches: Iterator[Batch], progress: Progress) -> Iterator[Batch]:

@@ -142,7 +142,7 @@ def _quoted(text: str, name: str, number: int) -> Cells:
         if found is None:
             line, column = number + text.count("\n", 0, place), place - text.rfind("\n", 0, place)
             raise UsageError(
-                f"{name}, line {line}, column {column}: a quote inside a cell",
+                f"{name}, line {line}, column {column}: a quote inside the cell that begins here",
                 hint='a cell with a quote is quoted, and the quote doubled: "6"" nail"',
             )
         quoted, plain, end = found.groups()

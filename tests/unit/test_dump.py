@@ -1,0 +1,200 @@
+"""Dumps of real SQLite files: what is written, what is refused, and that an interrupted one is never whole."""
+
+from __future__ import annotations
+
+import json
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from dbfleet import registry
+from dbfleet.adapter import Adapter
+from dbfleet.conformance.examples import VALUES
+from dbfleet.errors import NotFound, RuntimeFailure, UsageError
+from dbfleet.fleet import Fleet
+from dbfleet.ops import _dump_files as files
+from dbfleet.ops import _inputs
+from dbfleet.ops._digests import Digester
+from dbfleet.ops.dump import dump, stream
+from dbfleet.ops.load import Loaded, load
+from dbfleet.values import JSON_NULL, Column, Reference, Row, Schema, Type, digest_rows
+
+EVERYTHING = Schema(
+    "every/thing",
+    (Column("id", Type.INT, False), *(Column(f'c "{type_}"', type_) for type_ in Type)),
+    ("id",),
+)
+ROW: Row = (
+    1, True, 2**63 - 1, Decimal("12345678901234567890.123456789"), 0.1, 'é\n"\\', b"\0\xff", date(2024, 2, 29),
+    time(13, 5, 0, 250000), datetime(2024, 1, 1), datetime(2024, 1, 1, tzinfo=UTC), UUID(int=7),
+    {"b": [1, Decimal("1.50"), None], "a": 2**60},
+)  # fmt: skip
+ROWS: list[Row] = [
+    ROW,
+    (2, *[None] * 12),
+    (3, *ROW[1:12], JSON_NULL),
+    (4, *ROW[1:4], float("nan"), "", b"", *ROW[7:12], "null"),
+]
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Fleet:
+    environ = {"DBFLEET_STATE_DIR": str(tmp_path / "state"), "DBFLEET_CONFIG": ""}
+    return Fleet.open(environ=environ, directory=tmp_path)
+
+
+@contextmanager
+def connected(fleet: Fleet, url: str) -> Iterator[Adapter]:
+    with registry.connect(fleet.target(url).with_(create=True)) as adapter:
+        yield adapter
+
+
+def fill(fleet: Fleet, url: str, schema: Schema, rows: list[Row]) -> None:
+    with connected(fleet, url) as adapter:
+        adapter.create(schema)
+        adapter.write(schema, [rows])
+
+
+def url_of(path: Path) -> str:
+    return f"sqlite:///{path}"
+
+
+def loaded(fleet: Fleet, url: str, source: Path, **options: object) -> list[Loaded]:
+    with _inputs.find(str(source)) as inputs:
+        return list(load(fleet, fleet.target(url), inputs, **options))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("format", ["jsonl", "csv", "parquet"])
+@pytest.mark.parametrize("compress", [None, "gzip", "zstd"])
+def test_dump_then_load_keeps_every_value(fleet: Fleet, tmp_path: Path, format: str, compress: str | None) -> None:
+    if format == "parquet":
+        pytest.importorskip("pyarrow")
+        if compress:
+            pytest.skip("parquet compresses itself")
+    if compress == "zstd":
+        pytest.importorskip("zstandard")
+    source, sink = url_of(tmp_path / "a.db"), url_of(tmp_path / "b.db")
+    fill(fleet, source, EVERYTHING, ROWS)
+    there = tmp_path / "d"
+    (record,) = dump(fleet, fleet.target(source), directory=there, format=format, compress=compress)
+    assert record.digest == str(digest_rows(EVERYTHING.columns, [ROWS]))
+    (back,) = loaded(fleet, sink, there, verify=True)
+    assert (back.rows, back.digest, back.verified) == (4, record.digest, True)
+    with connected(fleet, sink) as adapter:
+        assert adapter.describe(EVERYTHING.name).names == EVERYTHING.names
+        values = {row[0]: row for batch in adapter.scan(EVERYTHING) for row in batch}
+    assert values[3][-1] is JSON_NULL
+    assert values[2][-1] is None
+    assert values[4][-1] == "null"
+
+
+def test_json_lines_are_what_jq_reads(fleet: Fleet, tmp_path: Path) -> None:
+    source = url_of(tmp_path / "a.db")
+    fill(fleet, source, EVERYTHING, [ROW])
+    with stream(fleet, fleet.target(source), EVERYTHING.name) as chunks:
+        found = json.loads(b"".join(chunks))
+    assert found['c "int"'] == 2**63 - 1
+    assert found['c "instant"'] == "2024-01-01T00:00:00Z"
+    assert found['c "json"'] == {"b": [1, 1.5, None], "a": 2**60}
+
+
+def test_the_manifest_tells_of_every_file(fleet: Fleet, tmp_path: Path) -> None:
+    source, there = url_of(tmp_path / "a.db"), tmp_path / "d"
+    people = Schema("people", (Column("id", Type.INT, False),), ("id",))
+    aged = Schema(
+        "ages",
+        (Column("id", Type.INT, False), Column("person", Type.INT)),
+        ("id",),
+        (Reference(("person",), "people", ("id",)),),
+    )
+    fill(fleet, source, people, [(1,), (2,)])
+    fill(fleet, source, aged, [(1, 2)])
+    told: list[str] = []
+    list(dump(fleet, fleet.target(source), directory=there, tell=told.append))
+    manifest = files.read_manifest(there)
+    assert [each.collection for each in manifest.collections] == ["people", "ages"]  # not by name: by reference
+    assert [each.rows for each in manifest.collections] == [2, 1]
+    for each in manifest.collections:
+        data = (there / each.file).read_bytes()
+        assert (len(data), files.sha256_of([data])) == (each.bytes, each.sha256)
+    assert not manifest.consistent
+    assert any("moment" in line for line in told)
+    assert list(files.read_schemas(there, manifest)) == ["people", "ages"]
+    assert sorted(path.name for path in there.iterdir()) == [
+        "ages.jsonl",
+        "manifest.json",
+        "people.jsonl",
+        "schema.json",
+    ]
+
+
+def test_a_dump_that_ends_early_leaves_nothing(fleet: Fleet, tmp_path: Path) -> None:
+    source, there = url_of(tmp_path / "a.db"), tmp_path / "d"
+    fill(fleet, source, Schema("one", (Column("id", Type.INT, False),), ("id",)), [(1,)])
+    fill(fleet, source, Schema("two", (Column("id", Type.INT, False),), ("id",)), [(1,)])
+    running = dump(fleet, fleet.target(source), directory=there)
+    next(running)
+    assert not (there / files.MANIFEST).exists()
+    running.close()  # type: ignore[attr-defined]
+    assert list(there.iterdir()) == []
+
+
+def test_a_directory_that_holds_something_is_refused(fleet: Fleet, tmp_path: Path) -> None:
+    source, there = url_of(tmp_path / "a.db"), tmp_path / "d"
+    fill(fleet, source, Schema("one", (Column("id", Type.INT, False),), ("id",)), [(1,)])
+    list(dump(fleet, fleet.target(source), directory=there, format="csv"))
+    (there / "mine.txt").write_text("mine")
+    with pytest.raises(UsageError, match="not empty"):
+        list(dump(fleet, fleet.target(source), directory=there))
+    list(dump(fleet, fleet.target(source), directory=there, agree=lambda text: None))
+    assert sorted(path.name for path in there.iterdir()) == ["manifest.json", "mine.txt", "one.jsonl", "schema.json"]
+
+
+def test_a_disk_that_takes_no_more_is_told_with_the_file(fleet: Fleet, tmp_path: Path) -> None:
+    source, there = url_of(tmp_path / "a.db"), tmp_path / "d"
+    fill(fleet, source, Schema("one", (Column("id", Type.INT, False),), ("id",)), [(n,) for n in range(30_000)])
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(RuntimeFailure, match=r"one\.jsonl: File too large"):
+            list(dump(fleet, fleet.target(source), directory=there))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(there.iterdir()) == []
+
+
+def test_a_collection_that_is_not_there_is_told_with_the_nearest(fleet: Fleet, tmp_path: Path) -> None:
+    source = url_of(tmp_path / "a.db")
+    fill(fleet, source, Schema("orders", (Column("id", Type.INT, False),), ("id",)), [])
+    with pytest.raises(NotFound) as error:
+        list(dump(fleet, fleet.target(source), ["order"], directory=tmp_path / "d"))
+    assert "orders" in str(error.value.hint)
+
+
+def test_names_of_collections_never_leave_the_directory() -> None:
+    taken: set[str] = set()
+    names = [files.file_name(name, ".csv", taken) for name in ("../a", "a/b", "A/b", "", ".x", "é", "con:x", "a" * 300)]
+    assert len({name.lower() for name in names}) == len(names)
+    assert all(name[0] not in ".-" for name in names)
+    assert not any(set(name) & set('/\\:*?"<>|') for name in names)
+    assert all(len(name) < 200 for name in names)
+
+
+def test_digests_on_the_way_are_the_plain_ones() -> None:
+    columns = tuple(Column(f"c_{type_}", type_) for type_ in Type)
+    for shift in range(5):
+        rows = [
+            tuple([None, *VALUES[type_]][(number + shift * place) % (len(VALUES[type_]) + 1)]
+                  for place, type_ in enumerate(Type))
+            for number in range(200)
+        ]  # fmt: skip
+        digester = Digester(columns)
+        for start in range(0, len(rows), 64):
+            digester.add(rows[start : start + 64])
+        assert digester.digest == digest_rows(columns, [rows])
