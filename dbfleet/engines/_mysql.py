@@ -28,7 +28,7 @@ from dbfleet.adapter import (
     WriteMode,
     Written,
 )
-from dbfleet.engines import _mysql_encoded, _mysql_query
+from dbfleet.engines import _mysql_encoded, _mysql_ordered, _mysql_query
 from dbfleet.engines import _mysql_write as bulk
 from dbfleet.engines._mysql_errors import translate
 from dbfleet.engines._mysql_ranges import conditions, split
@@ -151,6 +151,8 @@ class MySqlAdapter(Adapter):
     # --- rows ---
 
     def get(self, schema: Schema, keys: Sequence[Row]) -> Iterator[Row]:
+        if not schema.key:
+            return
         columns = [schema.column(name) for name in schema.key]
         places = schema.key_indexes
         names = LEXIS.quote_all(schema.key)
@@ -227,6 +229,20 @@ class MySqlAdapter(Adapter):
             yield _mysql_encoded.header(columns, word)
             while rows := self._fetch(BATCH_SIZE):
                 yield render(rows)
+
+    def ordered(self, schema: Schema) -> Iterator[bytes] | None:
+        """The rows as COPY's text, in the order of their key; None where we do not know its order."""
+        statement = _mysql_ordered.statement(schema, self._natives(schema.name))
+        return self._ordered(statement, schema) if statement else None
+
+    def _ordered(self, statement: str, schema: Schema) -> Iterator[bytes]:
+        wire = self._live()
+        with self._translated():
+            wire.execute(statement)
+        with self._reading():
+            lines = _mysql_ordered.lines(schema)
+            while rows := self._fetch(BATCH_SIZE):
+                yield lines(rows)
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:
