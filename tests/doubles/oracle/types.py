@@ -163,6 +163,11 @@ def _normal(data: bytes) -> bytes:
 
 
 def _fitted(data: bytes, kind: Kind) -> bytes:
+    high = (
+        data[0] - 193
+    )  # of a number that is not negative: how many digits of base 100 stand before the point, less one
+    if kind.scale == 0 and (data == b"\x80" or (high >= len(data) - 2 and 2 * (high + 1) <= kind.precision)):
+        return data  # a whole number of few digits, as most are
     value = wire.rounded(wire.decimal_of(data), kind.scale)
     if value.copy_abs().scaleb(kind.scale, wire.EXACT) >= Decimal(10) ** kind.precision:
         raise OraError(1438, f"value {value} greater than specified precision ({kind.precision}, {kind.scale}) allowed")
