@@ -1,8 +1,8 @@
 """The rows of a table as lines in the order of their key, for comparing them as bytes (Adapter.ordered).
 
 The server writes what is not yet as PostgreSQL's COPY would: it cuts trailing zeros of a second's fraction and makes
-hex of bytes. Here only text and json are searched for what must be escaped, a whole column of a batch at a time. A key of
-text is ordered by its bytes, which needs a sort: the collation's own order is not that of any other engine.
+hex of bytes. Here only text and json are searched for what must be escaped, a whole column of a batch at a time. A key
+of text is ordered by its bytes, which needs a sort: the collation's own order is not that of any other engine.
 """
 
 from __future__ import annotations
