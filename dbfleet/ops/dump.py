@@ -19,6 +19,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from dbfleet import __version__
 from dbfleet.adapter import Adapter, Capability, Target
@@ -30,6 +31,7 @@ from dbfleet.ops._digests import Digester
 from dbfleet.ops._order import ordered
 from dbfleet.values import Batch, Schema
 
+T = TypeVar("T")
 Tell = Callable[[str], None]
 Progress = Callable[[str, int], None]
 
@@ -127,13 +129,14 @@ def stream(
     with fleet.connect(target) as adapter:
         (schema,) = _schemas(adapter, [collection])
 
-        def chunks() -> Iterator[bytes]:
-            for chunk in _exact.encode(format, schema, _told(schema.name, adapter.scan(schema), progress)):
+        def chunks(batches: Iterator[Batch]) -> Iterator[bytes]:
+            for chunk in _exact.encode(format, schema, _told(schema.name, batches, progress)):
                 if data := squeeze(chunk):
                     yield data
             yield end()
 
-        yield chunks()
+        with _closing(adapter.scan(schema)) as batches:
+            yield chunks(batches)
 
 
 def check(format: str, compress: str | None) -> None:
@@ -266,16 +269,17 @@ def _collection(
     rendered = _rendered(adapter, schema, format) if one_moment else None
     try:
         if rendered is not None:
-            lines = 0
-            for chunk in rendered:
-                writer.write(chunk)
-                lines += chunk.count(b"\n")
-                progress(schema.name, lines)
+            with _closing(rendered):
+                lines = 0
+                for chunk in rendered:
+                    writer.write(chunk)
+                    lines += chunk.count(b"\n")
+                    progress(schema.name, lines)
             digester.digest = adapter.digest(schema)  # type: ignore[attr-defined]
         else:
-            rows = digester.over(_told(schema.name, adapter.scan(schema), progress))
-            for chunk in _exact.encode(format, schema, rows):
-                writer.write(chunk)
+            with _closing(adapter.scan(schema)) as batches:
+                for chunk in _exact.encode(format, schema, digester.over(_told(schema.name, batches, progress))):
+                    writer.write(chunk)
         size, sha256 = writer.finish()
     finally:
         writer.close()
@@ -290,6 +294,17 @@ def _rendered(adapter: Adapter, schema: Schema, format: str) -> Iterator[bytes] 
         return None
     chunks: Iterator[bytes] | None = adapter.encoded_scan(schema, format)
     return chunks
+
+
+@contextmanager
+def _closing(reading: Iterator[T]) -> Iterator[Iterator[T]]:
+    """What is left half read is closed before its connection is."""
+    try:
+        yield reading
+    finally:
+        close = getattr(reading, "close", None)
+        if close:
+            close()
 
 
 def _told(name: str, batches: Iterator[Batch], progress: Progress) -> Iterator[Batch]:
