@@ -125,9 +125,10 @@ def _session(wire: Wire, options: Mapping[str, str]) -> Server:
     wire.execute(
         "SET SESSION time_zone = '+00:00', SESSION net_read_timeout = 86400, SESSION net_write_timeout = 86400"
     )
-    ((version, comment, mode, local),) = wire.rows(
-        "SELECT VERSION(), @@version_comment, @@SESSION.sql_mode, @@local_infile"
+    ((version, comment, mode, local, packet),) = wire.rows(
+        "SELECT VERSION(), @@version_comment, @@SESSION.sql_mode, @@local_infile, @@max_allowed_packet"
     )
+    wire.most_bytes = int(packet or wire.most_bytes)
     wanted = options.get("local_infile", "on").lower() not in ("0", "off", "false", "no")
     return Server(
         product=_product(f"{version} {comment}"),

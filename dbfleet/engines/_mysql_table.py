@@ -57,7 +57,7 @@ class Table:
             else:
                 targets.append(LEXIS.quote(name))
         return (
-            f"LOAD DATA LOCAL INFILE '{path}' {'REPLACE' if replace else ''} INTO TABLE {LEXIS.quote(table)} "
+            f"LOAD DATA LOCAL INFILE '{_escape(path)}' {'REPLACE' if replace else ''} INTO TABLE {LEXIS.quote(table)} "
             "CHARACTER SET utf8mb4 FIELDS TERMINATED BY '\\t' ENCLOSED BY '' ESCAPED BY '\\\\' "
             f"LINES TERMINATED BY '\\n' STARTING BY '' ({', '.join(targets)})"
             + (f" SET {', '.join(settings)}" if settings else "")
@@ -119,6 +119,10 @@ def _expression(type_: Type, native: Native, *, mariadb: bool) -> str | None:
     return None
 
 
+def _escape(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("'", "\\'")
+
+
 def _column(slot: _Slot, values: Sequence[Any], null: str, finish: Callable[[_Slot, Texts], Texts]) -> Texts:
     if None not in values:
         return finish(slot, slot.write(values))
@@ -144,6 +148,6 @@ def _quoted(slot: _Slot, found: Texts) -> Texts:
     if slot.expression == _HEX:
         return [f"X'{text}'" for text in found]
     if slot.escapes:
-        found = [text.replace("\\", "\\\\").replace("'", "\\'") for text in found]
+        found = list(map(_escape, found))
     around = slot.expression
     return [around.format(f"'{text}'") for text in found] if around else [f"'{text}'" for text in found]

@@ -23,7 +23,7 @@ from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import Any, Final, NamedTuple, TypeVar
 
-from dbfleet.errors import StatementError, Unavailable
+from dbfleet.errors import ConstraintViolated, StatementError, Unavailable
 
 RawRow = tuple[bytes | None, ...]
 T = TypeVar("T")
@@ -111,6 +111,7 @@ class Wire:
         self.warnings = 0
         self.reading = False
         self.closed = False
+        self.most_bytes = 1 << 30  # max_allowed_packet, as soon as it is known
         self.busy = 0  # calls into the driver that have not come back
         self._connection: Any = _interruptible(lambda: mysql.connector.connect(**self._arguments))
         self._c: Any = getattr(self._connection, "_cmysql", None)
@@ -132,6 +133,11 @@ class Wire:
         if self.more:  # results of a CALL that nobody asked for
             self.abandon()
         text = statement.encode() if isinstance(statement, str) else statement
+        if len(text) >= self.most_bytes:  # the server would close the connection
+            raise ConstraintViolated(
+                f"a statement of {len(text):,} bytes is more than the server takes at once ({self.most_bytes:,})",
+                hint="raise max_allowed_packet on the server",
+            )
         try:
             self.run(lambda: self.send(text))
         except BaseException:

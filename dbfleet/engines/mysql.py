@@ -1,8 +1,8 @@
 """MySQL, by mysql-connector-python (https://dev.mysql.com/doc/connector-python/en/).
 
 MySQL 8.0.17 and later: before it there was no binary collation without padding, and no CAST to DOUBLE. The driver has
-two halves; `driver_implementation()` says which one runs, and `_mysql_wire` why that matters. All the rest is
-MariaDB's too: see `_mysql`.
+two halves, one five times as slow: `doctor` says which one runs here, and `_mysql_wire` why. All the rest is MariaDB's
+too: see `_mysql`.
 
 Oddities: JSON keeps numbers as doubles or 64-bit integers, so a document with a longer one is refused. A TIME of a
 table that dbfleet did not make may be a span (-12:00:00, 838:59:59), and a date 0000-00-00: a scan names the column and
@@ -23,13 +23,6 @@ def connect(target: Target, *, timeout_s: float = 10.0) -> Adapter:
     from dbfleet.engines._mysql_connect import connect as connected
 
     return connected(target, ENGINE, timeout_s)
-
-
-def driver_implementation() -> str:
-    """Which half of the driver runs in this process: "C extension" or "pure Python" (reads take 5 times as long)."""
-    from dbfleet.engines._mysql_wire import implementation
-
-    return implementation()
 
 
 ENGINE = EngineSpec(

@@ -436,6 +436,21 @@ def test_half_a_surrogate_pair_is_refused_by_its_column(writer: Adapter, made: M
     assert writer.count(name) == 0
 
 
+def test_row_that_is_larger_than_a_packet(writer: Adapter, made: Make, name: str) -> None:
+    """LOAD DATA takes it in pieces; an INSERT of it is refused before the server ends the connection."""
+    schema = made(Schema(name, PAIR, ("id",)))
+    most = int(value(writer, "@@max_allowed_packet"))
+    row = (1, "é" * (most // 2))
+    if writer.target.options["local_infile"] == "on":
+        assert writer.write(schema, [[row]]).rows == 1
+        assert rows_of(writer, schema) == [row]
+        return
+    with pytest.raises(ConstraintViolated) as caught:
+        writer.write(schema, [[row]])
+    assert "max_allowed_packet" in (caught.value.hint or "")
+    assert writer.write(schema, [[(1, "x")]]).rows == 1
+
+
 def test_column_that_the_table_lacks_is_not_found(writer: Adapter, made: Make, name: str) -> None:
     made(Schema(name, PAIR, ("id",)))
     with pytest.raises(NotFound, match="nope"):
