@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from dbfleet.errors import RuntimeFailure
@@ -55,13 +55,11 @@ class Projects:
         for server in servers:
             prefix = f"DBFLEET_{server.spec.name.upper()}"
             values[f"{prefix}_PORT"] = str(server.port)
-            for name in _other_ports(server.spec.name):
+            for name, default in _other_ports(server.spec.name).items():
                 if name in os.environ:
                     values[name] = os.environ[name]
-                elif server.port == server.spec.default_port:
-                    values.pop(name, None)
-                else:  # a second fleet, or somebody has the default one: the same may be true of this one
-                    values.setdefault(name, str(ports.choose(f"{project} {name}")))
+                elif name not in values:  # what was chosen once stays: another one would make the container anew
+                    values[name] = str(default if ports.is_free(default) else ports.choose(f"{project} {name}"))
             for name, value in (("IMAGE", server.image), ("MEMORY", server.memory)):
                 values.pop(f"{prefix}_{name}", None)
                 if value:
@@ -101,10 +99,10 @@ def stack(engine: str) -> Path:
     return stacks() / "engines" / f"{engine}.yaml"
 
 
-def _other_ports(engine: str) -> Sequence[str]:
-    """The variables of the ports that a stack publishes beside the engine's own, such as Neo4j's web page."""
-    found = re.findall(r"\$\{(DBFLEET_\w+_PORT):-", stack(engine).read_text("utf-8"))
-    return sorted(set(found) - {f"DBFLEET_{engine.upper()}_PORT"})
+def _other_ports(engine: str) -> Mapping[str, int]:
+    """The ports that a stack publishes beside the engine's own, such as Neo4j's web page: variable and default."""
+    found = re.findall(r"\$\{(DBFLEET_\w+_PORT):-(\d+)", stack(engine).read_text("utf-8"))
+    return {name: int(default) for name, default in found if name != f"DBFLEET_{engine.upper()}_PORT"}
 
 
 def _key(server: Server) -> str:
