@@ -24,14 +24,21 @@ def projects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Projects:
     return Projects("check", tmp_path / "docker", tmp_path / "secrets")
 
 
-def test_a_stacks_second_port_is_the_default_one_while_the_first_is(projects: Projects) -> None:
-    assert "DBFLEET_NEO4J_HTTP_PORT" not in written(projects, 7687)
+def test_a_stacks_second_port_is_the_default_one_where_it_is_free(
+    projects: Projects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dbfleet.runtimes.ports.is_free", lambda port: True)
+    assert written(projects, 27687)["DBFLEET_NEO4J_HTTP_PORT"] == "7474"
 
 
-def test_a_second_fleet_gets_a_free_second_port_and_keeps_it(projects: Projects) -> None:
-    chosen = written(projects, 27687)["DBFLEET_NEO4J_HTTP_PORT"]
+def test_a_second_port_that_is_taken_is_replaced_once_and_kept(
+    projects: Projects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dbfleet.runtimes.ports.is_free", lambda port: port != 7474)
+    chosen = written(projects, 7687)["DBFLEET_NEO4J_HTTP_PORT"]
+    assert chosen != "7474"
     assert 1024 < int(chosen) < 65536
-    assert written(projects, 27687)["DBFLEET_NEO4J_HTTP_PORT"] == chosen
+    assert written(projects, 7687)["DBFLEET_NEO4J_HTTP_PORT"] == chosen
 
 
 def test_the_second_port_can_be_named(projects: Projects, monkeypatch: pytest.MonkeyPatch) -> None:
