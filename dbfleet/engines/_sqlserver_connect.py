@@ -54,9 +54,11 @@ def _in_database(target: Target, again: Callable[..., Any]) -> Any:
         raw = again("")
     except Exception as exc:
         raise refused from exc
+    from pymssql import _mssql
+
     try:
         raw.execute_query(f"SELECT DB_ID({text_literal(database)})")
-        ((number,),) = list(raw.get_iterator(0))
+        ((number,),) = list(raw.get_iterator(_mssql.ROW_FORMAT_TUPLE))
         if number is not None:
             raise AuthFailed(f"{target.user} may not use the database {database}") from refused
         if not target.create:

@@ -1,0 +1,251 @@
+"""CREATE TABLE, DROP TABLE, CREATE DATABASE, CREATE SCHEMA, and sp_addextendedproperty."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlglot import exp
+
+from tests.doubles.sqlserver.faults import SqlError, invalid_column, refused
+from tests.doubles.sqlserver.select import Translator, kept_column, only
+from tests.doubles.sqlserver.store import Column, Database, Table, sqlite_collation
+from tests.doubles.sqlserver.types import DEFAULT_COLLATION, IDS, MAX, units
+
+_COLLATIONS = ("Latin1_General_100_BIN2", "Latin1_General_BIN2", DEFAULT_COLLATION)
+
+
+def run(session: Any, node: exp.Expression) -> Iterator[Any]:
+    from tests.doubles.sqlserver.session import Count
+
+    kind = str(node.args.get("kind") or "").upper()
+    if isinstance(node, exp.Create) and kind == "DATABASE":
+        only(node, "this", "kind")
+        if session.transactions:
+            raise SqlError(226, "CREATE DATABASE statement not allowed within multi-statement transaction.")
+        session.databases.make(node.this.name)
+    elif isinstance(node, exp.Create) and kind == "SCHEMA":
+        only(node, "this", "kind")
+        session.atomic(lambda: _create_schema(session.database, node.this.db or node.this.name))
+    elif isinstance(node, exp.Create) and kind == "TABLE":
+        only(node, "this", "kind")
+        session.atomic(lambda: _create_table(session, node.this))
+    elif isinstance(node, exp.Drop) and kind == "TABLE":
+        only(node, "this", "tables", "kind", "exists")
+        for table in node.args.get("tables") or [node.this]:
+            session.atomic(lambda table=table: _drop_table(session, table, bool(node.args.get("exists"))))
+    else:
+        raise refused(f"{type(node).__name__.upper()} {kind}")
+    yield Count()
+
+
+def _create_schema(database: Database, name: str) -> int:
+    if database.schema(name):
+        raise SqlError(2714, f"There is already an object named '{name}' in the database.")
+    database.sqlite.execute('INSERT INTO "sys.schemas" VALUES (?, ?)', (name, database.next_number()))
+    return 0
+
+
+def _checked(name: str) -> str:
+    if units(name) > 128:
+        raise SqlError(
+            103, f"The identifier that starts with '{name[:128]}' is too long. Maximum length is 128.", severity=15
+        )
+    if not name:
+        raise SqlError(1038, "An object or column name is missing or empty.", severity=15)
+    if name.startswith("#"):
+        raise refused("temporary tables")
+    return name
+
+
+def _create_table(session: Any, node: exp.Expression) -> int:
+    if not isinstance(node, exp.Schema):
+        raise refused("CREATE TABLE of this kind")
+    database = session.database
+    space, name = node.this.db or "dbo", _checked(node.this.name)
+    schema = database.schema(space)
+    if schema is None:
+        raise SqlError(2760, f'The specified schema name "{space}" either does not exist or you cannot use it.')
+    if database.object(space, name):
+        raise SqlError(2714, f"There is already an object named '{name}' in the database.")
+    translator = Translator(session)
+    columns: list[Column] = []
+    key: list[str] = []
+    references: list[exp.ForeignKey] = []
+    for each in node.expressions:
+        if isinstance(each, exp.ColumnDef):
+            columns.append(_column(translator, each, len(columns) + 1, [known.name for known in columns]))
+        elif isinstance(each, exp.PrimaryKey):
+            only(each, "expressions", "include")
+            key = [
+                ordered.this.name if isinstance(ordered, exp.Ordered) else ordered.name for ordered in each.expressions
+            ]
+        elif isinstance(each, exp.ForeignKey):
+            only(each, "expressions", "reference")
+            references.append(each)
+        else:
+            raise refused(f"{type(each).__name__.upper()} in CREATE TABLE")
+    number = database.next_number()
+    table = Table(number, space, name, tuple(columns), tuple(_find(columns, each).number for each in key))
+    _check_key(table)
+    _fill_catalog(database, table, schema[0])
+    lines = [
+        f"c{column.number} {kept_column(column.type, column.collation)}{'' if column.nullable else ' NOT NULL'}"
+        for column in columns
+    ]
+    if key:
+        lines.append(f"PRIMARY KEY ({', '.join(f'c{place}' for place in table.key)})")
+    lines += [_reference(database, table, each) for each in references]
+    database.sqlite.execute(f"CREATE TABLE {table.sql} ({', '.join(lines)})")
+    return 0
+
+
+def _column(translator: Translator, node: exp.ColumnDef, number: int, known: Sequence[str]) -> Column:
+    only(node, "this", "kind", "constraints")
+    name, type_ = _checked(node.name), translator.type_of(node.args["kind"])
+    if name.casefold() in [each.casefold() for each in known]:
+        raise SqlError(
+            2705, f"Column names in each table must be unique. Column name '{name}' is specified more than once."
+        )
+    nullable, collation = True, DEFAULT_COLLATION if type_.family == "text" else None
+    for constraint in node.args.get("constraints") or ():
+        kind = constraint.kind
+        if isinstance(kind, exp.NotNullColumnConstraint):
+            nullable = bool(kind.args.get("allow_null"))
+        elif isinstance(kind, exp.CollateColumnConstraint):
+            collation = next((each for each in _COLLATIONS if each.casefold() == kind.this.name.casefold()), None)
+            if collation is None:
+                raise SqlError(448, f"Invalid collation '{kind.this.name}'.")
+        else:
+            raise refused(f"{type(kind).__name__} of a column")
+    return Column(number, name, type_, collation, nullable)
+
+
+def _find(columns: Sequence[Column], name: str) -> Column:
+    for column in columns:
+        if column.name.casefold() == name.casefold():
+            return column
+    raise invalid_column(name)
+
+
+def _check_key(table: Table) -> None:
+    for number in table.key:
+        column = table.columns[number - 1]
+        if column.nullable:
+            raise SqlError(8111, f"Cannot define PRIMARY KEY constraint on nullable column in table '{table.name}'.")
+        if column.type.size == MAX:
+            raise SqlError(
+                1919, f"Column '{column.name}' in table '{table.name}' is of a type that is invalid for use as a key "
+                "column in an index.",
+            )  # fmt: skip
+
+
+def _fill_catalog(database: Database, table: Table, schema: int) -> None:
+    execute = database.sqlite.execute
+    execute('INSERT INTO "sys.objects" VALUES (?, ?, ?, ?, 0)', (table.name, table.number, schema, "U "))
+    for column in table.columns:
+        type_id = IDS[column.type.word]
+        precision, scale = column.type.precision_and_scale
+        execute(
+            'INSERT INTO "sys.columns" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)',
+            (table.number, column.name, column.number, type_id, type_id, column.type.max_length, precision, scale,
+             column.collation, int(column.nullable)),
+        )  # fmt: skip
+    if table.key:
+        execute('INSERT INTO "sys.indexes" VALUES (?, 1, 1)', (table.number,))
+    for place, number in enumerate(table.key, 1):
+        execute('INSERT INTO "sys.index_columns" VALUES (?, 1, ?, ?)', (table.number, number, place))
+
+
+def _reference(database: Database, table: Table, node: exp.ForeignKey) -> str:
+    reference = node.args["reference"]
+    only(reference, "this")
+    target = reference.this
+    space, name = target.this.db or "dbo", target.this.name
+    own = [_find(table.columns, each.name) for each in node.expressions]
+    if (space.casefold(), name.casefold()) == (table.space.casefold(), table.name.casefold()):
+        other = table
+    else:
+        found = database.object(space, name)
+        if found is None:
+            raise SqlError(1767, f"Foreign key references invalid table '{space}.{name}'.")
+        other = database.table_by_number(found[0], space, found[1])
+    theirs = [_find(other.columns, each.name) for each in target.expressions]
+    if [each.number for each in theirs] != list(other.key):
+        raise SqlError(
+            1776, f"There are no primary or candidate keys in the referenced table '{space}.{name}' that match."
+        )
+    for mine, its in zip(own, theirs, strict=True):
+        if mine.type.word != its.type.word:
+            raise SqlError(
+                1778, f"Column '{name}.{its.name}' is not the same data type as referencing column '{mine.name}'."
+            )
+        if mine.type != its.type:
+            raise SqlError(1753, f"Column '{name}.{its.name}' is not the same length or scale as '{mine.name}'.")
+        if (mine.collation or "") != (its.collation or "") or (
+            mine.collation and sqlite_collation(mine.collation) != sqlite_collation(its.collation or "")
+        ):
+            raise SqlError(
+                1757, f"Column '{name}.{its.name}' is not of same collation as referencing column '{mine.name}'."
+            )
+    constraint = database.next_number()
+    for place, (mine, its) in enumerate(zip(own, theirs, strict=True), 1):
+        database.sqlite.execute(
+            'INSERT INTO "sys.foreign_key_columns" VALUES (?, ?, ?, ?, ?, ?)',
+            (constraint, place, table.number, mine.number, other.number, its.number),
+        )
+    mine_names = ", ".join(f"c{each.number}" for each in own)
+    its_names = ", ".join(f"c{each.number}" for each in theirs)
+    return f"FOREIGN KEY ({mine_names}) REFERENCES {other.sql} ({its_names})"
+
+
+def _drop_table(session: Any, node: exp.Table, exists: bool) -> int:
+    database = session.database
+    space, name = node.db or "dbo", node.name
+    found = database.object(space, name)
+    if found is None:
+        if exists:
+            return 0
+        raise SqlError(
+            3701, f"Cannot drop the table '{name}', because it does not exist or you do not have permission."
+        )
+    number = found[0]
+    used = database.sqlite.execute(
+        'SELECT 1 FROM "sys.foreign_key_columns" WHERE referenced_object_id = ? AND parent_object_id <> ?',
+        (number, number),
+    ).fetchone()
+    if used:
+        raise SqlError(
+            3726, f"Could not drop object '{space}.{name}' because it is referenced by a FOREIGN KEY constraint."
+        )
+    for view, column in (
+        ("objects", "object_id"), ("columns", "object_id"), ("indexes", "object_id"), ("index_columns", "object_id"),
+        ("extended_properties", "major_id"), ("foreign_key_columns", "parent_object_id"),
+    ):  # fmt: skip
+        database.sqlite.execute(f'DELETE FROM "sys.{view}" WHERE {column} = ?', (number,))
+    database.sqlite.execute(f"DROP TABLE t{number}")
+    return 0
+
+
+def add_property(database: Database, values: Sequence[Any]) -> int:
+    """sp_addextendedproperty name, value, SCHEMA, s, TABLE, t[, COLUMN, c]"""
+    name, value, *levels = values
+    kinds = [str(each).upper() for each in levels[::2]]
+    if kinds not in (["SCHEMA", "TABLE"], ["SCHEMA", "TABLE", "COLUMN"]):
+        raise refused(f"an extended property of {' '.join(kinds)}")
+    try:
+        table = database.table(levels[1], levels[3])
+    except SqlError:
+        raise SqlError(
+            15135, "Object is invalid. Extended properties are not permitted, or the object does not exist."
+        ) from None
+    column = _find(table.columns, levels[5]).number if len(kinds) == 3 else 0
+    sqlite = database.sqlite
+    there = sqlite.execute(
+        'SELECT 1 FROM "sys.extended_properties" WHERE major_id = ? AND minor_id = ? AND name = ?',
+        (table.number, column, name),
+    ).fetchone()
+    if there:
+        raise SqlError(15233, f"Property cannot be added. Property '{name}' already exists for 'object specified'.")
+    sqlite.execute('INSERT INTO "sys.extended_properties" VALUES (1, ?, ?, ?, ?)', (table.number, column, name, value))
+    return 0

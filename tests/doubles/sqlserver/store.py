@@ -1,0 +1,222 @@
+"""Where the double keeps databases: one SQLite file each, with the catalog views as tables and a table a table.
+
+A user's table is `t<object_id>`, its columns `c<column_id>`, so no name of the user's ever is SQLite's. The collations
+are SQL Server's: BIN2 by UTF-16's units, CI without case, both with blanks at the end being nothing; NUMBER, GUID and
+INSTANT for what is kept as text. CI only says what is equal: its order is Windows' own, so it is refused.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+from tests.doubles.sqlserver.faults import SqlError, invalid_object
+from tests.doubles.sqlserver.types import DEFAULT_COLLATION, IDS, SqlType, named
+
+_CATALOG: Final[dict[str, dict[str, str]]] = {
+    "schemas": {"name": "name", "schema_id": "int"},
+    "types": {"name": "name", "system_type_id": "int", "user_type_id": "int"},
+    "objects": {"name": "name", "object_id": "int", "schema_id": "int", "type": "name", "is_ms_shipped": "bit"},
+    "columns": {
+        "object_id": "int", "name": "name", "column_id": "int", "system_type_id": "int", "user_type_id": "int",
+        "max_length": "smallint", "precision": "int", "scale": "int", "collation_name": "name", "is_nullable": "bit",
+        "is_identity": "bit", "is_computed": "bit",
+    },
+    "extended_properties": {"class": "int", "major_id": "int", "minor_id": "int", "name": "name", "value": "text"},
+    "indexes": {"object_id": "int", "index_id": "int", "is_primary_key": "bit"},
+    "index_columns": {"object_id": "int", "index_id": "int", "column_id": "int", "key_ordinal": "int"},
+    "foreign_key_columns": {
+        "constraint_object_id": "int", "constraint_column_id": "int", "parent_object_id": "int",
+        "parent_column_id": "int", "referenced_object_id": "int", "referenced_column_id": "int",
+    },
+}  # fmt: skip
+_CATALOG_TYPES: Final = {
+    "name": SqlType("nvarchar", 128), "int": SqlType("int"), "smallint": SqlType("smallint"), "bit": SqlType("bit"),
+    "text": SqlType("nvarchar", 4000),
+}  # fmt: skip
+NAMES: Final = DEFAULT_COLLATION
+
+
+def sqlite_collation(name: str) -> str:
+    """SQLite's collation for one of SQL Server's."""
+    return "BIN2" if name.upper().endswith(("_BIN2", "_BIN2_UTF8")) else "CI"
+
+
+def padded(text: str, length: int) -> bytes:
+    data = text.encode("utf-16-be", "surrogatepass")
+    return data + b"\0 " * (length - len(data) // 2)
+
+
+def _binary(a: str, b: str) -> int:
+    length = max(len(a), len(b)) * 2
+    left, right = padded(a, length), padded(b, length)
+    return (left > right) - (left < right)
+
+
+def _folded(a: str, b: str) -> int:
+    return _binary(a.rstrip(" ").casefold(), b.rstrip(" ").casefold())
+
+
+def _number(a: str, b: str) -> int:
+    left, right = Decimal(a), Decimal(b)
+    return (left > right) - (left < right)
+
+
+def _guid(a: str, b: str) -> int:
+    """By the last six bytes, then the groups before them from right to left."""
+    left, right = (data[10:] + data[8:10] + data[6:8] + data[4:6] + data[:4]
+                   for data in (uuid.UUID(a).bytes_le, uuid.UUID(b).bytes_le))  # fmt: skip
+    return (left > right) - (left < right)
+
+
+def _instant(a: str, b: str) -> int:
+    left, right = a[:19] + a[19:-7].ljust(8, "0"), b[:19] + b[19:-7].ljust(8, "0")
+    return (left > right) - (left < right)
+
+
+@dataclass(frozen=True)
+class Column:
+    number: int
+    name: str
+    type: SqlType
+    collation: str | None
+    nullable: bool
+
+
+@dataclass(frozen=True)
+class Table:
+    number: int
+    space: str
+    name: str
+    columns: tuple[Column, ...]
+    key: tuple[int, ...]
+
+    @property
+    def sql(self) -> str:
+        return f"t{self.number}"
+
+    def column(self, name: str) -> Column | None:
+        return next((column for column in self.columns if column.name.casefold() == name.casefold()), None)
+
+
+class Databases:
+    """The databases' files, by name."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._files: dict[str, tuple[int, str, Path]] = {}
+        self.make("master")
+
+    def make(self, name: str) -> None:
+        with self._lock:
+            if name.casefold() in self._files:
+                raise SqlError(1801, f"Database '{name}' already exists. Choose a different database name.")
+            number = len(self._files) + 1
+            path = self._folder / f"{number}.sqlite"
+            database = Database(path)
+            database.fill_catalog()
+            database.close()
+            self._files[name.casefold()] = (number, name, path)
+
+    def number(self, name: str) -> int | None:
+        return self._files[name.casefold()][0] if name.casefold() in self._files else None
+
+    def open(self, name: str) -> Database:
+        found = self._files.get(name.casefold())
+        if found is None:
+            raise SqlError(911, f"Database '{name}' does not exist. Make sure that the name is entered correctly.")
+        return Database(found[2])
+
+
+class Database:
+    """One session's view of a database."""
+
+    def __init__(self, path: Path) -> None:
+        self.sqlite = sqlite3.connect(path, isolation_level=None, timeout=60, check_same_thread=False)
+        for name, compare in (
+            ("BIN2", _binary), ("CI", _folded), ("NUMBER", _number), ("GUID", _guid), ("INSTANT", _instant)
+        ):  # fmt: skip
+            self.sqlite.create_collation(name, compare)
+        for pragma in ("journal_mode = WAL", "synchronous = OFF", "foreign_keys = ON", "temp_store = MEMORY"):
+            self.sqlite.execute(f"PRAGMA {pragma}")
+
+    def close(self) -> None:
+        self.sqlite.close()
+
+    def fill_catalog(self) -> None:
+        for view, columns in _CATALOG.items():
+            lines = ", ".join(
+                f"{name} {'TEXT COLLATE CI' if kind in ('name', 'text') else 'BIGINT'}"
+                for name, kind in columns.items()
+            )
+            self.sqlite.execute(f'CREATE TABLE "sys.{view}" ({lines})')
+        self.sqlite.execute("CREATE TABLE numbers (next)")
+        self.sqlite.execute("INSERT INTO numbers VALUES (1001)")
+        for number, name in ((1, "dbo"), (2, "guest"), (3, "INFORMATION_SCHEMA"), (4, "sys")):
+            self.sqlite.execute('INSERT INTO "sys.schemas" VALUES (?, ?)', (name, number))
+        self.sqlite.executemany(
+            'INSERT INTO "sys.types" VALUES (?, ?, ?)',
+            [*((name, number, number) for name, number in IDS.items()), ("sysname", 231, 256)],
+        )
+
+    def next_number(self) -> int:
+        ((number,),) = self.sqlite.execute("UPDATE numbers SET next = next + 1 RETURNING next - 1").fetchall()
+        return int(number)
+
+    def schema(self, name: str) -> tuple[int, str] | None:
+        return self.sqlite.execute('SELECT schema_id, name FROM "sys.schemas" WHERE name = ?', (name,)).fetchone()
+
+    def object(self, space: str, name: str) -> tuple[int, str] | None:
+        """The number and the real name of a table."""
+        return self.sqlite.execute(
+            'SELECT o.object_id, o.name FROM "sys.objects" AS o JOIN "sys.schemas" AS s ON s.schema_id = o.schema_id '
+            "WHERE s.name = ? AND o.name = ?",
+            (space, name),
+        ).fetchone()
+
+    def table(self, space: str, name: str) -> Table:
+        found = self.object(space, name)
+        if found is None:
+            raise invalid_object(name if space == "dbo" else f"{space}.{name}")
+        return self.table_by_number(found[0], space, found[1])
+
+    def table_by_number(self, number: int, space: str, name: str) -> Table:
+        columns = tuple(self._columns(number))
+        key = self.sqlite.execute(
+            'SELECT column_id FROM "sys.index_columns" WHERE object_id = ? ORDER BY key_ordinal', (number,)
+        ).fetchall()
+        return Table(number, space, name, columns, tuple(column for (column,) in key))
+
+    def _columns(self, number: int) -> Iterator[Column]:
+        for place, name, word, length, precision, scale, collation, nullable in self.sqlite.execute(
+            "SELECT c.column_id, c.name, t.name, c.max_length, c.precision, c.scale, c.collation_name, c.is_nullable "
+            'FROM "sys.columns" AS c JOIN "sys.types" AS t ON t.user_type_id = c.user_type_id '
+            "WHERE c.object_id = ? ORDER BY c.column_id",
+            (number,),
+        ).fetchall():
+            sizes: list[int | None] = []
+            if word in ("nvarchar", "varchar", "varbinary"):
+                sizes = [None if length < 0 else length // 2 if word == "nvarchar" else length]
+            elif word == "decimal":
+                sizes = [precision, scale]
+            elif word in ("time", "datetime2", "datetimeoffset"):
+                sizes = [scale]
+            yield Column(place, name, named(word, sizes), collation, bool(nullable))
+
+
+def catalog_view(name: str) -> dict[str, tuple[str, SqlType, str | None]] | None:
+    """The columns of sys.<name>: SQLite's name, type, collation."""
+    found = _CATALOG.get(name.casefold())
+    if found is None:
+        return None
+    return {
+        column: (column, _CATALOG_TYPES[kind], NAMES if kind in ("name", "text") else None)
+        for column, kind in found.items()
+    }
