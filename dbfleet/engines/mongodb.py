@@ -361,8 +361,9 @@ def connect(target: Target, *, timeout_s: float = 10.0) -> MongodbAdapter:
         for source in sources:
             client = _client(target, source, timeout_s)
             try:
+                # By a name: the answer is one batch, and no cursor stays open on the server.
                 client[_database_name(target)].command(
-                    "listCollections", nameOnly=True, authorizedCollections=True, cursor={"batchSize": 1}
+                    "listCollections", nameOnly=True, authorizedCollections=True, filter={"name": _BESIDE}
                 )
             except BaseException as exc:
                 client.close()

@@ -548,6 +548,17 @@ def test_a_refused_batch_says_how_much_was_stored(adapter: MongodbAdapter, forei
 # --- connecting ---
 
 
+def test_connecting_leaves_no_cursor_open(connect: Connect, foreign: Collection[dict[str, Any]]) -> None:
+    def open_cursors() -> set[int]:
+        found = foreign.database.client.admin.aggregate([{"$currentOp": {"idleCursors": True}}])
+        return {each["cursor"]["cursorId"] for each in found if each["type"] == "idleCursor"}
+
+    foreign.insert_one({"_id": 1})
+    before = open_cursors()
+    connect().close()
+    assert open_cursors() <= before
+
+
 def test_a_scan_can_be_cancelled(connect: Connect, foreign: Collection[dict[str, Any]]) -> None:
     """`cancel` finds by its session what runs, and stops nothing else."""
     adapter, other = connect(), connect()
