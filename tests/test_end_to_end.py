@@ -115,6 +115,14 @@ def test_each_engine_answers_in_its_own_language(fleet_of_all: CommandLine) -> N
         assert engine in failed.stderr
 
 
+def test_a_statement_that_is_too_slow_is_stopped_in_every_format(fleet_of_all: CommandLine) -> None:
+    for engine in fleet_of_all.engines:
+        slow = registry.spec(engine).examples.get("slow")
+        for form in ("jsonl", "csv") if slow else ():
+            stopped = fleet_of_all.run("query", engine, slow or "", "--timeout", "1", "--format", form, code=4)
+            assert stopped.stderr == f"dbfleet: {engine}: the statement did not end within 1 s and was stopped\n"
+
+
 def test_collections_are_listed_and_described(fleet_of_all: CommandLine) -> None:
     for engine in fleet_of_all.engines:
         listed = {record["collection"] for record in fleet_of_all.records("ls", engine)}

@@ -128,11 +128,15 @@ class _Asked:
     def encoded(self, adapter: Adapter, word: str | None) -> Iterator[bytes] | None:
         """The adapter's own bytes; None where it has none for this statement."""
         method = getattr(adapter, "encoded", None)
-        chunks = method(self._text, self._params, word) if method else None
+        if method is None:
+            return None
+        deadline = self.open.enter_context(_Deadline(adapter, self._timeout_s))
+        with deadline.instead():  # a method may wait for the first rows before it gives an iterator
+            chunks = method(self._text, self._params, word)
         if chunks is None:
+            deadline.forget()
             return None
         self._end(adapter, getattr(chunks, "close", lambda: None))
-        deadline = self.open.enter_context(_Deadline(adapter, self._timeout_s))
         return deadline.over(chunks)
 
     def _end(self, adapter: Adapter, close: Callable[[], None]) -> None:
@@ -248,6 +252,7 @@ class _Deadline:
 
     def __init__(self, adapter: Adapter, timeout_s: float | None) -> None:
         self._timeout_s = timeout_s
+        self._target = adapter.target.name
         self._passed = threading.Event()
 
         def pass_() -> None:
@@ -263,6 +268,10 @@ class _Deadline:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """From now on the time does not count."""
         if self._timer:
             self._timer.cancel()
 
@@ -285,7 +294,7 @@ class _Deadline:
     def _check(self, cause: DbfleetError | None = None) -> None:
         if self._passed.is_set():
             message = f"the statement did not end within {self._timeout_s:g} s and was stopped"
-            raise NotReady(message, target=cause.target if cause else None) from cause
+            raise NotReady(message, target=self._target) from cause
 
 
 # --- what people type ----------------------------------------------------------------------------------------------
