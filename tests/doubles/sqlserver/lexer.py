@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from tests.doubles.sqlserver.faults import SqlError
 
 _TOKEN: Final = re.compile(
-    r"(?P<space>\s+|--[^\n]*|/\*.*?\*/)|(?P<text>[nN]?'(?:[^']|'')*')|(?P<name>\[(?:[^\]]|\]\])*\]|\"(?:[^\"]|\"\")*\")"
+    r"(?P<space>\s+|--[^\n]*|/\*.*?\*/)|(?P<text>[nN]?'[^']*(?:''[^']*)*')|(?P<name>\[(?:[^\]]|\]\])*\]|\"(?:[^\"]|\"\")*\")"
     r"|(?P<hex>0[xX][0-9A-Fa-f]*)|(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|(?P<variable>@@?[\w$#]+)"
     r"|(?P<word>[^\W\d][\w$#@]*)|(?P<symbol>.)",
     re.DOTALL,

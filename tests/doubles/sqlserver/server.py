@@ -20,7 +20,15 @@ from pysqlbridge.tds import connection as bridge
 from pysqlbridge.tds import token
 from pysqlbridge.tds.batch import parse_sql_batch
 from pysqlbridge.tds.login import deobfuscate_password
-from pysqlbridge.tds.packet import DEFAULT_PACKET_SIZE, HEADER_SIZE, PacketStatus, PacketType, build_packet
+from pysqlbridge.tds.packet import (
+    DEFAULT_PACKET_SIZE,
+    HEADER_SIZE,
+    Message,
+    PacketStatus,
+    PacketType,
+    build_packet,
+    parse_header,
+)
 from pysqlbridge.tds.result import Column, col_metadata
 from pysqlbridge.tds.token import DoneStatus, EnvChangeType
 
@@ -82,6 +90,7 @@ class Connection(bridge.Connection):
         self._client = client
         self._number = number
         self.session: Session | None = None
+        self._payload = bytearray()
 
     def close(self) -> None:
         if self.session is not None:
@@ -107,6 +116,29 @@ class Connection(bridge.Connection):
         if admitted:
             self.session = Session(self._server.databases, self._number, database)
         return bool(super()._answer_sql_login(responses))
+
+    def _take_message(self) -> Message | None:
+        """The next message, packet by packet as they come: pysqlbridge's own reads all of them again each time, which
+        makes a text of 2 MB take a minute."""
+        source = self._buffer
+        if self._session_encrypted and self._tunnel is not None:
+            if self._buffer:
+                self._plaintext += self._tunnel.unwrap(bytes(self._buffer))
+                self._buffer.clear()
+            source = self._plaintext
+        place = 0
+        found = None
+        while found is None and len(source) >= place + HEADER_SIZE:
+            header = parse_header(source[place : place + HEADER_SIZE])
+            if len(source) < place + header.length:
+                break
+            self._payload += source[place + HEADER_SIZE : place + header.length]
+            place += header.length
+            if header.is_end_of_message:
+                found = Message(header.type, bytes(self._payload), place)
+                self._payload.clear()
+        del source[:place]
+        return found
 
     def _step_query(self, responses: list[bytes]) -> bool:
         message = self._take_message()
