@@ -124,7 +124,7 @@ class DockerRuntime:
         inspected = {found["Id"]: found for found in self._inspect(present)}
         used = self._memory([each for each in inspected.values() if each["State"]["Running"]]) if memory else {}
         return {
-            server.target: docker_output.state(found, used.get(found["Id"]))
+            server.target: docker_output.state(found, used.get(found["Id"]), server.spec.default_port)
             if (found := inspected.get(ids[server.target] or ""))
             else ServerState("absent")
             for server in servers

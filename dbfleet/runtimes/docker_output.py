@@ -17,14 +17,15 @@ STOPPED_CODES: Final = (0, 137, 143)
 """137 and 143 are how `docker stop` ends a server that has no exit code of its own for a signal."""
 
 
-def state(found: Mapping[str, Any], memory: int | None) -> ServerState:
-    """A container's inspection as a ServerState."""
+def state(found: Mapping[str, Any], memory: int | None, engines_port: int | None = None) -> ServerState:
+    """A container's inspection as a ServerState. `engines_port` tells the engine's own port inside the container from
+    others that a stack publishes, such as Neo4j's web page."""
     state = found["State"]
-    bindings = (found["NetworkSettings"].get("Ports") or {}).values()
-    ports = [each["HostPort"] for several in bindings for each in several or ()]
+    bindings = (found["NetworkSettings"].get("Ports") or {}).items()
+    published = {int(inside.partition("/")[0]): int(each["HostPort"]) for inside, on in bindings for each in on or ()}
     known: dict[str, Any] = {
         "container": found["Name"].lstrip("/"),
-        "port": int(ports[0]) if ports else None,
+        "port": published.get(engines_port or 0) or next(iter(published.values()), None),
         "memory": memory,
     }
     if state["Running"]:

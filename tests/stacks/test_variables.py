@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dbfleet import registry
-from dbfleet.runtimes import Server
+from dbfleet.runtimes import Server, docker_output
 from dbfleet.runtimes.compose import Projects
 
 
@@ -44,3 +44,13 @@ def test_a_second_port_that_is_taken_is_replaced_once_and_kept(
 def test_the_second_port_can_be_named(projects: Projects, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DBFLEET_NEO4J_HTTP_PORT", "27474")
     assert written(projects, 27687)["DBFLEET_NEO4J_HTTP_PORT"] == "27474"
+
+
+def test_a_servers_port_is_the_engines_own_not_that_of_its_web_page() -> None:
+    inspected: dict[str, object] = {
+        "Name": "/x-neo4j-1",
+        "State": {"Running": True, "StartedAt": "2026-01-02T03:04:05.123456789Z", "Pid": 1},
+        "NetworkSettings": {"Ports": {"7473/tcp": None, "7474/tcp": [{"HostPort": "27474"}], "7687/tcp": [{"HostPort": "27687"}]}},
+    }  # fmt: skip
+    assert docker_output.state(inspected, None, registry.spec("neo4j").default_port).port == 27687
+    assert docker_output.state(inspected, None).port == 27474
