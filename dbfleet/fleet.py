@@ -10,6 +10,7 @@ by a URL; `name.collection` and `URL#collection` name one collection of it.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -248,7 +249,15 @@ class Fleet:
 
     def made_state(self) -> Path:
         """This fleet's folder, made if need be, for its owner alone."""
-        self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as exc:
+            if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise ConfigError(
+                f"the state directory {self.state} cannot be made: {exc.strerror}",
+                hint="let DBFLEET_STATE_DIR name a folder that this user can write",
+            ) from exc
         return self.state
 
     @property

@@ -196,7 +196,10 @@ def _report(error: BaseException) -> int:
             render.complain_of(error)
             return code
         case OSError(errno=errno.ENOSPC | errno.EDQUOT | errno.EROFS):
-            render.complain(f"cannot write {error.filename or 'to the disk'}: {error.strerror}")
+            render.complain(
+                f"cannot write {error.filename or 'to the disk'}: {error.strerror}",
+                "make room (dbfleet where shows what is ours), or let DBFLEET_STATE_DIR name a folder on another disk",
+            )
             return Code.RUNTIME
     render.complain_of_bug(error)
     return Code.BUG

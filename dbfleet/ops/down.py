@@ -54,16 +54,16 @@ def down(
         groups = list(_servers.by_runtime(fleet, chosen, earlier=True))
         for runtime, servers in groups:
             gone += runtime.down(servers, volumes=volumes, report=report)
+        if volumes:  # before anything is written: the disk may be full
+            for name, file in _files(fleet, chosen).items():
+                for each in (file, *(file.with_name(file.name + end) for end in ("-wal", "-shm", "-journal"))):
+                    each.unlink(missing_ok=True)
+                gone.append(name)
         for server in (server for _, servers in groups for server in servers):
             if volumes:
                 fleet.forget(server.target)
             else:
                 fleet.save_record(server.target, wanted=None)
-        if volumes:
-            for name, file in _files(fleet, chosen).items():
-                for each in (file, *(file.with_name(file.name + end) for end in ("-wal", "-shm", "-journal"))):
-                    each.unlink(missing_ok=True)
-                gone.append(name)
         gone = list(dict.fromkeys(gone))
         for name in gone:
             report(Event(name, "removed", "removed with its data" if volumes else "down, its data is kept"))

@@ -12,6 +12,7 @@ How an engine's server is found, filled and run is data on its spec (adapter.Loc
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -336,7 +337,12 @@ class ProcessRuntime:
             found = {name: Path(record.binaries) / name for names in local.choices for name in names}
             stopped = self._end_strays(home, record, found, local, server) or stopped
         if record.pid is not None:
-            home.forget_process(record)
+            try:
+                home.forget_process(record)
+            except OSError as error:
+                # `down --volumes` is what makes room again; a process that has ended does no harm on record.
+                if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                    raise
             shutil.rmtree(record.run, ignore_errors=True)
         if stopped:
             report(Event(server.target, "stopped"))

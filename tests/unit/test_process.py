@@ -13,6 +13,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -351,6 +352,12 @@ def test_a_full_disk_is_told_as_one(tmp_path: Path) -> None:
         with pytest.raises(RuntimeFailure, match=r"the disk that holds small's data directory .* is full"):
             runtime.start(one, deadline=a_minute(), report=silent)
         runtime.down([one], volumes=True, report=silent)
+        one = server(small.spec(), disk)
+        start(runtime, one)
+        with (disk / "other").open("wb", buffering=0) as file, suppress(OSError):
+            while True:
+                file.write(bytes(4096))
+        assert runtime.down([one], volumes=True, report=silent) == ["small"], "as it makes room again"
     finally:
         subprocess.run(["umount", disk], check=True)
 
