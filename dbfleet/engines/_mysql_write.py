@@ -2,7 +2,7 @@
 
 LOAD DATA LOCAL takes a file's name, so the rows go through a named pipe in a private folder: the connection's thread
 runs the statement, and the caller's thread pulls batches and writes their text into the pipe, which holds it back when
-the server is slower. One million shop orders: 1.2 times the time that the server takes for a ready file.
+the server is slower. Shop orders take 1.4 times as long as a ready file does; by INSERTs of many rows, 4 times.
 
 LOCAL implies IGNORE: a duplicate key, a missing parent, text that is too long, a number that is out of range become
 *warnings*, and the row is left out or changed. So each piece of at most 16 MB is one statement of a transaction, whose
@@ -167,7 +167,7 @@ class _Pipe:
 
 
 def insert(wire: Wire, table: Table, name: str, batches: Iterable[Batch], *, replace: bool = False) -> int:
-    """The same by INSERT: 3 times slower, and right without LOCAL files."""
+    """The same by INSERT: 3 times as slow, and right without LOCAL files."""
     total = 0
     for batch in batches:
         if not batch:

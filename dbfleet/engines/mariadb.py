@@ -73,5 +73,5 @@ ENGINE = EngineSpec(
         "A text key has 768 characters at most.",
         "A write into a table of an engine without transactions (MyISAM) is not all or nothing; its error says so.",
     ),
-    verified_on=("MariaDB 11.8.6, real (Debian's build)",),
+    verified_on=("MariaDB 11.8.6 and 10.11.19, real (Debian's builds)",),
 )
