@@ -16,7 +16,7 @@ from dbfleet.adapter import Result, ResultColumn
 from dbfleet.engines import _mysql_values as values
 from dbfleet.engines._mysql_texts import literal
 from dbfleet.engines._mysql_types import Native
-from dbfleet.engines._mysql_wire import Wire
+from dbfleet.engines._mysql_wire import RawRow, Wire
 from dbfleet.engines._sql import Lexis, Statement, bind, check_parameters, statements
 from dbfleet.values import Batch, type_of
 
@@ -75,7 +75,7 @@ def _result(session: Session, todo: Sequence[Statement], batch_size: int) -> Res
     turn = session.turn
     messages: list[str] = []
     read = values.lenient([], [])
-    first: list[values.RawRow] = []
+    first: list[RawRow] = []
     found: list[ResultColumn] = []
     with session.translated():
         if wire.reading:
