@@ -109,9 +109,7 @@ class Run:
         described = result_columns(cursor.description)
         # What a bind is, is known only now; what is an instant, and the columns' names, only before.
         return [
-            replace(
-                new, name=old.name, **({"type": old.type, "native": old.native} if old.type is Type.INSTANT else {})
-            )
+            old if old.type is Type.INSTANT else replace(new, name=old.name)
             for new, old in zip(described, columns, strict=True)
         ]
 

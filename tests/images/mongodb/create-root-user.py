@@ -9,6 +9,4 @@ import sys
 import pymongo
 
 with pymongo.MongoClient("127.0.0.1", 27017, serverSelectionTimeoutMS=30_000) as client:
-    client.admin.command(
-        "createUser", sys.argv[1], pwd=sys.stdin.read(), roles=[{"role": "root", "db": "admin"}]
-    )
+    client.admin.command("createUser", sys.argv[1], pwd=sys.stdin.read(), roles=[{"role": "root", "db": "admin"}])
