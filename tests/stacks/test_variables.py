@@ -50,7 +50,9 @@ def test_a_servers_port_is_the_engines_own_not_that_of_its_web_page() -> None:
     inspected: dict[str, object] = {
         "Name": "/x-neo4j-1",
         "State": {"Running": True, "StartedAt": "2026-01-02T03:04:05.123456789Z", "Pid": 1},
-        "NetworkSettings": {"Ports": {"7473/tcp": None, "7474/tcp": [{"HostPort": "27474"}], "7687/tcp": [{"HostPort": "27687"}]}},
-    }  # fmt: skip
+        "NetworkSettings": {
+            "Ports": {"7473/tcp": None, "7474/tcp": [{"HostPort": "27474"}], "7687/tcp": [{"HostPort": "27687"}]}
+        },
+    }
     assert docker_output.state(inspected, None, registry.spec("neo4j").default_port).port == 27687
     assert docker_output.state(inspected, None).port == 27474
