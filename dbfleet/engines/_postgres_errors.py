@@ -69,6 +69,7 @@ def translate(exc: BaseException, *, whole: str = "", start: int = 0, sent: str 
     """The error, with the line of `whole` that the server points at: `sent` is the statement that began at `start`."""
     import psycopg
 
+    exc = getattr(exc, "orig", None) or exc  # SQLAlchemy wraps what its reflection meets
     if not isinstance(exc, psycopg.Error):
         return None
     diagnostic = exc.diag

