@@ -6,6 +6,7 @@ with the start: what was lost may only be what an engine on the way declares not
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sys
@@ -68,7 +69,7 @@ def _rounds(name: str) -> bool:
 def test_around_the_ring(ring: Ring) -> None:
     first, home = ring.engines[0], "sqlite:///home.db"
     way = [*ring.engines, home]
-    for source, sink in zip(way, way[1:], strict=False):
+    for source, sink in itertools.pairwise(way):
         copied = [json.loads(line) for line in ring.run("copy", source, sink, "--verify").splitlines()]
         assert sum(record["rows"] for record in copied) > ORDERS
         assert all(record["rejected"] == 0 for record in copied)
