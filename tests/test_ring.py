@@ -69,14 +69,16 @@ def _rounds(name: str) -> bool:
 def test_around_the_ring(ring: Ring) -> None:
     first, home = ring.engines[0], "sqlite:///home.db"
     way = [*ring.engines, home]
+    rounded = False
     for source, sink in itertools.pairwise(way):
         copied = [json.loads(line) for line in ring.run("copy", source, sink, "--verify").splitlines()]
         assert sum(record["rows"] for record in copied) > ORDERS
         assert all(record["rejected"] == 0 for record in copied)
         assert ring.run("diff", source, sink) == "", (source, sink)
-        assert ring.run("diff", first, sink) == "" or any(map(_rounds, ring.engines)), sink
-    if not any(map(_rounds, ring.engines)):
-        assert ring.run("diff", first, home) == ""
+        if not rounded:
+            assert ring.run("diff", first, sink) == "", sink
+        rounded = rounded or (sink != home and _rounds(sink))
+    if not rounded:
         shipped = ring.run("digest", first, "--format", "csv").splitlines()
         back = ring.run("digest", home, "--format", "csv").splitlines()
         assert {line.split(",")[1]: line.split(",")[-1] for line in shipped} == {
