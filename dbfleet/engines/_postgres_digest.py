@@ -23,6 +23,9 @@ _BOUNDS: Final = {
     Type.INSTANT: ("timestamptz '0001-01-01 00:00:00+00'", "timestamptz '9999-12-31 23:59:59.999999+00'"),
 }
 
+_AT_ONCE: Final = 33
+"""Columns: a function takes 100 arguments."""
+
 
 def statement(schema: Schema, select: str, natives: Sequence[str]) -> str | None:
     """One row: how many rows, the sums of the two halves of their first eight digest bytes, and whether a date stands
@@ -46,15 +49,18 @@ def statement(schema: Schema, select: str, natives: Sequence[str]) -> str | None
     texts = [_text(c, type_, native) for c, type_, native in zip(places, types, natives, strict=True)]
     texts = [f"{text} AS {c}" for text, c in zip(texts, places, strict=True)]
     source = f"FROM (SELECT {', '.join(texts)}, {' OR '.join(beyond) or 'false'} AS b {source} OFFSET 0) AS t"
+    # concat() with all of it at once: a chain of || copies what it has at each step, 2.3 times as slow.
     measured = [
-        f"coalesce(octet_length({places[place]}) || ':' || {places[place]}, '-')"
-        for place in digest_order(schema.columns)
+        f"octet_length({c}), CASE WHEN {c} IS NULL THEN '-' ELSE ':' END, {c}"
+        for c in (places[place] for place in digest_order(schema.columns))
     ]
+    groups = [measured[start : start + _AT_ONCE] for start in range(0, len(measured), _AT_ONCE)]
+    line = " || ".join(f"concat({', '.join(group)})" for group in groups)
     return (
         # By halves, as sum(bigint) adds in 128 bits and sum(numeric) is slower.
         "SELECT count(*), coalesce(sum(('x' || left(h, 8))::bit(32)::bigint), 0), "
         "coalesce(sum(('x' || substr(h, 9, 8))::bit(32)::bigint), 0), coalesce(bool_or(b), false) "
-        f"FROM (SELECT md5({' || '.join(measured)}) AS h, b {source} OFFSET 0) AS s"
+        f"FROM (SELECT md5({line}) AS h, b {source} OFFSET 0) AS s"
     )
 
 
