@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Expression = Callable[[str], str]
 
 FIRST_VERSION: Final = 140000  # before it numeric had no infinity, before 13 there was no trim_scale
-MOST_COLUMNS: Final = 200  # a chain of `||` is nested as deep as it is long
+MOST_COLUMNS: Final = 200  # what is joined is an expression as long
 
 
 def _float(c: str) -> str:
@@ -157,7 +157,15 @@ def _pieces(
             pieces[-1].append(f"coalesce({value}, 'null')")
     if word != "csv":
         pieces[-1].append("'}'")
-    return [" || ".join(piece) if piece else "''" for piece in pieces]
+    return [_joined(piece) for piece in pieces]
+
+
+def _joined(piece: Sequence[str]) -> str:
+    """The texts of a piece in one: concat() of all at once, as a chain of || copies what it has at each step."""
+    if len(piece) == 1:  # json, which may be NULL and stays it
+        return piece[0]
+    groups = [f"concat({', '.join(piece[start : start + 100])})" for start in range(0, len(piece), 100)]
+    return " || ".join(groups) or "''"
 
 
 def _distinct(names: Iterable[str]) -> list[str]:
