@@ -12,7 +12,13 @@ from functools import partial
 from typing import Any, Final
 
 from dbfleet.adapter import Finding, Target
-from dbfleet.engines._sqlserver_errors import is_driver_error, number_and_message, translate_connecting
+from dbfleet.engines._sqlserver_errors import (
+    REFUSED,
+    SAID_BEFORE,
+    is_driver_error,
+    number_and_message,
+    translate_connecting,
+)
 from dbfleet.engines._sqlserver_types import LEXIS, text_literal
 from dbfleet.engines._sqlserver_wire import Wire
 from dbfleet.errors import AuthFailed, UsageError, nearest, translated
@@ -20,8 +26,8 @@ from dbfleet.errors import AuthFailed, UsageError, nearest, translated
 OPTIONS: Final = ("encryption", "tds_version", "application_name", "read_only")
 SESSION: Final = (
     # What an index over a computed column, and QUOTED names, need; ODBC's clients have the same.
-    "SET ANSI_NULLS, ANSI_PADDING, ANSI_WARNINGS, ARITHABORT, CONCAT_NULL_YIELDS_NULL, QUOTED_IDENTIFIER, "
-    "ANSI_NULL_DFLT_ON ON; SET NUMERIC_ROUNDABORT OFF; SET TEXTSIZE 2147483647;"
+    "SET ANSI_NULLS, ANSI_PADDING, ANSI_WARNINGS, ARITHABORT, CONCAT_NULL_YIELDS_NULL, QUOTED_IDENTIFIER ON; "
+    "SET NUMERIC_ROUNDABORT OFF; SET ANSI_NULL_DFLT_ON ON; SET TEXTSIZE 2147483647;"
 )
 _login = threading.Lock()
 """The driver keeps the login's timeout and its error for the whole process."""
@@ -47,7 +53,7 @@ def _in_database(target: Target, again: Callable[..., Any]) -> Any:
     try:
         return again(database)
     except Exception as exc:
-        if not database or not is_driver_error(exc) or number_and_message(exc)[0] not in (911, 4060, 18456):
+        if not database or not is_driver_error(exc) or number_and_message(exc)[0] not in {*REFUSED, SAID_BEFORE}:
             raise
         refused = exc
     try:

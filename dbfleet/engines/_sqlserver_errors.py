@@ -23,7 +23,10 @@ from dbfleet.errors import (
     Unavailable,
 )
 
-_REFUSED: Final = frozenset({4060, 4064, 18450, 18452, 18456, 18461, 18470, 18486, 18487, 18488})
+REFUSED: Final = frozenset({911, 916, 4060, 4064, 18450, 18452, 18456, 18461, 18470, 18486, 18487, 18488})
+SAID_BEFORE: Final = 20018
+"""DB-Library's "the server said why", where the driver lost what it said: after one refused login it keeps no words of
+the next that are no more severe."""
 _NOT_FOUND: Final = frozenset({207, 208, 911, 1088, 1767, 2706, 2812, 3701, 4121, 4902, 15151})
 _EXISTS: Final = frozenset({1801, 1913, 2705, 2714, 15233})
 _CONSTRAINT: Final = frozenset({515, 547, 1505, 2601, 2627})
@@ -33,6 +36,8 @@ _HINTS: Final = {
     1222: "another transaction holds a lock on it",
     468: "write COLLATE DATABASE_DEFAULT after one of the two",
 }
+_OWN: Final = re.compile(r"DB-Lib error message (\d+), severity \d+:\n([^\n]*)")
+_NETWORK: Final = re.compile(r"Net-Lib error during (.*) \(\d+\)")
 _GLUED: Final = re.compile(r"DB-Lib error message \d+, severity \d+:.*\Z", re.DOTALL)
 
 
@@ -56,7 +61,11 @@ def number_and_message(exc: BaseException) -> tuple[int, str]:
     if isinstance(found, tuple) and len(found) == 2:
         number, found = found
     text = found.decode("utf-8", "replace") if isinstance(found, bytes) else str(found)
-    return number or 0, (_GLUED.sub("", text) or text).strip()
+    if own := _OWN.match(text):
+        # The server said nothing. The driver's number is then an earlier error's: it never clears those of a login.
+        reasons = [own[2].strip(), *_NETWORK.findall(text)]
+        return int(own[1]), ": ".join(dict.fromkeys(reasons))
+    return number or 0, _GLUED.sub("", text).strip()
 
 
 def translate(exc: BaseException, *, whole: str = "", start: int = 0) -> DbfleetError | None:
@@ -87,7 +96,6 @@ def translate_connecting(exc: BaseException) -> DbfleetError | None:
     if not is_driver_error(exc):
         return None
     number, message = number_and_message(exc)
-    if number in _REFUSED or number in (911, 916):
-        return AuthFailed(message)
-    first = message.splitlines()[-1] if message else "no answer"
-    return Unavailable(f"cannot connect: {first}")
+    if number == SAID_BEFORE:
+        return AuthFailed("the server refuses this user, password or database")
+    return AuthFailed(message) if number in REFUSED else Unavailable(f"cannot connect: {message or 'no answer'}")

@@ -75,8 +75,7 @@ class Wire:
         raw = self._ready()
         if "\0" in text:
             raise StatementError("the statement holds the character U+0000, at which the driver would end it")
-        messages: list[str] = []
-        self._messages[0] = messages
+        messages = self.collect()
         with self._running():
             _waiting.wire = self
             try:
@@ -104,6 +103,11 @@ class Wire:
             return rows.affected
         finally:
             rows.close()
+
+    def collect(self) -> list[str]:
+        """The list that takes the server's messages from now on."""
+        self._messages[0] = []
+        return self._messages[0]
 
     def header(self) -> list[tuple[str, int]] | None:
         found = self._raw.get_header()
@@ -269,6 +273,7 @@ class Rows:
             self.open = False
             raise
         self.open, self._ended = self.columns is not None, False
+        self.messages = self._wire.collect()
         return self.open
 
     def close(self) -> None:

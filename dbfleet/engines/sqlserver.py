@@ -33,14 +33,14 @@ from dbfleet.adapter import (
     Written,
 )
 from dbfleet.engines import _sqlserver_query, _sqlserver_rows
+from dbfleet.engines._sqlserver_carry import PROBE, SENT, Carrier
 from dbfleet.engines._sqlserver_connect import examine, open_wire, shell
 from dbfleet.engines._sqlserver_errors import translate
-from dbfleet.engines._sqlserver_rows import Carrier
 from dbfleet.engines._sqlserver_tables import Table, Tables, with_types
 from dbfleet.engines._sqlserver_types import DIGITS, KEY_BYTES, NAME_LENGTH, SCALE
 from dbfleet.engines._sqlserver_wire import Wire
 from dbfleet.errors import DbfleetError, NotFound, Unavailable, translated
-from dbfleet.values import Batch, Row, Schema, Type
+from dbfleet.values import Batch, Column, Row, Schema, Type
 
 _PRODUCT: Final = re.compile(r"(.*?)(?:\s+-)?\s+\(?\d")
 _KEYS_AT_ONCE: Final = 1000
@@ -54,6 +54,7 @@ class SqlServerAdapter(Adapter):
         self.target = target
         self._wire = wire
         self._tables = Tables(wire.rows)
+        self._reads_json: bool | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -106,7 +107,7 @@ class SqlServerAdapter(Adapter):
         table = self._find(schema.name)
         columns = ", ".join(_of_t(table, schema))
         key = [schema.column(name) for name in schema.key]
-        carrier = Carrier(table, with_types(table, key), schema.key)
+        carrier = self._carrier(table, key, schema)
         for start in range(0, len(keys), _KEYS_AT_ONCE):
             for statement in carrier.select(columns, [tuple(each) for each in keys[start : start + _KEYS_AT_ONCE]]):
                 for batch in self._read(schema, table, statement, BATCH_SIZE):
@@ -143,7 +144,7 @@ class SqlServerAdapter(Adapter):
         table = self._find(schema.name)
         written = Written()
         with self._translated():
-            carrier = Carrier(table, with_types(table, schema.columns), schema.key)
+            carrier = self._carrier(table, schema.columns, schema)
             statements = carrier.upsert if mode == "upsert" and schema.key else carrier.insert
             with self._transaction(), self._own_identities(table, schema):
                 for batch in batches:
@@ -188,6 +189,12 @@ class SqlServerAdapter(Adapter):
     def _find(self, name: str) -> Table:
         with self._translated():
             return self._tables.find(name)
+
+    def _carrier(self, table: Table, columns: Sequence[Column], schema: Schema) -> Carrier:
+        if self._reads_json is None:
+            with self._translated():
+                self._reads_json = self._wire.rows(PROBE) == [(SENT,)]
+        return Carrier(table, with_types(table, columns), schema.key, as_json=self._reads_json)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""python -m tests.doubles.sqlserver --port 0 --user sa --password-file FILE: prints `listening on 127.0.0.1:PORT`."""
+"""python -m tests.doubles.sqlserver --port 0 --user sa --password-file FILE: prints its port."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ def main() -> None:
     parser.add_argument("--password-file", type=Path, required=True)
     parser.add_argument("--database", action="append", default=[], help="made at the start, besides master")
     parser.add_argument("--data", type=Path, help="where databases are kept; a fresh folder if not given")
+    parser.add_argument("--statements", type=Path, help="gets each batch that arrives, as a line of JSON")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     password = arguments.password_file.read_text().rstrip("\n")
@@ -32,10 +33,10 @@ def main() -> None:
         for name in arguments.database:
             databases.make(name)
         logins = LoginStore([Login(arguments.user, password, False)])
-        server = Server((arguments.host, arguments.port), databases, logins)
+        server = Server((arguments.host, arguments.port), databases, logins, statements=arguments.statements)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())
-        print(f"listening on {arguments.host}:{server.server_address[1]}", flush=True)
+        print(server.server_address[1], flush=True)
         with server:
             server.serve_forever()
     sys.exit(0)

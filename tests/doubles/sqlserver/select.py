@@ -8,7 +8,7 @@ first becomes the other side's type. Texts of two collations do not compare (468
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
@@ -144,6 +144,8 @@ class Translator:
                     piece, sql=f"{alias}.o{place}", constant=False, value=None, said=False
                 )
             return Source(node.alias, f"({sql}) AS {alias}", names)
+        if isinstance(node, exp.Values):
+            return self._derived_values(node)
         if not isinstance(node, exp.Table):
             raise refused(f"FROM {type(node).__name__.upper()}")
         only(node, "this", "db", "alias", "hints", "joins")
@@ -151,7 +153,7 @@ class Translator:
             self._hint(hint)
         alias = f"s{next(self._numbers)}"
         if isinstance(node.this, exp.OpenJSON):
-            return self._openjson(node, alias)
+            return self._openjson(node)
         space, name = node.db or "dbo", node.name
         if space.casefold() == "sys":
             view = catalog_view(name)
@@ -173,7 +175,22 @@ class Translator:
         if not isinstance(hint, exp.WithTableHint) or not words <= {"UPDLOCK", "HOLDLOCK"}:
             raise refused(f"the hint {', '.join(sorted(words))}")
 
-    def _openjson(self, node: exp.Table, alias: str) -> Source:
+    def _derived_values(self, node: exp.Values) -> Source:
+        """(VALUES (…), …) AS r (a, b): constants, of one type in a column."""
+        only(node, "expressions", "alias")
+        names = [each.name for each in node.args["alias"].columns]
+        before = dict(self.params)
+        rows = [[self.expression(each, []) for each in row.expressions] for row in node.expressions]
+        if len(rows) > 1000:
+            raise SqlError(10738, "The number of row value expressions exceeds the maximum number of 1000 row values.")
+        types = [piece.type for piece in rows[0]]
+        if any([piece.type for piece in row] != types or not all(piece.constant for piece in row) for row in rows):
+            raise refused("VALUES of anything but constants of one type in a column")
+        self.params = before
+        declared = list(zip(names, types, strict=True))
+        return self._stored(node.alias, declared, [[piece.value for piece in row] for row in rows])
+
+    def _openjson(self, node: exp.Table) -> Source:
         call = node.this
         only(call, "this", "expressions")
         text = self.expression(call.this, [])
@@ -183,19 +200,23 @@ class Translator:
         for column in call.expressions:
             only(column, "this", "kind", "path")
             declared.append((column.this.name, self.type_of(column.args["kind"]), column.args["path"].name))
-        table = f"openjson{next(self._numbers)}"
-        columns = {}
-        lines = []
-        for place, (name, type_, _) in enumerate(declared):
+        rows = openjson.rows(text.value, declared)
+        return self._stored(node.alias, [(name, type_) for name, type_, _ in declared], rows)
+
+    def _stored(self, name: str, declared: Sequence[tuple[str, SqlType]], rows: Iterable[Sequence[Any]]) -> Source:
+        """Rows of values as a source, by a temporary table."""
+        number = next(self._numbers)
+        alias, table = f"s{number}", f"rows{number}"
+        columns, lines = {}, []
+        for place, (column, type_) in enumerate(declared):
             collation = DEFAULT_COLLATION if type_.family == "text" else None
             lines.append(f"c{place} {kept_column(type_, collation)}")
-            columns[name.casefold()] = Piece(f"{alias}.c{place}", type_, collation, name=name)
+            columns[column.casefold()] = Piece(f"{alias}.c{place}", type_, collation, name=column)
         sqlite = self.context.database.sqlite
         sqlite.execute(f"CREATE TEMP TABLE {table} ({', '.join(lines)})")
-        self.cleanup.append(f"DROP TABLE temp.{table}")
-        marks = ", ".join("?" * len(declared))
-        sqlite.executemany(f"INSERT INTO temp.{table} VALUES ({marks})", openjson.rows(text.value, declared))
-        return Source(node.alias or "", f"temp.{table} AS {alias}", columns)
+        self.cleanup.append(f"DROP TABLE IF EXISTS temp.{table}")
+        sqlite.executemany(f"INSERT INTO temp.{table} VALUES ({', '.join('?' * len(declared))})", rows)
+        return Source(name, f"temp.{table} AS {alias}", columns)
 
     # --- the select list ---
 

@@ -7,11 +7,13 @@ What the driver does not send is refused by name: procedure calls by number, bul
 from __future__ import annotations
 
 import itertools
+import json
 import logging
 import select
 import socket
 import socketserver
 import threading
+from pathlib import Path
 from typing import Final
 
 from pysqlbridge.certificate import self_signed
@@ -50,8 +52,11 @@ class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
 
-    def __init__(self, address: tuple[str, int], databases: Databases, logins: LoginStore) -> None:
+    def __init__(
+        self, address: tuple[str, int], databases: Databases, logins: LoginStore, statements: Path | None = None
+    ) -> None:
         self.databases = databases
+        self.statements = statements
         self.logins = logins
         self.certificate = self_signed()
         self.clients: dict[int, socket.socket] = {}
@@ -163,6 +168,9 @@ class Connection(bridge.Connection):
 
     def _answer(self, batch: str, response: Response) -> None:
         assert self.session is not None
+        if self._server.statements is not None:
+            with self._server.lock, self._server.statements.open("a") as log_file:
+                log_file.write(json.dumps(batch) + "\n")
         pending: bytes | None = None
         try:
             for answer in self.session.run(batch):

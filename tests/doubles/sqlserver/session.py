@@ -75,7 +75,15 @@ Answer = Rows | Count | Said | Pause | Kill | Changed
 
 
 @lru_cache(maxsize=500)
+def _parsed_before(text: str) -> exp.Expression:
+    return _parsed_now(text)
+
+
 def _parsed(text: str) -> exp.Expression:
+    return _parsed_before(text) if len(text) < 20_000 else _parsed_now(text)
+
+
+def _parsed_now(text: str) -> exp.Expression:
     try:
         found = sqlglot.parse(text, dialect="tsql")
     except sqlglot.errors.SqlglotError as error:
@@ -301,8 +309,9 @@ class Session:
 
     def _exec(self, statement: Statement) -> Iterator[Answer]:
         words = statement.words[1:]
-        name = ".".join(word.value.lower() for word in words[:3:2]) if words[1].text == "." else words[0].value.lower()
-        words = words[3:] if words[1].text == "." else words[1:]
+        qualified = [word.text for word in words[1:2]] == ["."]
+        name = ".".join(word.value.lower() for word in words[: 3 if qualified else 1 : 2])
+        words = words[3 if qualified else 1 :]
         arguments = _arguments(words)
         if name in ("sp_executesql", "sys.sp_executesql"):
             yield from self._execute_sql(arguments)

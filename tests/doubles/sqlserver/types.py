@@ -281,7 +281,8 @@ _PARSE: Final = {
 }  # fmt: skip
 _WAYS: Final = {
     ("int", "int"): _int, ("int", "bit"): _int, ("bit", "int"): _int, ("int", "decimal"): _decimal,
-    ("bit", "decimal"): _decimal, ("decimal", "decimal"): _decimal, ("int", "float"): lambda v, s, t: float(v),
+    ("decimal", "int"): lambda v, s, t: _int(int(Decimal(v)), s, t), ("bit", "decimal"): _decimal,
+    ("decimal", "decimal"): _decimal, ("int", "float"): lambda v, s, t: float(v),
     ("binary", "binary"): lambda v, s, t: v if t.size in (MAX, 0) else v[: t.size],
     ("time", "time"): _parse_time, ("datetime", "datetime"): _parse_datetime,
     ("date", "datetime"): _parse_datetime, ("instant", "instant"): lambda v, s, t: v if s == t else _refuse_instant(),

@@ -1,0 +1,32 @@
+"""A double that runs for as long as a test needs it, in a process of its own: in the client's it would be slow."""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+
+
+@contextmanager
+def running(directory: Path, *, statements: Path | None = None) -> Iterator[str]:
+    """The URL of a double with nothing in it but an empty database; `statements` gets each batch that arrives."""
+    password = secrets.token_hex(8)
+    password_file = directory / "password"
+    password_file.write_text(password)
+    command = [sys.executable, "-m", "tests.doubles.sqlserver", "--password-file", str(password_file)]
+    command += ["--database", "dbfleet"]
+    if statements:
+        command += ["--statements", str(statements)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            port = int(process.stdout.readline())
+            yield f"sqlserver://sa:{password}@127.0.0.1:{port}/dbfleet"
+        finally:
+            process.terminate()
+            process.wait(10)

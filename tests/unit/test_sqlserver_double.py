@@ -1,0 +1,158 @@
+"""The wire double of SQL Server: the whole suite passes through it, and it refuses what it does not know."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dbfleet import registry
+from dbfleet.adapter import Adapter
+from dbfleet.errors import DbfleetError, StatementError
+from dbfleet.fleet import Fleet
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+from tests.doubles.sqlserver.running import running  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with running(tmp_path_factory.mktemp("double")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def adapter(url: str) -> Iterator[Adapter]:
+    with registry.connect(Fleet.open("double", environ={"DBFLEET_CONFIG": ""}).target(url)) as found:
+        run(found, "create table dbo.t (id bigint not null, k nvarchar(9) collate Latin1_General_100_BIN2 not null, "
+                   "v nvarchar(9) null, d decimal(9,2) null, primary key (id))")  # fmt: skip
+        run(found, "insert into dbo.t (id, k, v, d) values (1, N'k', N'v', 1.5)")
+        yield found
+
+
+def run(adapter: Adapter, statement: str) -> list[object]:
+    with adapter.query(statement) as result:
+        return [row for batch in result for row in batch]
+
+
+def code(adapter: Adapter, statement: str) -> str | None:
+    with pytest.raises(StatementError) as caught:
+        run(adapter, statement)
+    return caught.value.code
+
+
+def test_conformance_suite_passes_through_the_double(url: str) -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/conformance",
+               "tests/engines/test_sqlserver.py", "--url", url]  # fmt: skip
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stdout[-5000:]
+
+
+def test_double_calls_itself_one(adapter: Adapter) -> None:
+    assert adapter.ping().product == "dbfleet wire double for SQL Server"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "select getdate() as now",
+        "select 1 + 1 as two",
+        "select upper(v) as v from dbo.t",
+        "select v from dbo.t group by v",
+        "select v from dbo.t order by v",
+        "select * from dbo.t for json path",
+        "select * from dbo.t where v like N'a%'",
+        "select * from dbo.t where v > N'a'",
+        "select * from dbo.t with (nolock)",
+        "select distinct v from dbo.t",
+        "select * from dbo.t cross join dbo.t as u",
+        "select 1 as a union all select 2",
+        "with c as (select 1 as a) select a from c",
+        "select case when 1 = 1 then 1 else 0 end as a",
+        "select @@rowcount as n",
+        "select serverproperty('Edition') as e",
+        "select * from sys.sysprocesses",
+        "select cast(N'abcdef' as nvarchar(3)) as cut",
+        "select * from openjson(N'{}') with (a int '$.a')",
+        "insert into dbo.t select * from dbo.t",
+        "insert into dbo.t (id, k) output inserted.id values (5, N'x')",
+        "merge into dbo.t using dbo.t as s on 1 = 1 when matched then delete",
+        "create table #t (a int)",
+        "create table dbo.u (a int identity(1, 1))",
+        "create table dbo.u (a money)",
+        "create table dbo.u (a uuid)",
+        "create index i on dbo.t (v)",
+        "create view dbo.w as select 1 as a",
+        "alter table dbo.t add x int",
+        "truncate table dbo.t",
+        "if 1 = 1 select 1 as a",
+        "while 1 = 1 print 'x'",
+        "begin try select 1 as a end try begin catch end catch",
+        "exec sp_who",
+        "set identity_insert dbo.t on",
+        "save transaction x",
+        "waitfor time '10:00'",
+    ],
+)
+def test_what_the_double_does_not_know_is_refused(adapter: Adapter, statement: str) -> None:
+    with pytest.raises(DbfleetError):
+        run(adapter, statement)
+    assert run(adapter, "select count(*) as n from dbo.t") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("statement", "number"),
+    [
+        ("select * from dbo.nowhere", "208"),
+        ("select nothing from dbo.t", "207"),
+        ("select x.id from dbo.t", "4104"),
+        ("select id from dbo.t as a inner join dbo.t as b on a.id = b.id", "209"),
+        ("select * from dbo.t where k = v", "468"),
+        ("select @n as n", "137"),
+        ("select cast(N'x' as bigint) as n", "245"),
+        ("select cast(N'x' as decimal(9,2)) as n", "8114"),
+        ("select cast(N'12345678.5' as decimal(9,2)) as n", "8115"),
+        ("select cast(N'2024-02-30' as date) as d", "241"),
+        ("select cast(N'x' as uniqueidentifier) as u", "8169"),
+        ("select from dbo.t", "156"),
+        ("selec 1", "102"),
+        ("select 'x", "105"),
+        ("create table dbo.t (a int null)", "2714"),
+        ("create table dbo.u (a int null, A int null)", "2705"),
+        ("create table nowhere.u (a int null)", "2760"),
+        ("create table dbo.u (a nvarchar(max) not null, primary key (a))", "1919"),
+        ("create table dbo.u (a int null, foreign key (a) references dbo.t (id))", "1778"),
+        ("create table dbo.u (a int null, foreign key (a) references dbo.nowhere (id))", "1767"),
+        ("insert into dbo.t (id, k) values (1, N'x')", "2627"),
+        ("insert into dbo.t (id, k) values (2, NULL)", "515"),
+        ("insert into dbo.t (id) values (2)", "515"),
+        ("insert into dbo.t (id, k) values (2, N'0123456789')", "2628"),
+        ("drop table dbo.nowhere", "3701"),
+        ("commit", "3902"),
+        ("rollback", "3903"),
+        ("use nowhere", "911"),
+        ("exec nothing", "2812"),
+        ("kill 9999", "6106"),
+    ],
+)
+def test_errors_have_the_servers_numbers(adapter: Adapter, statement: str, number: str) -> None:
+    assert code(adapter, statement) == number
+
+
+def test_blanks_at_the_end_of_a_text_are_nothing(adapter: Adapter) -> None:
+    assert run(adapter, "select id from dbo.t where k = N'k   '") == [(1,)]
+    assert run(adapter, "select id from dbo.t where k = N'K'") == []
+    assert run(adapter, "select id from dbo.t where v = N'V '") == [(1,)]
+
+
+def test_transaction_is_rolled_back_whole(adapter: Adapter) -> None:
+    run(adapter, "begin transaction")
+    run(adapter, "insert into dbo.t (id, k) values (7, N'x')")
+    assert code(adapter, "insert into dbo.t (id, k) values (7, N'x')") == "2627"
+    assert run(adapter, "select count(*) as n, @@trancount as t from dbo.t") == [(2, 1)]
+    run(adapter, "rollback")
+    assert run(adapter, "select count(*) as n, @@trancount as t from dbo.t") == [(1, 0)]
