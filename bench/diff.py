@@ -1,0 +1,126 @@
+"""diff and copy of the orders, against the clients' own ordered dumps, diff(1) and pipes, and against the scans."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+
+from bench.measure import Case, Run, command
+from bench.query import _mysql_client, _psql, seeded
+from bench.servers import Servers
+from dbfleet.values import Type
+
+_SAME, _CHANGED, _COPIED = "bench_same", "bench_changed", "bench_copied"
+
+_SCAN = """
+import sys
+from dbfleet import registry
+from dbfleet.fleet import Fleet
+with registry.connect(Fleet.open().target(sys.argv[1])) as adapter:
+    for batch in adapter.scan(adapter.describe("orders")):
+        pass
+"""
+
+
+def cases(servers: Servers, rows: int) -> Iterator[tuple[str, Callable[[], Case]]]:
+    yield "diff postgres postgres", lambda: _postgres(servers, rows)
+    yield "diff postgres postgres, 10 % changed", lambda: _changed(servers, rows)
+    yield "diff postgres mariadb", lambda: _mariadb(servers, rows)
+    yield "diff postgres mongodb", lambda: _mongodb(servers, rows)
+    yield "copy postgres postgres", lambda: _copy(servers, rows)
+
+
+def _diff(a: str, b: str) -> Run:
+    argv = [sys.executable, "-m", "dbfleet", "--quiet", "diff", a, b]
+    return command(["sh", "-c", f"{shlex.join(argv)} || [ $? = 1 ]"])
+
+
+def _two(ours: list[str], theirs: list[str]) -> Run:
+    """Two commands side by side, their output through diff(1)."""
+    return command(["bash", "-c", f"diff <({shlex.join(ours)}) <({shlex.join(theirs)}) || [ $? = 1 ]"])
+
+
+def _tables(servers: Servers, rows: int) -> None:
+    seeded(servers, "postgres", rows)
+    with servers.adapter("postgres") as adapter:
+        for name in (_SAME, _CHANGED):
+            adapter.drop(name)
+            changes = f"; update {name} set total = total + 1 where id % 10 = 3" if name == _CHANGED else ""
+            text = f"create table {name} as select * from orders{changes}; alter table {name} add primary key (id)"
+            result = adapter.query(f"{text}; vacuum analyze {name}")
+            while following := result.following():
+                result = following
+            result.close()
+
+
+def _postgres(servers: Servers, rows: int) -> Case:
+    _tables(servers, rows)
+    dumps = [
+        [*_psql(servers), "-qc", f"copy (select * from {name} order by id) to stdout"] for name in ("orders", _SAME)
+    ]
+    return Case(
+        "diff postgres postgres", 1.3, lambda: _diff("postgres.orders", f"postgres.{_SAME}"), lambda: _two(*dumps),
+        peak_mb=150,
+    )  # fmt: skip
+
+
+def _changed(servers: Servers, rows: int) -> Case:
+    _tables(servers, rows)
+    return Case(
+        "diff postgres postgres, 10 % changed", 3.0, lambda: _diff("postgres.orders", f"postgres.{_CHANGED}"),
+        lambda: _diff("postgres.orders", f"postgres.{_SAME}"), peak_mb=150,
+    )  # fmt: skip
+
+
+def _mariadb(servers: Servers, rows: int) -> Case:
+    seeded(servers, "postgres", rows)
+    seeded(servers, "mariadb", rows)
+    with servers.adapter("mariadb") as adapter:
+        columns = adapter.describe("orders").columns
+    cells = []
+    for column in columns:
+        cell = f"`{column.name}`"
+        if column.type is Type.BOOL:
+            cell = f"if({cell}, 't', 'f')"
+        if column.type in (Type.TIME, Type.DATETIME, Type.INSTANT):
+            cell = f"trim(trailing '.' from trim(trailing '0' from {cell}))"
+        if column.type is Type.INSTANT:
+            cell = f"concat({cell}, '+00')"
+        cells.append(f"ifnull({cell}, 'NULL')" if column.nullable else cell)
+    names = ", ".join(column.name for column in columns)
+    ours = f"copy (select {names} from orders order by id) to stdout (null 'NULL')"
+    theirs = f"select {', '.join(cells)} from orders order by id"
+    client = [*_mysql_client(servers, "mariadb", "mariadb"), "--batch", "--quick", "-N", "-e", theirs]
+    return Case(
+        "diff postgres mariadb", 1.3, lambda: _diff("postgres.orders", "mariadb.orders"),
+        lambda: _two([*_psql(servers), "-qc", ours], client), peak_mb=150,
+    )  # fmt: skip
+
+
+def _mongodb(servers: Servers, rows: int) -> Case:
+    seeded(servers, "postgres", rows)
+    seeded(servers, "mongodb", rows)
+    scans = [shlex.join([sys.executable, "-c", _SCAN, name]) for name in ("postgres", "mongodb")]
+    return Case(
+        "diff postgres mongodb", 1.5, lambda: _diff("postgres.orders", "mongodb.orders"),
+        lambda: command(["sh", "-c", f"{scans[0]} & {scans[1]} && wait"]), peak_mb=150,
+    )  # fmt: skip
+
+
+def _copy(servers: Servers, rows: int) -> Case:
+    seeded(servers, "postgres", rows)
+    psql = shlex.join([*_psql(servers), "-qc"])
+
+    def empty() -> None:
+        with servers.adapter("postgres") as adapter:
+            adapter.drop(_COPIED)
+            text = f"create table {_COPIED} (like orders); alter table {_COPIED} add primary key (id)"
+            result = adapter.query(text)
+            while following := result.following():
+                result = following
+            result.close()
+
+    argv = [sys.executable, "-m", "dbfleet", "--quiet", "copy", "postgres.orders", f"postgres.{_COPIED}"]
+    pipe = f"{psql} 'copy orders to stdout' | {psql} 'copy {_COPIED} from stdin'"
+    return Case("copy postgres postgres", 1.5, lambda: command(argv), lambda: command(["sh", "-c", pipe]), empty)
