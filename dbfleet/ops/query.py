@@ -257,7 +257,10 @@ class _Deadline:
 
         def pass_() -> None:
             self._passed.set()
-            adapter.cancel()
+            try:
+                adapter.cancel()
+            except (DbfleetError, OSError):  # too late: the statement has just ended, and its connection with it
+                pass
 
         self._timer = threading.Timer(timeout_s, pass_) if timeout_s is not None else None
 
