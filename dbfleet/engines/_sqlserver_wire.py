@@ -215,6 +215,8 @@ class Wire:
             yield
         except Interrupted:
             self._raw.cancel()
+            if not self._raw.connected:  # the session was ended
+                self.close()
             raise StatementError("the statement was cancelled") from None
         except BaseException as exc:
             if is_driver_error(exc):
