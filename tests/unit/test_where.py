@@ -27,8 +27,8 @@ NULLS: Row = (None,) * 6
         "\"on\" > date '2024-02-28'", "ok", "not (not ok)", "ok is true", "ok = true", "ok is not null",
         '"Odd Name" = 0.1', "`Odd Name` < 1", "[Odd Name] between 0 and 0.2", "id in (1, 7, null)",
         "id not in (1, 2)", "name like 'it%'", "name like '%50!%' escape '!'", "name not like 'IT%'",
-        "id between 7 and 8", "not id between 8 and 9", "name is not null", "id = 1 or (id = 7 and ok)", "(id = 1) is false",
-        "id = 7 and not price = 1 or id = 2",
+        "id between 7 and 8", "not id between 8 and 9", "name is not null", "id = 1 or (id = 7 and ok)",
+        "(id = 1) is false", "id = 7 and not price = 1 or id = 2",
     ],
 )  # fmt: skip
 def test_true(text: str) -> None:
@@ -39,8 +39,9 @@ def test_true(text: str) -> None:
     ("text", "value"),
     [
         ("id = 7", None), ("id <> 7", None), ("not id = 7", None), ("id = 7 or true", True),
-        ("id = 7 and false", False), ("id = 7 and true", None), ("id in (1)", None), ("id is null", True), ("not id is null", False),
-        ("name like '%'", None), ("ok", None), ("(id = 7) is null", True), ("ok is not true", True),
+        ("id = 7 and false", False), ("id = 7 and true", None), ("id in (1)", None), ("id is null", True),
+        ("not id is null", False), ("name like '%'", None), ("ok", None), ("(id = 7) is null", True),
+        ("ok is not true", True),
         ("id = null", None),
     ],
 )  # fmt: skip
