@@ -134,7 +134,8 @@ def examine() -> Sequence[Finding]:
     except ImportError as error:
         findings.append(Finding("fail", f"pymssql cannot be imported: {error}", "pip install pymssql"))
     else:
-        findings.append(Finding("ok", f"pymssql {pymssql.__version__}, {pymssql.get_dbversion()}"))
+        version = getattr(pymssql, "__version__", "of an unknown version")
+        findings.append(Finding("ok", f"pymssql {version}, {pymssql.get_dbversion()}"))
     if platform.machine().lower() not in ("x86_64", "amd64"):
         findings.append(
             Finding("warn", f"SQL Server's image is built for x86-64, this is {platform.machine()}", "expect emulation")

@@ -80,7 +80,7 @@ def literal(native: Native, text: str) -> str:
     if type_ is Type.INT:
         return str(int(text))
     if type_ is Type.BYTES:
-        return "0x" + VALUE_OF[Type.BYTES](text).hex()
+        return f"0x{VALUE_OF[Type.BYTES](text).hex()}"
     if type_ is Type.BOOL:
         return "1" if text == "true" else "0"
     quoted = text_literal(text)

@@ -161,7 +161,7 @@ class Tables:
     def _references(self, table: Table) -> list[Reference]:
         found: dict[int, list[tuple[str, str, str, str]]] = {}
         for number, *rest in self._ask(_REFERENCES.format(id=table.number)):
-            found.setdefault(number, []).append(tuple(rest))  # type: ignore[arg-type]
+            found.setdefault(number, []).append(tuple(rest))
         schemas = self._schemas() if found else set()
         return [
             Reference(
@@ -203,7 +203,7 @@ class Tables:
 
     def _types_of_references(self, schema: Schema) -> dict[str, str]:
         """The types of the columns that refer to another table's: the server asks for the very same ones."""
-        found = {}
+        found: dict[str, Any] = {}
         for reference in schema.references:
             if reference.collection == schema.name:
                 keyed = {column.name: declare(column, True) for column in schema.columns if column.name in schema.key}
