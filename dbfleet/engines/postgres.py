@@ -191,6 +191,8 @@ class PostgresAdapter(Adapter):
     def snapshot(self, exported: str | None = None) -> Iterator[None]:
         """All scans inside see one moment. `snapshot_id` names it for other connections, which join by
         `snapshot(exported=id)` while this one holds it."""
+        import psycopg
+
         self._rows("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         try:
             if exported is not None:
@@ -204,7 +206,10 @@ class PostgresAdapter(Adapter):
         finally:
             self.snapshot_id = None
             if not self._connection.closed:
-                self._connection.rollback()
+                try:
+                    self._connection.rollback()
+                except psycopg.Error:  # the server is gone, and the snapshot with it: what ended the block counts
+                    pass
 
     def digest(self, schema: Schema, part: Part = WHOLE) -> Digest:
         """By one statement where the server can; of json columns by a scan."""

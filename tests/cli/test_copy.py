@@ -202,7 +202,8 @@ def test_ctrl_c_at_any_moment(server: Shell, after_s: float) -> None:
         child.send_signal(signal.SIGINT)
         started = time.monotonic()
         _, said = child.communicate(timeout=60)
-    assert child.returncode in (0, 130), said
+    # A signal that comes while the interpreter itself starts or ends kills it: to a shell that is 130 too.
+    assert child.returncode in (0, 130, -signal.SIGINT), said
     assert time.monotonic() - started < 15
     assert b"Traceback" not in said
     again = server("copy", "postgres", "sqlite:///copy.db", "--resume")
