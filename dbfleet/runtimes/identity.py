@@ -8,7 +8,7 @@ of the clock can make a stranger look like ours. A zombie is not a running proce
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import psutil
@@ -60,4 +60,25 @@ def strays(home: Path, programs: Collection[Path]) -> list[psutil.Process]:
                 found.append(each)
         except psutil.Error:
             continue
+    return found
+
+
+def stale_locks(folders: Iterable[Path], dead: int | None) -> list[Path]:
+    """Lock and pid files (PostgreSQL's, MySQL's) in these folders whose first line is the pid of no running process,
+    or `dead`, the one on record that has ended.
+
+    A server takes its own file for stale only where that pid is free. It is not while its zombie waits for a parent
+    that never reaps (the first process of many containers), nor once a stranger has it: it would refuse to start.
+    """
+    found = []
+    for folder in folders:
+        for pattern in ("*.pid", "*.lock"):
+            for path in folder.glob(pattern):
+                try:
+                    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+                        pid = int(file.readline(20))
+                except (OSError, ValueError):
+                    continue
+                if pid > 0 and (pid == dead or of(pid) is None):
+                    found.append(path)
     return found

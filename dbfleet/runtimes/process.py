@@ -96,6 +96,8 @@ class ProcessRuntime:
             binaries = next(iter(found.values())).parent
             record = home.save(replace(record, binaries=str(binaries), port=server.port))
             self._end_strays(home, record, found, local, server)
+            for lock in identity.stale_locks((Path(record.home) / "data", Path(record.run)), record.pid):
+                lock.unlink(missing_ok=True)
             plan = ServerPlan(
                 binaries=found,
                 data=Path(record.home) / "data",

@@ -166,9 +166,9 @@ def server(shell: Shell, request: pytest.FixtureRequest) -> Iterator[Shell]:
 
 
 def kill_server(shell: Shell) -> None:
-    """The server ends at once and tells nobody: SIGQUIT is its immediate shutdown, which leaves no lock behind."""
+    """The server ends at once and tells nobody."""
     record = next(Path(shell.environment["DBFLEET_STATE_DIR"]).glob("*/servers/postgres/record.json"))
-    os.kill(int(json.loads(record.read_text())["pid"]), signal.SIGQUIT)
+    os.kill(int(json.loads(record.read_text())["pid"]), signal.SIGKILL)
 
 
 @pytest.mark.parametrize("end", ["source", "sink"])

@@ -161,6 +161,27 @@ def test_a_record_of_another_boot_names_no_process(runtime: ProcessRuntime, one:
     assert ended(pid)
 
 
+def test_a_lock_file_is_stale_where_its_process_does_not_run(tmp_path: Path) -> None:
+    """A zombie's too: the servers themselves take it for running."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as zombie:
+        assert ended(zombie.pid)
+        locks = {
+            "postmaster.pid": f"{zombie.pid}\n/data\n",
+            ".s.PGSQL.1.lock": f"{zombie.pid}\n",
+            "recorded.pid": f"{os.getppid()}\n",
+            "running.pid": f"{os.getpid()}\n",
+            "empty.pid": "",
+            "text.lock": "not a number\n",
+            "standalone.pid": "-7\n",
+            "data": f"{zombie.pid}\n",
+        }
+        for name, text in locks.items():
+            (tmp_path / name).write_text(text)
+        (tmp_path / "linked.pid").symlink_to(tmp_path / "data")
+        found = identity.stale_locks([tmp_path, tmp_path / "nowhere"], os.getppid())
+    assert sorted(each.name for each in found) == [".s.PGSQL.1.lock", "postmaster.pid", "recorded.pid"]
+
+
 def test_a_server_that_was_started_but_not_written_down_is_ended_before_the_next(
     runtime: ProcessRuntime, one: Server, state: Path
 ) -> None:
