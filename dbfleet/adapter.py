@@ -58,6 +58,7 @@ class Capability(enum.StrEnum):
     PARAMETERS = "parameters"  # `query` binds params on the server's or driver's side
     CANCEL = "cancel"  # `cancel` stops the running statement on the server
     SNAPSHOT = "snapshot"  # `snapshot()` gives every scan inside it one consistent view
+    FILTER = "filter"  # `find` asks one collection by a bare filter, `query TARGET.collection '{…}'`
 
 
 class Fidelity(enum.StrEnum):
@@ -301,15 +302,14 @@ class EngineSpec:
     with one value, 1 (left out where the language has no expressions); `all` gives every row of `{collection}`;
     `slow` runs for half a minute or more on the server (where CANCEL is declared); `bad` is malformed; `parameter`
     gives one record with the value of the param `n` (where PARAMETERS is declared); `missing` reads the collection
-    `dbfleet_nowhere`, which is not there. `language`
-    is what `query` speaks, a dialect in parentheses; targets of one language can be asked together, whatever their
-    dialects. `schemes` are URL schemes, the
-    first is the one we print. `client` is the argv of the engine's own client inside the container, `{user}` and
-    `{database}` filled in, the password read from the file that the stack mounts. `shell` gives the argv of the client
-    on this machine and what to add to its environment, where the password goes: never into the argv. `examine` is
-    what `doctor` asks about the engine on this machine (its driver, the processor). `quirks` are declared oddities in
-    a sentence each, `verified_on` says what the adapter was last verified on: real server, stand-in or double, with its
-    version.
+    `dbfleet_nowhere`, which is not there; `filter` (where FILTER is declared) chooses the rows whose `id` is 1.
+    `language` is what `query` speaks, a dialect in parentheses; targets of one language can be asked together,
+    whatever their dialects. `schemes` are URL schemes, the first is the one we print. `client` is the argv of the
+    engine's own client inside the container, `{user}` and `{database}` filled in, the password read from the file that
+    the stack mounts. `shell` gives the argv of the client on this machine and what to add to its environment, where the
+    password goes: never into the argv. `examine` is what `doctor` asks about the engine on this machine (its driver,
+    the processor). `quirks` are declared oddities in a sentence each, `verified_on` says what the adapter was last
+    verified on: real server, stand-in or double, with its version.
     """
 
     name: str
@@ -327,6 +327,7 @@ class EngineSpec:
     default_user: str | None = "dbfleet"
     default_database: str | None = "dbfleet"
     default_options: Mapping[str, str] = field(default_factory=dict)  # of a managed target's URL
+    query_options: tuple[str, ...] = ()  # options of the URL that `query` may set for one statement: --consistency
     embedded: bool = False  # no server: the target is a file that `connect` opens
     local: LocalServer | None = None
     client: tuple[str, ...] = ()
@@ -450,6 +451,8 @@ class Adapter(AbstractContextManager["Adapter"], Protocol):
     #
     # def snapshot(self) -> AbstractContextManager[None]
     #     Capability.SNAPSHOT: all scans inside see one moment.
+    # def find(self, collection, filter, params, *, batch_size=BATCH_SIZE) -> Result
+    #     Capability.FILTER: the rows of the collection that a filter in the engine's language chooses.
     # def encoded(self, statement, params, format: Literal["csv", "jsonl"]) -> Iterator[bytes] | None
     #     The result of one statement already in that format (chunks of any size, the header of csv included), byte for
     #     byte what formats/ makes of `query`; None where this statement or format cannot be had so, decided before

@@ -27,7 +27,11 @@ commands = typer.Typer()
 def query(
     targets: Annotated[
         str,
-        typer.Argument(metavar="TARGET[,TARGET]", help="Whom to ask.", autocompletion=complete_target),
+        typer.Argument(
+            metavar="TARGET[,TARGET]",
+            help="Whom to ask; of documents also one collection, by a filter: mongodb.orders.",
+            autocompletion=complete_target,
+        ),
     ],
     text: Annotated[str | None, typer.Argument(metavar="TEXT", help="The statement; - reads it from stdin.")] = None,
     file: Annotated[Path | None, typer.Option("--file", "-f", metavar="F", help="Read the statement from F.")] = None,
@@ -36,12 +40,15 @@ def query(
         typer.Option("--param", "-p", metavar="NAME[:TYPE]=VALUE", help="Bind a value: text, or n:int=3."),
     ] = None,
     format: Format = None,
+    consistency: Annotated[
+        str | None, typer.Option("--consistency", metavar="LEVEL", help="How many replicas must answer (Cassandra).")
+    ] = None,
     ejson: Annotated[bool, typer.Option("--ejson", help="Every value as Extended JSON (MongoDB).")] = False,
     timeout: Annotated[
         float | None, typer.Option("--timeout", metavar="SECONDS", min=0.001, help="Stop it after so long.")
     ] = None,
 ) -> None:
-    """Ask targets in their own language: SQL, mongosh, Redis commands.
+    """Ask targets in their own language: SQL, mongosh, Redis commands, Mango, CQL, Cypher.
 
     Rows stream to stdout; counts and the server's notices go to stderr. Several targets of one language are asked one
     after the other, and each row says whose it is. A parameter is :name in the text, and is bound, never spliced.
@@ -49,12 +56,13 @@ def query(
     from dbfleet.ops import query as op
 
     fleet = open_fleet()
-    chosen_targets = op.targets_of(fleet, targets)
+    places = op.places_of(fleet, targets)
     word = render.format_of(format)
     params = op.parameters(param or ())
     with op.query(
-        fleet, chosen_targets, _statement(text, file), params,
-        fast=word, ejson=ejson, timeout_s=timeout, tell=_tell if len(chosen_targets) == 1 else _tell_whose,
+        fleet, places, _statement(text, file), params,
+        options={"consistency": consistency} if consistency is not None else {},
+        fast=word, ejson=ejson, timeout_s=timeout, tell=_tell if len(places) == 1 else _tell_whose,
     ) as answers:  # fmt: skip
         if answers.encoded is not None:
             render.write(answers.encoded)

@@ -96,6 +96,24 @@ def test_parameters_are_bound_never_spliced(adapter: Adapter) -> None:
         adapter.query(statement, {"n": 1, "unused": 2})
 
 
+def test_filter_asks_one_collection(adapter: Adapter, made: Make, name: str) -> None:
+    find = getattr(adapter, "find", None)
+    assert (find is not None) == (Capability.FILTER in adapter.spec.capabilities)
+    if find is None:
+        return
+    schema = made(Schema(name, PAIR, ("id",)))
+    adapter.write(schema, [[(number, f"v{number}") for number in range(5)]])
+    with find(name, adapter.spec.examples["filter"]) as result:
+        (document,) = [row[0] for batch in result for row in batch]
+    assert document["v"] == "v1"
+    with pytest.raises(UsageError):
+        find(name, "  ")
+    for bad in ("{", "1; 2", "{}).drop("):
+        with pytest.raises(StatementError):
+            list(find(name, bad))
+    assert adapter.count(name) == 5
+
+
 def test_cancel_stops_the_statement(connect: Connect) -> None:
     adapter = connect()
     if Capability.CANCEL not in adapter.spec.capabilities:

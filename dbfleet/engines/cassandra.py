@@ -1,6 +1,7 @@
 """Cassandra: partitions of rows in key order (https://cassandra.apache.org/doc/5.0/cassandra/developing/cql/).
 
-Driver: cassandra-driver. URLs: `cassandra://user@host:9042/keyspace?consistency=QUORUM` (`cql://` is the same). A
+Driver: cassandra-driver. URLs: `cassandra://user@host:9042/keyspace?consistency=QUORUM` (`cql://` is the same);
+`query --consistency` chooses for one statement. A
 missing keyspace is made for a target with `create` and for the fleet's own. The schema is kept beside the data in the
 table's comment.
 
@@ -491,6 +492,7 @@ ENGINE = EngineSpec(
     capabilities=frozenset({Capability.SPLIT, Capability.PARAMETERS}),
     limits=Limits(fraction_digits=3, name_length=48, key_length=65535, empty_text_in_key=False),
     default_port=9042,
+    query_options=("consistency",),
     url_variable="CASSANDRA_URL",
     client=("cqlsh", "-u", "{user}", "-k", "{database}"),
     examples={

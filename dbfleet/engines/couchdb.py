@@ -9,7 +9,8 @@ revisions, so an existing id is a conflict; an upsert reads the revisions first,
 where somebody else was faster. Scans page by `startkey`, never by `skip`, which reads what it skips.
 
 Query: `GET /orders/_all_docs?limit=3`, `POST /orders/_find {"selector": …}`, PUT, DELETE and HEAD the same way, or
-`orders {"status": "paid"}`: a Mango selector or query on a collection, whose pages are followed to the end (CouchDB's
+`orders {"status": "paid"}`: a Mango selector or query on a collection (of the target `couchdb.orders` it is the whole
+text), whose pages are followed to the end (CouchDB's
 own default is 25 documents). The lists that answers hold (`rows`, `docs`, `results`) are given as records.
 
 Oddities: CouchDB has no way to stop a request on the server. `_users` and `_replicator` are made by a server with
@@ -281,6 +282,16 @@ class CouchAdapter(Adapter):
             )
         return self._find(named[1], body_of(named[2], self._bad), batch_size)
 
+    def find(
+        self, collection: str, filter: str, params: Mapping[str, object] | None = None, *, batch_size: int = BATCH_SIZE
+    ) -> Result:
+        """A Mango selector or query, on this collection."""
+        if params:
+            raise Unsupported("CouchDB's language has no parameters", engine="couchdb", target=self.target.name)
+        if not filter.strip():
+            raise UsageError("the statement is empty", target=self.target.name)
+        return self._find(collection, body_of(filter, self._bad), batch_size)
+
     def _request(self, method: str, path: str, body: str, batch_size: int) -> Result:
         if body:
             body_of(body, self._bad)
@@ -483,7 +494,7 @@ ENGINE = EngineSpec(
             (Type.DECIMAL, Type.BYTES, Type.DATE, Type.TIME, Type.DATETIME, Type.INSTANT, Type.UUID), Fidelity.AS_TEXT
         ),
     },
-    capabilities=frozenset({Capability.KEYLESS, Capability.SPLIT}),
+    capabilities=frozenset({Capability.FILTER, Capability.KEYLESS, Capability.SPLIT}),
     limits=Limits(int_bits=None, name_length=_NAME_LENGTH),
     default_port=5984,
     default_user="dbfleet",
@@ -493,6 +504,7 @@ ENGINE = EngineSpec(
         "all": "{collection} {{}}",
         "bad": "GET /orders/_find {",
         "missing": "GET /dbfleet_nowhere",
+        "filter": '{"selector": {"id": 1}}',
     },
     quirks=(
         "A missing field and a null one are the same, but for json columns, where null is the JSON null.",

@@ -19,6 +19,7 @@ Oddities that this file and its neighbours deal with:
 from __future__ import annotations
 
 import itertools
+import json
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -233,6 +234,21 @@ class MongodbAdapter(Adapter):
         with self._translated():
             return self._run(self._parsed(statement, params), batch_size, relaxed if self.ejson else plain_document)
 
+    def find(
+        self, collection: str, filter: str, params: Mapping[str, object] | None = None, *, batch_size: int = BATCH_SIZE
+    ) -> Result:
+        """What find takes, `{status: "paid"}` or `{…}, {total: 1}`, of this collection."""
+        from dbfleet.engines._mongo_values import plain_document, relaxed
+
+        if not filter.strip():
+            raise UsageError("the statement is empty")
+        with self._translated():
+            # On lines of its own, so that a comment at its end takes nothing along.
+            operations = self._parsed(f"db.getCollection({json.dumps(collection)}).find(\n{filter}\n)", params)
+            if [operation.command_name for operation in operations] != ["find"]:
+                raise StatementError("of one collection a filter is meant", hint='{status: "paid"}, as find takes it')
+            return self._run(operations, batch_size, relaxed if self.ejson else plain_document)
+
     def encoded(self, statement: str, params: Mapping[str, object] | None, format: str) -> Iterator[bytes] | None:
         """JSON Lines of what one find or aggregate gives."""
         from dbfleet.engines._mongo_jsonl import lines
@@ -437,7 +453,9 @@ ENGINE = EngineSpec(
         Type.DATETIME: Fidelity.ROUNDED,
         Type.INSTANT: Fidelity.ROUNDED,
     },
-    capabilities=frozenset({Capability.KEYLESS, Capability.SPLIT, Capability.PARAMETERS, Capability.CANCEL}),
+    capabilities=frozenset(
+        {Capability.KEYLESS, Capability.SPLIT, Capability.PARAMETERS, Capability.CANCEL, Capability.FILTER}
+    ),
     limits=Limits(fraction_digits=3, int_bits=None, name_length=_NAME_LENGTH),
     local=_mongo_server.LOCAL,
     client=(
@@ -461,6 +479,7 @@ ENGINE = EngineSpec(
         "bad": 'db.orders.find({status: "paid"',
         "parameter": "db.aggregate([{$documents: [{value: {$literal: :n}}]}])",
         "missing": "db.dbfleet_nowhere.find()",
+        "filter": "{_id: 1}",
     },
     quirks=(
         "A missing field and one that is null are the same.",

@@ -7,6 +7,9 @@ Rows are pulled through: nothing runs ahead, one batch is in memory, and leaving
 (an interrupt stops the statement on the server first). Of several targets each row starts with a column `target`, the
 results come in the targets' order, and neighbours with the same columns are one result. A target that fails does not
 stop the others: FleetPartlyFailed names it when all have been asked.
+
+Who is asked is a target, or one collection of it: then the text is a bare filter, in the language of an engine that
+declares Capability.FILTER.
 """
 
 from __future__ import annotations
@@ -19,13 +22,17 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Self, TypeVar
 
-from dbfleet.adapter import Adapter, Capability, Result, ResultColumn, Target
+from dbfleet import registry
+from dbfleet.adapter import Adapter, Capability, EngineSpec, Result, ResultColumn, Target
 from dbfleet.errors import DbfleetError, FleetPartlyFailed, NotReady, Unsupported, UsageError, nearest
 from dbfleet.fleet import Fleet
 from dbfleet.formats import Plain, Rows
 from dbfleet.values import VALUE_OF, Batch, Type
 
 T = TypeVar("T")
+
+Place = tuple[Target, str | None]
+"""A target, and the collection of it that is meant."""
 
 FAST_FORMATS: Final = ("csv", "jsonl")
 """What an adapter may have ready-made (Adapter.encoded)."""
@@ -56,10 +63,11 @@ class Answers:
 @contextmanager
 def query(
     fleet: Fleet,
-    targets: Sequence[Target],
+    places: Sequence[Place],
     text: str,
     params: Mapping[str, object] | None = None,
     *,
+    options: Mapping[str, str] | None = None,
     fast: str | None = None,
     ejson: bool = False,
     timeout_s: float | None = None,
@@ -67,30 +75,55 @@ def query(
 ) -> Iterator[Answers]:
     """Ask, and give the answers to the block.
 
-    `fast` names the format that the answers will be written in: where the adapter can give its bytes, `encoded` is
-    set and `results` is empty. `ejson` asks for Extended JSON, of engines that have it. A statement that has not given
-    its last row after `timeout_s` is stopped on the server: NotReady. `tell` is called when a result has been read.
-    UsageError before anything is asked, for an empty text or targets that do not speak the same language.
+    `options` are how this one statement is to run: options of the URL that the engines list in `query_options`, as
+    `consistency`. `fast` names the format that the answers will be written in: where the adapter can give its bytes,
+    `encoded` is set and `results` is empty. `ejson` asks for Extended JSON, of engines that have it. A statement that
+    has not given its last row after `timeout_s` is stopped on the server: NotReady. `tell` is called when a result has
+    been read.
+
+    Before anything is asked: UsageError for an empty text or targets that do not speak the same language, Unsupported
+    for an option that one of the engines does not have, or a collection where its language takes none.
     """
     if not text.strip():
         raise UsageError("the statement is empty")
     # "SQL (MySQL)" and "SQL (PostgreSQL)" are one language: plain SELECTs are what people ask several engines.
-    languages = {fleet.spec(target).language.partition(" (")[0]: target.name for target in targets}
+    languages = {fleet.spec(target).language.partition(" (")[0]: target.name for target, _ in places}
     if len(languages) > 1:
         spoken = ", ".join(f"{name} speaks {language}" for language, name in languages.items())
         raise UsageError(f"these targets have no language in common: {spoken}")
-    asked = _Asked(fleet, text, params or {}, ejson, timeout_s, tell)
+    for target, collection in places:
+        _check(fleet.spec(target), target, collection, options or {})
+    asked = _Asked(fleet, text, params or {}, options or {}, ejson, timeout_s, tell)
     # Connections are opened while the answers are read, and closed here: an interrupt reaches them in this block.
     with asked.open:
-        if len(targets) == 1:
-            adapter = asked.connect(targets[0])
-            chunks = asked.encoded(adapter, fast) if fast in FAST_FORMATS and not ejson else None
-            yield Answers(iter(()) if chunks else asked.results(adapter), chunks)
+        if len(places) == 1:
+            ((target, collection),) = places
+            adapter = asked.connect(target)
+            fast_one = fast in FAST_FORMATS and not ejson and not collection
+            chunks = asked.encoded(adapter, fast) if fast_one else None
+            yield Answers(iter(()) if chunks else asked.results(adapter, collection), chunks)
             return
         failures: dict[str, DbfleetError] = {}
-        yield Answers(_merged(asked.each(targets, failures)))
+        yield Answers(_merged(asked.each(places, failures)))
         if failures:
-            raise FleetPartlyFailed(f"{len(failures)} of {len(targets)} targets failed", failures=failures)
+            raise FleetPartlyFailed(f"{len(failures)} of {len(places)} targets failed", failures=failures)
+
+
+def _check(spec: EngineSpec, target: Target, collection: str | None, options: Mapping[str, str]) -> None:
+    for name in options:
+        if name not in spec.query_options:
+            having = [each.name for each in registry.specs() if name in each.query_options]
+            raise Unsupported(
+                f"{spec.title} has no {name} that a statement could choose",
+                target=target.name,
+                hint=f"--{name} is for {', '.join(having)}" if having else None,
+            )
+    if collection and Capability.FILTER not in spec.capabilities:
+        raise Unsupported(
+            f"{spec.title} takes no collection beside the text",
+            target=target.name,
+            hint=f"ask {target.name}, and name {collection} in the statement",
+        )
 
 
 class _Asked:
@@ -101,6 +134,7 @@ class _Asked:
         fleet: Fleet,
         text: str,
         params: Mapping[str, object],
+        options: Mapping[str, str],
         ejson: bool,
         timeout_s: float | None,
         tell: Callable[[Told], None],
@@ -109,6 +143,7 @@ class _Asked:
         self._fleet = fleet
         self._text = text
         self._params = params
+        self._options = options
         self._ejson = ejson
         self._timeout_s = timeout_s
         self._tell = tell
@@ -118,6 +153,8 @@ class _Asked:
         if self._timeout_s is not None and Capability.CANCEL not in capabilities:
             raise Unsupported(f"{title} cannot stop a running statement", target=target.name)
         wait_s = min(10.0, self._timeout_s or 10.0)
+        if self._options:
+            target = target.with_(options={**target.options, **self._options})
         adapter = self.open.enter_context(self._fleet.connect(target, timeout_s=wait_s))
         if self._ejson:
             if not hasattr(adapter, "ejson"):
@@ -156,13 +193,13 @@ class _Asked:
 
         self.open.push(end)
 
-    def results(self, adapter: Adapter, *, hold_errors: bool = False) -> Iterator[_Read]:
+    def results(self, adapter: Adapter, collection: str | None = None, *, hold_errors: bool = False) -> Iterator[_Read]:
         """The results that have columns. An error that comes while rows are read is the reader's, unless it is to be
         held until the reader asks for the next result."""
         deadline = self.open.enter_context(_Deadline(adapter, self._timeout_s))
         started = time.perf_counter()
         with deadline.instead():
-            result: Result | None = adapter.query(self._text, self._params)
+            result: Result | None = self._ask(adapter, collection)
         while result is not None:
             read = _Read(result, deadline, hold_errors)
             self._end(adapter, result.close)
@@ -180,11 +217,18 @@ class _Asked:
             with deadline.instead():
                 result = result.following()
 
-    def each(self, targets: Sequence[Target], failures: dict[str, DbfleetError]) -> Iterator[tuple[str, _Read]]:
+    def _ask(self, adapter: Adapter, collection: str | None) -> Result:
+        if collection is None:
+            return adapter.query(self._text, self._params)
+        # Declared by Capability.FILTER, so it is there.
+        found: Result = getattr(adapter, "find")(collection, self._text, self._params)  # noqa: B009
+        return found
+
+    def each(self, places: Sequence[Place], failures: dict[str, DbfleetError]) -> Iterator[tuple[str, _Read]]:
         """Every target's results, with its name; what fails is put on record."""
-        for target in targets:
+        for target, collection in places:
             try:
-                for read in self.results(self.connect(target), hold_errors=True):
+                for read in self.results(self.connect(target), collection, hold_errors=True):
                     yield target.name, read
             except DbfleetError as error:
                 failures[target.name] = error
@@ -335,9 +379,9 @@ def _value(typed: str, word: str, text: str) -> object:
         raise UsageError(f"--param {typed}: {text!r} is not of type {type_}") from None
 
 
-def targets_of(fleet: Fleet, typed: str) -> list[Target]:
-    """The targets of a comma list. A comma inside a URL (several hosts) is the URL's: what follows it belongs to the
-    list where it is a bare name or a URL again."""
+def places_of(fleet: Fleet, typed: str) -> list[Place]:
+    """Whom a comma list names: targets, or collections of them. A comma inside a URL (several hosts) is the URL's: what
+    follows it belongs to the list where it is a bare name or a URL again."""
     texts: list[str] = []
     for part in typed.split(","):
         if texts and "://" in texts[-1] and "://" not in part and not re.fullmatch(r"[\w-]+", part):
@@ -346,4 +390,4 @@ def targets_of(fleet: Fleet, typed: str) -> list[Target]:
             texts.append(part)
     if "" in texts:
         raise UsageError(f"{typed!r} lacks a target's name beside a comma")
-    return [fleet.target(text) for text in texts]
+    return [fleet.locate(text) for text in texts]

@@ -175,6 +175,31 @@ def test_targets_without_a_common_language_are_refused(shell: Shell) -> None:
     assert "no language in common" in ran.err
 
 
+# --- what only some engines have ---
+
+
+def test_an_option_of_another_engine_is_refused_by_name_before_anything_runs(shell: Shell) -> None:
+    ran = shell("query", "shop", "delete from people", "--consistency", "QUORUM")
+    assert ran.code == 6
+    assert "SQLite has no consistency" in ran.err
+    assert "--consistency is for cassandra" in ran.err
+    assert shell.ok("query", "shop", "select count(*) as n from people") == '{"n":3}\n'
+
+
+def test_an_unknown_consistency_is_refused_before_anybody_is_asked(shell: Shell) -> None:
+    ran = shell("query", "cassandra://127.0.0.1:1/shop", "select 1", "--consistency", "quorom")
+    assert ran.code == 2
+    assert "QUORUM" in ran.err
+
+
+def test_a_collection_beside_the_text_is_refused_where_the_language_takes_none(shell: Shell) -> None:
+    ran = shell("query", "shop.people", "delete from people")
+    assert ran.code == 6
+    assert "SQLite takes no collection beside the text" in ran.err
+    assert "name people in the statement" in ran.err
+    assert shell.ok("query", "shop", "select count(*) as n from people") == '{"n":3}\n'
+
+
 # --- exit codes and the narration ---
 
 

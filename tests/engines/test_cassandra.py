@@ -11,6 +11,8 @@ from dbfleet import registry
 from dbfleet.adapter import Adapter, Target
 from dbfleet.conformance.plugin import Make
 from dbfleet.errors import AuthFailed, NotFound, StatementError, Unavailable, UsageError
+from dbfleet.fleet import Fleet
+from dbfleet.ops.query import query
 from dbfleet.values import Column, Row, Schema, Type
 
 pytestmark = pytest.mark.engines("cassandra")
@@ -119,6 +121,22 @@ def test_consistency(target: Target, adapter: Adapter) -> None:
         assert one.ping().version
     with pytest.raises(UsageError):
         registry.connect(target.with_(options={"consistency": "most"}))
+
+
+def test_consistency_of_one_statement(fleet: Fleet, target: Target, adapter: Adapter, made: Make, name: str) -> None:
+    schema = made(Schema(name, (ID,), ("id",)))
+    adapter.write(schema, [[(1,)]])
+    statement = f"SELECT id FROM {name}"
+
+    def ask(level: str) -> list[Row]:
+        with query(fleet, [(target, None)], statement, options={"consistency": level}) as answers:
+            return [row for rows in answers for batch in rows for row in batch]
+
+    assert ask("quorum") == [(1,)]
+    with pytest.raises(Unavailable, match="consistency"):
+        ask("THREE")  # one node: the level has reached the server
+    with pytest.raises(UsageError, match="most"):
+        ask("most")
 
 
 def test_missing_keyspace_is_made_only_with_create(target: Target, name: str) -> None:
