@@ -16,7 +16,7 @@ from moving import Pair
 from dbfleet import registry
 from dbfleet.adapter import Capability, Fidelity, Limits, WriteMode, Written
 from dbfleet.errors import ConstraintViolated, LossyRefused, NotFound, Unavailable, Unsupported, UsageError
-from dbfleet.ops import _plan
+from dbfleet.ops import _copy_owner, _plan
 from dbfleet.ops import copy as op
 from dbfleet.ops.copy import Plan, Watch, copy
 from dbfleet.ops.diff import diff
@@ -256,7 +256,7 @@ def breaking(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return write(self, schema, some(), mode=mode)
 
     monkeypatch.setattr(kind, "write", failing)
-    monkeypatch.setattr(op, "PART_ROWS", 1000)
+    monkeypatch.setattr(_copy_owner, "PART_ROWS", 1000)
     return left
 
 

@@ -1,0 +1,223 @@
+"""The owner's side of a copy: what is missing is made, and parts are handed to the workers, a collection after those
+that it refers to; what they answer goes into the journal."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from dbfleet.adapter import WHOLE, Adapter, Capability, Part, Rejected, WriteMode
+from dbfleet.errors import DbfleetError, UsageError
+from dbfleet.ops import _copy_setup, _workers
+from dbfleet.ops._copy_words import Check, Copied, Ends, Mode, Task, Watch
+from dbfleet.ops._journal import Progressed
+from dbfleet.ops._plan import PlannedCollection
+from dbfleet.ops._workers import Worker
+from dbfleet.values import Digest
+
+PART_ROWS: Final = 250_000
+"""A part is some seconds of work: what a copy that was cut off has to do again."""
+_MOST_PARTS: Final = 64
+_SHARED_ROWS: Final = 20_000
+"""From here on every worker gets a share of a collection: it is a second of work where rows become objects."""
+_MOST_REJECTED: Final = 100
+_CHECK: Final = -1
+"""In the place of a part's number: the whole is read back."""
+
+
+@dataclass(slots=True)
+class Moving:
+    """One collection while it is copied."""
+
+    plan: PlannedCollection
+    state: Progressed
+    mode: WriteMode
+    waiting: list[int]
+    after: set[str]
+    done_before: int = 0
+    running: int = 0
+    started: float | None = None
+    digest: Digest | None = None
+    rejected: int = 0
+    rows: int = 0
+    far: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.plan.sink.name
+
+
+class Owner:
+    """One copy, part by part. `rejected` are the first rows that were refused."""
+
+    def __init__(self, ends: Ends, watch: Watch, *, verify: bool) -> None:
+        self._ends = ends
+        self._watch = watch
+        self._verify = verify
+        self.rejected: list[Rejected] = []
+
+    def made(
+        self, source: Adapter, sink: Adapter, plans: Sequence[PlannedCollection], mode: Mode, jobs: int
+    ) -> list[Moving]:
+        """Make what is missing, all of it before the first row, and what is to be done of each."""
+        dropped = [plan.sink.name for plan in reversed(plans) if plan.action == "replace"]
+        if Capability.REFERENCES in self._ends.sink_spec.capabilities and dropped:
+            _copy_setup.check_nothing_refers_to(self._ends, sink, dropped)
+        for name in dropped:
+            sink.drop(name)
+        made: list[str] = []
+        try:
+            for plan in plans:
+                if plan.action in ("create", "replace"):
+                    sink.create(plan.sink)
+                    made.append(plan.sink.name)
+        except BaseException:
+            with contextlib.suppress(DbfleetError):
+                for name in reversed(made):
+                    sink.drop(name)
+            raise
+        states = self._ends.journal.collections
+        self._ends.journal.collections = {}
+        moving: list[Moving] = []
+        for plan in plans:
+            state = states.get(plan.sink.name)
+            if state is not None and state.schema != plan.source.to_dict():
+                raise UsageError(
+                    f"{plan.source.name} has other columns than when the copy began",
+                    target=self._ends.source.name,
+                    hint="--mode replace copies it from the beginning",
+                )
+            if state is not None and not plan.sink.key and (not state.complete or self._verify):
+                self._begin_keyless_again(sink, plan, state)
+            if state is None:
+                rows = source.count(plan.source.name)
+                parts = self._parts(source, plan, rows, jobs)
+                state = Progressed(plan.source.to_dict(), parts, plan.sink.name in made, plan.action == "merge")
+            else:
+                rows = plan.rows
+            self._ends.journal.collections[plan.sink.name] = state
+            moving.append(self._moving(replace(plan, rows=rows), state, mode))
+        for each in moving:
+            names = {one.name for one in moving}
+            each.after = {r.collection for r in each.plan.sink.references if r.collection in names} - {each.name}
+        return moving
+
+    def _begin_keyless_again(self, sink: Adapter, plan: PlannedCollection, state: Progressed) -> None:
+        if state.begun and state.made:
+            sink.drop(plan.sink.name)
+            sink.create(plan.sink)
+        elif state.begun and sink.count(plan.sink.name):
+            raise UsageError(
+                f"{plan.sink.name} has no key, so its rows of the copy that was cut off cannot be told from others",
+                target=self._ends.sink.name,
+                hint="--mode replace copies it from the beginning",
+            )
+        state.begun, state.done = [], {}
+
+    def _parts(self, source: Adapter, plan: PlannedCollection, rows: int, jobs: int) -> list[Part]:
+        parts = min(max(-(-rows // PART_ROWS), jobs if rows >= _SHARED_ROWS else 1), _MOST_PARTS)
+        refers_to_itself = any(each.collection == plan.sink.name for each in plan.sink.references)
+        if parts < 2 or Capability.SPLIT not in self._ends.source_spec.capabilities or (
+            refers_to_itself and Capability.REFERENCES in self._ends.sink_spec.capabilities
+        ):  # fmt: skip
+            return [WHOLE]  # a row may refer to one of another part
+        return list(source.split(plan.source, parts))
+
+    def _moving(self, plan: PlannedCollection, state: Progressed, mode: Mode) -> Moving:
+        if self._verify:  # a part that was copied without a digest is copied again with one
+            state.done = {number: found for number, found in state.done.items() if found[2] is not None}
+        waiting = [number for number in range(len(state.parts)) if str(number) not in state.done]
+        each = Moving(plan, state, "upsert" if state.merging else "insert", waiting, set())
+        for rows, rejected, digest in state.done.values():
+            each.rows += rows
+            each.rejected += rejected
+            each.done_before += rows
+            if digest is not None:
+                each.digest = (each.digest or Digest()) + Digest(*digest)
+        return each
+
+    # --- the work, handed out ---
+
+    def move(self, workers: Sequence[Worker], moving: Sequence[Moving]) -> Iterator[Copied]:
+        left = {each.name: each for each in moving}
+        for each in moving:
+            if not each.waiting and not self._verify:  # done by the copy that was cut off
+                yield self._record(left.pop(each.name), None)
+            elif not each.waiting:
+                each.waiting.append(_CHECK)
+        idle = list(workers)
+        self._hand_out(idle, left)
+        for worker in _workers.listen(workers) if left else ():
+            kind, name, number, content = worker.receive()
+            each = left[name]
+            if kind == "rows":
+                each.far[number] = content
+                self._watch.progress(name, each.done_before + sum(each.far.values()), each.plan.rows)
+                continue
+            idle.append(worker)
+            each.running -= 1
+            if kind == "part":
+                self._part_done(each, number, *content)
+                if self._verify and each.state.complete:
+                    each.waiting.append(_CHECK)
+            if not each.waiting and not each.running:
+                each.state.seconds += time.perf_counter() - (each.started or 0)
+                yield self._record(left.pop(name), content if kind == "check" else None)
+            self._hand_out(idle, left)
+            if not left:
+                return
+
+    def _hand_out(self, idle: list[Worker], left: dict[str, Moving]) -> None:
+        """Give each idle worker a part whose collection may be filled by now."""
+        # Where rows become relationships, two transactions would lock the same nodes: one part at a time.
+        one = Capability.EDGES in self._ends.sink_spec.capabilities
+        for each in left.values():
+            while idle and each.waiting:
+                blocked = any(name in left and not left[name].state.complete for name in each.after)
+                if blocked or (one and any(other.running for other in left.values())):
+                    break
+                each.started = each.started or time.perf_counter()
+                each.running += 1
+                self._send(idle.pop(0), each, each.waiting.pop(0))
+
+    def _send(self, worker: Worker, each: Moving, number: int) -> None:
+        plan = each.plan
+        if number == _CHECK:
+            worker.send(Check(plan, each.state.merging, each.digest or Digest()))
+            return
+        mode = each.mode
+        if number in each.state.begun and plan.sink.key:
+            mode = "upsert"
+        if number not in each.state.begun:
+            each.state.begun.append(number)
+            self._ends.journal.save()
+        worker.send(Task(plan, number, each.state.parts[number], mode, self._verify))
+
+    def _part_done(
+        self, each: Moving, number: int, rows: int, rejected: list[Rejected], lost: int, digest: Any
+    ) -> None:
+        each.rows += rows
+        each.rejected += lost
+        self.rejected += rejected[: _MOST_REJECTED - len(self.rejected)]
+        if digest is not None:
+            each.digest = (each.digest or Digest()) + digest
+        each.state.done[str(number)] = [rows, lost, [digest.rows, digest.sum] if digest is not None else None]
+        self._ends.journal.save()
+
+    def _record(self, each: Moving, found: Digest | None) -> Copied:
+        expected = each.digest or Digest()
+        same = None if found is None else found == expected
+        if same is False:
+            self._watch.said(f"{each.name} is not what was read: its digest is {found}, not {expected}")
+        return Copied(
+            self._ends.sink.name,
+            each.name,
+            each.rows,
+            each.rejected,
+            round(each.state.seconds, 3),
+            None if found is None else str(found),
+            same,
+        )

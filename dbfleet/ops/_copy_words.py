@@ -1,0 +1,95 @@
+"""What `copy` and its parts say to each other and to whoever asked for it: the plan, the records, the messages between
+the owner (_copy_owner.py) and its workers (_copy_worker.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from dbfleet.adapter import Part, Target, WriteMode
+from dbfleet.fleet import Fleet
+from dbfleet.ops._journal import Journal
+from dbfleet.ops._plan import PlannedCollection
+from dbfleet.values import Digest
+
+Mode = Literal["insert", "upsert", "replace"]
+
+
+class Ends:
+    """The two targets of a copy and its journal."""
+
+    def __init__(self, fleet: Fleet, source: Target, sink: Target) -> None:
+        self.fleet = fleet
+        self.source, self.sink = source, sink
+        self.source_spec, self.sink_spec = fleet.spec(source), fleet.spec(sink)
+        self.journal = Journal(fleet, source, sink)
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What was written of one collection. `digest` is of the rows as the sink keeps them, with `verify`; `same` says
+    whether the sink gave it back."""
+
+    target: str
+    collection: str
+    rows: int
+    rejected: int
+    seconds: float
+    digest: str | None = None
+    same: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a copy will do, in the order in which it does it; `left` is what does not come along, in words."""
+
+    collections: Sequence[PlannedCollection]
+    left: Sequence[str] = ()
+    resumed: int = 0
+
+
+class Watch:
+    """What `copy` tells on its way; every method may be overridden."""
+
+    def planned(self, plan: Plan) -> None:
+        """Before anything is written or refused."""
+
+    def agree(self, plan: Plan) -> None:
+        """Last thing before writing; may raise to stop it."""
+
+    def progress(self, collection: str, done: int, total: int) -> None:
+        """Now and then, from the first row on."""
+
+    def said(self, text: str) -> None:
+        """What the user should know."""
+
+
+# --- between the owner and its workers ---
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """The word to connect. `moment` is the source's, to be joined; empty: the worker's own; None: there is none."""
+
+    moment: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One part to be copied."""
+
+    plan: PlannedCollection
+    number: int
+    part: Part
+    mode: WriteMode
+    digest: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A collection to be read back. `merged`: it holds other rows too, so ours are asked for by their keys."""
+
+    plan: PlannedCollection
+    merged: bool
+    expected: Digest

@@ -1,0 +1,136 @@
+"""A worker's side of a copy: it holds a connection to each end, and copies parts or reads collections back."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from typing import Any, Final, cast
+
+from dbfleet.adapter import Adapter, EngineSpec, Target, coarsened
+from dbfleet.errors import DbfleetError
+from dbfleet.fleet import Fleet
+from dbfleet.ops import _plan
+from dbfleet.ops._copy_words import Check, Task
+from dbfleet.ops._digests import Digester
+from dbfleet.ops._plan import PlannedCollection
+from dbfleet.ops._workers import Owner
+from dbfleet.values import Batch, Digest, Schema
+
+_MOST_REJECTED: Final = 100
+_TELL_EVERY_S: Final = 0.1
+
+
+class _Both:
+    """What a stop reaches: the source's statement and the sink's."""
+
+    def __init__(self, *adapters: Adapter) -> None:
+        self._adapters = adapters
+
+    def cancel(self) -> None:
+        for adapter in self._adapters:
+            with contextlib.suppress(DbfleetError):
+                adapter.cancel()
+
+
+def work(owner: Owner, *, fleet: Fleet, source: Target, sink: Target) -> None:
+    """Take parts until the owner stops."""
+    moment = owner.receive().moment
+    with ExitStack() as stack:
+        reader = stack.enter_context(fleet.connect(source))
+        writer = stack.enter_context(fleet.connect(sink, create=True))
+        owner.adapter = cast(Adapter, _Both(reader, writer))
+        if moment is not None:
+            holding: Any = getattr(reader, "snapshot")  # noqa: B009 - an optional method
+            held: AbstractContextManager[None] = holding(exported=moment) if moment else holding()
+            stack.enter_context(held)
+        while True:
+            task = owner.receive()
+            if isinstance(task, Task):
+                _copy_part(owner, reader, writer, task)
+            else:
+                found = _read_back(owner, reader, writer, task)
+                owner.send(("check", task.plan.sink.name, 0, found))
+
+
+def _copy_part(owner: Owner, reader: Adapter, writer: Adapter, task: Task) -> None:
+    plan = task.plan
+    digesting = _Digesting(plan.sink, writer.spec) if task.digest else None
+    # Closed here and now: a sink that fails leaves the source in the middle of a statement.
+    with contextlib.closing(_pulled(owner, reader, task)) as batches:
+        written = writer.write(plan.sink, digesting.over(batches) if digesting else batches, mode=task.mode)
+    digest = None
+    if digesting:
+        digest = digesting.without([entry.row for entry in written.rejected])
+    content = (written.rows, written.rejected[:_MOST_REJECTED], len(written.rejected), digest)
+    owner.send(("part", plan.sink.name, task.number, content))
+
+
+def _pulled(owner: Owner, reader: Adapter, task: Task) -> Generator[Batch, None, None]:
+    """The part's batches in the sink's types, with word to the owner ten times a second."""
+    plan = task.plan
+    convert = _plan.conversion(plan.source, plan.sink)
+    done, next_word = 0, time.monotonic() + _TELL_EVERY_S
+    with contextlib.closing(cast(Generator[Batch, None, None], reader.scan(plan.source, task.part))) as batches:
+        for batch in batches:
+            owner.check()
+            yield convert(batch) if convert else batch
+            done += len(batch)
+            if (now := time.monotonic()) >= next_word:
+                owner.send(("rows", plan.sink.name, task.number, done))
+                next_word = now + _TELL_EVERY_S
+    owner.send(("rows", plan.sink.name, task.number, done))
+
+
+class _Digesting:
+    """The digest of the rows that pass, as the sink keeps them."""
+
+    def __init__(self, schema: Schema, spec: EngineSpec) -> None:
+        self._coarsen = coarsened(schema.columns, spec)
+        self._passed, self._refused = Digester(schema.columns), Digester(schema.columns)
+
+    def over(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        for batch in batches:
+            self._passed.add(self._kept(batch))
+            yield batch
+
+    def without(self, rows: Batch) -> Digest:
+        self._refused.add(self._kept(rows))
+        lost = self._refused.digest
+        return self._passed.digest + Digest(-lost.rows, -lost.sum)
+
+    def _kept(self, batch: Batch) -> Batch:
+        return [self._coarsen(row) for row in batch] if self._coarsen else batch
+
+
+def _read_back(owner: Owner, reader: Adapter, writer: Adapter, check: Check) -> Digest:
+    schema = check.plan.sink
+    if check.merged:
+        return _digest(schema, _ours(owner, reader, writer, check.plan))
+    on_server: Callable[[Schema], Digest] | None = getattr(writer, "digest", None)
+    if on_server is not None:
+        return on_server(schema)
+    return _digest(schema, _checked(owner, writer.scan(schema)))
+
+
+def _digest(schema: Schema, batches: Iterable[Batch]) -> Digest:
+    digester = Digester(schema.columns)
+    for batch in batches:
+        digester.add(batch)
+    return digester.digest
+
+
+def _checked(owner: Owner, batches: Iterable[Batch]) -> Iterator[Batch]:
+    for batch in batches:
+        owner.check()
+        yield batch
+
+
+def _ours(owner: Owner, reader: Adapter, writer: Adapter, plan: PlannedCollection) -> Iterator[Batch]:
+    """The sink's rows with the source's keys."""
+    places = plan.sink.key_indexes
+    convert = _plan.conversion(plan.source, plan.sink)
+    for batch in _checked(owner, reader.scan(plan.source)):
+        rows = convert(batch) if convert else batch
+        yield list(writer.get(plan.sink, [tuple(row[place] for place in places) for row in rows]))
