@@ -2,8 +2,8 @@
 # tests/images/build.sh [ENGINE...]: local images of real servers, for where no image registry can be reached.
 #
 # Rule: each folder beside this file is an engine. Its image is dbfleet-test/ENGINE:VERSION, VERSION being what the
-# server says of itself (/image-version in the image). It is built when the content of its folder, of its base or of
-# the shared entrypoint.sh has changed since, or when it is gone; otherwise nothing is done.
+# server says of itself (/image-version in the image). It is built when the content of its folder, of its base, of the
+# shared entrypoint.sh or of its double in tests/doubles has changed since, or when it is gone; otherwise nothing is done.
 #
 # stdout: a table of engine, image, size, version. Also written: .cache/test-images.env, one line
 # DBFLEET_<ENGINE>_IMAGE=... an engine, which is all that the stacks need to run on these images.
@@ -26,7 +26,7 @@ trap 'rm -rf "$work"' EXIT
 
 # content PATH...: one hash over the files' names, modes and bytes.
 content() {
-    (cd "$here" && find "$@" -type f -printf '%p %m\n' | LC_ALL=C sort | while read -r file mode; do
+    (cd "$here" && find "$@" -name __pycache__ -prune -o -type f -printf '%p %m\n' | LC_ALL=C sort | while read -r file mode; do
         printf '%s %s %s\n' "$file" "$mode" "$(sha256sum <"$file")"
     done | sha256sum | cut -c1-16)
 }
@@ -89,6 +89,7 @@ build_engine() { # ENGINE
     base=$(base_of "$here/$engine/Dockerfile")
     [ -z "$base" ] || build_base "$base"
     [ ! -f "$here/$base.Dockerfile" ] || files+=("$base.Dockerfile")
+    [ ! -d "$here/../doubles/$engine" ] || files+=("../doubles/$engine")
     hash=$engine-$(content "${files[@]}")
     id=$(image_with_content "$hash")
     if [ -z "$id" ]; then

@@ -17,6 +17,7 @@ def main() -> None:
     parser.add_argument("--user", default="dbfleet")
     parser.add_argument("--password-file", type=Path, required=True)
     parser.add_argument("--service", default="FREEPDB1")
+    parser.add_argument("--data", type=Path, help="where tables are kept; a fresh folder that goes if not given")
     parser.add_argument("--statements", type=Path, help="write each statement that arrives to this file, as JSON Lines")
     given = parser.parse_args()
     password = given.password_file.read_text().rstrip("\n")
@@ -26,6 +27,7 @@ def main() -> None:
         user=given.user,
         password=password,
         service=given.service,
+        data=given.data,
         statements=given.statements,
     )
 

@@ -106,6 +106,7 @@ class Engine:
                     table.comment = statement.text or None
                 else:
                     table.columns[table.place(statement.column)].comment = statement.text or None
+                self.store.save(table, self.connection)
         return Changed([0])
 
     def _plain(self, statement: sql.Plain) -> Changed:

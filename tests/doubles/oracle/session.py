@@ -478,9 +478,17 @@ class Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
 
     def __init__(
-        self, host: str, port: int, *, user: str, password: str, service: str, statements: Path | None = None
+        self,
+        host: str,
+        port: int,
+        *,
+        user: str,
+        password: str,
+        service: str,
+        data: Path | None = None,
+        statements: Path | None = None,
     ) -> None:
-        self.store = Store(user.upper())
+        self.store = Store(user.upper(), data)
         self.statements = statements
         self.password = password
         self.service = service

@@ -1,22 +1,26 @@
-"""Tables on SQLite: one file for the process, one connection a session, a row's values as Oracle's own bytes.
+"""Tables on SQLite: one file, one connection a session, a row's values as Oracle's own bytes.
 
-Oracle's bytes of a value sort as the value does, so SQLite compares them exactly as they are. Tables and columns have
-names of our own there (t1, c0): SQLite's names do not know upper from lower case.
+The file holds the tables' definitions too, so a store that is opened on it again is the same. Oracle's bytes of a
+value sort as the value does, so SQLite compares them exactly as they are. Tables and columns have names of our own
+there (t1, c0): SQLite's names do not know upper from lower case.
 """
 
 from __future__ import annotations
 
 import itertools
+import json
 import shutil
 import sqlite3
 import tempfile
 import threading
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.doubles.oracle import wire
-from tests.doubles.oracle.sql import CreateTable, ForeignKey, OraError, refused
-from tests.doubles.oracle.types import Column, column
+from tests.doubles.oracle.sql import CreateTable, ForeignKey, OraError, Table, refused
+from tests.doubles.oracle.types import Column, Kind, column
 
 _DICTIONARY = ("ALL_", "USER_", "DBA_", "CDB_", "V$", "GV$", "SYS", "DICT", "PRODUCT_COMPONENT", "SESSION_", "NLS_")
 
@@ -46,21 +50,46 @@ class StoredTable:
                 return place
         raise OraError(904, f'"{name}": invalid identifier', position)
 
+    def written(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def read(cls, text: str) -> StoredTable:
+        given = json.loads(text)
+        columns = [Column(**{**each, "kind": Kind(**each["kind"])}) for each in given["columns"]]
+        foreign = tuple(
+            ForeignKey(tuple(each["columns"]), Table(**each["table"]), tuple(each["keys"])) for each in given["foreign"]
+        )
+        return cls(given["name"], given["number"], columns, tuple(given["key"]), foreign, given["comment"])
+
 
 class Store:
-    """All tables of the process; what sessions share."""
+    """All tables of the process; what sessions share. They are kept in `directory`; without one, they go at the end."""
 
-    def __init__(self, owner: str) -> None:
+    def __init__(self, owner: str, directory: Path | None = None) -> None:
         self.owner = owner
         self.tables: dict[str, StoredTable] = {}
         self.lock = threading.Lock()
-        self._numbers = itertools.count(1)
-        self._directory = Path(tempfile.mkdtemp(prefix="oradouble"))
-        with self.connection() as connection:
-            connection.execute("PRAGMA journal_mode = WAL")
+        self._directory = directory or Path(tempfile.mkdtemp(prefix="oradouble"))
+        self._kept = directory is not None
+        self._directory.mkdir(parents=True, exist_ok=True)
+        connection = self.connection()
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("CREATE TABLE IF NOT EXISTS definitions (number INTEGER PRIMARY KEY, definition TEXT)")
+        for (text,) in connection.execute("SELECT definition FROM definitions ORDER BY number"):
+            table = StoredTable.read(text)
+            self.tables[table.name] = table
+        connection.close()
+        self._numbers = itertools.count(max((table.number for table in self.tables.values()), default=0) + 1)
 
     def close(self) -> None:
-        shutil.rmtree(self._directory, ignore_errors=True)
+        if not self._kept:
+            shutil.rmtree(self._directory, ignore_errors=True)
+
+    @staticmethod
+    def save(table: StoredTable, connection: sqlite3.Connection) -> None:
+        """Keep the definition as it is now."""
+        connection.execute("REPLACE INTO definitions VALUES (?, ?)", (table.number, table.written()))
 
     def connection(self) -> sqlite3.Connection:
         """A connection of its own, with the few functions that statements use."""
@@ -105,7 +134,9 @@ class Store:
             if given.key:
                 parts.append(f"PRIMARY KEY ({', '.join(f'c{table.place(name)}' for name in given.key)})")
             parts += [self._reference(table, each) for each in given.foreign]
-            connection.execute(f"CREATE TABLE {table.sql} ({', '.join(parts)})")
+            with _whole(connection):
+                connection.execute(f"CREATE TABLE {table.sql} ({', '.join(parts)})")
+                self.save(table, connection)
             self.tables[given.name] = table
 
     def _reference(self, table: StoredTable, each: ForeignKey) -> str:
@@ -126,8 +157,22 @@ class Store:
             for other in self.tables.values():
                 if other is not table and any(each.table.name == name for each in other.foreign):
                     raise OraError(2449, "unique/primary keys in table referenced by foreign keys")
-            connection.execute(f"DROP TABLE {table.sql}")
+            with _whole(connection):
+                connection.execute(f"DROP TABLE {table.sql}")
+                connection.execute("DELETE FROM definitions WHERE number = ?", (table.number,))
             del self.tables[name]
+
+
+@contextmanager
+def _whole(connection: sqlite3.Connection) -> Iterator[None]:
+    """All of it or nothing: a process that ends in between leaves no table without its definition."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
 
 
 def _modulo(left: bytes, right: bytes) -> bytes:

@@ -259,6 +259,15 @@ class Session:
 
     def _if(self, statement: Statement) -> Iterator[Answer]:
         words = [word.upper or word.text for word in statement.words]
+        if words[1:3] == ["DB_ID", "("] and words[4:9] == [")", "IS", "NULL", "CREATE", "DATABASE"]:
+            if statement.words[3].kind != "text":
+                raise refused("DB_ID of anything but a text")
+            if self.databases.number(statement.words[3].value) is None:
+                text = statement.text[statement.words[7].start - statement.words[0].start :]
+                yield from self._parsed(_parsed(text))
+            else:
+                yield Count()
+            return
         if words[1:4] != ["@@TRANCOUNT", ">", "0"] or words[4:5] != ["ROLLBACK"]:
             raise refused("IF of this kind")
         yield from self._rollback(statement) if self.transactions else iter([Count()])

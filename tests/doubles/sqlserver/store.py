@@ -106,22 +106,35 @@ class Table:
 
 
 class Databases:
-    """The databases' files, by name."""
+    """The databases' files, by name; those that the folder holds already are there again."""
 
     def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._lock = threading.Lock()
         self._files: dict[str, tuple[int, str, Path]] = {}
-        self.make("master")
+        for path in sorted(folder.glob("*.sqlite"), key=lambda path: int(path.stem)):
+            name = _name_in(path)
+            if name is None:  # the process ended while it was made
+                for each in folder.glob(f"{path.name}*"):
+                    each.unlink()
+            else:
+                self._files[name.casefold()] = (int(path.stem), name, path)
+        if "master" not in self._files:
+            self.make("master")
 
     def make(self, name: str) -> None:
         with self._lock:
             if name.casefold() in self._files:
                 raise SqlError(1801, f"Database '{name}' already exists. Choose a different database name.")
-            number = len(self._files) + 1
+            number = max((known for known, _, _ in self._files.values()), default=0) + 1
             path = self._folder / f"{number}.sqlite"
             database = Database(path)
+            database.sqlite.execute("BEGIN")
             database.fill_catalog()
+            database.sqlite.execute("CREATE TABLE database (name TEXT)")
+            database.sqlite.execute("INSERT INTO database VALUES (?)", (name,))
+            database.sqlite.execute("COMMIT")
             database.close()
             self._files[name.casefold()] = (number, name, path)
 
@@ -133,6 +146,17 @@ class Databases:
         if found is None:
             raise SqlError(911, f"Database '{name}' does not exist. Make sure that the name is entered correctly.")
         return Database(found[2])
+
+
+def _name_in(path: Path) -> str | None:
+    """The name of the database that the file is; None where it is not whole."""
+    sqlite = sqlite3.connect(path)
+    try:
+        return str(sqlite.execute("SELECT name FROM database").fetchone()[0])
+    except sqlite3.OperationalError:
+        return None
+    finally:
+        sqlite.close()
 
 
 class Database:
