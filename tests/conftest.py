@@ -1,6 +1,15 @@
-"""The conformance suite's options and fixtures, for every test."""
+"""The conformance suite's options and fixtures, for every test; and every target of the run at once."""
 
 import signal
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+
+import pytest
+
+from dbfleet import registry
+from dbfleet.adapter import Target
+from dbfleet.fleet import Fleet
 
 pytest_plugins = ["dbfleet.conformance.plugin"]
 
@@ -8,3 +17,32 @@ pytest_plugins = ["dbfleet.conformance.plugin"]
 # Ctrl-C could not interrupt anything.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def ends(
+    request: pytest.FixtureRequest, fleet: Fleet, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Target]]:
+    """Every target of this run by its engine's name, up: what was chosen, SQLite, and where nothing was chosen the
+    wire doubles, each a process."""
+    from dbfleet.conformance.plugin import chosen  # pytest must have registered it first
+    from dbfleet.ops.up import up
+    from tests.doubles.oracle.running import running as oracle_double
+    from tests.doubles.sqlserver.running import running as sqlserver_double
+
+    names = chosen(request.config)
+    up(fleet, [name for name in names if "://" not in name])
+    with ExitStack() as stack:
+        found = [fleet.target(name) for name in {*names, "sqlite"}]
+        if not request.config.getoption("--engine") and not request.config.getoption("--url"):
+            for start in (oracle_double, sqlserver_double):
+                url = stack.enter_context(start(tmp_path_factory.mktemp("double")))
+                found.append(fleet.target(url))
+        yield {target.engine: replace(target, create=True) for target in sorted(found, key=lambda each: each.engine)}
+
+
+def what_answers(target: Target) -> str:
+    """`PostgreSQL 18.1`, or what the double or stand-in calls itself."""
+    with registry.connect(target) as adapter:
+        info = adapter.ping()
+    return f"{info.product} {info.version}"
