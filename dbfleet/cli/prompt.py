@@ -45,7 +45,9 @@ def run(fleet: Fleet, target: Target) -> None:
     """Read statements from stdin and answer them, one connection for all."""
     terminal = render.is_terminal(sys.stdin)
     if terminal:
-        render.say(f"no client of {fleet.spec(target).title} is here: dbfleet reads statements itself; \\q ends")
+        spec = fleet.spec(target)
+        lack = f"no client of {spec.title} is here" if spec.client or spec.shell else f"{spec.title} has no client"
+        render.say(f"{lack}: dbfleet reads statements itself; \\q ends")
         _edit_lines()
     with fleet.connect(target) as adapter:
         for statement in _statements(target.name, terminal, by_line=fleet.spec(target).paradigm == "key-value"):

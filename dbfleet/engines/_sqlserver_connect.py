@@ -115,6 +115,22 @@ def _open(arguments: Mapping[str, Any], timeout_s: float, database: str = "") ->
         return _mssql.connect(database=database, **arguments)
 
 
+CLIENT: Final = (
+    "sh",
+    "-c",
+    'SQLCMDPASSWORD="$(cat /run/secrets/password)" exec "$0" "$@"',
+    "/opt/mssql-tools18/bin/sqlcmd",
+    "-C",
+    "-S",
+    "127.0.0.1",
+    "-U",
+    "{user}",
+    "-d",
+    "{database}",
+)
+"""sqlcmd in the container, where the stack's own healthcheck calls it; run in no container of Microsoft's yet."""
+
+
 def shell(target: Target) -> tuple[Sequence[str], Mapping[str, str]]:
     """sqlcmd on this machine. -C: the server's certificate is of its own making."""
     server = f"{target.host or '127.0.0.1'},{target.port or 1433}"

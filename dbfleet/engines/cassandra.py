@@ -45,6 +45,7 @@ from dbfleet.adapter import (
     WriteMode,
     Written,
 )
+from dbfleet.engines._cassandra_shell import CLIENT, shell
 from dbfleet.engines._cassandra_values import (
     DECLARED,
     FETCH,
@@ -494,7 +495,8 @@ ENGINE = EngineSpec(
     default_port=9042,
     query_options=("consistency",),
     url_variable="CASSANDRA_URL",
-    client=("cqlsh", "-u", "{user}", "-k", "{database}"),
+    client=CLIENT,
+    shell=shell,
     examples={
         "one": "SELECT (int) 1 AS one FROM system.local",
         "all": 'SELECT * FROM "{collection}"',

@@ -44,6 +44,7 @@ from dbfleet.adapter import (
     WriteMode,
     Written,
 )
+from dbfleet.engines._neo4j_shell import CLIENT, shell
 from dbfleet.engines._neo4j_values import (
     FETCH,
     STORE,
@@ -594,7 +595,8 @@ ENGINE = EngineSpec(
     default_user="neo4j",
     default_database="neo4j",
     url_variable="NEO4J_URI",
-    client=("cypher-shell", "-u", "{user}", "-d", "{database}"),
+    client=CLIENT,
+    shell=shell,
     examples={
         "one": "RETURN 1 AS one",
         "all": "MATCH (x:`{collection}`) RETURN x",

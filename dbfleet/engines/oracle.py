@@ -42,6 +42,7 @@ from dbfleet.adapter import (
 from dbfleet.engines import _oracle_query as statements
 from dbfleet.engines import _oracle_tables as tables
 from dbfleet.engines._oracle_errors import translate, translate_connecting
+from dbfleet.engines._oracle_shell import CLIENT, shell
 from dbfleet.engines._oracle_text import LEXIS
 from dbfleet.engines._oracle_types import DIGITS, NAME_BYTES, VARCHAR_BYTES
 from dbfleet.engines._oracle_values import bind_type, binder, output_type_handler, reader
@@ -374,6 +375,8 @@ ENGINE = EngineSpec(
     aliases=("oracledb", "ora"),
     default_port=1521,
     default_database="FREEPDB1",
+    client=CLIENT,
+    shell=shell,
     examples={
         "one": "select 1 from dual",
         "all": 'select * from "{collection}"',

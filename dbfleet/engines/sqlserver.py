@@ -34,7 +34,7 @@ from dbfleet.adapter import (
 )
 from dbfleet.engines import _sqlserver_query, _sqlserver_rows
 from dbfleet.engines._sqlserver_carry import PROBE, SENT, Carrier
-from dbfleet.engines._sqlserver_connect import examine, open_wire, shell
+from dbfleet.engines._sqlserver_connect import CLIENT, examine, open_wire, shell
 from dbfleet.engines._sqlserver_errors import translate
 from dbfleet.engines._sqlserver_tables import Table, Tables, with_types
 from dbfleet.engines._sqlserver_types import DIGITS, KEY_BYTES, NAME_LENGTH, SCALE
@@ -268,7 +268,7 @@ ENGINE = EngineSpec(
     aliases=("mssql", "tsql"),
     default_port=1433,
     default_user="sa",
-    client=("/opt/mssql-tools18/bin/sqlcmd", "-C", "-S", "127.0.0.1", "-U", "{user}", "-d", "{database}"),
+    client=CLIENT,
     shell=shell,
     examine=examine,
     url_variable="MSSQL_URL",

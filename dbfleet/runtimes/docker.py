@@ -174,7 +174,9 @@ class DockerRuntime:
                 engine=server.spec.name,
                 hint=f"start it with dbfleet up {server.target}",
             )
-        if server.spec.client[0] != "sh" and not self._has(container, server.spec.client[0]):
+        # `sh -c SCRIPT PROGRAM …` is a shell that hands over to PROGRAM.
+        program = server.spec.client[3 if server.spec.client[:2] == ("sh", "-c") else 0]
+        if not self._has(container, program):
             return None  # a replaced image may lack it
         inside = [
             word.replace("{user}", server.user).replace("{database}", server.database) for word in server.spec.client

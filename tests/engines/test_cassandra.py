@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from dbfleet.conformance.plugin import Make
 from dbfleet.errors import AuthFailed, NotFound, StatementError, Unavailable, UsageError
 from dbfleet.fleet import Fleet
 from dbfleet.ops.query import query
+from dbfleet.ops.shell import shell
 from dbfleet.values import Column, Row, Schema, Type
 
 pytestmark = pytest.mark.engines("cassandra")
@@ -156,3 +158,21 @@ def test_closed_port_and_errors(target: Target, adapter: Adapter) -> None:
     with pytest.raises(StatementError) as caught:
         adapter.query("SELECT nothing FROM system.local")
     assert caught.value.code == "2200"
+
+
+def test_shell_in_the_container_is_logged_in(fleet: Fleet, target: Target) -> None:
+    if fleet.record(target.name).get("runtime") != "docker":
+        return
+    command = shell(fleet, target.name)
+    assert command is not None
+    assert target.password
+    assert target.password not in " ".join(command.argv)
+    ran = subprocess.run(
+        command.argv,
+        input="SELECT keyspace_name FROM system_schema.keyspaces;\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "dbfleet" in ran.stdout

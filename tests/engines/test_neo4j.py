@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from dbfleet import registry
 from dbfleet.adapter import Adapter, Target
 from dbfleet.conformance.plugin import Make
 from dbfleet.errors import AuthFailed, StatementError, Unavailable
+from dbfleet.fleet import Fleet
+from dbfleet.ops.shell import shell
 from dbfleet.values import Column, Reference, Row, Schema, Type
 
 pytestmark = pytest.mark.engines("neo4j")
@@ -143,3 +146,17 @@ def test_wrong_password_database_and_port(target: Target) -> None:
 def test_syntax_error_says_where(adapter: Adapter) -> None:
     with pytest.raises(StatementError, match="line 1"):
         adapter.query("MATCH (n RETURN n")
+
+
+def test_shell_in_the_container_is_logged_in(fleet: Fleet, target: Target) -> None:
+    if fleet.record(target.name).get("runtime") != "docker":
+        return
+    command = shell(fleet, target.name)
+    assert command is not None
+    assert target.password
+    assert target.password not in " ".join(command.argv)
+    ran = subprocess.run(
+        command.argv, input="SHOW CURRENT USER YIELD user;\n", capture_output=True, text=True, timeout=60
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "neo4j" in ran.stdout

@@ -1,0 +1,31 @@
+"""cypher-shell, in the container and on this machine. The password is in its environment, never in its arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from dbfleet.adapter import Target
+
+CLIENT: Final = (
+    "sh",
+    "-c",
+    'NEO4J_PASSWORD="$(cat /run/secrets/password)" exec "$0" "$@"',
+    "cypher-shell",
+    "-a",
+    "bolt://127.0.0.1:7687",
+    "-u",
+    "{user}",
+    "-d",
+    "{database}",
+)
+
+
+def shell(target: Target) -> tuple[Sequence[str], Mapping[str, str]]:
+    """cypher-shell on this machine."""
+    scheme = "bolt" if target.scheme == "cypher" else target.scheme
+    host = f"[{target.host}]" if ":" in (target.host or "") else target.host or "127.0.0.1"
+    argv = ["cypher-shell", "-a", f"{scheme}://{host}:{target.port or 7687}"]
+    argv += ["-u", target.user] if target.user is not None else []
+    argv += ["-d", target.database] if target.database else []
+    return argv, {"NEO4J_PASSWORD": target.password} if target.password is not None else {}
