@@ -234,11 +234,17 @@ def _flat(value: Any) -> Any:
             for key, word in value.items():
                 groups.setdefault(word, []).append(key)
             return "; ".join(f"{word}: {' '.join(keys)}" for word, keys in groups.items()) or None
-        return ", ".join(key if each is True else f"{key} {_flat(each)}" for key, each in value.items()) or None
+        return ", ".join(_said(key, each) for key, each in value.items()) or None
     if isinstance(value, list | tuple):
         words = [str(_flat(each)) for each in value]
         return (" " if any(word.endswith(".") for word in words) else ", ").join(words) or None
     return value
+
+
+def _said(key: str, value: Any) -> str:
+    if value is True:
+        return key
+    return f"no {key}" if value is None or value is False else f"{key} {_flat(value)}"
 
 
 # --- questions -----------------------------------------------------------------------------------------------------

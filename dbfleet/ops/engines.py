@@ -11,14 +11,14 @@ from dbfleet.adapter import EngineSpec, Limits
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """An engine's declarations. `limits` has those that are set, `types` the fidelity of each type."""
+    """An engine's declarations: every field of Limits, None where there is none, and the fidelity of each type."""
 
     engine: str
     title: str
     paradigm: str
     language: str
     capabilities: Sequence[str]
-    limits: Mapping[str, int | bool]
+    limits: Mapping[str, int | bool | None]
     types: Mapping[str, str]
     quirks: Sequence[str]
     verified_on: Sequence[str]
@@ -41,7 +41,7 @@ def _engine(spec: EngineSpec) -> Engine:
         spec.paradigm,
         spec.language,
         sorted(spec.capabilities),
-        {name: value for name, value in limits.items() if value is not None and value is not False},
+        limits,
         {type_: spec.fidelity(type_).value for type_ in sorted(spec.types)},
         spec.quirks,
         spec.verified_on,

@@ -11,13 +11,16 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from command_line import Shell
 
+from dbfleet.adapter import Limits
 from dbfleet.cli import render
 from dbfleet.errors import Unavailable
+from dbfleet.values import Type
 
 PEOPLE = "select * from people order by id"
 COUNT_FOREVER = "with recursive t(i) as (select 1 union all select i + 1 from t) select count(*) from t"
@@ -445,6 +448,16 @@ def test_engines_tells_what_every_engine_declares(shell: Shell) -> None:
     assert list(found[0])[:1] == ["engine"]
     for each in found:
         assert {"paradigm", "capabilities", "limits", "types", "verified_on"} <= each.keys()
+        assert list(each["limits"]) == [field.name for field in fields(Limits)]
+        assert set(each["types"]) == set(Type)
+    sqlserver = next(each["limits"] for each in found if each["engine"] == "sqlserver")
+    assert (sqlserver["trailing_blanks_in_key"], sqlserver["subnormal_floats"], sqlserver["text_length"]) == (
+        False, False, None,
+    )  # fmt: skip
+    table = shell.ok("engines", "sqlserver", "--format", "table")
+    assert "no trailing_blanks_in_key" in table
+    assert "no subnormal_floats" in table
+    assert ", finite_floats, " in table
     assert json.loads(shell.ok("engines", "pg"))["engine"] == "postgres"
 
 
