@@ -462,5 +462,12 @@ class Adapter(AbstractContextManager["Adapter"], Protocol):
     #     by value; text, uuids and dates by the bytes of their canonical text. A line is that of PostgreSQL's COPY as
     #     text: tabs between, \N for NULL, \\ \b \f \n \r \t \v escaped, bool t or f, bytes as \x and hex; numbers,
     #     times and json in any form that reads back. Equal lines are equal rows. None where the key has another type.
+    # def lines(self, schema, part=WHOLE) -> Iterator[bytes] | None
+    #     The part's rows as lines like those of `ordered`, in any order; instants in UTC with +00 behind. None, before
+    #     anything has run, where a column cannot be had so; a value that a scan refuses is refused by its name.
+    # def write_lines(self, schema, chunks, *, mode="insert") -> Written | None
+    #     Such lines into the collection, in chunks of whole lines: what `write` would have stored of their values, with
+    #     its errors and its atomicity. None, before a chunk is pulled, where the engine would read a cell otherwise.
+    #     The caller sees to it that each column keeps every value of the cells exactly (ops/_copy_lines.py).
     # def digest(self, schema, part=WHOLE) -> Digest
     #     Computed by the server; equal to values.digest_rows over the scan.

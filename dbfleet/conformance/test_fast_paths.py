@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ import pytest
 from dbfleet.adapter import Adapter
 from dbfleet.conformance.examples import wide_rows, wide_schema
 from dbfleet.conformance.plugin import Make
+from dbfleet.errors import ConstraintViolated, StatementError, Unavailable
 from dbfleet.formats import _exact
-from dbfleet.values import Row, Schema, Type, digest_rows
+from dbfleet.values import TEXT_OF, Column, Digest, Row, Schema, Type, digest_rows
 
 
 def _without(schema: Schema, rows: list[Row], *types: Type) -> tuple[Schema, list[Row]]:
@@ -43,3 +45,97 @@ def test_encoded_scan_is_what_the_scan_gives(adapter: Adapter, filled: Schema, f
     if chunks is not None:
         plain = b"".join(_exact.encode(format, filled, adapter.scan(filled)))
         assert sorted(b"".join(chunks).splitlines()) == sorted(plain.splitlines())
+
+
+# --- lines ---
+
+
+def _line(schema: Schema, row: Row) -> bytes:
+    """A row as the contract says of lines, told plainly."""
+    cells = []
+    for column, value in zip(schema.columns, row, strict=True):
+        text = "\\N" if value is None else _cell(column.type, value)
+        cells.append(text)
+    return ("\t".join(cells) + "\n").encode()
+
+
+_ESCAPES = {"\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v"}
+
+
+def _cell(type_: Type, value: Any) -> str:
+    if type_ is Type.BOOL:
+        return "t" if value else "f"
+    if type_ is Type.BYTES:
+        return "\\\\x" + value.hex()
+    if type_ in (Type.DATETIME, Type.INSTANT):
+        text = TEXT_OF[type_](value).replace("T", " ")
+        return text.replace("Z", "+00")
+    return "".join(_ESCAPES.get(letter, letter) for letter in TEXT_OF[type_](value))
+
+
+def _stored(adapter: Adapter, schema: Schema) -> Digest:
+    return digest_rows(schema.columns, adapter.scan(schema))
+
+
+def test_lines_are_those_in_order(adapter: Adapter, filled: Schema) -> None:
+    lines: Any = getattr(adapter, "lines", None)
+    ordered: Any = getattr(adapter, "ordered", None)
+    if lines is None or ordered is None:
+        return
+    found, expected = lines(filled), ordered(filled)
+    if found is not None and expected is not None:
+        # One statement after another: a connection gives the rows of one at a time.
+        sides = [sorted(b"".join(chunks).split(b"\n")) for chunks in (found, expected)]
+        assert sides[0] == sides[1]
+        parts = [chunk for part in adapter.split(filled, 3) for chunk in lines(filled, part)]
+        assert sorted(b"".join(parts).split(b"\n")) == sides[0]
+
+
+def test_lines_written_are_the_rows_written(adapter: Adapter, made: Make, name: str) -> None:
+    write: Any = getattr(adapter, "write_lines", None)
+    if write is None:
+        return
+    schema, rows = _without(wide_schema(name, adapter.spec), wide_rows(adapter.spec, 400), Type.JSON)
+    plain, fast = made(schema), made(replace(schema, name=f"{name}_lines"))
+    rows += [(1000 + number, *([None] * (len(schema.columns) - 1))) for number in range(3)]
+    texts = [place for place, column in enumerate(schema.columns) if column.type is Type.TEXT]
+    for number, text in enumerate(
+        ["\\N", "\\", "\\\\f", "\f\v\b", "a\\vb", "", "\\.", "+00", "t", "x\x1ay", "\x0c\\f"]
+    ):
+        rows.append(
+            tuple(text if place in texts else value for place, value in enumerate((2000 + number, *rows[0][1:])))
+        )
+    adapter.write(plain, [rows])
+    chunks = [b"".join(_line(schema, row) for row in rows[start : start + 50]) for start in range(0, len(rows), 50)]
+    written = write(fast, iter(chunks), mode="insert")
+    if written is None:
+        return
+    assert (written.rows, written.rejected) == (len(rows), [])
+    assert _stored(adapter, fast) == _stored(adapter, plain)
+    assert write(fast, iter(chunks), mode="upsert").rows == len(rows)
+    assert _stored(adapter, fast) == _stored(adapter, plain)
+
+
+def test_lines_that_are_refused_leave_nothing(adapter: Adapter, made: Make, name: str) -> None:
+    write: Any = getattr(adapter, "write_lines", None)
+    if write is None:
+        return
+    schema = made(Schema(name, (Column("id", Type.INT, False), Column("n", Type.INT)), ("id",)))
+    with pytest.raises(ConstraintViolated):
+        write(schema, iter([b"1\t1\n2\t2\n", b"1\t3\n"]), mode="insert")
+    assert adapter.count(name) == 0
+    with pytest.raises(StatementError):
+        write(schema, iter([b"1\t1\n", b"2\tnothing\n"]), mode="insert")
+    assert adapter.count(name) == 0
+
+    def broken() -> Iterator[bytes]:
+        yield b"7\t7\n"
+        raise Unavailable("the source died", target="elsewhere")
+
+    with pytest.raises(Unavailable) as caught:
+        write(schema, broken(), mode="insert")
+    assert caught.value.target == "elsewhere"
+    assert adapter.count(name) == 0
+    assert write(schema, iter([b"1\t1\n", b"", b"2\t\\N\n"]), mode="insert").rows == 2
+    assert write(schema, iter([b"1\t5\n3\t3\n3\t4\n"]), mode="upsert").rows == 3
+    assert sorted(row for batch in adapter.scan(schema) for row in batch) == [(1, 5), (2, None), (3, 4)]

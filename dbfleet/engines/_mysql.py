@@ -12,9 +12,10 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, Self
+from functools import partial
+from typing import Any, Final, Generic, Literal, Self, TypeVar
 
 from dbfleet.adapter import (
     BATCH_SIZE,
@@ -28,7 +29,7 @@ from dbfleet.adapter import (
     WriteMode,
     Written,
 )
-from dbfleet.engines import _mysql_encoded, _mysql_ordered, _mysql_query
+from dbfleet.engines import _mysql_encoded, _mysql_lines, _mysql_ordered, _mysql_query
 from dbfleet.engines import _mysql_write as bulk
 from dbfleet.engines._mysql_errors import translate
 from dbfleet.engines._mysql_ranges import conditions, split
@@ -43,6 +44,7 @@ from dbfleet.values import Batch, Column, Reference, Row, Schema, Type
 
 _OUR_MODE: Final = "STRICT_ALL_TABLES,STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO"
 _KEYS_AT_ONCE: Final = 500
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,9 +198,46 @@ class MySqlAdapter(Adapter):
             fill = bulk.load if self._server.local_files else bulk.insert
             with self._our_mode():
                 if mode == "upsert" and schema.key:
-                    return Written(bulk.upsert(wire, table, source, fill, references))
+                    filled = partial(fill, wire, table, batches=source, replace=True)
+                    return Written(bulk.upsert(wire, schema, table.written, filled, references))
                 with bulk.transaction(wire, schema.name, references):
                     return Written(fill(wire, table, schema.name, source))
+
+    def lines(self, schema: Schema, part: Part = WHOLE) -> Iterator[bytes] | None:
+        """The rows as COPY's text; None where a column is stored in a way that we do not know."""
+        condition = conditions(schema, part)
+        statement = _mysql_lines.statement(schema, self._natives(schema.name), condition)
+        return self._lines(statement, schema, condition) if statement else None
+
+    def _lines(self, statement: str, schema: Schema, condition: str) -> Iterator[bytes]:
+        try:
+            yield from self._rendered(statement, _mysql_lines.lines(schema))
+        except _mysql_lines.Strange:
+            for _ in self._scan(schema, _mysql_lines.strange_rows(schema, condition), BATCH_SIZE):
+                pass  # the scan refuses it by name
+            raise
+
+    def write_lines(self, schema: Schema, chunks: Iterable[bytes], *, mode: WriteMode = "insert") -> Written | None:
+        """Rows as COPY's text into the table, as `write`; None where LOAD DATA cannot or would change a value."""
+        wire = self._live()
+        if not (self._server.local_files and _mysql_lines.takes(schema, self._natives(schema.name))):
+            return None
+        source = _Source(chunks)
+
+        def fill(name: str, *, replace: bool = False) -> int:
+            loading = partial(_mysql_lines.loading, schema.columns, table=name, replace=replace)
+            return bulk.load_texts(wire, loading, _mysql_lines.sized(source), replace=replace)
+
+        with self._translated(source):
+            if self._in_snapshot:
+                raise StatementError("a snapshot only reads")
+            references = self._references(schema.name)
+            with self._our_mode():
+                if mode == "upsert" and schema.key:
+                    replacing = partial(fill, replace=True)
+                    return Written(bulk.upsert(wire, schema, schema.names, replacing, references))
+                with bulk.transaction(wire, schema.name, references):
+                    return Written(fill(schema.name))
 
     # --- statements ---
 
@@ -233,14 +272,13 @@ class MySqlAdapter(Adapter):
     def ordered(self, schema: Schema) -> Iterator[bytes] | None:
         """The rows as COPY's text, in the order of their key; None where we do not know its order."""
         statement = _mysql_ordered.statement(schema, self._natives(schema.name))
-        return self._ordered(statement, schema) if statement else None
+        return self._rendered(statement, _mysql_ordered.lines(schema)) if statement else None
 
-    def _ordered(self, statement: str, schema: Schema) -> Iterator[bytes]:
+    def _rendered(self, statement: str, lines: Callable[[list[RawRow]], bytes]) -> Iterator[bytes]:
         wire = self._live()
         with self._translated():
             wire.execute(statement)
         with self._reading():
-            lines = _mysql_ordered.lines(schema)
             while rows := self._fetch(BATCH_SIZE):
                 yield lines(rows)
 
@@ -280,7 +318,7 @@ class MySqlAdapter(Adapter):
         return self._wire
 
     @contextlib.contextmanager
-    def _translated(self, source: _Source | None = None) -> Iterator[None]:
+    def _translated(self, source: _Source[Any] | None = None) -> Iterator[None]:
         """The driver's errors and those of our own modules, with our name; never those of the source of a write."""
         try:
             with translated(translate, engine=self.spec.name, target=self.target.name):
@@ -339,17 +377,17 @@ class MySqlAdapter(Adapter):
         return {}
 
 
-class _Source:
+class _Source(Generic[T]):
     """The batches of a write, once; and the error that came from there, if one did."""
 
-    def __init__(self, batches: Iterable[Batch]) -> None:
+    def __init__(self, batches: Iterable[T]) -> None:
         self._batches = iter(batches)
         self.error: BaseException | None = None
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[T]:
         return self
 
-    def __next__(self) -> Batch:
+    def __next__(self) -> T:
         try:
             return next(self._batches)
         except StopIteration:

@@ -16,7 +16,7 @@ from dbfleet.values import Schema, Type
 
 _INTEGERS: Final = frozenset({"tinyint", "smallint", "mediumint", "int", "integer", "bigint", "year"})
 _TEXTS: Final = frozenset({"char", "varchar", "tinytext", "text", "mediumtext", "longtext"})
-_KINDS: Final[Mapping[Type, frozenset[str]]] = {
+KINDS: Final[Mapping[Type, frozenset[str]]] = {
     Type.BOOL: frozenset({"tinyint"}),
     Type.INT: _INTEGERS,
     Type.DECIMAL: _TEXTS | {"decimal", "numeric"},
@@ -49,10 +49,17 @@ def statement(schema: Schema, natives: Mapping[str, Native]) -> str | None:
             order.append(LEXIS.quote(name))
         else:
             return None
-    if not order or any(natives[column.name].kind not in _KINDS[column.type] for column in schema.columns):
+    found = cells(schema, natives)
+    if not order or found is None:
         return None
-    cells = [_cell(column.type, natives[column.name], LEXIS.quote(column.name)) for column in schema.columns]
-    return f"SELECT {', '.join(cells)} FROM {LEXIS.quote(schema.name)} ORDER BY {', '.join(order)}"
+    return f"SELECT {', '.join(found)} FROM {LEXIS.quote(schema.name)} ORDER BY {', '.join(order)}"
+
+
+def cells(schema: Schema, natives: Mapping[str, Native]) -> list[str] | None:
+    """What is selected for each column; None where one is stored in another way."""
+    if any(natives[column.name].kind not in KINDS[column.type] for column in schema.columns):
+        return None
+    return [_cell(column.type, natives[column.name], LEXIS.quote(column.name)) for column in schema.columns]
 
 
 def _cell(type_: Type, native: Native, name: str) -> str:
@@ -70,13 +77,13 @@ def _cell(type_: Type, native: Native, name: str) -> str:
 
 
 def lines(schema: Schema) -> Callable[[Sequence[RawRow]], bytes]:
-    """A function from raw rows of that SELECT to their lines."""
+    """A function from raw rows of that SELECT to their lines; cells behind the schema's are left out."""
     escaped = [column.type in (Type.TEXT, Type.JSON) for column in schema.columns]
 
     def make(rows: Sequence[RawRow]) -> bytes:
         cells = [
             _filled(values, may_need_escapes)
-            for values, may_need_escapes in zip(zip(*rows, strict=True), escaped, strict=True)
+            for values, may_need_escapes in zip(zip(*rows, strict=True), escaped, strict=False)
         ]
         return b"\n".join(map(b"\t".join, zip(*cells, strict=True))) + b"\n"
 

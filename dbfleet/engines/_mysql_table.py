@@ -56,12 +56,7 @@ class Table:
                     settings.append(f"{LEXIS.quote(name)} = {slot.expression.format(f'@v{number}')}")
             else:
                 targets.append(LEXIS.quote(name))
-        return (
-            f"LOAD DATA LOCAL INFILE '{_escape(path)}' {'REPLACE' if replace else ''} INTO TABLE {LEXIS.quote(table)} "
-            "CHARACTER SET utf8mb4 FIELDS TERMINATED BY '\\t' ENCLOSED BY '' ESCAPED BY '\\\\' "
-            f"LINES TERMINATED BY '\\n' STARTING BY '' ({', '.join(targets)})"
-            + (f" SET {', '.join(settings)}" if settings else "")
-        ).encode()
+        return load_statement(path, table, targets, settings, replace=replace)
 
     def lines(self, batch: Batch) -> bytes:
         """The batch as LOAD DATA reads it: a line a row, tabs between, NULL as \\N."""
@@ -103,6 +98,16 @@ class Table:
 
     def _refused(self, batch: Batch, exc: Exception) -> StatementError:
         return refused(self.schema.columns, [slot.write for slot in self._slots], batch, exc)
+
+
+def load_statement(path: str, table: str, targets: Sequence[str], settings: Sequence[str], *, replace: bool) -> bytes:
+    """LOAD DATA LOCAL of lines with tabs between; `targets` are columns and variables, `settings` what is set."""
+    return (
+        f"LOAD DATA LOCAL INFILE '{_escape(path)}' {'REPLACE' if replace else ''} INTO TABLE {LEXIS.quote(table)} "
+        "CHARACTER SET utf8mb4 FIELDS TERMINATED BY '\\t' ENCLOSED BY '' ESCAPED BY '\\\\' "
+        f"LINES TERMINATED BY '\\n' STARTING BY '' ({', '.join(targets)})"
+        + (f" SET {', '.join(settings)}" if settings else "")
+    ).encode()
 
 
 _HEX: Final = "UNHEX({0})"

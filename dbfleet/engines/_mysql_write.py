@@ -47,18 +47,23 @@ _HARMLESS: Final = frozenset({1287, 1592, 1681})
 
 def load(wire: Wire, table: Table, name: str, batches: Iterable[Batch], *, replace: bool = False) -> int:
     """The batches into the table of this name by LOAD DATA LOCAL; how many rows. In a transaction of the caller's."""
+    sized = ((len(batch), table.lines(batch)) for batch in batches if batch)
+    return load_texts(wire, lambda path: table.load(path, name, replace=replace), sized, replace=replace)
+
+
+def load_texts(
+    wire: Wire, statement_of: Callable[[str], bytes], sized: Iterator[tuple[int, bytes]], *, replace: bool
+) -> int:
+    """Texts, each with its number of rows, by the LOAD DATA LOCAL that `statement_of` makes of a path."""
     with tempfile.TemporaryDirectory(prefix="dbfleet-") as folder:
         path = os.path.join(folder, "rows")
         os.mkfifo(path, 0o600)
         wire.allow_files(folder)
         try:
-            statement = table.load(path, name, replace=replace)
+            statement = statement_of(path)
             total = 0
-            source = iter(batches)
-            for first in source:
-                if not first:
-                    continue
-                piece = _Piece(table, itertools.chain([first], source))
+            for first in sized:
+                piece = _Piece(itertools.chain([first], sized))
                 _pour(wire, statement, path, piece)
                 _check(wire, piece.rows, replace=replace)
                 total += piece.rows
@@ -69,20 +74,16 @@ def load(wire: Wire, table: Table, name: str, batches: Iterable[Batch], *, repla
 
 
 class _Piece:
-    """The text of the next batches, until it is large enough for one statement; counts their rows."""
+    """The next texts, until they are large enough for one statement; counts their rows."""
 
-    def __init__(self, table: Table, batches: Iterator[Batch]) -> None:
+    def __init__(self, sized: Iterator[tuple[int, bytes]]) -> None:
         self.rows = 0
-        self._table = table
-        self._batches = batches
+        self._sized = sized
 
     def __iter__(self) -> Iterator[bytes]:
         size = 0
-        for batch in self._batches:
-            if not batch:
-                continue
-            data = self._table.lines(batch)
-            self.rows += len(batch)
+        for rows, data in self._sized:
+            self.rows += rows
             size += len(data)
             yield data
             if size >= PIECE_BYTES:
@@ -250,26 +251,22 @@ def _check_reference(wire: Wire, name: str, reference: Reference) -> None:
 
 
 def upsert(
-    wire: Wire,
-    table: Table,
-    batches: Iterable[Batch],
-    fill: Callable[..., int],
-    references: Sequence[Reference],
+    wire: Wire, schema: Schema, written: Sequence[str], fill: Callable[[str], int], references: Sequence[Reference]
 ) -> int:
-    """The batches into the table, each row in the place of the one with its key; how many rows were pulled."""
-    schema = table.schema
+    """Rows of the written columns into the table, each in the place of the one with its key; how many rows `fill` has
+    put into the table of the name that it is given, replacing there too."""
     # A temporary table of the columns as the table has them, with its key and nothing else: REPLACE into it keeps the
     # last row of each key, and no other unique column has a say.
     wire.execute(f"DROP TEMPORARY TABLE IF EXISTS {STAGE}")
     wire.execute(
         f"CREATE TEMPORARY TABLE {STAGE} (PRIMARY KEY ({LEXIS.quote_all(schema.key)})) ENGINE=InnoDB "
-        f"SELECT {LEXIS.quote_all(table.written)} FROM {LEXIS.quote(schema.name)} WHERE FALSE"
+        f"SELECT {LEXIS.quote_all(written)} FROM {LEXIS.quote(schema.name)} WHERE FALSE"
     )
     try:
-        rows = fill(wire, table, STAGE, batches, replace=True)
+        rows = fill(STAGE)
         if rows:
             with transaction(wire, schema.name, references):
-                for statement in _merge(schema, table.written):
+                for statement in _merge(schema, written):
                     wire.execute(statement)
         return rows
     finally:

@@ -175,16 +175,21 @@ class Tables:
         return [list(bound) for bound, _ in itertools.groupby(found)]
 
 
-def where(schema: Schema, table: Table, part: Part) -> tuple[str, list[str]]:
-    """The WHERE of a part, and its parameters."""
+def where(
+    schema: Schema, table: Table, part: Part, literal: Callable[[str], str] | None = None
+) -> tuple[str, list[str]]:
+    """The WHERE of a part, and its parameters; none are left where `literal` spells them (COPY takes no parameters)."""
     conditions: list[str] = []
     values: list[str] = []
     for word, sign in (("from", ">="), ("below", "<")):
         if word in part:
             first = len(values) + 1
-            casts = [f"${number}::{table.column(name).cast}" for number, name in enumerate(schema.key, first)]
+            texts = [f"${number}" for number, _ in enumerate(schema.key, first)]
+            if literal:
+                texts = [literal(value) for value in part[word]]
+            casts = [f"{text}::{table.column(name).cast}" for text, name in zip(texts, schema.key, strict=True)]
             conditions.append(f"({LEXIS.quote_all(schema.key)}) {sign} ({', '.join(casts)})")
-            values += part[word]
+            values += () if literal else part[word]
     if "pages" in part:
         low, high = part["pages"]
         conditions.append(f"ctid >= '({int(low)},0)'::tid")

@@ -180,20 +180,15 @@ def copy_in(
 
 
 def upsert(
-    connection: Connection[Any],
-    table: str,
-    key: Sequence[str],
-    columns: Sequence[Column],
-    arrays: Sequence[bool],
-    batches: Iterable[Batch],
+    connection: Connection[Any], table: str, key: Sequence[str], names: Sequence[str], fill: Callable[[str], int]
 ) -> int:
-    """COPY the rows into a temporary table and merge that into the table; of two rows with one key the last wins.
+    """Rows of these columns into a temporary table, by `fill`, which takes its name in SQL, and that merged into the
+    table; of two rows with one key the last wins.
 
     Inside a transaction, at whose end the temporary table is gone.
     """
     from psycopg.errors import CardinalityViolation
 
-    names = [column.name for column in columns]
     listed, keyed = LEXIS.quote_all(names), LEXIS.quote_all(key)
     others = [LEXIS.quote(name) for name in names if name not in key]
     action = "UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in others) if others else "NOTHING"
@@ -203,7 +198,7 @@ def upsert(
         connection.execute(statement.encode(), prepare=False)
 
     execute(f"CREATE TEMP TABLE dbfleet_upsert ON COMMIT DROP AS SELECT {listed} FROM {table} LIMIT 0")
-    rows = copy_in(connection, source, columns, arrays, batches)
+    rows = fill(source)
     # OVERRIDING: an identity column takes the row's value too, as COPY does.
     head, tail = f"INSERT INTO {table} ({listed}) OVERRIDING SYSTEM VALUE ", f" ON CONFLICT ({keyed}) DO {action}"
     try:

@@ -43,6 +43,7 @@ from dbfleet.adapter import (
 )
 from dbfleet.engines import _postgres_digest as server_digest
 from dbfleet.engines import _postgres_encoded as fast
+from dbfleet.engines import _postgres_lines as line_copy
 from dbfleet.engines import _postgres_rows as wire
 from dbfleet.engines._postgres_errors import translate, translate_connecting
 from dbfleet.engines._postgres_server import LOCAL, examine, product, shell
@@ -183,9 +184,45 @@ class PostgresAdapter(Adapter):
         arrays = [bool(self._types[there[place].oid].element) for place in kept]
         connection = self._ready()
         with translated(translate, engine="postgres", target=self.target.name), connection.transaction():
+
+            def fill(into: str) -> int:
+                return copy_in(connection, into, columns, arrays, batches)
+
             if mode == "upsert":
-                return Written(upsert(connection, table.sql, schema.key, columns, arrays, batches))
-            return Written(copy_in(connection, table.sql, columns, arrays, batches))
+                return Written(upsert(connection, table.sql, schema.key, [each.name for each in columns], fill))
+            return Written(fill(table.sql))
+
+    def lines(self, schema: Schema, part: Part = WHOLE) -> Iterator[bytes] | None:
+        """The rows as COPY's text; None where a date is none of ours, which a scan refuses by name."""
+        if self._connection.info.parameter_status("server_encoding") == "SQL_ASCII":
+            return None  # what is there may be no UTF-8
+        table = self._find(schema.name)
+        condition, _ = where(schema, table, part, self._literal)
+        beyond = line_copy.beyond(schema, table, condition)
+        if beyond and self._rows(beyond)[0][0]:
+            return None
+        return self._translated_chunks(
+            line_copy.copy_out(self._ready(), self._tables.select(schema, table) + condition)
+        )
+
+    def write_lines(self, schema: Schema, chunks: Iterable[bytes], *, mode: WriteMode = "insert") -> Written | None:
+        """Rows as COPY's text into the table, as `write`; None where a column has to be made of another form."""
+        if mode == "upsert" and not schema.key:
+            raise self._unsupported(f"{schema.name} has no key to upsert by")
+        table = self._find(schema.name)
+        if not line_copy.takes(schema, table, self._types):
+            return None
+        connection = self._ready()
+        fill = partial(line_copy.copy_in, connection, columns=schema.names, chunks=chunks)
+        with translated(translate, engine="postgres", target=self.target.name), connection.transaction():
+            if mode == "upsert":
+                return Written(upsert(connection, table.sql, schema.key, schema.names, fill))
+            return Written(fill(table.sql))
+
+    def _literal(self, text: str) -> str:
+        from psycopg import sql
+
+        return sql.Literal(text).as_string(self._connection)
 
     @contextmanager
     def snapshot(self, exported: str | None = None) -> Iterator[None]:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any, Final, cast
 
-from dbfleet.adapter import Adapter, EngineSpec, Target, coarsened
+from dbfleet.adapter import Adapter, EngineSpec, Target, Written, coarsened
 from dbfleet.errors import DbfleetError
 from dbfleet.fleet import Fleet
-from dbfleet.ops import _plan
+from dbfleet.ops import _copy_lines, _plan
 from dbfleet.ops._copy_words import Check, Task
 from dbfleet.ops._digests import Digester
 from dbfleet.ops._plan import PlannedCollection
@@ -48,39 +48,80 @@ def work(owner: Owner, *, fleet: Fleet, source: Target, sink: Target) -> None:
         while True:
             task = owner.receive()
             if isinstance(task, Task):
-                _copy_part(owner, reader, writer, task)
+                _copy_part(owner, reader, writer, task, one_moment=moment is not None)
             else:
                 found = _read_back(owner, reader, writer, task)
                 owner.send(("check", task.plan.sink.name, 0, found))
 
 
-def _copy_part(owner: Owner, reader: Adapter, writer: Adapter, task: Task) -> None:
+def _copy_part(owner: Owner, reader: Adapter, writer: Adapter, task: Task, *, one_moment: bool) -> None:
     plan = task.plan
-    digesting = _Digesting(plan.sink, writer.spec) if task.digest else None
-    # Closed here and now: a sink that fails leaves the source in the middle of a statement.
-    with contextlib.closing(_pulled(owner, reader, task)) as batches:
-        written = writer.write(plan.sink, digesting.over(batches) if digesting else batches, mode=task.mode)
-    digest = None
-    if digesting:
-        digest = digesting.without([entry.row for entry in written.rejected])
+    telling = _Telling(owner, task)
+    done = _by_lines(telling, reader, writer, task, one_moment) or _by_rows(telling, reader, writer, task)
+    written, digest = done
+    telling.say()
     content = (written.rows, written.rejected[:_MOST_REJECTED], len(written.rejected), digest)
     owner.send(("part", plan.sink.name, task.number, content))
 
 
-def _pulled(owner: Owner, reader: Adapter, task: Task) -> Generator[Batch, None, None]:
-    """The part's batches in the sink's types, with word to the owner ten times a second."""
+def _by_lines(
+    telling: _Telling, reader: Adapter, writer: Adapter, task: Task, one_moment: bool
+) -> tuple[Written, Digest | None] | None:
+    digest = _copy_lines.source_digest(reader, task.plan.source, one_moment=one_moment) if task.digest else None
+    if task.digest and digest is None:
+        return None
+    written = _copy_lines.move(reader, writer, task.plan, task.part, task.mode, telling.chunks)
+    if written is None:
+        return None
+    return written, digest(task.plan.source, task.part) if digest else None
+
+
+def _by_rows(telling: _Telling, reader: Adapter, writer: Adapter, task: Task) -> tuple[Written, Digest | None]:
+    plan = task.plan
+    digesting = _Digesting(plan.sink, writer.spec) if task.digest else None
+    # Closed here and now: a sink that fails leaves the source in the middle of a statement.
+    with contextlib.closing(_pulled(telling, reader, task)) as batches:
+        written = writer.write(plan.sink, digesting.over(batches) if digesting else batches, mode=task.mode)
+    return written, digesting.without([entry.row for entry in written.rejected]) if digesting else None
+
+
+def _pulled(telling: _Telling, reader: Adapter, task: Task) -> Generator[Batch, None, None]:
+    """The part's batches in the sink's types."""
     plan = task.plan
     convert = _plan.conversion(plan.source, plan.sink)
-    done, next_word = 0, time.monotonic() + _TELL_EVERY_S
     with contextlib.closing(cast(Generator[Batch, None, None], reader.scan(plan.source, task.part))) as batches:
         for batch in batches:
-            owner.check()
+            telling.before()
             yield convert(batch) if convert else batch
-            done += len(batch)
-            if (now := time.monotonic()) >= next_word:
-                owner.send(("rows", plan.sink.name, task.number, done))
-                next_word = now + _TELL_EVERY_S
-    owner.send(("rows", plan.sink.name, task.number, done))
+            telling.passed(len(batch))
+
+
+class _Telling:
+    """Word to the owner about a part, ten times a second; and the owner's word to stop."""
+
+    def __init__(self, owner: Owner, task: Task) -> None:
+        self._owner = owner
+        self._name, self._number = task.plan.sink.name, task.number
+        self._done, self._next_word = 0, time.monotonic() + _TELL_EVERY_S
+
+    def before(self) -> None:
+        self._owner.check()
+
+    def passed(self, rows: int) -> None:
+        self._done += rows
+        if (now := time.monotonic()) >= self._next_word:
+            self.say()
+            self._next_word = now + _TELL_EVERY_S
+
+    def say(self) -> None:
+        self._owner.send(("rows", self._name, self._number, self._done))
+
+    def chunks(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """The lines as they are, counted."""
+        for chunk in chunks:
+            self.before()
+            yield chunk
+            self.passed(chunk.count(b"\n"))
 
 
 class _Digesting:

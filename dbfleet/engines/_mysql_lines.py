@@ -1,0 +1,112 @@
+"""Rows as lines of COPY's text, from a table and into one (Adapter.lines, Adapter.write_lines).
+
+Out: the SELECT of `ordered` without its order, and a flag a row for what is no value of ours (0000-00-00, a time of 25
+hours, 2 in a bool), which a scan refuses by name. In: LOAD DATA reads COPY's text as it is, but for \\f and \\v, which
+it takes for the letters; a bool, bytes and an instant are set from what stands in the line by an expression.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from dbfleet.engines import _mysql_ordered
+from dbfleet.engines._mysql_table import load_statement
+from dbfleet.engines._mysql_types import LEXIS, Native
+from dbfleet.engines._mysql_wire import RawRow
+from dbfleet.values import Column, Schema, Type
+
+# --- out --------------------------------------------------------------------------------------------------------------
+
+_STRANGE: Final[Mapping[Type, str]] = {
+    Type.BOOL: "{0} NOT IN (0, 1)",
+    Type.DATE: "YEAR({0}) = 0 OR MONTH({0}) = 0 OR DAYOFMONTH({0}) = 0",
+    Type.DATETIME: "YEAR({0}) = 0 OR MONTH({0}) = 0 OR DAYOFMONTH({0}) = 0",
+    Type.INSTANT: "YEAR({0}) = 0 OR MONTH({0}) = 0 OR DAYOFMONTH({0}) = 0",
+    Type.TIME: "{0} < '00:00:00' OR {0} >= '24:00:00'",
+}
+
+
+def statement(schema: Schema, natives: Mapping[str, Native], condition: str) -> str | None:
+    """The SELECT of the lines' cells, and 1 behind them where a row holds what is no value of ours; None where a column
+    is stored in another way."""
+    cells = _mysql_ordered.cells(schema, natives)
+    if cells is None:
+        return None
+    return f"SELECT {', '.join(cells)}, {_strange(schema)} FROM {LEXIS.quote(schema.name)}{condition}"
+
+
+def _strange(schema: Schema) -> str:
+    found = [
+        _STRANGE[column.type].format(LEXIS.quote(column.name)) for column in schema.columns if column.type in _STRANGE
+    ]
+    return f"COALESCE({' OR '.join(found)}, 0)" if found else "0"
+
+
+def strange_rows(schema: Schema, condition: str) -> str:
+    """The condition of the rows that have one."""
+    return f"{condition} AND {_strange(schema)}" if condition else f" WHERE {_strange(schema)}"
+
+
+class Strange(Exception):
+    """A row holds what is no value of ours."""
+
+
+def lines(schema: Schema) -> Callable[[Sequence[RawRow]], bytes]:
+    """A function from raw rows of that SELECT to their lines."""
+    make = _mysql_ordered.lines(schema)
+
+    def checked(rows: Sequence[RawRow]) -> bytes:
+        if any(row[-1] != b"0" for row in rows):
+            raise Strange
+        return make(rows)
+
+    return checked
+
+
+# --- in ---------------------------------------------------------------------------------------------------------------
+
+_SET: Final[Mapping[Type, str]] = {
+    Type.BOOL: "CASE {0} WHEN 't' THEN 1 WHEN 'f' THEN 0 ELSE {0} END",
+    Type.BYTES: "UNHEX(SUBSTRING({0}, 3))",
+    # What the line says behind the seconds, +00, is the session's zone.
+    Type.INSTANT: "LEFT({0}, CHAR_LENGTH({0}) - 3)",
+}
+
+
+def takes(schema: Schema, natives: Mapping[str, Native]) -> bool:
+    """Whether the table's columns hold what stands in a line. Not a computed column; nor MySQL's own JSON, which would
+    make other numbers of some."""
+    return all(
+        natives[column.name].kind in _mysql_ordered.KINDS[column.type]
+        and natives[column.name].kind != "json"
+        and not natives[column.name].generated
+        for column in schema.columns
+    )
+
+
+def loading(columns: Sequence[Column], path: str, table: str, *, replace: bool) -> bytes:
+    """LOAD DATA LOCAL of lines into the table."""
+    targets, settings = [], []
+    for number, column in enumerate(columns):
+        name = LEXIS.quote(column.name)
+        expression = _SET.get(column.type)
+        targets.append(f"@v{number}" if expression else name)
+        if expression:
+            settings.append(f"{name} = {expression.format(f'@v{number}')}")
+    return load_statement(path, table, targets, settings, replace=replace)
+
+
+_PAIR: Final = re.compile(rb"\\([\\fv])")
+_INSTEAD: Final = {b"\\": b"\\\\", b"f": b"\f", b"v": b"\v"}
+
+
+def sized(chunks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    """The chunks as LOAD DATA reads them, each with its number of rows."""
+    for chunk in chunks:
+        rows = chunk.count(b"\n")
+        if b"\\f" in chunk or b"\\v" in chunk:
+            chunk = _PAIR.sub(lambda found: _INSTEAD[found[1]], chunk)
+        if rows:
+            yield rows, chunk
