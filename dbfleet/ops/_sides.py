@@ -38,7 +38,8 @@ _TELL_EVERY_S: Final = 0.1
 class Pairing:
     """How one collection of this side is compared. `columns` are read, the first `compared` of them are compared, the
     first `seen` are seen by `where`; `key` are places in `columns`, empty where whole rows are compared; `specs` are
-    the engines whose fidelity counts; `as_text` names columns that the sides type differently."""
+    the engines whose fidelity counts; `as_text` names columns that the sides type differently. `edge` and `partition`
+    are the collection's own: an engine may read it otherwise for them."""
 
     collection: str
     columns: tuple[Column, ...]
@@ -48,10 +49,13 @@ class Pairing:
     specs: tuple[EngineSpec, ...]
     as_text: tuple[str, ...] = ()
     where: str | None = None
+    edge: bool = False
+    partition: tuple[str, ...] = ()
 
     @property
     def schema(self) -> Schema:
-        return Schema(self.collection, self.columns, tuple(self.columns[place].name for place in self.key))
+        key = tuple(self.columns[place].name for place in self.key)
+        return Schema(self.collection, self.columns, key, edge=self.edge, partition=self.partition)
 
     def tuples(self) -> Callable[[Batch], list[tuple[Any, ...]]]:
         """Rows as comparable tuples of the compared columns."""

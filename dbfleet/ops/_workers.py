@@ -85,7 +85,10 @@ class Owner:
                 self._stopping.set()
                 self._inbox.put(None)
                 if worker.is_alive() and (adapter := self.adapter) is not None:
-                    adapter.cancel()
+                    try:
+                        adapter.cancel()
+                    except DbfleetError:  # it cannot, or its connection is gone: the job ends between two batches
+                        pass
                 worker.join(STOP_TIMEOUT_S)
                 return
             if message is not None:

@@ -287,7 +287,10 @@ class _Job:
         sides = []
         for schema, other in ((a, b), (b, a)):
             compared = [*key, *wanted]
-            more = [] if chosen else [name for name in schema.names if name not in compared and name not in tested]
+            partition = schema.partition or schema.key[:1]
+            more = [
+                name for name in (partition if chosen else schema.names) if name not in compared and name not in tested
+            ]
             read = [*compared, *tested, *more]
             sides.append(
                 Pairing(
@@ -299,6 +302,8 @@ class _Job:
                     self._specs,
                     as_text,
                     self._where,
+                    schema.edge,
+                    partition,
                 )
             )
         return sides[0], sides[1]
