@@ -47,6 +47,15 @@ WHOLE: Final[Part] = {}
 """All rows."""
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to become of one row: `before` is the row as the collection holds it (None: it is new), `after` as it
+    shall be (None: it goes). Both are whole, in the schema's order, and have the same key."""
+
+    before: Row | None
+    after: Row | None
+
+
 class Capability(enum.StrEnum):
     """What an engine can do. One word, one meaning, tested in both directions."""
 
@@ -426,6 +435,17 @@ class Adapter(AbstractContextManager["Adapter"], Protocol):
 
     def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
         """Store rows by the engine's bulk path, pulling one batch after another."""
+        ...
+
+    def delete(self, schema: Schema, keys: Sequence[Row]) -> int:
+        """Remove the rows with these keys (tuples in key order); how many there were. Keys that are not there are
+        silent. ConstraintViolated where a row that stays refers to one of them, and none of them is removed then."""
+        ...
+
+    def statements(self, schema: Schema, changes: Iterable[Change]) -> Iterator[str]:
+        """The changes as statements of the engine's language, exact for every type, in the given order; one text that
+        joins them by line ends is one that `query` runs. A row stands among them once. Nothing is written. Unsupported for a value that the language
+        has no literal for."""
         ...
 
     def query(

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
+from dbfleet.errors import Unsupported
 from dbfleet.values import TEXT_OF, VALUE_OF, Batch, Column, Row, Type
 
 Convert = Callable[[Any], Any]
@@ -101,6 +102,44 @@ def foreign_fetch(column: Column) -> Convert | None:
     if column.native in ("inet", "duration"):
         return str
     return FETCH.get(column.type)
+
+
+def literal_of(column: Column) -> Callable[[Any], str]:
+    """A function from a value of the column to its literal in CQL."""
+    store, write = STORE.get(column.type), _LITERAL[column.type]
+    native = column.native or DECLARED[column.type]
+    if column.type is Type.JSON and native not in ("text", "varchar", "ascii"):
+        raise Unsupported(f"column {column.name} is {native}, which dbfleet reads and does not write")
+    if column.type is Type.TEXT and native in ("inet", "duration"):
+        return str if native == "duration" else write
+    return lambda value: write(store(value) if store else value)
+
+
+def _quoted(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _float(value: float) -> str:
+    if value != value:
+        return "NaN"
+    return repr(value) if value not in (float("inf"), float("-inf")) else ("Infinity" if value > 0 else "-Infinity")
+
+
+_LITERAL: Final[Mapping[Type, Convert]] = {
+    Type.BOOL: lambda value: "true" if value else "false",
+    Type.INT: str,
+    Type.DECIMAL: str,
+    Type.FLOAT: _float,
+    Type.TEXT: _quoted,
+    Type.BYTES: lambda value: f"0x{value.hex()}",
+    Type.DATE: lambda value: f"'{value.isoformat()}'",
+    Type.TIME: lambda value: f"'{value.isoformat()}'",
+    Type.DATETIME: str,
+    Type.INSTANT: str,
+    Type.UUID: str,
+    Type.JSON: _quoted,
+}
+"""Of what is stored (see STORE): times are milliseconds."""
 
 
 # --- answers ------------------------------------------------------------------------------------------------------

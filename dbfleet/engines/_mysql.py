@@ -21,6 +21,7 @@ from dbfleet.adapter import (
     BATCH_SIZE,
     WHOLE,
     Adapter,
+    Change,
     EngineSpec,
     Part,
     Result,
@@ -31,8 +32,10 @@ from dbfleet.adapter import (
 )
 from dbfleet.engines import _mysql_encoded, _mysql_lines, _mysql_ordered, _mysql_query
 from dbfleet.engines import _mysql_write as bulk
+from dbfleet.engines._changes import Spelling
+from dbfleet.engines._changes import statements as change_statements
 from dbfleet.engines._mysql_errors import translate
-from dbfleet.engines._mysql_ranges import conditions, split
+from dbfleet.engines._mysql_ranges import by_keys, conditions, exactly, split
 from dbfleet.engines._mysql_table import Table
 from dbfleet.engines._mysql_texts import literal
 from dbfleet.engines._mysql_types import LEXIS, Native, kept_beside, lexis, read_native, relational, words
@@ -202,6 +205,41 @@ class MySqlAdapter(Adapter):
                     return Written(bulk.upsert(wire, schema, table.written, filled, references))
                 with bulk.transaction(wire, schema.name, references):
                     return Written(fill(wire, table, schema.name, source))
+
+    def delete(self, schema: Schema, keys: Sequence[Row]) -> int:
+        wire = self._live()
+        table, folding, references = LEXIS.quote(schema.name), self._folding(schema), self._references(schema.name)
+        removed = 0
+        with self._translated(), bulk.transaction(wire, schema.name, references):
+            for start in range(0, len(keys), _KEYS_AT_ONCE):
+                some = keys[start : start + _KEYS_AT_ONCE]
+                wire.execute(f"DELETE FROM {table} WHERE {by_keys(schema, some, folding)}")
+                removed += wire.affected
+        return removed
+
+    def statements(self, schema: Schema, changes: Iterable[Change]) -> Iterator[str]:
+        with self._translated():
+            table = Table(schema, self._natives(schema.name), mariadb=self._server.mariadb)
+        folding = self._folding(schema)
+
+        def same(place: int, value: Any) -> str:
+            name, text = LEXIS.quote(schema.names[place]), table.literal(place, value)
+            found = f"{name} = {text}"
+            return f"{found} AND {exactly(name)} = {exactly(text)}" if schema.names[place] in folding else found
+
+        computed = frozenset(schema.names) - frozenset(table.written)
+        spelling = Spelling(LEXIS.quote(schema.name), LEXIS.quote, table.literal, same, computed)
+        with self._translated():
+            yield from change_statements(schema, changes, spelling)
+
+    def _folding(self, schema: Schema) -> set[str]:
+        """The columns of the key whose collation takes different texts for equal; of our own tables none."""
+        found = self._rows(
+            "SELECT column_name, collation_name FROM information_schema.columns WHERE table_schema = DATABASE() "
+            f"AND table_name = {literal(schema.name, Type.TEXT)} AND collation_name IS NOT NULL"
+        )
+        exact = ("ascii_bin", "utf8mb4_0900_bin", "utf8mb4_nopad_bin")
+        return {str(name) for name, collation in found if name in schema.key and collation not in exact}
 
     def lines(self, schema: Schema, part: Part = WHOLE) -> Iterator[bytes] | None:
         """The rows as COPY's text; None where a column is stored in a way that we do not know."""

@@ -9,14 +9,14 @@ tenth of the time of reading the rows.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from dbfleet.adapter import WHOLE, Part
 from dbfleet.engines._mysql_texts import literal
 from dbfleet.engines._mysql_types import LEXIS
 from dbfleet.engines._mysql_values import BLOB, strict
 from dbfleet.engines._mysql_wire import Field, RawRow
-from dbfleet.values import TEXT_OF, VALUE_OF, Column, Schema, Type
+from dbfleet.values import TEXT_OF, VALUE_OF, Column, Row, Schema, Type
 
 Ask = Callable[[str], Sequence[tuple[str | None, ...]]]
 
@@ -36,6 +36,28 @@ def _bound(columns: Sequence[Column], values: Sequence[str], sign: str) -> str:
         return f"{name} {'>=' if sign == '>' else '<'} {value}"
     rest = _bound(columns[1:], values[1:], sign)
     return f"{name} {sign}= {value} AND ({name} {sign} {value} OR ({rest}))"
+
+
+def by_keys(schema: Schema, keys: Sequence[Row], folding: Collection[str]) -> str:
+    """The condition that a row's key is one of these: found by the index, then, for the columns whose collation takes
+    different texts for equal (`folding`), by their bytes."""
+    columns = [schema.column(name) for name in schema.key]
+
+    def among(change: Callable[[str, str], str]) -> str:
+        names = ", ".join(change(LEXIS.quote(name), name) for name in schema.key)
+        rows = [[change(literal(v, c.type), c.name) for v, c in zip(key, columns, strict=True)] for key in keys]
+        tuples = [f"({', '.join(row)})" for row in rows]
+        return f"({names}) IN ({', '.join(tuples)})"
+
+    found = among(lambda text, _: text)
+    if not any(name in folding for name in schema.key):
+        return found
+    return f"{found} AND {among(lambda text, name: exactly(text) if name in folding else text)}"
+
+
+def exactly(text: str) -> str:
+    """A text's bytes in utf8mb4, in SQL: what no collation takes for another's."""
+    return f"CAST(CONVERT({text} USING utf8mb4) AS BINARY)"
 
 
 def split(schema: Schema, parts: int, ask: Ask) -> Sequence[Part]:

@@ -7,11 +7,12 @@ there is one of these are they escaped one by one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from dbfleet.engines._mysql_texts import Texts, Write, refused, writer
+from dbfleet.engines._mysql_texts import Texts, Write, refused, spelt, writer
 from dbfleet.engines._mysql_types import GEOMETRIES, LEXIS, Native
 from dbfleet.errors import NotFound, StatementError
 from dbfleet.values import Batch, Schema, Type
@@ -81,6 +82,16 @@ class Table:
             size += len(data)
         yield len(rows), head + b",".join(rows)
 
+    def literal(self, place: int, value: Any) -> str:
+        """A value of the column at this place as SQL, the same whatever the session's sql_mode says of backslashes."""
+        slot = self._slots[place]
+        try:
+            return _spelt(slot, slot.write([value]))[0]
+        except Exception as exc:
+            row = [None] * len(self._slots)
+            row[place] = value
+            raise self._refused([tuple(row)], exc) from exc
+
     def _cells(self, batch: Batch, null: str, finish: Callable[[_Slot, Texts], Texts]) -> list[Texts]:
         try:
             return [
@@ -144,6 +155,19 @@ def _escaped(slot: _Slot, found: Texts) -> Texts:
     if "\\" not in joined and "\t" not in joined and "\n" not in joined:
         return found
     return [text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n") for text in found]
+
+
+_NUMBER: Final = re.compile(r"-?\d+(\.\d+)?(e[+-]?\d+)?")
+
+
+def _spelt(slot: _Slot, found: Texts) -> Texts:
+    """As literals that are the same in every sql_mode; text that is plain stays readable."""
+    if slot.expression == _BITS or (not slot.escapes and slot.expression is None and _NUMBER.fullmatch(found[0])):
+        return found
+    if slot.expression == _HEX:
+        return [f"X'{text}'" for text in found]
+    around = slot.expression or "{0}"
+    return [around.format(spelt(text)) for text in found]
 
 
 def _quoted(slot: _Slot, found: Texts) -> Texts:

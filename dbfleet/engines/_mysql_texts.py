@@ -154,6 +154,13 @@ def refused(columns: Sequence[Column], writers: Iterable[Write], batch: Batch, e
     return ConstraintViolated(f"a row cannot be written: {exc}")
 
 
+def spelt(text: str) -> str:
+    """A text in quotes where that means the same in every sql_mode, else as hexadecimal digits."""
+    if text.isprintable() and "\\" not in text:
+        return "'" + text.replace("'", "''") + "'"
+    return f"_utf8mb4 X'{text.encode().hex()}'"
+
+
 def literal(value: Any, type_: Type | None) -> str:
     """The value as a literal of SQL: digits, or quoted digits, or text as hexadecimal digits. Nothing in a value can
     end its literal, whatever the session's sql_mode says of quotes and backslashes."""

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any, Final
 
+from dbfleet.errors import Unsupported
 from dbfleet.values import TEXT_OF, VALUE_OF, Type
 
 Convert = Callable[[Any], Any]
@@ -51,6 +52,54 @@ FETCH: Final[Mapping[Type, Convert]] = {
     Type.TIME: _native,
     Type.DATETIME: _native,
     Type.INSTANT: _instant,
+}
+
+
+# --- literals -----------------------------------------------------------------------------------------------------
+
+
+def literal(value: Any) -> str:
+    """A stored value, or a list of them, in Cypher. Unsupported for bytes, which Cypher's text cannot hold."""
+    if value is None:
+        return "null"
+    write = _LITERAL.get(type(value))
+    if write is None:
+        raise Unsupported(f"Cypher has no literal for {type(value).__name__}", hint="--yes writes it")
+    return write(value)
+
+
+_ESCAPES: Final = {"'": "\\'", "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def _text(value: str) -> str:
+    return "'" + "".join(_ESCAPES.get(char) or _shown(char) for char in value) + "'"
+
+
+def _shown(char: str) -> str:
+    return char if ord(char) >= 32 and char != "\x7f" else f"\\u{ord(char):04x}"
+
+
+def _float(value: float) -> str:
+    if value != value:
+        return "NaN"
+    return repr(value) if value not in (float("inf"), float("-inf")) else ("Infinity" if value > 0 else "-Infinity")
+
+
+def _datetime(value: datetime) -> str:
+    if value.tzinfo is None:
+        return f"localdatetime('{value.isoformat()}')"
+    return f"datetime('{value.astimezone(UTC).replace(tzinfo=None).isoformat()}Z')"
+
+
+_LITERAL: Final[Mapping[type, Callable[[Any], str]]] = {
+    bool: lambda value: "true" if value else "false",
+    int: str,
+    float: _float,
+    str: _text,
+    date: lambda value: f"date('{value.isoformat()}')",
+    time: lambda value: f"localtime('{value.isoformat()}')",
+    datetime: _datetime,
+    list: lambda value: "[" + ", ".join(map(literal, value)) + "]",
 }
 
 

@@ -141,3 +141,16 @@ def merge(table: Table, natives: Sequence[Native], key: Sequence[str]) -> str:
         f"MERGE INTO {table.sql} t USING (SELECT {source} FROM DUAL) s ON ({on}){matched} "
         f"WHEN NOT MATCHED THEN INSERT ({LEXIS.quote_all(names)}) VALUES ({values})"
     )
+
+
+def delete(connection: Any, table: Table, schema: Schema, keys: Sequence[Row]) -> int:
+    """Remove the rows with these keys, in the connection's transaction; how many there were."""
+    columns = [schema.column(name) for name in schema.key]
+    natives = [table.column(name) for name in schema.key]
+    binders = [binder(column, native) for column, native in zip(columns, natives, strict=True)]
+    where = " AND ".join(f"{_quote(name)} = :{number}" for number, name in enumerate(schema.key, 1))
+    rows = [tuple(bind(value) for bind, value in zip(binders, key, strict=True)) for key in keys]
+    with connection.cursor() as cursor:
+        cursor.setinputsizes(*(bind_type(*each) for each in zip(columns, natives, strict=True)))
+        cursor.executemany(f"DELETE FROM {table.sql} WHERE {where}", rows)
+        return int(cursor.rowcount)

@@ -160,6 +160,34 @@ def keys_parameter(column: Column, keys: Sequence[Row], place: int) -> str:
     return array_text(None if key[place] is None else render(key[place]) for key in keys)
 
 
+def literals(columns: Sequence[Column], arrays: Sequence[bool]) -> Callable[[int, Any], str]:
+    """A function from a column's place and a value to its literal, whose type is the column's that it is put into."""
+
+    def plain(column: Column, array: bool) -> Render:
+        render = _renderer(column)
+        if column.type is Type.JSON:
+            return json_array_text if array else json_text
+        if column.type is Type.DECIMAL and column.scale is not None:
+            scaled = _scaled(column, column.scale)
+            return lambda value: str(next(iter(scaled([value]))))
+        return render
+
+    plan = [plain(column, array) for column, array in zip(columns, arrays, strict=True)]
+
+    def literal(place: int, value: Any) -> str:
+        text = plan[place](value)
+        type_ = columns[place].type
+        if type_ is Type.INT or (type_ is Type.DECIMAL and value.is_finite()):
+            return text
+        if "\0" in text:
+            raise StatementError("a text holds the character U+0000, which PostgreSQL cannot store", engine=ENGINE)
+        text = text.replace("'", "''")
+        # E'…' says the same whatever standard_conforming_strings is.
+        return "E'" + text.replace("\\", "\\\\") + "'" if "\\" in text else f"'{text}'"
+
+    return literal
+
+
 # --- the statements -------------------------------------------------------------------------------------------------
 
 

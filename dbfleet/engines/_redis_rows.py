@@ -112,6 +112,15 @@ def key_encoder(schema: Schema) -> Callable[[Sequence[Sequence[Any]]], list[str]
     return encode
 
 
+def field_texts(schema: Schema, row: Row) -> dict[str, str]:
+    """The fields of a row's hash; bytes that are no UTF-8 stand as half surrogates."""
+    found = {}
+    for column, value in zip(schema.columns, row, strict=True):
+        if value is not None:
+            found[column.name] = str(_fields([value], _FIELD_OF[column.type])[0])
+    return found
+
+
 class Encoder:
     """Rows of a schema as the JSON text that the scripts take."""
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Any, Final
 
 from dbfleet.adapter import Rejected, Written
-from dbfleet.engines._redis_rows import ROW_NUMBERS, Encoder, dumps, index_of, reference_sets
+from dbfleet.engines._redis_rows import ROW_NUMBERS, Encoder, dumps, index_of, key_encoder, reference_sets
 from dbfleet.engines._redis_wire import Pending, ReplyError, Wire
 from dbfleet.errors import NotFound
 from dbfleet.values import Batch, Schema
@@ -22,6 +22,7 @@ CHUNK: Final = 250
 CHUNK_BYTES: Final = 4 << 20
 IN_FLIGHT: Final = 3
 """Script calls that are sent and not yet answered: the server has work while we pack the next."""
+_REMOVED_AT_ONCE: Final = 500
 MOST_COLUMNS: Final = 3900
 """Lua hands at most 8000 values to a command: a field is two."""
 
@@ -106,15 +107,7 @@ class Writer:
 
 def remove(wire: Wire, schema: Schema) -> int:
     """Remove all rows; gives how many of them had no hash any more, so that some set may still hold their keys."""
-    fields = list(dict.fromkeys(name for reference in schema.references for name in reference.columns))
-    instructions = dumps(
-        {
-            "most": 500,
-            "fields": fields,
-            "refs": [[fields.index(name) + 1 for name in r.columns] for r in schema.references],
-            "by": reference_sets(schema),
-        }
-    )
+    instructions = dumps({"most": _REMOVED_AT_ONCE, **_references(schema)})
     gone = 0
     while True:
         removed: int
@@ -123,6 +116,24 @@ def remove(wire: Wire, schema: Schema) -> int:
         gone += strays
         if not removed:
             return gone
+
+
+def remove_keys(wire: Wire, schema: Schema, keys: Batch) -> int:
+    """Remove the rows with these keys, each whole; how many there were."""
+    encode, references = key_encoder(schema), _references(schema)
+    removed = 0
+    for some in in_chunks(keys, _REMOVED_AT_ONCE):
+        names = list(dict.fromkeys(encode(list(zip(*some, strict=True)))))
+        count: int = wire.ask("EVAL", DELETE, 1, index_of(schema.name), dumps({"keys": names, **references}))
+        removed += count
+    return removed
+
+
+def _references(schema: Schema) -> dict[str, Any]:
+    """What the scripts need to find the sets that a row is in."""
+    fields = list(dict.fromkeys(name for reference in schema.references for name in reference.columns))
+    places = [[fields.index(name) + 1 for name in reference.columns] for reference in schema.references]
+    return {"fields": fields, "refs": places, "by": reference_sets(schema)}
 
 
 def in_chunks(rows: Batch, size: int = CHUNK) -> Iterator[Batch]:
@@ -269,6 +280,28 @@ local function replaced(key, row)
 end
 """
     + _STORE
+)
+
+DELETE: Final = (
+    _SHARED
+    + """
+-- Removes the rows of some keys; gives how many there were.
+local keys, fields, doomed = d.keys, d.fields, {}
+for i = 1, #keys do
+  local row = prefix .. keys[i]
+  doomed[i] = row
+  if #refs > 0 then
+    local values = pcall('HMGET', row, unpack(fields))
+    for r = 1, values.err and 0 or #refs do
+      local set = set_of(r, values)
+      if set then call('SREM', set, keys[i]) end
+    end
+  end
+end
+local removed = call('ZREM', index, unpack(keys))
+call('UNLINK', unpack(doomed))
+return removed
+"""
 )
 
 REMOVE: Final = (

@@ -149,6 +149,13 @@ class Carrier:
         for chunk in self._chunks(keys):
             yield chunk.run(f"SELECT {columns} FROM {self._table.sql} AS t INNER JOIN {self._derived(chunk)} ON {same}")
 
+    def delete(self, keys: Batch) -> Iterator[str]:
+        """Removes the rows whose keys these are."""
+        same = self._same_key()
+        for chunk in self._chunks(keys):
+            there = f"EXISTS (SELECT 1 FROM {self._derived(chunk)} WHERE {same})"
+            yield chunk.run(f"DELETE t FROM {self._table.sql} AS t WHERE {there}")
+
     def _source(self, chunk: _Chunk) -> str:
         if chunk.json is None:
             return f"(VALUES {chunk.literals}) AS r ({', '.join(f'[c{place}]' for place in range(len(self._natives)))})"
@@ -244,6 +251,40 @@ def _literal(value: Any, type_: str) -> str:
         return f"CAST(NULL AS {type_})"
     text = repr(value) if isinstance(value, float) else str(value)
     return f"CAST({text_literal(text)} AS {type_})"
+
+
+def spelt(natives: Sequence[Native]) -> Callable[[int, Any], str]:
+    """A function from a column's place and a value to the value in Transact-SQL, as the column takes it."""
+    plan = [_CARRY[native.column.type](native) if native.column.type in _CARRY else None for native in natives]
+
+    def literal(place: int, value: Any) -> str:
+        native, carry = natives[place], plan[place]
+        carried = carry(value) if carry else value
+        type_ = native.column.type
+        if type_ in (Type.BOOL, Type.INT) and native.from_json == "{}":
+            return str(carried)
+        if type_ is Type.BYTES and native.word in ("binary", "varbinary", "image"):
+            return f"0x{carried}"
+        if native.json_type == "nvarchar(max)" and native.from_json == "{}":
+            return text_literal(str(carried))
+        return native.from_json.format(_literal(carried, native.json_type))
+
+    return literal
+
+
+def same_key(natives: Sequence[Native]) -> Callable[[int, Any], str]:
+    """A function from a key column's place and a value to the condition that a row has it, as Carrier's."""
+    literal = spelt(natives)
+
+    def same(place: int, value: Any) -> str:
+        native, text = natives[place], literal(place, value)
+        name = LEXIS.quote(native.column.name)
+        if not native.collation:
+            return f"{name} = {text}"
+        found = f"{name} = {text} AND DATALENGTH({native.select}) = DATALENGTH({text})"
+        return found if native.collation == KEY_COLLATION else f"{found} AND {name} = {text} COLLATE {KEY_COLLATION}"
+
+    return same
 
 
 _SENT: Final = '\\"\n\t\u00e9' + "x" * 4100

@@ -34,6 +34,7 @@ from dbfleet.adapter import (
     WHOLE,
     Adapter,
     Capability,
+    Change,
     EngineSpec,
     Fidelity,
     Limits,
@@ -53,10 +54,13 @@ from dbfleet.engines._cassandra_values import (
     STORE,
     converter,
     foreign_fetch,
+    literal_of,
     plain_value,
     statements,
 )
 from dbfleet.engines._cassandra_write import IN_FLIGHT, Writing, partition_of, quote, quoted
+from dbfleet.engines._changes import Spelling
+from dbfleet.engines._changes import statements as change_statements
 from dbfleet.errors import (
     AlreadyExists,
     AuthFailed,
@@ -210,6 +214,22 @@ class CassandraAdapter(Adapter):
         for batch in batches:
             writing.write(batch)
         return writing.written
+
+    def delete(self, schema: Schema, keys: Sequence[Row]) -> int:
+        columns = [schema.column(name) for name in schema.key]
+        # A DELETE does not say whether there was a row, and IF EXISTS costs four round trips between replicas.
+        there = set(self.get(replace(schema, columns=tuple(columns), references=(), edge=False), keys))
+        where = " AND ".join(f"{quote(name)} = ?" for name in schema.key)
+        prepared = self._prepare(f"DELETE FROM {self._table(schema.name)} WHERE {where}")
+        store = converter(columns, STORE)
+        for _ in self._concurrently((prepared, key, None) for key in store(list(there))):
+            pass
+        return len(there)
+
+    def statements(self, schema: Schema, changes: Iterable[Change]) -> Iterator[str]:
+        literals = [literal_of(column) for column in schema.columns]
+        spelling = Spelling(self._table(schema.name), quote, lambda place, value: literals[place](value))
+        yield from change_statements(schema, changes, spelling)
 
     # --- statements ---
 

@@ -20,9 +20,11 @@ json columns, where a null is the JSON null.
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, Self
 from urllib.parse import quote
 
@@ -31,6 +33,7 @@ from dbfleet.adapter import (
     WHOLE,
     Adapter,
     Capability,
+    Change,
     EngineSpec,
     Fidelity,
     Limits,
@@ -43,6 +46,7 @@ from dbfleet.adapter import (
     WriteMode,
     Written,
 )
+from dbfleet.engines._changes import changed
 from dbfleet.engines._couchdb_documents import (
     Document,
     collection_name,
@@ -73,6 +77,11 @@ _BULK_BYTES: Final = 1 << 20
 """A `_bulk_docs` body's size: beyond it the rate no longer grows, and both ends hold it whole, several times."""
 _TRIES: Final = 5
 _NAME_LENGTH: Final = 238  # the shard's file name: 255 less the suffix and timestamp
+
+
+_REQUEST: Final = re.compile(r"(GET|HEAD|PUT|POST|DELETE|COPY)\s+(/\S*)\s*(.*)", re.DOTALL | re.IGNORECASE)
+_NEXT_REQUEST: Final = re.compile(r"\n\s*(?=(?:GET|HEAD|PUT|POST|DELETE|COPY)\s+/)", re.IGNORECASE)
+"""Where the next of several requests begins: no line of a JSON body does so."""
 
 
 class CouchAdapter(Adapter):
@@ -261,6 +270,49 @@ class CouchAdapter(Adapter):
             texts.append(text)
         return texts
 
+    def delete(self, schema: Schema, keys: Sequence[Row]) -> int:
+        make_id, path = self._make_id(schema), self._path(schema.name)
+        removed = 0
+        for start in range(0, len(keys), BATCH_SIZE):
+            ids = list(dict.fromkeys(make_id(key) for key in keys[start : start + BATCH_SIZE]))
+            for _ in range(_TRIES):
+                found = self._json("POST", f"{path}/_all_docs", {"keys": ids})["rows"]
+                doomed = [
+                    {"_id": entry["id"], "_rev": entry["value"]["rev"], "_deleted": True}
+                    for entry in found
+                    if "error" not in entry and not (entry.get("value") or {"deleted": True}).get("deleted")
+                ]
+                if not doomed:
+                    break
+                answers = self._json("POST", f"{path}/_bulk_docs", {"docs": doomed})
+                removed += sum("error" not in answer for answer in answers)
+                ids = [answer["id"] for answer in answers if "error" in answer]
+                if not ids:
+                    break
+            else:
+                raise self._bad(f"{schema.name}: the document {ids[0]!r} changes again and again")
+        return removed
+
+    def statements(self, schema: Schema, changes: Iterable[Change]) -> Iterator[str]:
+        """With the revisions of now: what is changed meanwhile is a conflict."""
+        make_document, path = document_of(schema), self._path(schema.name)
+        rest = iter(changes)
+        while some := list(itertools.islice(rest, BATCH_SIZE)):
+            rows = [change.after if change.after is not None else change.before for change in some]
+            documents = [make_document(row) for row in rows if row is not None]
+            body = {"keys": [document["_id"] for document in documents]}
+            found = self._json("POST", f"{path}/_all_docs", body, query="include_docs=true")["rows"]
+            for change, document, entry in zip(some, documents, found, strict=True):
+                place = f"{path}/{quote(document['_id'], safe='')}"
+                old = entry.get("doc") or {}
+                if change.after is not None:
+                    if change.before is not None and not changed(schema.columns, change):
+                        continue
+                    beside = {word: old[word] for word in ("_rev", "_attachments") if word in old}
+                    yield f"PUT {place} {dumps({**document, **beside})}"
+                elif old:
+                    yield f"DELETE {place}?rev={old['_rev']}"
+
     # --- statements ---
 
     def query(
@@ -271,9 +323,8 @@ class CouchAdapter(Adapter):
         text = statement.strip()
         if not text:
             raise UsageError("the statement is empty", target=self.target.name)
-        found = re.match(r"(GET|HEAD|PUT|POST|DELETE|COPY)\s+(/\S*)\s*(.*)", text, re.DOTALL | re.IGNORECASE)
-        if found:
-            return self._request(found[1].upper(), found[2], found[3], batch_size)
+        if _REQUEST.match(text):
+            return self._requests(_NEXT_REQUEST.split(text), batch_size)
         named = re.match(r"([^\s{]+)\s*(\{.*)", text, re.DOTALL)
         if not named:
             raise self._bad(
@@ -292,7 +343,16 @@ class CouchAdapter(Adapter):
             raise UsageError("the statement is empty", target=self.target.name)
         return self._find(collection, body_of(filter, self._bad), batch_size)
 
-    def _request(self, method: str, path: str, body: str, batch_size: int) -> Result:
+    def _requests(self, texts: Sequence[str], batch_size: int) -> Result:
+        """The first, and the others behind it."""
+        found = _REQUEST.fullmatch(texts[0].strip())
+        assert found is not None
+        following = partial(self._requests, texts[1:], batch_size) if len(texts) > 1 else None
+        return self._request(found[1].upper(), found[2], found[3], batch_size, following)
+
+    def _request(
+        self, method: str, path: str, body: str, batch_size: int, following: Callable[[], Result] | None = None
+    ) -> Result:
         if body:
             body_of(body, self._bad)
         response = self._send_request(method, path, body or None, stream=True)
@@ -310,7 +370,9 @@ class CouchAdapter(Adapter):
             if batch:
                 yield batch
 
-        return Result([ResultColumn("document", Type.JSON)], batches(), documents=True, close=response.close)
+        return Result(
+            [ResultColumn("document", Type.JSON)], batches(), documents=True, close=response.close, following=following
+        )
 
     def _find(self, name: str, body: dict[str, Any], batch_size: int) -> Result:
         query: dict[str, Any] = body if "selector" in body else {"selector": body}

@@ -31,6 +31,7 @@ from dbfleet.adapter import (
     WHOLE,
     Adapter,
     Capability,
+    Change,
     EngineSpec,
     Fidelity,
     Limits,
@@ -223,6 +224,23 @@ class MongodbAdapter(Adapter):
             with self._translated():
                 sent.result()
         return sink.written
+
+    def delete(self, schema: Schema, keys: Sequence[Row]) -> int:
+        removed = 0
+        with self._translated():
+            layout = self._layout(schema)
+            for start in range(0, len(keys), _GET_AT_ONCE):
+                ids = layout.ids(keys[start : start + _GET_AT_ONCE])
+                found = self._database[schema.name].delete_many({"_id": {"$in": ids}}, session=self._session)
+                removed += found.deleted_count
+        return removed
+
+    def statements(self, schema: Schema, changes: Iterable[Change]) -> Iterator[str]:
+        from dbfleet.engines._mongo_statements import statements
+
+        with self._translated():
+            layout = self._layout(schema)
+        yield from statements(layout, changes)
 
     # --- statements ---
 

@@ -32,6 +32,7 @@ from dbfleet.adapter import (
     WHOLE,
     Adapter,
     Capability,
+    Change,
     EngineSpec,
     Fidelity,
     Limits,
@@ -44,10 +45,12 @@ from dbfleet.adapter import (
     WriteMode,
     Written,
 )
+from dbfleet.engines._changes import changed, key_of
 from dbfleet.engines._neo4j_shell import CLIENT, shell
 from dbfleet.engines._neo4j_values import (
     FETCH,
     STORE,
+    literal,
     parameters,
     plain_row,
     plain_value,
@@ -236,6 +239,9 @@ class Neo4jAdapter(Adapter):
         for place, reference in enumerate(schema.references):
             if reference.collection != schema.name:
                 statement += self._relate(reference, place, values, mode)
+            elif mode == "upsert":  # it comes after the last row, if it is still to be
+                kind = quoted(_relationship_type(reference))
+                statement += f" WITH DISTINCT x, r OPTIONAL MATCH (x)-[o{place}:{kind}]->() DELETE o{place}"
         return statement
 
     def _relate(self, reference: Reference, place: int, values: Mapping[str, str], mode: WriteMode) -> str:
@@ -255,10 +261,13 @@ class Neo4jAdapter(Adapter):
 
     def _relate_to_itself(self, schema: Schema, reference: Reference) -> None:
         """After the last row, as rows may refer to later ones."""
+        self._run(self._relation_to_itself(schema, reference))
+
+    def _relation_to_itself(self, schema: Schema, reference: Reference) -> str:
         kind = quoted(_relationship_type(reference))
         values = {name: f"x.{quoted(name)}" for name in reference.columns}
         given = " AND ".join(f"{value} IS NOT NULL" for value in values.values())
-        self._run(
+        return (
             f"MATCH (x:{quoted(schema.name)}) WHERE {given} AND NOT (x)-[:{kind}]->() "
             f"CALL (x) {{ MATCH {self._end(reference, 0, values)} CREATE (x)-[:{kind}]->(e0) }} "
             f"IN TRANSACTIONS OF {_ROWS} ROWS"
@@ -291,6 +300,38 @@ class Neo4jAdapter(Adapter):
                 taken.add(key)
                 kept.append(row)
         return kept
+
+    def delete(self, schema: Schema, keys: Sequence[Row]) -> int:
+        columns = [schema.column(name) for name in schema.key]
+        where = " AND ".join(f"x.{quoted(name)} = k[{place}]" for place, name in enumerate(schema.key))
+        statement = (
+            f"UNWIND $keys AS k MATCH {self._match(schema)} WHERE {where} WITH DISTINCT x "
+            f"{'' if schema.edge else 'DETACH '}DELETE x RETURN count(*)"
+        )
+        removed = 0
+        for start in range(0, len(keys), _ROWS):
+            ((count,),) = self._rows(statement, {"keys": _stored(columns, keys[start : start + _ROWS])})
+            removed += int(count)
+        return removed
+
+    def statements(self, schema: Schema, changes: Iterable[Change]) -> Iterator[str]:
+        """The statements of a write, over a list of one row."""
+        keys = [schema.column(name) for name in schema.key]
+        own = [each for each in schema.references if each.collection == schema.name and not schema.edge]
+        for change in changes:
+            if change.after is None:
+                cells = map(literal, _stored(keys, [key_of(schema, change)])[0])
+                same = zip(schema.key, cells, strict=True)
+                where = " AND ".join(f"x.{quoted(name)} = {cell}" for name, cell in same)
+                yield f"MATCH {self._match(schema)} WHERE {where} {'' if schema.edge else 'DETACH '}DELETE x;"
+                continue
+            if change.before is not None and not changed(schema.columns, change):
+                continue
+            row = literal(_stored(schema.columns, [change.after])[0])
+            mode: WriteMode = "insert" if change.before is None else "upsert"
+            yield self._write_statement(schema, mode).replace("$rows", f"[{row}]", 1) + ";"
+        for reference in own:
+            yield self._relation_to_itself(schema, reference) + ";"
 
     # --- statements ---
 

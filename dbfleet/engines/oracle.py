@@ -29,6 +29,7 @@ from dbfleet.adapter import (
     WHOLE,
     Adapter,
     Capability,
+    Change,
     EngineSpec,
     Fidelity,
     Limits,
@@ -41,12 +42,15 @@ from dbfleet.adapter import (
 )
 from dbfleet.engines import _oracle_query as statements
 from dbfleet.engines import _oracle_tables as tables
+from dbfleet.engines._changes import Spelling
+from dbfleet.engines._changes import statements as change_statements
+from dbfleet.engines._oracle_changes import literals
 from dbfleet.engines._oracle_errors import translate, translate_connecting
 from dbfleet.engines._oracle_shell import CLIENT, shell
 from dbfleet.engines._oracle_text import LEXIS
 from dbfleet.engines._oracle_types import DIGITS, NAME_BYTES, VARCHAR_BYTES
 from dbfleet.engines._oracle_values import bind_type, binder, output_type_handler, reader
-from dbfleet.engines._oracle_write import Writer
+from dbfleet.engines._oracle_write import Writer, delete
 from dbfleet.errors import DbfleetError, NotFound, Unavailable, Unsupported, UsageError, nearest, translated
 from dbfleet.values import Batch, Column, Row, Schema, Type
 
@@ -194,6 +198,29 @@ class OracleAdapter(Adapter):
         finally:
             writer.close()
         return writer.written
+
+    def delete(self, schema: Schema, keys: Sequence[Row]) -> int:
+        connection = self._ready()
+        table = self._find(schema.name)
+        removed = 0
+        try:
+            for start in range(0, len(keys), BATCH_SIZE):
+                with self._working():
+                    removed += delete(connection, table, schema, keys[start : start + BATCH_SIZE])
+            with self._working():
+                connection.commit()
+        except BaseException:
+            self._roll_back()
+            raise
+        return removed
+
+    def statements(self, schema: Schema, changes: Iterable[Change]) -> Iterator[str]:
+        table = self._find(schema.name)
+        natives = [table.column(name) for name in schema.names]
+        computed = frozenset(native.name for native in natives if native.generated)
+        spelling = Spelling(table.sql, LEXIS.quote, literals(schema.columns, natives), computed=computed)
+        with self._translated():
+            yield from change_statements(schema, changes, spelling)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:

@@ -30,6 +30,7 @@ from dbfleet.adapter import (
     WHOLE,
     Adapter,
     Capability,
+    Change,
     EngineSpec,
     Fidelity,
     Limits,
@@ -45,11 +46,13 @@ from dbfleet.engines import _postgres_digest as server_digest
 from dbfleet.engines import _postgres_encoded as fast
 from dbfleet.engines import _postgres_lines as line_copy
 from dbfleet.engines import _postgres_rows as wire
+from dbfleet.engines._changes import Spelling
+from dbfleet.engines._changes import statements as change_statements
 from dbfleet.engines._postgres_errors import translate, translate_connecting
 from dbfleet.engines._postgres_server import LOCAL, examine, product, shell
 from dbfleet.engines._postgres_tables import Table, Tables, where
 from dbfleet.engines._postgres_types import CLOSED, LEXIS, NAME_BYTES, RELATIONAL, Carried, TypeCatalog
-from dbfleet.engines._postgres_write import copy_in, keys_parameter, upsert
+from dbfleet.engines._postgres_write import copy_in, keys_parameter, literals, upsert
 from dbfleet.engines._sql import (
     Reflector,
     Statement,
@@ -150,12 +153,7 @@ class PostgresAdapter(Adapter):
             raise self._unsupported(f"{schema.name} has no key to get rows by")
         table = self._find(schema.name)
         columns = [schema.column(name) for name in schema.key]
-        arrays = [f"${number}::{table.column(name).cast}[]" for number, name in enumerate(schema.key, 1)]
-        if len(arrays) == 1:  # always by the index; a subselect is, only when the statistics say so
-            where = f"{_quote(schema.key[0])} = ANY({arrays[0]})"
-        else:
-            where = f"({LEXIS.quote_all(schema.key)}) IN (SELECT * FROM unnest({', '.join(arrays)}))"
-        select = f"{self._tables.select(schema, table)} WHERE {where}"
+        select = f"{self._tables.select(schema, table)} WHERE {_by_keys(schema, table)}"
         for start in range(0, len(keys), BATCH_SIZE):
             some = keys[start : start + BATCH_SIZE]
             texts = [keys_parameter(column, some, place) for place, column in enumerate(columns)]
@@ -223,6 +221,27 @@ class PostgresAdapter(Adapter):
         from psycopg import sql
 
         return sql.Literal(text).as_string(self._connection)
+
+    def delete(self, schema: Schema, keys: Sequence[Row]) -> int:
+        table = self._find(schema.name)
+        where = _by_keys(schema, table)
+        columns = [schema.column(name) for name in schema.key]
+        texts = [keys_parameter(column, keys, place) for place, column in enumerate(columns)]
+        rows = self._start(f"DELETE FROM {table.sql} WHERE {where}", texts, BATCH_SIZE)
+        rows.close()
+        return rows.affected or 0
+
+    def statements(self, schema: Schema, changes: Iterable[Change]) -> Iterator[str]:
+        table = self._find(schema.name)
+        there = [table.column(name) for name in schema.names]
+        literal = literals(schema.columns, [bool(self._types[each.oid].element) for each in there])
+        computed = frozenset(name for name, each in zip(schema.names, there, strict=True) if each.generated)
+        identity = self._rows(_IDENTITY, self._tables.split(schema.name))
+        spelling = Spelling(
+            self._tables.sql(schema.name), _quote, literal, computed=computed,
+            before_values=" OVERRIDING SYSTEM VALUE" if identity else "",
+        )  # fmt: skip
+        yield from change_statements(schema, changes, spelling)
 
     @contextmanager
     def snapshot(self, exported: str | None = None) -> Iterator[None]:
@@ -510,6 +529,21 @@ _SESSION: Final = (
     # Before version 12 floats came with 15 digits unless asked.
     "SET extra_float_digits = 3; SET standard_conforming_strings = on"
 )
+
+
+_IDENTITY: Final = """
+SELECT 1 FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = $1 AND c.relname = $2 AND a.attidentity = 'a' LIMIT 1
+"""
+
+
+def _by_keys(schema: Schema, table: Table) -> str:
+    """The condition that a row's key is among the keys: a parameter, an array, for each column of the key."""
+    arrays = [f"${number}::{table.column(name).cast}[]" for number, name in enumerate(schema.key, 1)]
+    if len(arrays) == 1:  # always by the index; a subselect is, only when the statistics say so
+        return f"{_quote(schema.key[0])} = ANY({arrays[0]})"
+    return f"({LEXIS.quote_all(schema.key)}) IN (SELECT * FROM unnest({', '.join(arrays)}))"
 
 
 def _order(column: Column, table: Table) -> str | None:

@@ -35,6 +35,7 @@ from dbfleet.adapter import (
     WHOLE,
     Adapter,
     Capability,
+    Change,
     EngineSpec,
     Fidelity,
     Limits,
@@ -47,8 +48,9 @@ from dbfleet.adapter import (
 )
 from dbfleet.engines._redis_rows import ROW_NUMBERS, SCHEMAS, Decoder, index_of
 from dbfleet.engines._redis_server import LOCAL, examine, shell
+from dbfleet.engines._redis_statements import statements as command_texts
 from dbfleet.engines._redis_wire import ConnectionLost, Dial, LoginRefused, Pending, ReplyError, Wire, dialer
-from dbfleet.engines._redis_write import MOST_COLUMNS, Writer, in_chunks, remove
+from dbfleet.engines._redis_write import MOST_COLUMNS, Writer, in_chunks, remove, remove_keys
 from dbfleet.errors import (
     AlreadyExists,
     AuthFailed,
@@ -215,6 +217,22 @@ class RedisAdapter(Adapter):
     def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
         with self._translated():
             return Writer(self._data(), schema, upsert=mode == "upsert").write(batches)
+
+    def delete(self, schema: Schema, keys: Sequence[Row]) -> int:
+        with self._translated():
+            wire = self._data()
+            if wire.ask("HEXISTS", SCHEMAS, schema.name):
+                return remove_keys(wire, schema, [key for key in keys if None not in key])
+            self._foreign(wire, schema.name)
+            return sum(wire.ask("UNLINK", *(key for (key,) in some)) for some in in_chunks(list(keys)))
+
+    def statements(self, schema: Schema, changes: Iterable[Change]) -> Iterator[str]:
+        with self._translated():
+            wire = self._data()
+            if not wire.ask("HEXISTS", SCHEMAS, schema.name):
+                self._foreign(wire, schema.name)
+                raise Unsupported(f"dbfleet did not make {schema.name}, and does not write its keys")
+            yield from command_texts(schema, changes)
 
     def _reader(self, wire: Wire, schema: Schema) -> Callable[[Batch], Batch]:
         """A function from keys to the rows that are there."""

@@ -35,6 +35,7 @@ from dbfleet.adapter import (
     WHOLE,
     Adapter,
     Capability,
+    Change,
     EngineSpec,
     Fidelity,
     Limits,
@@ -46,6 +47,7 @@ from dbfleet.adapter import (
     WriteMode,
     Written,
 )
+from dbfleet.engines import _changes, _sqlite_changes
 from dbfleet.errors import (
     AlreadyExists,
     ConstraintViolated,
@@ -320,6 +322,32 @@ class SqliteAdapter(Adapter):
                     self._connection.execute("ROLLBACK")
                 raise
         return written
+
+    def delete(self, schema: Schema, keys: Sequence[Row]) -> int:
+        where = " AND ".join(f"{_quote(name)} = ?" for name in schema.key)
+        store = _row_converter([schema.column(name) for name in schema.key], _STORE)
+        with self._translated():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                statement = f"DELETE FROM {_quote(schema.name)} WHERE {where}"
+                cursor = self._connection.executemany(statement, store(list(keys)))
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+        return max(cursor.rowcount, 0)
+
+    def statements(self, schema: Schema, changes: Iterable[Change]) -> Iterator[str]:
+        stores = [_STORE.get(column.type) for column in schema.columns]
+
+        def literal(place: int, value: Any) -> str:
+            store = stores[place]
+            return _sqlite_changes.literal(store(value) if store else value, self._rows)
+
+        computed = frozenset(column.name for column in schema.columns if column.note == "generated")
+        spelling = _changes.Spelling(_quote(schema.name), _quote, literal, computed=computed)
+        yield from _changes.statements(schema, changes, spelling)
 
     # --- statements ---
 

@@ -22,6 +22,7 @@ from dbfleet.adapter import (
     WHOLE,
     Adapter,
     Capability,
+    Change,
     EngineSpec,
     Fidelity,
     Limits,
@@ -33,11 +34,13 @@ from dbfleet.adapter import (
     Written,
 )
 from dbfleet.engines import _sqlserver_query, _sqlserver_rows
-from dbfleet.engines._sqlserver_carry import PROBE, SENT, Carrier
+from dbfleet.engines._changes import Spelling
+from dbfleet.engines._changes import statements as change_statements
+from dbfleet.engines._sqlserver_carry import PROBE, SENT, Carrier, same_key, spelt
 from dbfleet.engines._sqlserver_connect import CLIENT, examine, open_wire, shell
 from dbfleet.engines._sqlserver_errors import translate
 from dbfleet.engines._sqlserver_tables import Table, Tables, with_types
-from dbfleet.engines._sqlserver_types import DIGITS, KEY_BYTES, NAME_LENGTH, SCALE
+from dbfleet.engines._sqlserver_types import DIGITS, KEY_BYTES, LEXIS, NAME_LENGTH, SCALE
 from dbfleet.engines._sqlserver_wire import Wire
 from dbfleet.errors import DbfleetError, NotFound, Unavailable, translated
 from dbfleet.values import Batch, Column, Row, Schema, Type
@@ -157,6 +160,31 @@ class SqlServerAdapter(Adapter):
                         self._wire.run(statement)
                     written.rows += len(batch)
         return written
+
+    def delete(self, schema: Schema, keys: Sequence[Row]) -> int:
+        table = self._find(schema.name)
+        carrier = self._carrier(table, [schema.column(name) for name in schema.key], schema)
+        removed = 0
+        with self._translated(), self._transaction():
+            for start in range(0, len(keys), _KEYS_AT_ONCE):
+                for statement in carrier.delete([tuple(each) for each in keys[start : start + _KEYS_AT_ONCE]]):
+                    removed += self._wire.run(statement) or 0
+        return removed
+
+    def statements(self, schema: Schema, changes: Iterable[Change]) -> Iterator[str]:
+        table = self._find(schema.name)
+        with self._translated():
+            natives = with_types(table, schema.columns)
+            computed = frozenset(native.column.name for native in natives if native.computed)
+            identity = any(native.identity for native in natives)
+            spelling = Spelling(table.sql, LEXIS.quote, spelt(natives), same_key(natives), computed)
+            for statement in change_statements(schema, changes, spelling):
+                if identity and statement.startswith("INSERT"):
+                    yield f"SET IDENTITY_INSERT {table.sql} ON;"
+                    yield statement
+                    yield f"SET IDENTITY_INSERT {table.sql} OFF;"
+                else:
+                    yield statement
 
     # --- statements ---
 
