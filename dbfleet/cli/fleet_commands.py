@@ -21,6 +21,15 @@ _config = typer.Typer(no_args_is_help=True)
 commands.add_typer(_config, name="config")
 
 _Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", min=1, help="Give up after so long.")]
+_StartTimeout = Annotated[
+    float | None,
+    typer.Option(
+        "--timeout",
+        metavar="SECONDS",
+        min=1,
+        help="Give up after so long; else after 180 s, or an engine's own start period where that is longer.",
+    ),
+]
 STATUS_WIDTH: Final = 140
 """From how many columns on a terminal has room for the URLs of `status`."""
 
@@ -56,7 +65,7 @@ def _live() -> Iterator[Report]:
 @commands.command()
 def up(
     targets: TargetNames = None,
-    timeout: _Timeout = 180.0,
+    timeout: _StartTimeout = None,
     dry_run: _DryRun = False,
 ) -> None:
     """Start the fleet, or the named targets, and wait until they answer.
@@ -98,7 +107,7 @@ def stop(targets: TargetNames = None) -> None:
 
 
 @commands.command()
-def restart(targets: TargetNames = None, timeout: _Timeout = 180.0) -> None:
+def restart(targets: TargetNames = None, timeout: _StartTimeout = None) -> None:
     """Stop what is up, or the named targets, and start it again."""
     from dbfleet.ops.restart import restart as again
 

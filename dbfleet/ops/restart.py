@@ -8,14 +8,14 @@ from dbfleet.errors import UsageError
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _servers
 from dbfleet.ops.stop import stop
-from dbfleet.ops.up import TIMEOUT_S, Up, up
+from dbfleet.ops.up import Up, up
 from dbfleet.runtimes import Report, silent
 
 
 def restart(
-    fleet: Fleet, names: Sequence[str] | None = None, *, timeout_s: float = TIMEOUT_S, report: Report = silent
+    fleet: Fleet, names: Sequence[str] | None = None, *, timeout_s: float | None = None, report: Report = silent
 ) -> Up:
-    """Restart the named targets, or all that are up. UsageError where nothing is."""
+    """Restart the named targets, or all that are up. UsageError where nothing is. The deadline is as `up`'s."""
     wanted = [target.name for target in _servers.targets(fleet, names) if fleet.record(target.name).get("wanted")]
     if not names and not wanted:
         raise UsageError("nothing of this fleet is up", hint="start it: dbfleet up")

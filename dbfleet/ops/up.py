@@ -23,6 +23,7 @@ from dbfleet.ops import _servers
 from dbfleet.runtimes import Deadline, Event, Report, Runtime, Server, port_taken, ports, silent, wait_ready
 
 TIMEOUT_S = 180.0
+"""For all of it. Where nobody asked for another, a server has its stack's own start period where that is longer."""
 
 
 @dataclass(slots=True)
@@ -37,13 +38,14 @@ class Up:
 
 
 def up(
-    fleet: Fleet, names: Sequence[str] | None = None, *, timeout_s: float = TIMEOUT_S, report: Report = silent
+    fleet: Fleet, names: Sequence[str] | None = None, *, timeout_s: float | None = None, report: Report = silent
 ) -> Up:
     """Start the named targets, or all. RuntimeFailure where a named one cannot be started here; the error itself where
-    one target fails, FleetPartlyFailed where one of several does: the others are up nevertheless."""
+    one target fails, FleetPartlyFailed where one of several does: the others are up nevertheless.
+    None for `timeout_s` is TIMEOUT_S, and longer for a server whose stack gives its start longer."""
     chosen = _servers.targets(fleet, names)
-    deadline = Deadline(timeout_s)
-    with _servers.alone(fleet, report, timeout_s=timeout_s):
+    deadline = Deadline(TIMEOUT_S, firm=False) if timeout_s is None else Deadline(timeout_s)
+    with _servers.alone(fleet, report, timeout_s=deadline.seconds):
         default, why = _servers.default_runtime(fleet)
         done = Up()
         work: dict[str, Callable[[], ServerInfo]] = {}

@@ -14,6 +14,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
@@ -53,7 +54,8 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class ServerState:
-    """How a server is, now. `memory` in bytes, `detail` in the runtime's words, `started` in seconds since 1970."""
+    """How a server is, now. `memory` in bytes, `detail` in the runtime's words. `started` in seconds since 1970, and
+    `patience_s`: for so long since then nothing is wrong with a server that does not answer, by its stack's word."""
 
     state: State
     port: int | None = None
@@ -62,6 +64,7 @@ class ServerState:
     exit_code: int | None = None
     memory: int | None = None
     started: float | None = None
+    patience_s: float = 0.0
     detail: str = ""
 
     @property
@@ -100,10 +103,12 @@ class ClientCommand:
 
 
 class Deadline:
-    """So many seconds from now, for every wait of one command; `cancel` ends them all."""
+    """So many seconds from now, for every wait of one command; `cancel` ends them all. One that nobody asked for is
+    not `firm`: a server that says that it needs longer gets it."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, *, firm: bool = True) -> None:
         self.seconds = seconds
+        self.firm = firm
         self._end = time.monotonic() + seconds
         self._cancelled = threading.Event()
 
@@ -121,6 +126,16 @@ class Deadline:
 
     def cancel(self) -> None:
         self._cancelled.set()
+
+    def at_least(self, seconds: float) -> Deadline:
+        """This one; or, unless it is firm, one that ends so many seconds from now if that is later, and is cancelled
+        with this one."""
+        later = time.monotonic() + seconds - self._end
+        if self.firm or later <= 0:
+            return self
+        found = copy(self)
+        found.seconds, found._end = round(self.seconds + later), self._end + later
+        return found
 
     def sleep(self, seconds: float) -> None:
         """Wait so long, or until the deadline. KeyboardInterrupt when cancelled."""
@@ -208,6 +223,8 @@ def wait_ready(
         state = runtime.states([server])[server.target]
         if not state.alive:
             raise runtime.failure(server, state)
+        if state.started is not None:
+            deadline = deadline.at_least(state.started + state.patience_s - time.time())
         if state.state == "running":
             try:
                 return ping(max(1.0, min(5.0, deadline.remaining_s)))

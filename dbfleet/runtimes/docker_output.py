@@ -27,6 +27,8 @@ def state(found: Mapping[str, Any], memory: int | None, engines_port: int | None
         "container": found["Name"].lstrip("/"),
         "port": published.get(engines_port or 0) or next(iter(published.values()), None),
         "memory": memory,
+        # Nanoseconds.
+        "patience_s": ((found.get("Config") or {}).get("Healthcheck") or {}).get("StartPeriod", 0) / 1e9,
     }
     if state["Running"]:
         # Nanoseconds, which datetime does not read; always UTC.

@@ -1,0 +1,90 @@
+"""How long a start may take: what was asked for; else what is usual, and longer where the server's stack says so."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from dbfleet import registry
+from dbfleet.adapter import ServerInfo
+from dbfleet.errors import NotReady, Unavailable
+from dbfleet.runtimes import Deadline, Server, ServerState, docker_output, wait_ready
+
+ONE = Server("slow", registry.spec("oracle"), 1, "u", "p", "d")
+
+
+class Starting:
+    """A runtime whose server takes `needs_s` from now, and whose stack grants it `patience_s`."""
+
+    def __init__(self, needs_s: float, patience_s: float) -> None:
+        self.began = time.time()
+        self.needs_s = needs_s
+        self.patience_s = patience_s
+
+    def states(self, servers: Any) -> dict[str, ServerState]:
+        ready = time.time() > self.began + self.needs_s
+        state = ServerState("running" if ready else "starting", started=self.began, patience_s=self.patience_s)
+        return {server.target: state for server in servers}
+
+    def logs(self, *_: Any, **__: Any) -> list[str]:
+        return []
+
+    def wait(self, deadline: Deadline) -> ServerInfo:
+        return wait_ready(self, ONE, lambda _timeout_s: ServerInfo("x", "1", 0.0), deadline=deadline)  # type: ignore[arg-type]
+
+
+def test_a_server_has_its_stacks_start_period_where_nobody_asked_for_a_deadline() -> None:
+    assert Starting(0.6, 30).wait(Deadline(0.2, firm=False)).version == "1"
+
+
+def test_a_deadline_that_was_asked_for_holds() -> None:
+    with pytest.raises(NotReady, match=r"within 0\.2 s"):
+        Starting(5, 30).wait(Deadline(0.2))
+
+
+def test_the_start_period_ends_too_and_counts_from_the_servers_start() -> None:
+    slow = Starting(30, 0.5)
+    with pytest.raises(NotReady):
+        slow.wait(Deadline(0.1, firm=False))
+    assert 0.5 <= time.time() - slow.began < 5
+    slow.began -= 10
+    began = time.monotonic()
+    with pytest.raises(NotReady):
+        slow.wait(Deadline(0.1, firm=False))
+    assert time.monotonic() - began < 5
+
+
+def test_cancelling_reaches_the_longer_deadline() -> None:
+    deadline = Deadline(0.1, firm=False)
+    longer = deadline.at_least(60)
+    assert (longer.seconds, longer.passed) == (60, False)
+    deadline.cancel()
+    with pytest.raises(KeyboardInterrupt):
+        longer.sleep(1)
+
+
+def test_a_server_that_runs_and_does_not_answer_is_waited_for_as_long() -> None:
+    slow, asked = Starting(0, 0.4), []
+
+    def ping(_timeout_s: float) -> ServerInfo:
+        asked.append(1)
+        raise Unavailable("not yet")
+
+    with pytest.raises(NotReady, match="not yet"):
+        wait_ready(slow, ONE, ping, deadline=Deadline(0.1, firm=False))  # type: ignore[arg-type]
+    assert len(asked) > 1
+
+
+def test_a_containers_start_period_is_the_servers_patience() -> None:
+    found = {
+        "Name": "/one",
+        "Config": {"Healthcheck": {"StartPeriod": 600_000_000_000}},
+        "NetworkSettings": {"Ports": {}},
+        "State": {"Running": True, "StartedAt": "2026-01-01T00:00:00.123456789Z", "Health": {"Status": "starting"}},
+    }
+    state = docker_output.state(found, None)
+    assert (state.state, state.patience_s) == ("starting", 600.0)
+    found["Config"] = {}
+    assert docker_output.state(found, None).patience_s == 0
