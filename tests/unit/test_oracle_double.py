@@ -5,9 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from dbfleet import datasets, registry
+from dbfleet.adapter import Adapter
+from dbfleet.conformance.examples import wide_rows, wide_schema
+from dbfleet.fleet import Fleet
+from dbfleet.values import Column, Schema, Type, digest_rows
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
@@ -28,11 +36,54 @@ def test_conformance_suite_passes_through_the_double(url: str) -> None:
 
 
 def test_double_calls_itself_one(url: str) -> None:
-    from dbfleet import registry
-    from dbfleet.fleet import Fleet
-
-    with registry.connect(Fleet.open("double", environ={"DBFLEET_CONFIG": ""}).target(url)) as adapter:
+    with opened(url) as adapter:
         assert adapter.ping().product == "dbfleet wire double for Oracle"
+
+
+def test_what_was_committed_outlives_the_process(tmp_path: Path) -> None:
+    """Tables with keys, references, comments and all types; not what a client had not committed when it ended."""
+    import oracledb
+
+    data = tmp_path / "data"
+    shop = datasets.load("shop")
+    with running(tmp_path, data=data) as url, opened(url) as adapter:
+        for schema in shop.schemas():
+            adapter.create(schema)
+            adapter.write(schema, shop.batches(schema.name, seed=0, rows=50))
+        wide = wide_schema("wide", adapter.spec)
+        adapter.create(wide)
+        adapter.write(wide, [wide_rows(adapter.spec, 60)])
+        before = contents(adapter)
+        adapter.drop("reviews")
+        session = connected(url)
+        session.cursor().execute('delete from "follows"')
+    with suppress(oracledb.Error):
+        session.close()
+    before.pop("reviews")
+    for _ in range(2):
+        with running(tmp_path, data=data) as url, opened(url) as adapter:
+            assert contents(adapter) == before
+            again = Schema("again", (Column("id", Type.INT, False),), ("id",))
+            adapter.create(again)
+            adapter.write(again, [[(1,)]])
+            adapter.drop("again")
+
+
+def opened(url: str) -> Adapter:
+    return registry.connect(Fleet.open("double", environ={"DBFLEET_CONFIG": ""}).target(url))
+
+
+def contents(adapter: Adapter) -> dict[str, tuple[Schema, str]]:
+    schemas = [adapter.describe(name) for name in adapter.collections()]
+    return {each.name: (each, str(digest_rows(each.columns, adapter.scan(each)))) for each in schemas}
+
+
+def connected(url: str) -> Any:
+    import oracledb
+
+    user, _, rest = url.removeprefix("oracle://").partition(":")
+    password, _, dsn = rest.partition("@")
+    return oracledb.connect(user=user, password=password, dsn=dsn)
 
 
 @pytest.mark.parametrize(
@@ -55,10 +106,8 @@ def test_double_calls_itself_one(url: str) -> None:
 def test_double_refuses_what_it_does_not_know(url: str, statement: str) -> None:
     import oracledb
 
-    user, _, rest = url.removeprefix("oracle://").partition(":")
-    password, _, dsn = rest.partition("@")
     with (
-        oracledb.connect(user=user, password=password, dsn=dsn) as connection,
+        connected(url) as connection,
         connection.cursor() as cursor,
         pytest.raises(oracledb.DatabaseError, match=r"ORA-(03001|00900)"),
     ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from dbfleet import registry
+from dbfleet import datasets, registry
 from dbfleet.adapter import Adapter
+from dbfleet.conformance.examples import wide_rows, wide_schema
 from dbfleet.errors import DbfleetError, StatementError
 from dbfleet.fleet import Fleet
+from dbfleet.values import Column, Schema, Type, digest_rows
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
@@ -27,7 +30,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def adapter(url: str) -> Iterator[Adapter]:
-    with registry.connect(Fleet.open("double", environ={"DBFLEET_CONFIG": ""}).target(url)) as found:
+    with opened(url) as found:
         run(found, "create table dbo.t (id bigint not null, k nvarchar(9) collate Latin1_General_100_BIN2 not null, "
                    "v nvarchar(9) null, d decimal(9,2) null, primary key (id))")  # fmt: skip
         run(found, "insert into dbo.t (id, k, v, d) values (1, N'k', N'v', 1.5)")
@@ -50,6 +53,57 @@ def test_conformance_suite_passes_through_the_double(url: str) -> None:
                "tests/engines/test_sqlserver.py", "--url", url]  # fmt: skip
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout[-5000:]
+
+
+def test_what_was_committed_outlives_the_process(tmp_path: Path) -> None:
+    """Databases, tables with keys, references and all types; not what no client had committed at the end."""
+    data = tmp_path / "data"
+    shop = datasets.load("shop")
+    with running(tmp_path, data=data) as url, opened(url) as adapter:
+        for schema in shop.schemas():
+            adapter.create(schema)
+            adapter.write(schema, shop.batches(schema.name, seed=0, rows=50))
+        wide = wide_schema("wide", adapter.spec)
+        adapter.create(wide)
+        adapter.write(wide, [wide_rows(adapter.spec, 60)])
+        before = contents(adapter)
+        adapter.drop("reviews")
+        for _ in range(2):
+            run(adapter, "if db_id('other') is null create database other")
+        session = opened(url)
+        run(session, "begin transaction; delete from follows")
+    session.close()
+    before.pop("reviews")
+    for _ in range(2):
+        with running(tmp_path, data=data) as url:
+            with opened(url) as adapter:
+                assert contents(adapter) == before
+                again = Schema("again", (Column("id", Type.INT, False),), ("id",))
+                adapter.create(again)
+                adapter.write(again, [[(1,)]])
+                adapter.drop("again")
+                assert run(adapter, "select db_id('other') as n") == [(3,)]
+            with opened(url.replace("/dbfleet", "/other")) as adapter:
+                assert list(adapter.collections()) == []
+
+
+def test_a_database_that_was_half_made_is_made_anew(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with running(tmp_path, data=data):
+        pass
+    sqlite3.connect(data / "7.sqlite").execute("create table t (a)").connection.close()
+    with running(tmp_path, data=data) as url, opened(url) as adapter:
+        assert not (data / "7.sqlite").exists()
+        assert list(adapter.collections()) == []
+
+
+def opened(url: str) -> Adapter:
+    return registry.connect(Fleet.open("double", environ={"DBFLEET_CONFIG": ""}).target(url))
+
+
+def contents(adapter: Adapter) -> dict[str, tuple[Schema, str]]:
+    schemas = [adapter.describe(name) for name in adapter.collections()]
+    return {each.name: (each, str(digest_rows(each.columns, adapter.scan(each)))) for each in schemas}
 
 
 def test_double_calls_itself_one(adapter: Adapter) -> None:

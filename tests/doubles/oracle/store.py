@@ -93,7 +93,7 @@ class Store:
 
     def connection(self) -> sqlite3.Connection:
         """A connection of its own, with the few functions that statements use."""
-        found = sqlite3.connect(self._directory / "data", isolation_level=None, check_same_thread=False, timeout=20)
+        found = sqlite3.connect(self._directory / "data", isolation_level=None, check_same_thread=False, timeout=60)
         found.execute("PRAGMA foreign_keys = ON")
         found.execute("PRAGMA synchronous = OFF")
         found.create_function("ora_number", 1, lambda value: wire.number(value), deterministic=True)

@@ -23,7 +23,7 @@ def main() -> None:
     parser.add_argument("--user", default="sa")
     parser.add_argument("--password-file", type=Path, required=True)
     parser.add_argument("--database", action="append", default=[], help="made at the start, besides master")
-    parser.add_argument("--data", type=Path, help="where databases are kept; a fresh folder if not given")
+    parser.add_argument("--data", type=Path, help="where databases are kept; a fresh folder that goes if not given")
     parser.add_argument("--statements", type=Path, help="gets each batch that arrives, as a line of JSON")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
@@ -31,7 +31,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="dbfleet-mssql") as folder:
         databases = Databases(arguments.data or Path(folder))
         for name in arguments.database:
-            databases.make(name)
+            if databases.number(name) is None:
+                databases.make(name)
         logins = LoginStore([Login(arguments.user, password, False)])
         server = Server((arguments.host, arguments.port), databases, logins, statements=arguments.statements)
         for number in (signal.SIGTERM, signal.SIGINT):

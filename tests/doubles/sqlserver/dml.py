@@ -100,7 +100,10 @@ def update(session: Any, node: exp.Update) -> int:
 
 
 def delete(session: Any, node: exp.Delete) -> int:
-    only(node, "this", "where")
+    only(node, "this", "where", "tables")
+    named = node.args.get("tables") or []
+    if named and [each.name.casefold() for each in named] != [node.this.alias_or_name.casefold()]:
+        raise refused("DELETE from another table than it names")
     table = session.database.table(node.this.db or "dbo", node.this.name)
     translator = Translator(session)
     source = translator.source(node.this, [])
@@ -111,6 +114,9 @@ def delete(session: Any, node: exp.Delete) -> int:
         return int(session.database.sqlite.execute(sql, translator.params).rowcount)
     except sqlite3.IntegrityError as error:
         raise _violated(session, table, str(error), "DELETE") from None
+    finally:
+        for each in translator.cleanup:
+            session.database.sqlite.execute(each)
 
 
 def _column(table: Table, name: str) -> Column:

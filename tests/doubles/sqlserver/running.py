@@ -13,8 +13,9 @@ ROOT = Path(__file__).parents[3]
 
 
 @contextmanager
-def running(directory: Path, *, statements: Path | None = None) -> Iterator[str]:
-    """The URL of a double with nothing in it but an empty database; `statements` gets each batch that arrives."""
+def running(directory: Path, *, statements: Path | None = None, data: Path | None = None) -> Iterator[str]:
+    """The URL of a double with nothing in it but an empty database; `statements` gets each batch that arrives;
+    `data` keeps what is written for the next one. SIGTERM ends it, and it ends well, or AssertionError."""
     password = secrets.token_hex(8)
     password_file = directory / "password"
     password_file.write_text(password)
@@ -22,6 +23,8 @@ def running(directory: Path, *, statements: Path | None = None) -> Iterator[str]
     command += ["--database", "dbfleet"]
     if statements:
         command += ["--statements", str(statements)]
+    if data:
+        command += ["--data", str(data)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -29,4 +32,5 @@ def running(directory: Path, *, statements: Path | None = None) -> Iterator[str]
             yield f"sqlserver://sa:{password}@127.0.0.1:{port}/dbfleet"
         finally:
             process.terminate()
-            process.wait(10)
+            ended = process.wait(10)
+        assert ended == 0
