@@ -47,6 +47,40 @@ def test_encoded_scan_is_what_the_scan_gives(adapter: Adapter, filled: Schema, f
         assert sorted(b"".join(chunks).splitlines()) == sorted(plain.splitlines())
 
 
+@pytest.mark.parametrize("format", ["jsonl", "csv"])
+def test_encoded_scan_tells_the_digest_of_what_it_gives(adapter: Adapter, filled: Schema, format: str) -> None:
+    fast: Any = getattr(adapter, "encoded_scan", None)
+    found: list[Digest] = []
+    chunks: Iterator[bytes] | None = fast(filled, format, found.append) if fast else None
+    if chunks is not None:
+        plain = b"".join(_exact.encode(format, filled, adapter.scan(filled)))
+        assert sorted(b"".join(chunks).splitlines()) == sorted(plain.splitlines())
+        assert sum(found, Digest()) == digest_rows(filled.columns, adapter.scan(filled))
+
+
+def test_half_read_encoded_scan_can_be_closed(adapter: Adapter, filled: Schema) -> None:
+    fast: Any = getattr(adapter, "encoded_scan", None)
+    chunks: Any = fast(filled, "jsonl") if fast else None
+    if chunks is not None:
+        next(chunks)
+        chunks.close()
+        assert adapter.count(filled.name) == sum(map(len, adapter.scan(filled)))
+
+
+def test_large_collection_is_encoded_as_it_is_scanned(adapter: Adapter, made: Make, name: str) -> None:
+    """Where a fast path reads a large collection in another way than a small one: as by ranges of its pages."""
+    fast: Any = getattr(adapter, "encoded_scan", None)
+    if fast is None:
+        return
+    schema, rows = _without(wide_schema(name, adapter.spec), wide_rows(adapter.spec, 8000), Type.JSON)
+    adapter.write(made(schema), [rows[start : start + 1000] for start in range(0, len(rows), 1000)])
+    found: list[Digest] = []
+    if (chunks := fast(schema, "jsonl", found.append)) is not None:
+        plain = b"".join(_exact.encode("jsonl", schema, adapter.scan(schema)))
+        assert sorted(b"".join(chunks).splitlines()) == sorted(plain.splitlines())
+        assert sum(found, Digest()) == digest_rows(schema.columns, adapter.scan(schema))
+
+
 # --- lines ---
 
 

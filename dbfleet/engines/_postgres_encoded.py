@@ -128,7 +128,7 @@ def encoded(
         rows.describe(connection, select)
     except Error:  # FOR UPDATE, INTO, WITH … INSERT: no subselect
         return None
-    header = (",".join(_cell(name) for name, _ in columns) + "\n").encode() if word == "csv" else b""
+    header = (",".join(cell(name) for name, _ in columns) + "\n").encode() if word == "csv" else b""
     if word == "csv" and not any(documents):
         return itertools.chain([header], rows.copy_out(connection, f"COPY ({select}) TO STDOUT (FORMAT csv)"))
     lines = _lines(connection, select, sum(documents), word)
@@ -236,7 +236,7 @@ def _document(value: bytes, word: str) -> bytes:
         text = _dumps(found)
     except TypeError:
         text = _exact(found)
-    return (_cell(text) if word == "csv" else text).encode()
+    return (cell(text) if word == "csv" else text).encode()
 
 
 def _exact(value: Any) -> str:
@@ -247,6 +247,6 @@ def _exact(value: Any) -> str:
     return decimal_text(value) if isinstance(value, Decimal) else _dumps(value)
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
     plain = text and not any(mark in text for mark in ',"\n\r')
     return text if plain else '"' + text.replace('"', '""') + '"'

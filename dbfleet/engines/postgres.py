@@ -20,7 +20,7 @@ import re
 import time
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
@@ -42,6 +42,7 @@ from dbfleet.adapter import (
     WriteMode,
     Written,
 )
+from dbfleet.engines import _postgres_blocks as blocks
 from dbfleet.engines import _postgres_digest as server_digest
 from dbfleet.engines import _postgres_encoded as fast
 from dbfleet.engines import _postgres_lines as line_copy
@@ -263,6 +264,8 @@ class PostgresAdapter(Adapter):
             self.snapshot_id = None
             if not self._connection.closed:
                 try:
+                    if self._running():  # a scan is half read: it would hold the transaction open
+                        wire.stop(self._connection)
                     self._connection.rollback()
                 except psycopg.Error:  # the server is gone, and the snapshot with it: what ended the block counts
                     pass
@@ -281,21 +284,53 @@ class PostgresAdapter(Adapter):
                 return found
         return digest_rows(schema.columns, self.scan(schema, part))
 
-    def encoded_scan(self, schema: Schema, format: Literal["csv", "jsonl"]) -> Iterator[bytes] | None:
+    def encoded_scan(
+        self, schema: Schema, format: Literal["csv", "jsonl"], tally: blocks.Tally | None = None
+    ) -> Iterator[bytes] | None:
         """What the scan gives, rendered by the server; None where a column is json or the server cannot."""
-        if format not in ("csv", "jsonl"):
+        if format not in ("csv", "jsonl") or not blocks.readable(self._ready()):
             return None
-        select = self._tables.select(schema, self._find(schema.name))
-        described = [
-            (column.name, oid)
-            for column, (_, oid) in zip(schema.columns, self._columns_of(select, ()), strict=True)
-            if self._types[oid].column_type is column.type is not Type.JSON
-        ]
-        if len(described) < len(schema.columns):
+        table = self._find(schema.name)
+        select = self._tables.select(schema, table)
+        carried = [self._types[oid] for _, oid in self._columns_of(select, ())]
+        if any(each.column_type is not column.type for each, column in zip(carried, schema.columns, strict=True)):
             return None
-        with self._translated():
-            chunks = fast.encoded(self._ready(), self._types, select, described, format)
-        return None if chunks is None else self._translated_chunks(chunks)
+        natives = [each.native for each in carried]
+        text = blocks.statement(schema, select, natives, format, digests=tally is not None)
+        if text is None:
+            return None
+        header = ",".join(map(fast.cell, schema.names)) + "\n" if format == "csv" else ""
+        return self._translated_chunks(self._encoded(schema, table.sql, text, header.encode(), tally))
+
+    def _encoded(
+        self, schema: Schema, table: str, text: str, header: bytes, tally: blocks.Tally | None
+    ) -> Iterator[bytes]:
+        def refuse() -> None:
+            wire.stop(connection)
+            for _ in self.scan(schema):
+                pass
+
+        connection = self._ready()
+        if header:
+            yield header
+        with ExitStack() as held:
+            if self.snapshot_id is None and not self._in_transaction():
+                held.enter_context(self.snapshot())
+            readers = [connection]
+            pages = blocks.pages(connection, table) if self.snapshot_id else 0
+            if pages >= blocks.FEWEST_PAGES and blocks.by_ranges(connection, blocks.ranges(text, pages, 0, 1)):
+                blocks.prepare(connection)
+                try:
+                    other = held.enter_context(connect(self.target))
+                    held.enter_context(other.snapshot(exported=self.snapshot_id))
+                    blocks.prepare(other._connection)
+                    readers.append(other._connection)
+                except DbfleetError:  # no more connections, say
+                    pass
+                parts = [blocks.ranges(text, pages, place, len(readers)) for place in range(len(readers))]
+                yield from blocks.chunks(list(zip(readers, parts, strict=True)), refuse, tally)
+            else:
+                yield from blocks.lines(connection, text, refuse, tally)
 
     def _columns_of(self, select: str, values: Sequence[object]) -> list[tuple[str, int]]:
         with self._translated():

@@ -28,6 +28,10 @@ class Digester:
     def add(self, batch: Batch) -> None:
         self.digest += Digest(len(batch), self._sum(batch) & 0xFFFF_FFFF_FFFF_FFFF)
 
+    def plus(self, digest: Digest) -> None:
+        """Rows whose digest somebody else has taken."""
+        self.digest += digest
+
     def over(self, batches: Iterable[Batch]) -> Iterator[Batch]:
         """The batches as they are, each counted when it passes."""
         for batch in batches:

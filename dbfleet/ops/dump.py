@@ -13,14 +13,13 @@ Rows stream: memory holds a batch.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 from dbfleet import __version__
 from dbfleet.adapter import Adapter, Capability, Target
@@ -82,11 +81,7 @@ def dump(
                 name = files.file_name(schema.name, _ending(format, compress), taken)
                 made.append(directory / name)
                 before = time.perf_counter()
-                entries.append(
-                    _collection(
-                        fleet, adapter, schema, directory / name, format, compress, progress, one_moment=why_not is None
-                    )
-                )
+                entries.append(_collection(adapter, schema, directory / name, format, compress, progress))
                 seconds = round(time.perf_counter() - before, 3)
                 yield Dumped(target.name, schema.name, entries[-1].rows, 0, seconds, entries[-1].digest)
         manifest = files.Manifest(
@@ -261,26 +256,16 @@ def _schemas(adapter: Adapter, names: Sequence[str]) -> list[Schema]:
 
 
 def _collection(
-    fleet: Fleet,
-    adapter: Adapter,
-    schema: Schema,
-    path: Path,
-    format: str,
-    compress: str | None,
-    progress: Progress,
-    *,
-    one_moment: bool,
+    adapter: Adapter, schema: Schema, path: Path, format: str, compress: str | None, progress: Progress
 ) -> files.DumpedFile:
     writer = files.Writer(path, compress)
     digester = Digester(schema.columns)
-    rendered = _rendered(adapter, schema, format) if one_moment and hasattr(adapter, "digest") else None
+    rendered = _rendered(adapter, schema, format, digester.plus)
     try:
         if rendered is not None:
-            with _closing(rendered), _Beside(fleet, adapter, schema) as beside:
+            with _closing(rendered):
                 for chunk in _counted(schema.name, rendered, progress):
                     writer.write(chunk)
-                digest = beside.result()
-            digester.digest = digest if digest is not None else adapter.digest(schema)  # type: ignore[attr-defined]
         else:
             with _closing(adapter.scan(schema)) as batches:
                 for chunk in _exact.encode(format, schema, digester.over(_told(schema.name, batches, progress))):
@@ -292,11 +277,12 @@ def _collection(
     return files.DumpedFile(schema.name, path.name, found.rows, str(found), size, sha256)
 
 
-def _rendered(adapter: Adapter, schema: Schema, format: str) -> Iterator[bytes] | None:
-    """The file's bytes as the server makes them, a third of the plain path's time. The digest that belongs to them is
-    the server's too, and of the same rows only inside a snapshot."""
+def _rendered(
+    adapter: Adapter, schema: Schema, format: str, tally: Callable[[Digest], None] | None = None
+) -> Iterator[bytes] | None:
+    """The file's bytes as the server makes them, in a third of the plain path's time or less; with their digest."""
     encoded: Any = getattr(adapter, "encoded_scan", None)
-    chunks: Iterator[bytes] | None = encoded(schema, format) if encoded else None
+    chunks: Iterator[bytes] | None = encoded(schema, format, tally) if encoded else None
     return chunks
 
 
@@ -306,59 +292,6 @@ def _counted(name: str, chunks: Iterator[bytes], progress: Progress) -> Iterator
         yield chunk
         lines += chunk.count(b"\n")
         progress(name, lines)
-
-
-class _Beside:
-    """The digest of a collection, computed on a connection of its own while its rows are read, for the block: where
-    the engine lets another connection join the snapshot. The two take about as long, and the server has a process for
-    each."""
-
-    def __init__(self, fleet: Fleet, adapter: Adapter, schema: Schema) -> None:
-        self._schema = schema
-        self._digest: Digest | None = None
-        self._error: BaseException | None = None
-        self._open = ExitStack()
-        self._thread: threading.Thread | None = None
-        self._other: Any = None
-        exported = getattr(adapter, "snapshot_id", None)
-        if exported is None:
-            return
-        try:
-            other: Any = self._open.enter_context(fleet.connect(adapter.target))
-            self._open.enter_context(other.snapshot(exported=exported))
-        except DbfleetError:  # no more connections, say
-            self._open.close()
-            return
-        self._other = other
-        self._thread = threading.Thread(target=self._run, name="digest", daemon=True)
-
-    def __enter__(self) -> Self:
-        if self._thread:
-            self._thread.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        try:
-            if self._thread and self._thread.is_alive():
-                self._other.cancel()
-                self._thread.join(10)
-            self._open.close()
-        except DbfleetError:  # what matters has been said by the other connection
-            pass
-
-    def result(self) -> Digest | None:
-        """The digest, when it is there; None where there is no such connection. Raises what the computation raised."""
-        if self._thread:
-            self._thread.join()
-        if self._error:
-            raise self._error
-        return self._digest
-
-    def _run(self) -> None:
-        try:
-            self._digest = self._other.digest(self._schema)
-        except BaseException as error:
-            self._error = error
 
 
 @contextmanager
