@@ -5,9 +5,9 @@ digest is that of the very rows that were sent. A table is read in ranges of pag
 what a row costs the client (a message, an object, a call) is spent once for some hundred rows. The ranges are dealt out
 to several connections that share one snapshot, and come back in the order of the table.
 
-300 000 orders of 13 columns, PostgreSQL 18, seconds of one core: COPY of row_to_json 0.65; lines 0.77; lines and digests
-1.2, where two statements for the two take 1.5 and read the table twice; shared by two connections half of that. What the
-client adds fell from 0.4 to 0.1.
+300 000 orders of 13 columns, PostgreSQL 18, seconds of one core: COPY of row_to_json 0.65; lines 0.77; lines and
+digests 1.2, where a statement each takes 1.5 and the table is read twice; two connections share that. What the client
+adds fell from 0.4 to 0.1.
 
 The definition is formats/_exact.py and values.digest_rows; the conformance suite holds this to both.
 """
@@ -197,9 +197,7 @@ def chunks(
         yield lines + b"\n"
 
 
-def lines(
-    connection: Connection[Any], text: str, refuse: Callable[[], None], tally: Tally | None
-) -> Iterator[bytes]:
+def lines(connection: Connection[Any], text: str, refuse: Callable[[], None], tally: Tally | None) -> Iterator[bytes]:
     """The lines of the statement's rows, which come one by one."""
     for result in _in_turn([(connection, text.format(where=""))], 1000):
         count, get = result.ntuples, result.get_value
