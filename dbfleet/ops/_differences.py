@@ -1,0 +1,181 @@
+"""Rows that are not the same on both sides: what is told of them, and the two ways in which they are found.
+
+Of rows in memory (the rows of some buckets) by their comparable tuples, of lines by the cells whose bytes differ.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from dbfleet.ops._compare import comparable
+from dbfleet.ops._merge import value_of
+from dbfleet.ops._sides import Pairing
+from dbfleet.values import Batch, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """`changed` has the changed columns in `before` (A) and `after` (B), `added` the row in `after`, `removed` in
+    `before`. `schema`: what a side lacks is None; a column is `{"column", "type"}`, a key `{"key"}`, a collection
+    `{"collection"}`."""
+
+    collection: str
+    key: Mapping[str, Any] | None
+    change: Literal["added", "removed", "changed", "schema"]
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A collection in numbers, with `stats`: rows by what they are; `schema` counts differences between the schemas."""
+
+    collection: str
+    same: int
+    added: int
+    removed: int
+    changed: int
+    schema: int = 0
+
+    @property
+    def differs(self) -> bool:
+        return bool(self.added or self.removed or self.changed or self.schema)
+
+
+@dataclass(frozen=True, slots=True)
+class Unlike:
+    """A row of A and a row of B with one key (None: there is none), and the places at which they differ. Rows are in
+    the order of their side's pairing; of rows found by their lines other places may hold None."""
+
+    a: Row | None
+    b: Row | None
+    places: tuple[int, ...] = ()
+
+
+def told(collection: str, sides: tuple[Pairing, Pairing], unlike: Unlike) -> Difference:
+    """What the user sees of it."""
+    if unlike.a is None or unlike.b is None:
+        change: Literal["added", "removed"] = "added" if unlike.a is None else "removed"
+        row, side = (unlike.b, sides[1]) if unlike.a is None else (unlike.a, sides[0])
+        assert row is not None
+        whole = {column.name: value for column, value in zip(side.columns, row, strict=True)}
+        before, after = (whole, None) if change == "removed" else (None, whole)
+        return Difference(collection, _key(side, row), change, before, after)
+    names = [column.name for column in sides[0].columns]
+    return Difference(
+        collection,
+        _key(sides[0], unlike.a),
+        "changed",
+        {names[place]: unlike.a[place] for place in unlike.places},
+        {names[place]: unlike.b[place] for place in unlike.places},
+    )
+
+
+def _key(side: Pairing, row: Row) -> dict[str, Any] | None:
+    return {side.columns[place].name: row[place] for place in side.key} or None
+
+
+def counted(differences: Iterable[Difference | Counted]) -> Counted:
+    """A collection's differences, which end with its count, in numbers."""
+    counts: dict[str, int] = defaultdict(int)
+    for each in differences:
+        if isinstance(each, Counted):
+            return Counted(
+                each.collection, each.same, counts["added"], counts["removed"], counts["changed"], counts["schema"]
+            )
+        counts[each.change] += 1
+    raise AssertionError("a collection ends with its count")
+
+
+# --- rows against rows ---------------------------------------------------------------------------------------------
+
+
+def of_rows(sides: tuple[Pairing, Pairing], a: Iterator[Batch], b: Iterator[Batch]) -> Iterator[Unlike]:
+    """What differs between two sets of rows that fit into memory, by key."""
+    theirs: dict[tuple[Any, ...], list[tuple[tuple[Any, ...], Row]]] = {}
+    for key, made, row in _keyed(sides[1], b):
+        theirs.setdefault(key, []).append((made, row))
+    unmatched: list[tuple[tuple[Any, ...], tuple[Any, ...], Row]] = []
+    for key, made, row in _keyed(sides[0], a):
+        same_key = theirs.get(key)
+        if same_key:
+            place = next((place for place, (other, _) in enumerate(same_key) if other == made), None)
+            if place is not None:
+                del same_key[place]
+                if not same_key:
+                    del theirs[key]
+                continue
+        unmatched.append((key, made, row))
+    found: list[Unlike] = []
+    for key, made, row in unmatched:
+        same_key = theirs.get(key)
+        if same_key:
+            other, their_row = same_key.pop(0)
+            if not same_key:
+                del theirs[key]
+            pairs = enumerate(zip(made, other, strict=True))
+            found.append(Unlike(row, their_row, tuple(place for place, (mine, yours) in pairs if mine != yours)))
+        else:
+            found.append(Unlike(row, None))
+    found += [Unlike(None, row) for rows in theirs.values() for _, row in rows]
+    found.sort(key=lambda unlike: _sortable(sides, unlike))
+    yield from found
+
+
+def _keyed(pairing: Pairing, batches: Iterator[Batch]) -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...], Row]]:
+    tuples, keys_of = pairing.tuples(), pairing.keys()
+    for batch in batches:
+        made = tuples(batch)
+        yield from zip(keys_of(made), made, batch, strict=True)
+
+
+def _sortable(sides: tuple[Pairing, Pairing], unlike: Unlike) -> tuple[Any, ...]:
+    """By key, numbers as numbers, whatever the types of the two sides."""
+    row, side = (unlike.a, sides[0]) if unlike.a is not None else (unlike.b, sides[1])
+    assert row is not None
+    values = [row[place] for place in side.key] if side.key else row
+    return tuple(
+        (0, value, "") if isinstance(value, int | float) and value == value else (1, 0, str(value)) for value in values
+    )
+
+
+# --- lines against lines --------------------------------------------------------------------------------------------
+
+
+class Cells:
+    """Two lines of one key as what differs between them, if anything does: only cells whose bytes differ become values,
+    or all of a row that is not the same where `whole`."""
+
+    def __init__(self, sides: tuple[Pairing, Pairing], *, whole: bool = False) -> None:
+        self._columns = sides[0].columns
+        self._key = sides[0].key
+        self._whole = whole
+        self._same = [comparable([column], sides[0].specs) for column in self._columns]
+
+    def __call__(self, line: bytes | None, other: bytes | None) -> Unlike | None:
+        if line is None or other is None:
+            row = self._row((line or other or b"").split(b"\t"))
+            return Unlike(None, row) if line is None else Unlike(row, None)
+        mine, yours = line.split(b"\t"), other.split(b"\t")
+        places = []
+        for place, (cell, their_cell) in enumerate(zip(mine, yours, strict=True)):
+            if cell != their_cell:
+                column, same = self._columns[place], self._same[place]
+                if same([(value_of(column, cell),)]) != same([(value_of(column, their_cell),)]):
+                    places.append(place)
+        if not places:
+            return None
+        if self._whole:
+            return Unlike(self._row(mine), self._row(yours), tuple(places))
+        return Unlike(self._row(mine, {*self._key, *places}), self._row(yours, set(places)), tuple(places))
+
+    def _row(self, cells: list[bytes], places: set[int] | None = None) -> Row:
+        return tuple(
+            [
+                value_of(column, cell) if places is None or place in places else None
+                for place, (column, cell) in enumerate(zip(self._columns, cells, strict=True))
+            ]
+        )

@@ -1,0 +1,147 @@
+"""How two collections are paired: by which key, by which columns, and as which side keeps them; what differs between
+the two schemas is told first, and what can be compared still is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from dbfleet.adapter import EngineSpec, Target, coarsened
+from dbfleet.errors import UsageError, nearest
+from dbfleet.ops import _merge, _where
+from dbfleet.ops._differences import Difference
+from dbfleet.ops._plan import fraction_digits
+from dbfleet.ops._sides import Pairing
+from dbfleet.values import Column, Schema, Type
+
+_TIMES: Final = (Type.TIME, Type.DATETIME, Type.INSTANT)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the user chose: `columns` are the only ones that are compared, `ignore` are not; `where` chooses rows.
+    `whole`: rows are read whole, whatever is compared of them."""
+
+    columns: Sequence[str] = ()
+    ignore: Sequence[str] = ()
+    where: str | None = None
+    whole: bool = False
+
+    def compares(self, name: str) -> bool:
+        return name in self.columns if self.columns else name not in self.ignore
+
+
+def schema_differences(a: Schema, b: Schema) -> Iterator[Difference]:
+    for name in dict.fromkeys((*a.names, *b.names)):
+        sides = [
+            {"column": name, "type": str(schema.column(name).type)} if name in schema.names else None
+            for schema in (a, b)
+        ]
+        if sides[0] != sides[1]:
+            yield Difference(a.name, None, "schema", sides[0], sides[1])
+    if a.key != b.key and sorted(a.key) != sorted(b.key):
+        yield Difference(a.name, None, "schema", {"key": list(a.key)}, {"key": list(b.key)})
+
+
+def pairings(a: Schema, b: Schema, specs: tuple[EngineSpec, EngineSpec], choice: Choice) -> tuple[Pairing, Pairing]:
+    """How each side is read. UsageError for a column that neither has, or that the choice of rows cannot see."""
+    key = shared_key(a, b)
+    common = [column.name for column in a.columns if column.name in b.names]
+    for name in (*choice.columns, *choice.ignore):
+        if name not in common:
+            if name in a.names or name in b.names:
+                continue  # told as a difference of the schemas
+            close = nearest(name, common)
+            raise UsageError(f"{a.name} has no column {name}", hint=f"did you mean {close}?" if close else None)
+    same = [name for name in common if a.column(name).type is b.column(name).type]
+    wanted = [name for name in same if name not in key and choice.compares(name)]
+    as_text = tuple(name for name in key if name not in same)
+    tested: list[str] = []
+    if choice.where is not None:
+        # Read, and seen by the expression, but not compared.
+        words = {word.lower() for word in _where.names(choice.where)}
+        tested = [name for name in same if name.lower() in words and name not in key and name not in wanted]
+        _where.parse(choice.where, [a.column(name) for name in (*same,)])
+    chosen = bool(choice.columns or choice.ignore) and not choice.whole
+    sides = []
+    for schema, other in ((a, b), (b, a)):
+        compared = [*key, *wanted]
+        more = [] if chosen else [name for name in schema.names if name not in compared and name not in tested]
+        read = [*compared, *tested, *more]
+        sides.append(
+            Pairing(
+                schema.name,
+                tuple(_alike(schema.column(name), other) for name in read),
+                len(compared),
+                len(compared) + len(tested),
+                tuple(range(len(key))),
+                specs,
+                as_text,
+                choice.where,
+            )
+        )
+    return sides[0], sides[1]
+
+
+def _alike(column: Column, other: Schema) -> Column:
+    """The column with the digits of a second that both sides have."""
+    if column.name not in other.names or column.fraction_digits == (
+        digits := other.column(column.name).fraction_digits
+    ):
+        return column
+    known = [each for each in (column.fraction_digits, digits) if each is not None]
+    return replace(column, fraction_digits=min(known))
+
+
+def shared_key(a: Schema, b: Schema) -> tuple[str, ...]:
+    """The key by which rows are paired: A's where B has its columns, else B's, else none."""
+    for schema, other in ((a, b), (b, a)):
+        if schema.key and set(schema.key) <= set(other.names):
+            return schema.key
+    return ()
+
+
+def may_merge(a: Schema, b: Schema, sides: tuple[Pairing, Pairing]) -> bool:
+    """Whether lines say all: every column is compared, and one key orders both sides, which both keep whole."""
+    mine = sides[0]
+    return (
+        bool(mine.key)
+        and sorted(a.key) == sorted(b.key)
+        and mine.where is None
+        and not mine.as_text
+        and all(len(each.columns) == each.compared for each in sides)
+        and all(mine.columns[place].type in _merge.ORDERED for place in mine.key)
+        and all(coarsened([each.columns[place] for place in each.key], *each.specs) is None for each in sides)
+    )
+
+
+def say_fidelity(
+    a: Schema,
+    b: Schema,
+    pairing: Pairing,
+    targets: tuple[Target, Target],
+    said: Callable[[str], None],
+) -> None:
+    """Tell each compared column of which one side keeps less than the other."""
+    specs = pairing.specs
+    limits = [spec.limits for spec in specs]
+
+    def coarser(column: str, how: str, a_is: bool) -> None:
+        said(f"{a.name}.{column} is compared as {targets[0 if a_is else 1].name} keeps it: {how}")
+
+    for name in (column.name for column in pairing.columns[: pairing.compared]):
+        mine, theirs = a.column(name), b.column(name)
+        if mine.type in _TIMES:
+            digits = [fraction_digits(column, spec) for column, spec in zip((mine, theirs), specs, strict=True)]
+            if digits[0] != digits[1]:
+                coarser(name, f"{min(digits)} digits of a second", digits[0] < digits[1])
+            continue
+        if mine.type is Type.TEXT and limits[0].empty_text_is_null != limits[1].empty_text_is_null:
+            coarser(name, "empty text is NULL", limits[0].empty_text_is_null)
+        if mine.type is Type.JSON and limits[0].json_null_is_null != limits[1].json_null_is_null:
+            coarser(name, "the JSON null is NULL", limits[0].json_null_is_null)
+        rounded = [spec.fidelity(mine.type) == "rounded" and spec.limits.decimal_digits for spec in specs]
+        if mine.type is Type.DECIMAL and rounded[0] != rounded[1]:
+            digits_kept = min(each for each in rounded if each)
+            coarser(name, f"{digits_kept} digits", rounded[0] == digits_kept)
