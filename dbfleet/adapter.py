@@ -444,8 +444,8 @@ class Adapter(AbstractContextManager["Adapter"], Protocol):
 
     def statements(self, schema: Schema, changes: Iterable[Change]) -> Iterator[str]:
         """The changes as statements of the engine's language, exact for every type, in the given order; one text that
-        joins them by line ends is one that `query` runs. A row stands among them once. Nothing is written. Unsupported for a value that the language
-        has no literal for."""
+        joins them by line ends is one that `query` runs. A row stands among them once. Nothing is written. Unsupported
+        for a value that the language has no literal for."""
         ...
 
     def query(

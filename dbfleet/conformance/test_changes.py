@@ -147,10 +147,8 @@ def test_statements_change_the_named_columns_of_the_named_rows(adapter: Adapter,
     adapter.write(schema, [rows])
     change, gone = (1, "A", "x", 1), (2, "it's \\ :x $y ; /", "x", 1)
     new = (7, 'say "so"', "two\nlines; not :a parameter", None)
-    statements = run(
-        adapter, schema, [Change(None, new), Change(change, (1, "A", None, 2)), Change(gone, None), Change(rows[0], rows[0])]
-    )
-    assert statements
+    changes = [Change(None, new), Change(change, (1, "A", None, 2)), Change(gone, None), Change(rows[0], rows[0])]
+    assert run(adapter, schema, changes)
     left = [row for row in rows if row not in (change, gone)]
     assert rows_of(adapter, schema) == sorted([*left, new, (1, "A", None, 2)], key=lambda row: row[:2])
     assert run(adapter, schema, []) == []

@@ -263,7 +263,7 @@ def spelt(natives: Sequence[Native]) -> Callable[[int, Any], str]:
         type_ = native.column.type
         if type_ in (Type.BOOL, Type.INT) and native.from_json == "{}":
             return str(carried)
-        if type_ is Type.BYTES and native.word in ("binary", "varbinary", "image"):
+        if carried and type_ is Type.BYTES and native.word in ("binary", "varbinary", "image"):
             return f"0x{carried}"
         if native.json_type == "nvarchar(max)" and native.from_json == "{}":
             return text_literal(str(carried))
