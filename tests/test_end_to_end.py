@@ -1,7 +1,8 @@
 """The main job, as a user does it, on every engine that this run has: up, health, seed, query, digest, down.
 
-`make test` runs it on SQLite and the embedded servers, `make test-fleet` on all of them in one compose project. What is
-expected of an engine is its spec's examples and its declared fidelity.
+`make test` runs it on SQLite and the embedded servers, `make test-fleet` on all ten in one compose project: real
+servers, a stand-in and doubles, which must say so. What is expected of an engine is its spec's examples and its
+declared fidelity.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from dbfleet.adapter import coarsened
 from dbfleet.conformance.plugin import chosen, environment
 from dbfleet.values import Digest, digest_rows
 
-ORDERS = 300
+ORDERS = 2000
 SHOP = datasets.load("shop")
 
 
@@ -78,9 +79,34 @@ def test_all_are_up_and_healthy(fleet_of_all: CommandLine) -> None:
     fleet_of_all.run("up", *fleet_of_all.engines)
 
 
+def test_all_containers_are_services_of_one_compose_project(fleet_of_all: CommandLine) -> None:
+    status = {record["target"]: record for record in fleet_of_all.records("status")}
+    servers = {name for name, record in status.items() if record["runtime"] == "docker"}
+    if not servers:
+        pytest.skip("this run's servers are processes")
+    projects = {each["path"] for each in fleet_of_all.records("where") if each["what"] == "project"}
+    assert projects == {f"dbfleet-{fleet_of_all.environment['DBFLEET_FLEET']}"}
+    label = "com.docker.compose"
+    running = subprocess.run(
+        ["docker", "ps", "--filter", f"label={label}.project={projects.pop()}", "--format",
+         f'{{{{.Label "{label}.service"}}}}'],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert sorted(running.stdout.split()) == sorted(servers) == sorted(set(fleet_of_all.engines) - {"sqlite"})
+
+
+def test_what_stands_in_for_a_server_says_so(fleet_of_all: CommandLine) -> None:
+    """A double is called one by its image's tag, by itself, and so by `status` and `health`; no other server is."""
+    for verb in ("status", "health"):
+        for record in fleet_of_all.records(verb, *fleet_of_all.engines):
+            image = fleet_of_all.environment.get(f"DBFLEET_{record['target'].upper()}_IMAGE", "")
+            assert ("double" in record["product"]) == image.endswith(":double"), record
+
+
 def test_seeded_rows_are_the_same_everywhere(fleet_of_all: CommandLine) -> None:
     """What each engine gives back is the dataset, cut to the engine's declared fidelity and to nothing less."""
-    fleet_of_all.run("seed", *fleet_of_all.engines, "--rows", str(ORDERS), "--verify")
+    seeded = fleet_of_all.records("seed", "--all", "--rows", str(ORDERS), "--verify")
+    assert {record["target"] for record in seeded} == set(fleet_of_all.engines)
     expected: dict[tuple[str, bool], Digest] = {}
     for engine in fleet_of_all.engines:
         found = {record["collection"]: record["digest"] for record in fleet_of_all.records("digest", engine)}
