@@ -491,3 +491,5 @@ class Adapter(AbstractContextManager["Adapter"], Protocol):
     #     The caller sees to it that each column keeps every value of the cells exactly (ops/_copy_lines.py).
     # def digest(self, schema, part=WHOLE) -> Digest
     #     Computed by the server; equal to values.digest_rows over the scan.
+    # def extras(self, name) -> Extras; def add_extra(self, schema, extra) -> None
+    #     Indexes, defaults and identities: dbfleet/extras.py.

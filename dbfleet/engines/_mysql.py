@@ -30,7 +30,7 @@ from dbfleet.adapter import (
     WriteMode,
     Written,
 )
-from dbfleet.engines import _mysql_encoded, _mysql_lines, _mysql_ordered, _mysql_query
+from dbfleet.engines import _mysql_encoded, _mysql_extras, _mysql_lines, _mysql_ordered, _mysql_query
 from dbfleet.engines import _mysql_write as bulk
 from dbfleet.engines._changes import Spelling
 from dbfleet.engines._changes import statements as change_statements
@@ -43,6 +43,7 @@ from dbfleet.engines._mysql_values import strict
 from dbfleet.engines._mysql_wire import RawRow, Wire, driver_errors
 from dbfleet.engines._sql import create_statements
 from dbfleet.errors import DbfleetError, StatementError, Unavailable, translated
+from dbfleet.extras import Extra, Extras
 from dbfleet.values import Batch, Column, Reference, Row, Schema, Type
 
 _OUR_MODE: Final = "STRICT_ALL_TABLES,STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO"
@@ -240,6 +241,20 @@ class MySqlAdapter(Adapter):
         )
         exact = ("ascii_bin", "utf8mb4_0900_bin", "utf8mb4_nopad_bin")
         return {str(name) for name, collation in found if name in schema.key and collation not in exact}
+
+    def extras(self, name: str) -> Extras:
+        return _mysql_extras.extras(self._rows, self.describe(name), mariadb=self._server.mariadb)
+
+    def add_extra(self, schema: Schema, extra: Extra) -> None:
+        statement = _mysql_extras.add_statement(self._rows, self._natives(schema.name), schema, extra)
+        wire = self._live()
+        with self._translated(), self._our_mode():
+            # A column that a foreign key uses is not touched otherwise, even where its type stays.
+            wire.execute("SET SESSION foreign_key_checks = 0")
+            try:
+                wire.execute(statement)
+            finally:
+                wire.execute("SET SESSION foreign_key_checks = 1")
 
     def lines(self, schema: Schema, part: Part = WHOLE) -> Iterator[bytes] | None:
         """The rows as COPY's text; None where a column is stored in a way that we do not know."""

@@ -45,6 +45,7 @@ from dbfleet.adapter import (
 from dbfleet.engines import _postgres_blocks as blocks
 from dbfleet.engines import _postgres_digest as server_digest
 from dbfleet.engines import _postgres_encoded as fast
+from dbfleet.engines import _postgres_extras
 from dbfleet.engines import _postgres_lines as line_copy
 from dbfleet.engines import _postgres_rows as wire
 from dbfleet.engines._changes import Spelling
@@ -72,6 +73,7 @@ from dbfleet.errors import (
     nearest,
     translated,
 )
+from dbfleet.extras import Extra, Extras
 from dbfleet.values import Batch, Column, Digest, Row, Schema, Type, digest_rows
 
 if TYPE_CHECKING:
@@ -243,6 +245,14 @@ class PostgresAdapter(Adapter):
             before_values=" OVERRIDING SYSTEM VALUE" if identity else "",
         )  # fmt: skip
         yield from change_statements(schema, changes, spelling)
+
+    def extras(self, name: str) -> Extras:
+        schema = self.describe(name)
+        return _postgres_extras.extras(self._rows, self._tables.sql(name), schema)
+
+    def add_extra(self, schema: Schema, extra: Extra) -> None:
+        with self._translated():
+            self._rows(_postgres_extras.add_statement(self._rows, self._tables.sql(schema.name), schema, extra))
 
     @contextmanager
     def snapshot(self, exported: str | None = None) -> Iterator[None]:

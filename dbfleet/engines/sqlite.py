@@ -47,7 +47,7 @@ from dbfleet.adapter import (
     WriteMode,
     Written,
 )
-from dbfleet.engines import _changes, _sqlite_changes
+from dbfleet.engines import _changes, _sqlite_changes, _sqlite_extras
 from dbfleet.errors import (
     AlreadyExists,
     ConstraintViolated,
@@ -58,6 +58,7 @@ from dbfleet.errors import (
     UsageError,
     translated,
 )
+from dbfleet.extras import Extra, Extras
 from dbfleet.values import (
     VALUE_OF,
     Batch,
@@ -248,6 +249,15 @@ class SqliteAdapter(Adapter):
         extras = {word: value for word, value in (("edge", schema.edge), ("partition", schema.partition)) if value}
         beside = f" /* dbfleet:{json.dumps(extras)} */ "
         self._rows(f"CREATE TABLE {_quote(schema.name)} ({beside}{', '.join(lines)}){tail}")
+
+    def extras(self, name: str) -> Extras:
+        return _sqlite_extras.extras(self._rows, self.describe(name))
+
+    def add_extra(self, schema: Schema, extra: Extra) -> None:
+        with self._translated():
+            statement = _sqlite_extras.add_statement(self._rows, _quote, schema, extra)
+        if statement is not None:
+            self._rows(statement)
 
     def drop(self, name: str) -> None:
         kind = self._rows("SELECT type FROM sqlite_schema WHERE name = ? AND type IN ('table', 'view')", (name,))

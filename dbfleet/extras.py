@@ -1,0 +1,70 @@
+"""What a collection may have besides its columns, key and references, and another engine can have too.
+
+An adapter of an engine that has such things gives two methods, asked for with getattr:
+
+    def extras(self, name) -> Extras
+        What the collection has. NotFound if it is not there.
+    def add_extra(self, schema, extra) -> None
+        Give it to a collection that has its rows already. An identity goes on behind the greatest value. AlreadyExists
+        where the name of an index is taken; Unsupported for what this engine cannot; else what the server says.
+
+Only what is portable has a record: an index or a unique constraint over plain columns, a default that is a value or the
+moment of the insert, a column that counts up by itself. All else is `left`: by name, in words.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An index over these columns, in this order; `unique`, where it is one or stands for a unique constraint."""
+
+    name: str
+    columns: tuple[str, ...]
+    unique: bool = False
+
+    def __str__(self) -> str:
+        return f"{'unique ' if self.unique else ''}index {self.name} ({', '.join(self.columns)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Default:
+    """What a column gets where a row does not say: `text`, the canonical text of a value (dbfleet.values.TEXT_OF), or,
+    where that is None, the moment: a date, a datetime or an instant."""
+
+    column: str
+    text: str | None
+
+    def __str__(self) -> str:
+        return f"default of {self.column}: {'now' if self.text is None else self.text!r}"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A column of integers that the server counts up where a row does not say."""
+
+    column: str
+
+    def __str__(self) -> str:
+        return f"identity {self.column}"
+
+
+Extra = Index | Default | Identity
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """A collection's; `left` names what has no record here."""
+
+    has: tuple[Extra, ...] = ()
+    left: tuple[str, ...] = ()
+
+
+def same(one: Extra, other: Any) -> bool:
+    """Whether the two are the same but for their names."""
+    if isinstance(one, Index) and isinstance(other, Index):
+        return (one.columns, one.unique) == (other.columns, other.unique)
+    return bool(one == other)
