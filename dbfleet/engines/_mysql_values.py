@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
 from datetime import time as clock_time
 from decimal import Decimal
@@ -31,9 +32,9 @@ Read = Callable[[Raw], Sequence[Any]]
 # The protocol's numbers of types.
 DECIMAL, TINY, FLOAT, DOUBLE, NULL, TIMESTAMP, DATE, TIME, DATETIME, YEAR, BIT = 0, 1, 4, 5, 6, 7, 10, 11, 12, 13, 16
 VECTOR, JSON, NEW_DECIMAL, BLOB, VAR_STRING, STRING, GEOMETRY = 242, 245, 246, 252, 253, 254, 255
-_INTEGERS: Final = frozenset({1, 2, 3, 8, 9, YEAR})
+INTEGERS: Final = frozenset({1, 2, 3, 8, 9, YEAR})
 _WIRE_TYPES: Final = {
-    **dict.fromkeys(_INTEGERS, Type.INT),
+    **dict.fromkeys(INTEGERS, Type.INT),
     **dict.fromkeys((DECIMAL, NEW_DECIMAL), Type.DECIMAL),
     **dict.fromkeys((FLOAT, DOUBLE), Type.FLOAT),
     DATE: Type.DATE,
@@ -146,17 +147,25 @@ def reader(type_: Type | None, field: Field) -> Read:
     return _READ[type_] if type_ else texts
 
 
+@contextmanager
+def refusing(columns: Sequence[Column], fields: Sequence[Field], raw: list[RawRow], collection: str) -> Iterator[None]:
+    """While the raw rows are read: Unsupported, by its column's name, for a value that its type cannot hold."""
+    try:
+        yield
+    except _NO_VALUE as exc:
+        plan = [reader(column.type, field) for column, field in zip(columns, fields, strict=True)]
+        raise _culprit(columns, plan, raw, collection) or exc from exc
+
+
 def strict(columns: Sequence[Column], fields: Sequence[Field], collection: str) -> Callable[[list[RawRow]], Batch]:
     """A function from raw rows to rows of these columns; Unsupported for a value that its type cannot hold."""
     plan = [reader(column.type, field) for column, field in zip(columns, fields, strict=True)]
 
     def rows(raw: list[RawRow]) -> Batch:
-        try:
+        with refusing(columns, fields, raw, collection):
             return list(
                 zip(*[read(values) for read, values in zip(plan, zip(*raw, strict=True), strict=True)], strict=True)
             )
-        except _NO_VALUE as exc:
-            raise _culprit(columns, plan, raw, collection) or exc from exc
 
     return rows
 
