@@ -11,7 +11,7 @@ help:
 	@echo 'make bench       the benchmark; ROWS=100000 ONLY=seed narrow it'
 	@echo 'make docs        the support table in the README, from the code'
 	@echo 'make images      local images of the engines, from distribution packages (Docker)'
-	@echo 'make test-fleet  the conformance suite and the end-to-end commands on all of them (Docker)'
+	@echo 'make test-fleet  the end-to-end commands and the conformance suite on all ten of them at once (Docker)'
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo 'dbfleet needs Python 3.11 or newer: none was found on PATH' >&2; exit 1; }

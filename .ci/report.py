@@ -2,7 +2,8 @@
 
 Rule: `fleet.xml` must hold at least one passed test of every engine that has an image under tests/images/, or the exit
 code is 1; so it is without any passed test, or with a failed one. The last line is 'N passed, N failed, N skipped'.
-An engine's version is what the run recorded of the live server (the property `dbfleet.ENGINE`), else its image's.
+An engine's version is what the run recorded of the live server (the property `dbfleet.ENGINE`), else its image's. What
+ran in Docker is told by kind too: a real server, a stand-in or a wire double, as its image's tag says.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ def main(folder: Path) -> int:
             sys.stdout.write(f"{run:6} {engine:10} {version:32} {told}\n")
         if run == "fleet":
             missing = [engine for engine in expected if not by_engine[engine]["passed"]]
+            sys.stdout.write(kinds({name: tag for name, tag in images.items() if by_engine[name]["passed"]}))
     if missing:
         sys.stdout.write(f"DID NOT RUN in Docker, though there is an image for it: {', '.join(missing)}\n")
     sys.stdout.write(f"{totals['passed']} passed, {totals['failed']} failed, {totals['skipped']} skipped\n")
@@ -62,6 +64,20 @@ def read(file: Path) -> tuple[Counter[str], dict[str, Counter[str]], dict[str, s
 def engines() -> set[str]:
     """The engines' names, as the registry reads them: from the file names."""
     return {path.stem for path in (ROOT / "dbfleet" / "engines").glob("[!_]*.py")}
+
+
+def kinds(images: dict[str, str]) -> str:
+    """`in Docker: 7 real servers (…), 1 stand-in (couchdb), 2 wire doubles (oracle, sqlserver)`; empty for none."""
+    found: dict[str, list[str]] = {"real server": [], "stand-in": [], "wire double": []}
+    for engine, tag in sorted(images.items()):
+        kind = (
+            "wire double" if tag.startswith("double") else "stand-in" if tag.startswith("stand-in") else "real server"
+        )
+        found[kind].append(engine)
+    told = [
+        f"{len(names)} {kind}{'s' * (len(names) > 1)} ({', '.join(names)})" for kind, names in found.items() if names
+    ]
+    return f"in Docker: {', '.join(told)}\n" if told else ""
 
 
 def image_versions(file: Path) -> dict[str, str]:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# tests/images/build.sh [ENGINE...]: local images of real servers, for where no image registry can be reached.
+# tests/images/build.sh [ENGINE...]: local images of the engines, for where no image registry can be reached.
 #
 # Rule: each folder beside this file is an engine. Its image is dbfleet-test/ENGINE:VERSION, VERSION being what the
 # server says of itself (/image-version in the image). It is built when the content of its folder, of its base, of the

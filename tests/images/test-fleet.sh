@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# tests/images/test-fleet.sh [PYTEST-ARGUMENT...]: the conformance suite on every engine that has an image here, all in
-# one compose project, from the stacks as they are; only the images' names are replaced.
+# tests/images/test-fleet.sh [PYTEST-ARGUMENT...]: the main job, the conformance suite, each engine's own tests and the
+# ring of copies on every engine that has an image here: seven real servers, a stand-in and two wire doubles, all in one
+# compose project, from the stacks as they are; only the images' names are replaced.
 # FLEET_ENGINES="mysql redis" narrows it. Needs the images: tests/images/build.sh.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
