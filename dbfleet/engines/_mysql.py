@@ -30,7 +30,7 @@ from dbfleet.adapter import (
     WriteMode,
     Written,
 )
-from dbfleet.engines import _mysql_encoded, _mysql_extras, _mysql_lines, _mysql_ordered, _mysql_query
+from dbfleet.engines import _mysql_dump, _mysql_encoded, _mysql_extras, _mysql_lines, _mysql_ordered, _mysql_query
 from dbfleet.engines import _mysql_write as bulk
 from dbfleet.engines._changes import Spelling
 from dbfleet.engines._changes import statements as change_statements
@@ -44,7 +44,7 @@ from dbfleet.engines._mysql_wire import RawRow, Wire, driver_errors
 from dbfleet.engines._sql import create_statements
 from dbfleet.errors import DbfleetError, StatementError, Unavailable, translated
 from dbfleet.extras import Extra, Extras
-from dbfleet.values import Batch, Column, Reference, Row, Schema, Type
+from dbfleet.values import Batch, Column, Digest, Reference, Row, Schema, Type
 
 _OUR_MODE: Final = "STRICT_ALL_TABLES,STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO"
 _KEYS_AT_ONCE: Final = 500
@@ -183,9 +183,8 @@ class MySqlAdapter(Adapter):
 
     def _scan(self, schema: Schema, where: str, batch_size: int) -> Iterator[Batch]:
         wire = self._live()
-        select = ", ".join(map(_read_expression, schema.columns))
         with self._translated():
-            wire.execute(f"SELECT {select} FROM {LEXIS.quote(schema.name)}{where}")
+            wire.execute(_scan_statement(schema, where))
         with self._reading():
             rows = strict(schema.columns, wire.fields, schema.name)
             while found := self._fetch(batch_size):
@@ -321,6 +320,30 @@ class MySqlAdapter(Adapter):
             yield _mysql_encoded.header(columns, word)
             while rows := self._fetch(BATCH_SIZE):
                 yield render(rows)
+
+    def encoded_scan(
+        self, schema: Schema, format: Literal["csv", "jsonl"], tally: Callable[[Digest], None] | None = None
+    ) -> Iterator[bytes] | None:
+        """What the scan gives, from the wire's own bytes; None where this format cannot be had so."""
+        self._live()
+        return self._encoded_scan(schema, format, tally) if _mysql_dump.possible(schema, format) else None
+
+    def _encoded_scan(
+        self, schema: Schema, word: Literal["csv", "jsonl"], tally: Callable[[Digest], None] | None
+    ) -> Iterator[bytes]:
+        wire = self._live()
+        if first := _mysql_dump.header(schema, word):
+            yield first
+        with self._translated():
+            wire.execute(_scan_statement(schema, ""))
+        with self._reading():
+            render = _mysql_dump.lines(schema, wire.fields, word, digests=tally is not None)
+            while rows := self._fetch(BATCH_SIZE):
+                with self._translated():
+                    chunk, digest = render(rows)
+                if tally and digest:
+                    tally(digest)
+                yield chunk
 
     def ordered(self, schema: Schema) -> Iterator[bytes] | None:
         """The rows as COPY's text, in the order of their key; None where we do not know its order."""
@@ -468,6 +491,10 @@ def _natives(wire: Wire, table: str, *, mariadb: bool) -> dict[str, Native]:
         )
         for name, native, _, nullable, _, _, extra, _, comment in found
     }
+
+
+def _scan_statement(schema: Schema, where: str) -> str:
+    return f"SELECT {', '.join(map(_read_expression, schema.columns))} FROM {LEXIS.quote(schema.name)}{where}"
 
 
 def _read_expression(column: Column) -> str:
