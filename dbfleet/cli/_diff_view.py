@@ -39,6 +39,11 @@ class DiffView(ExitStack, Watch):
     def said(self, text: str) -> None:
         render.say(render.harmless(text))
 
+    def calm(self) -> None:
+        """All has been read: no more progress is shown."""
+        self.close()
+        self._display, self._bars = None, {}
+
     def show(self, found: Iterable[Difference | Counted], *, stats: bool, format: str | None) -> None:
         word = render.format_of(format)
         fields = _NUMBERS if stats else _FIELDS

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -198,7 +199,7 @@ def copy(
         if done:
             render.records(map(asdict, done), fields, format=format)
     if verify and not dry_run:
-        found = op.receipt(fleet, reading, writing, done, started)
+        found = op.receipt(fleet, reading, writing, done, started, view.plan.left if view.plan else ())
         render.say(json.dumps(found, ensure_ascii=False))
         if not found["same"]:
             raise typer.Exit(1)
@@ -220,18 +221,45 @@ def diff(
     ] = None,
     limit: Annotated[int | None, typer.Option(metavar="N", help="Stop after so many differences.")] = None,
     stats: Annotated[bool, typer.Option("--stats", help="Numbers only, a line a collection.")] = False,
+    sync: Annotated[
+        bool, typer.Option("--sync", help="Print the statements that make B like A; with --yes, write them.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="With --sync: change B.")] = False,
     format: Format = None,
 ) -> None:
     """Compare two targets row by row, of any two engines: what was added, removed and changed, seen from A to B.
 
     Rows are paired by their key. Exit code 0 where all is the same, 1 where something differs. Values are compared as
     the coarser of the two engines keeps them, which is said on stderr.
+
+    With --sync the statements that make B like A, in B's own language and in an order that breaks no reference: dbfleet
+    query B runs them. With --sync --yes they are written, B's rows that A does not have are removed, and the exit code
+    is 0 once B is like A.
     """
     from dbfleet.cli._diff_view import DiffView
     from dbfleet.ops import diff as op
 
     fleet = open_fleet()
     (a_target, a_name), (b_target, b_name) = fleet.locate(a), fleet.locate(b)
+    if yes and not sync:
+        raise UsageError("--yes changes B with --sync only", hint=f"dbfleet diff {a} {b} --sync --yes")
+    if sync:
+        _refuse_with_sync(("--limit", limit is not None), ("--stats", stats), ("--format", bool(format) and not yes))
+        from dbfleet.ops._sync import Sync
+
+        with DiffView() as view, Sync(
+            fleet, a_target, b_target, a_name, b_name,
+            columns=_listed(columns), ignore=_listed(ignore), where=where, watch=view,
+        ) as changes:  # fmt: skip
+            view.calm()
+            if yes:
+                render.records(map(asdict, changes.write()), _SYNCED, format=format)
+            else:
+                render.write(_chunks(changes.statements()))
+            differs = changes.differs and not yes
+        if differs:
+            raise typer.Exit(1)
+        return
     with DiffView() as view:
         found = op.diff(
             fleet, a_target, b_target, a_name, b_name,
@@ -240,6 +268,27 @@ def diff(
         view.show(found, stats=stats, format=format)
     if view.differs:
         raise typer.Exit(1)
+
+
+_SYNCED = ("target", "collection", "added", "removed", "changed", "rejected", "seconds")
+
+
+def _chunks(lines: Iterable[str]) -> Iterator[bytes]:
+    """The lines as bytes, some together: each chunk is a write."""
+    rest = iter(lines)
+    while some := list(islice(rest, 100)):
+        yield "".join(f"{line}\n" for line in some).encode()
+
+
+def _refuse_with_sync(*options: tuple[str, bool]) -> None:
+    for name, given in options:
+        if given:
+            why = {
+                "--limit": "half of the changes make B neither like A nor like it was",
+                "--stats": "diff --stats counts without --sync",
+                "--format": "statements are text in B's language",
+            }
+            raise UsageError(f"--sync takes no {name}: {why[name]}")
 
 
 def _listed(text: str | None) -> list[str]:

@@ -1,0 +1,345 @@
+"""`dbfleet diff --sync`: the changes that make B like A, as statements of B's language or written into it.
+
+All differences are found first and kept in files, so memory is flat and nothing is changed while it is compared. Then,
+where B checks references, in an order that never breaks one:
+
+1. rows that go, of collections that nothing refers to: what they held in unique columns is free then
+2. new rows, parents first, then changed ones; a reference of a row to its own collection is set at the end
+3. rows that go from collections that are referred to, children first; references among themselves are let go before
+
+What cannot be done right is refused before anything is written or printed: schemas that differ in what is compared,
+collections that one side lacks, rows without a key, a choice of rows by more than their key.
+"""
+
+from __future__ import annotations
+
+import itertools
+import pickle
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, Literal, Self
+
+from dbfleet.adapter import Adapter, Capability, Change, EngineSpec, Target, Written, coarsened
+from dbfleet.errors import PartialWrite, Unsupported, UsageError
+from dbfleet.fleet import Fleet
+from dbfleet.ops import _order, _pairing, _where
+from dbfleet.ops._differences import Unlike
+from dbfleet.ops._pairing import Choice
+from dbfleet.ops._plan import GENERATED
+from dbfleet.ops._sides import Pairing
+from dbfleet.ops.diff import Comparison, Watch, comparing
+from dbfleet.values import Row, Schema
+
+Kind = Literal["insert", "update", "delete"]
+
+_AT_ONCE: Final = 1000
+_SHOWN: Final = 100
+"""Rejected rows that are kept to be told."""
+
+
+@dataclass(slots=True)
+class Synced:
+    """What was written into one collection of B."""
+
+    target: str
+    collection: str
+    added: int = 0
+    removed: int = 0
+    changed: int = 0
+    rejected: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(slots=True)
+class _Collection:
+    """A collection of B and its changes in files, by kind."""
+
+    schema: Schema
+    folder: Path
+    counts: dict[Kind, int]
+
+    def changes(self, kind: Kind) -> Iterator[Change]:
+        if self.counts[kind]:
+            with (self.folder / kind).open("rb") as file:
+                for _ in range(-(-self.counts[kind] // _AT_ONCE)):
+                    yield from itertools.starmap(Change, pickle.load(file))  # noqa: S301 - written by ourselves
+
+
+class Sync(ExitStack):
+    """The changes that make B like A. Use with `with`: the files go at its end."""
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        a: Target,
+        b: Target,
+        a_collection: str | None = None,
+        b_collection: str | None = None,
+        *,
+        columns: Sequence[str] = (),
+        ignore: Sequence[str] = (),
+        where: str | None = None,
+        watch: Watch | None = None,
+    ) -> None:
+        super().__init__()
+        self._fleet, self._a, self._b = fleet, a, b
+        self._names = (a_collection or b_collection, b_collection or a_collection)
+        self._choice = Choice(columns, ignore, where, whole=True)
+        self._watch = watch
+        self._collections: list[_Collection] = []
+        self._folder = Path()
+
+    def __enter__(self) -> Self:
+        """Find them."""
+        self._folder = Path(tempfile.mkdtemp(prefix="dbfleet-sync-"))
+        self.callback(shutil.rmtree, self._folder, ignore_errors=True)
+        try:
+            with comparing(self._fleet, self._a, self._b, self._choice, self._watch) as comparison:
+                self._find(comparison)
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    @property
+    def differs(self) -> bool:
+        return any(sum(each.counts.values()) for each in self._collections)
+
+    def _find(self, comparison: Comparison) -> None:
+        found: list[tuple[Schema, Schema, tuple[Pairing, Pairing]]] = []
+        for a, b in comparison.pairs(*self._names):
+            if a is None or b is None:
+                raise self._lacking(a, b)
+            sides = comparison.sides(a, b)
+            self._check(a, b, sides)
+            found.append((a, b, sides))
+        for number, (a, b, sides) in enumerate(found):
+            folder = self._folder / str(number)
+            folder.mkdir()
+            self._collections.append(_spooled(b, sides, comparison.rows(a, b, sides), folder))
+
+    # --- what is refused ---
+
+    def _lacking(self, a: Schema | None, b: Schema | None) -> Unsupported:
+        if a is not None:
+            return Unsupported(
+                f"{self._b.name} has no collection {a.name}",
+                hint=f"dbfleet copy {self._a.name}.{a.name} {self._b.name} makes it; or name the collections to sync",
+            )
+        assert b is not None
+        return Unsupported(
+            f"{self._a.name} has no collection {b.name}, and --sync drops none",
+            hint=f"drop it from {self._b.name} yourself, or name the collections to sync",
+        )
+
+    def _check(self, a: Schema, b: Schema, sides: tuple[Pairing, Pairing]) -> None:
+        if not b.key or not sides[0].key or sorted(a.key) != sorted(b.key):
+            what = "has no key" if not b.key else "has another key than " + self._a.name
+            raise Unsupported(f"{b.name} of {self._b.name} {what}: --sync cannot say which row is which")
+        for each in _pairing.schema_differences(a, b):
+            side = each.before or each.after or {}
+            name = side.get("column")
+            if name is None or name in b.key or self._choice.compares(name):
+                types = [(each.before or {}).get("type"), (each.after or {}).get("type")]
+                raise Unsupported(
+                    f"{a.name}.{name} is {types[0] or 'missing'} in {self._a.name} and {types[1] or 'missing'} "
+                    f"in {self._b.name}: --sync changes rows, not columns",
+                    hint=f"--ignore {name} leaves it as it is",
+                )
+        if self._choice.where is not None:
+            words = {word.lower() for word in _where.names(self._choice.where)}
+            other = next((name for name in b.names if name not in b.key and name.lower() in words), None)
+            if other is not None:
+                raise UsageError(
+                    f"--sync with --where {other}: a row may be chosen on one side and not on the other",
+                    hint=f"with --sync rows are chosen by their key: {', '.join(b.key)}",
+                )
+
+    # --- the order ---
+
+    def _steps(self, spec: EngineSpec) -> Iterator[tuple[_Collection, Kind, Iterator[Change]]]:
+        schemas = {each.schema.name: each for each in self._collections}
+        parents_first = [schemas[schema.name] for schema in _order.ordered([each.schema for each in self._collections])]
+        checked = Capability.REFERENCES in spec.capabilities
+        referred = {reference.collection for each in self._collections for reference in each.schema.references}
+        for each in parents_first:
+            if each.schema.name not in referred:
+                yield each, "delete", each.changes("delete")
+        for each in parents_first:
+            own = _own_references(each.schema) if checked else ()
+            yield each, "insert", (_loosed(change, own) for change in each.changes("insert"))
+            if own:
+                yield each, "update", _tied(each.changes("insert"), own)
+        for each in parents_first:
+            yield each, "update", each.changes("update")
+        for each in reversed(parents_first):
+            if each.schema.name in referred:
+                own = _own_references(each.schema) if checked else ()
+                if own:
+                    yield each, "update", _let_go(each.changes("delete"), own)
+                yield each, "delete", (_without(change, own) for change in each.changes("delete"))
+
+    # --- the two ends ---
+
+    def statements(self) -> Iterator[str]:
+        """The statements of B's language, to be run in this order."""
+        if self.differs:
+            with self._fleet.connect(self._b) as adapter:
+                for each, _, changes in self._steps(adapter.spec):
+                    yield from adapter.statements(each.schema, changes)
+
+    def write(self) -> Iterator[Synced]:
+        """Write them, by the bulk path; what was written, a record a collection. PartialWrite, at the end, where B
+        refused a row."""
+        done = {each.schema.name: Synced(self._b.name, each.schema.name) for each in self._collections}
+        refused = Written()
+        if self.differs:
+            with self._fleet.connect(self._b) as adapter:
+                for each, kind, changes in self._steps(adapter.spec):
+                    started = time.monotonic()
+                    record = done[each.schema.name]
+                    written = _apply(adapter, each.schema, kind, changes)
+                    record.rejected += len(written.rejected)
+                    record.seconds = round(record.seconds + time.monotonic() - started, 3)
+                    refused.rejected += written.rejected[: _SHOWN - len(refused.rejected)]
+        for each in self._collections:
+            record = done[each.schema.name]
+            counts = each.counts
+            record.added, record.changed, record.removed = counts["insert"], counts["update"], counts["delete"]
+            yield record
+        if refused.rejected:
+            first = refused.rejected[0]
+            raise PartialWrite(
+                f"{sum(each.rejected for each in done.values())} rows were refused, the first: {first.reason}",
+                written=refused,
+                target=self._b.name,
+                hint="dbfleet diff shows what still differs",
+            )
+
+
+def _spooled(schema: Schema, sides: tuple[Pairing, Pairing], found: Iterable[Any], folder: Path) -> _Collection:
+    """The differences as changes of B's rows, in files."""
+    change_of = _changes(schema, sides)
+    waiting: dict[Kind, list[tuple[Row | None, Row | None]]] = {"insert": [], "update": [], "delete": []}
+    counts: dict[Kind, int] = dict.fromkeys(waiting, 0)
+    with ExitStack() as stack:
+        files: dict[Kind, Any] = {}
+
+        def flush(kind: Kind) -> None:
+            if kind not in files:
+                files[kind] = stack.enter_context((folder / kind).open("wb"))
+            pickle.dump(waiting[kind], files[kind], pickle.HIGHEST_PROTOCOL)
+            waiting[kind] = []
+
+        for unlike in found:
+            if isinstance(unlike, Unlike):
+                before, after = change_of(unlike)
+                kind: Kind = "insert" if before is None else "delete" if after is None else "update"
+                counts[kind] += 1
+                waiting[kind].append((before, after))
+                if len(waiting[kind]) >= _AT_ONCE:
+                    flush(kind)
+        for kind in waiting:
+            if waiting[kind]:
+                flush(kind)
+    return _Collection(schema, folder, counts)
+
+
+def _changes(schema: Schema, sides: tuple[Pairing, Pairing]) -> Callable[[Unlike], tuple[Row | None, Row | None]]:
+    """A function from what differs to B's row as it is and as it shall be, in the schema's order and as B keeps it."""
+    places = [[column.name for column in side.columns] for side in sides]
+    compared = {column.name for column in sides[0].columns[: sides[0].compared]}
+    ours = {name: place for place, name in enumerate(places[0])}
+    theirs = {name: place for place, name in enumerate(places[1])}
+    same_type = [
+        name in ours and sides[0].columns[ours[name]].type is schema.column(name).type for name in schema.names
+    ]
+    coarsen = coarsened(schema.columns, sides[0].specs[1]) or (lambda row: row)
+
+    def change_of(unlike: Unlike) -> tuple[Row | None, Row | None]:
+        a, b = unlike.a, unlike.b
+        before = None if b is None else tuple([b[theirs[name]] for name in schema.names])
+        if a is None:
+            return before, None
+        if before is None:
+            # What A has, and what is not compared with it: a new row is made whole.
+            fits = zip(schema.names, same_type, strict=True)
+            return None, coarsen(tuple([a[ours[name]] if fitting else None for name, fitting in fits]))
+        taken = coarsen(tuple([a[ours[name]] if name in compared else None for name in schema.names]))
+        row = tuple(
+            [
+                new if name in compared and name not in schema.key else old
+                for name, old, new in zip(schema.names, before, taken, strict=True)
+            ]
+        )
+        return before, row
+
+    return change_of
+
+
+def _apply(adapter: Adapter, schema: Schema, kind: Kind, changes: Iterator[Change]) -> Written:
+    if kind == "delete":
+        places = schema.key_indexes
+        keys = (tuple([change.before[place] for place in places]) for change in changes if change.before is not None)
+        for some in _batches(keys):
+            adapter.delete(schema, some)
+        return Written()
+    rows: Iterator[Row] = (change.after for change in changes if change.after is not None)
+    first = next(rows, None)
+    if first is None:
+        return Written()
+    rows = itertools.chain([first], rows)
+    kept = [place for place, column in enumerate(schema.columns) if not (column.note or "").endswith(GENERATED)]
+    if len(kept) < len(schema.columns):  # the server computes the others
+        rows = (tuple([row[place] for place in kept]) for row in rows)
+        schema = replace(schema, columns=tuple(schema.columns[place] for place in kept))
+    return adapter.write(schema, _batches(rows), mode="upsert")
+
+
+def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    rest = iter(rows)
+    while batch := list(itertools.islice(rest, _AT_ONCE)):
+        yield batch
+
+
+# --- references of a collection to itself ---------------------------------------------------------------------------
+
+
+def _own_references(schema: Schema) -> tuple[int, ...]:
+    """The places of the columns that refer to the collection itself and may be NULL."""
+    own = [reference for reference in schema.references if reference.collection == schema.name]
+    names = {name for reference in own for name in reference.columns}
+    return tuple(
+        place
+        for place, column in enumerate(schema.columns)
+        if column.name in names and column.nullable and column.name not in schema.key
+    )
+
+
+def _null(row: Row, places: Sequence[int]) -> Row:
+    return tuple([None if place in places else value for place, value in enumerate(row)])
+
+
+def _loosed(change: Change, own: Sequence[int]) -> Change:
+    return Change(None, _null(change.after, own)) if own and change.after is not None else change
+
+
+def _tied(changes: Iterator[Change], own: Sequence[int]) -> Iterator[Change]:
+    for change in changes:
+        if change.after is not None and any(change.after[place] is not None for place in own):
+            yield Change(_null(change.after, own), change.after)
+
+
+def _let_go(changes: Iterator[Change], own: Sequence[int]) -> Iterator[Change]:
+    for change in changes:
+        if change.before is not None and any(change.before[place] is not None for place in own):
+            yield Change(change.before, _null(change.before, own))
+
+
+def _without(change: Change, own: Sequence[int]) -> Change:
+    return Change(_null(change.before, own), None) if own and change.before is not None else change
