@@ -148,12 +148,12 @@ def _jsonl(found: Sequence[_Values]) -> tuple[bytes, list[Cells]]:
         comma = b"," if solid else b""
         name = values.column.name
         if values.type is Type.JSON:
-            # Its NULL is a field that is not there, as null is a value.
-            whole = (comma + name).replace(b"%%", b"%") + b"%b" + (b"" if solid else b",")
-            start, end = whole.split(b"%b")[0], b"" if solid else b","
-            texts = [start + document(value).encode() + end for value in values.documents]
+            # Its NULL is a field that is not there, as null is a value. Before the first solid field the comma stands
+            # behind.
+            start, end = comma + name.replace(b"%%", b"%"), b"" if solid else b","
+            documents = [start + document(value).encode() + end for value in values.documents]
             template += b"%b"
-            cells.append(values.filled(texts, b""))
+            cells.append(values.filled(documents, b""))
             continue
         template += comma + name
         solid = True
@@ -164,7 +164,7 @@ def _jsonl(found: Sequence[_Values]) -> tuple[bytes, list[Cells]]:
         quoted = values.type is Type.TEXT and holds(b"".join(values.texts), _JSON_MARKS)
         if quoted or values.nulls:
             template += b"%b"
-            texts = json_texts(list(values.texts)) if quoted else [b'"' + text + b'"' for text in values.texts]
+            texts: Cells = json_texts(list(values.texts)) if quoted else [b'"' + text + b'"' for text in values.texts]
             cells.append(values.filled(texts, b"null"))
         else:
             template += b'"%b"'
