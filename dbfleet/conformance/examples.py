@@ -36,6 +36,7 @@ VALUES: Final[Mapping[Type, tuple[Any, ...]]] = {
         1.7976931348623157e308,
         5e-324,
         2.0**53 + 2,
+        7.101391649994914e16,  # its shortest text lies just between two floats
         math.nan,
         math.inf,
         -math.inf,
