@@ -31,6 +31,7 @@ from types import TracebackType
 from typing import Any, Final, Literal, Protocol, Self, runtime_checkable
 from urllib.parse import quote
 
+from dbfleet.extras import Extra
 from dbfleet.values import JSON_NULL, Batch, Column, Row, Schema, Type
 
 BATCH_SIZE: Final = 1000
@@ -337,6 +338,7 @@ class EngineSpec:
     default_database: str | None = "dbfleet"
     default_options: Mapping[str, str] = field(default_factory=dict)  # of a managed target's URL
     query_options: tuple[str, ...] = ()  # options of the URL that `query` may set for one statement: --consistency
+    extras: frozenset[type[Extra]] = frozenset()  # what `add_extra` gives to a collection (dbfleet/extras.py)
     embedded: bool = False  # no server: the target is a file that `connect` opens
     local: LocalServer | None = None
     client: tuple[str, ...] = ()

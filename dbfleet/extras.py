@@ -5,8 +5,9 @@ An adapter of an engine that has such things gives two methods, asked for with g
     def extras(self, name) -> Extras
         What the collection has. NotFound if it is not there.
     def add_extra(self, schema, extra) -> None
-        Give it to a collection that has its rows already. An identity goes on behind the greatest value. AlreadyExists
-        where the name of an index is taken; Unsupported for what this engine cannot; else what the server says.
+        Give it to a collection that has its rows already; of the kinds that the spec lists. An identity goes on behind
+        the greatest value. AlreadyExists where the name of an index is taken; Unsupported for what this engine cannot;
+        else what the server says.
 
 Only what is portable has a record: an index or a unique constraint over plain columns, a default that is a value or the
 moment of the insert, a column that counts up by itself. All else is `left`: by name, in words.
@@ -15,7 +16,7 @@ moment of the insert, a column that counts up by itself. All else is `left`: by 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class Identity:
 
 
 Extra = Index | Default | Identity
+ALL: Final[frozenset[type[Extra]]] = frozenset({Index, Default, Identity})
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,8 @@ class CopyView(ExitStack, Watch):
                     render.say(text)
                 else:
                     render.say(render.paint(text, _COLOURS[line.fidelity]))
+            for extra in each.extras:
+                render.say(render.harmless(f"  {extra}: comes along"))
         for text in plan.left:
             render.warn(text)
         if plan.resumed:

@@ -15,6 +15,7 @@ from functools import partial
 
 from dbfleet.adapter import Adapter, Capability, EngineSpec, Fidelity, Limits, Target
 from dbfleet.engines._mysql_server import MYSQL, examine, shell
+from dbfleet.extras import ALL
 from dbfleet.values import Type
 
 
@@ -46,6 +47,7 @@ ENGINE = EngineSpec(
             Capability.SNAPSHOT,
         }
     ),
+    extras=ALL,
     limits=Limits(decimal_digits=65, decimal_scale=30, key_length=3072, name_length=64, finite_floats=True),
     default_port=3306,
     local=MYSQL,

@@ -73,7 +73,7 @@ from dbfleet.errors import (
     nearest,
     translated,
 )
-from dbfleet.extras import Extra, Extras
+from dbfleet.extras import ALL, Extra, Extras
 from dbfleet.values import Batch, Column, Digest, Row, Schema, Type, digest_rows
 
 if TYPE_CHECKING:
@@ -667,6 +667,7 @@ ENGINE = EngineSpec(
             Capability.SNAPSHOT,
         }
     ),
+    extras=ALL,
     limits=Limits(decimal_scale=16383, name_length=NAME_BYTES, nul_in_text=False, key_length=2700),
     aliases=("pg", "postgresql", "psql", "pgsql"),
     default_port=5432,

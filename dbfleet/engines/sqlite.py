@@ -58,7 +58,7 @@ from dbfleet.errors import (
     UsageError,
     translated,
 )
-from dbfleet.extras import Extra, Extras
+from dbfleet.extras import Extra, Extras, Identity, Index
 from dbfleet.values import (
     VALUE_OF,
     Batch,
@@ -702,6 +702,7 @@ ENGINE = EngineSpec(
             Capability.CANCEL,
         }
     ),
+    extras=frozenset({Index, Identity}),
     limits=Limits(),
     default_user=None,
     default_database=None,

@@ -12,7 +12,7 @@ from typing import Any, Final
 from dbfleet.adapter import WHOLE, Adapter, Capability, Part, Rejected, WriteMode
 from dbfleet.errors import DbfleetError, UsageError
 from dbfleet.ops import _copy_setup, _workers
-from dbfleet.ops._copy_words import Check, Copied, Ends, Mode, Task, Watch
+from dbfleet.ops._copy_words import Check, Copied, Ends, Give, Mode, Task, Watch
 from dbfleet.ops._journal import Progressed
 from dbfleet.ops._plan import PlannedCollection
 from dbfleet.ops._workers import Worker
@@ -25,7 +25,8 @@ _SHARED_ROWS: Final = 20_000
 """From here on every worker gets a share of a collection: it is a second of work where rows become objects."""
 _MOST_REJECTED: Final = 100
 _CHECK: Final = -1
-"""In the place of a part's number: the whole is read back."""
+_GIVE: Final = -2
+"""In the place of a part's number: the whole is read back; it gets its extras."""
 
 
 @dataclass(slots=True)
@@ -44,6 +45,9 @@ class Moving:
     rejected: int = 0
     rows: int = 0
     far: dict[int, int] = field(default_factory=dict)
+    found: Digest | None = None
+    extras: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -144,10 +148,10 @@ class Owner:
     def move(self, workers: Sequence[Worker], moving: Sequence[Moving]) -> Iterator[Copied]:
         left = {each.name: each for each in moving}
         for each in moving:
-            if not each.waiting and not self._verify:  # done by the copy that was cut off
-                yield self._record(left.pop(each.name), None)
-            elif not each.waiting:
-                each.waiting.append(_CHECK)
+            if not each.waiting:  # done by the copy that was cut off
+                each.waiting += self._at_last(each)
+                if not each.waiting:
+                    yield self._record(left.pop(each.name))
         idle = list(workers)
         self._hand_out(idle, left)
         for worker in _workers.listen(workers) if left else ():
@@ -161,14 +165,24 @@ class Owner:
             each.running -= 1
             if kind == "part":
                 self._part_done(each, number, *content)
-                if self._verify and each.state.complete:
-                    each.waiting.append(_CHECK)
+                if each.state.complete:
+                    each.waiting += self._at_last(each)
+            elif kind == "given":
+                each.extras, each.left = map(tuple, content)
+                for text in each.left:
+                    self._watch.said(f"{name}: {text}")
+            else:
+                each.found = content
             if not each.waiting and not each.running:
                 each.state.seconds += time.perf_counter() - (each.started or 0)
-                yield self._record(left.pop(name), content if kind == "check" else None)
+                yield self._record(left.pop(name))
             self._hand_out(idle, left)
             if not left:
                 return
+
+    def _at_last(self, each: Moving) -> list[int]:
+        """What is to be done of a collection that has its rows."""
+        return [*([_GIVE] if each.plan.extras else []), *([_CHECK] if self._verify else [])]
 
     def _hand_out(self, idle: list[Worker], left: dict[str, Moving]) -> None:
         """Give each idle worker a part whose collection may be filled by now."""
@@ -185,6 +199,9 @@ class Owner:
 
     def _send(self, worker: Worker, each: Moving, number: int) -> None:
         plan = each.plan
+        if number == _GIVE:
+            worker.send(Give(plan))
+            return
         if number == _CHECK:
             worker.send(Check(plan, each.state.merging, each.digest or Digest()))
             return
@@ -207,8 +224,8 @@ class Owner:
         each.state.done[str(number)] = [rows, lost, [digest.rows, digest.sum] if digest is not None else None]
         self._ends.journal.save()
 
-    def _record(self, each: Moving, found: Digest | None) -> Copied:
-        expected = each.digest or Digest()
+    def _record(self, each: Moving) -> Copied:
+        found, expected = each.found, each.digest or Digest()
         same = None if found is None else found == expected
         if same is False:
             self._watch.said(f"{each.name} is not what was read: its digest is {found}, not {expected}")
@@ -220,4 +237,6 @@ class Owner:
             round(each.state.seconds, 3),
             None if found is None else str(found),
             same,
+            each.extras,
+            each.left,
         )

@@ -29,7 +29,7 @@ class Ends:
 @dataclass(frozen=True, slots=True)
 class Copied:
     """What was written of one collection. `digest` is of the rows as the sink keeps them, with `verify`; `same` says
-    whether the sink gave it back."""
+    whether the sink gave it back. `extras` came along besides the rows, `left` were to and did not, in words."""
 
     target: str
     collection: str
@@ -38,6 +38,8 @@ class Copied:
     seconds: float
     digest: str | None = None
     same: bool | None = None
+    extras: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +95,10 @@ class Check:
     plan: PlannedCollection
     merged: bool
     expected: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Give:
+    """A collection that has its rows and is to get its extras."""
+
+    plan: PlannedCollection

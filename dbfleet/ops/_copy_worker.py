@@ -11,8 +11,8 @@ from typing import Any, Final, cast
 from dbfleet.adapter import Adapter, EngineSpec, Target, Written, coarsened
 from dbfleet.errors import DbfleetError
 from dbfleet.fleet import Fleet
-from dbfleet.ops import _copy_lines, _plan
-from dbfleet.ops._copy_words import Check, Task
+from dbfleet.ops import _copy_extras, _copy_lines, _plan
+from dbfleet.ops._copy_words import Check, Give, Task
 from dbfleet.ops._digests import Digester
 from dbfleet.ops._plan import PlannedCollection
 from dbfleet.ops._workers import Owner
@@ -49,6 +49,8 @@ def work(owner: Owner, *, fleet: Fleet, source: Target, sink: Target) -> None:
             task = owner.receive()
             if isinstance(task, Task):
                 _copy_part(owner, reader, writer, task, one_moment=moment is not None)
+            elif isinstance(task, Give):
+                owner.send(("given", task.plan.sink.name, 0, _copy_extras.give(writer, task.plan)))
             else:
                 found = _read_back(owner, reader, writer, task)
                 owner.send(("check", task.plan.sink.name, 0, found))

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from dbfleet.adapter import Capability, EngineSpec, Fidelity
 from dbfleet.errors import LossyRefused, Unsupported
+from dbfleet.extras import Extra
 from dbfleet.values import TEXT_OF, Batch, Column, Schema, Type
 
 _TIMES: Final = (Type.TIME, Type.DATETIME, Type.INSTANT)
@@ -39,7 +40,7 @@ class PlannedCollection:
     """One collection's way: `source` is read, `sink` is what is written, column for column.
 
     `action` is create, fill (it is there and empty), merge (it has rows, and ours replace those with their keys) or
-    replace (what is there goes).
+    replace (what is there goes). `extras` come along after the rows.
     """
 
     source: Schema
@@ -47,6 +48,7 @@ class PlannedCollection:
     action: str
     rows: int
     columns: tuple[PlannedColumn, ...]
+    extras: tuple[Extra, ...] = ()
 
 
 def fidelity(column: Column, source: EngineSpec, sink: EngineSpec) -> tuple[str, str | None]:

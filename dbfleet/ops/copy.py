@@ -22,10 +22,11 @@ from typing import Any, Final
 from dbfleet.adapter import Adapter, Capability, Target, Written
 from dbfleet.errors import DbfleetError, PartialWrite, Unavailable, UsageError
 from dbfleet.fleet import Fleet
-from dbfleet.ops import _copy_setup, _copy_worker, _plan, _workers
+from dbfleet.ops import _copy_extras, _copy_setup, _copy_worker, _plan, _workers
 from dbfleet.ops._copy_owner import Owner
 from dbfleet.ops._copy_words import Begin, Copied, Ends, Mode, Plan, Watch
 from dbfleet.ops._journal import Journal
+from dbfleet.ops._plan import PlannedCollection
 from dbfleet.ops._workers import Worker
 
 __all__ = ["Copied", "Mode", "Plan", "Watch", "copy", "receipt"]
@@ -96,6 +97,7 @@ def _run(ends: Ends, wish: _Wish, stack: ExitStack, workers: Sequence[Worker], w
     schemas = [source.describe(name) for name in _copy_setup.chosen(ends, source, wish.names, known)]
     there = set(sink.collections()) if sink else set()
     plans, left = _copy_setup.plans(ends, sink, schemas, there, wish.rename, wish.mode, known)
+    plans, left = _with_extras(ends, source, plans, left)
     parts_done = sum(len(each.done) for each in ends.journal.collections.values())
     watch.planned(plan := Plan(plans, left, parts_done))
     _plan.check(plans, strict=wish.strict)
@@ -128,6 +130,20 @@ def _run(ends: Ends, wish: _Wish, stack: ExitStack, workers: Sequence[Worker], w
     ends.journal.forget()
 
 
+def _with_extras(
+    ends: Ends, source: Adapter, plans: Sequence[PlannedCollection], left: Sequence[str]
+) -> tuple[list[PlannedCollection], list[str]]:
+    """The plans of what this copy makes, or has made, with what comes along besides the rows."""
+    found, all_left = [], list(left)
+    for plan in plans:
+        state = ends.journal.collections.get(plan.sink.name)
+        if plan.action in ("create", "replace") or (state is not None and state.made):
+            plan, more = _copy_extras.planned(source, ends.sink_spec, plan)
+            all_left += more
+        found.append(plan)
+    return found, all_left
+
+
 def _keep_what_was_refused(journal: Journal) -> None:
     """For a resume: parts with refused rows are not done."""
     for state in journal.collections.values():
@@ -156,8 +172,15 @@ def _one_moment(ends: Ends, stack: ExitStack, source: Adapter, workers: int) -> 
     return "" if workers == 1 else None
 
 
-def receipt(fleet: Fleet, source: Target, sink: Target, copied: Sequence[Copied], started: datetime) -> dict[str, Any]:
-    """What was copied, from what to what, as plain JSON data."""
+def receipt(
+    fleet: Fleet,
+    source: Target,
+    sink: Target,
+    copied: Sequence[Copied],
+    started: datetime,
+    left: Sequence[str] = (),
+) -> dict[str, Any]:
+    """What was copied, from what to what, and what did not come along (`left`, the plan's), as plain JSON data."""
     ends: dict[str, Any] = {}
     for word, target in (("source", source), ("sink", sink)):
         with fleet.connect(target) as adapter:
@@ -178,7 +201,8 @@ def receipt(fleet: Fleet, source: Target, sink: Target, copied: Sequence[Copied]
         "same": all(record.same is not False for record in copied),
         "collections": [
             {"collection": record.collection, "rows": record.rows, "rejected": record.rejected,
-             "seconds": record.seconds, "digest": record.digest, "same": record.same}
+             "seconds": record.seconds, "digest": record.digest, "same": record.same, "extras": list(record.extras)}
             for record in copied
         ],
+        "left": [*left, *(f"{record.collection}: {text}" for record in copied for text in record.left)],
     }  # fmt: skip
