@@ -5,7 +5,8 @@
     orders.jsonl    a file a collection: .jsonl or .csv, with .gz or .zst behind, or .parquet
 
 The manifest says who wrote it, from what, when, whether all of it is of one moment (and why not), and of each
-collection its file, rows, digest (dbfleet.values), bytes and SHA-256. A file that is being written ends in `.partial`.
+collection its file, rows, digest (dbfleet.values), bytes and SHA-256. A file that is being written ends in `.partial`;
+so does the folder in which a dump is made that shall take another's place (`staging`, `swap`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -71,10 +73,11 @@ def read_manifest(directory: Path) -> Manifest:
         files = tuple(DumpedFile(**_known(DumpedFile, entry)) for entry in data.pop("collections"))
         return Manifest(**_known(Manifest, data), collections=files)
     except FileNotFoundError as error:
-        raise UsageError(
-            f"{directory} is no dump: it has no {MANIFEST}",
-            hint="a dump that was interrupted has none: dump again; a single file is loaded by its own path",
-        ) from error
+        whole = next(iter(sorted(directory.glob(f"*{PARTIAL}/{MANIFEST}"))), None)
+        hint = "a dump that was interrupted has none: dump again; a single file is loaded by its own path"
+        if whole is not None:
+            hint = f"one that was about to take another's place is whole in {whole.parent}"
+        raise UsageError(f"{directory} is no dump: it has no {MANIFEST}", hint=hint) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{file} is damaged: {error}", hint="dump again") from error
 
@@ -135,6 +138,57 @@ def failing_by_name(path: Path | str) -> Iterator[None]:
         yield
     except OSError as error:
         raise RuntimeFailure(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def staging(directory: Path) -> Path:
+    """A new folder in the directory for a dump that is to take another's place; where the directory is, as only that
+    is sure to be on the same disk and ours to write in."""
+    with failing_by_name(directory):
+        return Path(tempfile.mkdtemp(prefix="dump-", suffix=PARTIAL, dir=directory))
+
+
+def swap(place: Path, directory: Path) -> None:
+    """Put the whole dump in `place` where the directory's own stands, which goes; then `place` goes. At no moment is
+    there a manifest with files that are not its own: a directory that was left in between has none."""
+    with failing_by_name(directory):
+        for name in left_by_dumps(directory):
+            if directory / name != place:
+                _remove(directory / name)
+        _sync(directory)
+        for name in sorted(os.listdir(place), key=lambda name: name == MANIFEST):
+            os.replace(place / name, directory / name)
+        _sync(directory)
+        place.rmdir()
+
+
+def left_by_dumps(directory: Path) -> list[str]:
+    """What earlier dumps have left in the directory, whole or not; the manifest first."""
+    there = sorted(os.listdir(directory))
+    try:
+        listed = {each.file for each in read_manifest(directory).collections}
+    except UsageError:
+        listed = set()
+    ours = [name for name in there if name in listed or name == SCHEMA or name.endswith(PARTIAL)]
+    return [MANIFEST, *ours]
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        for each in path.iterdir():
+            each.unlink()
+        path.rmdir()
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _sync(directory: Path) -> None:
+    """Names of files are on the disk, too."""
+    if os.name == "posix":
+        handle = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 class Writer:

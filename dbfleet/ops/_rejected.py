@@ -39,9 +39,14 @@ class RejectedFile:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exc: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *exc: object) -> None:
         if self._file:
-            self._file.close()
+            file, self._file = self._file, None
+            try:
+                file.close()
+            except OSError as error:
+                if kind is None:  # else there is worse to tell
+                    raise self._failed(error) from error
 
     def begin(self, schema: Schema) -> None:
         """What follows is of this collection."""
@@ -49,7 +54,12 @@ class RejectedFile:
         self._before = self.count
 
     def ended(self) -> int:
-        """How many rows of the collection were refused."""
+        """How many rows of the collection were refused; the file has them all."""
+        if self._file:
+            try:
+                self._file.flush()
+            except OSError as error:
+                raise self._failed(error) from error
         return self.count - self._before
 
     def add(self, refused: Iterable[Rejected]) -> None:
@@ -71,7 +81,10 @@ class RejectedFile:
                 self._file = open(self.path, "wb")  # noqa: SIM115 - closed by __exit__
             self._file.write(head[:-1].encode("utf-8", "backslashreplace") + b', "row": ' + row + b"}\n")
         except OSError as error:
-            raise RuntimeFailure(f"cannot write {self.path}: {error.strerror}") from error
+            raise self._failed(error) from error
+
+    def _failed(self, error: OSError) -> RuntimeFailure:
+        return RuntimeFailure(f"cannot write {self.path}: {error.strerror or error}")
 
     def through(self, adapter: Adapter, schema: Schema, batches: Iterator[Batch], mode: WriteMode) -> int:
         """Write all batches to an engine that keeps what it can; how many rows are stored."""

@@ -4,7 +4,8 @@
         ...
 
 The directory is written so that a dump that was cut off is never taken for a whole one: every file has a temporary name
-until it is whole, and the manifest is written last, in one step (`_dump_files`). Collections come in the order of their
+until it is whole, and the manifest is written last, in one step (`_dump_files`). A dump that replaces another is made
+beside it, and takes its place when it is whole. Collections come in the order of their
 references, all of one moment where the engine can hold one; the manifest and `tell` say so where it cannot. Each row's
 digest is taken from the very values that are written.
 
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -63,25 +64,28 @@ def dump(
     """Write the collections (all, if none is named) to the directory; a record for each when its file is whole.
 
     UsageError for a format that is none. A directory that holds something is refused, unless `agree` returns when it
-    is told what will go; only what a dump writes is ever removed. RuntimeFailure where the disk refuses.
+    is told what will go; only what a dump writes is ever removed, and not before the new dump is whole. RuntimeFailure
+    where the disk refuses.
     """
     check(format, compress)
-    _prepare(directory, agree)
+    place = _prepare(directory, agree)
     started = _now()
     made: list[Path] = []
     try:
         with fleet.connect(target) as adapter, _one_moment(fleet, target, adapter, tell) as why_not:
             info = adapter.ping()
             schemas = _schemas(adapter, collections)
-            made.append(directory / files.SCHEMA)
-            schema_sha256 = _write(directory / files.SCHEMA, files.schema_json(schemas))
-            entries: list[files.DumpedFile] = []
             taken: set[str] = set()
-            for schema in schemas:
-                name = files.file_name(schema.name, _ending(format, compress), taken)
-                made.append(directory / name)
+            names = [files.file_name(schema.name, _ending(format, compress), taken) for schema in schemas]
+            if place != directory:
+                _check_free(directory, names)
+            made.append(place / files.SCHEMA)
+            schema_sha256 = _write(place / files.SCHEMA, files.schema_json(schemas))
+            entries: list[files.DumpedFile] = []
+            for schema, name in zip(schemas, names, strict=True):
+                made.append(place / name)
                 before = time.perf_counter()
-                entries.append(_collection(adapter, schema, directory / name, format, compress, progress))
+                entries.append(_collection(adapter, schema, place / name, format, compress, progress))
                 seconds = round(time.perf_counter() - before, 3)
                 yield Dumped(target.name, schema.name, entries[-1].rows, 0, seconds, entries[-1].digest)
         manifest = files.Manifest(
@@ -101,12 +105,18 @@ def dump(
             schema_sha256=schema_sha256,
             collections=tuple(entries),
         )
-        _write(directory / files.MANIFEST, manifest.to_json().encode("utf-8", "surrogatepass"))
+        made.append(place / files.MANIFEST)
+        _write(place / files.MANIFEST, manifest.to_json().encode("utf-8", "surrogatepass"))
     except BaseException:
         # Without a manifest they are nothing, and would stand in the way of the next dump.
         for path in made:
             path.unlink(missing_ok=True)
+        if place != directory:
+            with suppress(OSError):
+                place.rmdir()
         raise
+    if place != directory:
+        files.swap(place, directory)
 
 
 @contextmanager
@@ -162,31 +172,28 @@ def check(format: str, compress: str | None) -> None:
 # --- the directory -------------------------------------------------------------------------------------------------
 
 
-def _prepare(directory: Path, agree: Callable[[str], None] | None) -> None:
-    """An empty directory: made, or emptied of an earlier dump's files. The manifest goes first."""
+def _prepare(directory: Path, agree: Callable[[str], None] | None) -> Path:
+    """Where the files are written: the directory, made if need be; or a folder in it, where it holds something."""
     with files.failing_by_name(directory):
         if directory.exists() and not directory.is_dir():
             raise UsageError(f"{directory} is a file; a dump is a directory")
         directory.mkdir(parents=True, exist_ok=True)
-        there = sorted(path.name for path in directory.iterdir())
-        if not there:
-            return
-        if agree is None:
-            raise UsageError(f"{directory} is not empty", hint="--yes replaces a dump that is there")
-        old = _old_files(directory, there)
-        agree(f"{directory} is not empty: a dump that is in it will be replaced")
-        for name in old:
-            (directory / name).unlink(missing_ok=True)
+        if not any(directory.iterdir()):
+            return directory
+    if agree is None:
+        raise UsageError(f"{directory} is not empty", hint="--yes replaces a dump that is there")
+    agree(f"{directory} is not empty: a dump that is in it will be replaced")
+    return files.staging(directory)
 
 
-def _old_files(directory: Path, there: Sequence[str]) -> list[str]:
-    """What an earlier dump has left, whole or not; the manifest first."""
-    try:
-        listed = {each.file for each in files.read_manifest(directory).collections}
-    except UsageError:
-        listed = set()
-    ours = [name for name in there if Path(name).name in listed or name == files.SCHEMA or name.endswith(files.PARTIAL)]
-    return [files.MANIFEST, *ours]
+def _check_free(directory: Path, names: Sequence[str]) -> None:
+    """UsageError where a file of somebody else's has a name that ours will have."""
+    ours = set(files.left_by_dumps(directory))
+    for name in (files.SCHEMA, *names):
+        if name not in ours and (directory / name).exists():
+            raise UsageError(
+                f"{directory / name} is in the way, and no part of a dump", hint="move it, or dump elsewhere"
+            )
 
 
 def _ending(format: str, compress: str | None) -> str:

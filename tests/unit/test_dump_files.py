@@ -156,6 +156,72 @@ def test_a_directory_that_holds_something_is_refused(fleet: Fleet, tmp_path: Pat
     assert sorted(path.name for path in there.iterdir()) == ["manifest.json", "mine.txt", "one.jsonl", "schema.json"]
 
 
+@pytest.fixture
+def dumped(fleet: Fleet, tmp_path: Path) -> tuple[str, Path, dict[str, bytes]]:
+    """A database of two collections, a directory with a dump of it and a file of somebody else's, what that holds."""
+    source, there = url_of(tmp_path / "a.db"), tmp_path / "d"
+    for name in ("one", "two"):
+        fill(fleet, source, Schema(name, (Column("id", Type.INT, False),), ("id",)), [(1,), (2,)])
+    list(dump(fleet, fleet.target(source), directory=there))
+    (there / "mine.txt").write_text("mine")
+    return source, there, contents(there)
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
+
+
+def test_the_old_dump_stands_until_the_new_one_is_whole(
+    fleet: Fleet, dumped: tuple[str, Path, dict[str, bytes]]
+) -> None:
+    source, there, before = dumped
+    running = dump(fleet, fleet.target(source), ["two"], directory=there, format="csv", agree=lambda text: None)
+    next(running)
+    now = {path.name: path.read_bytes() for path in there.iterdir() if path.is_file()}
+    assert now == before
+    assert list(running) == []
+    assert sorted(contents(there)) == ["manifest.json", "mine.txt", "schema.json", "two.csv"]
+    assert [each.file for each in files.read_manifest(there).collections] == ["two.csv"]
+
+
+def test_a_dump_that_fails_leaves_the_old_one_as_it_was(
+    fleet: Fleet, dumped: tuple[str, Path, dict[str, bytes]]
+) -> None:
+    source, there, before = dumped
+    running = dump(fleet, fleet.target(source), directory=there, agree=lambda text: None)
+    next(running)
+    running.close()  # type: ignore[attr-defined]
+    assert contents(there) == before
+    with pytest.raises(NotFound):
+        list(dump(fleet, fleet.target(source), ["three"], directory=there, agree=lambda text: None))
+    assert contents(there) == before
+
+
+def test_a_file_of_somebody_elses_is_never_overwritten(
+    fleet: Fleet, dumped: tuple[str, Path, dict[str, bytes]]
+) -> None:
+    source, there, before = dumped
+    (there / "one.csv").write_text("mine, too")
+    with pytest.raises(UsageError, match=r"one\.csv is in the way"):
+        list(dump(fleet, fleet.target(source), directory=there, format="csv", agree=lambda text: None))
+    assert contents(there) == before | {"one.csv": b"mine, too"}
+
+
+def test_a_swap_that_was_cut_off_is_no_dump_and_tells_where_the_whole_one_is(
+    fleet: Fleet, dumped: tuple[str, Path, dict[str, bytes]]
+) -> None:
+    source, there, _ = dumped
+    place = files.staging(there)
+    for path in (there / "manifest.json", there / "schema.json", there / "one.jsonl", there / "two.jsonl"):
+        path.replace(place / path.name)
+    with pytest.raises(UsageError, match="no dump") as error:
+        files.read_manifest(there)
+    assert str(place) in str(error.value.hint)
+    assert len(files.read_manifest(place).collections) == 2
+    list(dump(fleet, fleet.target(source), directory=there, agree=lambda text: None))
+    assert sorted(contents(there)) == ["manifest.json", "mine.txt", "one.jsonl", "schema.json", "two.jsonl"]
+
+
 def test_a_disk_that_takes_no_more_is_told_with_the_file(fleet: Fleet, tmp_path: Path) -> None:
     source, there = url_of(tmp_path / "a.db"), tmp_path / "d"
     fill(fleet, source, Schema("one", (Column("id", Type.INT, False),), ("id",)), [(n,) for n in range(30_000)])

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from dbfleet import registry
 from dbfleet.adapter import Adapter
-from dbfleet.errors import ConstraintViolated, PartialWrite, UsageError
+from dbfleet.errors import ConstraintViolated, PartialWrite, RuntimeFailure, UsageError
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _dump_files as files
 from dbfleet.ops import _inputs
@@ -237,6 +237,13 @@ def test_an_existing_key_refuses_all_or_is_set_apart(fleet: Fleet, tmp_path: Pat
     assert refused["collection"] == "x"
     assert refused["row"] == {"id": 7, "name": "n"}
     assert "UNIQUE" in refused["reason"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_a_list_of_refused_rows_that_cannot_be_written_is_an_error(fleet: Fleet) -> None:
+    run(fleet, "-", stdin=b"id\n7\n", collection="x", format="csv")
+    with pytest.raises(RuntimeFailure, match="cannot write /dev/full"):
+        run(fleet, "-", stdin=b"id\n7\n8\n", collection="x", format="csv", rejected=Path("/dev/full"))
 
 
 def test_a_dry_run_writes_nothing(fleet: Fleet, tmp_path: Path) -> None:
