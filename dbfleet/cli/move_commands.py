@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -255,7 +254,7 @@ def diff(
             if yes:
                 render.records(map(asdict, changes.write()), _SYNCED, format=format)
             else:
-                render.write(_chunks(changes.statements()))
+                render.write(changes.text())
             differs = changes.differs and not yes
         if differs:
             raise typer.Exit(1)
@@ -271,13 +270,6 @@ def diff(
 
 
 _SYNCED = ("target", "collection", "added", "removed", "changed", "rejected", "seconds")
-
-
-def _chunks(lines: Iterable[str]) -> Iterator[bytes]:
-    """The lines as bytes, some together: each chunk is a write."""
-    rest = iter(lines)
-    while some := list(islice(rest, 100)):
-        yield "".join(f"{line}\n" for line in some).encode()
 
 
 def _refuse_with_sync(*options: tuple[str, bool]) -> None:

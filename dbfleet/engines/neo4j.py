@@ -66,6 +66,7 @@ from dbfleet.errors import (
     NotFound,
     StatementError,
     Unavailable,
+    Unsupported,
     UsageError,
     translated,
 )
@@ -327,11 +328,20 @@ class Neo4jAdapter(Adapter):
                 continue
             if change.before is not None and not changed(schema.columns, change):
                 continue
-            row = literal(_stored(schema.columns, [change.after])[0])
+            row = self._literals(schema, change.after)
             mode: WriteMode = "insert" if change.before is None else "upsert"
             yield self._write_statement(schema, mode).replace("$rows", f"[{row}]", 1) + ";"
         for reference in own:
             yield self._relation_to_itself(schema, reference) + ";"
+
+    def _literals(self, schema: Schema, row: Row) -> str:
+        values = _stored(schema.columns, [row])[0]
+        try:
+            return literal(values)
+        except Unsupported as error:
+            column = next(each for each, value in zip(schema.columns, values, strict=True) if isinstance(value, bytes))
+            message = f"{schema.name}.{column.name}: {error.message}"
+            raise Unsupported(message, engine="neo4j", target=self.target.name, hint=error.hint) from None
 
     # --- statements ---
 

@@ -67,7 +67,8 @@ def pairings(a: Schema, b: Schema, specs: tuple[EngineSpec, EngineSpec], choice:
     sides = []
     for schema, other in ((a, b), (b, a)):
         compared = [*key, *wanted]
-        more = [] if chosen else [name for name in schema.names if name not in compared and name not in tested]
+        partition = schema.partition or schema.key[:1]
+        more = [name for name in (partition if chosen else schema.names) if name not in compared and name not in tested]
         read = [*compared, *tested, *more]
         sides.append(
             Pairing(
@@ -79,6 +80,8 @@ def pairings(a: Schema, b: Schema, specs: tuple[EngineSpec, EngineSpec], choice:
                 specs,
                 as_text,
                 choice.where,
+                schema.edge,
+                partition,
             )
         )
     return sides[0], sides[1]

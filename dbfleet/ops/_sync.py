@@ -38,6 +38,7 @@ from dbfleet.values import Row, Schema
 Kind = Literal["insert", "update", "delete"]
 
 _AT_ONCE: Final = 1000
+_CHUNK: Final = 1 << 16
 _SHOWN: Final = 100
 """Rejected rows that are kept to be told."""
 
@@ -192,6 +193,16 @@ class Sync(ExitStack):
             with self._fleet.connect(self._b) as adapter:
                 for each, _, changes in self._steps(adapter.spec):
                     yield from adapter.statements(each.schema, changes)
+
+    def text(self) -> Iterator[bytes]:
+        """The same as lines of bytes, all of them or none: what the language cannot say is found before the first."""
+        path = self._folder / "statements"
+        with path.open("w", encoding="utf-8", newline="") as file:
+            for statement in self.statements():
+                file.write(f"{statement}\n")
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                yield chunk
 
     def write(self) -> Iterator[Synced]:
         """Write them, by the bulk path; what was written, a record a collection. PartialWrite, at the end, where B
