@@ -479,6 +479,8 @@ class Adapter(AbstractContextManager["Adapter"], Protocol):
     #     The result of one statement already in that format (chunks of any size, the header of csv included), byte for
     #     byte what formats/ makes of `query`; None where this statement or format cannot be had so, decided before
     #     anything has run.
+    # messages: Sequence[str]
+    #     The server's notices of the last `encoded`, complete when its chunks are read.
     # def ordered(self, schema) -> Iterator[bytes] | None
     #     The schema's columns of every row as lines, in chunks of whole lines, in the order of its key: integers
     #     by value; text, uuids and dates by the bytes of their canonical text. A line is that of PostgreSQL's COPY as

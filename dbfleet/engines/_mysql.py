@@ -42,6 +42,7 @@ from dbfleet.engines._mysql_types import LEXIS, Native, kept_beside, lexis, read
 from dbfleet.engines._mysql_values import strict
 from dbfleet.engines._mysql_wire import RawRow, Wire, driver_errors
 from dbfleet.engines._sql import create_statements
+from dbfleet.engines._sql_text import Statement
 from dbfleet.errors import DbfleetError, StatementError, Unavailable, translated
 from dbfleet.extras import Extra, Extras
 from dbfleet.values import Batch, Column, Digest, Reference, Row, Schema, Type
@@ -77,6 +78,7 @@ class MySqlAdapter(Adapter):
         self._beside: Wire | None = None
         self._session = _mysql_query.Session(wire, lexis(server.sql_mode), self._described_beside, self._translated)
         self._in_snapshot = False
+        self.messages: list[str] = []
 
     def __enter__(self) -> Self:
         return self
@@ -307,12 +309,13 @@ class MySqlAdapter(Adapter):
         found = _mysql_query.parse(self._session, statement, params)
         if len(found) > 1 or not _mysql_encoded.gives_rows(found[0], self._session.lexis):
             return None
-        return self._encoded(found[0].text, format)
+        self.messages = []
+        return self._encoded(found[0], format)
 
-    def _encoded(self, statement: str, word: Literal["csv", "jsonl"]) -> Iterator[bytes]:
+    def _encoded(self, statement: Statement, word: Literal["csv", "jsonl"]) -> Iterator[bytes]:
         wire = self._live()
         with self._translated():
-            wire.execute(statement)
+            wire.execute(statement.text)
         with self._reading():
             with self._translated():
                 columns = _mysql_query.columns(self._session)
@@ -320,6 +323,8 @@ class MySqlAdapter(Adapter):
             yield _mysql_encoded.header(columns, word)
             while rows := self._fetch(BATCH_SIZE):
                 yield render(rows)
+            with self._translated():
+                _mysql_query.collect(self._session, statement.words, self.messages)
 
     def encoded_scan(
         self, schema: Schema, format: Literal["csv", "jsonl"], tally: Callable[[Digest], None] | None = None

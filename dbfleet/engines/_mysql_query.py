@@ -88,7 +88,7 @@ def _result(session: Session, todo: Sequence[Statement], batch_size: int) -> Res
                 wire.abandon()
                 raise
         affected = wire.affected if not found and words and (words[0] in _CHANGES or wire.affected > 0) else None
-        _collect(session, words, messages)
+        collect(session, words, messages)
 
     def batches() -> Iterator[Batch]:
         rows = first
@@ -98,7 +98,7 @@ def _result(session: Session, todo: Sequence[Statement], batch_size: int) -> Res
                 with session.translated():
                     rows = wire.fetch(batch_size) if session.turn == turn and wire.reading else []
             with session.translated():
-                _collect(session, words, messages)
+                collect(session, words, messages)
         finally:
             close()
 
@@ -122,7 +122,7 @@ def _result(session: Session, todo: Sequence[Statement], batch_size: int) -> Res
     return Result(found, batches(), affected=affected, messages=messages, close=close, following=following)
 
 
-def _collect(session: Session, words: Sequence[str], messages: list[str]) -> None:
+def collect(session: Session, words: Sequence[str], messages: list[str]) -> None:
     """The server's warnings and notes, as soon as the result is read to its end."""
     wire = session.wire
     if not wire.warnings or wire.reading or wire.more or messages or (words and words[0] == "SHOW"):

@@ -24,6 +24,7 @@ _quote = LEXIS.quote
 _COLLECTIONS: Final = """
 SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND c.relpersistence <> 't'
+  AND EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
   AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND has_schema_privilege(n.oid, 'USAGE')
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass
                   AND d.objid = c.oid AND d.deptype = 'e')
@@ -119,6 +120,8 @@ class Tables:
         found = self._execute(_COLUMNS, self.split(collection))
         if not found:
             raise NotFound(f"there is no table {collection}")
+        if found[0][1] is None:
+            raise NotFound(f"the table {collection} has no columns, so it has no rows that could be told apart")
         columns = {name: TableColumn(*rest) for _, name, *rest in found if name is not None}
         self._types.learn(column.oid for column in columns.values())
         return Table(collection, self.sql(collection), found[0][0], columns)

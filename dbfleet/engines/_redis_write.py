@@ -23,6 +23,8 @@ CHUNK_BYTES: Final = 4 << 20
 IN_FLIGHT: Final = 3
 """Script calls that are sent and not yet answered: the server has work while we pack the next."""
 _REMOVED_AT_ONCE: Final = 500
+_NO_ROWS_FAULT: Final = (b"MISCONF ", b"READONLY ", b"NOREPLICAS ")
+"""How a server begins that takes no writes at all: to list each row as refused would name the wrong culprit."""
 MOST_COLUMNS: Final = 3900
 """Lua hands at most 8000 values to a command: a field is two."""
 
@@ -100,6 +102,8 @@ class Writer:
             if reply.code != "OOM":
                 raise reply
             reply = [item for place in range(1, len(chunk) + 1) for item in (place, str(reply).encode())]
+        if reply and reply[1].startswith(_NO_ROWS_FAULT):
+            raise ReplyError(reply[1].decode("utf-8", "replace"))
         self.written.rows += len(chunk) - len(reply) // 2
         for place, why in zip(reply[::2], reply[1::2], strict=True):
             self.written.rejected.append(Rejected(chunk[place - 1], why.decode("utf-8", "replace")))

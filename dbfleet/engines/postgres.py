@@ -359,6 +359,7 @@ class PostgresAdapter(Adapter):
     def encoded(
         self, statement: str, params: Mapping[str, object] | None, format: Literal["csv", "jsonl"]
     ) -> Iterator[bytes] | None:
+        self._messages = []
         found = self._checked(statement, params)
         if len(found) > 1 or found[0].words[:1] not in _SELECTS or format not in ("csv", "jsonl"):
             return None
@@ -378,6 +379,11 @@ class PostgresAdapter(Adapter):
             text, _ = bind(found[0].text, params, LEXIS, lambda n, _: f" {literals[n - 1]} ", numbered=True)
             chunks = fast.encoded(connection, self._types, text, columns, format)
         return None if chunks is None else self._translated_chunks(chunks)
+
+    @property
+    def messages(self) -> Sequence[str]:
+        """The server's notices of the last statement."""
+        return self._messages
 
     def ordered(self, schema: Schema) -> Iterator[bytes] | None:
         """The rows as COPY's text, in the order of their key; None where we do not know its order."""

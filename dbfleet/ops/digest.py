@@ -8,12 +8,12 @@ is asked first, and is held to the plain path's result by the conformance suite.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 
 from dbfleet.adapter import Adapter, Capability, Target
-from dbfleet.errors import DbfleetError
+from dbfleet.errors import DbfleetError, StatementError, Unavailable, Unsupported
 from dbfleet.fleet import Fleet
 from dbfleet.ops._named import schema_of
 from dbfleet.values import Batch, Digest, Schema, digest_rows
@@ -40,21 +40,52 @@ def digest(
     progress: Callable[[str, int], None] = lambda collection, rows: None,
 ) -> Iterator[Digested]:
     """The digest of a collection, or of all of them at one moment where the engine can hold one. NotFound if the
-    collection is not there. `progress` is told how many rows of a collection have been read."""
-    with fleet.connect(target) as adapter:
+    collection is not there. `progress` is told how many rows of a collection have been read.
+
+    Of a whole target, a collection that cannot be digested does not hide the others: its error is raised when the last
+    has been given, several as the first of the worst kind, with all their messages. What comes after it is read at
+    another moment where the error has ended the first. A server that is gone ends it at once.
+    """
+    with fleet.connect(target) as adapter, ExitStack() as moment:
         one_moment = Capability.SNAPSHOT in fleet.spec(target).capabilities
-        with getattr(adapter, "snapshot")() if one_moment else nullcontext():  # noqa: B009 - an optional method
-            for name in adapter.collections() if collection is None else (collection,):
-                started = time.perf_counter()
-                try:
-                    found = _digest(adapter, schema_of(adapter, target, name), progress)
-                except DbfleetError as error:
-                    error.target = error.target or target.name
-                    if name not in error.message:  # which of them, where nobody named one
-                        error.message = f"{name}: {error.message}"
+        failed: list[DbfleetError] = []
+
+        def begin() -> None:
+            moment.enter_context(getattr(adapter, "snapshot")() if one_moment else nullcontext())  # noqa: B009
+
+        begin()
+        for name in adapter.collections() if collection is None else (collection,):
+            started = time.perf_counter()
+            try:
+                found = _digest(adapter, schema_of(adapter, target, name), progress)
+            except DbfleetError as error:
+                error.target = error.target or target.name
+                if name not in error.message:  # which of them, where nobody named one
+                    error.message = f"{name}: {error.message}"
+                if collection is not None or isinstance(error, Unavailable):
                     raise
-                seconds = round(time.perf_counter() - started, 6)
-                yield Digested(target.name, name, found.rows, 0, seconds, str(found))
+                failed.append(error)
+                try:
+                    adapter.ping()
+                except StatementError:  # the error has ended the transaction that held the moment
+                    moment.close()
+                    begin()
+                continue
+            seconds = round(time.perf_counter() - started, 6)
+            yield Digested(target.name, name, found.rows, 0, seconds, str(found))
+        moment.close()
+    if failed:
+        raise _worst(failed)
+
+
+def _worst(failed: Sequence[DbfleetError]) -> DbfleetError:
+    """What the server refused counts for more than what nobody could expect of it."""
+    error = next((each for each in failed if not isinstance(each, Unsupported)), failed[0])
+    if len(failed) > 1:
+        error.message = f"{len(failed)} collections have no digest. " + " ".join(
+            each.message if each.message.endswith(".") else f"{each.message}." for each in failed
+        )
+    return error
 
 
 def _digest(adapter: Adapter, schema: Schema, progress: Callable[[str, int], None]) -> Digest:

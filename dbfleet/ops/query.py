@@ -174,7 +174,14 @@ class _Asked:
             deadline.forget()
             return None
         self._end(adapter, getattr(chunks, "close", lambda: None))
-        return deadline.over(chunks)
+        return self._heard(adapter, deadline.over(chunks))
+
+    def _heard(self, adapter: Adapter, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """The chunks, and then what the server said beside them."""
+        started = time.perf_counter()
+        yield from chunks
+        if messages := getattr(adapter, "messages", ()):
+            self._tell(Told(adapter.target.name, None, None, messages, time.perf_counter() - started))
 
     def _end(self, adapter: Adapter, close: Callable[[], None]) -> None:
         """Close what is being read before its connection is closed; where it ends early, stop it first, as some

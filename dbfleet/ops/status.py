@@ -1,8 +1,9 @@
 """`status`: what each target is, where, and which server really answers there. Nothing is started or changed.
 
-A record: target engine runtime state product version url memory. `state` is the runtime's word (running, starting,
-unhealthy, stopped, failed, absent), or `running`/`unreachable` for somebody's server; `product` and `version` are the
-server's own words, never the engine's flattering name; `memory` is bytes.
+A record: target engine runtime state product version url memory error. `state` is the runtime's word (running,
+starting, unhealthy, stopped, failed, absent), `running`/`unreachable` for somebody's server, or `unknown` where the
+runtime itself does not answer; `product` and `version` are the server's own words, never the engine's flattering name;
+`memory` is bytes; `error` says why, where a server does not answer as it should.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dbfleet.fleet import Fleet
 from dbfleet.ops import _servers
 from dbfleet.runtimes import ServerState
 
-FIELDS: Final = ("target", "engine", "runtime", "state", "product", "version", "url", "memory")
+FIELDS: Final = ("target", "engine", "runtime", "state", "product", "version", "url", "memory", "error")
 PING_TIMEOUT_S: Final = 3.0
 
 
@@ -76,4 +77,15 @@ def _record(
         "version": info.version if info else None,
         "url": target.url(reveal=reveal) if there else None,
         "memory": state.memory if state else None,
+        "error": _why(word, state, answer, trouble),
     }
+
+
+def _why(
+    word: str, state: ServerState | None, answer: ServerInfo | DbfleetError | None, trouble: DbfleetError | None
+) -> str | None:
+    if trouble:
+        return f"{trouble.message} ({trouble.hint})" if trouble.hint else trouble.message
+    if isinstance(answer, DbfleetError) and word in ("running", "unreachable"):
+        return answer.message
+    return state.detail or None if state and word in ("unhealthy", "failed") else None

@@ -320,3 +320,20 @@ def test_a_followed_log_ends_with_its_reader_and_on_ctrl_c(dbfleet: CommandLine)
             assert child.stdout.readline()
             end(child)
             assert child.wait(20) == code
+
+
+def test_status_says_why_it_cannot_tell(dbfleet: CommandLine) -> None:
+    dbfleet("up", "redis")
+    state = Path(dbfleet.environment["DBFLEET_STATE_DIR"])
+    (record,) = state.glob("*/state.json")
+    kept = record.read_text()
+    record.write_text(kept.replace('"runtime": "process"', '"runtime": "docker"'))
+    (record.parent / "docker").mkdir()
+    (record.parent / "docker" / "projects.json").write_text('{"": "dbfleet-nowhere"}')
+    dbfleet.environment["DOCKER_HOST"] = "unix:///nowhere/docker.sock"
+    try:
+        found = dbfleet.records("status")["redis"]
+        assert found["state"] == "unknown"
+        assert "ocker" in found["error"]
+    finally:
+        record.write_text(kept)

@@ -440,6 +440,19 @@ def test_digests_that_are_done_are_shown_before_the_error_that_names_its_collect
     assert "torn" in ran.err
 
 
+def test_a_collection_without_a_digest_does_not_hide_those_behind_it(shell: Shell) -> None:
+    with closing(sqlite3.connect(shell.folder / "shop.db")) as connection:
+        connection.executescript(
+            "create view broken as select * from nowhere; create view torn as select * from elsewhere;"
+        )
+    ran = shell("digest", "shop")
+    assert ran.code == 5
+    assert [json.loads(line)["collection"] for line in ran.out.splitlines()] == ["people"]
+    assert "2 collections have no digest" in ran.err
+    assert "broken" in ran.err
+    assert "torn" in ran.err
+
+
 def test_engines_tells_what_every_engine_declares(shell: Shell) -> None:
     from dbfleet import registry
 

@@ -572,6 +572,13 @@ def test_procedure_gives_all_its_results(adapter: Adapter, name: str) -> None:
         run(adapter, f"drop procedure `{name}`")
 
 
+def test_warnings_come_beside_rows_that_are_read_as_bytes(adapter: Any) -> None:
+    assert b"".join(adapter.encoded("select 1 / 0 as x", {}, "csv")).startswith(b"x\n")
+    assert [message for message in adapter.messages if "Division by 0" in message]
+    assert b"".join(adapter.encoded("select 1 as x", {}, "csv")) == b"x\n1\n"
+    assert adapter.messages == []
+
+
 def test_warnings_come_as_messages(adapter: Adapter, foreign: Any) -> None:
     table = foreign("id int primary key, v varchar(3)")
     with adapter.query(f"insert ignore into `{table}` values (1, 'long text')") as result:

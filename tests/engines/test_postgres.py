@@ -26,6 +26,9 @@ from dbfleet.errors import (
     Unsupported,
     UsageError,
 )
+from dbfleet.fleet import Fleet
+from dbfleet.ops.digest import digest
+from dbfleet.ops.query import Told, query
 from dbfleet.values import JSON_NULL, Column, Reference, Row, Schema, Type, digest_rows
 
 pytestmark = pytest.mark.engines("postgres")
@@ -596,3 +599,54 @@ def test_upsert_needs_a_key(adapter: Adapter, zoo: str) -> None:
     adapter.create(schema)
     with pytest.raises(Unsupported, match="no key"):
         adapter.write(schema, [[(1,)]], mode="upsert")
+
+
+def test_a_table_without_columns_is_no_collection(adapter: Adapter, name: str) -> None:
+    list(adapter.query(f"create table {name} ()"))
+    try:
+        assert name not in adapter.collections()
+        with pytest.raises(NotFound, match="has no columns"):
+            adapter.describe(name)
+    finally:
+        list(adapter.query(f"drop table {name}"))
+
+
+def test_notices_are_told_beside_rows_that_the_server_renders(fleet: Fleet, target: Target) -> None:
+    statement = "select dbfleet_noticed(n) as n from generate_series(1, 2) as n"
+    with registry.connect(target) as adapter:
+        list(
+            adapter.query(
+                "create or replace function dbfleet_noticed(n int) returns int language plpgsql as "
+                "$$ begin raise notice 'row %', n; return n; end $$"
+            )
+        )
+    told: list[Told] = []
+    try:
+        with query(fleet, [(target, None)], statement, fast="jsonl", tell=told.append) as answers:
+            assert answers.encoded is not None
+            assert b"".join(answers.encoded) == b'{"n":1}\n{"n":2}\n'
+        assert [message for each in told for message in each.messages] == ["NOTICE: row 1", "NOTICE: row 2"]
+    finally:
+        with registry.connect(target) as adapter:
+            list(adapter.query("drop function dbfleet_noticed(int)"))
+
+
+def test_a_digest_goes_on_behind_a_collection_that_the_server_cannot_read(
+    fleet: Fleet, target: Target, adapter: Adapter, name: str
+) -> None:
+    """The error ends PostgreSQL's transaction, and with it the moment that the others would be read at."""
+    list(adapter.query(f"create table {name}_c (id int primary key)"))
+    list(adapter.query(f"create view {name}_b as select 1 / count(*) as x from {name}_c"))
+    try:
+        found: list[str] = []
+
+        def listen() -> None:
+            for record in digest(fleet, target):
+                found.append(record.collection)  # noqa: PERF401 - what was given before the error counts
+
+        with pytest.raises(StatementError, match="division by zero") as caught:
+            listen()
+        assert caught.value.message.startswith(f"{name}_b: ")
+        assert f"{name}_c" in found
+    finally:
+        list(adapter.query(f"drop table {name}_c cascade"))

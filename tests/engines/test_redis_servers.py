@@ -90,6 +90,26 @@ def start() -> Iterator[Start]:
     shutil.rmtree(root)
 
 
+def test_a_server_that_cannot_save_refuses_the_write_and_no_single_row(start: Start) -> None:
+    with registry.connect(start()) as adapter:
+        schema = orders("orders")
+        adapter.create(schema)
+        data = Path(str(ask(adapter, "CONFIG GET dir")["dir"]))
+        ask(adapter, "CONFIG SET stop-writes-on-bgsave-error yes")
+        ask(adapter, 'CONFIG SET save "1 1"')
+        (data / "dump.rdb").unlink(missing_ok=True)
+        (data / "dump.rdb" / "in the way").mkdir(parents=True)
+        ask(adapter, "BGSAVE")
+        until = time.monotonic() + 10
+        while "rdb_last_bgsave_status:err" not in str(ask(adapter, "INFO persistence")):
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        with pytest.raises(StatementError, match="MISCONF") as caught:
+            adapter.write(schema, [[(n, n, "x") for n in range(1000)]])
+        assert "cannot save to its disk" in str(caught.value.hint)
+        assert adapter.count("orders") == 0
+
+
 def test_full_memory_rejects_rows_in_the_servers_words(start: Start) -> None:
     with registry.connect(start()) as adapter:
         schema = orders("orders")
