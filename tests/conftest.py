@@ -19,6 +19,20 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+DOUBLES = ("oracle", "sqlserver")
+"""Engines whose wire doubles run where nothing was chosen."""
+
+
+def engines(config: pytest.Config) -> list[str]:
+    """The engines of `ends`, by name."""
+    from dbfleet.conformance.plugin import chosen  # pytest must have registered it first
+
+    names = {"sqlite", *chosen(config)}
+    if not config.getoption("--engine") and not config.getoption("--url"):
+        names.update(DOUBLES)
+    return sorted(registry.by_scheme(name.partition("://")[0]).name if "://" in name else name for name in names)
+
+
 @pytest.fixture(scope="session")
 def ends(
     request: pytest.FixtureRequest, fleet: Fleet, tmp_path_factory: pytest.TempPathFactory
