@@ -10,7 +10,8 @@
      ├ StatementError    the engine rejected the statement
      │  ├ NotFound
      │  ├ AlreadyExists
-     │  └ ConstraintViolated
+     │  ├ ConstraintViolated
+     │  └ NoRoom         the server's disk is full: no row's fault
      ├ Unsupported       a capability or a fidelity that the engine does not have
      │  └ LossyRefused
      ├ PartialWrite      some rows were rejected (holds what was written)
@@ -93,6 +94,10 @@ class AlreadyExists(StatementError):
 
 class ConstraintViolated(StatementError):
     """A key, a reference, a NOT NULL or a check."""
+
+
+class NoRoom(StatementError):
+    """The server has no room left to store what it was given, whatever it is."""
 
 
 class Unsupported(DbfleetError):

@@ -16,6 +16,7 @@ from dbfleet.errors import (
     AuthFailed,
     ConstraintViolated,
     DbfleetError,
+    NoRoom,
     NotFound,
     StatementError,
     Unavailable,
@@ -31,6 +32,7 @@ _KINDS: Final[Mapping[int, type[StatementError]]] = {
     **dict.fromkeys((1007, 1050, 1060, 1061, 1304, 1359), AlreadyExists),
     **dict.fromkeys((1048, 1062, 1169, 1216, 1217, 1263, 1364, 1451, 1452, 1557, 1586), ConstraintViolated),
     **dict.fromkeys((1761, 1762, 3730, 3819, 4025), ConstraintViolated),
+    **dict.fromkeys((1021, 1114), NoRoom),
     # A value that its column cannot hold: out of range, cut, no date, no character of its set, too long, no JSON.
     **dict.fromkeys((1264, 1265, 1292, 1366, 1406, 1416, 3140, 3156), ConstraintViolated),
 }
@@ -42,8 +44,6 @@ _HINTS: Final = {
     1205: "another transaction holds the rows: try again",
     1213: "two transactions waited for each other: try again",
     1290: "the server is read-only or restricted by an option",
-    1114: "the server's disk, or the table, is full",
-    1021: "the server's disk is full",
     1118: "give the columns shorter lengths, or none",
     1071: "a key holds 3072 bytes, which is 768 characters: give its text columns shorter lengths",
     3159: "the server takes encrypted connections only: add ?ssl_mode=required to the URL",

@@ -12,6 +12,7 @@ from dbfleet.errors import (
     AuthFailed,
     ConstraintViolated,
     DbfleetError,
+    NoRoom,
     NotFound,
     StatementError,
     Unavailable,
@@ -57,6 +58,7 @@ _BY_STATE: Final[Mapping[str, type[DbfleetError]]] = {
     "42P01": NotFound,
     "42P06": AlreadyExists,
     "42P07": AlreadyExists,
+    "53100": NoRoom,
     "53300": Unavailable,  # too many connections
     "57P01": Unavailable,
     "57P02": Unavailable,

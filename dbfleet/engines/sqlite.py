@@ -52,6 +52,7 @@ from dbfleet.errors import (
     AlreadyExists,
     ConstraintViolated,
     DbfleetError,
+    NoRoom,
     NotFound,
     StatementError,
     Unavailable,
@@ -668,6 +669,8 @@ def _translate(exc: BaseException) -> DbfleetError | None:
         return Unavailable("the connection is closed")
     if code in ("SQLITE_BUSY", "SQLITE_CANTOPEN", "SQLITE_NOTADB", "SQLITE_LOCKED") or "not a database" in text:
         return Unavailable(text, hint="another process is writing to the file" if "locked" in text else None)
+    if code in ("SQLITE_FULL", "SQLITE_IOERR_WRITE"):  # the second past a limit of a file's size
+        return NoRoom(text, code=code)
     if "no such table" in text or "no such column" in text:
         return NotFound(text, code=code)
     if "already exists" in text:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, Self
 
 from dbfleet.adapter import Adapter, Rejected, ResultColumn, WriteMode
-from dbfleet.errors import RuntimeFailure, StatementError
+from dbfleet.errors import NoRoom, RuntimeFailure, StatementError
 from dbfleet.formats import Page, Plain, get
 from dbfleet.values import Batch, Schema
 
@@ -106,6 +106,8 @@ def write_apart(
 def _halved(adapter: Adapter, schema: Schema, batch: Batch, mode: WriteMode, refused: RejectedFile) -> int:
     try:
         return adapter.write(schema, [batch], mode=mode).rows
+    except NoRoom:
+        raise  # no row's fault
     except StatementError as error:
         if len(batch) == 1:
             refused.add([Rejected(batch[0], error.message)])

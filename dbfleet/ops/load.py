@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from dbfleet.adapter import Adapter, Capability, EngineSpec, Target, Written, coarsened
-from dbfleet.errors import ConstraintViolated, DbfleetError, PartialWrite, StatementError, UsageError
+from dbfleet.errors import ConstraintViolated, DbfleetError, NoRoom, PartialWrite, StatementError, UsageError
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _order, _plan
 from dbfleet.ops._digests import Digester
@@ -262,6 +262,10 @@ def _load(adapter: Adapter, job: _Job, verify: bool, refused: RejectedFile, prog
                 written = adapter.write(schema, batches(stack), mode=mode).rows
             else:
                 written = refused.through(adapter, schema, batches(stack), mode)
+    except NoRoom as error:
+        if Capability.ATOMIC_WRITE in adapter.spec.capabilities:
+            error.hint = "nothing of this collection was written; give the server room, then load again"
+        raise
     except StatementError as error:
         if Capability.ATOMIC_WRITE not in adapter.spec.capabilities:
             raise

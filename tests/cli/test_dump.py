@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -190,3 +191,24 @@ def test_a_signal_ends_it_and_the_same_command_ends_right_afterwards(server: She
     assert server.ok("ls", "postgres") == ""  # what it had made is gone
     (loaded,) = records(server.ok("load", "postgres", "d", "--verify"))
     assert (loaded["rows"], loaded["digest"]) == (ROWS, dumped["digest"])
+
+
+def test_a_full_disk_under_the_target_is_no_rows_fault(shell: Shell) -> None:
+    """A bound on the size of files stands for a disk that is full. With --rejected, too: no row is listed as refused
+    because there was no room for it."""
+    import sqlite3
+
+    shell.ok("dump", "shop", "-o", "d")
+    (shell.folder / "many.jsonl").write_text("".join(f'{{"id":{n},"note":"{n:0200}"}}\n' for n in range(20_000)))
+    with sqlite3.connect(shell.folder / "small.db") as small:
+        small.execute("CREATE TABLE kept (id INTEGER)")
+    script = "import resource, runpy, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+    script += "resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000,) * 2); "
+    script += "runpy.run_module('dbfleet', run_name='__main__')"
+    ran = subprocess.run(
+        [sys.executable, "-c", script, "load", "sqlite:///small.db", "many.jsonl", "--rejected", "r.jsonl"],
+        cwd=shell.folder, env=shell.environment, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert ran.returncode == 5, ran
+    assert "nothing of this collection was written" in ran.stderr
+    assert not (shell.folder / "r.jsonl").exists()
