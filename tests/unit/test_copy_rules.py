@@ -111,6 +111,46 @@ def test_tables_that_we_did_not_make(pair: Pair) -> None:
     assert same(pair)
 
 
+def test_extras_that_the_sink_has_are_not_added_again(pair: Pair, breaking: list[int]) -> None:
+    with closing(sqlite3.connect(str(pair.a.database))) as connection:
+        connection.executescript(
+            "create table t (id integer primary key, a text unique);"
+            "with recursive n(i) as (select 1 union all select i + 1 from n where i < 3000)"
+            "insert into t select i, 'a' || i from n; create index t_i on t (a, id);"
+        )
+    breaking[0] = 2
+    with pytest.raises(Unavailable):
+        copied(pair)
+    breaking[0] = 10**9
+    (record,) = copied(pair, resume=True)
+    assert (record.rows, len(record.extras), record.left) == (3000, 3, ())
+    with pair.open(pair.b) as sink:
+        reading: Any = sink
+        assert len(reading.extras("t").has) == 2  # the identity is the key's own
+    (record,) = copied(pair, mode="upsert")
+    assert record.extras == ()  # the sink's own stay as they are
+
+
+def test_an_index_that_the_sink_refuses_does_not_end_the_copy(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dbfleet.engines.sqlite import SqliteAdapter
+
+    def refusing(self: Any, schema: Schema, extra: Any) -> None:
+        raise ConstraintViolated("no room")
+
+    monkeypatch.setattr(SqliteAdapter, "add_extra", refusing)
+    with closing(sqlite3.connect(str(pair.a.database))) as connection:
+        connection.executescript("create table t (id integer primary key, a text); create index t_a on t (a);")
+    said: list[str] = []
+
+    class Heard(Watch):
+        def said(self, text: str) -> None:
+            said.append(text)
+
+    (record,) = copied(pair, watch=Heard())
+    assert record.left == ("index t_a (a): no room", "identity id: no room")
+    assert said == [f"t: {text}" for text in record.left]
+
+
 def test_one_collection_under_another_name(pair: Pair) -> None:
     family(pair)
     (record,) = copied(pair, "parent", rename="Parent 2", verify=True)
