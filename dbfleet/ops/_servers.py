@@ -10,16 +10,17 @@ A record in the fleet's state: `engine` `runtime` `port`, `earlier` (runtimes th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from dbfleet import registry
 from dbfleet.adapter import EngineSpec, ServerInfo, Target
 from dbfleet.errors import DbfleetError, NotReady, UnknownEngine
 from dbfleet.fleet import Fleet
-from dbfleet.runtimes import Deadline, Event, Report, Runtime, Server
+from dbfleet.runtimes import Deadline, Event, Report, Runtime, Server, compose
 
 T = TypeVar("T")
 
@@ -78,6 +79,20 @@ def server(fleet: Fleet, target: Target, *, port: int | None = None) -> Server:
         settings.image,
         settings.memory,
     )
+
+
+_UNITS: Final = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+
+
+def memory_cap(fleet: Fleet, target: Target) -> int:
+    """The memory that a container of the target may take, in bytes; 0 where its stack sets no cap."""
+    text = fleet.settings.target(target.name).memory
+    if text is None:
+        stack = compose.stack(target.engine)
+        found = re.search(r"mem_limit:\s*\$\{\w+:-(\w+)\}", stack.read_text("utf-8")) if stack.is_file() else None
+        text = found[1] if found else "0"
+    number = re.fullmatch(r"([\d.]+)([bkmg]?)b?", text.lower())
+    return int(float(number[1]) * _UNITS[number[2]]) if number else 0
 
 
 def by_runtime(

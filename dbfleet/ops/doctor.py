@@ -6,7 +6,6 @@ asked for cannot work).
 
 from __future__ import annotations
 
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -21,7 +20,6 @@ from dbfleet.runtimes import compose, docker_engine, ports, programs
 
 FIELDS: Final = ("check", "level", "text", "hint")
 LOW_DISK: Final = 2 << 30
-_UNITS: Final = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
 def doctor(fleet: Fleet) -> Iterator[dict[str, Any]]:
@@ -99,22 +97,12 @@ def _memory(fleet: Fleet) -> Finding:
     total = 0
     for target in fleet.targets.values():
         if _servers.started(target, fleet.spec(target)):
-            total += _cap(fleet, target.name, target.engine)
+            total += _servers.memory_cap(fleet, target)
     has = psutil.virtual_memory().total
     text = f"the stacks' caps come to {total / (1 << 30):.1f} GB, this machine has {has / (1 << 30):.1f} GB"
     if total > has:
         return Finding("warn", text, "start fewer at a time: dbfleet up TARGET …, or lower memory in dbfleet.toml")
     return Finding("ok", text)
-
-
-def _cap(fleet: Fleet, name: str, engine: str) -> int:
-    text = fleet.settings.target(name).memory
-    if text is None:
-        stack = compose.stack(engine)
-        found = re.search(r"mem_limit:\s*\$\{\w+:-(\w+)\}", stack.read_text("utf-8")) if stack.is_file() else None
-        text = found[1] if found else "0"
-    number = re.fullmatch(r"([\d.]+)([bkmg]?)b?", text.lower())
-    return int(float(number[1]) * _UNITS[number[2]]) if number else 0
 
 
 def _existing(folder: Path) -> Path:

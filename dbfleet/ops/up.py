@@ -174,6 +174,8 @@ def _starts(
             wanted=True,
         )
         servers.append(_servers.server(fleet, fleet.targets[target.name], port=port))
+    if runtime.name == "docker":
+        _warn_of_memory(fleet, [each.target for each in servers if not states[each.target].alive], report)
     for name, failure in runtime.prepare(servers, deadline=deadline, report=report).items():
         done.failures[name] = failure
         report(Event(name, "failed", failure.message))
@@ -182,6 +184,17 @@ def _starts(
         for each in servers
         if each.target not in done.failures
     }
+
+
+def _warn_of_memory(fleet: Fleet, names: Sequence[str], report: Report) -> None:
+    """Say so before anything starts that this machine's memory cannot hold, if each container takes all it may."""
+    import psutil
+
+    wanted = sum(_servers.memory_cap(fleet, fleet.targets[name]) for name in names)
+    free = psutil.virtual_memory().available
+    if wanted > free:
+        text = f"the containers may take {wanted / (1 << 30):.1f} GB of memory, and {free / (1 << 30):.1f} GB are free"
+        report(Event(fleet.name, "note", f"{text}: start fewer at a time, or lower memory in dbfleet.toml"))
 
 
 def _start(

@@ -121,6 +121,15 @@ def test_a_container_that_dies_says_how_and_what_it_said(dbfleet: CommandLine) -
     assert "redis-server" in err
 
 
+def test_memory_that_the_machine_does_not_have_is_told_before_anything_starts(dbfleet: CommandLine) -> None:
+    dbfleet.environment["DBFLEET_REDIS_MEMORY"] = "4000g"
+    _, err = dbfleet.both("up", "redis")
+    assert "the containers may take 4000.0 GB of memory" in err
+    assert "lower memory in dbfleet.toml" in err
+    _, err = dbfleet.both("up", "redis")
+    assert "may take" not in err, "it runs already"
+
+
 def test_a_port_that_is_taken(dbfleet: CommandLine) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
