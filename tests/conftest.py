@@ -6,8 +6,9 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
+from targets import engines as engines
+from targets import what_answers as what_answers
 
-from dbfleet import registry
 from dbfleet.adapter import Target
 from dbfleet.fleet import Fleet
 
@@ -17,20 +18,6 @@ pytest_plugins = ["dbfleet.conformance.plugin"]
 # Ctrl-C could not interrupt anything.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-DOUBLES = ("oracle", "sqlserver")
-"""Engines whose wire doubles run where nothing was chosen."""
-
-
-def engines(config: pytest.Config) -> list[str]:
-    """The engines of `ends`, by name."""
-    from dbfleet.conformance.plugin import chosen  # pytest must have registered it first
-
-    names = {"sqlite", *chosen(config)}
-    if not config.getoption("--engine") and not config.getoption("--url"):
-        names.update(DOUBLES)
-    return sorted(registry.by_scheme(name.partition("://")[0]).name if "://" in name else name for name in names)
 
 
 @pytest.fixture(scope="session")
@@ -53,10 +40,3 @@ def ends(
                 url = stack.enter_context(start(tmp_path_factory.mktemp("double")))
                 found.append(fleet.target(url))
         yield {target.engine: replace(target, create=True) for target in sorted(found, key=lambda each: each.engine)}
-
-
-def what_answers(target: Target) -> str:
-    """`PostgreSQL 18.1`, or what the double or stand-in calls itself."""
-    with registry.connect(target) as adapter:
-        info = adapter.ping()
-    return f"{info.product} {info.version}"

@@ -10,6 +10,10 @@ from pathlib import Path
 import pytest
 from command_line import Shell
 
+# pytest knows one module as `conftest`, the one that it read last: what tests import from the one above stands here.
+from targets import engines as engines
+from targets import what_answers as what_answers
+
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Shell:
