@@ -6,8 +6,6 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
-from targets import engines as engines
-from targets import what_answers as what_answers
 
 from dbfleet.adapter import Target
 from dbfleet.fleet import Fleet

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 from anything import Table, changes, databases
-from conftest import engines
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from targets import engines
 
 from dbfleet import registry
 from dbfleet.adapter import Adapter, Target

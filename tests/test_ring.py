@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import what_answers
+from targets import what_answers
 
 from dbfleet import datasets, registry
 from dbfleet.adapter import Capability, EngineSpec, Target, coarsened
