@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from bench import diff, move, query, seed, start
+from bench import copy, diff, move, query, seed, start
 from bench.measure import HEADING, NotRun, line
 from bench.servers import Servers
 
@@ -25,6 +25,7 @@ def main() -> None:
             *seed.cases(servers, options.rows),
             *move.cases(servers, options.rows),
             *diff.cases(servers, options.rows),
+            *copy.cases(servers, options.rows),
         ]:
             if options.only not in name:
                 continue

@@ -1,4 +1,4 @@
-"""diff and copy of the orders, against the clients' own ordered dumps, diff(1) and pipes, and against the scans."""
+"""diff of the orders, against the clients' own ordered dumps through diff(1), and against the scans."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bench.query import _mysql_client, _psql, seeded
 from bench.servers import Servers
 from dbfleet.values import Type
 
-_SAME, _CHANGED, _COPIED = "bench_same", "bench_changed", "bench_copied"
+_SAME, _CHANGED = "bench_same", "bench_changed"
 
 _SCAN = """
 import sys
@@ -28,7 +28,6 @@ def cases(servers: Servers, rows: int) -> Iterator[tuple[str, Callable[[], Case]
     yield "diff postgres postgres, 10 % changed", lambda: _changed(servers, rows)
     yield "diff postgres mariadb", lambda: _mariadb(servers, rows)
     yield "diff postgres mongodb", lambda: _mongodb(servers, rows)
-    yield "copy postgres postgres", lambda: _copy(servers, rows)
 
 
 def _diff(a: str, b: str) -> Run:
@@ -106,21 +105,3 @@ def _mongodb(servers: Servers, rows: int) -> Case:
         "diff postgres mongodb", 1.5, lambda: _diff("postgres.orders", "mongodb.orders"),
         lambda: command(["sh", "-c", f"{scans[0]} & {scans[1]} && wait"]), peak_mb=150,
     )  # fmt: skip
-
-
-def _copy(servers: Servers, rows: int) -> Case:
-    seeded(servers, "postgres", rows)
-    psql = shlex.join([*_psql(servers), "-qc"])
-
-    def empty() -> None:
-        with servers.adapter("postgres") as adapter:
-            adapter.drop(_COPIED)
-            text = f"create table {_COPIED} (like orders); alter table {_COPIED} add primary key (id)"
-            result = adapter.query(text)
-            while following := result.following():
-                result = following
-            result.close()
-
-    argv = [sys.executable, "-m", "dbfleet", "--quiet", "copy", "postgres.orders", f"postgres.{_COPIED}"]
-    pipe = f"{psql} 'copy orders to stdout' | {psql} 'copy {_COPIED} from stdin'"
-    return Case("copy postgres postgres", 1.5, lambda: command(argv), lambda: command(["sh", "-c", pipe]), empty)
