@@ -72,6 +72,7 @@ ENGINE = EngineSpec(
     quirks=(
         "NaN and infinities are refused.",
         "A JSON document may be nested 31 levels deep.",
+        "A UUID that no RFC allows (the third group from 8 on, the fourth below 8) is refused.",
         "A text key has 768 characters at most.",
         "A write into a table of an engine without transactions (MyISAM) is not all or nothing; its error says so.",
     ),
