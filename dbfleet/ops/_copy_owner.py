@@ -24,9 +24,8 @@ _MOST_PARTS: Final = 64
 _SHARED_ROWS: Final = 20_000
 """From here on every worker gets a share of a collection: it is a second of work where rows become objects."""
 _MOST_REJECTED: Final = 100
-_CHECK: Final = -1
-_GIVE: Final = -2
-"""In the place of a part's number: the whole is read back; it gets its extras."""
+_GIVE: Final = -1
+"""In the place of a part's number: it gets its extras. Below it: the sink's parts are read back, -2 the first."""
 
 
 @dataclass(slots=True)
@@ -45,6 +44,7 @@ class Moving:
     rejected: int = 0
     rows: int = 0
     far: dict[int, int] = field(default_factory=dict)
+    read_back: list[Part] = field(default_factory=list)
     found: Digest | None = None
     extras: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
@@ -61,12 +61,15 @@ class Owner:
         self._ends = ends
         self._watch = watch
         self._verify = verify
+        self._sink: Adapter | None = None
+        self._jobs = 1
         self.rejected: list[Rejected] = []
 
     def made(
         self, source: Adapter, sink: Adapter, plans: Sequence[PlannedCollection], mode: Mode, jobs: int
     ) -> list[Moving]:
         """Make what is missing, all of it before the first row, and what is to be done of each."""
+        self._sink, self._jobs = sink, jobs
         dropped = [plan.sink.name for plan in reversed(plans) if plan.action == "replace"]
         if Capability.REFERENCES in self._ends.sink_spec.capabilities and dropped:
             _copy_setup.check_nothing_refers_to(self._ends, sink, dropped)
@@ -149,7 +152,7 @@ class Owner:
         left = {each.name: each for each in moving}
         for each in moving:
             if not each.waiting:  # done by the copy that was cut off
-                each.waiting += self._at_last(each)
+                self._at_last(each)
                 if not each.waiting:
                     yield self._record(left.pop(each.name))
         idle = list(workers)
@@ -166,13 +169,13 @@ class Owner:
             if kind == "part":
                 self._part_done(each, number, *content)
                 if each.state.complete:
-                    each.waiting += self._at_last(each)
+                    self._at_last(each)
             elif kind == "given":
                 each.extras, each.left = map(tuple, content)
                 for text in each.left:
                     self._watch.said(f"{name}: {text}")
             else:
-                each.found = content
+                each.found = (each.found or Digest()) + content
             if not each.waiting and not each.running:
                 each.state.seconds += time.perf_counter() - (each.started or 0)
                 yield self._record(left.pop(name))
@@ -180,9 +183,20 @@ class Owner:
             if not left:
                 return
 
-    def _at_last(self, each: Moving) -> list[int]:
+    def _at_last(self, each: Moving) -> None:
         """What is to be done of a collection that has its rows."""
-        return [*([_GIVE] if each.plan.extras else []), *([_CHECK] if self._verify else [])]
+        if each.plan.extras:
+            each.waiting.append(_GIVE)
+        if self._verify:
+            each.read_back = self._read_back(each)
+            each.waiting += [_GIVE - number for number, _ in enumerate(each.read_back, 1)]
+
+    def _read_back(self, each: Moving) -> list[Part]:
+        """The sink's parts: reading back takes as long as copying, so all workers share it."""
+        whole = each.state.merging or each.rows < _SHARED_ROWS or self._jobs < 2
+        if whole or self._sink is None or Capability.SPLIT not in self._ends.sink_spec.capabilities:
+            return [WHOLE]
+        return list(self._sink.split(each.plan.sink, self._jobs))
 
     def _hand_out(self, idle: list[Worker], left: dict[str, Moving]) -> None:
         """Give each idle worker a part whose collection may be filled by now."""
@@ -202,8 +216,8 @@ class Owner:
         if number == _GIVE:
             worker.send(Give(plan))
             return
-        if number == _CHECK:
-            worker.send(Check(plan, each.state.merging, each.digest or Digest()))
+        if number < _GIVE:
+            worker.send(Check(plan, each.read_back[_GIVE - number - 1], each.state.merging))
             return
         mode = each.mode
         if number in each.state.begun and plan.sink.key:

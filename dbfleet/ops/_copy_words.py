@@ -11,7 +11,6 @@ from dbfleet.adapter import Part, Target, WriteMode
 from dbfleet.fleet import Fleet
 from dbfleet.ops._journal import Journal
 from dbfleet.ops._plan import PlannedCollection
-from dbfleet.values import Digest
 
 Mode = Literal["insert", "upsert", "replace"]
 
@@ -90,11 +89,12 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A collection to be read back. `merged`: it holds other rows too, so ours are asked for by their keys."""
+    """A part of a collection, by the sink's count, to be read back. `merged`: it holds other rows too, so ours, all of
+    them, are asked for by their keys."""
 
     plan: PlannedCollection
+    part: Part
     merged: bool
-    expected: Digest
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any, Final, cast
 
-from dbfleet.adapter import Adapter, EngineSpec, Target, Written, coarsened
+from dbfleet.adapter import Adapter, EngineSpec, Part, Target, Written, coarsened
 from dbfleet.errors import DbfleetError
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _copy_extras, _copy_lines, _plan
@@ -151,10 +151,10 @@ def _read_back(owner: Owner, reader: Adapter, writer: Adapter, check: Check) -> 
     schema = check.plan.sink
     if check.merged:
         return _digest(schema, _ours(owner, reader, writer, check.plan))
-    on_server: Callable[[Schema], Digest] | None = getattr(writer, "digest", None)
+    on_server: Callable[[Schema, Part], Digest] | None = getattr(writer, "digest", None)
     if on_server is not None:
-        return on_server(schema)
-    return _digest(schema, _checked(owner, writer.scan(schema)))
+        return on_server(schema, check.part)
+    return _digest(schema, _checked(owner, writer.scan(schema, check.part)))
 
 
 def _digest(schema: Schema, batches: Iterable[Batch]) -> Digest:
