@@ -50,6 +50,7 @@ class Layout:
         self.schema = schema
         base = stored or schema
         self.key = base.key
+        self.names = base.names
         # Elsewhere a missing field and a null one are the same.
         self.null = None if stored is None else JSON_NULL
         self.compound = len(self.key) > 1

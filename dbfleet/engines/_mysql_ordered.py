@@ -12,7 +12,7 @@ from typing import Final
 
 from dbfleet.engines._mysql_types import LEXIS, Native
 from dbfleet.engines._mysql_wire import RawRow
-from dbfleet.values import Schema, Type
+from dbfleet.values import Column, Schema, Type
 
 _INTEGERS: Final = frozenset({"tinyint", "smallint", "mediumint", "int", "integer", "bigint", "year"})
 _TEXTS: Final = frozenset({"char", "varchar", "tinytext", "text", "mediumtext", "longtext"})
@@ -59,10 +59,11 @@ def cells(schema: Schema, natives: Mapping[str, Native]) -> list[str] | None:
     """What is selected for each column; None where one is stored in another way."""
     if any(natives[column.name].kind not in KINDS[column.type] for column in schema.columns):
         return None
-    return [_cell(column.type, natives[column.name], LEXIS.quote(column.name)) for column in schema.columns]
+    return [_cell(column, natives[column.name], LEXIS.quote(column.name)) for column in schema.columns]
 
 
-def _cell(type_: Type, native: Native, name: str) -> str:
+def _cell(column: Column, native: Native, name: str) -> str:
+    type_ = column.type
     if type_ is Type.BOOL:
         return f"CASE {name} WHEN 1 THEN 't' WHEN 0 THEN 'f' ELSE {name} END"
     if type_ is Type.FLOAT and native.kind == "float":
@@ -71,6 +72,9 @@ def _cell(type_: Type, native: Native, name: str) -> str:
         return f"CONCAT(0x5C5C78, LOWER(HEX({name})))"
     if type_ in (Type.TIME, Type.DATETIME, Type.INSTANT):
         if native.arguments not in ("", "0"):
+            digits = column.fraction_digits
+            if type_ is not Type.TIME and digits is not None and digits < int(native.arguments):
+                name = f"LEFT({name}, {20 + digits if digits else 19})"  # what is compared more coarsely
             name = f"TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM {name}))"
         return f"CONCAT({name}, '+00')" if type_ is Type.INSTANT else name
     return name

@@ -7,6 +7,7 @@ whatever else the search path sees. A dot in a name separates schema and table o
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -76,6 +77,22 @@ class Table:
         return f"DROP {kind} {self.sql}"
 
 
+_DIGITS: Final = re.compile(r"\((\d)\)")
+_FIELDS: Final = {0: "second", 3: "milliseconds"}
+
+
+def _cut(column: Column, native: str, expression: str) -> str:
+    found = _DIGITS.search(native)
+    field = _FIELDS.get(6 if column.fraction_digits is None else column.fraction_digits)
+    if field is None or not native.startswith("time") or int(found[1] if found else 6) <= (column.fraction_digits or 0):
+        return expression
+    if native.startswith("timestamp"):
+        return f"date_trunc('{field}', {expression})"
+    if native.endswith("without time zone"):
+        return f"date_trunc('{field}', {expression}::interval)::time"
+    return expression
+
+
 class Tables:
     """The database's tables, asked for anew each time: they change."""
 
@@ -126,9 +143,13 @@ class Tables:
         self._types.learn(column.oid for column in columns.values())
         return Table(collection, self.sql(collection), found[0][0], columns)
 
-    def select(self, schema: Schema, table: Table) -> str:
-        """SELECT of the schema's columns, each as the schema's type."""
+    def select(self, schema: Schema, table: Table, *, cut: bool = False) -> str:
+        """SELECT of the schema's columns, each as the schema's type; with `cut` to the digits of a second that the
+        schema names, where the server has a word for these."""
         casts = [_cast(column, self._types[table.column(column.name).oid]) for column in schema.columns]
+        if cut:
+            natives = [table.column(column.name).native for column in schema.columns]
+            casts = list(map(_cut, schema.columns, natives, casts))
         return f"SELECT {', '.join(casts)} FROM {table.sql}"
 
     # --- parts ---

@@ -67,6 +67,7 @@ Document = dict[str, Any]
 
 _BESIDE: Final = "_dbfleet"
 _GET_AT_ONCE: Final = 1000
+_LINES_AT_ONCE: Final = 5000
 _SAMPLES_A_PART: Final = 100
 _NAME_LENGTH: Final = 191
 """A namespace (database.collection) has 255 bytes, a database's name up to 63 of them."""
@@ -214,6 +215,55 @@ class MongodbAdapter(Adapter):
                 del page
                 if rows:
                     yield rows
+
+    def ordered(self, schema: Schema) -> Iterator[bytes] | None:
+        """The rows as COPY's text, in the order of their key; None where that is not the order of `_id`."""
+        from dbfleet.engines import _mongo_ordered
+
+        with self._translated():
+            layout = self._layout(schema)
+            render = _mongo_ordered.renderer(layout)
+            kinds = _mongo_ordered.KINDS.get(schema.column(schema.key[0]).type) if len(schema.key) == 1 else None
+            if render is None or kinds is None or layout.key != schema.key:
+                return None
+            if self._info(schema.name)["type"] != "collection":
+                return None
+            if self._database[schema.name].options().get("collation"):
+                return None
+            # BSON puts the kinds one after another: where the first and the last are of one, all are.
+            for order in (1, -1):
+                end = self._database[schema.name].aggregate(
+                    [{"$sort": {"_id": order}}, {"$limit": 1}, {"$project": {"kind": {"$type": "$_id"}}}],
+                    hint={"_id": 1},
+                    session=self._session,
+                )
+                if any(each["kind"] not in kinds for each in end):
+                    return None
+        return self._lines(schema, layout, render)
+
+    def _lines(self, schema: Schema, layout: Layout, render: Callable[[bytes], bytes]) -> Iterator[bytes]:
+        from bson import decode_all
+
+        from dbfleet.engines._mongo_bulk import ahead
+        from dbfleet.engines._mongo_ordered import Odd, row_lines
+        from dbfleet.engines._mongo_values import CODEC
+
+        with self._translated():
+            options: Document = {"batch_size": _LINES_AT_ONCE, "session": self._session}
+            options["sort"] = options["hint"] = [("_id", 1)]
+            cursor = self._database[schema.name].find_raw_batches({}, **options)
+        with cursor, closing(ahead(cast("Iterator[bytes]", cursor))) as pages:
+            while True:
+                with self._translated():
+                    page = next(pages, None)
+                    if page is None:
+                        return
+                    try:
+                        chunk = render(page)
+                    except Odd:
+                        chunk = row_lines(schema, self._rows(layout, decode_all(page, CODEC)))
+                if chunk:
+                    yield chunk
 
     def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
         from dbfleet.engines._mongo_bulk import Sink, pour

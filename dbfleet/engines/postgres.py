@@ -391,7 +391,7 @@ class PostgresAdapter(Adapter):
         keys = [_order(schema.column(name), table) for name in schema.key]
         if not keys or None in keys:
             return None
-        select = f"{self._tables.select(schema, table)} ORDER BY {', '.join(map(str, keys))}"
+        select = f"{self._tables.select(schema, table, cut=True)} ORDER BY {', '.join(map(str, keys))}"
         return self._translated_chunks(wire.copy_out(self._ready(), f"COPY ({select}) TO STDOUT"))
 
     def _translated_chunks(self, chunks: Iterator[bytes]) -> Iterator[bytes]:

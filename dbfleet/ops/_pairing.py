@@ -73,7 +73,7 @@ def pairings(a: Schema, b: Schema, specs: tuple[EngineSpec, EngineSpec], choice:
         sides.append(
             Pairing(
                 schema.name,
-                tuple(_alike(schema.column(name), other) for name in read),
+                tuple(_alike(schema.column(name), other, () if choice.whole else specs) for name in read),
                 len(compared),
                 len(compared) + len(tested),
                 tuple(range(len(key))),
@@ -87,14 +87,14 @@ def pairings(a: Schema, b: Schema, specs: tuple[EngineSpec, EngineSpec], choice:
     return sides[0], sides[1]
 
 
-def _alike(column: Column, other: Schema) -> Column:
-    """The column with the digits of a second that both sides have."""
-    if column.name not in other.names or column.fraction_digits == (
-        digits := other.column(column.name).fraction_digits
-    ):
+def _alike(column: Column, other: Schema, specs: Sequence[EngineSpec]) -> Column:
+    """The column with the digits of a second that both sides have, and these engines keep."""
+    if column.name not in other.names or column.type not in _TIMES:
         return column
-    known = [each for each in (column.fraction_digits, digits) if each is not None]
-    return replace(column, fraction_digits=min(known))
+    both = (column, other.column(column.name))
+    known = [each.fraction_digits for each in both if each.fraction_digits is not None]
+    known += [fraction_digits(each, spec) for each, spec in zip(both, specs, strict=False)]
+    return replace(column, fraction_digits=min(known)) if known else column
 
 
 def shared_key(a: Schema, b: Schema) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -66,3 +67,36 @@ def test_lines_are_in_the_order_of_the_key(
     order = order_of(key)
     assert len(found) == len(values) * 3
     assert found == sorted(found, key=order)
+
+
+def test_lines_of_plain_types_read_back_as_the_rows_of_a_scan(adapter: Adapter, made: Make, name: str) -> None:
+    wide = wide_schema(name, adapter.spec)
+    kept = [place for place, column in enumerate(wide.columns) if column.type not in (Type.JSON, Type.BYTES)]
+    schema = made(Schema(name, tuple(wide.columns[place] for place in kept), ("id",)))
+    adapter.write(schema, [[tuple(row[place] for place in kept) for row in wide_rows(adapter.spec, 300)]])
+    found = lines(adapter, schema)
+    if found is None:
+        return
+    rows = [
+        tuple(value_of(column, cell) for column, cell in zip(schema.columns, line.split(b"\t"), strict=True))
+        for line in found
+    ]
+    scanned = sorted((row for batch in adapter.scan(schema) for row in batch), key=lambda row: int(row[0]))
+    same = comparable(schema.columns, [adapter.spec])
+    assert same(rows) == same(scanned)
+
+
+def test_digits_of_a_second_are_cut_as_asked(adapter: Adapter, made: Make, name: str) -> None:
+    columns = (Column("id", Type.INT, False), Column("at", Type.INSTANT), Column("on", Type.DATETIME))
+    schema = made(Schema(name, columns, ("id",)))
+    moments = [datetime(1969, 12, 31, 23, 59, 59, 500999), datetime(2024, 1, 1, 0, 0, 0, 999), datetime(2024, 1, 1)]
+    rows = [(number, moment.replace(tzinfo=UTC), moment) for number, moment in enumerate(moments)]
+    adapter.write(schema, [rows])
+    coarse = replace(schema, columns=(columns[0], *(replace(each, fraction_digits=3) for each in columns[1:])))
+    found = lines(adapter, coarse)
+    if found is None:
+        return
+    cells = [line.split(b"\t") for line in found]
+    assert [cell for cell, *_ in cells] == [b"0", b"1", b"2"]
+    assert [on for *_, on in cells] == [b"1969-12-31 23:59:59.5", b"2024-01-01 00:00:00", b"2024-01-01 00:00:00"]
+    assert [at for _, at, _ in cells] == [on + b"+00" for *_, on in cells]
