@@ -481,6 +481,10 @@ class Adapter(AbstractContextManager["Adapter"], Protocol):
     #     anything has run.
     # messages: Sequence[str]
     #     The server's notices of the last `encoded`, complete when its chunks are read.
+    # def encoded_scan(self, schema, format: Literal["csv", "jsonl"], tally=None) -> Iterator[bytes] | None
+    #     Every row of the collection as a dump holds it (formats/_exact.py), in chunks of any size, in any order; None,
+    #     before anything has run, where this schema or format cannot be had so. `tally` is called with the Digest of
+    #     the rows that are given, added up by the caller; a value that a scan refuses is refused by its name.
     # def ordered(self, schema) -> Iterator[bytes] | None
     #     The schema's columns of every row as lines, in chunks of whole lines, in the order of its key: integers
     #     by value; text, uuids and dates by the bytes of their canonical text. A line is that of PostgreSQL's COPY as
