@@ -97,14 +97,14 @@ _ESCAPES = {"\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\
 
 
 def _cell(type_: Type, value: Any) -> str:
+    text = TEXT_OF[type_](value)
     if type_ is Type.BOOL:
         return "t" if value else "f"
     if type_ is Type.BYTES:
-        return "\\\\x" + value.hex()
+        return "\\\\x" + bytes(value).hex()
     if type_ in (Type.DATETIME, Type.INSTANT):
-        text = TEXT_OF[type_](value).replace("T", " ")
-        return text.replace("Z", "+00")
-    return "".join(_ESCAPES.get(letter, letter) for letter in TEXT_OF[type_](value))
+        return text.replace("T", " ").replace("Z", "+00")
+    return "".join(_ESCAPES.get(letter, letter) for letter in text)
 
 
 def _stored(adapter: Adapter, schema: Schema) -> Digest:

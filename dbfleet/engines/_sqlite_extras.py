@@ -1,14 +1,21 @@
-"""What a table has besides its rows (dbfleet.extras), in SQLite, which gives a table that is there indexes only."""
+"""What a table has besides its rows (dbfleet.extras), in SQLite.
+
+ALTER TABLE gives no column a default. For that the documentation has a way of its own, as a default is nothing but text
+in the table's statement: https://sqlite.org/lang_altertable.html#otheralter (the shorter procedure). It is gone only in
+tables that we made, whose statements we know by heart.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from typing import Any, Final
 
 from dbfleet.engines._extras import read_default
 from dbfleet.errors import Unsupported
 from dbfleet.extras import Default, Extra, Extras, Identity, Index
-from dbfleet.values import Schema
+from dbfleet.values import Schema, Type
 
 Ask = Callable[..., Sequence[Sequence[Any]]]
 
@@ -32,6 +39,9 @@ def extras(ask: Ask, schema: Schema) -> Extras:
     if made and "/* dbfleet:" not in str(made[0][0]) and (key := _rowid(ask, schema)):
         found.append(Identity(key))
     for name, text in rows:
+        if text and name in schema.names and text.startswith(("strftime(", "date(")) and text.endswith("'now')"):
+            found.append(Default(name, None))
+            continue
         if text is None or text.upper() == "NULL" or name not in schema.names:
             continue
         if default := read_default(schema.column(name), text):
@@ -59,5 +69,37 @@ def add_statement(ask: Ask, quote: Callable[[str], str], schema: Schema, extra: 
         columns = ", ".join(map(quote, extra.columns))
         unique = "UNIQUE " if extra.unique else ""
         return f"CREATE {unique}INDEX {quote(extra.name)} ON {quote(schema.name)} ({columns})"
-    what = "default" if isinstance(extra, Default) else "identity"
-    raise Unsupported(f"SQLite gives a column its {what} only when the table is made")
+    raise Unsupported("in SQLite only a table's key of one integer counts up by itself")
+
+
+MOMENTS: Final[Mapping[Type, str]] = {
+    Type.DATE: "(date('now'))",
+    Type.DATETIME: "(strftime('%Y-%m-%dT%H:%M:%f000', 'now'))",
+    Type.INSTANT: "(strftime('%Y-%m-%dT%H:%M:%f000+00:00', 'now'))",
+}
+"""The moment of an insert, as we store it."""
+
+
+def set_default(connection: sqlite3.Connection, table: str, column: str, default: str) -> None:
+    """Give a column, named and declared as in its table's statement, a default, spelt in SQL. Unsupported for a table
+    that was made by another's statement."""
+    found = connection.execute("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?", [table]).fetchone()
+    text = str(found[0]) if found else ""
+    places = [mark + column for mark in ("*/ ", ", ") if text.count(mark + column) == 1 and "/* dbfleet:" in text]
+    if len(places) != 1:
+        raise Unsupported("SQLite gives a column its default only when the table is made")
+    changed = text.replace(places[0], f"{places[0]} DEFAULT {default}")
+    with closing(sqlite3.connect(":memory:")) as trial:
+        trial.execute(changed)  # a statement that SQLite cannot read would be the end of the database
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        ((version,),) = connection.execute("PRAGMA schema_version").fetchall()
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("UPDATE sqlite_master SET sql = ? WHERE type = 'table' AND name = ?", [changed, table])
+        connection.execute(f"PRAGMA schema_version = {int(version) + 1}")
+        connection.execute("PRAGMA writable_schema = OFF")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("PRAGMA writable_schema = OFF")
+        connection.execute("ROLLBACK")
+        raise

@@ -36,6 +36,7 @@ from dbfleet.adapter import (
     Adapter,
     Capability,
     Change,
+    Condition,
     EngineSpec,
     Fidelity,
     Limits,
@@ -47,7 +48,7 @@ from dbfleet.adapter import (
     WriteMode,
     Written,
 )
-from dbfleet.engines import _changes, _sqlite_changes, _sqlite_extras
+from dbfleet.engines import _changes, _conditions, _sqlite_changes, _sqlite_extras
 from dbfleet.errors import (
     AlreadyExists,
     ConstraintViolated,
@@ -59,7 +60,7 @@ from dbfleet.errors import (
     UsageError,
     translated,
 )
-from dbfleet.extras import Extra, Extras, Identity, Index
+from dbfleet.extras import ALL, Default, Extra, Extras
 from dbfleet.values import (
     VALUE_OF,
     Batch,
@@ -255,6 +256,18 @@ class SqliteAdapter(Adapter):
         return _sqlite_extras.extras(self._rows, self.describe(name))
 
     def add_extra(self, schema: Schema, extra: Extra) -> None:
+        if isinstance(extra, Default):
+            column = schema.column(extra.column)
+            if extra.text is None:
+                spelt = _sqlite_extras.MOMENTS[column.type]
+            else:
+                value, store = VALUE_OF[column.type](extra.text), _STORE.get(column.type)
+                spelt = _sqlite_changes.literal(store(value) if store else value, self._rows)
+            with self._translated():
+                _sqlite_extras.set_default(
+                    self._connection, schema.name, f"{_quote(column.name)} {_declare(column)}", spelt
+                )
+            return
         with self._translated():
             statement = _sqlite_extras.add_statement(self._rows, _quote, schema, extra)
         if statement is not None:
@@ -305,7 +318,7 @@ class SqliteAdapter(Adapter):
             if word in part:
                 conditions.append(f"({_quoted(schema.key)}) {sign} ({marks})")
                 values += part[word]
-        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        where = _conditions.where(f" WHERE {' AND '.join(conditions)}" if conditions else "", part)
         fetch = _row_converter(schema.columns, _FETCH)
         for rows in self._pages(self._select(schema) + where, values, batch_size):
             yield fetch(rows)
@@ -349,13 +362,21 @@ class SqliteAdapter(Adapter):
                 raise
         return max(cursor.rowcount, 0)
 
-    def statements(self, schema: Schema, changes: Iterable[Change]) -> Iterator[str]:
+    def where(self, schema: Schema, condition: Condition) -> Part | None:
+        """A part that the condition chooses."""
+        return _conditions.part(schema, condition, _quote, self._literals(schema))
+
+    def _literals(self, schema: Schema) -> Callable[[int, Any], str]:
         stores = [_STORE.get(column.type) for column in schema.columns]
 
         def literal(place: int, value: Any) -> str:
             store = stores[place]
             return _sqlite_changes.literal(store(value) if store else value, self._rows)
 
+        return literal
+
+    def statements(self, schema: Schema, changes: Iterable[Change]) -> Iterator[str]:
+        literal = self._literals(schema)
         computed = frozenset(column.name for column in schema.columns if column.note == "generated")
         spelling = _changes.Spelling(_quote(schema.name), _quote, literal, computed=computed)
         yield from _changes.statements(schema, changes, spelling)
@@ -705,7 +726,7 @@ ENGINE = EngineSpec(
             Capability.CANCEL,
         }
     ),
-    extras=frozenset({Index, Identity}),
+    extras=ALL,
     limits=Limits(),
     default_user=None,
     default_database=None,

@@ -134,13 +134,17 @@ def _with_extras(
     ends: Ends, source: Adapter, plans: Sequence[PlannedCollection], left: Sequence[str]
 ) -> tuple[list[PlannedCollection], list[str]]:
     """The plans of what this copy makes, or has made, with what comes along besides the rows."""
-    found, all_left = [], list(left)
+    found, all_left, any_made = [], list(left), False
     for plan in plans:
         state = ends.journal.collections.get(plan.sink.name)
         if plan.action in ("create", "replace") or (state is not None and state.made):
             plan, more = _copy_extras.planned(source, ends.sink_spec, plan)
             all_left += more
+            any_made = True
         found.append(plan)
+    if any_made and ends.source_spec.paradigm == "relational" and not hasattr(source, "extras"):
+        title = ends.source_spec.title
+        all_left.append(f"{title}'s indexes, defaults and identities are not looked at: none come along")
     return found, all_left
 
 
