@@ -373,6 +373,15 @@ class MySqlAdapter(Adapter):
         self._in_snapshot = True
         try:
             yield
+        except BaseException as error:
+            if not isinstance(error, Exception | GeneratorExit):
+                # Interrupted: nothing is waited for any more, and the snapshot ends with the connection.
+                try:
+                    self.cancel()
+                except DbfleetError:
+                    pass
+                self.close()
+            raise
         finally:
             self._in_snapshot = False
             if not wire.closed:

@@ -132,11 +132,15 @@ def drain(connection: Connection[Any]) -> None:
 def stop(connection: Connection[Any]) -> None:
     """Cancel the running statement on the server, if one runs, and wait until it has ended."""
     from psycopg import Error
+    from psycopg.errors import CancellationTimeout
     from psycopg.pq import TransactionStatus
 
     if connection.pgconn.transaction_status == TransactionStatus.ACTIVE:
         try:
             connection.cancel_safe(timeout=5)
+        except CancellationTimeout:  # nothing reaches the server: what it has not sent will not come
+            connection.close()
+            return
         except Error:
             pass
         drain(connection)

@@ -270,6 +270,10 @@ class PostgresAdapter(Adapter):
             else:
                 ((self.snapshot_id,),) = self._rows("SELECT pg_export_snapshot()")
             yield
+        except BaseException as error:
+            if not isinstance(error, Exception | GeneratorExit):
+                self.close()  # interrupted: nothing is waited for any more, and the snapshot ends with the connection
+            raise
         finally:
             self.snapshot_id = None
             if not self._connection.closed:
