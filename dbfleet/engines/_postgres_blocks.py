@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from dbfleet.engines import _postgres_rows as rows
 from dbfleet.engines._postgres_digest import beyond
 from dbfleet.engines._postgres_encoded import FIRST_VERSION, MOST_COLUMNS, TEXT
-from dbfleet.values import Digest, Schema, Type, digest_order
+from dbfleet.values import Column, Digest, Schema, Type, digest_order
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -53,37 +53,50 @@ def statement(
     alone = word == "csv" and len(types) == 1  # its empty line would be none
     if Type.JSON in types or not types or len(types) > MOST_COLUMNS or alone:
         return None
+    places, source = texts(schema, select, natives)
+    if word == "csv":
+        pieces = [part for c, type_ in zip(places, types, strict=True) for part in ("','", cell(c, type_))][1:]
+    else:
+        pieces = []
+        for column, c in zip(schema.columns, places, strict=True):
+            pieces += [literal(("," if pieces else "{") + name_of(column)), value(c, column.type)]
+        pieces.append("'}'")
+    digest = "NULL"
+    if digests:
+        digest = f"md5({joined([measured(places[at], types[at]) for at in digest_order(schema.columns)])})"
+    return f"SELECT {braced(joined(pieces))} AS l, {digest} AS h, b {source}"
+
+
+def texts(schema: Schema, select: str, natives: Sequence[str]) -> tuple[list[str], str]:
+    """The names of the columns' canonical texts in what the second is: a FROM, which also has `b`, whether a date is
+    beyond the years that we know. It is a text to be formatted, with `{where}`."""
+    types = [column.type for column in schema.columns]
     places = [f"c{number}" for number in range(1, len(types) + 1)]
-    source = f"FROM ({_braced(select)}{{where}} OFFSET 0) AS q({', '.join(places)})"
+    source = f"FROM ({braced(select)}{{where}} OFFSET 0) AS q({', '.join(places)})"
     if "real" in natives:
         # By its own text: 0.1::real as double precision is 0.10000000149.
         casts = [f"{c}::text::float8 AS {c}" if n == "real" else c for c, n in zip(places, natives, strict=True)]
         source = f"FROM (SELECT {', '.join(casts)} {source} OFFSET 0) AS r"
-    triples = list(zip(places, types, natives, strict=True))
-    texts = [f"{_braced(_text(*triple))} AS {triple[0]}" for triple in triples]
-    source = f"FROM (SELECT {', '.join(texts)}, {_braced(beyond(places, types))} AS b {source} OFFSET 0) AS t"
-    if word == "csv":
-        cells = [f"coalesce({_cell(c, type_)}, '')" for c, type_ in zip(places, types, strict=True)]
-        pieces = [part for cell in cells for part in ("','", cell)][1:]
-    else:
-        pieces = []
-        for column, c in zip(schema.columns, places, strict=True):
-            name = json.dumps(column.name, ensure_ascii=False) + ":"
-            pieces.append("'" + ("," if pieces else "{") + name.replace("'", "''") + "'")
-            pieces.append(_json(c, column.type))
-        pieces.append("'}'")
-    digest = "NULL"
-    if digests:
-        digest = f"md5({_joined([_measured(places[at], types[at]) for at in digest_order(schema.columns)])})"
-    return f"SELECT {_braced(_joined(pieces))} AS l, {digest} AS h, b {source}"
+    triples = zip(places, types, natives, strict=True)
+    found = [f"{braced(_text(*triple))} AS {triple[0]}" for triple in triples]
+    return places, f"FROM (SELECT {', '.join(found)}, {braced(beyond(places, types))} AS b {source} OFFSET 0) AS t"
 
 
-def _braced(text: str) -> str:
+def literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def name_of(column: Column) -> str:
+    """The column's name in an object, and the colon behind it."""
+    return json.dumps(column.name, ensure_ascii=False) + ":"
+
+
+def braced(text: str) -> str:
     """For str.format to leave it as it is."""
     return text.replace("{", "{{").replace("}", "}}")
 
 
-def _joined(pieces: Sequence[str]) -> str:
+def joined(pieces: Sequence[str]) -> str:
     """concat() of all at once: a chain of || copies what it has at each step, 2.3 times as slow."""
     groups = [pieces[start : start + _AT_ONCE] for start in range(0, len(pieces), _AT_ONCE)]
     return " || ".join(f"concat({', '.join(group)})" for group in groups)
@@ -101,7 +114,7 @@ def _text(c: str, type_: Type, native: str) -> str:
     return f"({TEXT[type_](c)})::text" if type_ in TEXT else f"{c}::text"
 
 
-def _json(c: str, type_: Type) -> str:
+def value(c: str, type_: Type) -> str:
     """The text as a JSON value."""
     match type_:
         case Type.TEXT:
@@ -114,6 +127,11 @@ def _json(c: str, type_: Type) -> str:
     return f"coalesce('\"' || {c} || '\"', 'null')"
 
 
+def cell(c: str, type_: Type) -> str:
+    """The text as a cell of CSV."""
+    return f"coalesce({_cell(c, type_)}, '')"
+
+
 def _cell(c: str, type_: Type) -> str:
     match type_:
         case Type.TEXT:
@@ -124,7 +142,7 @@ def _cell(c: str, type_: Type) -> str:
     return c
 
 
-def _measured(c: str, type_: Type) -> str:
+def measured(c: str, type_: Type) -> str:
     """The text as it stands in a row's digest."""
     match type_:
         case Type.BOOL:
@@ -186,7 +204,7 @@ def chunks(
     readers: Sequence[tuple[Connection[Any], str]], refuse: Callable[[], None], tally: Tally | None
 ) -> Iterator[bytes]:
     """The lines of the statements' ranges, in turn. `refuse` raises what a scan raises for a date that is beyond."""
-    for result in _in_turn(readers, 1):
+    for result in in_turn(readers, 1):
         lines, hashes, odd, count = (result.get_value(0, place) for place in range(4))
         if lines is None:
             continue
@@ -199,7 +217,7 @@ def chunks(
 
 def lines(connection: Connection[Any], text: str, refuse: Callable[[], None], tally: Tally | None) -> Iterator[bytes]:
     """The lines of the statement's rows, which come one by one."""
-    for result in _in_turn([(connection, text.format(where=""))], 1000):
+    for result in in_turn([(connection, text.format(where=""))], 1000):
         count, get = result.ntuples, result.get_value
         if not count:
             continue
@@ -213,7 +231,7 @@ def lines(connection: Connection[Any], text: str, refuse: Callable[[], None], ta
         yield b"\n".join(found)
 
 
-def _in_turn(readers: Sequence[tuple[Connection[Any], str]], chunk_rows: int) -> Iterator[PGresult]:
+def in_turn(readers: Sequence[tuple[Connection[Any], str]], chunk_rows: int) -> Iterator[PGresult]:
     """A result of each connection's statement in turn, until all have ended. What is left half read is stopped."""
     left = [connection for connection, _ in readers]
     try:
@@ -235,5 +253,10 @@ def _in_turn(readers: Sequence[tuple[Connection[Any], str]], chunk_rows: int) ->
 
 def _digest(hashes: bytes, count: int) -> Digest:
     """Of so many rows, from the hexadecimal digits of their MD5s."""
-    numbers = Struct(">" + "Q8x" * count).unpack(bytes.fromhex(hashes.decode("ascii")))
+    return digest_of(bytes.fromhex(hashes.decode("ascii")), count)
+
+
+def digest_of(hashes: bytes, count: int) -> Digest:
+    """Of so many rows, from their MD5s."""
+    numbers = Struct(">" + "Q8x" * count).unpack(hashes)
     return Digest(count, sum(numbers) & 0xFFFF_FFFF_FFFF_FFFF)

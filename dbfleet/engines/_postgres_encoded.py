@@ -247,12 +247,21 @@ _dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circu
 
 def _document(value: bytes, word: str) -> bytes:
     """The document without white space and without trailing zeros, its keys in the server's order."""
-    found = _loads(str(value, "utf-8"))
-    try:
-        text = _dumps(found)
-    except TypeError:
-        text = _exact(found)
+    text = json_line(json_value(value))
     return (cell(text) if word == "csv" else text).encode()
+
+
+def json_value(value: bytes) -> Any:
+    """The server's JSON; a number is a float only where that keeps its digits."""
+    return _loads(str(value, "utf-8"))
+
+
+def json_line(value: Any) -> str:
+    """Without white space, the keys in the server's order."""
+    try:
+        return _dumps(value)
+    except TypeError:
+        return _exact(value)
 
 
 def _exact(value: Any) -> str:

@@ -51,6 +51,7 @@ from dbfleet.engines import _postgres_rows as wire
 from dbfleet.engines._changes import Spelling
 from dbfleet.engines._changes import statements as change_statements
 from dbfleet.engines._postgres_errors import translate, translate_connecting
+from dbfleet.engines._postgres_nested import Nested
 from dbfleet.engines._postgres_server import LOCAL, examine, product, shell
 from dbfleet.engines._postgres_tables import Table, Tables, where
 from dbfleet.engines._postgres_types import CLOSED, LEXIS, NAME_BYTES, RELATIONAL, Carried, TypeCatalog
@@ -311,13 +312,14 @@ class PostgresAdapter(Adapter):
             return None
         natives = [each.native for each in carried]
         text = blocks.statement(schema, select, natives, format, digests=tally is not None)
-        if text is None:
+        nested = Nested(schema, select, natives, format, digests=tally is not None)
+        if text is None and nested.text is None:
             return None
         header = ",".join(map(fast.cell, schema.names)) + "\n" if format == "csv" else ""
-        return self._translated_chunks(self._encoded(schema, table.sql, text, header.encode(), tally))
+        return self._translated_chunks(self._encoded(schema, table.sql, text or nested, header.encode(), tally))
 
     def _encoded(
-        self, schema: Schema, table: str, text: str, header: bytes, tally: blocks.Tally | None
+        self, schema: Schema, table: str, text: str | Nested, header: bytes, tally: blocks.Tally | None
     ) -> Iterator[bytes]:
         def refuse() -> None:
             wire.stop(connection)
@@ -330,12 +332,15 @@ class PostgresAdapter(Adapter):
         with ExitStack() as held:
             if self.snapshot_id is None and not self._in_transaction():
                 held.enter_context(self.snapshot())
+            if isinstance(text, Nested):
+                yield from text.lines(connection, refuse, tally)
+                return
             readers = [connection]
             pages = blocks.pages(connection, table) if self.snapshot_id else 0
             if pages >= blocks.FEWEST_PAGES and blocks.by_ranges(connection, blocks.ranges(text, pages, 0, 1)):
                 blocks.prepare(connection)
                 try:
-                    other = held.enter_context(connect(self.target))
+                    other: Any = held.enter_context(connect(self.target))
                     held.enter_context(other.snapshot(exported=self.snapshot_id))
                     blocks.prepare(other._connection)
                     readers.append(other._connection)
