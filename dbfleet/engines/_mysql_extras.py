@@ -97,16 +97,17 @@ def add_statement(ask: Ask, natives: Mapping[str, Native], schema: Schema, extra
     if extra.column not in natives:
         raise NotFound(f"{schema.name} has no column {extra.column}")
     native, name = natives[extra.column], LEXIS.quote(extra.column)
-    if isinstance(extra, Default):
+    if isinstance(extra, Default) and native.kind not in _LONG:
         return f"ALTER TABLE {table} ALTER COLUMN {name} SET DEFAULT {_default(native, extra.text)}"
+    what = "NOT NULL AUTO_INCREMENT"
+    if isinstance(extra, Default):  # MySQL's ALTER COLUMN refuses one for a long text, its MODIFY does not
+        what = f"{'NULL' if native.column.nullable else 'NOT NULL'} DEFAULT {_default(native, extra.text)}"
     # MODIFY forgets what it is not told.
     ((comment,),) = ask(
         f"SELECT column_comment FROM information_schema.columns WHERE table_schema = DATABASE() "
         f"AND table_name = {literal(schema.name, Type.TEXT)} AND column_name = {literal(extra.column, Type.TEXT)}"
     )
-    return (
-        f"ALTER TABLE {table} MODIFY {name} {native.column.native} NOT NULL AUTO_INCREMENT COMMENT {_quoted(comment)}"
-    )
+    return f"ALTER TABLE {table} MODIFY {name} {native.column.native} {what} COMMENT {_quoted(comment)}"
 
 
 def _quoted(text: str | None) -> str:
