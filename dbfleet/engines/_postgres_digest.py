@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _BOUNDS: Final = {
     Type.DATE: ("date '0001-01-01'", "date '9999-12-31'"),
+    Type.TIME: ("time '00:00:00'", "time '23:59:59.999999'"),  # 24:00:00 is one, too, of the server's
     Type.DATETIME: ("timestamp '0001-01-01 00:00:00'", "timestamp '9999-12-31 23:59:59.999999'"),
     Type.INSTANT: ("timestamptz '0001-01-01 00:00:00+00'", "timestamptz '9999-12-31 23:59:59.999999+00'"),
 }

@@ -322,9 +322,14 @@ class PostgresAdapter(Adapter):
         self, schema: Schema, table: str, text: str | Nested, header: bytes, tally: blocks.Tally | None
     ) -> Iterator[bytes]:
         def refuse() -> None:
-            wire.stop(connection)
-            for _ in self.scan(schema):
-                pass
+            # By a scan, on a connection of its own: this one is in the middle of a statement.
+            with ExitStack() as held:
+                other: Any = held.enter_context(connect(self.target))
+                if self.snapshot_id is not None:
+                    held.enter_context(other.snapshot(exported=self.snapshot_id))
+                for _ in other.scan(schema):
+                    pass
+            raise StatementError(f"{schema.name} holds a date that is none of the years 1 to 9999")
 
         connection = self._ready()
         if header:
