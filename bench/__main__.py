@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from bench import copy, diff, move, query, seed, start
+from bench import copy, diff, doubles, move, query, seed, start
 from bench.measure import HEADING, NotRun, line
 from bench.servers import Servers
 
@@ -23,6 +23,7 @@ def main() -> None:
             *start.cases(servers),
             *query.cases(servers, options.rows),
             *seed.cases(servers, options.rows),
+            *doubles.cases(servers, options.rows),
             *move.cases(servers, options.rows),
             *diff.cases(servers, options.rows),
             *copy.cases(servers, options.rows),
