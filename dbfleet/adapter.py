@@ -49,6 +49,22 @@ WHOLE: Final[Part] = {}
 
 
 @dataclass(frozen=True, slots=True)
+class Condition:
+    """What is asked of a row, with SQL's three values. `word` is and, or, not (of `parts`), null (the column holds
+    NULL), or a sign (= <> < <= > >=) between the column and `value`, which is of the column's type and not NULL."""
+
+    word: str
+    parts: tuple[Condition, ...] = ()
+    column: str = ""
+    value: Any = None
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns that are asked about."""
+        return frozenset((self.column,) if self.column else ()).union(*(part.columns for part in self.parts))
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """What is to become of one row: `before` is the row as the collection holds it (None: it is new), `after` as it
     shall be (None: it goes). Both are whole, in the schema's order, and have the same key."""
@@ -489,7 +505,10 @@ class Adapter(AbstractContextManager["Adapter"], Protocol):
     #     The schema's columns of every row as lines, in chunks of whole lines, in the order of its key: integers
     #     by value; text, uuids and dates by the bytes of their canonical text. A line is that of PostgreSQL's COPY as
     #     text: tabs between, \N for NULL, \\ \b \f \n \r \t \v escaped, bool t or f, bytes as \x and hex; numbers,
-    #     times and json in any form that reads back. Equal lines are equal rows. None where the key has another type.
+    #     times and json in any form that reads back. Equal lines are equal rows. Digits of a second beyond the column's
+    #     fraction_digits may be cut, never rounded. None where the key has another type.
+    # def where(self, schema, condition) -> Part | None
+    #     A part: all rows for which the condition is true, and as few others as the engine can; None where it cannot.
     # def lines(self, schema, part=WHOLE) -> Iterator[bytes] | None
     #     The part's rows as lines like those of `ordered`, in any order; instants in UTC with +00 behind. None, before
     #     anything has run, where a column cannot be had so; a value that a scan refuses is refused by its name.

@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -37,13 +38,9 @@ _WHOLE: Final = 2**31
 def statements(layout: Layout, changes: Iterable[Change]) -> Iterator[str]:
     """One statement a change."""
     schema = layout.schema
-    encoder = layout.encoder()
     collection = f"db.getCollection({_text(schema.name)})"
 
-    def document(row: Row) -> Document:
-        ((raw,), _) = encoder.encode([row])
-        return decode(raw, CODEC)
-
+    document = partial(decoded, layout)
     for change in changes:
         if change.before is None:
             assert change.after is not None
@@ -66,6 +63,12 @@ def statements(layout: Layout, changes: Iterable[Change]) -> Iterator[str]:
             "$unset": {field: "" for field in fields if field not in after},
         }
         yield f"{collection}.updateOne({one}, {literal({word: each for word, each in update.items() if each})});"
+
+
+def decoded(layout: Layout, row: Row) -> Document:
+    """The document that the bulk path stores for the row."""
+    ((raw,), _) = layout.encoder().encode([row])
+    return decode(raw, CODEC)
 
 
 def literal(value: Any) -> str:

@@ -22,6 +22,7 @@ from dbfleet.adapter import (
     WHOLE,
     Adapter,
     Change,
+    Condition,
     EngineSpec,
     Part,
     Result,
@@ -34,6 +35,7 @@ from dbfleet.engines import _mysql_dump, _mysql_encoded, _mysql_extras, _mysql_l
 from dbfleet.engines import _mysql_write as bulk
 from dbfleet.engines._changes import Spelling
 from dbfleet.engines._changes import statements as change_statements
+from dbfleet.engines._conditions import part as condition_part
 from dbfleet.engines._mysql_errors import translate
 from dbfleet.engines._mysql_ranges import by_keys, conditions, exactly, split
 from dbfleet.engines._mysql_table import Table
@@ -218,6 +220,12 @@ class MySqlAdapter(Adapter):
                 wire.execute(f"DELETE FROM {table} WHERE {by_keys(schema, some, folding)}")
                 removed += wire.affected
         return removed
+
+    def where(self, schema: Schema, condition: Condition) -> Part | None:
+        """A part that the condition chooses."""
+        with self._translated():
+            table = Table(schema, self._natives(schema.name), mariadb=self._server.mariadb)
+        return condition_part(schema, condition, LEXIS.quote, table.literal)
 
     def statements(self, schema: Schema, changes: Iterable[Change]) -> Iterator[str]:
         with self._translated():

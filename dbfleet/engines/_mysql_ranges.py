@@ -12,6 +12,7 @@ import itertools
 from collections.abc import Callable, Collection, Sequence
 
 from dbfleet.adapter import WHOLE, Part
+from dbfleet.engines._conditions import where
 from dbfleet.engines._mysql_texts import literal
 from dbfleet.engines._mysql_types import LEXIS
 from dbfleet.engines._mysql_values import BLOB, strict
@@ -25,7 +26,7 @@ def conditions(schema: Schema, part: Part) -> str:
     """The WHERE of a part, with a space before it; nothing for the whole."""
     columns = [schema.column(name) for name in schema.key]
     found = [_bound(columns, part[end], sign) for end, sign in (("from", ">"), ("below", "<")) if end in part]
-    return f" WHERE {' AND '.join(found)}" if found else ""
+    return where(f" WHERE {' AND '.join(found)}" if found else "", part)
 
 
 def _bound(columns: Sequence[Column], values: Sequence[str], sign: str) -> str:

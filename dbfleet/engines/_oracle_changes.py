@@ -34,6 +34,8 @@ def literals(columns: Sequence[Column], natives: Sequence[Native]) -> Callable[[
 
 
 def _literal(type_: Type, native: Native, value: Any) -> str:
+    if value in ("", b""):
+        return "NULL"
     if isinstance(value, bytes):
         if len(value) > RAW_BYTES:
             raise Unsupported(

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from dbfleet.adapter import WHOLE, Part
+from dbfleet.engines._conditions import where
 from dbfleet.engines._oracle_text import LEXIS
 from dbfleet.engines._oracle_types import NAME_BYTES, Described, Native, made, read, select_expression
 from dbfleet.errors import NotFound, Unsupported
@@ -177,7 +178,7 @@ def conditions(schema: Schema, part: Part) -> tuple[str, list[tuple[Column, Any]
         if end in part:
             bound = [VALUE_OF[column.type](text) for column, text in zip(columns, part[end], strict=True)]
             found.append(_bound(columns, bound, sign, values))
-    return f" WHERE {' AND '.join(found)}" if found else "", values
+    return where(f" WHERE {' AND '.join(found)}" if found else "", part), values
 
 
 def _bound(columns: Sequence[Column], bound: Sequence[Any], sign: str, values: list[tuple[Column, Any]]) -> str:

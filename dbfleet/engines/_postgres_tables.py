@@ -219,6 +219,8 @@ def where(
         conditions.append(f"ctid >= '({int(low)},0)'::tid")
         if high is not None:
             conditions.append(f"ctid < '({int(high)},0)'::tid")
+    if "where" in part:
+        conditions.append(part["where"])
     return (f" WHERE {' AND '.join(conditions)}" if conditions else ""), values
 
 

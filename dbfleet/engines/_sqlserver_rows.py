@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from dbfleet.adapter import WHOLE, Part
+from dbfleet.engines._conditions import where as add_condition
 from dbfleet.engines._sqlserver_tables import Ask, Table
 from dbfleet.engines._sqlserver_types import LEXIS, Native, text_literal
 from dbfleet.values import TEXT_OF, VALUE_OF, Batch, Column, Schema, Type, loads_json
@@ -62,7 +63,7 @@ def where(schema: Schema, table: Table, part: Part) -> str:
     """The WHERE of a part, with a space before it; nothing for the whole."""
     natives = [table.native(name) for name in schema.key]
     found = [_bound(natives, part[end], sign) for end, sign in (("from", ">"), ("below", "<")) if end in part]
-    return f" WHERE {' AND '.join(found)}" if found else ""
+    return add_condition(f" WHERE {' AND '.join(found)}" if found else "", part)
 
 
 def _bound(natives: Sequence[Native], values: Sequence[str], sign: str) -> str:

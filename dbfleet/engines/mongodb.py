@@ -32,6 +32,7 @@ from dbfleet.adapter import (
     Adapter,
     Capability,
     Change,
+    Condition,
     EngineSpec,
     Fidelity,
     Limits,
@@ -200,7 +201,10 @@ class MongodbAdapter(Adapter):
             options: Document = {"batch_size": batch_size, "session": self._session}
             if self._info(schema.name)["type"] == "collection":
                 options["sort"] = options["hint"] = [("_id", 1)]
-            cursor = self._database[schema.name].find_raw_batches({}, **options)
+            chosen = from_extended(part["where"]) if "where" in part else {}
+            if chosen:
+                del options["hint"]  # the server may know a better way; `_id` still gives the order
+            cursor = self._database[schema.name].find_raw_batches(chosen, **options)
             if "from" in part:
                 cursor.min(list(from_extended(part["from"]).items()))
             if "below" in part:
@@ -264,6 +268,15 @@ class MongodbAdapter(Adapter):
                         chunk = row_lines(schema, self._rows(layout, decode_all(page, CODEC)))
                 if chunk:
                     yield chunk
+
+    def where(self, schema: Schema, condition: Condition) -> Part | None:
+        """A part that the condition chooses."""
+        from dbfleet.engines._mongo_conditions import filter_of
+        from dbfleet.engines._mongo_values import canonical
+
+        with self._translated():
+            found = filter_of(self._layout(schema), condition)
+        return None if found is None else {"where": canonical(found)}
 
     def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
         from dbfleet.engines._mongo_bulk import Sink, pour

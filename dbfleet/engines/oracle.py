@@ -30,6 +30,7 @@ from dbfleet.adapter import (
     Adapter,
     Capability,
     Change,
+    Condition,
     EngineSpec,
     Fidelity,
     Limits,
@@ -44,6 +45,7 @@ from dbfleet.engines import _oracle_query as statements
 from dbfleet.engines import _oracle_tables as tables
 from dbfleet.engines._changes import Spelling
 from dbfleet.engines._changes import statements as change_statements
+from dbfleet.engines._conditions import part as condition_part
 from dbfleet.engines._oracle_changes import literals
 from dbfleet.engines._oracle_errors import translate, translate_connecting
 from dbfleet.engines._oracle_shell import CLIENT, shell
@@ -213,6 +215,14 @@ class OracleAdapter(Adapter):
             self._roll_back()
             raise
         return removed
+
+    def where(self, schema: Schema, condition: Condition) -> Part | None:
+        """A part that the condition chooses."""
+        table = self._find(schema.name)
+        natives = [table.column(name) for name in schema.names]
+        if any(natives[schema.names.index(name)].is_lob for name in condition.columns):
+            return None  # nothing is equal to a LOB
+        return condition_part(schema, condition, LEXIS.quote, literals(schema.columns, natives))
 
     def statements(self, schema: Schema, changes: Iterable[Change]) -> Iterator[str]:
         table = self._find(schema.name)

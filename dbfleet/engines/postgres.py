@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 import time
 import weakref
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -31,6 +31,7 @@ from dbfleet.adapter import (
     Adapter,
     Capability,
     Change,
+    Condition,
     EngineSpec,
     Fidelity,
     Limits,
@@ -50,6 +51,7 @@ from dbfleet.engines import _postgres_lines as line_copy
 from dbfleet.engines import _postgres_rows as wire
 from dbfleet.engines._changes import Spelling
 from dbfleet.engines._changes import statements as change_statements
+from dbfleet.engines._conditions import part as condition_part
 from dbfleet.engines._postgres_errors import translate, translate_connecting
 from dbfleet.engines._postgres_nested import Nested
 from dbfleet.engines._postgres_server import LOCAL, examine, product, shell
@@ -235,10 +237,18 @@ class PostgresAdapter(Adapter):
         rows.close()
         return rows.affected or 0
 
+    def where(self, schema: Schema, condition: Condition) -> Part | None:
+        """A part that the condition chooses."""
+        return condition_part(schema, condition, _quote, self._literals(schema, self._find(schema.name)))
+
+    def _literals(self, schema: Schema, table: Table) -> Callable[[int, Any], str]:
+        there = [table.column(name) for name in schema.names]
+        return literals(schema.columns, [bool(self._types[each.oid].element) for each in there])
+
     def statements(self, schema: Schema, changes: Iterable[Change]) -> Iterator[str]:
         table = self._find(schema.name)
         there = [table.column(name) for name in schema.names]
-        literal = literals(schema.columns, [bool(self._types[each.oid].element) for each in there])
+        literal = self._literals(schema, table)
         computed = frozenset(name for name, each in zip(schema.names, there, strict=True) if each.generated)
         identity = self._rows(_IDENTITY, self._tables.split(schema.name))
         spelling = Spelling(

@@ -23,6 +23,7 @@ from dbfleet.adapter import (
     Adapter,
     Capability,
     Change,
+    Condition,
     EngineSpec,
     Fidelity,
     Limits,
@@ -36,6 +37,7 @@ from dbfleet.adapter import (
 from dbfleet.engines import _sqlserver_query, _sqlserver_rows
 from dbfleet.engines._changes import Spelling
 from dbfleet.engines._changes import statements as change_statements
+from dbfleet.engines._conditions import part as condition_part
 from dbfleet.engines._sqlserver_carry import PROBE, SENT, Carrier, same_key, spelt
 from dbfleet.engines._sqlserver_connect import CLIENT, examine, open_wire, shell
 from dbfleet.engines._sqlserver_errors import translate
@@ -170,6 +172,12 @@ class SqlServerAdapter(Adapter):
                 for statement in carrier.delete([tuple(each) for each in keys[start : start + _KEYS_AT_ONCE]]):
                     removed += self._wire.run(statement) or 0
         return removed
+
+    def where(self, schema: Schema, condition: Condition) -> Part | None:
+        """A part that the condition chooses."""
+        with self._translated():
+            natives = with_types(self._find(schema.name), schema.columns)
+        return condition_part(schema, condition, LEXIS.quote, spelt(natives))
 
     def statements(self, schema: Schema, changes: Iterable[Change]) -> Iterator[str]:
         table = self._find(schema.name)

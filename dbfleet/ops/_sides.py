@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
-from dbfleet.adapter import Adapter, Capability, EngineSpec, Target, coarsened
+from dbfleet.adapter import WHOLE, Adapter, Capability, Condition, EngineSpec, Part, Target, coarsened
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _where
 from dbfleet.ops._compare import comparable
@@ -78,6 +78,14 @@ class Pairing:
             return lambda row: test(row) is True
         cut = coarsen
         return lambda row: test(cut(row[:seen])) is True
+
+    def part(self, adapter: Adapter) -> Part:
+        """What is read for --where: as few rows more as the engine can say."""
+        where: Callable[[Schema, Condition], Part | None] | None = getattr(adapter, "where", None)
+        if self.where is None or where is None:
+            return WHOLE
+        condition = _where.narrowed(self.where, self.columns[: self.seen], adapter.spec, self.specs)
+        return (where(self.schema, condition) if condition else None) or WHOLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +171,7 @@ def _batches(owner: Owner, adapter: Adapter, pairing: Pairing) -> Generator[Batc
     """The rows that are meant, with word to the owner ten times a second."""
     chosen = pairing.chosen()
     done, next_word = 0, time.monotonic() + _TELL_EVERY_S
-    scan = cast(Generator[Batch, None, None], adapter.scan(pairing.schema))
+    scan = cast(Generator[Batch, None, None], adapter.scan(pairing.schema, pairing.part(adapter)))
     with contextlib.closing(scan) as batches:
         for batch in batches:
             owner.check()

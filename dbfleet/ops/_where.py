@@ -19,11 +19,10 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
+from dbfleet.adapter import Condition, EngineSpec
 from dbfleet.errors import UsageError, nearest
+from dbfleet.ops._where_logic import TURNED, Node, Test, Truth, both, either, opposite, shared, truth_is
 from dbfleet.values import VALUE_OF, Column, Row, Type, json_text
-
-Truth = bool | None
-Test = Callable[[Row], Truth]
 
 _TOKEN: Final = re.compile(
     r"""\s+
@@ -47,7 +46,15 @@ _NUMBERS: Final = (Type.INT, Type.DECIMAL, Type.FLOAT)
 def parse(text: str, columns: Sequence[Column]) -> Test:
     """A function from a row of these columns to whether it is meant. UsageError, with the place, for what cannot be
     read; for a column that is not among them, with the nearest."""
-    return _Parser(text, columns).whole()
+    return _Parser(text, columns).whole().test
+
+
+def narrowed(text: str, columns: Sequence[Column], spec: EngineSpec, specs: Sequence[EngineSpec]) -> Condition | None:
+    """A condition that is true of every row that the expression means, and maybe of others, in words whose meaning an
+    engine of this spec shares with us; None where there is none. `specs` are the engines at whose fidelity rows are
+    seen."""
+    share: Share = lambda column, word, value: shared(column, word, value, spec, specs)  # noqa: E731
+    return _Parser(text, columns, share).whole().condition
 
 
 def names(text: str) -> set[str]:
@@ -63,6 +70,9 @@ class _Operand:
     place: int | None = None
     value: Any = None
     text: str = ""
+
+
+Share = Callable[[Column, str, Any], tuple[Condition, bool] | None]
 
 
 def _tokens(text: str) -> list[tuple[str, str, int]]:
@@ -88,8 +98,9 @@ def _unquoted(token: str) -> str:
 class _Parser:
     """Recursive descent, one token ahead."""
 
-    def __init__(self, text: str, columns: Sequence[Column]) -> None:
+    def __init__(self, text: str, columns: Sequence[Column], share: Share = lambda *_: None) -> None:
         self._text = text
+        self._share = share
         self._columns = columns
         self._names = {column.name: place for place, column in enumerate(columns)}
         self._tokens = [*_tokens(text), ("end", "", len(text))]
@@ -121,34 +132,34 @@ class _Parser:
 
     # --- logic ---
 
-    def whole(self) -> Test:
+    def whole(self) -> Node:
         found = self._or()
         if self._tokens[self._at][0] != "end":
             raise self._wrong("AND, OR or the end", self._tokens[self._at])
         return found
 
-    def _or(self) -> Test:
+    def _or(self) -> Node:
         left = self._and()
         while self._is("or"):
-            left = _either(left, self._and())
+            left = either(left, self._and())
         return left
 
-    def _and(self) -> Test:
+    def _and(self) -> Node:
         left = self._not()
         while self._is("and"):
-            left = _both(left, self._not())
+            left = both(left, self._not())
         return left
 
-    def _not(self) -> Test:
+    def _not(self) -> Node:
         if self._is("not"):
-            return _negated(self._not())
+            return opposite(self._not())
         if self._is("("):
             inner = self._or()
             self._expect(")")
             return self._is_truth(inner)
         return self._predicate()
 
-    def _is_truth(self, inner: Test) -> Test:
+    def _is_truth(self, inner: Node) -> Node:
         """`(…) IS [NOT] TRUE`, and the like."""
         while self._is("is"):
             negated = self._is("not")
@@ -156,10 +167,10 @@ class _Parser:
             kind, token, place = self._next()
             if kind != "word" or token.lower() not in wanted:
                 raise self._wrong("NULL, TRUE or FALSE", (kind, token, place))
-            inner = _truth_is(inner, wanted[token.lower()], negated)
+            inner = truth_is(inner, wanted[token.lower()], negated)
         return inner
 
-    def _predicate(self) -> Test:
+    def _predicate(self) -> Node:
         left = self._operand()
         if self._is("is"):
             self._at -= 1
@@ -172,7 +183,7 @@ class _Parser:
         elif self._is("between"):
             low = self._operand()
             self._expect("and")
-            found = _both(self._compare(">=", left, low), self._compare("<=", left, self._operand()))
+            found = both(self._compare(">=", left, low), self._compare("<=", left, self._operand()))
         elif self._is("like"):
             found = self._like(left)
         elif negated:
@@ -183,24 +194,25 @@ class _Parser:
                 return self._bool(left)
             self._at += 1
             return self._compare(token, left, self._operand())
-        return _negated(found) if negated else found
+        return opposite(found) if negated else found
 
-    def _is_null(self, left: _Operand) -> Test:
+    def _is_null(self, left: _Operand) -> Node:
         self._expect("is")
         negated = self._is("not")
         self._expect("null")
         get = _getter(left)
-        return lambda row: (get(row) is None) is not negated
+        node = self._asked(lambda row: get(row) is None, left, "null", None)
+        return opposite(node) if negated else node
 
-    def _in(self, left: _Operand) -> Test:
+    def _in(self, left: _Operand) -> Node:
         self._expect("(")
         found = self._compare("=", left, self._operand())
         while self._is(","):
-            found = _either(found, self._compare("=", left, self._operand()))
+            found = either(found, self._compare("=", left, self._operand()))
         self._expect(")")
         return found
 
-    def _like(self, left: _Operand) -> Test:
+    def _like(self, left: _Operand) -> Node:
         pattern = self._operand()
         escape = ""
         if self._is("escape"):
@@ -211,7 +223,7 @@ class _Parser:
             raise UsageError(f"--where: LIKE wants a text, {left.text} is {left.type}")
         if pattern.place is not None or not isinstance(pattern.value, str):
             if pattern.place is None and pattern.value is None:
-                return lambda row: None
+                return Node(lambda row: None)
             raise UsageError("--where: LIKE wants a pattern in quotes")
         match = re.compile(_like_pattern(pattern.value, escape), re.DOTALL).fullmatch
         get = _getter(left)
@@ -220,12 +232,12 @@ class _Parser:
             value = get(row)
             return None if value is None else match(value) is not None
 
-        return test
+        return Node(test)
 
-    def _bool(self, operand: _Operand) -> Test:
+    def _bool(self, operand: _Operand) -> Node:
         if operand.type is not Type.BOOL and not (operand.place is None and operand.value is None):
             raise self._wrong("a comparison", self._tokens[self._at])
-        return _getter(operand)
+        return self._asked(_getter(operand), operand, "=", True)
 
     # --- operands ---
 
@@ -278,7 +290,7 @@ class _Parser:
 
     # --- comparing ---
 
-    def _compare(self, sign: str, left: _Operand, right: _Operand) -> Test:
+    def _compare(self, sign: str, left: _Operand, right: _Operand) -> Node:
         left, right = self._typed(left, right), self._typed(right, left)
         kinds = {left.type, right.type}
         if None not in kinds and len(kinds) > 1 and not kinds <= {*_NUMBERS}:
@@ -296,7 +308,19 @@ class _Parser:
             except InvalidOperation:  # a decimal NaN is before and after nothing, as a float's is
                 return False
 
-        return test
+        sign = {"==": "=", "!=": "<>"}.get(sign, sign)
+        if left.place is not None and right.place is None:
+            return self._asked(test, left, sign, right.value)
+        if right.place is not None and left.place is None:
+            return self._asked(test, right, TURNED.get(sign, sign), left.value)
+        return Node(test)
+
+    def _asked(self, test: Test, operand: _Operand, word: str, value: Any) -> Node:
+        """The test of a column, and what an engine may be asked of it."""
+        if operand.place is None or (value is None and word != "null"):
+            return Node(test)
+        found = self._share(self._columns[operand.place], word, value)
+        return Node(test, *found) if found else Node(test)
 
     def _typed(self, operand: _Operand, other: _Operand) -> _Operand:
         """A literal, read as what it is compared with."""
@@ -341,40 +365,3 @@ def _like_pattern(pattern: str, escape: str) -> str:
             found.append({"%": ".*", "_": "."}.get(mark) or re.escape(mark))
         place += 1
     return "".join(found)
-
-
-# --- three-valued logic ---------------------------------------------------------------------------------------------
-
-
-def _both(left: Test, right: Test) -> Test:
-    def test(row: Row) -> Truth:
-        a = left(row)
-        if a is False:
-            return False
-        b = right(row)
-        return False if b is False else None if a is None or b is None else True
-
-    return test
-
-
-def _either(left: Test, right: Test) -> Test:
-    def test(row: Row) -> Truth:
-        a = left(row)
-        if a is True:
-            return True
-        b = right(row)
-        return True if b is True else None if a is None or b is None else False
-
-    return test
-
-
-def _negated(inner: Test) -> Test:
-    def test(row: Row) -> Truth:
-        value = inner(row)
-        return None if value is None else not value
-
-    return test
-
-
-def _truth_is(inner: Test, wanted: Truth, negated: bool) -> Test:
-    return lambda row: (inner(row) is wanted) is not negated

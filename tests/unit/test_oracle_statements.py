@@ -15,7 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from dbfleet import registry
-from dbfleet.adapter import Adapter
+from dbfleet.adapter import Adapter, Change, Condition, Part
 from dbfleet.conformance.examples import wide_rows, wide_schema
 from dbfleet.engines._oracle_types import _EXPRESSIONS, Described, read, select_expression
 from dbfleet.fleet import Fleet
@@ -73,6 +73,21 @@ def snapshot(adapter: Adapter) -> None:
         adapter.count("customers")
 
 
+def chosen(adapter: Adapter) -> Part:
+    since = Condition("<", column="since", value=WHEN.date())
+    asked = Condition("or", (Condition("not", (since,)), Condition("null", column="since")))
+    return adapter.where(CUSTOMERS, asked) or {}  # type: ignore[attr-defined, no-any-return]
+
+
+def print_changes(adapter: Adapter) -> None:
+    changes = [Change(None, row) for row in wide_rows(SPEC, 7) if len(row[6] or b"") <= 2000]
+    changes = [Change(None, (100 + number, *change.after[1:])) for number, change in enumerate(changes) if change.after]
+    details = [Change(DETAILS[0], (*DETAILS[0][:4], "it's", None, WHEN, None)), Change(DETAILS[1], None)]
+    for schema, each in ((WIDE, changes), (ORDERS, details)):
+        for statement in adapter.statements(schema, each):
+            drain(adapter, statement)
+
+
 DETAILS = [(number, 0, 1, Decimal(1), "x", "y", WHEN, b"z") for number in range(6)]
 STEPS: list[tuple[str, Callable[[Adapter], object]]] = [
     ("ping", lambda adapter: adapter.ping()),
@@ -99,6 +114,9 @@ STEPS: list[tuple[str, Callable[[Adapter], object]]] = [
     ("get", lambda adapter: list(adapter.get(CUSTOMERS, [(1,)]))),
     ("get: up to ten keys", lambda adapter: list(adapter.get(CUSTOMERS, [(1,), (2,)]))),
     ("get: by a compound key", lambda adapter: list(adapter.get(ORDERS, [(1, 0)]))),
+    ("scan: what a condition chooses", lambda adapter: list(adapter.scan(CUSTOMERS, chosen(adapter)))),
+    ("delete", lambda adapter: [adapter.delete(CUSTOMERS, [(8,)]), adapter.delete(ORDERS, [(8, 0), (9, 0)])]),
+    ("statements: changes as they are printed, and run by query", print_changes),
     ("snapshot", snapshot),
     ("query: a parameter", lambda adapter: drain(adapter, "select :date from dual;", {"date": "x"})),
     ("query: a column with a time zone", lambda adapter: drain(adapter, 'select "id", "at" from "Order Details"')),

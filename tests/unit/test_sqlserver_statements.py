@@ -17,7 +17,7 @@ from pathlib import Path
 from uuid import UUID
 
 from dbfleet import registry
-from dbfleet.adapter import Adapter
+from dbfleet.adapter import Adapter, Change, Condition, Part
 from dbfleet.conformance.examples import wide_schema
 from dbfleet.engines._sqlserver_carry import PROBE, SENT
 from dbfleet.engines._sqlserver_types import _FROM_JSON, _JSON_TYPE, _SELECT
@@ -90,6 +90,19 @@ def refused(adapter: Adapter) -> None:
     raise AssertionError
 
 
+def chosen(adapter: Adapter) -> Part:
+    since = Condition("<", column="since", value=WHEN.date())
+    asked = Condition("or", (Condition("not", (since,)), Condition("null", column="since")))
+    return adapter.where(CUSTOMERS, asked) or {}  # type: ignore[attr-defined, no-any-return]
+
+
+def print_changes(adapter: Adapter) -> None:
+    details = [Change(DETAILS[0], (*DETAILS[0][:3], Decimal("-1.5"), None, WHEN, b"")), Change(DETAILS[1], None)]
+    for schema, changes in ((WIDE, [Change(None, (9, *WIDE_ROW[1:]))]), (ORDERS, details)):
+        for statement in adapter.statements(schema, changes):
+            drain(adapter, statement)
+
+
 STEPS: list[tuple[str, Callable[[Adapter], object]]] = [
     ("ping", lambda adapter: adapter.ping()),
     ("collections", lambda adapter: adapter.collections()),
@@ -117,6 +130,9 @@ STEPS: list[tuple[str, Callable[[Adapter], object]]] = [
     ),
     ("get", lambda adapter: list(adapter.get(CUSTOMERS, [(1,)]))),
     ("get: by a compound key", lambda adapter: list(adapter.get(ORDERS, [(1, "a"), (2, "b")]))),
+    ("scan: what a condition chooses", lambda adapter: list(adapter.scan(CUSTOMERS, chosen(adapter)))),
+    ("delete", lambda adapter: [adapter.delete(CUSTOMERS, [(8,)]), adapter.delete(ORDERS, [(8, "a"), (9, "b")])]),
+    ("statements: changes as they are printed, and run by query", print_changes),
     ("query: batches", lambda adapter: drain(adapter, "print 'x'; select 1 as a;\nGO 2\nselect 2 as b")),
     ("query: parameters", lambda adapter: drain(adapter, "select :n as n, :t as t", {"n": 1, "t": "it's"})),
     ("drop", lambda adapter: [adapter.drop(name) for name in ("follows", ORDERS.name, "nowhere")]),

@@ -12,6 +12,7 @@ from tests.doubles.oracle.sql import (
     Bind,
     Call,
     Compare,
+    Constant,
     InList,
     IsNull,
     Literal,
@@ -149,6 +150,9 @@ class Compiler:
                     return "NULL", own
                 self.values.append((converted(data, own.code, like) if like else data, None))
                 return "?", like or own
+            case Constant():
+                self.values.append((converted(what.data, what.code, like) if like else what.data, None))
+                return "?", like or Kind(what.code, len(what.data))
             case Call():
                 return self._call(what, scope)
         raise refused(f"{type(what).__name__} as a value")

@@ -181,6 +181,9 @@ class Engine:
             return lambda row: stored(row[number], code, column, where)
         if isinstance(what, sql.Name) and what.name == "NULL":
             return lambda row: stored(None, 0, column, where)
+        if isinstance(what, sql.Constant):
+            constant = what
+            return lambda row: stored(constant.data, constant.code, column, where)
         if isinstance(what, sql.Literal):
             compiled = Compiler(self.store, bound)
             _, kind = compiled.value(what, Scope())

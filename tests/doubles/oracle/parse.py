@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from tests.doubles.oracle import literals
 from tests.doubles.oracle.sql import (
     Bind,
     Call,
@@ -399,10 +400,8 @@ class _Parser:
             self.next()
             self.binds += 1
             return Bind(self.binds - 1)
-        if token.kind == "number":
-            return Literal(self.next().text, False)
-        if token.kind == "text":
-            return Literal(self.next().text, True)
+        if (literal := literals.read(self)) is not None:
+            return literal
         if token.kind not in ("word", "name"):
             raise self.unknown()
         column = self.column()

@@ -35,7 +35,7 @@ class Token:
 
 _TOKEN: Final = re.compile(
     r"(?P<space>\s+|--[^\n]*|/\*.*?\*/)|'(?P<text>(?:[^']|'')*)'|\"(?P<name>[^\"]*)\"|:(?P<bind>\w+)"
-    r"|(?P<number>\d+(?:\.\d+)?)|(?P<word>[^\W\d][\w$#]*)|(?P<symbol><>|!=|<=|>=|\|\||.)",
+    r"|(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?[dD]?)|(?P<word>[^\W\d][\w$#]*)|(?P<symbol><>|!=|<=|>=|\|\||.)",
     re.DOTALL,
 )
 
@@ -65,6 +65,14 @@ class Name:
 class Literal:
     value: Any  # str, or a number's text in a tuple of one
     is_text: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A literal of a type of its own, as it is sent; `code` is the type's."""
+
+    data: bytes
+    code: int
 
 
 @dataclass(frozen=True, slots=True)

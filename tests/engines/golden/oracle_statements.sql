@@ -93,8 +93,26 @@ SELECT "id", "code", "since" FROM "customers" WHERE "id" IN (:1, :2, :3, :4, :5,
 -- get: by a compound key
 SELECT "id", "line", "customer_id", "price", "it's", "long", SYS_EXTRACT_UTC("at"), "hash" FROM "Order Details" WHERE ("id", "line") IN ((:1, :2));  -- binds: NUMBER, NUMBER
 
+-- scan: what a condition chooses
+SELECT "id", "code", "since" FROM "customers" WHERE ((NOT ("since" < DATE '2024-02-29')) OR ("since" IS NULL));
+
+-- delete
+DELETE FROM "customers" WHERE "id" = :1;  -- binds: NUMBER
+DELETE FROM "Order Details" WHERE "id" = :1 AND "line" = :2;  -- binds: NUMBER, NUMBER
+
+-- statements: changes as they are printed, and run by query
+INSERT INTO "wide" ("id", "c_bool", "c_int", "c_decimal", "c_float", "c_text", "c_bytes", "c_date", "c_time", "c_datetime", "c_instant", "c_uuid", "c_json") VALUES (100, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+INSERT INTO "wide" ("id", "c_bool", "c_int", "c_decimal", "c_float", "c_text", "c_bytes", "c_date", "c_time", "c_datetime", "c_instant", "c_uuid", "c_json") VALUES (101, 1, 0, 0, 0.0d, NULL, NULL, DATE '2024-02-29', '00:00:00', TIMESTAMP '2024-02-29 13:05:00.000000', TIMESTAMP '2024-02-29 13:05:00.000000 +00:00', '00000000-0000-0000-0000-000000000000', TO_CLOB('{}'));
+INSERT INTO "wide" ("id", "c_bool", "c_int", "c_decimal", "c_float", "c_text", "c_bytes", "c_date", "c_time", "c_datetime", "c_instant", "c_uuid", "c_json") VALUES (102, 0, 1, 1.1, -0.0d, TO_CLOB(' '), TO_BLOB(HEXTORAW('00')), DATE '0001-01-01', '23:59:59.999999', TIMESTAMP '2024-01-01 00:00:00.999999', TIMESTAMP '2024-02-29 07:35:00.123456 +00:00', 'f81d4fae-7dec-11d0-a765-00a0c91e6bf6', TO_CLOB('[]'));
+INSERT INTO "wide" ("id", "c_bool", "c_int", "c_decimal", "c_float", "c_text", "c_bytes", "c_date", "c_time", "c_datetime", "c_instant", "c_uuid", "c_json") VALUES (103, NULL, -1, -0.01, 1.0d, TO_CLOB('plain'), TO_BLOB(HEXTORAW('FFFE0001')), DATE '9999-12-31', '13:05:00.25', TIMESTAMP '0001-01-01 00:00:00.000000', TIMESTAMP '1969-12-31 23:59:59.500001 +00:00', 'ffffffff-ffff-4fff-bfff-ffffffffffff', TO_CLOB('{"geo":{"lat":48.5,"lon":-2.25},"street":"Rue de l''Église","tags":["a","",null,true,1]}'));
+INSERT INTO "wide" ("id", "c_bool", "c_int", "c_decimal", "c_float", "c_text", "c_bytes", "c_date", "c_time", "c_datetime", "c_instant", "c_uuid", "c_json") VALUES (104, 1, 2147483648, 0.1, 0.1d, TO_CLOB('trailing  '), TO_BLOB(HEXTORAW('000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F202122232425262728292A2B2C2D2E2F303132333435363738393A3B3C3D3E3F404142434445464748494A4B4C4D4E4F505152535455565758595A5B5C5D5E5F606162636465666768696A6B6C6D6E6F707172737475767778797A7B7C7D7E7F808182838485868788898A8B8C8D8E8F909192939495969798999A9B9C9D9E9FA0A1A2A3A4A5A6A7A8A9AAABACADAEAFB0B1B2B3B4B5B6B7B8B9BABBBCBDBEBFC0C1C2C3C4C5C6C7C8C9CACBCCCDCECFD0D1D2D3D4D5D6D7D8D9DADBDCDDDEDFE0E1E2E3E4E5E6E7E8E9EAEBECEDEEEFF0F1F2F3F4F5F6F7F8F9FAFBFCFDFEFF')), DATE '1582-10-10', '00:00:00.000001', TIMESTAMP '9999-12-31 23:59:59.999999', TIMESTAMP '1000-01-01 00:00:00.000000 +00:00', NULL, TO_CLOB('[[],{},[{"deep":[1,2]}]]'));
+INSERT INTO "wide" ("id", "c_bool", "c_int", "c_decimal", "c_float", "c_text", "c_bytes", "c_date", "c_time", "c_datetime", "c_instant", "c_uuid", "c_json") VALUES (105, 0, -2147483649, 12345678901234567890.12345678, 0.3333333333333333d, TO_CLOB('NULL'), TO_BLOB(HEXTORAW('275C220A')), DATE '1969-12-31', NULL, TIMESTAMP '1969-12-31 23:59:59.500001', TIMESTAMP '9999-12-31 23:59:59.999999 +00:00', '00000000-0000-0000-0000-000000000000', TO_CLOB('{"big":9007199254740993,"exact":1.5,"neg":-7}'));
+UPDATE "Order Details" SET "it's" = 'it''s', "long" = NULL, "hash" = NULL WHERE "id" = 0 AND "line" = 0;
+DELETE FROM "Order Details" WHERE "id" = 1 AND "line" = 0;
+
 -- snapshot
 SET TRANSACTION READ ONLY;
+SELECT COUNT(*) FROM "customers";
 
 -- query: a parameter
 select :p1 from dual;

@@ -165,6 +165,25 @@ EXEC sp_executesql N'SELECT t.[id], t.[code], t.[since] FROM [dbo].[customers] A
 -- (a table is looked up, as above)
 EXEC sp_executesql N'SELECT t.[id], t.[line], t.[customer_id], t.[price], t.[it''s], t.[at], t.[hash] FROM [sales].[Order [Details]]] AS t INNER JOIN (SELECT [c0] AS [id], [c1] AS [line] FROM OPENJSON(@rows) WITH ([c0] bigint ''$[0]'', [c1] nvarchar(max) ''$[1]'')) AS s ON t.[id] = s.[id] AND t.[line] = s.[line] COLLATE Latin1_General_100_BIN2 AND DATALENGTH(t.[line]) = DATALENGTH(s.[line])', N'@rows nvarchar(max)', @rows = N'[[1,"a"],[2,"b"]]';
 
+-- scan: what a condition chooses
+-- (a table is looked up, as above)
+SELECT [id], [code], [since] FROM [dbo].[customers] WHERE ((NOT ([since] < CAST(N'2024-02-29' AS date))) OR ([since] IS NULL));
+
+-- delete
+-- (a table is looked up, as above)
+BEGIN TRANSACTION;
+EXEC sp_executesql N'DELETE t FROM [dbo].[customers] AS t WHERE EXISTS (SELECT 1 FROM (SELECT [c0] AS [id] FROM OPENJSON(@rows) WITH ([c0] bigint ''$[0]'')) AS s WHERE t.[id] = s.[id])', N'@rows nvarchar(max)', @rows = N'[[8]]';
+COMMIT TRANSACTION;
+-- (a table is looked up, as above)
+EXEC sp_executesql N'DELETE t FROM [sales].[Order [Details]]] AS t WHERE EXISTS (SELECT 1 FROM (SELECT [c0] AS [id], [c1] AS [line] FROM OPENJSON(@rows) WITH ([c0] bigint ''$[0]'', [c1] nvarchar(max) ''$[1]'')) AS s WHERE t.[id] = s.[id] AND t.[line] = s.[line] COLLATE Latin1_General_100_BIN2 AND DATALENGTH(t.[line]) = DATALENGTH(s.[line]))', N'@rows nvarchar(max)', @rows = N'[[8,"a"],[9,"b"]]';
+
+-- statements: changes as they are printed, and run by query
+-- (a table is looked up, as above)
+INSERT INTO [dbo].[wide] ([id], [c_bool], [c_int], [c_decimal], [c_float], [c_text], [c_bytes], [c_date], [c_time], [c_datetime], [c_instant], [c_uuid], [c_json]) VALUES (9, 1, 9223372036854775807, CAST(N'1.5' AS decimal(38,8)), CAST(N'0.1' AS float(53)), N'back\slash', 0x00ff, CAST(N'2024-02-29' AS date), CAST(N'01:02:03.999999' AS time(6)), CAST(N'2024-02-29T01:02:03.999999' AS datetime2(6)), CAST(N'2024-02-29T01:02:03.999999+00:00' AS datetimeoffset(6)), CAST(N'00000000-0000-0000-0000-000000000001' AS uniqueidentifier), N'{"a":[1,null]}');
+-- (a table is looked up, as above)
+UPDATE [sales].[Order [Details]]] SET [price] = CAST(N'-1.5' AS decimal(12,2)), [it's] = NULL, [hash] = CONVERT(varbinary(max), CAST(N'' AS nvarchar(max)), 2) WHERE [id] = 0 AND [line] = N'a' AND DATALENGTH([line]) = DATALENGTH(N'a');
+DELETE FROM [sales].[Order [Details]]] WHERE [id] = 1 AND [line] = N'a' AND DATALENGTH([line]) = DATALENGTH(N'a');
+
 -- query: batches
 print 'x'; select 1 as a;
 select 2 as b;

@@ -1,0 +1,62 @@
+"""A Condition as the filter of find. Needs bson: imported only behind a connection.
+
+A comparison in MongoDB is between values of one kind. Numbers that BSON has no number for are text in an INT or DECIMAL
+column, and a double is not the decimal that it is read as: such values are left to us, by their `$type`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from dbfleet.adapter import Condition
+from dbfleet.engines._mongo_rows import Layout
+from dbfleet.engines._mongo_statements import decoded
+from dbfleet.values import Column, Schema, Type
+
+_SIGNS: Final = {"=": "$eq", "<": "$lt", "<=": "$lte", ">": "$gt", ">=": "$gte"}
+_ALSO: Final = {Type.INT: ["string"], Type.DECIMAL: ["string", "double"]}
+"""What else a column of the type may hold, that our values are not compared with."""
+
+
+def filter_of(layout: Layout, condition: Condition) -> dict[str, Any] | None:
+    """None where it cannot be said: beneath NOT, what is left to us would be lost."""
+    if condition.word in ("and", "or"):
+        parts = [filter_of(layout, part) for part in condition.parts]
+        return None if None in parts else {f"${condition.word}": parts}
+    if condition.word == "not":
+        return _opposite(layout, condition.parts[0])
+    column = layout.schema.column(condition.column)
+    field = layout.field(column.name)
+    if layout.compound and column.name in layout.key:
+        field = f"_id.{field}"
+    if field.startswith("$") or "." in field.removeprefix("_id."):
+        return None
+    if condition.word == "null":
+        return {field: None}
+    value = _stored(column, condition.value)
+    # What is not there is unequal to everything, here.
+    asked = {field: {"$nin": [value, None]} if condition.word == "<>" else {_SIGNS[condition.word]: value}}
+    also = _ALSO.get(column.type)
+    return {"$or": [asked, {field: {"$type": also}}]} if also else asked
+
+
+_TURNED: Final = {"=": "<>", "<>": "=", "<": ">=", "<=": ">", ">": "<=", ">=": "<", "and": "or", "or": "and"}
+
+
+def _opposite(layout: Layout, condition: Condition) -> dict[str, Any] | None:
+    """What is true where the condition is false."""
+    if condition.word == "not":
+        return filter_of(layout, condition.parts[0])
+    if condition.word == "null":
+        found = filter_of(layout, condition)
+        return None if found is None else {"$nor": [found]}
+    if condition.word in ("and", "or"):
+        parts = [_opposite(layout, part) for part in condition.parts]
+        return None if None in parts else {f"${_TURNED[condition.word]}": parts}
+    return filter_of(layout, Condition(_TURNED[condition.word], column=condition.column, value=condition.value))
+
+
+def _stored(column: Column, value: Any) -> Any:
+    """The value as documents hold it."""
+    plain = Layout(Schema("", (Column("v", column.type),)))
+    return decoded(plain, (value,)).get("v")
