@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from anything import Table, changes, databases
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 from targets import engines
 
@@ -30,7 +30,7 @@ from dbfleet.ops.dump import dump
 from dbfleet.ops.load import load
 from dbfleet.values import TEXT_OF, Digest, Row, Schema, digest_rows
 
-EXAMPLES = int(os.environ.get("DBFLEET_EXAMPLES", "2"))
+EXAMPLES = int(os.environ.get("DBFLEET_EXAMPLES", "1" if os.environ.get("DBFLEET_RUNTIME") == "docker" else "2"))
 NAMES = ("prop_a", "prop_b", "prop_c")
 # No shrinking: against servers it takes minutes, and a difference names its columns.
 FEW = settings(
@@ -67,6 +67,7 @@ def test_what_moves_between_two_engines_stays_the_same(
     a, b = data.draw(st.permutations(two), label="from and to")
     specs = registry.spec(a.engine), registry.spec(b.engine)
     tables = data.draw(databases(specs, NAMES), label="database")
+    assume(len(tables[0].rows) > 2)  # the simplest example, which always comes first, would be the only one
     schemas = [table.schema for table in tables]
     with registry.connect(a) as adapter:
         emptied(adapter)
