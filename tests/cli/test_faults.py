@@ -8,11 +8,13 @@ dbfleet says to it goes through a proxy that counts, so a fault comes at a share
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -68,7 +70,7 @@ class Server:
             subprocess.run(["docker", "kill", self._container()], check=True, capture_output=True)
             return
         for found in psutil.net_connections("tcp"):
-            if found.status == psutil.CONN_LISTEN and found.laddr.port == self._port() and found.pid:
+            if found.status == psutil.CONN_LISTEN and found.laddr[1] == self._port() and found.pid:
                 process = psutil.Process(found.pid)
                 while (parent := process.parent()) and parent.name() == process.name():
                     process = parent
@@ -247,3 +249,45 @@ def test_a_server_that_takes_the_call_and_says_nothing(server: Server) -> None:
     server.proxy.reset()
     is_clear(ran, 3, "far")
     job.ends_well()
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 3 MB."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a small disk")
+    place = tmp_path / "disk"
+    place.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", place], capture_output=True).returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "-l", place], check=True)
+
+
+@pytest.mark.parametrize("name", ["copy", "dump", "load"])
+def test_a_disk_that_fills_up(shell: Shell, disk: Path, name: str) -> None:
+    """The file that is written lies on it. With room again the same command ends well."""
+    (shell.folder / "dbfleet.toml").write_text(
+        f'[targets.shop]\nengine = "sqlite"\n[targets.small]\nurl = "sqlite:///{disk}/small.db"\n'
+    )
+    shell.ok("seed", "shop", "--rows", "20000")
+    again: tuple[str, ...]
+    match name:
+        case "copy":
+            command, again = ("copy", "shop", "small"), ("copy", "shop", "small", "--resume")
+        case "dump":
+            command = again = ("dump", "shop", "-o", str(disk / "d"), "--yes")
+        case _:
+            shell.ok("dump", "shop", "-o", "d")
+            command, again = ("load", "small", "d"), ("load", "small", "d", "--mode", "replace", "--yes")
+    ran = shell(*command)
+    assert ran.code in (5, 7), ran
+    assert "full" in ran.err or "No space" in ran.err, ran
+    assert "Traceback" not in ran.err, ran
+    subprocess.run(["mount", "-o", "remount,size=100m", disk], check=True)
+    assert shell(*again).code == 0
+    if name == "dump":
+        shell.ok("load", "small", str(disk / "d"))
+    assert shell.ok("diff", "shop", "small") == ""
