@@ -83,8 +83,8 @@ def test_a_batch_of_nothing_but_nulls(adapter: Any) -> None:
 def test_what_a_table_of_somebody_elses_holds(adapter: Any, odd: Any) -> None:
     odd(
         f"create table `{ODD}` (id int zerofill primary key, y year, z decimal(8,3) zerofill, n decimal(8,3), "
-        "m decimal(8), b bit(9), one tinyint(1), t time(3), d datetime(2), s timestamp(6) null, e enum('a','b'), k set('a','b'), "
-        "c char(5), v varbinary(9), r float, l longtext)"
+        "m decimal(8), b bit(9), one tinyint(1), t time(3), d datetime(2), s timestamp(6) null, e enum('a','b'), "
+        "k set('a','b'), c char(5), v varbinary(9), r float, l longtext)"
     )
     odd(
         f"insert into `{ODD}` values (1, 2024, 1.5, -0.001, -0, b'101', 1, '10:00:00.120', '2024-02-29 10:00:00.50', "
