@@ -70,7 +70,7 @@ class Server:
             subprocess.run(["docker", "kill", self._container()], check=True, capture_output=True)
             return
         for found in psutil.net_connections("tcp"):
-            if found.status == psutil.CONN_LISTEN and found.laddr[1] == self._port() and found.pid:
+            if found.status == psutil.CONN_LISTEN and found.laddr.port == self._port() and found.pid:  # type: ignore[union-attr]
                 process = psutil.Process(found.pid)
                 while (parent := process.parent()) and parent.name() == process.name():
                     process = parent
@@ -273,6 +273,7 @@ def test_a_disk_that_fills_up(shell: Shell, disk: Path, name: str) -> None:
         f'[targets.shop]\nengine = "sqlite"\n[targets.small]\nurl = "sqlite:///{disk}/small.db"\n'
     )
     shell.ok("seed", "shop", "--rows", "20000")
+    command: tuple[str, ...]
     again: tuple[str, ...]
     match name:
         case "copy":
