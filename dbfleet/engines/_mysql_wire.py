@@ -366,10 +366,13 @@ class Wire:
 
     def interrupt(self, task: Future[Any]) -> None:
         """Stop what `start` began, and wait until it has ended."""
-        with contextlib.suppress(Exception):
-            self.stop()
+        patience_s = 60.0
         try:
-            task.exception(timeout=60)
+            self.stop()
+        except Exception:  # nothing reaches the server, most likely: then nothing will come back either
+            patience_s = 2.0
+        try:
+            task.exception(timeout=patience_s)
         except TimeoutError:
             self.closed = True  # it never came back; the server closes the connection when this process ends
         else:
