@@ -639,7 +639,11 @@ def connect(target: Target, *, timeout_s: float = 10.0) -> PostgresAdapter:
     The URL's options are libpq's own (sslmode, sslrootcert, application_name, options, connect_timeout …), and
     `search_path` or `schema`.
     """
+    import logging
+
     import psycopg
+
+    logging.getLogger("psycopg").addHandler(logging.NullHandler())  # what it logs comes as an error too
 
     given = dict(target.options)
     path = given.pop("search_path", given.pop("schema", None))
