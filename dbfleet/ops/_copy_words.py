@@ -71,7 +71,7 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """The word to connect. `moment` is the source's, to be joined; empty: the worker's own; None: there is none."""
+    """The word to begin. `moment` is the source's, to be joined; empty: the worker's own; None: there is none."""
 
     moment: str | None
 
