@@ -7,14 +7,13 @@ which count milliseconds since 1970; json is text.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
+from dbfleet.engines._columns import Convert
 from dbfleet.errors import Unsupported
-from dbfleet.values import TEXT_OF, VALUE_OF, Batch, Column, Row, Type
-
-Convert = Callable[[Any], Any]
+from dbfleet.values import TEXT_OF, VALUE_OF, Column, Type
 
 DECLARED: Final[Mapping[Type, str]] = {
     Type.BOOL: "boolean",
@@ -78,21 +77,6 @@ FETCH: Final[Mapping[Type, Convert]] = {
     Type.INSTANT: lambda value: _to_millisecond(value).replace(tzinfo=UTC),
     Type.JSON: VALUE_OF[Type.JSON],
 }
-
-
-def converter(columns: Sequence[Column], table: Mapping[Type, Convert]) -> Callable[[Sequence[Row]], Batch]:
-    """A function that converts rows of these columns by the table, column by column."""
-    plan = [(place, table[column.type]) for place, column in enumerate(columns) if column.type in table]
-
-    def convert(rows: Sequence[Row]) -> Batch:
-        if not plan or not rows:
-            return list(rows)
-        found = list(zip(*rows, strict=True))
-        for place, each in plan:
-            found[place] = tuple([None if value is None else each(value) for value in found[place]])
-        return list(zip(*found, strict=True))
-
-    return convert
 
 
 def foreign_fetch(column: Column) -> Convert | None:

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from dbfleet.adapter import Rejected, Written
-from dbfleet.engines._cassandra_values import STORE, converter
+from dbfleet.engines._cassandra_values import STORE
+from dbfleet.engines._columns import converter
 from dbfleet.errors import StatementError
 from dbfleet.values import Batch, Row, Schema
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import UTC, date
 from typing import Any, Final
 
-from dbfleet.engines._sqlserver_rows import converted
+from dbfleet.engines._columns import converted
 from dbfleet.engines._sqlserver_tables import Table
 from dbfleet.engines._sqlserver_types import KEY_COLLATION, LEXIS, Native, text_literal
 from dbfleet.errors import StatementError

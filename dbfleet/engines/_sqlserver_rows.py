@@ -8,15 +8,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from dbfleet.adapter import WHOLE, Part
+from dbfleet.engines._columns import Convert, converted
 from dbfleet.engines._conditions import where as add_condition
 from dbfleet.engines._sqlserver_tables import Ask, Table
 from dbfleet.engines._sqlserver_types import LEXIS, Native, text_literal
 from dbfleet.values import TEXT_OF, VALUE_OF, Batch, Column, Schema, Type, loads_json
-
-Convert = Callable[[Any], Any]
 
 # --- reading ---
 
@@ -45,15 +44,6 @@ def reader(natives: Sequence[tuple[Native, Column]]) -> Callable[[Batch], Batch]
 def _between(stored: Type, wanted: Type) -> Convert:
     text_of, value_of = TEXT_OF[stored], VALUE_OF[wanted]
     return lambda value: value_of(text_of(value))
-
-
-def converted(rows: Batch, plan: Sequence[tuple[int, Convert]]) -> Batch:
-    if not plan or not rows:
-        return rows
-    columns: list[Any] = list(zip(*rows, strict=True))
-    for place, convert in plan:
-        columns[place] = [None if value is None else convert(value) for value in columns[place]]
-    return list(zip(*columns, strict=True))
 
 
 # --- parts ---

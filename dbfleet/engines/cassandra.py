@@ -52,7 +52,6 @@ from dbfleet.engines._cassandra_values import (
     FETCH,
     FOREIGN,
     STORE,
-    converter,
     foreign_fetch,
     literal_of,
     plain_value,
@@ -61,6 +60,7 @@ from dbfleet.engines._cassandra_values import (
 from dbfleet.engines._cassandra_write import IN_FLIGHT, Writing, partition_of, quote, quoted
 from dbfleet.engines._changes import Spelling
 from dbfleet.engines._changes import statements as change_statements
+from dbfleet.engines._columns import converter
 from dbfleet.errors import (
     AlreadyExists,
     AuthFailed,

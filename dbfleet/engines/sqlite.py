@@ -49,6 +49,7 @@ from dbfleet.adapter import (
     Written,
 )
 from dbfleet.engines import _changes, _conditions, _sqlite_changes, _sqlite_extras
+from dbfleet.engines._columns import Convert, converted, converter
 from dbfleet.errors import (
     AlreadyExists,
     ConstraintViolated,
@@ -72,8 +73,6 @@ from dbfleet.values import (
     decimal_text,
     json_text,
 )
-
-Convert = Callable[[Any], Any]
 
 _DECLARED: Final[Mapping[Type, str]] = {
     Type.BOOL: "BOOLEAN",
@@ -287,8 +286,8 @@ class SqliteAdapter(Adapter):
     def get(self, schema: Schema, keys: Sequence[Row]) -> Iterator[Row]:
         where = " AND ".join(f"{_quote(name)} = ?" for name in schema.key)
         select = f"{self._select(schema)} WHERE {where}"
-        fetch = _row_converter(schema.columns, _FETCH)
-        store = _row_converter([schema.column(name) for name in schema.key], _STORE)
+        fetch = converter(schema.columns, _FETCH)
+        store = converter([schema.column(name) for name in schema.key], _STORE)
         for key in store(list(keys)):
             yield from fetch(self._rows(select, key))
 
@@ -319,7 +318,7 @@ class SqliteAdapter(Adapter):
                 conditions.append(f"({_quoted(schema.key)}) {sign} ({marks})")
                 values += part[word]
         where = _conditions.where(f" WHERE {' AND '.join(conditions)}" if conditions else "", part)
-        fetch = _row_converter(schema.columns, _FETCH)
+        fetch = converter(schema.columns, _FETCH)
         for rows in self._pages(self._select(schema) + where, values, batch_size):
             yield fetch(rows)
 
@@ -332,7 +331,7 @@ class SqliteAdapter(Adapter):
             statement += f" ON CONFLICT ({_quoted(schema.key)}) DO " + (
                 f"UPDATE SET {changes}" if others else "NOTHING"
             )
-        store = _row_converter(schema.columns, _STORE)
+        store = converter(schema.columns, _STORE)
         written = Written()
         with self._translated():
             self._connection.execute("BEGIN IMMEDIATE")
@@ -349,7 +348,7 @@ class SqliteAdapter(Adapter):
 
     def delete(self, schema: Schema, keys: Sequence[Row]) -> int:
         where = " AND ".join(f"{_quote(name)} = ?" for name in schema.key)
-        store = _row_converter([schema.column(name) for name in schema.key], _STORE)
+        store = converter([schema.column(name) for name in schema.key], _STORE)
         with self._translated():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -457,7 +456,7 @@ class SqliteAdapter(Adapter):
         def batches() -> Iterator[Batch]:
             rows = first
             while rows:
-                yield _convert(rows, converters)
+                yield converted(rows, converters)
                 with self._translated():
                     rows = cursor.fetchmany(batch_size)
 
@@ -575,21 +574,6 @@ def _affinity(word: str) -> Type:
     if any(part in word for part in ("REAL", "FLOA", "DOUB")):
         return Type.FLOAT
     return Type.TEXT if "DATE" in word or "TIME" in word else Type.DECIMAL
-
-
-def _row_converter(columns: Sequence[Column], table: Mapping[Type, Convert]) -> Callable[[list[Any]], list[Any]]:
-    plan = [(place, table[column.type]) for place, column in enumerate(columns) if column.type in table]
-    return lambda rows: _convert(rows, plan)
-
-
-def _convert(rows: list[Any], plan: Sequence[tuple[int, Convert]]) -> list[Any]:
-    """The rows with the planned places converted, column by column: 1.6 times faster than row by row."""
-    if not plan or not rows:
-        return rows
-    columns = list(zip(*rows, strict=True))
-    for place, convert in plan:
-        columns[place] = tuple([None if value is None else convert(value) for value in columns[place]])
-    return list(zip(*columns, strict=True))
 
 
 def _tolerant(convert: Convert) -> Convert:
