@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from dbfleet.adapter import Target
 from dbfleet.fleet import Fleet
@@ -16,6 +17,10 @@ pytest_plugins = ["dbfleet.conformance.plugin"]
 # Ctrl-C could not interrupt anything.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an example takes says nothing on a shared machine.
+settings.register_profile("dbfleet", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("dbfleet")
 
 
 def pytest_configure(config: pytest.Config) -> None:
