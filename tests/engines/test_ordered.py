@@ -56,6 +56,8 @@ def test_lines_read_back_as_the_rows_of_a_scan(adapter: Adapter, made: Make, nam
 def test_lines_are_in_the_order_of_the_key(
     adapter: Adapter, made: Make, name: str, type_: Type, values: list[object]
 ) -> None:
+    if not adapter.spec.limits.trailing_blanks_in_key:
+        values = [value for value in values if value != "a "]  # the same key as "a"
     columns = (Column("v", Type.INT), Column("k", type_, False, length=40 if type_ is Type.TEXT else None))
     key = (Column("k", type_, False), Column("n", Type.INT, False))
     schema = made(Schema(name, (*columns, key[1]), ("k", "n")))
