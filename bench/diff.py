@@ -1,17 +1,24 @@
-"""diff of the orders, against the clients' own ordered dumps through diff(1), and against the scans."""
+"""diff of the orders: against the clients' own ordered dumps and diff(1), against the scans, and against reladiff, a rival
+between SQL engines, in an environment of its own and never a dependency."""
 
 from __future__ import annotations
 
 import shlex
+import shutil
+import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 
-from bench.measure import Case, Run, command
+from bench.measure import Case, NotRun, Run, command
 from bench.query import _mysql_client, _psql, seeded
 from bench.servers import Servers
+from dbfleet.fleet import Fleet
 from dbfleet.values import Type
 
-_SAME, _CHANGED = "bench_same", "bench_changed"
+_SAME, _CHANGED, _HUNDRED = "bench_same", "bench_changed", "bench_hundred"
 
 _SCAN = """
 import sys
@@ -27,6 +34,9 @@ def cases(servers: Servers, rows: int) -> Iterator[tuple[str, Callable[[], Case]
     yield "diff postgres postgres", lambda: _postgres(servers, rows)
     yield "diff postgres postgres, 10 % changed", lambda: _changed(servers, rows)
     yield "diff postgres mariadb", lambda: _mariadb(servers, rows)
+    for other in ("postgres", "mariadb"):
+        name = f"diff postgres {other}, 100 changed"
+        yield name, partial(_reladiff, servers, rows, other, name)
     yield "diff postgres mongodb", lambda: _mongodb(servers, rows)
 
 
@@ -43,9 +53,9 @@ def _two(ours: list[str], theirs: list[str]) -> Run:
 def _tables(servers: Servers, rows: int) -> None:
     seeded(servers, "postgres", rows)
     with servers.adapter("postgres") as adapter:
-        for name in (_SAME, _CHANGED):
+        for name, every in ((_SAME, None), (_CHANGED, 10), (_HUNDRED, max(1, rows // 100))):
             adapter.drop(name)
-            changes = f"; update {name} set total = total + 1 where id % 10 = 3" if name == _CHANGED else ""
+            changes = f"; update {name} set total = total + 1 where id % {every} = {every // 3}" if every else ""
             text = f"create table {name} as select * from orders{changes}; alter table {name} add primary key (id)"
             result = adapter.query(f"{text}; vacuum analyze {name}")
             while following := result.following():
@@ -95,6 +105,41 @@ def _mariadb(servers: Servers, rows: int) -> Case:
         "diff postgres mariadb", 1.3, lambda: _diff("postgres.orders", "mariadb.orders"),
         lambda: _two([*_psql(servers), "-qc", ours], client), peak_mb=150,
     )  # fmt: skip
+
+
+def _reladiff(servers: Servers, rows: int, other: str, name: str) -> Case:
+    """Against reladiff at the settings that were its best: few threads, segments of tens of thousands of rows."""
+    program = _program("reladiff", "reladiff[postgresql,mysql]")
+    _tables(servers, rows)
+    seeded(servers, other, rows)
+    with servers.adapter("postgres") as adapter:
+        columns = [column.name for column in adapter.describe("orders").columns if column.name != "id"]
+    fleet = Fleet.open()
+    urls = [fleet.target(each).with_(options={}).url(reveal=True).replace("mariadb://", "mysql://")
+            for each in ("postgres", other)]  # fmt: skip
+    argv = [program, urls[0], _HUNDRED, urls[1], "orders", "-k", "id", *(w for c in columns for w in ("-c", c)),
+            "--threads", "4", "--bisection-threshold", "50000", "--bisection-factor", "16"]  # fmt: skip
+    if other == "postgres":
+        argv += ["--algorithm", "hashdiff"]
+    return Case(
+        name, 1 / 3, lambda: _diff(f"postgres.{_HUNDRED}", f"{other}.orders"), lambda: command(argv), peak_mb=150
+    )
+
+
+def _program(name: str, package: str) -> str:
+    """Where the rival's program is: on PATH, or in an environment that is made for it. NotRun, with pip's reason."""
+    found = shutil.which(name)
+    if found:
+        return found
+    folder = Path(tempfile.gettempdir()) / f"dbfleet-bench-{name}"
+    if not (folder / "bin" / name).exists():
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        made = subprocess.run(
+            [str(folder / "bin/pip"), "install", "--quiet", package], capture_output=True, text=True, timeout=300
+        )
+        if made.returncode:
+            raise NotRun(f"pip cannot install {package}: {made.stderr.strip().splitlines()[-1]}")
+    return str(folder / "bin" / name)
 
 
 def _mongodb(servers: Servers, rows: int) -> Case:
