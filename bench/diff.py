@@ -1,5 +1,5 @@
-"""diff of the orders: against the clients' own ordered dumps and diff(1), against the scans, and against reladiff, a rival
-between SQL engines, in an environment of its own and never a dependency."""
+"""diff of the orders: against the clients' own ordered dumps and diff(1), against the scans, and against reladiff,
+which stands between SQL engines, in an environment of its own and never as a dependency."""
 
 from __future__ import annotations
 
