@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import subprocess
+import sys
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -160,3 +162,25 @@ def test_shell_in_the_container_is_logged_in(fleet: Fleet, target: Target) -> No
     )
     assert ran.returncode == 0, ran.stderr
     assert "neo4j" in ran.stdout
+
+
+def test_the_driver_brings_no_libraries_for_values_that_are_never_sent(target: Target) -> None:
+    code = (
+        "import sys; from dbfleet import registry; from dbfleet.fleet import Fleet\n"
+        "with registry.connect(Fleet.open().target(sys.argv[1])) as adapter: adapter.ping()\n"
+        "sys.exit('pyarrow' in sys.modules or 'pandas' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code, target.url(reveal=True)], check=True, timeout=60)
+
+
+def test_a_result_of_nodes_holds_one_page_of_them(adapter: Adapter, made: Make, name: str) -> None:
+    schema = made(Schema(name, (Column("id", Type.INT, nullable=False), Column("v", Type.TEXT)), ("id",)))
+    adapter.write(schema, [[(number, "x" * 300) for number in range(20_000)]])
+    tracemalloc.start()
+    try:
+        with adapter.query(f"MATCH (x:`{name}`) RETURN x", batch_size=500) as result:
+            assert sum(len(batch) for batch in result) == 20_000
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 6e6, f"{peak / 1e6:.1f} MB held"
