@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -193,6 +194,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
             yield found
     finally:
         shell("down", "--volumes", "--yes")
+        shutil.rmtree(state, ignore_errors=True)
 
 
 def is_clear(ran: Ran, code: int, *words: str) -> None:
