@@ -81,8 +81,8 @@ def query(
     has not given its last row after `timeout_s` is stopped on the server: NotReady. `tell` is called when a result has
     been read.
 
-    Before anything is asked: UsageError for an empty text or targets that do not speak the same language, Unsupported
-    for an option that one of the engines does not have, or a collection where its language takes none.
+    Before anything is asked: UsageError for an empty text, targets that do not speak the same language, or a collection
+    where the language takes none beside the text; Unsupported for an option that one of the engines does not have.
     """
     if not text.strip():
         raise UsageError("the statement is empty")
@@ -119,9 +119,8 @@ def _check(spec: EngineSpec, target: Target, collection: str | None, options: Ma
                 hint=f"--{name} is for {', '.join(having)}" if having else None,
             )
     if collection and Capability.FILTER not in spec.capabilities:
-        raise Unsupported(
-            f"{spec.title} takes no collection beside the text",
-            target=target.name,
+        raise UsageError(
+            f"{target.name}.{collection} names a collection, and {spec.title} takes none beside the text",
             hint=f"ask {target.name}, and name {collection} in the statement",
         )
 

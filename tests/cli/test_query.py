@@ -197,8 +197,8 @@ def test_an_unknown_consistency_is_refused_before_anybody_is_asked(shell: Shell)
 
 def test_a_collection_beside_the_text_is_refused_where_the_language_takes_none(shell: Shell) -> None:
     ran = shell("query", "shop.people", "delete from people")
-    assert ran.code == 6
-    assert "SQLite takes no collection beside the text" in ran.err
+    assert ran.code == 2
+    assert "shop.people names a collection, and SQLite takes none beside the text" in ran.err
     assert "name people in the statement" in ran.err
     assert shell.ok("query", "shop", "select count(*) as n from people") == '{"n":3}\n'
 
