@@ -108,7 +108,9 @@ def test_a_fleet_comes_up_answers_and_goes_down(dbfleet: CommandLine) -> None:
     assert "PostgreSQL 18" in err
     assert "Valkey 9" in err
     found = dbfleet.records("status")
-    assert list(found["redis"]) == ["target", "engine", "runtime", "state", "product", "version", "url", "memory"]
+    fields = ["target", "engine", "runtime", "state", "product", "version", "url", "memory", "error"]
+    assert list(found["redis"]) == fields
+    assert {record["error"] for record in found.values()} == {None}
     assert [record["state"] for record in found.values()] == ["running"] * 3
     assert (found["redis"]["product"], found["redis"]["runtime"]) == ("Valkey", "process")
     assert found["postgres"]["memory"] > 1_000_000
