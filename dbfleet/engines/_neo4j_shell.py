@@ -1,4 +1,9 @@
-"""cypher-shell, in the container and on this machine. The password is in its environment, never in its arguments."""
+"""cypher-shell, in the container and on this machine. The password is in its environment, never in its arguments.
+
+It is a JVM, and in the container it lives under the server's memory cap: with its defaults, a quarter of the cap for
+its heap, opening it has ended a server that had just been loaded. JAVA_TOOL_OPTIONS reaches it however its script
+starts it, at the price of a line on stderr.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +15,8 @@ from dbfleet.adapter import Target
 CLIENT: Final = (
     "sh",
     "-c",
-    'NEO4J_PASSWORD="$(cat /run/secrets/password)" exec "$0" "$@"',
+    'export NEO4J_PASSWORD="$(cat /run/secrets/password)"; '
+    'export JAVA_TOOL_OPTIONS="-Xmx64m -XX:+UseSerialGC -XX:TieredStopAtLevel=1"; exec "$0" "$@"',
     "cypher-shell",
     "-a",
     "bolt://127.0.0.1:7687",
