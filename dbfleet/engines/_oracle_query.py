@@ -146,7 +146,7 @@ class Run:
                 if not rows:
                     return
                 try:
-                    yield [read(row) for row in rows]
+                    yield read(rows)
                 except ValueError as error:
                     raise StatementError(f"a value that is not of its column's type: {error}") from error
         finally:

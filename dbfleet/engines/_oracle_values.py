@@ -15,9 +15,10 @@ from typing import Any, Final
 from uuid import UUID
 
 from dbfleet.adapter import ResultColumn
+from dbfleet.engines._columns import converted, converter
 from dbfleet.engines._oracle_types import DIGITS, LOBS, Native
 from dbfleet.errors import Unsupported
-from dbfleet.values import TEXT_OF, Column, Row, Type, json_text, loads_json, type_of
+from dbfleet.values import TEXT_OF, Batch, Column, Row, Type, json_text, loads_json, type_of
 
 
 def output_type_handler(cursor: Any, metadata: Any) -> Any:
@@ -54,20 +55,9 @@ _FETCHED: Final[Mapping[Type, Callable[[Any], Any]]] = {
 }
 
 
-def reader(columns: Sequence[Column]) -> Callable[[Row], Row]:
-    """A function from a fetched row to values of these columns' types."""
-    plan = [(place, _FETCHED[column.type]) for place, column in enumerate(columns) if column.type in _FETCHED]
-    if not plan:
-        return lambda row: row
-
-    def read(row: Row) -> Row:
-        values = list(row)
-        for place, value_of in plan:
-            if values[place] is not None:
-                values[place] = value_of(values[place])
-        return tuple(values)
-
-    return read
+def reader(columns: Sequence[Column]) -> Callable[[Sequence[Row]], Batch]:
+    """A function from fetched rows to values of these columns' types."""
+    return converter(columns, _FETCHED)
 
 
 # --- rows of a write ---
@@ -207,21 +197,11 @@ def _result_native(found: Any) -> str:
             "TIMESTAMP LTZ": "TIMESTAMP WITH LOCAL TIME ZONE"}.get(name, name)  # fmt: skip
 
 
-def lenient(columns: Sequence[ResultColumn]) -> Callable[[Row], Row]:
-    """A function from a fetched row to plain values: what the closed set lacks as nested JSON or as text."""
+def lenient(columns: Sequence[ResultColumn]) -> Callable[[Sequence[Row]], Batch]:
+    """A function from fetched rows to plain values: what the closed set lacks as nested JSON or as text."""
     special = {Type.JSON: loads_json, Type.INSTANT: _FETCHED[Type.INSTANT], None: plain}
     plan = [(place, special[column.type]) for place, column in enumerate(columns) if column.type in special]
-    if not plan:
-        return lambda row: row
-
-    def read(row: Row) -> Row:
-        values = list(row)
-        for place, value_of in plan:
-            if values[place] is not None:
-                values[place] = value_of(values[place])
-        return tuple(values)
-
-    return read
+    return lambda rows: converted(rows, plan)
 
 
 def plain(value: Any) -> Any:

@@ -175,7 +175,7 @@ class OracleAdapter(Adapter):
                 if not rows:
                     return
                 try:
-                    batch = [read(row) for row in rows]
+                    batch = read(rows)
                 except (ValueError, ArithmeticError, AttributeError, TypeError) as error:
                     raise self._ours(
                         Unsupported(f"{schema.name} holds a value that is not of its column's type: {error}")
@@ -315,8 +315,7 @@ class OracleAdapter(Adapter):
             rows = cursor.fetchall()
             if not columns:
                 return list(rows)
-            read = reader(columns)
-            return [read(row) for row in rows]
+            return reader(columns)(rows)
 
     def _do(self, text: str) -> None:
         with self._cursor() as cursor, self._working():
