@@ -1,36 +1,17 @@
-"""A double that runs for as long as a test needs it, in a process of its own: in the client's it would be slow."""
+"""SQL Server's double for as long as a test needs it."""
 
 from __future__ import annotations
 
-import secrets
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-ROOT = Path(__file__).parents[3]
+from tests.doubles.running import run
 
 
-@contextmanager
-def running(directory: Path, *, statements: Path | None = None, data: Path | None = None) -> Iterator[str]:
-    """The URL of a double with nothing in it but an empty database; `statements` gets each batch that arrives;
-    `data` keeps what is written for the next one. SIGTERM ends it, and it ends well, or AssertionError."""
-    password = secrets.token_hex(8)
-    password_file = directory / "password"
-    password_file.write_text(password)
-    command = [sys.executable, "-m", "tests.doubles.sqlserver", "--password-file", str(password_file)]
-    command += ["--database", "dbfleet"]
-    if statements:
-        command += ["--statements", str(statements)]
-    if data:
-        command += ["--data", str(data)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            port = int(process.stdout.readline())
-            yield f"sqlserver://sa:{password}@127.0.0.1:{port}/dbfleet"
-        finally:
-            process.terminate()
-            ended = process.wait(10)
-        assert ended == 0
+def running(
+    directory: Path, *, statements: Path | None = None, data: Path | None = None
+) -> AbstractContextManager[str]:
+    """The URL of a double with nothing in it but an empty database; see `run`. A statement is a batch here."""
+    url = "sqlserver://sa:{password}@127.0.0.1:{port}/dbfleet"
+    options = ["--database", "dbfleet"]
+    return run("tests.doubles.sqlserver", url, directory, options=options, statements=statements, data=data)
