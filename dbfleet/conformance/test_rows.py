@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tracemalloc
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -105,6 +106,22 @@ def test_scan_takes_columns_in_the_order_of_the_schema_it_is_given(adapter: Adap
     adapter.write(turned, [[("x", 1)]])
     assert rows_of(adapter, turned) == [("x", 1)]
     assert rows_of(adapter, Schema(name, (ID,), ("id",))) == [(1,)]
+
+
+@pytest.mark.parametrize("native", ["text", "JSON_TEXT", "uniqueidentifier"])
+def test_native_types_of_another_engine_change_nothing(adapter: Adapter, made: Make, name: str, native: str) -> None:
+    """A schema that came with a dump, or was described elsewhere, names that engine's types."""
+    wide = wide_schema(name, adapter.spec)
+    schema = made(replace(wide, columns=tuple(replace(column, native=native) for column in wide.columns)))
+    rows = wide_rows(adapter.spec, 60)
+    adapter.write(schema, [rows])
+    adapter.write(schema, [rows[30:]], mode="upsert")
+    stored = kept(adapter, schema, rows)
+    assert encoded(schema, rows_of(adapter, schema)) == encoded(schema, stored)
+    assert encoded(schema, list(adapter.get(schema, [(7,), (8,)]))) == encoded(schema, stored[7:9])
+    on_server = getattr(adapter, "digest", None)
+    assert on_server is None or on_server(schema) == digest_rows(schema.columns, [stored])
+    assert adapter.delete(schema, [(9,)]) == 1
 
 
 def test_empty_collection(adapter: Adapter, made: Make, name: str) -> None:

@@ -90,6 +90,7 @@ class CassandraAdapter(Adapter):
         self._session = session
         self._keyspace = target.database or ""
         self._closed = False
+        self._described: dict[str, Schema] = {}  # as last read, for the types of what is fetched
 
     def __enter__(self) -> Self:
         return self
@@ -115,7 +116,8 @@ class CassandraAdapter(Adapter):
             raise self._not_found(name)
         comment = found[0][0] or ""
         if comment.startswith(_MARK):
-            return Schema.from_dict(json.loads(comment[len(_MARK) :]))
+            kept = self._described[name] = Schema.from_dict(json.loads(comment[len(_MARK) :]))
+            return kept
         columns, keys = [], []
         fields = "column_name, kind, position, type"
         for column, kind, position, type_ in self._rows(
@@ -130,7 +132,9 @@ class CassandraAdapter(Adapter):
         key = tuple(column for _, _, column in sorted(keys))
         partition = tuple(column for clustering, _, column in sorted(keys) if not clustering)
         columns.sort(key=lambda column: (key.index(column.name) if column.name in key else len(key), column.name))
-        return Schema(name, tuple(columns), key, partition=partition if len(partition) > 1 else ())
+        own = Schema(name, tuple(columns), key, partition=partition if len(partition) > 1 else ())
+        self._described[name] = own
+        return own
 
     def create(self, schema: Schema) -> None:
         if not _NAME.fullmatch(schema.name):
@@ -146,6 +150,7 @@ class CassandraAdapter(Adapter):
         primary = ", ".join([f"({quoted(partition)})", *map(quote, clustering)])
         # Without another engine's names of the types: `native` says that a table is not ours.
         kept = replace(schema, columns=tuple(replace(column, native=None) for column in schema.columns))
+        self._described.pop(schema.name, None)
         comment = (_MARK + json.dumps(kept.to_dict(), ensure_ascii=False)).replace("'", "''")
         self._rows(f"CREATE TABLE {self._table(schema.name)} ({columns}, PRIMARY KEY ({primary})) "
                    f"WITH comment = '{comment}'")  # fmt: skip
@@ -349,10 +354,16 @@ class CassandraAdapter(Adapter):
         return tag, rows
 
     def _fetcher(self, schema: Schema) -> Callable[[Sequence[Row]], Batch]:
-        """By the schema that dbfleet keeps, or by the table's own types where it did not make it."""
-        if not any(column.native for column in schema.columns):
+        """By the schema's types where dbfleet made the table, else by the table's own.
+
+        The table tells which: `native` in the schema may be another engine's, as in a schema that came with a dump."""
+        if schema.name not in self._described:
+            self.describe(schema.name)
+        there = self._described[schema.name]
+        if not any(column.native for column in there.columns):
             return converter(schema.columns, FETCH)
-        table = [foreign_fetch(column) for column in schema.columns]
+        known = [there.column(name) if name in there.names else schema.column(name) for name in schema.names]
+        table = [foreign_fetch(column) for column in known]
 
         def fetch(rows: Sequence[Row]) -> Batch:
             return [
