@@ -2,7 +2,8 @@
 not differ; what is changed is found, exactly; and the digest depends on nothing but the rows.
 
 A pair's examples are few and rich, as each moves a database of three collections around between real servers: one way
-by copy, the other way by dump and load, in turns. `DBFLEET_EXAMPLES=20` tries more.
+by copy, the other way by dump and load, in turns. They are the same in every run, so that a failure is of the change
+that is tested; `DBFLEET_EXAMPLES=20` tries as many others, new ones each time.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ import itertools
 import os
 import shutil
 import tempfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from anything import Table, changes, databases
-from hypothesis import HealthCheck, Phase, assume, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, seed, settings
 from hypothesis import strategies as st
 from targets import engines
 
@@ -30,6 +32,7 @@ from dbfleet.ops.dump import dump
 from dbfleet.ops.load import load
 from dbfleet.values import TEXT_OF, Digest, Row, Schema, digest_rows
 
+EXPLORING = "DBFLEET_EXAMPLES" in os.environ
 EXAMPLES = int(os.environ.get("DBFLEET_EXAMPLES", "1" if os.environ.get("DBFLEET_RUNTIME") == "docker" else "2"))
 NAMES = ("prop_a", "prop_b", "prop_c")
 # No shrinking: against servers it takes minutes, and a difference names its columns.
@@ -37,7 +40,8 @@ FEW = settings(
     max_examples=EXAMPLES,
     deadline=None,
     print_blob=True,
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
 
@@ -59,11 +63,19 @@ def two(pair: tuple[str, str], ends: dict[str, Target]) -> Iterator[tuple[Target
                 emptied(adapter)
 
 
-@FEW
-@given(data=st.data())
 def test_what_moves_between_two_engines_stays_the_same(
-    fleet: Fleet, two: tuple[Target, Target], data: st.DataObject
+    fleet: Fleet, pair: tuple[str, str], two: tuple[Target, Target]
 ) -> None:
+    @FEW
+    @given(data=st.data())
+    def moves(data: st.DataObject) -> None:
+        check_moves(fleet, two, data)
+
+    # A pair's own: one seed for all would give every pair the same database.
+    (moves if EXPLORING else seed(zlib.crc32("-".join(pair).encode()))(moves))()
+
+
+def check_moves(fleet: Fleet, two: tuple[Target, Target], data: st.DataObject) -> None:
     a, b = data.draw(st.permutations(two), label="from and to")
     specs = registry.spec(a.engine), registry.spec(b.engine)
     tables = data.draw(databases(specs, NAMES), label="database")
