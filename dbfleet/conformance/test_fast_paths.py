@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
 
-from dbfleet.adapter import Adapter
+from dbfleet.adapter import WHOLE, Adapter, Capability
 from dbfleet.conformance.examples import wide_rows, wide_schema
 from dbfleet.conformance.plugin import Make
 from dbfleet.errors import ConstraintViolated, StatementError, Unavailable
@@ -123,6 +124,31 @@ def test_lines_are_those_in_order(adapter: Adapter, filled: Schema) -> None:
         assert sides[0] == sides[1]
         parts = [chunk for part in adapter.split(filled, 3) for chunk in lines(filled, part)]
         assert sorted(b"".join(parts).split(b"\n")) == sides[0]
+
+
+@pytest.mark.parametrize("key", [("at", "name"), ("name", "id"), ()], ids=["date and text", "text and int", "no key"])
+def test_lines_are_the_rows_whatever_the_key(adapter: Adapter, made: Make, name: str, key: tuple[str, ...]) -> None:
+    lines: Any = getattr(adapter, "lines", None)
+    if lines is None or (not key and Capability.KEYLESS not in adapter.spec.capabilities):
+        return
+    columns = (
+        Column("id", Type.INT, False),
+        Column("name", Type.TEXT, False, length=20),
+        Column("at", Type.DATE, False),
+        Column("n", Type.INT),
+    )
+    schema = made(Schema(name, columns, key))
+    assert b"".join(lines(schema) or ()) == b""
+    rows: list[Row] = [
+        (number, f"n\t{number} é", date(2024, 2, 1 + number % 28), None if number % 3 else 2**40 + number)
+        for number in range(300)
+    ]
+    adapter.write(schema, [rows])
+    expected = sorted(_line(schema, row) for row in rows)
+    for parts in ([WHOLE], adapter.split(schema, 3)):
+        found = [chunks for part in parts if (chunks := lines(schema, part)) is not None]
+        if found:
+            assert sorted(b"".join(map(b"".join, found)).splitlines(keepends=True)) == expected
 
 
 def test_lines_written_are_the_rows_written(adapter: Adapter, made: Make, name: str) -> None:

@@ -10,21 +10,17 @@ Who logs in to a database other than admin and gives no authSource is looked for
 Oddities that this file and its neighbours deal with:
 - BSON dates keep milliseconds. decimal and int are Decimal128 and int64, and text where those do not suffice.
 - A command holds 16 MiB of documents; one document that is too deep or too large fails the whole command.
-- A cursor over the `_id` index sees each key once, whatever is written meanwhile; range queries compare values of one
-  type only, so parts are bounded by `min` and `max` of the index, which know all types.
 - `count` without a query reads the collection's statistics, which a crash leaves wrong; with the `_id` index it counts.
 - Every operation runs in one session, by which `cancel` finds it on the server, whoever's credentials these are.
 """
 
 from __future__ import annotations
 
-import itertools
 import json
-import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Any, Final, Self, cast
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from dbfleet.adapter import (
     BATCH_SIZE,
@@ -44,12 +40,11 @@ from dbfleet.adapter import (
     Written,
 )
 from dbfleet.engines import _mongo_server
+from dbfleet.engines._mongo_connect import BESIDE, client_of, database_name
 from dbfleet.errors import (
-    AuthFailed,
     DbfleetError,
     NotFound,
     StatementError,
-    Unavailable,
     Unsupported,
     UsageError,
     translated,
@@ -66,10 +61,8 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 
-_BESIDE: Final = "_dbfleet"
 _GET_AT_ONCE: Final = 1000
 _LINES_AT_ONCE: Final = 5000
-_SAMPLES_A_PART: Final = 100
 _NAME_LENGTH: Final = 191
 """A namespace (database.collection) has 255 bytes, a database's name up to 63 of them."""
 _NATIVE: Final[Mapping[Type, str]] = {
@@ -98,7 +91,7 @@ class MongodbAdapter(Adapter):
         self.target = target
         self.ejson = False
         self._client = client
-        self._database: Database[Document] = client.get_database(_database_name(target), codec_options=CODEC)
+        self._database: Database[Document] = client.get_database(database_name(target), codec_options=CODEC)
         self._session_made: ClientSession | None = None
 
     def __enter__(self) -> Self:
@@ -123,7 +116,7 @@ class MongodbAdapter(Adapter):
         with self._translated():
             # authorizedCollections: who may read two collections may list these two.
             names = self._database.list_collection_names(authorizedCollections=True)
-        return sorted(name for name in names if name != _BESIDE and not name.startswith("system."))
+        return sorted(name for name in names if name != BESIDE and not name.startswith("system."))
 
     def describe(self, name: str) -> Schema:
         from dataclasses import replace
@@ -144,12 +137,12 @@ class MongodbAdapter(Adapter):
         with self._translated():
             _check_names(schema)
             self._database.command("create", schema.name)
-            self._database[_BESIDE].replace_one({"_id": schema.name}, {"schema": beside(schema)}, upsert=True)
+            self._database[BESIDE].replace_one({"_id": schema.name}, {"schema": beside(schema)}, upsert=True)
 
     def drop(self, name: str) -> None:
         with self._translated():
             self._database.drop_collection(name)
-            self._database[_BESIDE].delete_one({"_id": name})
+            self._database[BESIDE].delete_one({"_id": name})
 
     def count(self, name: str) -> int:
         with self._translated():
@@ -171,45 +164,19 @@ class MongodbAdapter(Adapter):
             yield from rows
 
     def split(self, schema: Schema, parts: int) -> Sequence[Part]:
-        from dbfleet.engines._mongo_values import canonical
+        from dbfleet.engines import _mongo_read
 
         with self._translated():
-            if self._info(schema.name)["type"] != "collection" or parts < 2:
+            if self._info(schema.name)["type"] != "collection":
                 return [WHOLE]
-            # A sample is read by a random cursor where it is below a twentieth of the collection, else by a scan.
-            pipeline = [{"$sample": {"size": parts * _SAMPLES_A_PART}}, {"$project": {"_id": 1}}, {"$sort": {"_id": 1}}]
-            sample = [each["_id"] for each in self._database[schema.name].aggregate(pipeline, session=self._session)]
-        bounds: list[Any] = []
-        for number in range(1, parts):
-            place = len(sample) * number // parts
-            if place and sample[place] not in bounds:
-                bounds.append(sample[place])
-        edges = [None, *({"_id": each} for each in bounds), None]
-        return [
-            {word: canonical(edge) for word, edge in (("from", low), ("below", high)) if edge is not None}
-            for low, high in itertools.pairwise(edges)
-        ]
+            return _mongo_read.split(self._database[schema.name], self._session, parts)
 
     def scan(self, schema: Schema, part: Part = WHOLE, *, batch_size: int = BATCH_SIZE) -> Iterator[Batch]:
         from bson import decode_all
 
-        from dbfleet.engines._mongo_bulk import ahead
-        from dbfleet.engines._mongo_values import CODEC, from_extended
+        from dbfleet.engines._mongo_values import CODEC
 
-        with self._translated():
-            layout = self._layout(schema)
-            options: Document = {"batch_size": batch_size, "session": self._session}
-            if self._info(schema.name)["type"] == "collection":
-                options["sort"] = options["hint"] = [("_id", 1)]
-            chosen = from_extended(part["where"]) if "where" in part else {}
-            if chosen:
-                del options["hint"]  # the server may know a better way; `_id` still gives the order
-            cursor = self._database[schema.name].find_raw_batches(chosen, **options)
-            if "from" in part:
-                cursor.min(list(from_extended(part["from"]).items()))
-            if "below" in part:
-                cursor.max(list(from_extended(part["below"]).items()))
-        with cursor, closing(ahead(cast("Iterator[bytes]", cursor))) as pages:
+        with self._pages(schema, part, batch_size) as (layout, pages):
             while True:
                 with self._translated():
                     page = next(pages, None)
@@ -222,41 +189,33 @@ class MongodbAdapter(Adapter):
 
     def ordered(self, schema: Schema) -> Iterator[bytes] | None:
         """The rows as COPY's text, in the order of their key; None where that is not the order of `_id`."""
-        from dbfleet.engines import _mongo_ordered
+        from dbfleet.engines import _mongo_lines, _mongo_read
+
+        if len(schema.key) != 1:
+            return None
+        with self._translated():
+            if self._info(schema.name)["type"] != "collection" or self._layout(schema).key != schema.key:
+                return None
+            kinds = _mongo_lines.KINDS.get(schema.column(schema.key[0]).type)
+            if kinds is None or not _mongo_read.keys_are(self._database[schema.name], self._session, kinds):
+                return None
+        return self.lines(schema)
+
+    def lines(self, schema: Schema, part: Part = WHOLE) -> Iterator[bytes] | None:
+        """The rows as COPY's text; None where a column has no fixed form in BSON."""
+        from dbfleet.engines._mongo_lines import renderer
 
         with self._translated():
-            layout = self._layout(schema)
-            render = _mongo_ordered.renderer(layout)
-            kinds = _mongo_ordered.KINDS.get(schema.column(schema.key[0]).type) if len(schema.key) == 1 else None
-            if render is None or kinds is None or layout.key != schema.key:
-                return None
-            if self._info(schema.name)["type"] != "collection":
-                return None
-            if self._database[schema.name].options().get("collation"):
-                return None
-            # BSON puts the kinds one after another: where the first and the last are of one, all are.
-            for order in (1, -1):
-                end = self._database[schema.name].aggregate(
-                    [{"$sort": {"_id": order}}, {"$limit": 1}, {"$project": {"kind": {"$type": "$_id"}}}],
-                    hint={"_id": 1},
-                    session=self._session,
-                )
-                if any(each["kind"] not in kinds for each in end):
-                    return None
-        return self._lines(schema, layout, render)
+            render = renderer(self._layout(schema))
+        return None if render is None else self._lines(schema, part, render)
 
-    def _lines(self, schema: Schema, layout: Layout, render: Callable[[bytes], bytes]) -> Iterator[bytes]:
+    def _lines(self, schema: Schema, part: Part, render: Callable[[bytes], bytes]) -> Iterator[bytes]:
         from bson import decode_all
 
-        from dbfleet.engines._mongo_bulk import ahead
-        from dbfleet.engines._mongo_ordered import Odd, row_lines
+        from dbfleet.engines._mongo_lines import Odd, row_lines
         from dbfleet.engines._mongo_values import CODEC
 
-        with self._translated():
-            options: Document = {"batch_size": _LINES_AT_ONCE, "session": self._session}
-            options["sort"] = options["hint"] = [("_id", 1)]
-            cursor = self._database[schema.name].find_raw_batches({}, **options)
-        with cursor, closing(ahead(cast("Iterator[bytes]", cursor))) as pages:
+        with self._pages(schema, part, _LINES_AT_ONCE) as (layout, pages):
             while True:
                 with self._translated():
                     page = next(pages, None)
@@ -268,6 +227,21 @@ class MongodbAdapter(Adapter):
                         chunk = row_lines(schema, self._rows(layout, decode_all(page, CODEC)))
                 if chunk:
                     yield chunk
+
+    @contextmanager
+    def _pages(self, schema: Schema, part: Part, batch_size: int) -> Iterator[tuple[Layout, Iterator[bytes]]]:
+        """The part's documents as raw BSON, and where the columns lie in them."""
+        from dbfleet.engines import _mongo_read
+
+        with ExitStack() as held:
+            with self._translated():
+                layout = self._layout(schema)
+                by_key = self._info(schema.name)["type"] == "collection"
+                collection = self._database[schema.name]
+                pages = held.enter_context(
+                    _mongo_read.pages(collection, self._session, part, batch_size, by_key=by_key)
+                )
+            yield layout, pages
 
     def where(self, schema: Schema, condition: Condition) -> Part | None:
         """A part that the condition chooses."""
@@ -402,7 +376,7 @@ class MongodbAdapter(Adapter):
         found: Sequence[Any] = list(
             self._database.list_collections(filter={"name": name}, nameOnly=True, authorizedCollections=True)
         )
-        if not found or name == _BESIDE:
+        if not found or name == BESIDE:
             raise NotFound(f"no collection {name!r}")
         return dict(found[0])
 
@@ -410,7 +384,7 @@ class MongodbAdapter(Adapter):
         from pymongo.errors import OperationFailure
 
         try:
-            found = self._database[_BESIDE].find_one({"_id": name})
+            found = self._database[BESIDE].find_one({"_id": name})
         except OperationFailure as exc:
             if exc.code != 13:  # who may read one collection alone sees it as its documents are
                 raise
@@ -433,7 +407,7 @@ class MongodbAdapter(Adapter):
 
 
 def _check_names(schema: Schema) -> None:
-    if schema.name == _BESIDE or schema.name.startswith("system."):
+    if schema.name == BESIDE or schema.name.startswith("system."):
         raise Unsupported(f"MongoDB keeps the name {schema.name!r} for itself or dbfleet")
     if any("\0" in name for name in (schema.name, *schema.names)):
         raise Unsupported("a name in MongoDB holds no NUL character")
@@ -441,74 +415,10 @@ def _check_names(schema: Schema) -> None:
         raise Unsupported(f"a collection's name has {_NAME_LENGTH} bytes at most")
 
 
-def _database_name(target: Target) -> str:
-    return target.database or "test"  # as mongosh has it
-
-
 def connect(target: Target, *, timeout_s: float = 10.0) -> MongodbAdapter:
-    """Log in and look: the driver itself connects only at the first operation."""
-    from pymongo.errors import InvalidName
-
+    """Log in and look: Unavailable or AuthFailed within about `timeout_s`."""
     with translated(_translate, engine="mongodb", target=target.name):
-        sources = [target.options.get("authSource")]
-        if target.user is not None and sources == [None] and not target.scheme.endswith("+srv"):
-            first = _database_name(target)
-            sources = [first, *({"admin"} - {first})]
-        _reach(target, timeout_s)
-        for source in sources:
-            client = _client(target, source, timeout_s)
-            try:
-                # By a name: the answer is one batch, and no cursor stays open on the server.
-                client[_database_name(target)].command(
-                    "listCollections", nameOnly=True, authorizedCollections=True, filter={"name": _BESIDE}
-                )
-            except BaseException as exc:
-                client.close()
-                if isinstance(exc, InvalidName):
-                    raise UsageError(str(exc)) from exc
-                if source != sources[-1] and isinstance(_translate(exc), AuthFailed):
-                    continue
-                raise
-            return MongodbAdapter(target, client)
-    raise AssertionError("unreachable")
-
-
-def _reach(target: Target, timeout_s: float) -> None:
-    """Fails at once where nothing listens: the driver would try again until its timeout."""
-    if target.scheme.endswith("+srv") or not target.host or not target.port or "/" in target.host:
-        return
-    try:
-        socket.create_connection((target.host, target.port), timeout_s).close()
-    except OSError as exc:
-        raise Unavailable(
-            f"cannot connect to {target.host}:{target.port}: {exc.strerror or exc}",
-            hint="is the server up, and is this its port?",
-        ) from exc
-
-
-def _client(target: Target, source: str | None, timeout_s: float) -> MongoClient[Document]:
-    from pymongo import MongoClient
-
-    options: dict[str, Any] = {
-        "appname": "dbfleet",
-        "serverSelectionTimeoutMS": int(timeout_s * 1000),
-        "connectTimeoutMS": int(timeout_s * 1000),
-        **target.options,
-    }
-    if source is not None:
-        options["authSource"] = source
-    if target.user is not None:
-        options["username"] = target.user
-        if target.password is not None:
-            options["password"] = target.password
-    host = target.host or "127.0.0.1"
-    if ":" in host and "," not in host:
-        host = f"[{host}]"
-    port = f":{target.port}" if target.port and not target.scheme.endswith("+srv") else ""
-    try:
-        return MongoClient(f"{target.scheme}://{host}{port}/", **options)
-    except (ValueError, TypeError) as exc:  # an option's value
-        raise UsageError(str(exc)) from exc
+        return MongodbAdapter(target, client_of(target, timeout_s))
 
 
 def _translate(exc: BaseException) -> DbfleetError | None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moving import VALUES
 
-from dbfleet.engines._mongo_ordered import Odd, renderer, row_lines
+from dbfleet.engines._mongo_lines import Odd, renderer, row_lines
 from dbfleet.engines._mongo_rows import Layout
 from dbfleet.engines._mongo_values import CODEC
 from dbfleet.ops._compare import comparable

@@ -1,11 +1,13 @@
-"""The documents of a collection as lines in the order of their key, for comparing them as bytes (Adapter.ordered).
+"""The documents of a collection as lines of COPY's text, for comparing and copying them as bytes (Adapter.ordered,
+Adapter.lines).
 
 A page of raw BSON is taken apart by one regular expression that is made for the schema: its columns' elements, in
 their order, each of which may be missing. No document becomes a dict and no value an object of the driver's: 4.3 µs a
 row of thirteen columns, where decoding it takes 9.3. A page that holds anything else (another order of fields, another
-type, a field of somebody's own, U+0000 in a text) is decoded as everywhere else.
+type, a field of somebody's own, U+0000 in a text) is decoded as everywhere else. Bytes and json have no pattern, as
+only their length says where they end.
 
-The order is that of `_id`'s index: BSON's own, where the first and the last `_id` are of one kind.
+The order of `ordered` is that of `_id`'s index: BSON's own, where the first and the last `_id` are of one kind.
 """
 
 from __future__ import annotations
@@ -47,13 +49,17 @@ def renderer(layout: Layout) -> Callable[[bytes], bytes] | None:
     """A function from a page to its lines, which raises Odd for a page that it does not know; None for a schema with
     columns that have no fixed form."""
     schema = layout.schema
-    if layout.compound or any(
-        column.type not in _COLUMNS or column.native == NATIVE_OBJECT_ID for column in schema.columns
-    ):
+    if any(column.type not in _COLUMNS or column.native == NATIVE_OBJECT_ID for column in schema.columns):
         return None
-    parts, makers = [], []
+    if any(name not in schema.names for name in layout.key):
+        return None
+    # A document begins with its length, and ends with a zero; so does the one that a compound key is.
+    parts: list[bytes] = [b".{4}", *([b"\x03_id\0.{4}"] if layout.compound else [])]
+    makers = []
     place = 0
-    for column in (*(c for c in schema.columns if c.name in layout.key), *_stored_order(layout)):
+    if not layout.key:
+        parts.append(b"\x07_id\0.{12}")
+    for number, column in enumerate((*map(schema.column, layout.key), *_stored_order(layout)), 1):
         pattern, groups, make = _COLUMNS[column.type]
         name = re.escape(layout.field(column.name).encode()) + b"\0"
         if column.name in layout.key:  # it is always there
@@ -61,8 +67,10 @@ def renderer(layout: Layout) -> Callable[[bytes], bytes] | None:
         parts.append(pattern.replace(b"NAME", name))
         makers.append((schema.names.index(column.name), place, groups, make))
         place += groups
+        if layout.compound and number == len(layout.key):
+            parts.append(b"\0")
     makers.sort()
-    documents = re.compile(b".{4}" + b"".join(parts) + b"\0", re.DOTALL)
+    documents = re.compile(b"".join(parts) + b"\0", re.DOTALL)
 
     def lines(page: bytes) -> bytes:
         scanner = documents.scanner(page)  # type: ignore[attr-defined]
@@ -72,6 +80,8 @@ def renderer(layout: Layout) -> Callable[[bytes], bytes] | None:
             end = match.end()
         if end != len(page):
             raise Odd
+        if not found:
+            return b""
         columns: list[Any] = list(zip(*found, strict=True))
         cells = [make(*columns[place : place + groups]) for _, place, groups, make in makers]
         return b"\n".join(map(b"\t".join, zip(*cells, strict=True))) + b"\n"

@@ -1,0 +1,88 @@
+"""A client that is logged in: the driver itself connects only at the first operation, and tries again for a while."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, Any, Final
+
+from dbfleet.adapter import Target
+from dbfleet.errors import AuthFailed, Unavailable, UsageError
+
+if TYPE_CHECKING:
+    from pymongo import MongoClient
+
+BESIDE: Final = "_dbfleet"
+"""The collection that holds the schemas of those that dbfleet made."""
+
+
+def database_name(target: Target) -> str:
+    return target.database or "test"  # as mongosh has it
+
+
+def client_of(target: Target, timeout_s: float) -> MongoClient[dict[str, Any]]:
+    """Log in and look. Raises Unavailable, UsageError and the driver's own errors, within about `timeout_s`.
+
+    A user without an authSource is looked for in the target's database, then in admin."""
+    from pymongo.errors import InvalidName
+
+    from dbfleet.engines._mongo_errors import translate
+
+    sources = [target.options.get("authSource")]
+    if target.user is not None and sources == [None] and not target.scheme.endswith("+srv"):
+        first = database_name(target)
+        sources = [first, *({"admin"} - {first})]
+    _reach(target, timeout_s)
+    for source in sources:
+        client = _client(target, source, timeout_s)
+        try:
+            # By a name: the answer is one batch, and no cursor stays open on the server.
+            client[database_name(target)].command(
+                "listCollections", nameOnly=True, authorizedCollections=True, filter={"name": BESIDE}
+            )
+        except BaseException as exc:
+            client.close()
+            if isinstance(exc, InvalidName):
+                raise UsageError(str(exc)) from exc
+            if source != sources[-1] and isinstance(translate(exc), AuthFailed):
+                continue
+            raise
+        return client
+    raise AssertionError("unreachable")
+
+
+def _reach(target: Target, timeout_s: float) -> None:
+    """Fails at once where nothing listens: the driver would try again until its timeout."""
+    if target.scheme.endswith("+srv") or not target.host or not target.port or "/" in target.host:
+        return
+    try:
+        socket.create_connection((target.host, target.port), timeout_s).close()
+    except OSError as exc:
+        raise Unavailable(
+            f"cannot connect to {target.host}:{target.port}: {exc.strerror or exc}",
+            hint="is the server up, and is this its port?",
+        ) from exc
+
+
+def _client(target: Target, source: str | None, timeout_s: float) -> MongoClient[dict[str, Any]]:
+    from pymongo import MongoClient
+
+    options: dict[str, Any] = {
+        "appname": "dbfleet",
+        "serverSelectionTimeoutMS": int(timeout_s * 1000),
+        "connectTimeoutMS": int(timeout_s * 1000),
+        **target.options,
+    }
+    if source is not None:
+        options["authSource"] = source
+    if target.user is not None:
+        options["username"] = target.user
+        if target.password is not None:
+            options["password"] = target.password
+    host = target.host or "127.0.0.1"
+    if ":" in host and "," not in host:
+        host = f"[{host}]"
+    port = f":{target.port}" if target.port and not target.scheme.endswith("+srv") else ""
+    try:
+        return MongoClient(f"{target.scheme}://{host}{port}/", **options)
+    except (ValueError, TypeError) as exc:  # an option's value
+        raise UsageError(str(exc)) from exc
