@@ -25,11 +25,13 @@ from dbfleet.errors import (
 _KINDS: Final[Mapping[int, type[DbfleetError]]] = {
     **dict.fromkeys((942, 904, 1418, 2289, 4043, 4080, 1927, 12003, 1918, 1919), NotFound),
     **dict.fromkeys((955, 957, 1408, 1430, 1920, 1921, 2260, 2264, 2275), AlreadyExists),
-    **dict.fromkeys((1, 1400, 1407, 2290, 2291, 2292, 1438, 12899, 1722, 40478, 40597, 54059), ConstraintViolated),
+    **dict.fromkeys(
+        (1, 1400, 1407, 1452, 2290, 2291, 2292, 1438, 12899, 1722, 40478, 40597, 54059), ConstraintViolated
+    ),
     **dict.fromkeys((28, 1012, 1033, 1034, 1041, 1089, 1090, 1092, 3113, 3114, 3135, 12170, 12505, 12514), Unavailable),
     **dict.fromkeys((12516, 12518, 12519, 12520, 12521, 12526, 12528, 12537, 12541, 12547, 12571), Unavailable),
     **dict.fromkeys((18, 20, 2391, 2399, 25408), Unavailable),
-    **dict.fromkeys((972, 910, 1450, 1792, 2329, 1727, 1728, 3001), Unsupported),
+    **dict.fromkeys((972, 910, 1450, 1792, 2327, 2329, 1727, 1728, 3001), Unsupported),
 }
 _LOGIN: Final = frozenset({1005, 1017, 1045, 12505, 12514, 18456, 28000, 28001, 28009})
 _UNREACHABLE: Final = frozenset({"DPY-1001", "DPY-4011", "DPY-4024", "DPY-6000", "DPY-6002", "DPY-6005", "DPY-6006"})

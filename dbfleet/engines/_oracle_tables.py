@@ -22,21 +22,21 @@ from dbfleet.values import TEXT_OF, VALUE_OF, Column, Reference, Row, Schema, Ty
 
 Ask = Callable[..., Sequence[Row]]
 
-_OWNER: Final = "owner = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA')"
-NAMES: Final = f"SELECT table_name FROM all_tab_comments WHERE {_OWNER} AND table_type IN ('TABLE', 'VIEW')"
-TABLE: Final = f"SELECT table_type, comments FROM all_tab_comments WHERE {_OWNER} AND table_name = :1"
+OWNER: Final = "owner = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA')"
+NAMES: Final = f"SELECT table_name FROM all_tab_comments WHERE {OWNER} AND table_type IN ('TABLE', 'VIEW')"
+TABLE: Final = f"SELECT table_type, comments FROM all_tab_comments WHERE {OWNER} AND table_name = :1"
 COLUMNS: Final = (
     "SELECT c.column_name, c.data_type, c.data_length, c.char_length, c.char_used, c.data_precision, c.data_scale, "
     "c.nullable, c.virtual_column, m.comments FROM all_tab_cols c LEFT JOIN all_col_comments m ON m.owner = c.owner "
     "AND m.table_name = c.table_name AND m.column_name = c.column_name "
-    f"WHERE c.{_OWNER} AND c.table_name = :1 AND c.hidden_column = 'NO' ORDER BY c.column_id"
+    f"WHERE c.{OWNER} AND c.table_name = :1 AND c.hidden_column = 'NO' ORDER BY c.column_id"
 )
 KEYS: Final = (
     "SELECT c.constraint_type, c.constraint_name, k.column_name, p.table_name, p.column_name FROM all_constraints c "
     "JOIN all_cons_columns k ON k.owner = c.owner AND k.constraint_name = c.constraint_name "
     "LEFT JOIN all_cons_columns p ON p.owner = c.owner AND c.r_owner = c.owner "
     "AND p.constraint_name = c.r_constraint_name AND p.position = k.position "
-    f"WHERE c.{_OWNER} AND c.table_name = :1 AND c.constraint_type IN ('P', 'R') "
+    f"WHERE c.{OWNER} AND c.table_name = :1 AND c.constraint_type IN ('P', 'R') "
     "ORDER BY c.constraint_name, k.position"
 )
 
@@ -162,6 +162,29 @@ def create_statements(schema: Schema) -> list[str]:
 
 def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
+
+
+# --- rows by their keys ---
+
+_KEYS_AT_ONCE: Final = (1, 10, 100, 500)
+"""How many keys a statement asks for: few sizes, so that the server parses few statements; it takes 1000 at most."""
+
+
+def by_keys(schema: Schema, table: Table, keys: Sequence[Row]) -> Iterator[tuple[str, list[tuple[Column, Any]]]]:
+    """The statements that find the rows, each with its values and the columns that they are of."""
+    columns = [schema.column(name) for name in schema.key]
+    names = LEXIS.quote_all(schema.key)
+    several = len(columns) > 1
+    select = f"{table.select(schema)} WHERE {f'({names})' if several else names} IN "
+    start = 0
+    while start < len(keys):
+        size = next((size for size in _KEYS_AT_ONCE if size >= len(keys) - start), _KEYS_AT_ONCE[-1])
+        some = keys[start : start + size]
+        start += size
+        some = [*some, *[some[-1]] * (size - len(some))]
+        places = (f":{number}" for number in itertools.count(1))
+        rows = ", ".join(f"({', '.join(next(places) for _ in columns)})" if several else next(places) for _ in some)
+        yield f"{select}({rows})", [pair for key in some for pair in zip(columns, key, strict=True)]
 
 
 # --- ranges of a key ---

@@ -18,7 +18,6 @@ what is known from a comment only (bool, date, time, uuid) comes as Oracle's typ
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -41,6 +40,7 @@ from dbfleet.adapter import (
     WriteMode,
     Written,
 )
+from dbfleet.engines import _oracle_extras
 from dbfleet.engines import _oracle_query as statements
 from dbfleet.engines import _oracle_tables as tables
 from dbfleet.engines._changes import Spelling
@@ -54,10 +54,10 @@ from dbfleet.engines._oracle_types import DIGITS, NAME_BYTES, VARCHAR_BYTES
 from dbfleet.engines._oracle_values import bind_type, binder, output_type_handler, reader
 from dbfleet.engines._oracle_write import Writer, delete
 from dbfleet.errors import DbfleetError, NotFound, Unavailable, Unsupported, UsageError, nearest, translated
+from dbfleet.extras import ALL, Extra, Extras
 from dbfleet.values import Batch, Column, Row, Schema, Type
 
-_KEYS_AT_ONCE: Final = (1, 10, 100, 500)
-"""How many keys a statement asks for: few sizes, so that the server parses few statements; it takes 1000 at most."""
+_GOODBYE_MS: Final = 1000
 
 SESSION: Final = (
     "ALTER SESSION SET TIME_ZONE = '+00:00' NLS_SORT = 'BINARY' NLS_COMP = 'BINARY' NLS_NUMERIC_CHARACTERS = '.,' "
@@ -115,7 +115,9 @@ class OracleAdapter(Adapter):
             found = self._find(name)
         except NotFound:
             return
-        self._do(found.drop)
+        sequences = _oracle_extras.own_sequences(self._rows, found)
+        for statement in (found.drop, *sequences):
+            self._do(statement)
 
     def count(self, name: str) -> int:
         ((rows,),) = self._rows(f"SELECT COUNT(*) FROM {LEXIS.quote(name)}")
@@ -127,20 +129,8 @@ class OracleAdapter(Adapter):
         if not schema.key:
             raise self._ours(Unsupported(f"{schema.name} has no key to get rows by"))
         table = self._find(schema.name)
-        columns = [schema.column(name) for name in schema.key]
-        names = LEXIS.quote_all(schema.key)
-        several = len(columns) > 1
-        select = f"{table.select(schema)} WHERE {f'({names})' if several else names} IN "
-        start = 0
-        while start < len(keys):
-            size = next((size for size in _KEYS_AT_ONCE if size >= len(keys) - start), _KEYS_AT_ONCE[-1])
-            some = keys[start : start + size]
-            start += size
-            some = [*some, *[some[-1]] * (size - len(some))]
-            places = (f":{number}" for number in itertools.count(1))
-            rows = ", ".join(f"({', '.join(next(places) for _ in columns)})" if several else next(places) for _ in some)
-            values = [pair for key in some for pair in zip(columns, key, strict=True)]
-            for batch in self._scan(table, schema, f"{select}({rows})", values, BATCH_SIZE):
+        for text, values in tables.by_keys(schema, table, keys):
+            for batch in self._scan(table, schema, text, values, BATCH_SIZE):
                 yield from batch
 
     def split(self, schema: Schema, parts: int) -> Sequence[Part]:
@@ -232,12 +222,23 @@ class OracleAdapter(Adapter):
         with self._translated():
             yield from change_statements(schema, changes, spelling)
 
+    def extras(self, name: str) -> Extras:
+        return _oracle_extras.extras(self._rows, self._find(name))
+
+    def add_extra(self, schema: Schema, extra: Extra) -> None:
+        with self._translated():
+            _oracle_extras.add(self._rows, self._do, self._find(schema.name), extra)
+
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """All scans inside see one moment."""
         self._do("SET TRANSACTION READ ONLY")
         try:
             yield
+        except BaseException as error:
+            if not isinstance(error, Exception | GeneratorExit):
+                self.close()  # interrupted: the snapshot ends with the connection
+            raise
         finally:
             self._roll_back()
 
@@ -264,8 +265,10 @@ class OracleAdapter(Adapter):
         try:
             if self._running:
                 connection.cancel()
+            if connection.is_healthy():
+                connection.call_timeout = _GOODBYE_MS  # it logs off, and a dead line never answers
             connection.close()
-        except oracledb.Error:
+        except (oracledb.Error, OSError):
             pass
 
     # --- inside ---
@@ -408,6 +411,7 @@ ENGINE = EngineSpec(
         empty_text_is_null=True,
         empty_text_in_key=False,
     ),
+    extras=ALL,
     aliases=("oracledb", "ora"),
     default_port=1521,
     default_database="FREEPDB1",
@@ -427,6 +431,9 @@ ENGINE = EngineSpec(
         "A text of several statements commits each one, unless it says COMMIT, ROLLBACK, SAVEPOINT or SET TRANSACTION.",
         "In a query, bool comes as 0 and 1, and date as a datetime: Oracle's own types.",
         "The session is in UTC, and an instant's own time zone is not kept.",
+        "A unique index of several columns takes two rows for the same that agree in some and are NULL in the others.",
+        "An identity that comes along in a copy is a default by a sequence named dbfleet:TABLE.COLUMN, as no existing "
+        "column becomes an identity; drop takes it along. A CLOB or BLOB column takes no index.",
         "A PL/SQL block ends at a line that is a lone slash, or with the text.",
     ),
     verified_on=("wire double only: python-oracledb 26.1 against tests/doubles/oracle, no Oracle Database",),

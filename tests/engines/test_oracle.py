@@ -12,6 +12,7 @@ from dbfleet import registry
 from dbfleet.adapter import Adapter, Target
 from dbfleet.conformance.plugin import Connect, Make
 from dbfleet.errors import AuthFailed, NotFound, StatementError, Unsupported, UsageError
+from dbfleet.extras import Default, Identity, Index
 from dbfleet.values import Column, Reference, Row, Schema, Type, digest_rows
 
 pytestmark = pytest.mark.engines("oracle")
@@ -190,3 +191,76 @@ def test_drop_of_a_table_that_others_refer_to_is_refused(adapter: Adapter, made:
     with pytest.raises(StatementError):
         adapter.drop(parent.name)
     assert parent.name in adapter.collections()
+
+
+# --- indexes, defaults and identities ---
+
+
+def extended(adapter: Adapter) -> Any:
+    """The adapter, which has extras."""
+    return adapter
+
+
+def test_index_of_a_moment_or_downwards_is_one_over_the_column(adapter: Adapter, made: Make, name: str) -> None:
+    """The dictionary has an expression there."""
+    schema = made(Schema(name, (*PAIR[:1], Column("at", Type.INSTANT), Column("n", Type.INT)), ("id",)))
+    extended(adapter).add_extra(schema, Index(f"{name}_at", ("at", "n")))
+    adapter.query(f'create index "{name}_down" on "{name}" ("n" desc, "id")')
+    assert extended(adapter).extras(name).has == (Index(f"{name}_at", ("at", "n")), Index(f"{name}_down", ("n", "id")))
+
+
+def test_unique_index_takes_partly_null_keys_for_the_same(adapter: Adapter, made: Make, name: str) -> None:
+    schema = made(Schema(name, (ID, Column("a", Type.INT), Column("b", Type.INT)), ("id",)))
+    extended(adapter).add_extra(schema, Index(f"{name}_u", ("a", "b"), True))
+    written = adapter.write(schema, [[(1, None, None), (2, None, None), (3, 1, None), (4, 2, None), (5, 1, None)]])
+    assert [entry.row[0] for entry in written.rejected] == [5]
+    assert f"{name}_u" in written.rejected[0].reason
+
+
+def test_what_takes_no_index_says_so(adapter: Adapter, made: Make, name: str) -> None:
+    schema = made(Schema(name, PAIR, ("id",)))
+    with pytest.raises(Unsupported, match="CLOB"):
+        extended(adapter).add_extra(schema, Index(f"{name}_v", ("v",)))
+    with pytest.raises(StatementError, match="ORA-01408"):
+        extended(adapter).add_extra(schema, Index(f"{name}_id", ("id",)))
+    with pytest.raises(NotFound):
+        extended(adapter).add_extra(schema, Index(f"{name}_x", ("x",)))
+    with pytest.raises(NotFound):
+        extended(adapter).extras(f"{name}_not_there")
+
+
+def test_sequence_of_an_identity_goes_with_its_table(adapter: Adapter, made: Make, name: str) -> None:
+    schema = Schema(name, (ID, Column("v", Type.TEXT, length=5)), ("id",))
+    for _ in range(2):
+        made(schema)
+        adapter.write(schema, [[(7, "old")]])
+        extended(adapter).add_extra(schema, Identity("id"))
+        adapter.query(f'insert into "{name}" ("v") values (\'new\')')
+        assert rows_of(adapter, schema) == [(7, "old"), (8, "new")]
+        adapter.drop(name)
+        with pytest.raises(NotFound, match="ORA-02289"):
+            adapter.query(f'drop sequence "dbfleet:{name}.id"')
+    made(schema)  # a sequence that somebody's own DROP TABLE left is in nobody's way
+    adapter.query(f'create sequence "dbfleet:{name}.id" start with 1000')
+    extended(adapter).add_extra(schema, Identity("id"))
+    adapter.query(f'insert into "{name}" ("v") values (\'new\')')
+    assert rows_of(adapter, schema) == [(1, "new")]
+    assert extended(adapter).extras(name).has == (Identity("id"),)
+
+
+def test_default_is_what_an_upsert_gives_too(adapter: Adapter, made: Make, name: str) -> None:
+    schema = made(Schema(name, (ID, Column("v", Type.TEXT, length=5), Column("n", Type.INT)), ("id",)))
+    extended(adapter).add_extra(schema, Default("n", "-3"))
+    part = Schema(name, schema.columns[:2], ("id",))
+    adapter.write(part, [[(1, "a")]])
+    adapter.write(part, [[(1, "b"), (2, "c")]], mode="upsert")
+    assert rows_of(adapter, schema) == [(1, "b", -3), (2, "c", -3)]
+
+
+def test_default_that_oracle_does_not_keep_is_refused(adapter: Adapter, made: Make, name: str) -> None:
+    schema = made(Schema(name, PAIR, ("id",)))
+    for text in ("", "a\0b", "é" * 2001):
+        with pytest.raises(Unsupported):
+            extended(adapter).add_extra(schema, Default("v", text))
+    extended(adapter).add_extra(schema, Default("v", "é" * 2000))
+    assert extended(adapter).extras(name).has == (Default("v", "é" * 2000),)

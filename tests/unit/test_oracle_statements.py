@@ -18,6 +18,7 @@ from dbfleet import registry
 from dbfleet.adapter import Adapter, Change, Condition, Part
 from dbfleet.conformance.examples import wide_rows, wide_schema
 from dbfleet.engines._oracle_types import _EXPRESSIONS, Described, read, select_expression
+from dbfleet.extras import Default, Extra, Identity, Index
 from dbfleet.fleet import Fleet
 from dbfleet.values import Column, Reference, Schema, Type
 
@@ -60,6 +61,11 @@ KEYS = [
 ]
 TWO_TEXTS = Schema("by two texts", (Column("a", Type.TEXT, False), Column("b", Type.TEXT, False)), ("a", "b"))
 WHEN = datetime(2024, 2, 29, tzinfo=UTC)
+MOMENTS = {
+    "c_date": ("2024-02-29", None),
+    "c_datetime": ("2024-02-29T13:05:00", None),
+    "c_instant": ("2024-02-29T13:05:00Z", None),
+}
 
 
 def drain(adapter: Adapter, statement: str, params: dict[str, object] | None = None) -> None:
@@ -88,6 +94,21 @@ def print_changes(adapter: Adapter) -> None:
             drain(adapter, statement)
 
 
+def give(adapter: Adapter, schema: Schema, extra: Extra) -> None:
+    adapter.add_extra(schema, extra)  # type: ignore[attr-defined]
+
+
+INDEXES = (Index("by price", ("price", "line")), Index("by hash", ("hash", "id"), True), Index("by moment", ("at",)))
+DEFAULTS = (
+    Default("c_bool", "true"),
+    Default("c_int", "-7"),
+    Default("c_decimal", "0.10"),
+    Default("c_float", "1.5"),
+    Default("c_text", "it's"),
+    Default("c_time", "13:05:00"),
+    Default("c_uuid", "00000000-0000-0000-0000-000000000001"),
+    *(Default(name, text) for name, texts in MOMENTS.items() for text in texts),
+)
 DETAILS = [(number, 0, 1, Decimal(1), "x", "y", WHEN, b"z") for number in range(6)]
 STEPS: list[tuple[str, Callable[[Adapter], object]]] = [
     ("ping", lambda adapter: adapter.ping()),
@@ -117,11 +138,16 @@ STEPS: list[tuple[str, Callable[[Adapter], object]]] = [
     ("scan: what a condition chooses", lambda adapter: list(adapter.scan(CUSTOMERS, chosen(adapter)))),
     ("delete", lambda adapter: [adapter.delete(CUSTOMERS, [(8,)]), adapter.delete(ORDERS, [(8, 0), (9, 0)])]),
     ("statements: changes as they are printed, and run by query", print_changes),
+    ("extras: an index, a unique one", lambda adapter: [give(adapter, ORDERS, each) for each in INDEXES]),
+    ("extras: defaults", lambda adapter: [give(adapter, WIDE, each) for each in DEFAULTS]),
+    ("extras: the moment in a key, in UTC", lambda adapter: give(adapter, KEYS[2], Default("k", None))),
+    ("extras: an identity", lambda adapter: give(adapter, CUSTOMERS, Identity("id"))),
+    ("extras", lambda adapter: adapter.extras("Order Details")),  # type: ignore[attr-defined]
     ("snapshot", snapshot),
     ("query: a parameter", lambda adapter: drain(adapter, "select :date from dual;", {"date": "x"})),
     ("query: a column with a time zone", lambda adapter: drain(adapter, 'select "id", "at" from "Order Details"')),
     ("query: PL/SQL", lambda adapter: drain(adapter, "begin null; end;\n/\n")),
-    ("drop", lambda adapter: [adapter.drop(name) for name in ("follows", "Order Details")]),
+    ("drop", lambda adapter: [adapter.drop(name) for name in ("follows", "Order Details", "customers")]),
 ]
 
 

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from tests.doubles.oracle import wire
-from tests.doubles.oracle.store import Store, StoredTable
+from tests.doubles.oracle.store import Store, StoredIndex, StoredTable
 from tests.doubles.oracle.types import ANY_NUMBER, Column, Kind, text_kind
 
 BANNER: Final = "dbfleet wire double for Oracle Release 23.0.0.0.0 - this is no Oracle Database"
@@ -34,9 +34,33 @@ _KEYS: Final = (
     f"WHERE c.{_OWNER} AND c.table_name = :1 AND c.constraint_type IN ('P', 'R') "
     "ORDER BY c.constraint_name, k.position"
 )
+_CONSTRAINTS: Final = (
+    "SELECT c.constraint_type, c.constraint_name, c.status, c.index_name, c.search_condition_vc, k.column_name "
+    "FROM all_constraints c JOIN all_cons_columns k ON k.owner = c.owner AND k.constraint_name = c.constraint_name "
+    f"WHERE c.{_OWNER} AND c.table_name = :1 AND c.constraint_type IN ('C', 'P', 'U') "
+    "ORDER BY c.constraint_name, k.position, k.column_name"
+)
+_INDEXES: Final = (
+    "SELECT i.index_name, i.uniqueness, i.index_type, i.status, c.column_name FROM all_indexes i "
+    "JOIN all_ind_columns c ON c.index_owner = i.owner AND c.index_name = i.index_name "
+    f"WHERE i.table_{_OWNER} AND i.table_name = :1 AND i.index_type <> 'LOB' ORDER BY i.index_name, c.column_position"
+)
+_EXPRESSIONS: Final = (
+    "SELECT index_name, column_position, column_expression FROM all_ind_expressions "
+    f"WHERE table_{_OWNER} AND table_name = :1 ORDER BY index_name, column_position"
+)
+_DEFAULTS: Final = (
+    "SELECT column_name, default_on_null, data_default FROM all_tab_cols "
+    f"WHERE {_OWNER} AND table_name = :1 AND hidden_column = 'NO' AND virtual_column = 'NO' "
+    "AND default_length IS NOT NULL ORDER BY column_id"
+)
+_TRIGGERS: Final = (
+    f"SELECT trigger_name FROM all_triggers WHERE table_{_OWNER} AND table_name = :1 ORDER BY trigger_name"
+)
 
 Answer = tuple[list[tuple[str, Kind]], Iterator[tuple[bytes | None, ...]]]
 _TEXT: Final = text_kind(4000)
+_LONG: Final = Kind(wire.LONG, 0)
 
 
 def answer(text: str, store: Store, binds: Sequence[bytes | None]) -> Answer | None:
@@ -100,6 +124,56 @@ def _keys(store: Store, asked: str) -> Iterator[tuple[Any, ...]]:
             yield "R", f"{table.key_name}_{number}", own, each.table.name, key
 
 
+def _constraints(store: Store, asked: str) -> Iterator[tuple[Any, ...]]:
+    table = store.tables.get(asked)
+    if table is None:
+        return
+    for name in table.key:
+        yield "P", table.key_name, "ENABLED", table.key_name, None, name
+    for place, column in enumerate(table.columns):
+        conditions = [words for words, there in (("NOT NULL", not column.nullable), ("JSON", column.is_json)) if there]
+        for words in conditions:
+            name = f"{table.key_name}{place:03}{words[0]}"
+            yield "C", name, "ENABLED", None, f'"{column.name}" IS {words}', column.name
+
+
+def _indexes(store: Store, asked: str) -> Iterator[tuple[Any, ...]]:
+    table = store.tables.get(asked)
+    for name in table.key if table else ():
+        yield _of(store, asked).key_name, "UNIQUE", "NORMAL", "VALID", name
+    for index in sorted(table.indexes, key=lambda each: each.name) if table else ():
+        expressions = dict(_computed(_of(store, asked), index))
+        kind = "FUNCTION-BASED NORMAL" if expressions else "NORMAL"
+        for place, name in enumerate(index.columns, 1):
+            own = f"SYS_NC{place:05}$" if place in expressions else name
+            yield index.name, "UNIQUE" if index.unique else "NONUNIQUE", kind, "VALID", own
+
+
+def _expressions(store: Store, asked: str) -> Iterator[tuple[Any, ...]]:
+    table = store.tables.get(asked)
+    for index in sorted(table.indexes, key=lambda each: each.name) if table else ():
+        yield from ((index.name, place, text) for place, text in _computed(_of(store, asked), index))
+
+
+def _computed(table: StoredTable, index: StoredIndex) -> Iterator[tuple[int, str]]:
+    """Where the index holds an expression, from 1, and which."""
+    for place, (name, down) in enumerate(zip(index.columns, index.descending, strict=True), 1):
+        if table.columns[table.place(name)].kind.code == wire.TIMESTAMP_TZ:
+            yield place, f'SYS_EXTRACT_UTC("{name}")'
+        elif down:
+            yield place, f'"{name}"'
+
+
+def _defaults(store: Store, asked: str) -> Iterator[tuple[Any, ...]]:
+    for each in _of(store, asked).columns if asked in store.tables else []:
+        if each.default:
+            yield each.name, "NO", each.default
+
+
+def _triggers(store: Store, asked: str) -> Iterator[tuple[Any, ...]]:
+    yield from ()
+
+
 _Rows = Callable[[Store, str], Iterator[tuple[Any, ...]]]
 _QUERIES: Final[dict[str, tuple[list[tuple[str, Kind]], _Rows]]] = {
     _VERSION: ([("BANNER", _TEXT)], _version),
@@ -116,4 +190,20 @@ _QUERIES: Final[dict[str, tuple[list[tuple[str, Kind]], _Rows]]] = {
          ("COLUMN_NAME", _TEXT)],
         _keys,
     ),
+    _CONSTRAINTS: (
+        [("CONSTRAINT_TYPE", _TEXT), ("CONSTRAINT_NAME", _TEXT), ("STATUS", _TEXT), ("INDEX_NAME", _TEXT),
+         ("SEARCH_CONDITION_VC", _TEXT), ("COLUMN_NAME", _TEXT)],
+        _constraints,
+    ),
+    _INDEXES: (
+        [("INDEX_NAME", _TEXT), ("UNIQUENESS", _TEXT), ("INDEX_TYPE", _TEXT), ("STATUS", _TEXT),
+         ("COLUMN_NAME", _TEXT)],
+        _indexes,
+    ),
+    _EXPRESSIONS: (
+        [("INDEX_NAME", _TEXT), ("COLUMN_POSITION", ANY_NUMBER), ("COLUMN_EXPRESSION", _LONG)],
+        _expressions,
+    ),
+    _DEFAULTS: ([("COLUMN_NAME", _TEXT), ("DEFAULT_ON_NULL", _TEXT), ("DATA_DEFAULT", _LONG)], _defaults),
+    _TRIGGERS: ([("TRIGGER_NAME", _TEXT)], _triggers),
 }  # fmt: skip

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Final
 
-from tests.doubles.oracle import dictionary, sql, wire
+from tests.doubles.oracle import dictionary, literals, sql, wire
 from tests.doubles.oracle.compile import Bound, Compiled, Compiler, Scope
-from tests.doubles.oracle.parse import parse
+from tests.doubles.oracle.parse import parse, parse_default
 from tests.doubles.oracle.sql import OraError, refused
 from tests.doubles.oracle.store import Store, StoredTable
 from tests.doubles.oracle.types import Kind, converted, stored
@@ -94,12 +95,20 @@ class Engine:
                 return self._change(statement, bound, rows, keep_going=keep_going)
             case sql.Plain():
                 return self._plain(statement)
-        self.commit()  # every CREATE, DROP and COMMENT commits before it and after it
+        self.commit()  # every CREATE, ALTER, DROP and COMMENT commits before it and after it
         match statement:
             case sql.CreateTable():
                 self.store.create(statement, self.connection)
             case sql.DropTable():
                 self.store.drop(statement.table.name, statement.table.position, self.connection)
+            case sql.CreateIndex():
+                self.store.create_index(statement, self.connection)
+            case sql.CreateSequence():
+                self.store.create_sequence(statement.name, statement.start, self.connection)
+            case sql.DropSequence():
+                self.store.drop_sequence(statement.name, statement.position, self.connection)
+            case sql.Modify():
+                self._modify(statement)
             case sql.Comment():
                 table = self.store.find(statement.table.name, statement.table.position)
                 if statement.column is None:
@@ -108,6 +117,17 @@ class Engine:
                     table.columns[table.place(statement.column)].comment = statement.text or None
                 self.store.save(table, self.connection)
         return Changed([0])
+
+    def _modify(self, statement: sql.Modify) -> None:
+        table = self.store.find(statement.table.name, statement.table.position)
+        column = table.columns[table.place(statement.column.name, statement.column.position)]
+        text = statement.text
+        if isinstance(statement.default, sql.Next):  # a sequence is kept by its whole name
+            name = statement.default.sequence
+            self.store.sequence(name, statement.default.position)
+            text = f'"{self.store.owner}"."{name}"."NEXTVAL"'
+        column.default = text
+        self.store.save(table, self.connection)
 
     def _plain(self, statement: sql.Plain) -> Changed:
         match statement.word:
@@ -160,8 +180,9 @@ class Engine:
         except sqlite3.IntegrityError as error:
             words = str(error)
             if words.startswith("UNIQUE"):
+                name = next((each.name for each in table.indexes if f"'{each.sql}'" in words), table.key_name)
                 raise OraError(
-                    1, f"unique constraint ({self.store.owner}.{table.key_name}) violated on table {table.name}"
+                    1, f"unique constraint ({self.store.owner}.{name}) violated on table {table.name}"
                 ) from None
             if words.startswith("FOREIGN KEY"):
                 if text.startswith("DELETE"):
@@ -181,6 +202,10 @@ class Engine:
             return lambda row: stored(row[number], code, column, where)
         if isinstance(what, sql.Name) and what.name == "NULL":
             return lambda row: stored(None, 0, column, where)
+        if isinstance(what, sql.Now):
+            return lambda row: stored((now := moment_of(what)).data, now.code, column, where)
+        if isinstance(what, sql.Next):
+            return lambda row: stored(self._next(what), wire.NUMBER, column, where)
         if isinstance(what, sql.Constant):
             constant = what
             return lambda row: stored(constant.data, constant.code, column, where)
@@ -191,12 +216,28 @@ class Engine:
             return lambda row: stored(data, kind.code, column, where)  # type: ignore[arg-type]
         raise refused("a value that is computed")
 
+    def _next(self, what: sql.Next) -> bytes:
+        return wire.number(self.store.next_value(what.sequence, what.position, self.connection))
+
+    def _defaults(
+        self, table: StoredTable, given: Iterable[str], bound: Sequence[Bound]
+    ) -> tuple[list[int], list[Callable[[Values], Any]]]:
+        """The places of the columns that are not given and have a default, and what they store."""
+        places = [place for place, column in enumerate(table.columns) if column.default and column.name not in given]
+        columns = [table.columns[place] for place in places]
+        values = [
+            self._value(table, sql.Name(column.name), parse_default(column.default or ""), bound) for column in columns
+        ]
+        return places, values
+
     def _insert(self, table: StoredTable, given: sql.Insert, bound: Sequence[Bound]) -> Callable[[Values], int]:
         if len(given.columns) != len(given.values):
             raise OraError(947, "not enough values")
         pairs = zip(given.columns, given.values, strict=True)
         values = [self._value(table, name, what, bound) for name, what in pairs]
-        places = [table.place(name.name) for name in given.columns]
+        more_places, more = self._defaults(table, [name.name for name in given.columns], bound)
+        places = [*(table.place(name.name) for name in given.columns), *more_places]
+        values += more
         text = _insert_text(table, places)
         missing = [column for place, column in enumerate(table.columns) if not column.nullable and place not in places]
 
@@ -238,7 +279,8 @@ class Engine:
         sets = ", ".join(f"c{table.place(name)} = ?" for name in given.updates)
         update = f"UPDATE {table.sql} SET {sets} WHERE {equal}" if sets else ""
         find = f"SELECT 1 FROM {table.sql} WHERE {equal}"
-        insert = _insert_text(table, [table.place(name) for name in given.inserts])
+        more_places, more = self._defaults(table, given.inserts, bound)
+        insert = _insert_text(table, [*(table.place(name) for name in given.inserts), *more_places])
 
         def one(row: Values) -> int:
             # What is compared is not yet stored: NULL equals nothing and is refused only when it is inserted.
@@ -250,7 +292,8 @@ class Engine:
             if not update and self.connection.execute(find, key).fetchone():
                 return 0
             changed = self._do(table, update, [*(values[name](row) for name in given.updates), *key]) if update else 0
-            return changed or self._do(table, insert, [values[name](row) for name in given.inserts])
+            found = [*(values[name] for name in given.inserts), *more]
+            return changed or self._do(table, insert, [value(row) for value in found])
 
         return one
 
@@ -266,6 +309,17 @@ _CHANGES: Final[dict[type, Any]] = {
 def _insert_text(table: StoredTable, places: Sequence[int]) -> str:
     names = ", ".join(f"c{place}" for place in places)
     return f"INSERT INTO {table.sql} ({names}) VALUES ({', '.join('?' * len(places))})"
+
+
+def moment_of(what: sql.Now) -> sql.Constant:
+    """Now, in the session's UTC, as this word gives it; in whole seconds."""
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    match what.text:
+        case "TRUNC(CURRENT_DATE)":
+            return literals.moment("DATE", now[:10])
+        case "SYSTIMESTAMP":
+            return literals.moment("TIMESTAMP", f"{now} +00:00")
+    return literals.moment("TIMESTAMP", now)
 
 
 def _streamed(connection: sqlite3.Connection, text: str, values: Values) -> Iterator[Sequence[bytes | None]]:

@@ -48,7 +48,7 @@ def _one(parser: Any) -> Literal | Constant | None:
         return Constant(wire.double(_DOUBLES[word]), wire.BINARY_DOUBLE)
     if word in ("DATE", "TIMESTAMP") and following.kind == "text":
         parser.next()
-        return _moment(word, parser.next().text)
+        return moment(word, parser.next().text)
     if word in ("HEXTORAW", "TO_CLOB", "TO_BLOB", "CHR") and following.text == "(":
         parser.next()
         parser.need("(")
@@ -71,7 +71,8 @@ def _number(sign: str, parser: Any) -> Literal | Constant:
     return Literal(text, False)
 
 
-def _moment(word: str, text: str) -> Constant:
+def moment(word: str, text: str) -> Constant:
+    """DATE '…' or TIMESTAMP '…'."""
     zoned = text.endswith(" +00:00")
     if word == "DATE" and len(text) != 10:
         raise OraError(1861, "literal does not match format string")

@@ -12,8 +12,11 @@ from tests.doubles.oracle.sql import (
     ColumnDefinition,
     Comment,
     Compare,
+    CreateIndex,
+    CreateSequence,
     CreateTable,
     Delete,
+    DropSequence,
     DropTable,
     ForeignKey,
     InList,
@@ -23,7 +26,10 @@ from tests.doubles.oracle.sql import (
     Literal,
     Logic,
     Merge,
+    Modify,
     Name,
+    Next,
+    Now,
     OraError,
     Plain,
     Select,
@@ -36,6 +42,12 @@ from tests.doubles.oracle.sql import (
 
 T = TypeVar("T")
 _FUNCTIONS = {"COUNT", "MIN", "MAX", "MOD", "SYS_EXTRACT_UTC", "ROW_NUMBER"}
+_NOW = (
+    ("LOCALTIMESTAMP",),
+    ("SYSTIMESTAMP",),
+    ("TRUNC", "(", "CURRENT_DATE", ")"),
+    ("SYS_EXTRACT_UTC", "(", "SYSTIMESTAMP", ")"),
+)
 _SIGNS = {"=", "<>", "!=", "<", ">", "<=", ">="}
 
 
@@ -44,8 +56,14 @@ def parse(text: str) -> Any:
     return _Parser(text).statement()
 
 
+def parse_default(text: str) -> Any:
+    """What a column's default is, from its text in the dictionary."""
+    return _Parser(text).default()
+
+
 class _Parser:
     def __init__(self, text: str) -> None:
+        self.whole = text
         self.tokens = tokens(text)
         self.place = 0
         self.binds = 0
@@ -274,7 +292,9 @@ class _Parser:
             raise refused("a MERGE by anything but equal columns", left.position)
         return left.name
 
-    def _drop(self) -> DropTable:
+    def _drop(self) -> DropTable | DropSequence:
+        if self.found("SEQUENCE"):
+            return DropSequence(*self.identifier())
         self.need("TABLE")
         table = self.table()
         self.need("PURGE")
@@ -292,7 +312,49 @@ class _Parser:
         self.need("IS")
         return Comment(table, column, self.text())
 
-    def _create(self) -> CreateTable:
+    def _alter(self) -> Modify:
+        self.need("TABLE")
+        table = self.table()
+        self.need("MODIFY", "(")
+        column = self.column()
+        self.need("DEFAULT")
+        start = self.now.start
+        default = self.default()
+        text = self.whole[start : self.now.start].strip()
+        self.need(")")
+        return Modify(table, column, text, default)
+
+    def default(self) -> Any:
+        """A literal, a word for the moment, or a sequence's next value."""
+        start, position = self.place, self.now.start
+        for words in _NOW:
+            if self.found(*words):
+                return Now("".join(words))
+            self.place = start
+        if (literal := literals.read(self)) is not None:
+            return literal
+        names = [self.name()]
+        while self.found("."):
+            names.append(self.name())
+        if len(names) not in (2, 3) or names[-1] != "NEXTVAL":
+            raise refused("a default like this", position)
+        return Next(names[-2], position)
+
+    def _create_index(self, *, unique: bool) -> CreateIndex:
+        name = self.name()
+        self.need("ON")
+        table = self.table()
+        return CreateIndex(name, table, self.listed(lambda: (self.column(), self.found("DESC"))), unique)
+
+    def _create(self) -> CreateTable | CreateIndex | CreateSequence:
+        if self.found("INDEX"):
+            return self._create_index(unique=False)
+        if self.found("UNIQUE", "INDEX"):
+            return self._create_index(unique=True)
+        if self.found("SEQUENCE"):
+            name = self.name()
+            self.need("START", "WITH")
+            return CreateSequence(name, self.integer())
         self.need("TABLE")
         name = self.name()
         self.need("(")
@@ -434,6 +496,7 @@ _STATEMENTS = {
     "DELETE",
     "MERGE",
     "CREATE",
+    "ALTER",
     "DROP",
     "COMMENT",
     "SET",

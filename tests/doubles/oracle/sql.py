@@ -2,7 +2,9 @@
 
 SELECT items FROM dual | table | (select) | WITH name(columns) AS (select)  [WHERE] [ORDER BY] [OFFSET … FETCH …]
 INSERT … VALUES · UPDATE … SET … WHERE · DELETE FROM … WHERE · MERGE by equal columns
-CREATE TABLE · DROP TABLE … PURGE · COMMENT ON · SET TRANSACTION READ ONLY · COMMIT · ROLLBACK
+CREATE TABLE · DROP TABLE … PURGE · COMMENT ON · CREATE [UNIQUE] INDEX … ON table (column [DESC], …)
+ALTER TABLE … MODIFY (column DEFAULT …) · CREATE SEQUENCE … START WITH n · DROP SEQUENCE
+SET TRANSACTION READ ONLY · COMMIT · ROLLBACK
 BEGIN DBMS_SESSION.SLEEP(n); END;  ·  BEGIN NULL; END;
 """
 
@@ -203,6 +205,51 @@ class Comment:
     table: Table
     column: str | None
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CreateIndex:
+    name: str
+    table: Table
+    columns: tuple[tuple[Name, bool], ...]  # True: descending
+    unique: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CreateSequence:
+    name: str
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class DropSequence:
+    name: str
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Modify:
+    """A column's default: its text, and what it is (a literal, Now, Next)."""
+
+    table: Table
+    column: Name
+    text: str
+    default: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """LOCALTIMESTAMP and the like, by its whole text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """The next value of a sequence."""
+
+    sequence: str
+    position: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,19 +15,30 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from tests.doubles.oracle import wire
-from tests.doubles.oracle.sql import CreateTable, ForeignKey, OraError, Table, refused
+from tests.doubles.oracle.sql import CreateIndex, CreateTable, ForeignKey, OraError, Table, refused
 from tests.doubles.oracle.types import Column, Kind, column
 
 _DICTIONARY = ("ALL_", "USER_", "DBA_", "CDB_", "V$", "GV$", "SYS", "DICT", "PRODUCT_COMPONENT", "SESSION_", "NLS_")
 
 
+@dataclass(frozen=True, slots=True)
+class StoredIndex:
+    """An index over these columns; where `descending`, and over a moment with a zone, over an expression of it."""
+
+    name: str
+    sql: str
+    columns: tuple[str, ...]
+    descending: tuple[bool, ...]
+    unique: bool
+
+
 @dataclass(slots=True)
 class StoredTable:
-    """A table: its columns, its key, what it refers to, its comment."""
+    """A table: its columns, its key, what it refers to, its comment, its indexes besides the key's."""
 
     name: str
     number: int
@@ -35,6 +46,7 @@ class StoredTable:
     key: tuple[str, ...]
     foreign: tuple[ForeignKey, ...]
     comment: str | None = None
+    indexes: list[StoredIndex] = field(default_factory=list)
 
     @property
     def sql(self) -> str:
@@ -60,7 +72,11 @@ class StoredTable:
         foreign = tuple(
             ForeignKey(tuple(each["columns"]), Table(**each["table"]), tuple(each["keys"])) for each in given["foreign"]
         )
-        return cls(given["name"], given["number"], columns, tuple(given["key"]), foreign, given["comment"])
+        indexes = [
+            StoredIndex(**{**each, "columns": tuple(each["columns"]), "descending": tuple(each["descending"])})
+            for each in given.get("indexes", ())
+        ]
+        return cls(given["name"], given["number"], columns, tuple(given["key"]), foreign, given["comment"], indexes)
 
 
 class Store:
@@ -76,6 +92,8 @@ class Store:
         connection = self.connection()
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("CREATE TABLE IF NOT EXISTS definitions (number INTEGER PRIMARY KEY, definition TEXT)")
+        connection.execute("CREATE TABLE IF NOT EXISTS sequences (name TEXT PRIMARY KEY, following INTEGER)")
+        self.sequences: dict[str, int] = dict(connection.execute("SELECT name, following FROM sequences"))
         for (text,) in connection.execute("SELECT definition FROM definitions ORDER BY number"):
             table = StoredTable.read(text)
             self.tables[table.name] = table
@@ -138,6 +156,68 @@ class Store:
                 connection.execute(f"CREATE TABLE {table.sql} ({', '.join(parts)})")
                 self.save(table, connection)
             self.tables[given.name] = table
+
+    # --- indexes and sequences ---
+
+    def create_index(self, given: CreateIndex, connection: sqlite3.Connection) -> None:
+        """ORA-00955 if the name is taken, ORA-01408 if the columns have an index, ORA-01452 if rows are the same."""
+        with self.lock:
+            table = self.find(given.table.name, given.table.position)
+            places = [table.place(name.name, name.position) for name, _ in given.columns]
+            columns = tuple(name.name for name, _ in given.columns)
+            descending = tuple(down for _, down in given.columns)
+            if any(given.name in (each.key_name, *(one.name for one in each.indexes)) for each in self.tables.values()):
+                raise OraError(955, f'name is already used by an existing object "{self.owner}"."{given.name}"')
+            if any(table.columns[place].kind.code in (wire.CLOB, wire.BLOB) for place in places):
+                raise OraError(2327, "cannot create index on expression with data type LOB")
+            if not any(descending) and columns in (table.key, *(each.columns for each in table.indexes)):
+                raise OraError(1408, "such column list already indexed")
+            numbers = (int(each.sql.rpartition("_")[2]) for each in table.indexes)
+            sql = f"i{table.number}_{max(numbers, default=0) + 1}"
+            made = StoredIndex(given.name, sql, columns, descending, given.unique)
+            # A key that is all NULL is in no index; NULLs of one that is not are the same. No value has no bytes.
+            keys = ", ".join(f"ifnull(c{place}, x'')" for place in places)
+            there = " OR ".join(f"c{place} IS NOT NULL" for place in places)
+            unique = "UNIQUE " if given.unique else ""
+            table.indexes.append(made)
+            try:
+                with _whole(connection):
+                    connection.execute(f"CREATE {unique}INDEX {sql} ON {table.sql} ({keys}) WHERE {there}")
+                    self.save(table, connection)
+            except BaseException as error:
+                table.indexes.remove(made)
+                if isinstance(error, sqlite3.IntegrityError):
+                    raise OraError(1452, "cannot CREATE UNIQUE INDEX; duplicate keys found") from None
+                raise
+
+    def create_sequence(self, name: str, start: int, connection: sqlite3.Connection) -> None:
+        """ORA-00955 if the name is taken."""
+        with self.lock:
+            if name in self.sequences or name in self.tables:
+                raise OraError(955, f'name is already used by an existing object "{self.owner}"."{name}"')
+            self.sequences[name] = start
+            connection.execute("INSERT INTO sequences VALUES (?, ?)", (name, start))
+
+    def drop_sequence(self, name: str, position: int, connection: sqlite3.Connection) -> None:
+        """ORA-02289 if it is not there."""
+        with self.lock:
+            self.sequence(name, position)
+            del self.sequences[name]
+            connection.execute("DELETE FROM sequences WHERE name = ?", (name,))
+
+    def sequence(self, name: str, position: int) -> int:
+        """The value that comes next. ORA-02289 if there is no such sequence."""
+        if name not in self.sequences:
+            raise OraError(2289, f'sequence ("{self.owner}"."{name}") does not exist', position)
+        return self.sequences[name]
+
+    def next_value(self, name: str, position: int, connection: sqlite3.Connection) -> int:
+        """One that nobody else gets, whatever becomes of the transaction."""
+        with self.lock:
+            value = self.sequence(name, position)
+            self.sequences[name] = value + 1
+            connection.execute("UPDATE sequences SET following = ? WHERE name = ?", (value + 1, name))
+            return value
 
     def _reference(self, table: StoredTable, each: ForeignKey) -> str:
         other = table if each.table.name == table.name else self.find(each.table.name)

@@ -63,6 +63,7 @@ class Column:
     unit: str | None
     is_json: bool
     comment: str | None = None
+    default: str | None = None  # its text
 
 
 def column(given: ColumnDefinition) -> Column:

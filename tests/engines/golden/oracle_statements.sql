@@ -110,6 +110,41 @@ INSERT INTO "wide" ("id", "c_bool", "c_int", "c_decimal", "c_float", "c_text", "
 UPDATE "Order Details" SET "it's" = 'it''s', "long" = NULL, "hash" = NULL WHERE "id" = 0 AND "line" = 0;
 DELETE FROM "Order Details" WHERE "id" = 1 AND "line" = 0;
 
+-- extras: an index, a unique one
+CREATE INDEX "by price" ON "Order Details" ("price", "line");
+CREATE UNIQUE INDEX "by hash" ON "Order Details" ("hash", "id");
+CREATE INDEX "by moment" ON "Order Details" ("at");
+
+-- extras: defaults
+ALTER TABLE "wide" MODIFY ("c_bool" DEFAULT 1);
+ALTER TABLE "wide" MODIFY ("c_int" DEFAULT -7);
+ALTER TABLE "wide" MODIFY ("c_decimal" DEFAULT 0.1);
+ALTER TABLE "wide" MODIFY ("c_float" DEFAULT 1.5d);
+ALTER TABLE "wide" MODIFY ("c_text" DEFAULT 'it''s');
+ALTER TABLE "wide" MODIFY ("c_time" DEFAULT '13:05:00');
+ALTER TABLE "wide" MODIFY ("c_uuid" DEFAULT '00000000-0000-0000-0000-000000000001');
+ALTER TABLE "wide" MODIFY ("c_date" DEFAULT DATE '2024-02-29');
+ALTER TABLE "wide" MODIFY ("c_date" DEFAULT TRUNC(CURRENT_DATE));
+ALTER TABLE "wide" MODIFY ("c_datetime" DEFAULT TIMESTAMP '2024-02-29 13:05:00.000000');
+ALTER TABLE "wide" MODIFY ("c_datetime" DEFAULT LOCALTIMESTAMP);
+ALTER TABLE "wide" MODIFY ("c_instant" DEFAULT TIMESTAMP '2024-02-29 13:05:00.000000 +00:00');
+ALTER TABLE "wide" MODIFY ("c_instant" DEFAULT SYSTIMESTAMP);
+
+-- extras: the moment in a key, in UTC
+ALTER TABLE "by instant" MODIFY ("k" DEFAULT SYS_EXTRACT_UTC(SYSTIMESTAMP));
+
+-- extras: an identity
+SELECT MAX("id") FROM "customers";
+CREATE SEQUENCE "dbfleet:customers.id" START WITH 3;
+ALTER TABLE "customers" MODIFY ("id" DEFAULT "dbfleet:customers.id".NEXTVAL);
+
+-- extras
+SELECT c.constraint_type, c.constraint_name, c.status, c.index_name, c.search_condition_vc, k.column_name FROM all_constraints c JOIN all_cons_columns k ON k.owner = c.owner AND k.constraint_name = c.constraint_name WHERE c.owner = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND c.table_name = :1 AND c.constraint_type IN ('C', 'P', 'U') ORDER BY c.constraint_name, k.position, k.column_name;  -- binds: VARCHAR2
+SELECT i.index_name, i.uniqueness, i.index_type, i.status, c.column_name FROM all_indexes i JOIN all_ind_columns c ON c.index_owner = i.owner AND c.index_name = i.index_name WHERE i.table_owner = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND i.table_name = :1 AND i.index_type <> 'LOB' ORDER BY i.index_name, c.column_position;  -- binds: VARCHAR2
+SELECT index_name, column_position, column_expression FROM all_ind_expressions WHERE table_owner = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND table_name = :1 ORDER BY index_name, column_position;  -- binds: VARCHAR2
+SELECT column_name, default_on_null, data_default FROM all_tab_cols WHERE owner = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND table_name = :1 AND hidden_column = 'NO' AND virtual_column = 'NO' AND default_length IS NOT NULL ORDER BY column_id;  -- binds: VARCHAR2
+SELECT trigger_name FROM all_triggers WHERE table_owner = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND table_name = :1 ORDER BY trigger_name;  -- binds: VARCHAR2
+
 -- snapshot
 SET TRANSACTION READ ONLY;
 SELECT COUNT(*) FROM "customers";
@@ -130,6 +165,8 @@ begin null; end;
 -- drop
 DROP TABLE "follows" PURGE;
 DROP TABLE "Order Details" PURGE;
+DROP TABLE "customers" PURGE;
+DROP SEQUENCE "dbfleet:customers.id";
 
 -- scan: how a column of a foreign type is read
 SYS_EXTRACT_UTC("c")  -- TIMESTAMP WITH TIME ZONE
