@@ -121,6 +121,7 @@ CLIENT: Final = (
     'SQLCMDPASSWORD="$(cat /run/secrets/password)" exec "$0" "$@"',
     "/opt/mssql-tools18/bin/sqlcmd",
     "-C",
+    "-I",
     "-S",
     "127.0.0.1",
     "-U",
@@ -128,13 +129,14 @@ CLIENT: Final = (
     "-d",
     "{database}",
 )
-"""sqlcmd in the container, where the stack's own healthcheck calls it; run in no container of Microsoft's yet."""
+"""sqlcmd in the container, where the stack's own healthcheck calls it; run in no container of Microsoft's yet.
+-I: QUOTED_IDENTIFIER on, as in every other client; without it a table with an index of some rows takes none."""
 
 
 def shell(target: Target) -> tuple[Sequence[str], Mapping[str, str]]:
     """sqlcmd on this machine. -C: the server's certificate is of its own making."""
     server = f"{target.host or '127.0.0.1'},{target.port or 1433}"
-    command = ["sqlcmd", "-C", "-S", server, "-U", target.user or "sa"]
+    command = ["sqlcmd", "-C", "-I", "-S", server, "-U", target.user or "sa"]
     if target.database:
         command += ["-d", target.database]
     return command, {"SQLCMDPASSWORD": target.password} if target.password is not None else {}

@@ -34,7 +34,7 @@ from dbfleet.adapter import (
     WriteMode,
     Written,
 )
-from dbfleet.engines import _sqlserver_query, _sqlserver_rows
+from dbfleet.engines import _sqlserver_extras, _sqlserver_query, _sqlserver_rows
 from dbfleet.engines._changes import Spelling
 from dbfleet.engines._changes import statements as change_statements
 from dbfleet.engines._conditions import part as condition_part
@@ -45,6 +45,7 @@ from dbfleet.engines._sqlserver_tables import Table, Tables, with_types
 from dbfleet.engines._sqlserver_types import DIGITS, KEY_BYTES, LEXIS, NAME_LENGTH, SCALE
 from dbfleet.engines._sqlserver_wire import Wire
 from dbfleet.errors import DbfleetError, NotFound, Unavailable, translated
+from dbfleet.extras import ALL, Extra, Extras
 from dbfleet.values import Batch, Column, Row, Schema, Type
 
 _PRODUCT: Final = re.compile(r"(.*?)(?:\s+-)?\s+\(?\d")
@@ -99,7 +100,23 @@ class SqlServerAdapter(Adapter):
                 table = self._tables.find(name)
             except NotFound:
                 return
+            place = self._tables.split(name)
+            sequences = _sqlserver_extras.own_sequences(self._wire.rows, table, place) if table.kind == "U" else []
             self._wire.run(f"DROP {'VIEW' if table.kind == 'V' else 'TABLE'} IF EXISTS {table.sql}")
+            for sequence in sequences:
+                self._wire.run(f"DROP SEQUENCE IF EXISTS {sequence}")
+
+    def extras(self, name: str) -> Extras:
+        with self._translated():
+            return _sqlserver_extras.extras(self._wire.rows, self._tables.find(name))
+
+    def add_extra(self, schema: Schema, extra: Extra) -> None:
+        with self._translated():
+            place, table = self._tables.split(schema.name), self._tables.find(schema.name)
+            statements = list(_sqlserver_extras.add_statements(self._wire.rows, table, place, extra))
+            with self._transaction():
+                for statement in statements:
+                    self._wire.run(statement)
 
     def count(self, name: str) -> int:
         with self._translated():
@@ -307,6 +324,7 @@ ENGINE = EngineSpec(
     client=CLIENT,
     shell=shell,
     examine=examine,
+    extras=ALL,
     url_variable="MSSQL_URL",
     examples={
         "one": "select 1 as one",
@@ -323,6 +341,10 @@ ENGINE = EngineSpec(
         "json is nvarchar(max).",
         "A float nearer to zero than 2.2250738585072014e-308 is refused.",
         "The driver reads six of datetime2(7)'s seven digits of a second.",
+        "A unique index over what may be NULL has a filter: its writers need QUOTED_IDENTIFIER on (sqlcmd -I).",
+        "A unique index compares text as its column does, in most databases without regard to case.",
+        "A column counts up by a sequence that is its default: no ALTER makes it an IDENTITY.",
+        "No index over nvarchar(max), or over columns declared with more than 1700 bytes.",
         "A batch with parameters runs in sp_executesql: its #tables, SET and USE end with it.",
     ),
     verified_on=("wire double, over TDS: not a real SQL Server", "Babelfish 4.4 over PostgreSQL 16, by hand"),

@@ -24,6 +24,7 @@ from dbfleet.errors import (
     Unsupported,
     UsageError,
 )
+from dbfleet.extras import Default, Extra, Identity, Index
 from dbfleet.values import Column, Reference, Schema, Type, digest_rows
 
 pytestmark = pytest.mark.engines("sqlserver")
@@ -245,6 +246,55 @@ def test_reader_that_was_dropped_is_no_reader(adapter: Adapter, made: Make, name
     next(iter(result))
     del result
     assert adapter.count(name) == 1000
+
+
+# --- what a table has besides its rows ---
+
+
+def _add(adapter: Adapter, schema: Schema, extra: Extra) -> None:
+    adapter.add_extra(schema, extra)  # type: ignore[attr-defined]
+
+
+def test_unique_index_lets_in_any_number_of_nulls(adapter: Adapter, made: Make, name: str) -> None:
+    columns = (ID, Column("a", Type.TEXT, length=20), Column("b", Type.INT))
+    schema = made(Schema(name, columns, ("id",)))
+    _add(adapter, schema, Index("both", ("a", "b"), True))
+    adapter.write(schema, [[(1, None, None), (2, None, None), (3, "x", None), (4, "x", None), (5, "x", 1)]])
+    with pytest.raises(ConstraintViolated):
+        adapter.write(schema, [[(6, "x", 1)]])
+    assert adapter.count(name) == 5
+
+
+def test_index_over_what_has_no_end_is_refused(adapter: Adapter, made: Make, name: str) -> None:
+    schema = made(Schema(name, (ID, Column("note", Type.TEXT)), ("id",)))
+    with pytest.raises(Unsupported, match="nvarchar"):
+        _add(adapter, schema, Index("notes", ("note",)))
+
+
+def test_default_takes_the_place_of_another(adapter: Adapter, made: Make, name: str) -> None:
+    schema = made(Schema(name, (ID, Column("v", Type.TEXT, length=20)), ("id",)))
+    for text in ("first", "back\\\nslash"):
+        _add(adapter, schema, Default("v", text))
+    results(adapter, f"insert into [{name}] ([id]) values (1)")
+    assert list(adapter.get(schema, [(1,)])) == [(1, "back\\\nslash")]
+
+
+def test_sequence_goes_with_its_table(adapter: Adapter, name: str) -> None:
+    schema = Schema(name, PAIR, ("id",))
+    for greatest, by_another_hand in ((7, True), (2, False), (None, False)):
+        adapter.create(schema)
+        adapter.write(schema, [[(greatest, "x")] if greatest else []])
+        _add(adapter, schema, Identity("id"))
+        for _ in range(2):
+            results(adapter, f"insert into [{name}] ([v]) values (N'new')")
+        news = sorted(row[0] for batch in adapter.scan(schema) for row in batch if row[1] == "new")
+        assert news == [(greatest or 0) + 1, (greatest or 0) + 2]
+        if by_another_hand:  # the sequence stays behind, and is made anew
+            results(adapter, f"drop table [{name}]")
+        else:
+            adapter.drop(name)
+    results(adapter, f"create sequence [dbo].[dbfleet:{name}:id] as bigint start with 1")
+    results(adapter, f"drop sequence if exists [dbo].[dbfleet:{name}:id]")
 
 
 def test_cancel_keeps_the_connection(connect: Connect) -> None:

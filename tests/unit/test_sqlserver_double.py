@@ -140,6 +140,20 @@ def test_double_calls_itself_one(adapter: Adapter) -> None:
         "create table dbo.u (a money)",
         "create table dbo.u (a uuid)",
         "create index i on dbo.t (v)",
+        "create index [i] on [dbo].[t] ([v]) include ([d])",
+        "create index [i] on [dbo].[t] ([v] desc)",
+        "create index [i] on [dbo].[t] ([v]) where [id] > 5",
+        "create unique index [i] on [dbo].[t] ([v])",
+        "create clustered index [i] on [dbo].[t] ([v])",
+        "alter table [dbo].[t] add default newid() for [v]",
+        "alter table [dbo].[t] add default (N'x') for [v]",
+        "alter table [dbo].[t] add default N'a' + N'b' for [v]",
+        "alter table [dbo].[t] add constraint [c] default N'x' for [v]",
+        "create sequence [dbo].[s]",
+        "create sequence [dbo].[s] as bigint start with 1 increment by 2",
+        "drop sequence [dbo].[s]",
+        "select next value for [dbo].[s] as n",
+        "select max(v) as v from dbo.t",
         "create view dbo.w as select 1 as a",
         "alter table dbo.t add x int",
         "truncate table dbo.t",
@@ -186,6 +200,14 @@ def test_what_the_double_does_not_know_is_refused(adapter: Adapter, statement: s
         ("insert into dbo.t (id) values (2)", "515"),
         ("insert into dbo.t (id, k) values (2, N'0123456789')", "2628"),
         ("drop table dbo.nowhere", "3701"),
+        ("create index [PK__t] on [dbo].[t] ([v])", "1913"),
+        ("create index [i] on [dbo].[nowhere] ([v])", "1088"),
+        ("create index [i] on [dbo].[t] ([nothing])", "207"),
+        ("alter table [dbo].[nowhere] add default 1 for [v]", "4902"),
+        ("alter table [dbo].[t] add default next value for [dbo].[s] for [id]", "208"),
+        ("alter table [dbo].[t] drop constraint [nothing]", "3728"),
+        ("create sequence [dbo].[t] as bigint start with 1", "2714"),
+        ("create sequence [nowhere].[s] as bigint start with 1", "2760"),
         ("commit", "3902"),
         ("rollback", "3903"),
         ("use nowhere", "911"),
@@ -201,6 +223,30 @@ def test_blanks_at_the_end_of_a_text_are_nothing(adapter: Adapter) -> None:
     assert run(adapter, "select id from dbo.t where k = N'k   '") == [(1,)]
     assert run(adapter, "select id from dbo.t where k = N'K'") == []
     assert run(adapter, "select id from dbo.t where v = N'V '") == [(1,)]
+
+
+def test_indexes_defaults_and_sequences_hold(adapter: Adapter) -> None:
+    run(adapter, "create table dbo.x (id bigint not null, v nvarchar(9) null, primary key (id))")
+    try:
+        run(adapter, "create sequence [dbo].[s] as bigint start with 5")
+        run(adapter, "alter table [dbo].[x] add default next value for [dbo].[s] for [id]")
+        run(adapter, "alter table [dbo].[x] add default N'it''s' for [v]")
+        assert code(adapter, "alter table [dbo].[x] add default N'y' for [v]") == "1781"
+        assert code(adapter, "drop sequence if exists [dbo].[s]") == "3729"
+        run(adapter, "insert into dbo.x (v) values (N'own')")
+        run(adapter, "insert into dbo.x (id) values (1)")
+        assert run(adapter, "select * from dbo.x order by id") == [(1, "it's"), (5, "own")]
+        run(adapter, "create unique index [u] on [dbo].[x] ([v]) where [v] is not null")
+        assert code(adapter, "insert into dbo.x (id, v) values (2, N'OWN')") == "2601"
+        assert code(adapter, "insert into dbo.x (id, v) values (1, N'z')") == "2627"
+        run(adapter, "insert into dbo.x (id, v) values (2, NULL)")
+        run(adapter, "insert into dbo.x (id, v) values (3, NULL)")
+        run(adapter, "insert into dbo.t (id, k, v) values (2, N'l', N'V ')")
+        assert code(adapter, "create unique index [u] on [dbo].[t] ([v]) where [v] is not null") == "1505"
+    finally:
+        run(adapter, "delete from dbo.t where id = 2")
+        run(adapter, "drop table dbo.x")
+        run(adapter, "drop sequence if exists [dbo].[s]")
 
 
 def test_transaction_is_rolled_back_whole(adapter: Adapter) -> None:

@@ -22,8 +22,9 @@ from dbfleet.conformance.examples import wide_schema
 from dbfleet.engines._sqlserver_carry import PROBE, SENT
 from dbfleet.engines._sqlserver_types import _FROM_JSON, _JSON_TYPE, _SELECT
 from dbfleet.errors import ConstraintViolated
+from dbfleet.extras import Default, Identity, Index
 from dbfleet.fleet import Fleet
-from dbfleet.values import Column, Reference, Row, Schema, Type
+from dbfleet.values import TEXT_OF, Column, Reference, Row, Schema, Type
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
@@ -56,6 +57,7 @@ FOLLOWS = Schema(
     (Reference(("src",), "customers", ("id",)), Reference(("dst",), "customers", ("id",))),
     edge=True,
 )
+GIVEN = Schema("given", (ID, *(Column(each.type.value, each.type) for each in WIDE.columns[1:])), ("id",))
 KEYS = [
     Schema(f"by {type_.value}", (Column("k", type_, False), Column("v", Type.INT)), ("k",))
     for type_ in (Type.TEXT, Type.BYTES, Type.INSTANT, Type.UUID, Type.DECIMAL, Type.DATE)
@@ -103,6 +105,21 @@ def print_changes(adapter: Adapter) -> None:
             drain(adapter, statement)
 
 
+def index_customers(adapter: Adapter) -> None:
+    adapter.add_extra(CUSTOMERS, Index("since", ("since", "code")))  # type: ignore[attr-defined]
+    adapter.add_extra(CUSTOMERS, Index("Code]s", ("code", "since"), True))  # type: ignore[attr-defined]
+
+
+def give_defaults(adapter: Adapter) -> None:
+    adapter.create(GIVEN)
+    for column, value in zip(GIVEN.columns[1:], WIDE_ROW[1:], strict=True):
+        text = "back\\\nslash" if column.type is Type.TEXT else TEXT_OF[column.type](value)
+        adapter.add_extra(GIVEN, Default(column.name, text))  # type: ignore[attr-defined]
+    for type_ in (Type.DATE, Type.DATETIME, Type.INSTANT):
+        adapter.add_extra(GIVEN, Default(type_.value, None))  # type: ignore[attr-defined]
+    adapter.add_extra(GIVEN, Default("text", "it's"))  # type: ignore[attr-defined]
+
+
 STEPS: list[tuple[str, Callable[[Adapter], object]]] = [
     ("ping", lambda adapter: adapter.ping()),
     ("collections", lambda adapter: adapter.collections()),
@@ -135,6 +152,10 @@ STEPS: list[tuple[str, Callable[[Adapter], object]]] = [
     ("statements: changes as they are printed, and run by query", print_changes),
     ("query: batches", lambda adapter: drain(adapter, "print 'x'; select 1 as a;\nGO 2\nselect 2 as b")),
     ("query: parameters", lambda adapter: drain(adapter, "select :n as n, :t as t", {"n": 1, "t": "it's"})),
+    ("extras: indexes", index_customers),
+    ("extras: what a table has", lambda adapter: adapter.extras("customers")),  # type: ignore[attr-defined]
+    ("extras: a default of each type, the moment in place of three, another text", give_defaults),
+    ("extras: what counts up", lambda adapter: adapter.add_extra(ORDERS, Identity("id"))),  # type: ignore[attr-defined]
     ("drop", lambda adapter: [adapter.drop(name) for name in ("follows", ORDERS.name, "nowhere")]),
 ]
 
@@ -175,7 +196,8 @@ def _section(parts: list[str], title: str, log: Path, seen: int) -> int:
         text = json.loads(line).rstrip()
         if text == PROBE:
             text = text.replace("x" * (len(SENT) - 5), "xxx… (4100 of them)")
-        text = re.sub(r"(object_id|major_id) = \d{4}\b", r"\1 = 1234", text)
+        text = re.sub(r"(object_id|major_id|parent_id) = \d{4}\b", r"\1 = 1234", text)
+        text = re.sub(r"\[(DF__\w+?__)[0-9A-F]{8}\]", r"[\1…]", text)
         text = text if text.endswith(";") else f"{text};"
         if text.startswith(_LOOKS_UP):
             shape = re.sub(r"N'[^']*'", "", text)

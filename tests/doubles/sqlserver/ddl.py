@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from tests.doubles.sqlserver import extras
 from tests.doubles.sqlserver.faults import SqlError, invalid_column, refused
 from tests.doubles.sqlserver.select import Translator, kept_column, only
 from tests.doubles.sqlserver.store import Column, Database, Table, sqlite_collation
@@ -66,7 +67,7 @@ def _create_table(session: Any, node: exp.Expression) -> int:
     schema = database.schema(space)
     if schema is None:
         raise SqlError(2760, f'The specified schema name "{space}" either does not exist or you cannot use it.')
-    if database.object(space, name):
+    if database.object(space, name) or extras.sequence(database, space, name):
         raise SqlError(2714, f"There is already an object named '{name}' in the database.")
     translator = Translator(session)
     columns: list[Column] = []
@@ -152,7 +153,10 @@ def _fill_catalog(database: Database, table: Table, schema: int) -> None:
              column.collation, int(column.nullable)),
         )  # fmt: skip
     if table.key:
-        execute('INSERT INTO "sys.indexes" VALUES (?, 1, 1)', (table.number,))
+        execute(
+            """INSERT INTO "sys.indexes" VALUES (?, 1, 1, ?, 'CLUSTERED', 1, 0, 0, NULL)""",
+            (table.number, f"PK__{table.name}"),
+        )
     for place, number in enumerate(table.key, 1):
         execute('INSERT INTO "sys.index_columns" VALUES (?, 1, ?, ?)', (table.number, number, place))
 
@@ -221,6 +225,7 @@ def _drop_table(session: Any, node: exp.Table, exists: bool) -> int:
     for view, column in (
         ("objects", "object_id"), ("columns", "object_id"), ("indexes", "object_id"), ("index_columns", "object_id"),
         ("extended_properties", "major_id"), ("foreign_key_columns", "parent_object_id"),
+        ("default_constraints", "parent_object_id"),
     ):  # fmt: skip
         database.sqlite.execute(f'DELETE FROM "sys.{view}" WHERE {column} = ?', (number,))
     database.sqlite.execute(f"DROP TABLE t{number}")

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from tests.doubles.sqlserver import extras
 from tests.doubles.sqlserver.faults import SqlError, invalid_column, refused
 from tests.doubles.sqlserver.select import Piece, Translator, kept_column, only
 from tests.doubles.sqlserver.store import Column, Table, padded
@@ -23,8 +24,9 @@ def insert(session: Any, node: exp.Insert) -> int:
         raise refused("INSERT without a list of columns")
     table = session.database.table(node.this.this.db or "dbo", node.this.this.name)
     columns = [_column(table, each.name) for each in node.this.expressions]
+    defaults = [each for each in extras.defaults(session.database, table) if each.column not in columns]
     for column in table.columns:
-        if column not in columns and not column.nullable:
+        if column not in columns and not column.nullable and column not in [each.column for each in defaults]:
             raise _null(session, table, column, "INSERT")
     translator = Translator(session)
     if isinstance(node.expression, exp.Values):
@@ -36,6 +38,10 @@ def insert(session: Any, node: exp.Insert) -> int:
     if len(types) != len(columns):
         raise SqlError(120 if len(types) < len(columns) else 121,
                        "The select list of the INSERT statement is not as long as its insert list.")  # fmt: skip
+    if defaults:
+        rows = [(*row, *(each.value() for each in defaults)) for row in rows]
+        types = [*types, *(each.piece for each in defaults)]
+        columns += [each.column for each in defaults]
     kept = _stored(session, table, columns, types, rows, "INSERT")
     return _stage(session, table, columns, kept, _insert_staged(table, columns), "INSERT")
 
@@ -182,7 +188,16 @@ def _null(session: Any, table: Table, column: Column, verb: str) -> SqlError:
     )
 
 
+def _key(table: Table) -> str:
+    return ", ".join(f"{table.sql}.c{number}" for number in table.key)
+
+
 def _violated(session: Any, table: Table, text: str, verb: str) -> SqlError:
+    if text.startswith("UNIQUE") and text != f"UNIQUE constraint failed: {_key(table)}":
+        return SqlError(
+            2601,
+            f"Cannot insert duplicate key row in object '{table.space}.{table.name}' with a unique index.", severity=14,
+        )  # fmt: skip
     if text.startswith("UNIQUE"):
         return SqlError(
             2627,

@@ -358,6 +358,13 @@ class Translator:
             raise refused("COUNT of anything but *")
         return Piece("count(*)", SqlType("bigint") if node.args.get("big_int") else INT)
 
+    def _max(self, node: exp.Max, scope: list[Source]) -> Piece:
+        only(node, "this")
+        piece = self.expression(node.this, scope)
+        if piece.type.family not in ("int", "decimal"):
+            raise refused(f"MAX of {piece.type}")
+        return Piece(f"max({piece.sql})", piece.type)
+
     def _window(self, node: exp.Window, scope: list[Source]) -> Piece:
         only(node, "this", "order", "over")
         if not isinstance(node.this, exp.RowNumber):
@@ -507,6 +514,7 @@ _EXPRESSIONS: Final[dict[type, Callable[[Translator, Any, list[Source]], Piece]]
     exp.Coalesce: Translator._coalesce,
     exp.Trim: Translator._trim,
     exp.Count: Translator._count,
+    exp.Max: Translator._max,
     exp.Window: Translator._window,
     exp.CurrentSchema: Translator._schema,
     exp.Anonymous: Translator._function,

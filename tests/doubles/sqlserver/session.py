@@ -14,7 +14,7 @@ from typing import Any, Final
 import sqlglot
 from sqlglot import exp
 
-from tests.doubles.sqlserver import ddl, dml
+from tests.doubles.sqlserver import ddl, dml, extras
 from tests.doubles.sqlserver.faults import SqlError, refused, syntax
 from tests.doubles.sqlserver.lexer import Statement, Word, statements
 from tests.doubles.sqlserver.select import Piece, Translator
@@ -121,7 +121,7 @@ class Session:
 
     def _statement(self, statement: Statement) -> Iterator[Answer]:
         first = statement.words[0].upper
-        known = _STATEMENTS.get(first)
+        known = _STATEMENTS.get(first) or (Session._extras if extras.knows(statement) else None)
         if known is not None:
             yield from known(self, statement)
         elif first == "CREATE" and (foreign := next((w.text for w in statement.words if w.upper in _FOREIGN), None)):
@@ -271,6 +271,10 @@ class Session:
         if words[1:4] != ["@@TRANCOUNT", ">", "0"] or words[4:5] != ["ROLLBACK"]:
             raise refused("IF of this kind")
         yield from self._rollback(statement) if self.transactions else iter([Count()])
+
+    def _extras(self, statement: Statement) -> Iterator[Answer]:
+        self.atomic(lambda: extras.run(self.database, statement))
+        yield Count()
 
     def _print(self, statement: Statement) -> Iterator[Answer]:
         if len(statement.words) != 2 or statement.words[1].kind != "text":

@@ -29,8 +29,16 @@ _CATALOG: Final[dict[str, dict[str, str]]] = {
         "is_identity": "bit", "is_computed": "bit",
     },
     "extended_properties": {"class": "int", "major_id": "int", "minor_id": "int", "name": "name", "value": "text"},
-    "indexes": {"object_id": "int", "index_id": "int", "is_primary_key": "bit"},
+    "indexes": {
+        "object_id": "int", "index_id": "int", "is_primary_key": "bit", "name": "name", "type_desc": "name",
+        "is_unique": "bit", "is_disabled": "bit", "is_hypothetical": "bit", "filter_definition": "text",
+    },
     "index_columns": {"object_id": "int", "index_id": "int", "column_id": "int", "key_ordinal": "int"},
+    "default_constraints": {
+        "name": "name", "object_id": "int", "parent_object_id": "int", "parent_column_id": "int", "definition": "text",
+    },
+    "check_constraints": {"name": "name", "object_id": "int", "parent_object_id": "int"},
+    "triggers": {"name": "name", "object_id": "int", "parent_id": "int"},
     "foreign_key_columns": {
         "constraint_object_id": "int", "constraint_column_id": "int", "parent_object_id": "int",
         "parent_column_id": "int", "referenced_object_id": "int", "referenced_column_id": "int",
@@ -181,6 +189,7 @@ class Database:
                 for name, kind in columns.items()
             )
             self.sqlite.execute(f'CREATE TABLE "sys.{view}" ({lines})')
+        self.sqlite.execute("CREATE TABLE sequences (space TEXT COLLATE CI, name TEXT COLLATE CI, next BIGINT)")
         self.sqlite.execute("CREATE TABLE numbers (next)")
         self.sqlite.execute("INSERT INTO numbers VALUES (1001)")
         for number, name in ((1, "dbo"), (2, "guest"), (3, "INFORMATION_SCHEMA"), (4, "sys")):
@@ -214,7 +223,8 @@ class Database:
     def table_by_number(self, number: int, space: str, name: str) -> Table:
         columns = tuple(self._columns(number))
         key = self.sqlite.execute(
-            'SELECT column_id FROM "sys.index_columns" WHERE object_id = ? ORDER BY key_ordinal', (number,)
+            'SELECT column_id FROM "sys.index_columns" WHERE object_id = ? AND index_id = 1 ORDER BY key_ordinal',
+            (number,),
         ).fetchall()
         return Table(number, space, name, columns, tuple(column for (column,) in key))
 

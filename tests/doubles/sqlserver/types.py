@@ -285,7 +285,8 @@ _WAYS: Final = {
     ("decimal", "decimal"): _decimal, ("int", "float"): lambda v, s, t: float(v),
     ("binary", "binary"): lambda v, s, t: v if t.size in (MAX, 0) else v[: t.size],
     ("time", "time"): _parse_time, ("datetime", "datetime"): _parse_datetime,
-    ("date", "datetime"): _parse_datetime, ("instant", "instant"): lambda v, s, t: v if s == t else _refuse_instant(),
+    ("date", "datetime"): _parse_datetime, ("datetime", "date"): lambda v, s, t: v[:10],
+    ("datetime", "instant"): _parse_instant, ("instant", "instant"): lambda v, s, t: v if s == t else _refuse_instant(),
 }  # fmt: skip
 
 

@@ -191,11 +191,81 @@ select 2 as b;
 -- query: parameters
 DECLARE @dbfleet_batch nvarchar(max) = N'select @n as n, @t as t'; DECLARE @dbfleet_0 bigint = 1; DECLARE @dbfleet_1 nvarchar(max) = N'it''s'; EXEC sp_executesql @dbfleet_batch, N'@n bigint, @t nvarchar(max)', @n = @dbfleet_0, @t = @dbfleet_1;
 
+-- extras: indexes
+-- (a table is looked up, as above)
+BEGIN TRANSACTION;
+CREATE INDEX [since] ON [dbo].[customers] ([since], [code]);
+COMMIT TRANSACTION;
+CREATE UNIQUE INDEX [Code]]s] ON [dbo].[customers] ([code], [since]) WHERE [since] IS NOT NULL;
+
+-- extras: what a table has
+-- (a table is looked up, as above)
+SELECT i.index_id, i.name, i.type_desc, i.is_unique, i.is_disabled, i.filter_definition, k.key_ordinal, c.name
+FROM sys.indexes AS i
+INNER JOIN sys.index_columns AS k ON k.object_id = i.object_id AND k.index_id = i.index_id
+INNER JOIN sys.columns AS c ON c.object_id = k.object_id AND c.column_id = k.column_id
+WHERE i.object_id = 1234 AND i.is_primary_key = 0 AND i.is_hypothetical = 0 ORDER BY i.index_id, k.key_ordinal;
+SELECT c.name, d.name, d.definition FROM sys.default_constraints AS d
+INNER JOIN sys.columns AS c ON c.object_id = d.parent_object_id AND c.column_id = d.parent_column_id
+WHERE d.parent_object_id = 1234 ORDER BY c.column_id;
+SELECT k.name FROM sys.check_constraints AS k WHERE k.parent_object_id = 1234 ORDER BY k.object_id;
+SELECT g.name FROM sys.triggers AS g WHERE g.parent_id = 1234 ORDER BY g.object_id;
+
+-- extras: a default of each type, the moment in place of three, another text
+BEGIN TRANSACTION;
+CREATE TABLE [dbo].[given] ([id] bigint NOT NULL, [bool] bit NULL, [int] bigint NULL, [decimal] decimal(38,8) NULL, [float] float(53) NULL, [text] nvarchar(max) NULL, [bytes] varbinary(max) NULL, [date] date NULL, [time] time(6) NULL, [datetime] datetime2(6) NULL, [instant] datetimeoffset(6) NULL, [uuid] uniqueidentifier NULL, [json] nvarchar(max) NULL, PRIMARY KEY ([id]));
+EXEC sys.sp_addextendedproperty N'dbfleet', N'decimal', N'SCHEMA', N'dbo', N'TABLE', N'given', N'COLUMN', N'decimal';
+EXEC sys.sp_addextendedproperty N'dbfleet', N'json', N'SCHEMA', N'dbo', N'TABLE', N'given', N'COLUMN', N'json';
+COMMIT TRANSACTION;
+-- (a table is looked up, as above)
+SELECT c.name, d.name, d.definition FROM sys.default_constraints AS d
+INNER JOIN sys.columns AS c ON c.object_id = d.parent_object_id AND c.column_id = d.parent_column_id
+WHERE d.parent_object_id = 1234 ORDER BY c.column_id;
+ALTER TABLE [dbo].[given] ADD DEFAULT 1 FOR [bool];
+ALTER TABLE [dbo].[given] ADD DEFAULT 9223372036854775807 FOR [int];
+ALTER TABLE [dbo].[given] ADD DEFAULT 1.5 FOR [decimal];
+ALTER TABLE [dbo].[given] ADD DEFAULT 0.1E0 FOR [float];
+ALTER TABLE [dbo].[given] ADD DEFAULT CONVERT(nvarchar(max), 0x6200610063006b005c000a0073006c00610073006800) FOR [text];
+ALTER TABLE [dbo].[given] ADD DEFAULT 0x00ff FOR [bytes];
+ALTER TABLE [dbo].[given] ADD DEFAULT N'2024-02-29' FOR [date];
+ALTER TABLE [dbo].[given] ADD DEFAULT N'01:02:03.999999' FOR [time];
+ALTER TABLE [dbo].[given] ADD DEFAULT N'2024-02-29T01:02:03.999999' FOR [datetime];
+ALTER TABLE [dbo].[given] ADD DEFAULT N'2024-02-29T01:02:03.999999+00:00' FOR [instant];
+ALTER TABLE [dbo].[given] ADD DEFAULT N'00000000-0000-0000-0000-000000000001' FOR [uuid];
+ALTER TABLE [dbo].[given] ADD DEFAULT N'{"a":[1,null]}' FOR [json];
+ALTER TABLE [dbo].[given] DROP CONSTRAINT [DF__given__date__…];
+ALTER TABLE [dbo].[given] ADD DEFAULT CONVERT(date, SYSDATETIME()) FOR [date];
+ALTER TABLE [dbo].[given] DROP CONSTRAINT [DF__given__datet__…];
+ALTER TABLE [dbo].[given] ADD DEFAULT SYSDATETIME() FOR [datetime];
+ALTER TABLE [dbo].[given] DROP CONSTRAINT [DF__given__insta__…];
+ALTER TABLE [dbo].[given] ADD DEFAULT SYSUTCDATETIME() FOR [instant];
+ALTER TABLE [dbo].[given] DROP CONSTRAINT [DF__given__text__…];
+ALTER TABLE [dbo].[given] ADD DEFAULT N'it''s' FOR [text];
+
+-- extras: what counts up
+-- (a table is looked up, as above)
+SELECT c.name, d.name, d.definition FROM sys.default_constraints AS d
+INNER JOIN sys.columns AS c ON c.object_id = d.parent_object_id AND c.column_id = d.parent_column_id
+WHERE d.parent_object_id = 1234 ORDER BY c.column_id;
+SELECT MAX([id]) FROM [sales].[Order [Details]]];
+BEGIN TRANSACTION;
+DROP SEQUENCE IF EXISTS [sales].[dbfleet:Order [Details]]:id];
+CREATE SEQUENCE [sales].[dbfleet:Order [Details]]:id] AS bigint START WITH 3;
+ALTER TABLE [sales].[Order [Details]]] ADD DEFAULT NEXT VALUE FOR [sales].[dbfleet:Order [Details]]:id] FOR [id];
+COMMIT TRANSACTION;
+
 -- drop
 -- (a table is looked up, as above)
+SELECT c.name, d.name, d.definition FROM sys.default_constraints AS d
+INNER JOIN sys.columns AS c ON c.object_id = d.parent_object_id AND c.column_id = d.parent_column_id
+WHERE d.parent_object_id = 1234 ORDER BY c.column_id;
 DROP TABLE IF EXISTS [dbo].[follows];
 -- (a table is looked up, as above)
+SELECT c.name, d.name, d.definition FROM sys.default_constraints AS d
+INNER JOIN sys.columns AS c ON c.object_id = d.parent_object_id AND c.column_id = d.parent_column_id
+WHERE d.parent_object_id = 1234 ORDER BY c.column_id;
 DROP TABLE IF EXISTS [sales].[Order [Details]]];
+DROP SEQUENCE IF EXISTS [sales].[dbfleet:Order [Details]]:id];
 -- (a table is looked up, as above)
 
 -- scan: how a column of a foreign type is read

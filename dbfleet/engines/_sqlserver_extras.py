@@ -1,0 +1,195 @@
+"""What a table has besides its rows (dbfleet.extras), in SQL Server.
+
+- A unique index lets in one NULL here, any number elsewhere: ours has a filter that leaves out rows with a NULL, and is
+  read as a unique index where the filter says just that.
+- No ALTER makes an IDENTITY of a column that is there. It gets what counts up in the same way: a sequence of its own,
+  `dbfleet:table:column`, as its default. Unlike an IDENTITY it takes a row's own value without being told to.
+- A default is a constraint; a column has one at most, so a new one takes the old one's place.
+- An index takes 1700 bytes of a row: a column that is declared longer is refused, as rows would be later.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Any, Final
+
+from dbfleet.engines._extras import read_default, value_default
+from dbfleet.engines._sqlserver_tables import Ask, Table
+from dbfleet.engines._sqlserver_types import LEXIS, NAME_LENGTH, Native, text_literal
+from dbfleet.errors import Unsupported
+from dbfleet.extras import Default, Extra, Extras, Identity, Index
+from dbfleet.values import VALUE_OF, Column, Type
+
+_INDEXES: Final = """\
+SELECT i.index_id, i.name, i.type_desc, i.is_unique, i.is_disabled, i.filter_definition, k.key_ordinal, c.name
+FROM sys.indexes AS i
+INNER JOIN sys.index_columns AS k ON k.object_id = i.object_id AND k.index_id = i.index_id
+INNER JOIN sys.columns AS c ON c.object_id = k.object_id AND c.column_id = k.column_id
+WHERE i.object_id = {id} AND i.is_primary_key = 0 AND i.is_hypothetical = 0 ORDER BY i.index_id, k.key_ordinal"""
+_DEFAULTS: Final = """\
+SELECT c.name, d.name, d.definition FROM sys.default_constraints AS d
+INNER JOIN sys.columns AS c ON c.object_id = d.parent_object_id AND c.column_id = d.parent_column_id
+WHERE d.parent_object_id = {id} ORDER BY c.column_id"""
+_CHECKS: Final = "SELECT k.name FROM sys.check_constraints AS k WHERE k.parent_object_id = {id} ORDER BY k.object_id"
+_TRIGGERS: Final = "SELECT g.name FROM sys.triggers AS g WHERE g.parent_id = {id} ORDER BY g.object_id"
+
+_PLAIN: Final = ("CLUSTERED", "NONCLUSTERED")
+_KEY_BYTES: Final = 1700
+_NOT_NULL: Final = re.compile(r"\[((?:[^\]]|\]\])+)\] IS NOT NULL", re.IGNORECASE)
+_TEXT: Final = re.compile(r"[nN]?'((?:[^']|'')*)'")
+_AS_BYTES: Final = re.compile(r"CONVERT\(\[nvarchar\]\(max\),0x([0-9A-F]*)(?:,\(?0\)?)?\)", re.IGNORECASE)
+_MOMENT: Final = re.compile(
+    r"(?:CONVERT\(\[date\],)?(?:getdate|getutcdate|sysdatetime|sysutcdatetime|sysdatetimeoffset)\(\)(?:,\(?0\)?)?\)?",
+    re.IGNORECASE,
+)
+_NEXT: Final = re.compile(r"\(?NEXT VALUE FOR\b", re.IGNORECASE)
+_NOW: Final = {
+    Type.DATE: "CONVERT(date, SYSDATETIME())",
+    Type.DATETIME: "SYSDATETIME()",
+    Type.INSTANT: "SYSUTCDATETIME()",  # as an instant: +00:00, as what we write
+}
+
+
+def extras(ask: Ask, table: Table) -> Extras:
+    """What the table has."""
+    found: list[Extra] = []
+    left: list[str] = []
+    for _, rows in groupby(ask(_INDEXES.format(id=table.number)), key=lambda row: row[0]):
+        index, why = _read_index(table, list(rows))
+        if why:
+            left.append(f"index {index.name}, {why}")
+        else:
+            found.append(index)
+    found += [Identity(name) for name, native in table.columns.items() if native.identity]
+    for name, _, definition in ask(_DEFAULTS.format(id=table.number)):
+        if _NEXT.match(definition):
+            found.append(Identity(name))
+        elif default := _read_default(table.columns[name].column, definition):
+            found.append(default)
+        elif definition.strip("()").upper() != "NULL":
+            left.append(f"default of {name}, an expression: {definition}")
+    left += [f"check {name}" for (name,) in ask(_CHECKS.format(id=table.number))]
+    left += [f"trigger {name}" for (name,) in ask(_TRIGGERS.format(id=table.number))]
+    return Extras(tuple(found), tuple(left))
+
+
+def _read_index(table: Table, rows: Sequence[tuple[Any, ...]]) -> tuple[Index, str | None]:
+    """The index, and why it does not come along."""
+    _, name, kind, unique, disabled, only, _, _ = rows[0]
+    columns = tuple(str(row[7]) for row in rows if row[6])  # the others are included, or of no order
+    nullable = {column for column in columns if table.columns[column].column.nullable}
+    rest = _NOT_NULL.sub("", only or "").upper().replace("AND", "").strip(" ()")
+    said = set() if rest else {column.replace("]]", "]") for column in _NOT_NULL.findall(only or "")}
+    why = (
+        f"of kind {kind.lower()}" if kind not in _PLAIN
+        else "which is disabled" if disabled
+        else "of some rows only" if only and not (unique and nullable <= said <= set(columns))
+        else "in which NULLs are the same" if unique and nullable - said
+        else None
+    )  # fmt: skip
+    return Index(name, columns, bool(unique)), why
+
+
+def _read_default(column: Column, definition: str) -> Default | None:
+    """The default that the catalog spells so: in parentheses, a number in two pairs of them, types in brackets."""
+    text = definition[1:-1] if definition.startswith("(") and definition.endswith(")") else definition
+    if quoted := _TEXT.fullmatch(text):
+        return value_default(column, quoted[1].replace("''", "'"))
+    if sent := _AS_BYTES.fullmatch(text):
+        return value_default(column, bytes.fromhex(sent[1]).decode("utf-16-le", "surrogatepass"))
+    if column.type in _NOW and _MOMENT.fullmatch(text):
+        return Default(column.name, None)
+    return read_default(column, text)
+
+
+def add_statements(ask: Ask, table: Table, place: tuple[str, str], extra: Extra) -> Iterator[str]:
+    """The statements that give the table the extra; `place` is its schema and name. Unsupported for what cannot be."""
+    if isinstance(extra, Index):
+        yield _index(table, extra)
+        return
+    native = table.native(extra.column)
+    column, name = native.column, LEXIS.quote(native.column.name)
+    if isinstance(extra, Identity) and native.identity:
+        return  # it goes on behind each greater value that it was given
+    there = {own: constraint for own, constraint, _ in ask(_DEFAULTS.format(id=table.number))}
+    forget = f"ALTER TABLE {table.sql} DROP CONSTRAINT {LEXIS.quote(there.get(column.name, ''))}"
+    if isinstance(extra, Default):
+        default = _spelt(column, extra.text)
+        if column.name in there:
+            yield forget
+    else:
+        if column.type not in (Type.INT, Type.DECIMAL) or native.scale:
+            raise Unsupported(f"a sequence counts in whole numbers, and {column.name} is {native.native}")
+        ((greatest,),) = ask(f"SELECT MAX({name}) FROM {table.sql}")
+        sequence = _sequence(place, column.name)
+        if column.name in there:
+            yield forget
+        # One is there where the table was dropped by another hand; one that is in use is left alone, by an error.
+        yield f"DROP SEQUENCE IF EXISTS {sequence}"
+        yield f"CREATE SEQUENCE {sequence} AS {native.native} START WITH {max(int(greatest or 0), 0) + 1}"
+        default = f"NEXT VALUE FOR {sequence}"
+    yield f"ALTER TABLE {table.sql} ADD DEFAULT {default} FOR {name}"
+
+
+def _index(table: Table, extra: Index) -> str:
+    natives = [table.native(name) for name in extra.columns]
+    names = [LEXIS.quote(native.column.name) for native in natives]
+    for native in natives:
+        if _size(native) > _KEY_BYTES:
+            raise Unsupported(f"an index takes {_KEY_BYTES} bytes, and {native.column.name} is {native.native}")
+    if sum(map(_size, natives)) > _KEY_BYTES:
+        raise Unsupported(f"an index takes {_KEY_BYTES} bytes, and these columns may hold more")
+    filters = [f"{name} IS NOT NULL" for name, native in zip(names, natives, strict=True) if native.column.nullable]
+    only = f" WHERE {' AND '.join(filters)}" if extra.unique and filters else ""
+    unique = "UNIQUE " if extra.unique else ""
+    return f"CREATE {unique}INDEX {LEXIS.quote(extra.name)} ON {table.sql} ({', '.join(names)}){only}"
+
+
+def _size(native: Native) -> float:
+    """The most bytes of a value of a type that has a length, as declared; of other types, which are short, none."""
+    word, _, length = native.native.rstrip(")").partition("(")
+    if length == "max" or word in ("text", "ntext", "image", "xml", "json", "geography", "geometry", "vector"):
+        return math.inf
+    if word in ("char", "varchar", "binary", "varbinary"):
+        return int(length)
+    return int(length) * 2 if word in ("nchar", "nvarchar") else 0
+
+
+def _spelt(column: Column, text: str | None) -> str:
+    """A default's value in Transact-SQL."""
+    if text is None:
+        return _NOW[column.type]
+    value = VALUE_OF[column.type](text)
+    if column.type is Type.BOOL:
+        return str(int(value))
+    if column.type in (Type.INT, Type.DECIMAL) and re.fullmatch(r"-?\d+(?:\.\d+)?", text):
+        return text
+    if column.type is Type.FLOAT and math.isfinite(value):
+        return repr(value) if "e" in repr(value) else f"{value!r}E0"
+    if column.type is Type.BYTES:
+        return f"0x{value.hex()}"
+    return text_literal(text.replace("Z", "+00:00") if column.type is Type.INSTANT else text)
+
+
+def own_sequences(ask: Ask, table: Table, place: tuple[str, str]) -> list[str]:
+    """The sequences that were made for the table's columns, in SQL."""
+    return [
+        _sequence(place, column)
+        for column, _, definition in ask(_DEFAULTS.format(id=table.number))
+        if _sequence_name(place[1], column) in definition.replace("]]", "]")
+    ]
+
+
+def _sequence(place: tuple[str, str], column: str) -> str:
+    return f"{LEXIS.quote(place[0])}.{LEXIS.quote(_sequence_name(place[1], column))}"
+
+
+def _sequence_name(table: str, column: str) -> str:
+    name = f"dbfleet:{table}:{column}"
+    if len(name.encode("utf-16-le")) // 2 <= NAME_LENGTH:
+        return name
+    return f"dbfleet:{hashlib.sha256(name.encode()).hexdigest()}"
