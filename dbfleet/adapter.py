@@ -353,6 +353,7 @@ class EngineSpec:
     default_user: str | None = "dbfleet"
     default_database: str | None = "dbfleet"
     default_options: Mapping[str, str] = field(default_factory=dict)  # of a managed target's URL
+    writers: int = 1  # 2: `seed` fills one collection over two connections, where that is faster and no write is atomic
     query_options: tuple[str, ...] = ()  # options of the URL that `query` may set for one statement: --consistency
     extras: frozenset[type[Extra]] = frozenset()  # what `add_extra` gives to a collection (dbfleet/extras.py)
     embedded: bool = False  # no server: the target is a file that `connect` opens

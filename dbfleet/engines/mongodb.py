@@ -436,6 +436,7 @@ ENGINE = EngineSpec(
     driver="pymongo",
     connect=connect,
     aliases=("mongo",),
+    writers=2,
     default_port=27017,
     default_options={"authSource": "admin"},  # other clients look for the user in the database of the URL
     types={

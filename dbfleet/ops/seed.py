@@ -1,10 +1,11 @@
 """`dbfleet seed`: fill targets with a dataset, all of them at once.
 
-A process for each target makes the rows and feeds them to its engine. So each batch is made once a target, not once
-for all: making a row costs less than half of what handing it to another process would (pickle, both ways), and a tenth
-of what the engine's driver and server then spend on it. In one process the engines would take turns at one core. An
-engine pulls, so memory holds a batch a target, and a slow engine holds up no other. A thread that makes batches ahead
-was 1.4 times slower with MongoDB: it takes the driver's turns.
+A process for each target makes the rows and feeds them to its engine (`_seed_worker`). So each batch is made once a
+target, not once for all: making a row costs less than half of what handing it to another process would (pickle, both
+ways), and a tenth of what the engine's driver and server then spend on it. In one process the engines would take turns
+at one core. An engine pulls, so memory holds a batch a process, and a slow engine holds up no other. A thread that
+makes batches ahead was 1.4 times slower with MongoDB: it takes the driver's turns. A target that is seeded alone may
+have a second process for the second half of what is large.
 
 Nothing is written anywhere before every target has been looked at: rows that are there already are refused, unless
 `reset` drops them. A target that fails does not stop the others.
@@ -12,39 +13,21 @@ Nothing is written anywhere before every target has been looked at: rows that ar
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Literal, Protocol
+from typing import Literal, Protocol
 
 from dbfleet import datasets, registry
-from dbfleet.adapter import Adapter, Rejected, Target, Written, coarsened
+from dbfleet.adapter import Adapter, Target
 from dbfleet.datasets import Dataset
-from dbfleet.errors import DbfleetError, FleetPartlyFailed, PartialWrite, Unavailable, UsageError
+from dbfleet.errors import DbfleetError, FleetPartlyFailed, Unavailable, UsageError
 from dbfleet.fleet import Fleet
-from dbfleet.ops import _workers
-from dbfleet.ops._workers import Owner, Worker
-from dbfleet.values import Batch, Digest, Schema, digest_rows
+from dbfleet.ops import _seed_worker, _workers
+from dbfleet.ops._seed_worker import Connect, Half, HalfDone, Seeded, Work
+from dbfleet.ops._workers import Worker
 
-Connect = Callable[[Target], AbstractContextManager[Adapter]]
-
-_MOST_REJECTED: Final = 100
-"""Rejected rows that an error carries; `rejected` of the record counts them all."""
-_TELL_EVERY_S: Final = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class Seeded:
-    """What was done to one collection of one target. `digest` is of the rows read back, with `verify`."""
-
-    target: str
-    collection: str
-    rows: int
-    rejected: int
-    seconds: float
-    digest: str | None = None
+__all__ = ["Planned", "Progress", "Seeded", "everything", "plan", "seed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,26 +44,6 @@ class Progress(Protocol):
     """Told now and then how many of a target's rows, over all collections, have been handed to the engine."""
 
     def __call__(self, target: str, collection: str, done: int, total: int) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """What each worker does; the same for all."""
-
-    dataset: Dataset
-    rows: int
-    seed: int
-    reset: bool
-    verify: bool
-    connect: Connect
-
-    def warm_up(self) -> None:
-        """Make a row of each, so that what every worker needs (pools, tables, Faker) is there before they fork."""
-        for schema in self.dataset.schemas():
-            next(self.dataset.batches(schema.name, seed=self.seed, rows=self.rows, stop=1))
-
-    def total(self) -> int:
-        return sum(self.dataset.rows(schema.name, self.rows) for schema in self.dataset.schemas())
 
 
 def seed(
@@ -107,7 +70,12 @@ def seed(
     work = _prepared(targets, dataset, rows, seed, reset, verify, connect or _connect, jobs)
     work.warm_up()
     failures: dict[str, DbfleetError] = {}
-    workers = _workers.start([(target.name, partial(_feed, work=work, target=target)) for target in targets])
+    feeds = [(target.name, partial(_seed_worker.feed, work=work, target=target)) for target in targets]
+    if _seed_worker.shared(registry.spec(targets[0].engine), len(targets)):
+        feeds = [(targets[0].name, partial(_seed_worker.feed, work=work, target=targets[0], halves=True))]
+        feeds.append((targets[0].name, partial(_seed_worker.feed_halves, work=work, target=targets[0])))
+    all_workers = _workers.start(feeds)
+    workers, seconds = all_workers[: len(targets)], all_workers[len(targets) :]
     try:
         found = _look(workers, failures)
         in_the_way = _in_the_way(found)
@@ -119,20 +87,28 @@ def seed(
         running, waiting = waiting[:jobs], waiting[jobs:] if jobs else []
         for worker in running:
             worker.send("go")
-        for worker in _workers.listen(workers):
+        told = _Told(progress, work.total())
+        for worker in _workers.listen(all_workers):
             try:
                 message = worker.receive()
             except DbfleetError as error:
-                failures[worker.name] = error
+                failures.setdefault(worker.name, error)
                 message = None
             if isinstance(message, Seeded):
                 yield message
-            elif message is not None and progress:
-                progress(worker.name, *message)
-            if worker.ended and waiting:
-                waiting.pop(0).send("go")
+            elif isinstance(message, Half):
+                seconds[0].send(message)
+            elif isinstance(message, HalfDone):
+                workers[0].send(message)
+            elif message is not None:
+                told.word(worker.name, *message, second=worker in seconds)
+            if worker.ended:
+                for other in all_workers if seconds else ():
+                    other.tell_to_stop()  # the first has done all, or one of them has failed
+                if waiting:
+                    waiting.pop(0).send("go")
     finally:
-        _workers.stop(workers)
+        _workers.stop(all_workers)
     _raise_failures(failures, len(targets))
 
 
@@ -160,7 +136,7 @@ def plan(
     for target in targets:
         try:
             with work.connect(target) as adapter:
-                found[target.name] = _there(adapter, work.dataset.schemas())
+                found[target.name] = _seed_worker.there(adapter, work.dataset.schemas())
         except DbfleetError as error:
             # An embedded target's file need not be there yet.
             if isinstance(error, Unavailable) and registry.spec(target.engine).embedded:
@@ -191,7 +167,7 @@ def _prepared(
     verify: bool,
     connect: Connect,
     jobs: int | None = None,
-) -> _Work:
+) -> Work:
     """Everything that can be wrong before a connection is made."""
     if not targets:
         raise UsageError("no target to seed", hint="name some, or say --all")
@@ -202,7 +178,7 @@ def _prepared(
     if twice:
         raise UsageError(f"{min(twice)} is named twice")
     found = datasets.load(dataset) if isinstance(dataset, str) else dataset
-    work = _Work(found, found.default_rows if rows is None else rows, seed, reset, verify, connect)
+    work = Work(found, found.default_rows if rows is None else rows, seed, reset, verify, connect)
     work.total()  # refuses a number of rows that cannot be meant
     return work
 
@@ -245,99 +221,27 @@ def _refused(in_the_way: str) -> UsageError:
     )
 
 
+class _Told:
+    """What the processes say of their rows, for `progress`; two that share a collection as one."""
+
+    def __init__(self, progress: Progress | None, total: int) -> None:
+        self._progress, self._total = progress, total
+        self._first: dict[str, tuple[str, int]] = {}
+        self._second = ("", 0)
+
+    def word(self, target: str, collection: str, done: int, *, second: bool) -> None:
+        if second:
+            self._second = (collection, done)
+        else:
+            self._first[target] = (collection, done)
+        if self._progress and target in self._first:
+            of, before = self._first[target]
+            self._progress(target, of, before + (self._second[1] if self._second[0] == of else 0), self._total)
+
+
 def _raise_failures(failures: Mapping[str, DbfleetError], targets: int) -> None:
     if not failures:
         return
     if targets == 1:
         raise next(iter(failures.values()))
     raise FleetPartlyFailed(f"{len(failures)} of {targets} targets were not seeded", failures=failures)
-
-
-# --- the worker's side ---------------------------------------------------------------------------------------------
-
-
-def _feed(owner: Owner, *, work: _Work, target: Target) -> None:
-    """Look, wait for the word, then fill one target."""
-    with work.connect(target) as adapter:
-        owner.adapter = adapter
-        schemas = work.dataset.schemas()
-        there = _there(adapter, schemas)
-        owner.send(there)
-        owner.receive()
-        for schema in reversed(schemas) if work.reset else ():
-            owner.check()
-            adapter.drop(schema.name)
-        rejected: list[Rejected] = []
-        done, total, stored = 0, work.total(), 0
-        for schema in schemas:
-            owner.check()
-            if work.reset or schema.name not in there:
-                adapter.create(schema)
-            started = time.perf_counter()
-            written = adapter.write(schema, _told(owner, work, schema, done, total))
-            seconds = time.perf_counter() - started
-            digest = _verified(adapter, work, schema, written) if work.verify else None
-            done += work.dataset.rows(schema.name, work.rows)
-            stored += written.rows
-            rejected += written.rejected[: _MOST_REJECTED - len(rejected)]
-            owner.send(Seeded(target.name, schema.name, written.rows, len(written.rejected), round(seconds, 3), digest))
-    if rejected:
-        raise PartialWrite(
-            f"{total - stored:,} of {total:,} rows were refused, the first because: {rejected[0].reason}",
-            written=Written(stored, rejected),
-            engine=target.engine,
-            target=target.name,
-        )
-
-
-def _there(adapter: Adapter, schemas: Sequence[Schema]) -> dict[str, int | None]:
-    """The dataset's collections that the target has: their rows, None where the columns are others."""
-    there = set(adapter.collections())
-    found: dict[str, int | None] = {}
-    for schema in schemas:
-        if schema.name in there:
-            rows = adapter.count(schema.name)
-            same = rows or set(adapter.describe(schema.name).names) == set(schema.names)
-            found[schema.name] = rows if same else None
-    return found
-
-
-def _batches(work: _Work, schema: Schema) -> Iterator[Batch]:
-    return work.dataset.batches(schema.name, seed=work.seed, rows=work.rows)
-
-
-def _told(owner: Owner, work: _Work, schema: Schema, done: int, total: int) -> Iterator[Batch]:
-    """The collection's batches, with word to the owner of how far they are, ten times a second."""
-    owner.send((schema.name, done, total))
-    next_word = time.monotonic() + _TELL_EVERY_S
-    for batch in _batches(work, schema):
-        owner.check()
-        yield batch
-        done += len(batch)
-        if (now := time.monotonic()) >= next_word:
-            owner.send((schema.name, done, total))
-            next_word = now + _TELL_EVERY_S
-    owner.send((schema.name, done, total))
-
-
-def _verified(adapter: Adapter, work: _Work, schema: Schema, written: Written) -> str:
-    """The digest of what the target holds; PartialWrite where it is not that of what was made."""
-    coarsen = coarsened(schema.columns, adapter.spec)
-    batches: Iterable[Batch] = _batches(work, schema)
-    if coarsen:
-        batches = ([coarsen(row) for row in batch] for batch in batches)
-    held = _digest(adapter, schema)
-    if not written.rejected and held != (made := digest_rows(schema.columns, batches)):
-        raise PartialWrite(
-            f"{schema.name} is not what was written: its digest is {held}, not {made}",
-            written=written,
-            engine=adapter.spec.name,
-            target=adapter.target.name,
-        )
-    return str(held)
-
-
-def _digest(adapter: Adapter, schema: Schema) -> Digest:
-    on_server: Any = getattr(adapter, "digest", None)
-    found: Digest = on_server(schema) if on_server else digest_rows(schema.columns, adapter.scan(schema))
-    return found

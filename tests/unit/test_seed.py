@@ -27,7 +27,7 @@ from dbfleet.errors import (
     Unavailable,
     UsageError,
 )
-from dbfleet.ops import _workers
+from dbfleet.ops import _seed_worker, _workers
 from dbfleet.ops.seed import Planned, Seeded, plan, seed
 from dbfleet.values import Batch, Schema, digest_rows
 
@@ -250,6 +250,63 @@ def test_no_target_and_the_same_target_twice_are_refused(targets: list[Target]) 
         list(seed([]))
     with pytest.raises(UsageError, match="one is named twice"):
         list(seed([targets[0], targets[0]]))
+
+
+@pytest.fixture
+def two_writers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file takes one writer after another: what matters here is who writes which rows."""
+    monkeypatch.setattr(_seed_worker, "shared", lambda spec, targets: targets == 1)
+    monkeypatch.setattr(_seed_worker, "_SHARED_ROWS", 100)
+
+
+@pytest.mark.usefixtures("two_writers")
+def test_two_processes_make_the_rows_of_one(targets: list[Target]) -> None:
+    told: list[tuple[str, int]] = []
+    records = list(
+        seed(
+            targets[:1], rows=300, seed=7, verify=True, progress=lambda _, name, done, total: told.append((name, done))
+        )
+    )
+    assert digests(targets[0]) == expected(300, 7)
+    assert [record.rows for record in records] == [SHOP.rows(schema.name, 300) for schema in SHOP.schemas()]
+    assert {record.collection: record.digest for record in records} == expected(300, 7)
+    assert max(done for _, done in told) == sum(SHOP.rows(schema.name, 300) for schema in SHOP.schemas())
+
+
+@pytest.mark.usefixtures("two_writers")
+@pytest.mark.parametrize("failing", ["first", "second"])
+def test_the_failure_of_one_of_two_processes_ends_both(targets: list[Target], failing: str) -> None:
+    class Full(Odd):
+        def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
+            rows = [row for batch in batches for row in batch]
+            if schema.name == "orders" and (rows[0][0] == 1) == (failing == "first"):
+                raise ConstraintViolated("no room", engine="sqlite", target="one")
+            return self._adapter.write(schema, [rows], mode=mode)
+
+    records: list[Seeded] = []
+    started = time.monotonic()
+    with pytest.raises(ConstraintViolated, match="no room"):
+        records.extend(seed(targets[:1], rows=300, connect=lambda target: connected(target, Full)))
+    assert time.monotonic() - started < 8
+    assert [record.collection for record in records] == ["customers", "products"]
+
+
+@pytest.mark.usefixtures("two_writers")
+def test_refused_rows_of_both_processes_are_counted(targets: list[Target]) -> None:
+    class Picky(Odd):
+        def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
+            written = self._adapter.write(schema, batches, mode=mode)
+            if schema.name == "follows":
+                written.rejected += [Rejected((n,), f"reason {n}") for n in range(150)]
+                written.rows -= 150
+            return written
+
+    records: list[Seeded] = []
+    with pytest.raises(PartialWrite, match=r"300 of [\d,]+ rows were refused") as caught:
+        records.extend(seed(targets[:1], rows=1000, connect=lambda target: connected(target, Picky)))
+    assert records[-1].rejected == 300
+    assert isinstance(caught.value.written, Written)
+    assert len(caught.value.written.rejected) == 100
 
 
 def test_jobs_bounds_how_many_targets_are_filled_at_once(targets: list[Target]) -> None:

@@ -1,0 +1,189 @@
+"""What a process that seeds a target does: looks, waits for the word, makes the rows and feeds them to the engine.
+
+A target that is seeded alone may have a second process, which makes and feeds the second half of each large
+collection, where the engine declares that this is faster (EngineSpec.writers): MongoDB by a fifth on two cores, Redis,
+which works on one, not at all. Its writes are not atomic then; of the
+other engines a seed that is stopped leaves no half of a collection.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from dbfleet.adapter import Adapter, EngineSpec, Rejected, Target, Written, coarsened
+from dbfleet.datasets import Dataset
+from dbfleet.errors import PartialWrite
+from dbfleet.ops._workers import Owner
+from dbfleet.values import Batch, Digest, Schema, digest_rows
+
+Connect = Callable[[Target], AbstractContextManager[Adapter]]
+
+_MOST_REJECTED: Final = 100
+"""Rejected rows that an error carries; `rejected` of the record counts them all."""
+_TELL_EVERY_S: Final = 0.1
+_SHARED_ROWS: Final = 10_000
+"""A collection of fewer is made by one process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seeded:
+    """What was done to one collection of one target. `digest` is of the rows read back, with `verify`."""
+
+    target: str
+    collection: str
+    rows: int
+    rejected: int
+    seconds: float
+    digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Half:
+    """The rest of a collection, which begins with row `start`: a task of the second process."""
+
+    collection: str
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class HalfDone:
+    """What became of it. `rejected` are some of the rows that were refused, `lost` is how many."""
+
+    rows: int
+    rejected: Sequence[Rejected]
+    lost: int
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What each worker does; the same for all."""
+
+    dataset: Dataset
+    rows: int
+    seed: int
+    reset: bool
+    verify: bool
+    connect: Connect
+
+    def warm_up(self) -> None:
+        """Make a row of each, so that what every worker needs (pools, tables, Faker) is there before they fork."""
+        for schema in self.dataset.schemas():
+            next(self.dataset.batches(schema.name, seed=self.seed, rows=self.rows, stop=1))
+
+    def total(self) -> int:
+        return sum(self.dataset.rows(schema.name, self.rows) for schema in self.dataset.schemas())
+
+
+def shared(spec: EngineSpec, targets: int) -> bool:
+    """Whether a target of this engine gets a second process."""
+    return spec.writers > 1 and targets == 1 and (os.cpu_count() or 1) > 1
+
+
+def feed(owner: Owner, *, work: Work, target: Target, halves: bool = False) -> None:
+    """Look, wait for the word, then fill one target. `halves`: somebody takes the second one of what is large."""
+    with work.connect(target) as adapter:
+        owner.adapter = adapter
+        schemas = work.dataset.schemas()
+        found = there(adapter, schemas)
+        owner.send(found)
+        owner.receive()
+        for schema in reversed(schemas) if work.reset else ():
+            owner.check()
+            adapter.drop(schema.name)
+        rejected: list[Rejected] = []
+        done, total, stored = 0, work.total(), 0
+        for schema in schemas:
+            owner.check()
+            if work.reset or schema.name not in found:
+                adapter.create(schema)
+            started = time.perf_counter()
+            rows = work.dataset.rows(schema.name, work.rows)
+            half = rows // 2 if halves and rows >= _SHARED_ROWS else None
+            if half is not None:
+                owner.send(Half(schema.name, half))
+            written = adapter.write(schema, _told(owner, work, schema, (0, half), done))
+            lost = len(written.rejected)
+            if half is not None:
+                other: HalfDone = owner.receive()
+                written = Written(written.rows + other.rows, [*written.rejected, *other.rejected])
+                lost += other.lost
+            seconds = time.perf_counter() - started
+            digest = _verified(adapter, work, schema, written) if work.verify else None
+            done += rows
+            stored += written.rows
+            rejected += written.rejected[: _MOST_REJECTED - len(rejected)]
+            owner.send(Seeded(target.name, schema.name, written.rows, lost, round(seconds, 3), digest))
+    if rejected:
+        raise PartialWrite(
+            f"{total - stored:,} of {total:,} rows were refused, the first because: {rejected[0].reason}",
+            written=Written(stored, rejected),
+            engine=target.engine,
+            target=target.name,
+        )
+
+
+def feed_halves(owner: Owner, *, work: Work, target: Target) -> None:
+    """Write the rest of the collections that are named, until the owner stops it."""
+    task: Half = owner.receive()
+    with work.connect(target) as adapter:
+        owner.adapter = adapter
+        schemas = {schema.name: schema for schema in work.dataset.schemas()}
+        while True:
+            schema = schemas[task.collection]
+            written = adapter.write(schema, _told(owner, work, schema, (task.start, None), 0))
+            owner.send(HalfDone(written.rows, written.rejected[:_MOST_REJECTED], len(written.rejected)))
+            task = owner.receive()
+
+
+def there(adapter: Adapter, schemas: Sequence[Schema]) -> dict[str, int | None]:
+    """The dataset's collections that the target has: their rows, None where the columns are others."""
+    names = set(adapter.collections())
+    found: dict[str, int | None] = {}
+    for schema in schemas:
+        if schema.name in names:
+            rows = adapter.count(schema.name)
+            same = rows or set(adapter.describe(schema.name).names) == set(schema.names)
+            found[schema.name] = rows if same else None
+    return found
+
+
+def _told(owner: Owner, work: Work, schema: Schema, part: tuple[int, int | None], done: int) -> Iterator[Batch]:
+    """The rows of the part in batches, with word to the owner of how many are `done`, ten times a second."""
+    owner.send((schema.name, done))
+    next_word = time.monotonic() + _TELL_EVERY_S
+    for batch in work.dataset.batches(schema.name, seed=work.seed, rows=work.rows, start=part[0], stop=part[1]):
+        owner.check()
+        yield batch
+        done += len(batch)
+        if (now := time.monotonic()) >= next_word:
+            owner.send((schema.name, done))
+            next_word = now + _TELL_EVERY_S
+    owner.send((schema.name, done))
+
+
+def _verified(adapter: Adapter, work: Work, schema: Schema, written: Written) -> str:
+    """The digest of what the target holds; PartialWrite where it is not that of what was made."""
+    coarsen = coarsened(schema.columns, adapter.spec)
+    batches: Iterable[Batch] = work.dataset.batches(schema.name, seed=work.seed, rows=work.rows)
+    if coarsen:
+        batches = ([coarsen(row) for row in batch] for batch in batches)
+    held = _digest(adapter, schema)
+    if not written.rejected and held != (made := digest_rows(schema.columns, batches)):
+        raise PartialWrite(
+            f"{schema.name} is not what was written: its digest is {held}, not {made}",
+            written=written,
+            engine=adapter.spec.name,
+            target=adapter.target.name,
+        )
+    return str(held)
+
+
+def _digest(adapter: Adapter, schema: Schema) -> Digest:
+    on_server: Any = getattr(adapter, "digest", None)
+    found: Digest = on_server(schema) if on_server else digest_rows(schema.columns, adapter.scan(schema))
+    return found
