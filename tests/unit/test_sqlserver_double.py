@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -53,6 +55,27 @@ def test_conformance_suite_passes_through_the_double(url: str) -> None:
                "tests/engines/test_sqlserver.py", "--url", url]  # fmt: skip
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout[-5000:]
+
+
+def test_indexes_and_defaults_go_there_and_back_in_a_copy(tmp_path: Path, url: str) -> None:
+    made, back = tmp_path / "made.db", tmp_path / "back.db"
+    with closing(sqlite3.connect(made)) as connection:
+        connection.executescript(
+            "create table there_and_back (id integer primary key, code varchar(20), n integer not null default 7);"
+            "create unique index by_code on there_and_back (code, n);"
+            "create index by_n on there_and_back (n, id);"
+            "insert into there_and_back values (41, 'x', 1), (3, null, 2), (4, null, 2)"
+        )
+    command = [sys.executable, "-m", "dbfleet", "copy"]
+    environ = {**os.environ, "DBFLEET_STATE_DIR": str(tmp_path), "DBFLEET_CONFIG": ""}
+    for source, sink in ((f"sqlite:///{made}", url), (url, f"sqlite:///{back}")):
+        done = subprocess.run([*command, source, sink, "there_and_back", "--yes", "--verify"], cwd=ROOT, env=environ,
+                              capture_output=True, text=True, timeout=100, check=False)  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        for each in ("unique index by_code (code, n)", "index by_n (n, id)", "identity id", "default of n: '7'"):
+            assert f"  {each}: comes along" in done.stderr
+    with closing(sqlite3.connect(back)) as connection, pytest.raises(sqlite3.IntegrityError):
+        connection.execute("insert into there_and_back (id, code, n) values (5, 'x', 1)")
 
 
 def test_what_was_committed_outlives_the_process(tmp_path: Path) -> None:
