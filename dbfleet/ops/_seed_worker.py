@@ -2,8 +2,8 @@
 
 A target that is seeded alone may have a second process, which makes and feeds the second half of each large
 collection, where the engine declares that this is faster (EngineSpec.writers): MongoDB by a fifth on two cores, Redis,
-which works on one, not at all. Its writes are not atomic then; of the
-other engines a seed that is stopped leaves no half of a collection.
+which works on one, not at all. Its writes are not atomic then; of the other engines a seed that is stopped leaves no
+half of a collection.
 """
 
 from __future__ import annotations
