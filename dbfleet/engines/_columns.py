@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from dbfleet.values import Batch, Column, Row, Type
@@ -19,6 +19,21 @@ def converted(rows: Sequence[Row], plan: Sequence[tuple[int, Convert]]) -> Batch
     for place, convert in plan:
         columns[place] = [None if value is None else convert(value) for value in columns[place]]
     return list(zip(*columns, strict=True))
+
+
+def cut(column: Column, kept: int = 6) -> Convert | None:
+    """Truncates a moment to the column's own digits of a second; None where it has no fewer than the `kept` ones."""
+    timed = column.type in (Type.TIME, Type.DATETIME, Type.INSTANT)
+    if not timed or column.fraction_digits is None or column.fraction_digits >= kept:
+        return None
+    unit: int = 10 ** (6 - column.fraction_digits)
+    return lambda value: value.replace(microsecond=value.microsecond // unit * unit)
+
+
+def shortened(columns: Sequence[Column], batches: Iterable[Batch]) -> Iterable[Batch]:
+    """The batches, with moments truncated to their columns' own digits of a second."""
+    plan = [(place, convert) for place, column in enumerate(columns) if (convert := cut(column))]
+    return (converted(batch, plan) for batch in batches) if plan else batches
 
 
 def converter(columns: Sequence[Column], table: Mapping[Type, Convert]) -> Callable[[Sequence[Row]], Batch]:

@@ -17,6 +17,7 @@ from typing import Any, Final
 from bson import encode
 from bson.objectid import ObjectId
 
+from dbfleet.engines._columns import cut
 from dbfleet.engines._mongo_values import CODEC, INT64_MAX, INT64_MIN, decimal128, integer, stored_json
 from dbfleet.values import Column, Row, Schema, Type, time_text
 
@@ -111,8 +112,8 @@ def _elements(column: Column, field: str) -> Elements:
     if column.type is Type.TEXT and column.native == NATIVE_OBJECT_ID:
         return _each(_by_driver(field, _object_id))
     one = _ONE[column.type](name, field)
-    cut = _cut(column)
-    return _each((lambda value: one(cut(value))) if cut else one, repeats=column.type in _REPEATING)
+    shorter = cut(column, 6 if column.type is Type.TIME else 3)
+    return _each((lambda value: one(shorter(value))) if shorter else one, repeats=column.type in _REPEATING)
 
 
 def _each(one: One, *, repeats: bool = False) -> Elements:
@@ -259,15 +260,6 @@ def _moments(epoch: datetime) -> Callable[[bytes, str], One]:
 def _times(name: bytes, field: str) -> One:
     text = _texts(name, field)
     return lambda value: text(time_text(value))
-
-
-def _cut(column: Column) -> Callable[[Any], Any] | None:
-    """Truncates to the column's own digits of a second, where they are fewer than the engine keeps."""
-    kept = {Type.TIME: 6, Type.DATETIME: 3, Type.INSTANT: 3}.get(column.type, 0)
-    if column.fraction_digits is None or column.fraction_digits >= kept:
-        return None
-    unit = 10 ** (6 - column.fraction_digits)
-    return lambda value: value.replace(microsecond=value.microsecond // unit * unit)
 
 
 def _object_id(value: str) -> ObjectId | str:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from dbfleet.adapter import Rejected, Written
+from dbfleet.engines._columns import shortened
 from dbfleet.engines._redis_rows import ROW_NUMBERS, Encoder, dumps, index_of, key_encoder, reference_sets
 from dbfleet.engines._redis_wire import Pending, ReplyError, Wire
 from dbfleet.errors import NotFound
@@ -43,7 +44,7 @@ class Writer:
 
     def write(self, batches: Iterable[Batch]) -> Written:
         try:
-            for batch in batches:
+            for batch in shortened(self._schema.columns, batches):
                 for chunk in in_chunks(batch):
                     self._send(chunk)
             while self._flying:
