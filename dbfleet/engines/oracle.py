@@ -47,17 +47,17 @@ from dbfleet.engines._changes import Spelling
 from dbfleet.engines._changes import statements as change_statements
 from dbfleet.engines._conditions import part as condition_part
 from dbfleet.engines._oracle_changes import literals
+from dbfleet.engines._oracle_connect import connect_options
 from dbfleet.engines._oracle_errors import translate, translate_connecting
+from dbfleet.engines._oracle_interrupt import hurry, interruptible
 from dbfleet.engines._oracle_shell import CLIENT, shell
 from dbfleet.engines._oracle_text import LEXIS
 from dbfleet.engines._oracle_types import DIGITS, NAME_BYTES, VARCHAR_BYTES
 from dbfleet.engines._oracle_values import bind_type, binder, output_type_handler, reader
 from dbfleet.engines._oracle_write import Writer, delete
-from dbfleet.errors import DbfleetError, NotFound, Unavailable, Unsupported, UsageError, nearest, translated
+from dbfleet.errors import DbfleetError, NotFound, Unavailable, Unsupported, translated
 from dbfleet.extras import ALL, Extra, Extras
 from dbfleet.values import Batch, Column, Row, Schema, Type
-
-_GOODBYE_MS: Final = 1000
 
 SESSION: Final = (
     "ALTER SESSION SET TIME_ZONE = '+00:00' NLS_SORT = 'BINARY' NLS_COMP = 'BINARY' NLS_NUMERIC_CHARACTERS = '.,' "
@@ -265,8 +265,7 @@ class OracleAdapter(Adapter):
         try:
             if self._running:
                 connection.cancel()
-            if connection.is_healthy():
-                connection.call_timeout = _GOODBYE_MS  # it logs off, and a dead line never answers
+            hurry(connection)
             connection.close()
         except (oracledb.Error, OSError):
             pass
@@ -297,7 +296,7 @@ class OracleAdapter(Adapter):
         """While the server has something to do, `cancel` has something to stop."""
         self._running += 1
         try:
-            with self._translated(located):
+            with self._translated(located), interruptible(self._connection):
                 yield
         finally:
             self._running -= 1
@@ -330,8 +329,9 @@ class OracleAdapter(Adapter):
 
         try:
             if self._connection is not None:
-                self._connection.rollback()
-        except oracledb.Error:
+                with interruptible(self._connection):
+                    self._connection.rollback()
+        except (oracledb.Error, OSError):
             pass
 
     def _find(self, name: str) -> tables.Table:
@@ -339,50 +339,27 @@ class OracleAdapter(Adapter):
             return tables.find(name, self._rows)
 
 
-_OPTIONS: Final = ("schema", "sid", "protocol", "wallet_location", "ssl_server_dn_match", "ssl_server_cert_dn")
-
-
 def connect(target: Target, *, timeout_s: float = 10.0) -> OracleAdapter:
     """A connection in thin mode: no client libraries. The URL's path is the service's name."""
     import oracledb
 
-    given = dict(target.options)
-    for option in given:
-        if option not in _OPTIONS:
-            close = nearest(option, _OPTIONS)
-            raise UsageError(
-                f"Oracle's URLs have no option {option}",
-                engine="oracle",
-                target=target.name,
-                hint=f"did you mean {close}?" if close else f"they are {', '.join(_OPTIONS)}",
-            )
-    schema = given.pop("schema", None)
-    options: dict[str, Any] = {
-        "user": target.user,
-        "password": target.password,
-        "host": target.host or "127.0.0.1",
-        "port": target.port or 1521,
-        "tcp_connect_timeout": timeout_s,
-        "retry_count": 0,
-        "program": "dbfleet",
-        **given,
-    }
-    if "ssl_server_dn_match" in options:
-        options["ssl_server_dn_match"] = options["ssl_server_dn_match"].lower() not in ("0", "no", "off", "false")
-    if "sid" not in options:
-        options["service_name"] = target.database or ENGINE.default_database
+    options = connect_options(target, ENGINE.default_database, timeout_s)
+    schema = options.pop("schema")
     with translated(translate_connecting, engine="oracle", target=target.name):
         connection = oracledb.connect(**options)
+        adapter = OracleAdapter(target, connection)
         try:
             connection.outputtypehandler = output_type_handler
-            with connection.cursor() as cursor:
+            connection.call_timeout = int(timeout_s * 1000)
+            with interruptible(connection), connection.cursor() as cursor:
                 cursor.execute(SESSION)
                 if schema:
                     cursor.execute(f"ALTER SESSION SET CURRENT_SCHEMA = {LEXIS.quote(schema)}")
+            connection.call_timeout = 0
         except BaseException:
-            connection.close()
+            adapter.close()
             raise
-    return OracleAdapter(target, connection)
+    return adapter
 
 
 ENGINE = EngineSpec(

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import sqlite3
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +20,14 @@ import pytest
 from dbfleet import datasets, registry
 from dbfleet.adapter import Adapter
 from dbfleet.conformance.examples import wide_rows, wide_schema
+from dbfleet.errors import Unavailable
 from dbfleet.fleet import Fleet
 from dbfleet.values import Column, Schema, Type, digest_rows
 
 ROOT = Path(__file__).parents[2]
+SMALL = Schema("lines", (Column("id", Type.INT, False),), ("id",))
 sys.path.insert(0, str(ROOT))
+from tests.cli.tcp_proxy import Proxy  # noqa: E402
 from tests.doubles.oracle.running import running  # noqa: E402
 
 
@@ -84,6 +93,102 @@ def connected(url: str) -> Any:
     user, _, rest = url.removeprefix("oracle://").partition(":")
     password, _, dsn = rest.partition("@")
     return oracledb.connect(user=user, password=password, dsn=dsn)
+
+
+def test_ctrl_c_stops_the_statement_and_leaves_the_connection(url: str) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with opened(url) as adapter:
+        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+        with pytest.raises(KeyboardInterrupt):
+            adapter.query("begin dbms_session.sleep(30); end;")
+        adapter.query("begin dbms_session.sleep(1.5); end;").close()  # no haste any more
+        assert adapter.ping().product
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_ctrl_c_in_a_snapshot_on_a_dead_line_does_not_wait_for_the_server(url: str) -> None:
+    head, _, rest = url.rpartition(":")
+    port, _, service = rest.partition("/")
+    with opened(url) as adapter:
+        adapter.create(SMALL)
+        adapter.write(SMALL, [[(number,) for number in range(2000)]])
+    with Proxy(int(port)) as proxy:
+        adapter = opened(f"{head}:{proxy.port}/{service}")
+        interrupting = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+
+        def read() -> None:
+            with adapter.snapshot():  # type: ignore[attr-defined]
+                batches = adapter.scan(SMALL, batch_size=100)
+                next(batches)
+                proxy.go_silent()
+                interrupting.start()
+                list(batches)
+
+        began = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            read()
+        assert time.monotonic() - began < 10  # 3.5 s on an idle machine
+        with pytest.raises(Unavailable):
+            adapter.ping()
+        adapter.close()
+    with opened(url) as adapter:
+        assert adapter.count("lines") == 2000
+        adapter.drop("lines")
+
+
+def test_ctrl_c_in_a_dump_on_a_dead_line_ends_it(url: str, tmp_path: Path) -> None:
+    head, _, rest = url.rpartition(":")
+    port, _, service = rest.partition("/")
+    went_silent = threading.Event()
+    with opened(url) as adapter:
+        adapter.create(SMALL)
+
+    def stall() -> None:
+        proxy.go_silent()
+        went_silent.set()
+
+    with Proxy(int(port)) as proxy:
+        proxy.after(6500, stall)  # 4500 are the login's
+        command = [sys.executable, "-m", "dbfleet", "dump", f"{head}:{proxy.port}/{service}", "-o", str(tmp_path / "d")]
+        with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as child:
+            assert went_silent.wait(30)
+            time.sleep(0.3)
+            child.send_signal(signal.SIGINT)
+            _, said = child.communicate(timeout=20)
+    assert (child.returncode, said) == (130, "dbfleet: interrupted\n")
+    with opened(url) as adapter:
+        adapter.drop(SMALL.name)
+
+
+def test_a_copy_there_and_back_brings_indexes_defaults_and_identities(url: str, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "a.db")) as connection:
+        connection.executescript(
+            "create table goods (id integer primary key, code varchar(20) unique default 'it''s', note text, "
+            "price decimal(12, 2) default -0.25, good boolean default true);"
+            "create index goods_price on goods (price, code); create index goods_note on goods (note);"
+            "insert into goods (code, note) values ('a', 'x'), ('b', 'y');"
+        )
+    receipts = [copied(f"sqlite:///{tmp_path}/a.db", url), copied(url, f"sqlite:///{tmp_path}/b.db")]
+    came = {
+        "unique index goods_code_key (code)", "index goods_price (price, code)", "identity id",
+        "default of code: \"it's\"", "default of price: '-0.25'", "default of good: 'true'",
+    }  # fmt: skip
+    for receipt in receipts:
+        (record,) = (each for each in receipt["collections"] if each["collection"] == "goods")
+        assert record["same"]
+        assert came <= set(record["extras"])
+    assert receipts[0]["left"] == ["goods: index goods_note (note): note is a CLOB in Oracle, which takes no index"]
+    with opened(url) as adapter:
+        adapter.query('insert into "goods" ("code") values (\'c\')').close()
+        adapter.drop("goods")
+
+
+def copied(source: str, sink: str) -> Any:
+    """The receipt."""
+    command = [sys.executable, "-m", "dbfleet", "copy", source, sink, "--verify", "--yes"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stderr.splitlines()[-1])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,40 @@
+"""A target's URL as python-oracledb's options."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from dbfleet.adapter import Target
+from dbfleet.errors import UsageError, nearest
+
+_OPTIONS: Final = ("schema", "sid", "protocol", "wallet_location", "ssl_server_dn_match", "ssl_server_cert_dn")
+
+
+def connect_options(target: Target, default_service: str | None, timeout_s: float) -> dict[str, Any]:
+    """What `oracledb.connect` is given, and besides it `schema`, perhaps None. UsageError for an unknown option."""
+    given = dict(target.options)
+    for option in given:
+        if option not in _OPTIONS:
+            close = nearest(option, _OPTIONS)
+            raise UsageError(
+                f"Oracle's URLs have no option {option}",
+                engine="oracle",
+                target=target.name,
+                hint=f"did you mean {close}?" if close else f"they are {', '.join(_OPTIONS)}",
+            )
+    options: dict[str, Any] = {
+        "schema": None,
+        "user": target.user,
+        "password": target.password,
+        "host": target.host or "127.0.0.1",
+        "port": target.port or 1521,
+        "tcp_connect_timeout": timeout_s,
+        "retry_count": 0,
+        "program": "dbfleet",
+        **given,
+    }
+    if "ssl_server_dn_match" in options:
+        options["ssl_server_dn_match"] = options["ssl_server_dn_match"].lower() not in ("0", "no", "off", "false")
+    if "sid" not in options:
+        options["service_name"] = target.database or default_service
+    return options
