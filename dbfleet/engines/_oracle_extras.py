@@ -11,7 +11,6 @@ tests/engines/golden/oracle_statements.sql.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -223,6 +222,8 @@ def sequence_name(table: str, column: str) -> str:
     """The name of the sequence that this column counts by: no other column's."""
     name = f"dbfleet:{table}.{column}"
     if "." in table or "." in column or len(name.encode()) > NAME_BYTES:
+        import hashlib  # not above: see values.digest_rows
+
         return f"dbfleet:{hashlib.sha256((table + chr(0) + column).encode()).hexdigest()}"
     return name
 

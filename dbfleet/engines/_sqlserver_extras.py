@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 from collections.abc import Iterator, Sequence
@@ -192,4 +191,6 @@ def _sequence_name(table: str, column: str) -> str:
     name = f"dbfleet:{table}:{column}"
     if len(name.encode("utf-16-le")) // 2 <= NAME_LENGTH:
         return name
+    import hashlib  # not above: see values.digest_rows
+
     return f"dbfleet:{hashlib.sha256(name.encode()).hexdigest()}"
