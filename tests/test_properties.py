@@ -30,7 +30,7 @@ from dbfleet.ops.copy import copy
 from dbfleet.ops.diff import Difference, diff
 from dbfleet.ops.dump import dump
 from dbfleet.ops.load import load
-from dbfleet.values import TEXT_OF, Digest, Row, Schema, digest_rows
+from dbfleet.values import TEXT_OF, Digest, Row, Schema, Type, digest_rows
 
 EXPLORING = "DBFLEET_EXAMPLES" in os.environ
 EXAMPLES = int(os.environ.get("DBFLEET_EXAMPLES", "1" if os.environ.get("DBFLEET_RUNTIME") == "docker" else "2"))
@@ -110,7 +110,8 @@ def check_moves(fleet: Fleet, two: tuple[Target, Target], data: st.DataObject) -
         for each in differences(fleet, a, b)
     ) == sorted(expected_changes)
 
-    way = data.draw(st.sampled_from([("jsonl", None), ("jsonl", "gzip"), ("csv", "zstd"), ("parquet", None)]))
+    ways = [("jsonl", None), ("jsonl", "gzip"), ("csv", "zstd"), ("parquet", None)]
+    way = data.draw(st.sampled_from(ways[: None if all(map(fits_parquet, tables)) else -1]))
     move_by_files(fleet, b, a, *way)
     assert differences(fleet, b, a) == []
 
@@ -144,6 +145,12 @@ def move_by_files(fleet: Fleet, source: Target, sink: Target, format: str, compr
                 assert (each.rows, each.rejected, each.verified) == (dumped[each.collection].rows, 0, True)
     finally:
         shutil.rmtree(folder)
+
+
+def fits_parquet(table: Table) -> bool:
+    """Whether its integers have 64 bits: the dump refuses others, by the column's name."""
+    places = [place for place, column in enumerate(table.schema.columns) if column.type is Type.INT]
+    return all(row[place] is None or -(2**63) <= row[place] < 2**63 for row in table.rows for place in places)
 
 
 def differences(fleet: Fleet, a: Target, b: Target) -> list[Difference]:
