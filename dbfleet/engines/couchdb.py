@@ -1,17 +1,16 @@
 """CouchDB: a database a collection, a document a row, over HTTP (https://docs.couchdb.org/en/stable/api/).
 
-Driver: requests; one session, so one connection is reused. URLs: `couchdb://user@host:5984/prefix` (`couchdbs://` is
-HTTPS); the path is a prefix for the names of the databases. The schema is kept beside the data in the design document
-`_design/dbfleet` of each database: it is no row, and a replication takes it along.
+Driver: requests; one session (`_couchdb_session`), so one connection is reused. URLs: `couchdb://user@host:5984/prefix`
+(`couchdbs://` is HTTPS); the path is a prefix for the names of the databases. The schema is kept beside the data in the
+design document `_design/dbfleet` of each database: it is no row, and a replication takes it along.
 
 `_bulk_docs` is no transaction: what the server refuses comes back row by row. An insert sends documents without
 revisions, so an existing id is a conflict; an upsert reads the revisions first, keeps attachments, and tries again
 where somebody else was faster. Scans page by `startkey`, never by `skip`, which reads what it skips.
 
-Query: `GET /orders/_all_docs?limit=3`, `POST /orders/_find {"selector": …}`, PUT, DELETE and HEAD the same way, or
-`orders {"status": "paid"}`: a Mango selector or query on a collection (of the target `couchdb.orders` it is the whole
-text), whose pages are followed to the end (CouchDB's
-own default is 25 documents). The lists that answers hold (`rows`, `docs`, `results`) are given as records.
+Query (`_couchdb_query`): `GET /orders/_all_docs?limit=3`, `POST /orders/_find {"selector": …}`, PUT, DELETE and HEAD
+the same way, or `orders {"status": "paid"}`: a Mango selector or query on a collection (of the target `couchdb.orders`
+it is the whole text), whose pages are followed to the end.
 
 Oddities: CouchDB has no way to stop a request on the server. `_users` and `_replicator` are made by a server with
 `single_node=true`; without them a fresh server's log fills with errors. Missing and null fields are the same but for
@@ -21,10 +20,8 @@ json columns, where a null is the JSON null.
 from __future__ import annotations
 
 import itertools
-import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Self
 from urllib.parse import quote
 
@@ -40,12 +37,12 @@ from dbfleet.adapter import (
     Part,
     Rejected,
     Result,
-    ResultColumn,
     ServerInfo,
     Target,
     WriteMode,
     Written,
 )
+from dbfleet.engines import _couchdb_query
 from dbfleet.engines._changes import changed
 from dbfleet.engines._couchdb_documents import (
     Document,
@@ -56,19 +53,9 @@ from dbfleet.engines._couchdb_documents import (
     row_of,
     sampled_schema,
 )
-from dbfleet.engines._couchdb_http import ID_BASE, ID_DIGITS, body_of, dumps, id_text, is_design, json_query, records_of
-from dbfleet.errors import (
-    AlreadyExists,
-    AuthFailed,
-    ConstraintViolated,
-    DbfleetError,
-    NotFound,
-    StatementError,
-    Unavailable,
-    Unsupported,
-    UsageError,
-    translated,
-)
+from dbfleet.engines._couchdb_http import ID_BASE, ID_DIGITS, dumps, id_text, is_design, json_query
+from dbfleet.engines._couchdb_session import Session
+from dbfleet.errors import NotFound, Unsupported, UsageError
 from dbfleet.values import Batch, Row, Schema, Type
 
 _SCHEMA_ID: Final = "_design/dbfleet"
@@ -79,22 +66,14 @@ _TRIES: Final = 5
 _NAME_LENGTH: Final = 238  # the shard's file name: 255 less the suffix and timestamp
 
 
-_REQUEST: Final = re.compile(r"(GET|HEAD|PUT|POST|DELETE|COPY)\s+(/\S*)\s*(.*)", re.DOTALL | re.IGNORECASE)
-_NEXT_REQUEST: Final = re.compile(r"\n\s*(?=(?:GET|HEAD|PUT|POST|DELETE|COPY)\s+/)", re.IGNORECASE)
-"""Where the next of several requests begins: no line of a JSON body does so."""
-
-
 class CouchAdapter(Adapter):
     """One HTTP session."""
 
-    def __init__(self, target: Target, session: Any, root: str, timeout_s: float) -> None:
+    def __init__(self, target: Target, session: Session) -> None:
         self.spec = ENGINE
         self.target = target
         self._session = session
-        self._root = root
         self._prefix = target.database or ""
-        self._timeout_s = timeout_s
-        self._closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -106,14 +85,14 @@ class CouchAdapter(Adapter):
 
     def ping(self) -> ServerInfo:
         started = time.perf_counter()
-        self._json("GET", "/_session")
-        info = self._json("GET", "/")
+        self._session.json("GET", "/_session")
+        info = self._session.json("GET", "/")
         vendor = info.get("vendor", {}).get("name", "")
         product = "CouchDB" if not vendor or "Apache" in vendor else f"CouchDB API of {vendor}"
         return ServerInfo(product, info["version"], (time.perf_counter() - started) / 2)
 
     def collections(self) -> Sequence[str]:
-        found = self._json("GET", "/_all_dbs")
+        found = self._session.json("GET", "/_all_dbs")
         return sorted(
             collection_name(name[len(self._prefix) :])
             for name in found
@@ -124,26 +103,30 @@ class CouchAdapter(Adapter):
         kept = self._kept(name)
         if kept is not None:
             return kept
-        rows = self._json("GET", f"{self._path(name)}/_all_docs", query=f"include_docs=true&limit={_SAMPLE}")["rows"]
+        rows = self._session.json("GET", f"{self._path(name)}/_all_docs", query=f"include_docs=true&limit={_SAMPLE}")[
+            "rows"
+        ]
         return sampled_schema(name, [row["doc"] for row in rows if not is_design(row["id"])])
 
     def create(self, schema: Schema) -> None:
         path = self._path(schema.name)
         if len(path) - 1 > _NAME_LENGTH * 3 or len(self._database(schema.name)) > _NAME_LENGTH:
             raise Unsupported(f"the name {schema.name!r} is longer than CouchDB's files can be named", engine="couchdb")
-        self._json("PUT", path)
-        self._json("PUT", f"{path}/{_SCHEMA_ID}", {"language": "query", "dbfleet": schema.to_dict()})
+        self._session.json("PUT", path)
+        self._session.json("PUT", f"{path}/{_SCHEMA_ID}", {"language": "query", "dbfleet": schema.to_dict()})
 
     def drop(self, name: str) -> None:
         try:
-            self._json("DELETE", self._path(name))
+            self._session.json("DELETE", self._path(name))
         except NotFound:
             pass
 
     def count(self, name: str) -> int:
         path = f"{self._path(name)}/_all_docs"
-        everything = int(self._json("GET", path, query="limit=0")["total_rows"])
-        designs = self._json("GET", path, query='startkey="_design/"&endkey="_design0"&inclusive_end=false')["rows"]
+        everything = int(self._session.json("GET", path, query="limit=0")["total_rows"])
+        designs = self._session.json("GET", path, query='startkey="_design/"&endkey="_design0"&inclusive_end=false')[
+            "rows"
+        ]
         return everything - len(designs)
 
     # --- rows ---
@@ -153,7 +136,7 @@ class CouchAdapter(Adapter):
         path = f"{self._path(schema.name)}/_all_docs"
         for start in range(0, len(keys), BATCH_SIZE):
             ids = [make_id(key) for key in keys[start : start + BATCH_SIZE]]
-            for entry in self._json("POST", path, {"keys": ids}, query="include_docs=true")["rows"]:
+            for entry in self._session.json("POST", path, {"keys": ids}, query="include_docs=true")["rows"]:
                 if entry.get("doc"):
                     yield self._row(make_row, entry["doc"])
 
@@ -182,7 +165,7 @@ class CouchAdapter(Adapter):
         best: tuple[int, str] | None = None
         for _ in range(40):
             middle = (low + high) // 2
-            answer = self._json("GET", path, query=f"limit=1&startkey={json_query(id_text(middle))}")
+            answer = self._session.json("GET", path, query=f"limit=1&startkey={json_query(id_text(middle))}")
             offset, found = answer.get("offset"), answer["rows"]
             if offset is None:
                 return None
@@ -207,7 +190,7 @@ class CouchAdapter(Adapter):
             rest += f"&endkey={json_query(part['below'])}&inclusive_end=false"
         while True:
             query = rest if start is None else f"{rest}&startkey={json_query(start)}"
-            rows = self._json("GET", path, query=query)["rows"]
+            rows = self._session.json("GET", path, query=query)["rows"]
             page = [
                 self._row(make_row, entry["doc"])
                 for entry in rows[:batch_size]
@@ -224,7 +207,7 @@ class CouchAdapter(Adapter):
         written = Written()
         pending: list[tuple[Row, Document, str]] = []
         size = 0
-        self._json("GET", self._path(schema.name))  # NotFound before anything is pulled
+        self._session.json("GET", self._path(schema.name))  # NotFound before anything is pulled
         for batch in batches:
             for row in batch:
                 document = make_document(row)
@@ -246,7 +229,7 @@ class CouchAdapter(Adapter):
             texts = self._revised(schema, rows) if mode == "upsert" else [text for _, _, text in rows]
             body = '{"docs":[' + ",".join(texts) + "]}"
             again = []
-            for entry, answer in zip(rows, self._json("POST", path, body), strict=True):
+            for entry, answer in zip(rows, self._session.json("POST", path, body), strict=True):
                 if "error" not in answer:
                     written.rows += 1
                 elif mode == "upsert" and answer["error"] == "conflict" and attempt + 1 < _TRIES:
@@ -260,7 +243,9 @@ class CouchAdapter(Adapter):
     def _revised(self, schema: Schema, rows: list[tuple[Row, Document, str]]) -> list[str]:
         """The documents with the revisions that they replace, and the attachments that those have."""
         body = {"keys": [document["_id"] for _, document, _ in rows]}
-        found = self._json("POST", f"{self._path(schema.name)}/_all_docs", body, query="include_docs=true")["rows"]
+        found = self._session.json("POST", f"{self._path(schema.name)}/_all_docs", body, query="include_docs=true")[
+            "rows"
+        ]
         texts = []
         for (_, document, text), entry in zip(rows, found, strict=True):
             old = entry.get("doc")
@@ -276,7 +261,7 @@ class CouchAdapter(Adapter):
         for start in range(0, len(keys), BATCH_SIZE):
             ids = list(dict.fromkeys(make_id(key) for key in keys[start : start + BATCH_SIZE]))
             for _ in range(_TRIES):
-                found = self._json("POST", f"{path}/_all_docs", {"keys": ids})["rows"]
+                found = self._session.json("POST", f"{path}/_all_docs", {"keys": ids})["rows"]
                 doomed = [
                     {"_id": entry["id"], "_rev": entry["value"]["rev"], "_deleted": True}
                     for entry in found
@@ -284,13 +269,13 @@ class CouchAdapter(Adapter):
                 ]
                 if not doomed:
                     break
-                answers = self._json("POST", f"{path}/_bulk_docs", {"docs": doomed})
+                answers = self._session.json("POST", f"{path}/_bulk_docs", {"docs": doomed})
                 removed += sum("error" not in answer for answer in answers)
                 ids = [answer["id"] for answer in answers if "error" in answer]
                 if not ids:
                     break
             else:
-                raise self._bad(f"{schema.name}: the document {ids[0]!r} changes again and again")
+                raise self._session.bad(f"{schema.name}: the document {ids[0]!r} changes again and again")
         return removed
 
     def statements(self, schema: Schema, changes: Iterable[Change]) -> Iterator[str]:
@@ -301,7 +286,7 @@ class CouchAdapter(Adapter):
             rows = [change.after if change.after is not None else change.before for change in some]
             documents = [make_document(row) for row in rows if row is not None]
             body = {"keys": [document["_id"] for document in documents]}
-            found = self._json("POST", f"{path}/_all_docs", body, query="include_docs=true")["rows"]
+            found = self._session.json("POST", f"{path}/_all_docs", body, query="include_docs=true")["rows"]
             for change, document, entry in zip(some, documents, found, strict=True):
                 place = f"{path}/{quote(document['_id'], safe='')}"
                 old = entry.get("doc") or {}
@@ -323,15 +308,7 @@ class CouchAdapter(Adapter):
         text = statement.strip()
         if not text:
             raise UsageError("the statement is empty", target=self.target.name)
-        if _REQUEST.match(text):
-            return self._requests(_NEXT_REQUEST.split(text), batch_size)
-        named = re.match(r"([^\s{]+)\s*(\{.*)", text, re.DOTALL)
-        if not named:
-            raise self._bad(
-                "neither a request nor a selector on a collection",
-                hint='GET /orders/_all_docs?limit=3, POST /orders/_find {"selector": {}}, or orders {"status": "paid"}',
-            )
-        return self._find(named[1], body_of(named[2], self._bad), batch_size)
+        return _couchdb_query.run(self._session, text, self._path, batch_size)
 
     def find(
         self, collection: str, filter: str, params: Mapping[str, object] | None = None, *, batch_size: int = BATCH_SIZE
@@ -341,88 +318,13 @@ class CouchAdapter(Adapter):
             raise Unsupported("CouchDB's language has no parameters", engine="couchdb", target=self.target.name)
         if not filter.strip():
             raise UsageError("the statement is empty", target=self.target.name)
-        return self._find(collection, body_of(filter, self._bad), batch_size)
-
-    def _requests(self, texts: Sequence[str], batch_size: int) -> Result:
-        """The first, and the others behind it."""
-        found = _REQUEST.fullmatch(texts[0].strip())
-        assert found is not None
-        following = partial(self._requests, texts[1:], batch_size) if len(texts) > 1 else None
-        return self._request(found[1].upper(), found[2], found[3], batch_size, following)
-
-    def _request(
-        self, method: str, path: str, body: str, batch_size: int, following: Callable[[], Result] | None = None
-    ) -> Result:
-        if body:
-            body_of(body, self._bad)
-        response = self._send_request(method, path, body or None, stream=True)
-        records = records_of(response, batch_size) if method != "HEAD" else iter([dict(response.headers)])
-        first = next(records, None)
-
-        def batches() -> Iterator[Batch]:
-            batch = [] if first is None else [(first,)]
-            with self._translated():
-                for record in records:
-                    if len(batch) >= batch_size:
-                        yield batch
-                        batch = []
-                    batch.append((record,))
-            if batch:
-                yield batch
-
-        return Result(
-            [ResultColumn("document", Type.JSON)], batches(), documents=True, close=response.close, following=following
-        )
-
-    def _find(self, name: str, body: dict[str, Any], batch_size: int) -> Result:
-        query: dict[str, Any] = body if "selector" in body else {"selector": body}
-        path, limit = f"{self._path(name)}/_find", query.get("limit")
-
-        def pages() -> Iterator[Batch]:
-            left: int | None = limit
-            skip: int = query.get("skip", 0)
-            bookmark: str | None = None
-            while left is None or left > 0:
-                page: dict[str, Any] = {
-                    **query,
-                    "limit": batch_size if left is None else min(batch_size, left),
-                    "skip": skip,
-                }
-                if bookmark:
-                    page["bookmark"] = bookmark
-                answer = self._json("POST", path, page)
-                documents = answer["docs"]
-                if documents:
-                    yield [(document,) for document in documents]
-                if len(documents) < page["limit"]:
-                    return
-                left = None if left is None else left - len(documents)
-                # A server without bookmarks is paged by skip.
-                if answer.get("bookmark") in (None, "nil", bookmark):
-                    skip += len(documents)
-                else:
-                    bookmark, skip = answer["bookmark"], 0
-
-        found = pages()
-        first = next(found, None)
-
-        def batches() -> Iterator[Batch]:
-            if first is not None:
-                yield first
-                yield from found
-
-        return Result([ResultColumn("document", Type.JSON)], batches(), documents=True)
-
-    def _bad(self, message: str, hint: str | None = None) -> StatementError:
-        return StatementError(message, engine="couchdb", target=self.target.name, hint=hint)
+        return _couchdb_query.find(self._session, self._path(collection), filter, batch_size)
 
     def cancel(self) -> None:
         raise Unsupported("CouchDB cannot stop a request", engine="couchdb", target=self.target.name)
 
     def close(self) -> None:
-        if not self._closed:
-            self._closed = True
-            self._session.close()
+        self._session.close()
 
     # --- inside ---
 
@@ -440,105 +342,34 @@ class CouchAdapter(Adapter):
 
     def _kept(self, name: str) -> Schema | None:
         try:
-            return Schema.from_dict(self._json("GET", f"{self._path(name)}/{_SCHEMA_ID}")["dbfleet"])
+            return Schema.from_dict(self._session.json("GET", f"{self._path(name)}/{_SCHEMA_ID}")["dbfleet"])
         except (NotFound, KeyError):
-            self._json("GET", self._path(name))  # NotFound where the database is missing, not only its schema
+            self._session.json("GET", self._path(name))  # NotFound where the database is missing, not only its schema
             return None
 
     def _row(self, make_row: Any, document: Document) -> Row:
         try:
             row: Row = make_row(document)
         except (ValueError, TypeError, KeyError, ArithmeticError) as exc:
-            raise self._bad(
+            raise self._session.bad(
                 f"the document {document.get('_id')!r} does not fit the collection's schema: {exc}",
                 hint="its fields are of other types than those of the sample or of the kept schema",
             ) from exc
         return row
 
-    def _translated(self) -> Any:
-        return translated(_translate, engine="couchdb", target=self.target.name)
-
-    def _json(self, method: str, path: str, body: object = None, *, query: str = "") -> Any:
-        response = self._send_request(method, f"{path}?{query}" if query else path, body)
-        with self._translated():
-            return response.json()
-
-    def _send_request(self, method: str, path: str, body: object = None, *, stream: bool = False) -> Any:
-        if self._closed:
-            raise Unavailable("the connection is closed", engine="couchdb", target=self.target.name)
-        data = body.encode() if isinstance(body, str) else (None if body is None else dumps(body).encode())
-        with self._translated():
-            # No read timeout: a view that is being built answers after minutes.
-            response = self._session.request(
-                method, self._root + path, data=data, stream=stream, timeout=(self._timeout_s, None)
-            )
-        if response.status_code >= 400:
-            raise self._refused(response)
-        return response
-
-    def _refused(self, response: Any) -> DbfleetError:
-        status = response.status_code
-        try:
-            answer = response.json()
-            said = f"{answer.get('error', status)}: {answer.get('reason', '')}".rstrip(": ")
-        except ValueError:
-            said = f"HTTP {status} {response.reason}"
-        where = {"engine": "couchdb", "target": self.target.name}
-        if status == 401:
-            return AuthFailed(said, **where)
-        if status in (502, 503, 504):
-            return Unavailable(said, **where)
-        kind = {404: NotFound, 409: ConstraintViolated, 412: AlreadyExists}.get(status, StatementError)
-        return kind(said, code=str(status), **where)
-
 
 def connect(target: Target, *, timeout_s: float = 10.0) -> CouchAdapter:
     """Open a session and log in. AuthFailed for a wrong user or password, Unavailable where nothing answers."""
-    import requests
-
     unknown = set(target.options) - {"verify"}
     if unknown:
         raise UsageError(f"a CouchDB URL has no option {min(unknown)!r}", hint="it has: verify")
-    session = requests.Session()
-    session.trust_env = False  # a proxy of the environment's is not meant for a database
-    session.headers.update({"Content-Type": "application/json", "Accept": "application/json"})
-    session.verify = target.options.get("verify", "true").lower() not in ("false", "0", "no")
-    if target.user is not None:
-        # As bytes: requests would encode text as Latin-1.
-        session.auth = (target.user.encode(), (target.password or "").encode())  # type: ignore[assignment]
-    host = f"[{target.host}]" if ":" in (target.host or "") else target.host
-    scheme = "https" if target.scheme in ("couchdbs", "couchdb+https") else "http"
-    adapter = CouchAdapter(target, session, f"{scheme}://{host}:{target.port}", timeout_s)
+    session = Session(target, timeout_s)
     try:
-        with adapter._translated():
-            response = session.get(f"{adapter._root}/_session", timeout=timeout_s)
-        if response.status_code >= 400:
-            raise adapter._refused(response)
-        with adapter._translated():
-            if target.user is None and not response.json().get("userCtx", {}).get("name"):
-                adapter._json("GET", "/_all_dbs")
+        session.log_in()
     except BaseException:
         session.close()
         raise
-    return adapter
-
-
-def _translate(exc: BaseException) -> DbfleetError | None:
-    import requests
-
-    if isinstance(exc, requests.exceptions.JSONDecodeError):
-        return Unavailable("what answers is not CouchDB: its answer is not JSON")
-    if isinstance(exc, requests.Timeout):
-        return Unavailable("no answer in time")
-    if isinstance(exc, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
-        return UsageError("the URL is not one that HTTP knows")
-    if isinstance(exc, requests.RequestException):
-        reason: Any = exc.args[0] if exc.args else exc
-        while getattr(reason, "reason", None) is not None:
-            reason = reason.reason
-        text = re.sub(r"^<.*?>:? ?|HTTPConnection\(.*?\): ", "", str(reason))
-        return Unavailable(f"no connection: {text}")
-    return None
+    return CouchAdapter(target, session)
 
 
 ENGINE = EngineSpec(
