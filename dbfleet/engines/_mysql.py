@@ -10,12 +10,10 @@ means in the server's own client; our own statements set a strict one.
 from __future__ import annotations
 
 import contextlib
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Generic, Literal, Self, TypeVar
+from typing import Any, Final, Literal, Self
 
 from dbfleet.adapter import (
     BATCH_SIZE,
@@ -31,42 +29,35 @@ from dbfleet.adapter import (
     WriteMode,
     Written,
 )
-from dbfleet.engines import _mysql_dump, _mysql_encoded, _mysql_extras, _mysql_lines, _mysql_ordered, _mysql_query
+from dbfleet.engines import (
+    _mysql_catalog,
+    _mysql_dump,
+    _mysql_encoded,
+    _mysql_extras,
+    _mysql_lines,
+    _mysql_ordered,
+    _mysql_query,
+)
 from dbfleet.engines import _mysql_write as bulk
 from dbfleet.engines._changes import Spelling
 from dbfleet.engines._changes import statements as change_statements
 from dbfleet.engines._conditions import part as condition_part
-from dbfleet.engines._mysql_errors import translate
+from dbfleet.engines._mysql_catalog import Server
 from dbfleet.engines._mysql_ranges import by_keys, conditions, exactly, split
+from dbfleet.engines._mysql_session import Session
 from dbfleet.engines._mysql_table import Table
 from dbfleet.engines._mysql_texts import literal
-from dbfleet.engines._mysql_types import LEXIS, Native, kept_beside, lexis, read_native, relational, words
+from dbfleet.engines._mysql_types import LEXIS, relational, words
 from dbfleet.engines._mysql_values import strict
-from dbfleet.engines._mysql_wire import RawRow, Wire, driver_errors
+from dbfleet.engines._mysql_wire import RawRow, Wire
+from dbfleet.engines._mysql_write import Source
 from dbfleet.engines._sql import create_statements
 from dbfleet.engines._sql_text import Statement
-from dbfleet.errors import DbfleetError, StatementError, Unavailable, translated
+from dbfleet.errors import DbfleetError, StatementError
 from dbfleet.extras import Extra, Extras
-from dbfleet.values import Batch, Column, Digest, Reference, Row, Schema, Type
+from dbfleet.values import Batch, Column, Digest, Row, Schema, Type
 
-_OUR_MODE: Final = "STRICT_ALL_TABLES,STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO"
 _KEYS_AT_ONCE: Final = 500
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """What the server said of itself when we came."""
-
-    product: str
-    version: str
-    mariadb: bool
-    sql_mode: tuple[str, ...]
-    local_files: bool
-
-    @property
-    def native_uuid(self) -> bool:
-        return self.mariadb and tuple(map(int, re.findall(r"\d+", self.version)[:2])) >= (10, 7)
 
 
 class MySqlAdapter(Adapter):
@@ -75,10 +66,7 @@ class MySqlAdapter(Adapter):
     def __init__(self, spec: EngineSpec, target: Target, wire: Wire, server: Server) -> None:
         self.spec = spec
         self.target = target
-        self._wire = wire
-        self._server = server
-        self._beside: Wire | None = None
-        self._session = _mysql_query.Session(wire, lexis(server.sql_mode), self._described_beside, self._translated)
+        self._session = Session(spec.name, target.name, wire, server)
         self._in_snapshot = False
         self.messages: list[str] = []
 
@@ -92,70 +80,30 @@ class MySqlAdapter(Adapter):
 
     def ping(self) -> ServerInfo:
         started = time.perf_counter()
-        self._rows("SELECT 1")
-        return ServerInfo(self._server.product, self._server.version, time.perf_counter() - started)
+        self._session.rows("SELECT 1")
+        return ServerInfo(self._session.server.product, self._session.server.version, time.perf_counter() - started)
 
     def collections(self) -> Sequence[str]:
-        found = self._rows(
-            "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() "
-            "AND table_type IN ('BASE TABLE', 'VIEW', 'SYSTEM VERSIONED')"
-        )
-        return sorted(str(name) for (name,) in found)
+        return _mysql_catalog.collections(self._session.rows)
 
     def describe(self, name: str) -> Schema:
-        natives = self._natives(name)
-        table = literal(name, Type.TEXT)
-        keys = self._rows(f"SHOW KEYS FROM {LEXIS.quote(name)} WHERE Key_name = 'PRIMARY'")
-        comment = self._rows(
-            "SELECT table_comment FROM information_schema.tables "
-            f"WHERE table_schema = DATABASE() AND table_name = {table}"
-        )
-        order = list(natives)
-        kept = kept_beside(comment[0][0] if comment else None)
-        return Schema(
-            name,
-            tuple(native.column for native in natives.values()),
-            tuple(str(row[4]) for row in sorted(keys, key=lambda row: int(row[3] or 0))),
-            tuple(sorted(self._references(name), key=lambda each: [order.index(column) for column in each.columns])),
-            edge=bool(kept.get("edge")),
-            partition=tuple(kept.get("partition", ())),
-        )
-
-    def _references(self, name: str) -> tuple[Reference, ...]:
-        found: dict[str, list[tuple[str, str, str]]] = {}
-        # MariaDB compares names here without regard to case.
-        for own, constraint, column, table, key in self._rows(
-            "SELECT table_name, constraint_name, column_name, referenced_table_name, referenced_column_name "
-            "FROM information_schema.key_column_usage WHERE table_schema = DATABASE() "
-            f"AND table_name = {literal(name, Type.TEXT)} AND referenced_table_schema = DATABASE() "
-            "ORDER BY constraint_name, ordinal_position"
-        ):
-            if own == name:
-                found.setdefault(str(constraint), []).append((str(column), str(table), str(key)))
-        references = [
-            Reference(tuple(row[0] for row in rows), rows[0][1], tuple(row[2] for row in rows))
-            for rows in found.values()
-        ]
-        return tuple(references)
+        return _mysql_catalog.describe(self._session.rows, name, mariadb=self._session.server.mariadb)
 
     def create(self, schema: Schema) -> None:
-        wire = self._live()
-        carried = relational(schema, mariadb=self._server.mariadb, native_uuid=self._server.native_uuid)
-        with self._translated(), self._our_mode():
+        wire = self._session.live()
+        carried = relational(schema, mariadb=self._session.server.mariadb, native_uuid=self._session.server.native_uuid)
+        with self._session.translated(), self._session.our_mode():
             for statement in create_statements(schema, carried):
                 wire.execute(statement)
 
     def drop(self, name: str) -> None:
-        for found, kind in self._rows(
-            "SELECT table_name, table_type FROM information_schema.tables "
-            f"WHERE table_schema = DATABASE() AND table_name = {literal(name, Type.TEXT)}"
-        ):
-            if found == name:
-                with self._translated():
-                    self._live().execute(f"DROP {'VIEW' if kind == 'VIEW' else 'TABLE'} IF EXISTS {LEXIS.quote(name)}")
+        kind = _mysql_catalog.kind(self._session.rows, name)
+        if kind is not None:
+            with self._session.translated():
+                self._session.live().execute(f"DROP {kind} IF EXISTS {LEXIS.quote(name)}")
 
     def count(self, name: str) -> int:
-        ((rows,),) = self._rows(f"SELECT count(*) FROM {LEXIS.quote(name)}")
+        ((rows,),) = self._session.rows(f"SELECT count(*) FROM {LEXIS.quote(name)}")
         return int(rows or 0)
 
     # --- rows ---
@@ -180,30 +128,30 @@ class MySqlAdapter(Adapter):
                         yield row
 
     def split(self, schema: Schema, parts: int) -> Sequence[Part]:
-        return split(schema, parts, self._rows)
+        return split(schema, parts, self._session.rows)
 
     def scan(self, schema: Schema, part: Part = WHOLE, *, batch_size: int = BATCH_SIZE) -> Iterator[Batch]:
         return self._scan(schema, conditions(schema, part), batch_size)
 
     def _scan(self, schema: Schema, where: str, batch_size: int) -> Iterator[Batch]:
-        wire = self._live()
-        with self._translated():
+        wire = self._session.live()
+        with self._session.translated():
             wire.execute(_scan_statement(schema, where))
-        with self._reading():
+        with self._session.reading():
             rows = strict(schema.columns, wire.fields, schema.name)
-            while found := self._fetch(batch_size):
+            while found := self._session.fetch(batch_size):
                 yield rows(found)
 
     def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
-        wire = self._live()
-        source = _Source(batches)
-        with self._translated(source):
+        wire = self._session.live()
+        source = Source(batches)
+        with self._session.translated(source):
             if self._in_snapshot:
                 raise StatementError("a snapshot only reads")
-            table = Table(schema, self._natives(schema.name), mariadb=self._server.mariadb)
-            references = self._references(schema.name)
-            fill = bulk.load if self._server.local_files else bulk.insert
-            with self._our_mode():
+            table = self._table(schema)
+            references = _mysql_catalog.references(self._session.rows, schema.name)
+            fill = bulk.load if self._session.server.local_files else bulk.insert
+            with self._session.our_mode():
                 if mode == "upsert" and schema.key:
                     filled = partial(fill, wire, table, batches=source, replace=True)
                     return Written(bulk.upsert(wire, schema, table.written, filled, references))
@@ -211,10 +159,11 @@ class MySqlAdapter(Adapter):
                     return Written(fill(wire, table, schema.name, source))
 
     def delete(self, schema: Schema, keys: Sequence[Row]) -> int:
-        wire = self._live()
-        table, folding, references = LEXIS.quote(schema.name), self._folding(schema), self._references(schema.name)
+        wire = self._session.live()
+        table, folding = LEXIS.quote(schema.name), _mysql_catalog.folding(self._session.rows, schema)
+        references = _mysql_catalog.references(self._session.rows, schema.name)
         removed = 0
-        with self._translated(), bulk.transaction(wire, schema.name, references):
+        with self._session.translated(), bulk.transaction(wire, schema.name, references):
             for start in range(0, len(keys), _KEYS_AT_ONCE):
                 some = keys[start : start + _KEYS_AT_ONCE]
                 wire.execute(f"DELETE FROM {table} WHERE {by_keys(schema, some, folding)}")
@@ -223,14 +172,14 @@ class MySqlAdapter(Adapter):
 
     def where(self, schema: Schema, condition: Condition) -> Part | None:
         """A part that the condition chooses."""
-        with self._translated():
-            table = Table(schema, self._natives(schema.name), mariadb=self._server.mariadb)
+        with self._session.translated():
+            table = self._table(schema)
         return condition_part(schema, condition, LEXIS.quote, table.literal)
 
     def statements(self, schema: Schema, changes: Iterable[Change]) -> Iterator[str]:
-        with self._translated():
-            table = Table(schema, self._natives(schema.name), mariadb=self._server.mariadb)
-        folding = self._folding(schema)
+        with self._session.translated():
+            table = self._table(schema)
+        folding = _mysql_catalog.folding(self._session.rows, schema)
 
         def same(place: int, value: Any) -> str:
             name, text = LEXIS.quote(schema.names[place]), table.literal(place, value)
@@ -239,25 +188,16 @@ class MySqlAdapter(Adapter):
 
         computed = frozenset(schema.names) - frozenset(table.written)
         spelling = Spelling(LEXIS.quote(schema.name), LEXIS.quote, table.literal, same, computed)
-        with self._translated():
+        with self._session.translated():
             yield from change_statements(schema, changes, spelling)
 
-    def _folding(self, schema: Schema) -> set[str]:
-        """The columns of the key whose collation takes different texts for equal; of our own tables none."""
-        found = self._rows(
-            "SELECT column_name, collation_name FROM information_schema.columns WHERE table_schema = DATABASE() "
-            f"AND table_name = {literal(schema.name, Type.TEXT)} AND collation_name IS NOT NULL"
-        )
-        exact = ("ascii_bin", "utf8mb4_0900_bin", "utf8mb4_nopad_bin")
-        return {str(name) for name, collation in found if name in schema.key and collation not in exact}
-
     def extras(self, name: str) -> Extras:
-        return _mysql_extras.extras(self._rows, self.describe(name), mariadb=self._server.mariadb)
+        return _mysql_extras.extras(self._session.rows, self.describe(name), mariadb=self._session.server.mariadb)
 
     def add_extra(self, schema: Schema, extra: Extra) -> None:
-        statement = _mysql_extras.add_statement(self._rows, self._natives(schema.name), schema, extra)
-        wire = self._live()
-        with self._translated(), self._our_mode():
+        statement = _mysql_extras.add_statement(self._session.rows, self._session.natives(schema.name), schema, extra)
+        wire = self._session.live()
+        with self._session.translated(), self._session.our_mode():
             # A column that a foreign key uses is not touched otherwise, even where its type stays.
             wire.execute("SET SESSION foreign_key_checks = 0")
             try:
@@ -268,7 +208,7 @@ class MySqlAdapter(Adapter):
     def lines(self, schema: Schema, part: Part = WHOLE) -> Iterator[bytes] | None:
         """The rows as COPY's text; None where a column is stored in a way that we do not know."""
         condition = conditions(schema, part)
-        statement = _mysql_lines.statement(schema, self._natives(schema.name), condition)
+        statement = _mysql_lines.statement(schema, self._session.natives(schema.name), condition)
         return self._lines(statement, schema, condition) if statement else None
 
     def _lines(self, statement: str, schema: Schema, condition: str) -> Iterator[bytes]:
@@ -281,20 +221,20 @@ class MySqlAdapter(Adapter):
 
     def write_lines(self, schema: Schema, chunks: Iterable[bytes], *, mode: WriteMode = "insert") -> Written | None:
         """Rows as COPY's text into the table, as `write`; None where LOAD DATA cannot or would change a value."""
-        wire = self._live()
-        if not (self._server.local_files and _mysql_lines.takes(schema, self._natives(schema.name))):
+        wire = self._session.live()
+        if not (self._session.server.local_files and _mysql_lines.takes(schema, self._session.natives(schema.name))):
             return None
-        source = _Source(chunks)
+        source = Source(chunks)
 
         def fill(name: str, *, replace: bool = False) -> int:
             loading = partial(_mysql_lines.loading, schema.columns, table=name, replace=replace)
             return bulk.load_texts(wire, loading, _mysql_lines.sized(source), replace=replace)
 
-        with self._translated(source):
+        with self._session.translated(source):
             if self._in_snapshot:
                 raise StatementError("a snapshot only reads")
-            references = self._references(schema.name)
-            with self._our_mode():
+            references = _mysql_catalog.references(self._session.rows, schema.name)
+            with self._session.our_mode():
                 if mode == "upsert" and schema.key:
                     replacing = partial(fill, replace=True)
                     return Written(bulk.upsert(wire, schema, schema.names, replacing, references))
@@ -306,14 +246,14 @@ class MySqlAdapter(Adapter):
     def query(
         self, statement: str, params: Mapping[str, object] | None = None, *, batch_size: int = BATCH_SIZE
     ) -> Result:
-        self._live()
+        self._session.live()
         return _mysql_query.run(self._session, _mysql_query.parse(self._session, statement, params), batch_size)
 
     def encoded(
         self, statement: str, params: Mapping[str, object] | None, format: Literal["csv", "jsonl"]
     ) -> Iterator[bytes] | None:
         """The rows of one statement that gives rows, in that format; None for any other."""
-        self._live()
+        self._session.live()
         found = _mysql_query.parse(self._session, statement, params)
         if len(found) > 1 or not _mysql_encoded.gives_rows(found[0], self._session.lexis):
             return None
@@ -321,38 +261,38 @@ class MySqlAdapter(Adapter):
         return self._encoded(found[0], format)
 
     def _encoded(self, statement: Statement, word: Literal["csv", "jsonl"]) -> Iterator[bytes]:
-        wire = self._live()
-        with self._translated():
+        wire = self._session.live()
+        with self._session.translated():
             wire.execute(statement.text)
-        with self._reading():
-            with self._translated():
+        with self._session.reading():
+            with self._session.translated():
                 columns = _mysql_query.columns(self._session)
             render = _mysql_encoded.lines(columns, wire.fields, word)
             yield _mysql_encoded.header(columns, word)
-            while rows := self._fetch(BATCH_SIZE):
+            while rows := self._session.fetch(BATCH_SIZE):
                 yield render(rows)
-            with self._translated():
+            with self._session.translated():
                 _mysql_query.collect(self._session, statement.words, self.messages)
 
     def encoded_scan(
         self, schema: Schema, format: Literal["csv", "jsonl"], tally: Callable[[Digest], None] | None = None
     ) -> Iterator[bytes] | None:
         """What the scan gives, from the wire's own bytes; None where this format cannot be had so."""
-        self._live()
+        self._session.live()
         return self._encoded_scan(schema, format, tally) if _mysql_dump.possible(schema, format) else None
 
     def _encoded_scan(
         self, schema: Schema, word: Literal["csv", "jsonl"], tally: Callable[[Digest], None] | None
     ) -> Iterator[bytes]:
-        wire = self._live()
+        wire = self._session.live()
         if first := _mysql_dump.header(schema, word):
             yield first
-        with self._translated():
+        with self._session.translated():
             wire.execute(_scan_statement(schema, ""))
-        with self._reading():
+        with self._session.reading():
             render = _mysql_dump.lines(schema, wire.fields, word, digests=tally is not None)
-            while rows := self._fetch(BATCH_SIZE):
-                with self._translated():
+            while rows := self._session.fetch(BATCH_SIZE):
+                with self._session.translated():
                     chunk, digest = render(rows)
                 if tally and digest:
                     tally(digest)
@@ -360,22 +300,22 @@ class MySqlAdapter(Adapter):
 
     def ordered(self, schema: Schema) -> Iterator[bytes] | None:
         """The rows as COPY's text, in the order of their key; None where we do not know its order."""
-        statement = _mysql_ordered.statement(schema, self._natives(schema.name))
+        statement = _mysql_ordered.statement(schema, self._session.natives(schema.name))
         return self._rendered(statement, _mysql_ordered.lines(schema)) if statement else None
 
     def _rendered(self, statement: str, lines: Callable[[list[RawRow]], bytes]) -> Iterator[bytes]:
-        wire = self._live()
-        with self._translated():
+        wire = self._session.live()
+        with self._session.translated():
             wire.execute(statement)
-        with self._reading():
-            while rows := self._fetch(BATCH_SIZE):
+        with self._session.reading():
+            while rows := self._session.fetch(BATCH_SIZE):
                 yield lines(rows)
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:
         """All scans inside see the database as it was when this began. Of tables whose engine knows transactions."""
-        wire = self._live()
-        with self._translated():
+        wire = self._session.live()
+        with self._session.translated():
             wire.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             wire.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
         self._in_snapshot = True
@@ -393,126 +333,21 @@ class MySqlAdapter(Adapter):
         finally:
             self._in_snapshot = False
             if not wire.closed:
-                with self._translated():
+                with self._session.translated():
                     wire.abandon()
                     wire.execute("ROLLBACK")
 
     def cancel(self) -> None:
-        wire = self._wire
+        wire = self._session.wire
         if not wire.closed and (wire.busy or wire.reading):
-            with self._translated():
+            with self._session.translated():
                 wire.stop()
 
     def close(self) -> None:
-        self._wire.close()
-        if self._beside is not None:
-            self._beside.close()
+        self._session.close()
 
-    # --- inside ---
-
-    def _live(self) -> Wire:
-        if self._wire.closed:
-            raise Unavailable("the connection is closed", engine=self.spec.name, target=self.target.name)
-        return self._wire
-
-    @contextlib.contextmanager
-    def _translated(self, source: _Source[Any] | None = None) -> Iterator[None]:
-        """The driver's errors and those of our own modules, with our name; never those of the source of a write."""
-        try:
-            with translated(translate, engine=self.spec.name, target=self.target.name):
-                yield
-        except DbfleetError as exc:
-            if source is None or exc is not source.error:
-                exc.engine = exc.engine or self.spec.name
-                exc.target = exc.target or self.target.name
-            raise
-
-    @contextlib.contextmanager
-    def _our_mode(self) -> Iterator[None]:
-        """Strict, and 0 stays 0 in an AUTO_INCREMENT column; then what the session had."""
-        wire = self._wire
-        wire.execute(f"SET @dbfleet_sql_mode = @@SESSION.sql_mode, SESSION sql_mode = '{_OUR_MODE}'")
-        try:
-            yield
-        finally:
-            if not wire.closed:
-                with contextlib.suppress(*driver_errors()):
-                    wire.execute("SET SESSION sql_mode = @dbfleet_sql_mode")
-
-    def _rows(self, statement: str) -> list[tuple[str | None, ...]]:
-        wire = self._live()
-        with self._translated():
-            return wire.rows(statement)
-
-    def _fetch(self, rows: int) -> list[RawRow]:
-        wire = self._live()
-        with self._translated():
-            return wire.fetch(rows)
-
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[None]:
-        """While a result is read; what is left of it afterwards is dropped, unless another has taken its place."""
-        self._session.turn += 1
-        turn = self._session.turn
-        try:
-            yield
-        finally:
-            if self._session.turn == turn:
-                with self._translated():
-                    self._wire.abandon()
-
-    def _natives(self, name: str) -> dict[str, Native]:
-        with self._translated():
-            return _natives(self._live(), LEXIS.quote(name), mariadb=self._server.mariadb)
-
-    def _described_beside(self, database: str, table: str) -> Mapping[str, Native]:
-        """A table's columns, asked on a second connection; none where it has no answer (a temporary table, a lock)."""
-        with contextlib.suppress(*driver_errors()):
-            if self._beside is None:
-                self._beside = self._wire.another()
-                self._beside.execute("SET SESSION lock_wait_timeout = 1")
-            return _natives(self._beside, f"{LEXIS.quote(database)}.{LEXIS.quote(table)}", mariadb=self._server.mariadb)
-        return {}
-
-
-class _Source(Generic[T]):
-    """The batches of a write, once; and the error that came from there, if one did."""
-
-    def __init__(self, batches: Iterable[T]) -> None:
-        self._batches = iter(batches)
-        self.error: BaseException | None = None
-
-    def __iter__(self) -> Iterator[T]:
-        return self
-
-    def __next__(self) -> T:
-        try:
-            return next(self._batches)
-        except StopIteration:
-            raise
-        except BaseException as exc:
-            self.error = exc
-            raise
-
-
-_JSON_CHECK: Final = re.compile(r"CHECK \(json_valid\(`((?:[^`]|``)*)`\)\)", re.IGNORECASE)
-
-
-def _natives(wire: Wire, table: str, *, mariadb: bool) -> dict[str, Native]:
-    """The columns of a table, whose name is quoted, by name."""
-    found = wire.rows(f"SHOW FULL COLUMNS FROM {table}")
-    checked: set[str] = set()
-    # MariaDB's JSON is a text of this collation with a check.
-    if mariadb and any((row[1], row[2]) == ("longtext", "utf8mb4_bin") for row in found):
-        with contextlib.suppress(IndexError):
-            text = wire.rows(f"SHOW CREATE TABLE {table}")[0][1] or ""
-            checked = {name.replace("``", "`") for name in _JSON_CHECK.findall(text)}
-    return {
-        str(name): read_native(
-            str(name), str(native), nullable == "YES", str(extra), str(comment), checked=name in checked
-        )
-        for name, native, _, nullable, _, _, extra, _, comment in found
-    }
+    def _table(self, schema: Schema) -> Table:
+        return Table(schema, self._session.natives(schema.name), mariadb=self._session.server.mariadb)
 
 
 def _scan_statement(schema: Schema, where: str) -> str:

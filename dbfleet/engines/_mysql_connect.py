@@ -20,7 +20,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from dbfleet.adapter import EngineSpec, ServerPlan, Target
-from dbfleet.engines._mysql import MySqlAdapter, Server
+from dbfleet.engines._mysql import MySqlAdapter
+from dbfleet.engines._mysql_catalog import Server
 from dbfleet.engines._mysql_errors import connecting, number_and_message
 from dbfleet.engines._mysql_server import SOCKET
 from dbfleet.engines._mysql_types import LEXIS

@@ -7,32 +7,20 @@ the result), which is opened the first time that it is needed: 2 ms on this mach
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from dbfleet.adapter import Result, ResultColumn
 from dbfleet.engines import _mysql_values as values
+from dbfleet.engines._mysql_session import Session
 from dbfleet.engines._mysql_texts import literal
-from dbfleet.engines._mysql_types import Native
-from dbfleet.engines._mysql_wire import RawRow, Wire
-from dbfleet.engines._sql import Lexis, Statement, bind, check_parameters, statements
+from dbfleet.engines._mysql_wire import RawRow
+from dbfleet.engines._sql import Statement, bind, check_parameters, statements
 from dbfleet.values import Batch, type_of
 
 _AMBIGUOUS: Final = frozenset({values.TINY, values.DATETIME, values.BIT, values.BLOB, values.STRING})
 _CHANGES: Final = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "WITH", "CALL"})
-
-
-@dataclass(slots=True)
-class Session:
-    """What a statement needs of its connection."""
-
-    wire: Wire
-    lexis: Lexis
-    describe: Callable[[str, str], Mapping[str, Native]]  # database, table: its columns, asked on another connection
-    translated: Callable[[], AbstractContextManager[None]]
-    turn: int = 0  # grows with every statement: an old result must not end a new one
 
 
 def parse(session: Session, text: str, params: Mapping[str, object] | None) -> list[Statement]:

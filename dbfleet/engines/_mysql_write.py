@@ -23,7 +23,7 @@ import select
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 from dbfleet.engines._mysql_errors import refused, translate
 from dbfleet.engines._mysql_table import Table
@@ -32,6 +32,7 @@ from dbfleet.engines._mysql_wire import Wire, driver_errors
 from dbfleet.errors import ConstraintViolated, StatementError
 from dbfleet.values import Batch, Reference, Schema
 
+T = TypeVar("T")
 PIECE_BYTES: Final = 16_000_000
 _PATIENCE_S: Final = 5.0
 _PIPE_BYTES: Final = 1 << 20
@@ -40,6 +41,26 @@ STAGE: Final = "_dbfleet_stage"
 
 _HARMLESS: Final = frozenset({1287, 1592, 1681})
 """Warnings that say nothing about a row: deprecated syntax, a statement-based binary log."""
+
+
+class Source(Generic[T]):
+    """The batches of a write, once; and the error that came from there, if one did."""
+
+    def __init__(self, batches: Iterable[T]) -> None:
+        self._batches = iter(batches)
+        self.error: BaseException | None = None
+
+    def __iter__(self) -> Iterator[T]:
+        return self
+
+    def __next__(self) -> T:
+        try:
+            return next(self._batches)
+        except StopIteration:
+            raise
+        except BaseException as exc:
+            self.error = exc
+            raise
 
 
 # --- the two ways -----------------------------------------------------------------------------------------------------
