@@ -22,7 +22,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, Final, Self
 
 import dbfleet.engines._redis_foreign as foreign
@@ -46,17 +45,16 @@ from dbfleet.adapter import (
     WriteMode,
     Written,
 )
+from dbfleet.engines._redis_cancel import stop
+from dbfleet.engines._redis_errors import translate
 from dbfleet.engines._redis_rows import ROW_NUMBERS, SCHEMAS, Decoder, index_of
 from dbfleet.engines._redis_server import LOCAL, examine, shell
 from dbfleet.engines._redis_statements import statements as command_texts
-from dbfleet.engines._redis_wire import ConnectionLost, Dial, LoginRefused, Pending, ReplyError, Wire, dialer
+from dbfleet.engines._redis_wire import Dial, Pending, ReplyError, Wire, dialer
 from dbfleet.engines._redis_write import MOST_COLUMNS, Writer, in_chunks, remove, remove_keys
 from dbfleet.errors import (
     AlreadyExists,
-    AuthFailed,
-    DbfleetError,
     NotFound,
-    StatementError,
     Unavailable,
     Unsupported,
     UsageError,
@@ -317,30 +315,9 @@ class RedisAdapter(Adapter):
             yield batch
 
     def cancel(self) -> None:
-        """Over a second connection: a blocked command is unblocked, a script killed, and what neither helps (a reply of
-        millions of elements) loses its connection; the next call makes a new one. A script is heard out for the first
-        5 seconds (busy-reply-threshold), and to its end once it has written: Redis knows no way to undo that."""
-        wire = self._wire
-        if self._closed or wire.broken or not wire.waiting:
-            return
-        identity = self._hello.get("id")
-        try:
-            other, _ = self._dial(select=False)  # a busy server takes no SELECT
-        except Exception:
-            return  # no way to tell the server: as good as cancelled is not to wait for it
-        try:
-            if self._running in replies.SCRIPTS:
-                for command in ("SCRIPT", "FUNCTION"):
-                    with suppress(ReplyError):
-                        other.ask(command, "KILL")
-            elif identity is not None:
-                with suppress(ReplyError):
-                    if not other.ask("CLIENT", "UNBLOCK", identity, "ERROR") and wire.waiting:
-                        other.ask("CLIENT", "KILL", "ID", identity)
-        except ConnectionLost:
-            pass
-        finally:
-            other.close()
+        """See `_redis_cancel`: over a second connection."""
+        if not self._closed and not self._wire.broken and self._wire.waiting:
+            stop(self._wire, self._dial, self._hello.get("id"), script=self._running in replies.SCRIPTS)
 
     def close(self) -> None:
         with self._lock:
@@ -351,7 +328,7 @@ class RedisAdapter(Adapter):
     # --- inside ---
 
     def _translated(self) -> Any:
-        return translated(_translate, engine="redis", target=self.target.name)
+        return translated(translate, engine="redis", target=self.target.name)
 
     def _open(self) -> Wire:
         """The wire; a new one where an interrupt or a lost connection has spoiled it."""
@@ -413,45 +390,6 @@ class RedisAdapter(Adapter):
 def connect(target: Target, *, timeout_s: float = 10.0) -> RedisAdapter:
     """A connection that is logged in and in its database. UsageError for options that Redis does not have."""
     return RedisAdapter(target, dialer(target, timeout_s))
-
-
-_REFUSED_LOGIN: Final = ("NOAUTH", "WRONGPASS", "DENIED")
-_NOT_NOW: Final = ("LOADING", "MASTERDOWN", "BUSY", "TRYAGAIN", "CLUSTERDOWN")
-_HINTS: Final = {
-    "OOM": "the server's maxmemory is reached: raise it, or remove data",
-    "READONLY": "this is a replica: write to its primary",
-    "MISCONF": "the server cannot save to its disk and so takes no writes: see its log",
-    "NOPERM": "this user's ACL does not allow it",
-    "NOAUTH": "the server asks for a password: redis://:PASSWORD@host",
-    "DENIED": "the server is in protected mode and takes connections from its own machine only",
-    "EXECABORT": "an earlier line of the transaction was refused; nothing of it was done",
-}
-
-
-def _translate(exc: BaseException) -> DbfleetError | None:
-    if isinstance(exc, LoginRefused):
-        return AuthFailed(_words(exc), hint=_HINTS.get(exc.code))
-    if isinstance(exc, ReplyError):
-        hint = _HINTS.get(exc.code)
-        if exc.code in _REFUSED_LOGIN:
-            return AuthFailed(_words(exc), hint=hint)
-        if exc.code in _NOT_NOW or "max number of clients" in str(exc):
-            return Unavailable(_words(exc))
-        if exc.code in ("MOVED", "ASK", "CROSSSLOT"):
-            return Unsupported(f"{exc}: a Redis Cluster keeps this on several nodes", hint="query works on each node")
-        return StatementError(str(exc), code=exc.code, hint=hint)
-    if isinstance(exc, ConnectionLost):
-        return Unavailable(f"the connection was lost: {exc}")
-    module = type(exc).__module__.partition(".")[0]
-    if module == "redis":  # only connecting goes through redis-py
-        return Unavailable(str(exc).rstrip("."))
-    if module == "hiredis":
-        return Unavailable(f"what answers there is no Redis server: {exc}")
-    return None
-
-
-def _words(exc: ReplyError) -> str:
-    return str(exc).removeprefix("ERR ")
 
 
 ENGINE = EngineSpec(
