@@ -44,6 +44,7 @@ from dbfleet.adapter import (
 )
 from dbfleet.engines import _couchdb_query
 from dbfleet.engines._changes import changed
+from dbfleet.engines._columns import shortened
 from dbfleet.engines._couchdb_documents import (
     Document,
     collection_name,
@@ -208,7 +209,7 @@ class CouchAdapter(Adapter):
         pending: list[tuple[Row, Document, str]] = []
         size = 0
         self._session.json("GET", self._path(schema.name))  # NotFound before anything is pulled
-        for batch in batches:
+        for batch in shortened(schema.columns, batches):
             for row in batch:
                 document = make_document(row)
                 text = dumps(document)
