@@ -67,37 +67,57 @@ def wire_type(field: Field) -> Type | None:
 def texts(values: Raw) -> Texts:
     """The column, decoded."""
     try:
-        joined = b"\0".join(values)  # type: ignore[arg-type]
+        return _joined(values)
     except TypeError:
         return [None if value is None else value.decode() for value in values]
+
+
+def _joined(values: Raw, suffix: bytes = b"") -> list[str]:
+    """The column decoded in one piece, the suffix behind each text; TypeError where there is a NULL."""
+    joined = (suffix + b"\0").join(values) + suffix  # type: ignore[arg-type]
     if joined.count(b"\0") == len(values) - 1:
         return joined.decode().split("\0")
-    return [value.decode() for value in values]  # type: ignore[union-attr]
+    return [(value + suffix).decode() for value in values]  # type: ignore[operator]
 
 
-def _each(convert: Callable[[str], Any]) -> Read:
-    """A reader that converts every text; `convert` raises TypeError for None."""
+def _each(convert: Callable[[str], Any], suffix: bytes = b"") -> Read:
+    """A reader that converts every text, with the suffix behind it. Among NULLs the others are still converted in one
+    piece: 0.14 µs for an instant, 0.22 one by one."""
 
     def read(values: Raw) -> Sequence[Any]:
-        found = texts(values)
         try:
-            return list(map(convert, found))  # type: ignore[arg-type]
+            return list(map(convert, _joined(values, suffix)))
         except TypeError:
-            return [None if text is None else convert(text) for text in found]
+            present = [value for value in values if value is not None]
+            converted = iter(list(map(convert, _joined(present, suffix)))).__next__
+            return [None if value is None else converted() for value in values]
 
     return read
 
 
-_new, _set = object.__new__, object.__setattr__
+def _numbers(convert: Callable[[bytes], Any]) -> Read:
+    """A reader for what Python makes of bytes as of text: half of an integer's time was its decoding."""
+
+    def read(values: Raw) -> Sequence[Any]:
+        try:
+            return list(map(convert, values))  # type: ignore[arg-type]
+        except TypeError:
+            return [None if value is None else convert(value) for value in values]
+
+    return read
+
+
+_new = object.__new__
+_set_int, _set_is_safe = UUID.__dict__["int"].__set__, UUID.__dict__["is_safe"].__set__
 
 
 def _uuid(text: str) -> UUID:
-    # 0.5 µs where UUID() takes 1.3: its __init__ tries six forms.
+    # A third of what UUID() takes, whose __init__ tries six forms; its own slots are set quicker than by name.
     if len(text) != 36:
         return UUID(text)
     found = _new(UUID)
-    _set(found, "int", int(text.replace("-", ""), 16))
-    _set(found, "is_safe", SafeUUID.unknown)
+    _set_int(found, int(text.replace("-", ""), 16))
+    _set_is_safe(found, SafeUUID.unknown)
     return found
 
 
@@ -121,15 +141,15 @@ def _bools(values: Raw) -> Sequence[Any]:
 
 _READ: Final[dict[Type, Read]] = {
     Type.BOOL: _bools,
-    Type.INT: _each(int),
+    Type.INT: _numbers(int),
     Type.DECIMAL: _each(Decimal),
-    Type.FLOAT: _each(float),
+    Type.FLOAT: _numbers(float),
     Type.TEXT: texts,
     Type.BYTES: lambda values: values,
     Type.DATE: _each(date.fromisoformat),
     Type.TIME: _each(clock_time.fromisoformat),
     Type.DATETIME: _each(datetime.fromisoformat),
-    Type.INSTANT: _each(lambda text: datetime.fromisoformat(text + "+00:00")),
+    Type.INSTANT: _each(datetime.fromisoformat, b"+00:00"),
     Type.UUID: _each(_uuid),
     Type.JSON: _each(loads_json),
 }
