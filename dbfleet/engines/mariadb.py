@@ -11,11 +11,9 @@ nested more than 31 levels deep fails the check. A TIME of a table that dbfleet 
 
 from __future__ import annotations
 
-from functools import partial
-
-from dbfleet.adapter import Adapter, Capability, EngineSpec, Fidelity, Limits, Target
-from dbfleet.engines._mysql_server import MARIADB, examine, shell
-from dbfleet.extras import ALL
+from dbfleet.adapter import Adapter, Fidelity, Target
+from dbfleet.engines._mysql_server import MARIADB
+from dbfleet.engines._mysql_spec import spec
 from dbfleet.values import Type
 
 
@@ -26,55 +24,18 @@ def connect(target: Target, *, timeout_s: float = 10.0) -> Adapter:
     return connected(target, ENGINE, timeout_s)
 
 
-ENGINE = EngineSpec(
+ENGINE = spec(
     name="mariadb",
     title="MariaDB",
-    paradigm="relational",
-    language="SQL (MariaDB)",
+    alias="maria",
     schemes=("mariadb", "mariadb+mysqlconnector", "mariadb+mariadbconnector"),
-    driver="mysql-connector-python",
     connect=connect,
-    aliases=("maria",),
     types=dict.fromkeys(Type, Fidelity.EXACT),
-    capabilities=frozenset(
-        {
-            Capability.ATOMIC_WRITE,
-            Capability.KEYLESS,
-            Capability.REFERENCES,
-            Capability.SPLIT,
-            Capability.PARAMETERS,
-            Capability.CANCEL,
-            Capability.SNAPSHOT,
-        }
-    ),
-    extras=ALL,
-    limits=Limits(decimal_digits=65, decimal_scale=30, key_length=3072, name_length=64, finite_floats=True),
-    default_port=3306,
     local=MARIADB,
-    client=(
-        "sh",
-        "-c",
-        'MYSQL_PWD="$(cat /run/secrets/password)" '
-        'exec mariadb --user="{user}" --database="{database}" --default-character-set=utf8mb4 "$@"',
-        "mariadb",
-    ),
-    shell=partial(shell, clients=("mariadb", "mysql")),
-    examine=examine,
-    url_variable="MARIADB_URL",
-    examples={
-        "one": "SELECT 1",
-        "all": "SELECT * FROM `{collection}`",
-        "slow": "SELECT count(*) FROM (SELECT SLEEP(60)) AS t",
-        "bad": "SELEC 1",
-        "parameter": "SELECT :n",
-        "missing": "SELECT * FROM dbfleet_nowhere",
-    },
+    clients=("mariadb", "mysql"),
     quirks=(
-        "NaN and infinities are refused.",
         "A JSON document may be nested 31 levels deep.",
         "A UUID that no RFC allows (the third group from 8 on, the fourth below 8) is refused.",
-        "A text key has 768 characters at most.",
-        "A write into a table of an engine without transactions (MyISAM) is not all or nothing; its error says so.",
     ),
     verified_on=("MariaDB 11.8.6 and 10.11.19, real (Debian's builds)",),
 )

@@ -11,11 +11,9 @@ stops, a query gives the server's own text.
 
 from __future__ import annotations
 
-from functools import partial
-
-from dbfleet.adapter import Adapter, Capability, EngineSpec, Fidelity, Limits, Target
-from dbfleet.engines._mysql_server import MYSQL, examine, shell
-from dbfleet.extras import ALL
+from dbfleet.adapter import Adapter, Fidelity, Target
+from dbfleet.engines._mysql_server import MYSQL
+from dbfleet.engines._mysql_spec import spec
 from dbfleet.values import Type
 
 
@@ -26,54 +24,17 @@ def connect(target: Target, *, timeout_s: float = 10.0) -> Adapter:
     return connected(target, ENGINE, timeout_s)
 
 
-ENGINE = EngineSpec(
+ENGINE = spec(
     name="mysql",
     title="MySQL",
-    paradigm="relational",
-    language="SQL (MySQL)",
+    alias="my",
     schemes=("mysql", "mysql+mysqlconnector", "mysql+pymysql", "mysql2"),
-    driver="mysql-connector-python",
     connect=connect,
-    aliases=("my",),
     types={**dict.fromkeys(Type, Fidelity.EXACT), Type.UUID: Fidelity.AS_TEXT},
-    capabilities=frozenset(
-        {
-            Capability.ATOMIC_WRITE,
-            Capability.KEYLESS,
-            Capability.REFERENCES,
-            Capability.SPLIT,
-            Capability.PARAMETERS,
-            Capability.CANCEL,
-            Capability.SNAPSHOT,
-        }
-    ),
-    extras=ALL,
-    limits=Limits(decimal_digits=65, decimal_scale=30, key_length=3072, name_length=64, finite_floats=True),
-    default_port=3306,
     local=MYSQL,
-    client=(
-        "sh",
-        "-c",
-        'MYSQL_PWD="$(cat /run/secrets/password)" '
-        'exec mysql --user="{user}" --database="{database}" --default-character-set=utf8mb4 "$@"',
-        "mysql",
-    ),
-    shell=partial(shell, clients=("mysql", "mariadb")),
-    examine=examine,
-    url_variable="MYSQL_URL",
-    examples={
-        "one": "SELECT 1",
-        "all": "SELECT * FROM `{collection}`",
-        "slow": "SELECT count(*) FROM (SELECT SLEEP(60)) AS t",
-        "bad": "SELEC 1",
-        "parameter": "SELECT :n",
-        "missing": "SELECT * FROM dbfleet_nowhere",
-    },
+    clients=("mysql", "mariadb"),
     quirks=(
-        "NaN and infinities are refused.",
         "A number inside a JSON document has 17 digits or is a 64-bit integer; a document with another is refused.",
-        "A text key has 768 characters at most.",
-        "A write into a table of an engine without transactions (MyISAM) is not all or nothing; its error says so.",
     ),
     verified_on=("MySQL 9.7.4, real (Debian's build)",),
 )

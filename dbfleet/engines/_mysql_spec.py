@@ -1,0 +1,82 @@
+"""What the specs of MySQL and MariaDB have in common; an engine's own file says only what differs.
+
+It is read with every spec, so it imports no driver and nothing that is slow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from dbfleet.adapter import Adapter, Capability, EngineSpec, Fidelity, Limits, LocalServer
+from dbfleet.engines._mysql_server import examine, shell
+from dbfleet.extras import ALL
+from dbfleet.values import Type
+
+
+def spec(
+    *,
+    name: str,
+    title: str,
+    alias: str,
+    schemes: tuple[str, ...],
+    connect: Callable[..., Adapter],
+    types: Mapping[Type, Fidelity],
+    local: LocalServer,
+    clients: tuple[str, str],
+    quirks: tuple[str, ...],
+    verified_on: tuple[str, ...],
+) -> EngineSpec:
+    """The spec of one of the two. `clients` are the names of the client, this engine's own first, which is the one in
+    its container; `quirks` are those that the other does not have."""
+    return EngineSpec(
+        name=name,
+        title=title,
+        paradigm="relational",
+        language=f"SQL ({title})",
+        schemes=schemes,
+        driver="mysql-connector-python",
+        connect=connect,
+        aliases=(alias,),
+        types=types,
+        capabilities=frozenset(
+            {
+                Capability.ATOMIC_WRITE,
+                Capability.KEYLESS,
+                Capability.REFERENCES,
+                Capability.SPLIT,
+                Capability.PARAMETERS,
+                Capability.CANCEL,
+                Capability.SNAPSHOT,
+            }
+        ),
+        extras=ALL,
+        limits=Limits(decimal_digits=65, decimal_scale=30, key_length=3072, name_length=64, finite_floats=True),
+        default_port=3306,
+        local=local,
+        client=(
+            "sh",
+            "-c",
+            'MYSQL_PWD="$(cat /run/secrets/password)" '
+            f'exec {clients[0]} --user="{{user}}" --database="{{database}}" --default-character-set=utf8mb4 "$@"',
+            clients[0],
+        ),
+        shell=partial(shell, clients=clients),
+        examine=examine,
+        url_variable=f"{name.upper()}_URL",
+        examples={
+            "one": "SELECT 1",
+            "all": "SELECT * FROM `{collection}`",
+            "slow": "SELECT count(*) FROM (SELECT SLEEP(60)) AS t",
+            "bad": "SELEC 1",
+            "parameter": "SELECT :n",
+            "missing": "SELECT * FROM dbfleet_nowhere",
+        },
+        quirks=(
+            "NaN and infinities are refused.",
+            *quirks,
+            "A text key has 768 characters at most.",
+            "A write into a table of an engine without transactions (MyISAM) is not all or nothing; its error says so.",
+        ),
+        verified_on=verified_on,
+    )
