@@ -137,6 +137,11 @@ class Deadline:
         found.seconds, found._end = round(self.seconds + later), self._end + later
         return found
 
+    def grant(self, seconds: float) -> None:
+        """So much later, unless it is firm: what took it was no server's doing."""
+        if not self.firm:
+            self.seconds, self._end = round(self.seconds + seconds), self._end + seconds
+
     def sleep(self, seconds: float) -> None:
         """Wait so long, or until the deadline. KeyboardInterrupt when cancelled."""
         if self._cancelled.wait(min(seconds, self.remaining_s)):

@@ -16,6 +16,7 @@ import os
 import re
 import shutil
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -40,6 +41,8 @@ from dbfleet.runtimes import (
 if TYPE_CHECKING:
     from python_on_whales import DockerClient
 
+_PULL_S: Final = 3600.0
+"""How long a download may take where nobody asked for a deadline."""
 PROJECT: Final = "com.docker.compose.project"
 SERVICE: Final = "com.docker.compose.service"
 
@@ -241,6 +244,8 @@ class DockerRuntime:
     def _pull(
         self, project: str, servers: Sequence[Server], deadline: Deadline, report: Report
     ) -> dict[str, DbfleetError]:
+        """The images that are not here. A download is given its own time, but for a deadline that somebody asked for:
+        the ten of them are gigabytes, and a server's start is what the deadline is about."""
         services = self._config(project, servers)["services"]
         docker = self._docker()
         failures: dict[str, DbfleetError] = {}
@@ -252,7 +257,7 @@ class DockerRuntime:
             report(Event(server.target, "pulling", image))
             code, output = self._run_visibly(
                 [*docker.client_config.docker_cmd, "pull", image],
-                deadline,
+                deadline.at_least(_PULL_S),
                 docker_output.pull_progress(server.target, image, report),
             )
             if code:
@@ -266,8 +271,10 @@ class DockerRuntime:
                     hint=hint or f"name one that is here or can be had: {_setting(server, 'image')}",
                 )
 
+        began = time.monotonic()
         with ThreadPoolExecutor(max(1, len(servers))) as pool:
             list(pool.map(pull, servers))
+        deadline.grant(time.monotonic() - began)
         return failures
 
     def _create(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from dbfleet import registry
 from dbfleet.adapter import ServerInfo
 from dbfleet.errors import NotReady, Unavailable
 from dbfleet.runtimes import Deadline, Server, ServerState, docker_output, wait_ready
+from dbfleet.runtimes.docker import DockerRuntime
 
 ONE = Server("slow", registry.spec("oracle"), 1, "u", "p", "d")
 
@@ -88,3 +91,27 @@ def test_a_containers_start_period_is_the_servers_patience() -> None:
     assert (state.state, state.patience_s) == ("starting", 600.0)
     found["Config"] = {}
     assert docker_output.state(found, None).patience_s == 0
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_download_has_its_own_time_unless_a_deadline_was_asked_for(
+    asked: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[float] = []
+
+    def run(command: list[str], deadline: Deadline, *_: Any) -> tuple[int, str]:
+        given.append(deadline.remaining_s)
+        time.sleep(0.3)
+        return 0, ""
+
+    images = SimpleNamespace(exists=lambda image: False)
+    docker = SimpleNamespace(image=images, client_config=SimpleNamespace(docker_cmd=["docker"]))
+    runtime = DockerRuntime("one", tmp_path, tmp_path)
+    monkeypatch.setattr(runtime, "_docker", lambda *_: docker)
+    monkeypatch.setattr(runtime, "_config", lambda *_: {"services": {"redis": {"image": "redis:8"}}})
+    monkeypatch.setattr(runtime, "_run_visibly", run)
+    server = SimpleNamespace(target="cache", spec=SimpleNamespace(name="redis"))
+    deadline = Deadline(5, firm=asked)
+    assert runtime._pull("one", [server], deadline, lambda event: None) == {}  # type: ignore[list-item]
+    assert (given[0] > 600) is not asked
+    assert (deadline.remaining_s > 4.9) is not asked
