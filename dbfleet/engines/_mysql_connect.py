@@ -22,10 +22,11 @@ from typing import Any, Final
 from dbfleet.adapter import EngineSpec, ServerPlan, Target
 from dbfleet.engines._mysql import MySqlAdapter
 from dbfleet.engines._mysql_catalog import Server
+from dbfleet.engines._mysql_driver import driver_errors, load_driver
 from dbfleet.engines._mysql_errors import connecting, number_and_message
 from dbfleet.engines._mysql_server import SOCKET
 from dbfleet.engines._mysql_types import LEXIS
-from dbfleet.engines._mysql_wire import Wire, driver_errors, load_driver
+from dbfleet.engines._mysql_wire import Wire
 from dbfleet.errors import Unavailable, UsageError, nearest, translated
 
 _SSL: Final[Mapping[str, Mapping[str, Any]]] = {

@@ -152,7 +152,7 @@ def shell(target: Target, *, clients: Sequence[str]) -> tuple[Sequence[str], Map
 
 def examine() -> Sequence[Finding]:
     """The driver's half that runs."""
-    from dbfleet.engines._mysql_wire import implementation
+    from dbfleet.engines._mysql_driver import implementation
 
     try:
         kind = implementation()

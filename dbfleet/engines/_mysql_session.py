@@ -13,9 +13,10 @@ from typing import Any, Final
 
 from dbfleet.engines import _mysql_catalog
 from dbfleet.engines._mysql_catalog import Server
+from dbfleet.engines._mysql_driver import driver_errors
 from dbfleet.engines._mysql_errors import translate
 from dbfleet.engines._mysql_types import LEXIS, Native, lexis
-from dbfleet.engines._mysql_wire import RawRow, Wire, driver_errors
+from dbfleet.engines._mysql_wire import RawRow, Wire
 from dbfleet.engines._mysql_write import Source
 from dbfleet.errors import DbfleetError, Unavailable, translated
 

@@ -25,10 +25,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import Any, Final, Generic, TypeVar
 
+from dbfleet.engines._mysql_driver import driver_errors
 from dbfleet.engines._mysql_errors import refused, translate
 from dbfleet.engines._mysql_table import Table
 from dbfleet.engines._mysql_types import LEXIS
-from dbfleet.engines._mysql_wire import Wire, driver_errors
+from dbfleet.engines._mysql_wire import Wire
 from dbfleet.errors import ConstraintViolated, StatementError
 from dbfleet.values import Batch, Reference, Schema
 
