@@ -517,6 +517,9 @@ class Adapter(AbstractContextManager["Adapter"], Protocol):
     #     Such lines into the collection, in chunks of whole lines: what `write` would have stored of their values, with
     #     its errors and its atomicity. None, before a chunk is pulled, where the engine would read a cell otherwise.
     #     The caller sees to it that each column keeps every value of the cells exactly (ops/_copy_lines.py).
+    # def alone(self, name) -> None
+    #     Told before a write that the collection was just made and that only this command fills it, with keys that are
+    #     all different: an engine that looks for each key first need not.
     # def digest(self, schema, part=WHOLE) -> Digest
     #     Computed by the server; equal to values.digest_rows over the scan.
     # def extras(self, name) -> Extras; def add_extra(self, schema, extra) -> None

@@ -6,10 +6,11 @@ import json
 import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
-from dbfleet.adapter import WHOLE, Adapter, Capability, coarsened
+from dbfleet.adapter import WHOLE, Adapter, Capability, WriteMode, coarsened
 from dbfleet.conformance.examples import examples, wide_rows, wide_schema
 from dbfleet.conformance.plugin import Connect, Make
 from dbfleet.errors import ConstraintViolated, DbfleetError, StatementError, Unavailable
@@ -122,6 +123,20 @@ def test_native_types_of_another_engine_change_nothing(adapter: Adapter, made: M
     on_server = getattr(adapter, "digest", None)
     assert on_server is None or on_server(schema) == digest_rows(schema.columns, [stored])
     assert adapter.delete(schema, [(9,)]) == 1
+
+
+@pytest.mark.parametrize("mode", ["insert", "upsert"])
+def test_digits_of_a_second_beyond_the_columns_own_are_cut(
+    adapter: Adapter, made: Make, name: str, mode: WriteMode
+) -> None:
+    kinds = (Type.TIME, Type.DATETIME, Type.INSTANT)
+    columns = [Column(f"{type_}_{digits}", type_, fraction_digits=digits) for type_ in kinds for digits in (0, 2)]
+    schema = made(Schema(name, (ID, *columns), ("id",)))
+    fine = datetime(2024, 2, 29, 23, 59, 59, 987654)
+    values = [value for value in (fine.time(), fine, fine.replace(tzinfo=UTC)) for _ in range(2)]
+    rows: list[Row] = [(1, *values), (2, *([None] * len(values)))]
+    assert adapter.write(schema, [rows], mode=mode).rows == 2
+    assert encoded(schema, rows_of(adapter, schema)) == encoded(schema, kept(adapter, schema, rows))
 
 
 def test_empty_collection(adapter: Adapter, made: Make, name: str) -> None:

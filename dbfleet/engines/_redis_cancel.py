@@ -12,7 +12,7 @@ from contextlib import suppress
 from dbfleet.engines._redis_wire import ConnectionLost, Dial, ReplyError, Wire
 
 
-def stop(wire: Wire, dial: Dial, identity: object, *, script: bool) -> None:
+def stop(wire: Wire, dial: Dial, identity: int | None, *, script: bool) -> None:
     """Stop what the wire waits for. `identity` is its connection's number on the server, `script` says whether a script
     or a function runs there. A server that takes no second connection is not told."""
     try:

@@ -12,7 +12,8 @@ batch, others never, as a batch over partitions makes one node wait for all the 
 **Insert of an existing key is an error.** In CQL an INSERT replaces. `IF NOT EXISTS` would tell, and costs four times
 the plain statement (Paxos). So a table that is empty when the write begins takes plain INSERTs; a Bloom filter of the
 keys that were written sends what may be a repeated key, and only that, through IF NOT EXISTS; a table with rows takes
-IF NOT EXISTS throughout. What another client writes into the empty table meanwhile is not noticed: a declared quirk.
+IF NOT EXISTS throughout, but for the later parts of a copy that has made it. What another client writes into the empty
+table meanwhile is not noticed: a declared quirk.
 
 Oddities: names of tables hold letters, digits and `_`, at most 48. A `timestamp` has milliseconds. A table without a
 key cannot be. A partition key cannot be empty text. The driver gives dates and times as types of its own, and rounds
@@ -60,7 +61,7 @@ from dbfleet.engines._cassandra_values import (
 from dbfleet.engines._cassandra_write import IN_FLIGHT, Writing, partition_of, quote, quoted
 from dbfleet.engines._changes import Spelling
 from dbfleet.engines._changes import statements as change_statements
-from dbfleet.engines._columns import converter
+from dbfleet.engines._columns import converter, shortened
 from dbfleet.errors import (
     AlreadyExists,
     AuthFailed,
@@ -90,6 +91,7 @@ class CassandraAdapter(Adapter):
         self._session = session
         self._keyspace = target.database or ""
         self._closed = False
+        self._alone: set[str] = set()
         self._described: dict[str, Schema] = {}  # as last read, for the types of what is fetched
 
     def __enter__(self) -> Self:
@@ -215,10 +217,15 @@ class CassandraAdapter(Adapter):
         writing = Writing(self, schema, plain, keep_nulls=mode == "upsert")
         if mode == "insert":
             writing.careful = self._prepare(f"{plain.query_string} IF NOT EXISTS")
-            writing.fresh = not self._rows(f"SELECT {quote(schema.key[0])} FROM {table} LIMIT 1")
-        for batch in batches:
+            found = schema.name not in self._alone and self._rows(f"SELECT {quote(schema.key[0])} FROM {table} LIMIT 1")
+            writing.fresh = not found
+        for batch in shortened(schema.columns, batches):
             writing.write(batch)
         return writing.written
+
+    def alone(self, name: str) -> None:
+        """From now on this collection is filled like one that was empty: another part of it may be there already."""
+        self._alone.add(name)
 
     def delete(self, schema: Schema, keys: Sequence[Row]) -> int:
         columns = [schema.column(name) for name in schema.key]

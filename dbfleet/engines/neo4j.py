@@ -47,6 +47,7 @@ from dbfleet.adapter import (
     Written,
 )
 from dbfleet.engines._changes import changed, key_of
+from dbfleet.engines._columns import shortened
 from dbfleet.engines._neo4j_shell import CLIENT, shell
 from dbfleet.engines._neo4j_values import (
     FETCH,
@@ -203,7 +204,7 @@ class Neo4jAdapter(Adapter):
         if schema.name not in self._kept_schemas(schema.name):
             self._sampled(schema.name)
         written = Written()
-        for rows in _coalesced(batches):
+        for rows in _coalesced(shortened(schema.columns, batches)):
             self._write_batch(schema, rows, mode, written)
         for reference in schema.references:
             if reference.collection == schema.name and not schema.edge:

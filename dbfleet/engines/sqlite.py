@@ -49,7 +49,7 @@ from dbfleet.adapter import (
     Written,
 )
 from dbfleet.engines import _changes, _conditions, _sqlite_changes, _sqlite_extras
-from dbfleet.engines._columns import Convert, converted, converter
+from dbfleet.engines._columns import Convert, converted, converter, shortened
 from dbfleet.errors import (
     AlreadyExists,
     ConstraintViolated,
@@ -336,7 +336,7 @@ class SqliteAdapter(Adapter):
         with self._translated():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
-                for batch in batches:
+                for batch in shortened(schema.columns, batches):
                     self._connection.executemany(statement, store(batch))
                     written.rows += len(batch)
                 self._connection.execute("COMMIT")

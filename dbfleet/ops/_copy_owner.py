@@ -225,7 +225,7 @@ class Owner:
         if number not in each.state.begun:
             each.state.begun.append(number)
             self._ends.journal.save()
-        worker.send(Task(plan, number, each.state.parts[number], mode, self._verify))
+        worker.send(Task(plan, number, each.state.parts[number], mode, self._verify, each.state.made))
 
     def _part_done(
         self, each: Moving, number: int, rows: int, rejected: list[Rejected], lost: int, digest: Any

@@ -78,13 +78,14 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One part to be copied."""
+    """One part to be copied. `alone`: into a collection that this copy has made, whose rows come from it alone."""
 
     plan: PlannedCollection
     number: int
     part: Part
     mode: WriteMode
     digest: bool
+    alone: bool
 
 
 @dataclass(frozen=True, slots=True)

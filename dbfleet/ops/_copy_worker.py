@@ -60,6 +60,9 @@ def work(owner: Owner, *, fleet: Fleet, source: Target, sink: Target) -> None:
 def _copy_part(owner: Owner, reader: Adapter, writer: Adapter, task: Task, *, one_moment: bool) -> None:
     plan = task.plan
     telling = _Telling(owner, task)
+    alone: Callable[[str], None] | None = getattr(writer, "alone", None) if task.alone else None
+    if alone is not None:
+        alone(plan.sink.name)
     done = _by_lines(telling, reader, writer, task, one_moment) or _by_rows(telling, reader, writer, task)
     written, digest = done
     telling.say()

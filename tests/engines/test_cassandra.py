@@ -11,6 +11,7 @@ import pytest
 from dbfleet import registry
 from dbfleet.adapter import Adapter, Target
 from dbfleet.conformance.plugin import Make
+from dbfleet.engines._cassandra_write import Writing
 from dbfleet.errors import AuthFailed, NotFound, StatementError, Unavailable, UsageError
 from dbfleet.fleet import Fleet
 from dbfleet.ops.query import query
@@ -61,6 +62,28 @@ def test_repeated_keys_are_found_however_far_apart(adapter: Adapter, made: Make,
     assert sorted(each.row for each in written.rejected) == [(7, "second"), (2999, "second")]
     assert written.rows == 3001
     assert list(adapter.get(schema, [(7,)])) == [(7, "first")]
+
+
+def test_later_parts_of_a_copy_are_not_looked_for(
+    adapter: Adapter, made: Make, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """IF NOT EXISTS costs four times the plain statement."""
+    schema = made(Schema(name, (ID, Column("v", Type.TEXT)), ("id",)))
+    sent: list[int] = []
+    carefully = Writing._send_carefully
+
+    def watched(self: Writing, rows: list[tuple[Row, Row]]) -> None:
+        sent.append(len(rows))
+        carefully(self, rows)
+
+    monkeypatch.setattr(Writing, "_send_carefully", watched)
+    adapter.write(schema, [[(-1, "x")]])
+    adapter.write(schema, [[(number, "looked for") for number in range(10)]])
+    adapter.alone(name)  # type: ignore[attr-defined]
+    assert adapter.write(schema, [[(number, "not") for number in range(10, 500)]]).rows == 490
+    assert [number for number in sent if number] == [10]
+    assert [each.row for each in adapter.write(schema, [[(600, "a"), (600, "b")]]).rejected] == [(600, "b")]
+    assert adapter.count(name) == 502
 
 
 def test_insert_leaves_no_tombstones_and_upsert_does_clear(adapter: Adapter, made: Make, name: str) -> None:
