@@ -302,11 +302,15 @@ class Reflector:
 
 def _table_comment(inspector: sqlalchemy.Inspector, table: str, space: str | None) -> Mapping[str, Any]:
     try:
-        text = inspector.get_table_comment(table, schema=space)["text"] or ""
+        return table_comment(inspector.get_table_comment(table, schema=space)["text"])
     except NotImplementedError:
         return {}
+
+
+def table_comment(text: str | None) -> Mapping[str, Any]:
+    """What a table's comment says that is ours; nothing, where it is somebody's own."""
     try:
-        found = json.loads(text[len(_MARK) :]) if text.startswith(_MARK) else {}
+        found = json.loads(text[len(_MARK) :]) if text and text.startswith(_MARK) else {}
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}

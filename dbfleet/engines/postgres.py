@@ -21,8 +21,8 @@ import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from dbfleet.adapter import (
@@ -44,6 +44,7 @@ from dbfleet.adapter import (
     Written,
 )
 from dbfleet.engines import _postgres_blocks as blocks
+from dbfleet.engines import _postgres_describe as catalog
 from dbfleet.engines import _postgres_digest as server_digest
 from dbfleet.engines import _postgres_encoded as fast
 from dbfleet.engines import _postgres_extras
@@ -59,7 +60,6 @@ from dbfleet.engines._postgres_tables import Table, Tables, where
 from dbfleet.engines._postgres_types import CLOSED, LEXIS, NAME_BYTES, RELATIONAL, Carried, TypeCatalog
 from dbfleet.engines._postgres_write import copy_in, keys_parameter, literals, upsert
 from dbfleet.engines._sql import (
-    Reflector,
     Statement,
     bind,
     check_parameters,
@@ -117,19 +117,8 @@ class PostgresAdapter(Adapter):
         return self._tables.names()
 
     def describe(self, name: str) -> Schema:
-        table = self._find(name)
         with self._translated():
-            found = self._reflector.describe(name, split_name=self._tables.split, join_name=self._tables.joined)
-        return replace(found, columns=tuple(self._described(column, table) for column in found.columns))
-
-    def _described(self, column: Column, table: Table) -> Column:
-        there = table.columns[column.name]
-        carried = self._types[there.oid]
-        column = replace(column, native=there.native)
-        if carried.type is None or carried.nested or (column.note and carried.type):
-            # SQLAlchemy does not know the type, or sees a domain.
-            column = replace(column, type=carried.column_type, note=carried.note)
-        return replace(column, note="generated") if there.generated else column
+            return catalog.describe(self._rows, self._tables, self._types, name)
 
     def create(self, schema: Schema) -> None:
         for name in (self._tables.split(schema.name)[1], *schema.names):
@@ -573,10 +562,6 @@ class PostgresAdapter(Adapter):
                 ended()
         finally:
             rows.close()
-
-    @cached_property
-    def _reflector(self) -> Reflector:
-        return Reflector(RELATIONAL, self._connection, use_native_hstore=False)
 
     def _find(self, name: str) -> Table:
         with self._translated():

@@ -6,6 +6,7 @@ import threading
 import time as clock
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -15,6 +16,8 @@ import pytest
 
 from dbfleet import registry
 from dbfleet.adapter import Adapter, Target
+from dbfleet.engines._postgres_types import RELATIONAL
+from dbfleet.engines._sql import Reflector
 from dbfleet.errors import (
     AlreadyExists,
     AuthFailed,
@@ -150,6 +153,46 @@ def test_foreign_types_are_described_and_carried(adapter: Adapter, zoo: str) -> 
         list(adapter.scan(schema))
     assert refused.value.engine == "postgres"
     assert adapter.count(f"{zoo}.t") == 1
+
+
+def test_a_schema_by_the_catalog_is_that_of_reflection(adapter: Any, zoo: str) -> None:
+    """SQLAlchemy's inspector reads the same of every table whose types both know."""
+    run(
+        adapter,
+        f"""create domain {zoo}.pos as int not null check (value > 0);
+        create table {zoo}."odd ""name" ("a.b" int, "C d" text not null, e bigint, primary key ("C d", "a.b"));
+        create table {zoo}.kinds (a smallint, b int not null, c bigint, d numeric, e numeric(12, 2), f numeric(5),
+          g real, h float8, i text, j varchar(20), k varchar, l char(5), m bytea, n date, o time, p time(3), q
+          timestamp, r timestamp(0), s timestamptz, t timestamptz(2), u uuid, v json, w jsonb, x bool, y oid,
+          z int generated always as (a * 2) stored);
+        create table {zoo}.refers (id int primary key, x text, y int, self int references {zoo}.refers,
+          foreign key (x, y) references {zoo}."odd ""name" on delete cascade deferrable initially deferred);
+        create table {zoo}.parts (id int, at date, primary key (id, at)) partition by range (at);
+        create table {zoo}.parts_1 partition of {zoo}.parts for values from ('2020-01-01') to ('2021-01-01');
+        create table {zoo}.parts_2 partition of {zoo}.parts for values from ('2021-01-01') to ('2022-01-01');
+        create table {zoo}.at (id int, d date, foreign key (id, d) references {zoo}.parts);
+        create view {zoo}.seen as select * from {zoo}.kinds;
+        create materialized view {zoo}.held as select 1::int as one;
+        comment on column {zoo}.kinds.i is 'dbfleet:decimal(40,3)'; comment on column {zoo}.kinds.k is 'theirs';
+        comment on table {zoo}.refers is 'dbfleet:{{"edge":true}}'""",
+    )
+    reflector = Reflector(RELATIONAL, adapter._connection, use_native_hstore=False)
+    names = [name for name in adapter.collections() if name.startswith(f"{zoo}.")]
+    assert len(names) == 7
+    for name in names:
+        theirs = reflector.describe(name, split_name=adapter._tables.split, join_name=adapter._tables.joined)
+        # Its name of a type leaves some words out.
+        ours, theirs = (
+            replace(each, columns=tuple(replace(column, native=None) for column in each.columns))
+            for each in (adapter.describe(name), theirs)
+        )
+        if name == f"{zoo}.at":  # it takes the constraints that the server keeps for each partition for references
+            assert ours.references == (Reference(("id", "d"), f"{zoo}.parts", ("id", "at")),)
+            assert len(theirs.references) == 3
+            theirs = replace(theirs, references=ours.references)
+        assert ours == theirs
+    run(adapter, f"create table {zoo}.d (p {zoo}.pos)")
+    assert adapter.describe(f"{zoo}.d").column("p").nullable is False
 
 
 def test_columns_are_read_as_the_schema_says(adapter: Adapter, zoo: str) -> None:

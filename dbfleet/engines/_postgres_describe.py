@@ -1,0 +1,93 @@
+"""A table's schema by the catalog, in two statements.
+
+SQLAlchemy's reflection gives the same in 0.2 seconds of imports and a dozen statements; it still writes the tables.
+A column has the type that its type in the catalog is carried as; the comment that `create` leaves where a table cannot
+say it tells the rest (`_sql.type_comment`), and so does the table's. A domain's sizes are not its columns'.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from itertools import groupby
+from typing import Any, Final
+
+from dbfleet.engines._postgres_tables import Execute, Table, Tables
+from dbfleet.engines._postgres_types import CLOSED, TypeCatalog
+from dbfleet.engines._sql import table_comment, typed_by_comment
+from dbfleet.values import Column, Reference, Schema, Type
+
+_REST: Final = """
+SELECT a.attname, col_description(c.oid, a.attnum), a.attnotnull OR t.typnotnull, obj_description(c.oid, 'pg_class')
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+"""
+
+_CONSTRAINTS: Final = """
+SELECT k.contype::text, k.conname, a.attname, o.nspname, r.relname, b.attname
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_constraint k ON k.conrelid = c.oid AND k.contype IN ('p', 'f')
+CROSS JOIN LATERAL unnest(k.conkey, k.confkey) WITH ORDINALITY AS u(own, other, place)
+JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = u.own
+LEFT JOIN pg_catalog.pg_class r ON r.oid = k.confrelid LEFT JOIN pg_catalog.pg_namespace o ON o.oid = r.relnamespace
+LEFT JOIN pg_catalog.pg_attribute b ON b.attrelid = k.confrelid AND b.attnum = u.other
+WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+  -- A reference to a partitioned table has a constraint for each of its partitions beside its own.
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint p WHERE p.oid = k.conparentid AND p.conrelid = k.conrelid)
+ORDER BY k.contype, k.conname, u.place
+"""
+
+_SIZES: Final = re.compile(r"\((\d+)(?:,(-?\d+))?\)")
+
+
+def describe(execute: Execute, tables: Tables, types: TypeCatalog, name: str) -> Schema:
+    """The schema of the table or view. NotFound if there is none."""
+    table = tables.find(name)
+    place = tables.split(name)
+    found = execute(_REST, place)
+    rest = {column: (comment, fixed) for column, comment, fixed, _ in found}
+    kept = table_comment(found[0][3] if found else None)
+    columns = tuple(_column(column, table, types, *rest.get(column, (None, False))) for column in table.columns)
+    key: tuple[str, ...] = ()
+    references = []
+    for (kind, _), group in groupby(execute(_CONSTRAINTS, place), key=lambda row: row[:2]):
+        rows = list(group)
+        own = tuple(row[2] for row in rows)
+        if kind == "p":
+            key = own
+        else:
+            references.append(Reference(own, tables.joined(*rows[0][3:5]), tuple(row[5] for row in rows)))
+    order = {column: number for number, column in enumerate(table.columns)}
+    references.sort(key=lambda each: [order[column] for column in each.columns])
+    return Schema(
+        name,
+        columns,
+        key,
+        tuple(references),
+        edge=bool(kept.get("edge")),
+        partition=tuple(kept.get("partition", ())),
+    )
+
+
+def _column(name: str, table: Table, types: TypeCatalog, comment: str | None, fixed: bool) -> Column:
+    there = table.columns[name]
+    carried = types[there.oid]
+    sizes = _sizes(carried.column_type, there.native) if there.oid in CLOSED else {}
+    column = Column(name, carried.column_type, not fixed, native=there.native, note=carried.note, **sizes)
+    if carried.type is not None and not carried.nested:
+        column = typed_by_comment(column, comment)
+    return replace(column, note="generated") if there.generated else column
+
+
+def _sizes(type_: Type, native: str) -> dict[str, Any]:
+    """What the type's name says of its sizes: numeric(12,2), character varying(20), timestamp(3) with time zone."""
+    found = _SIZES.search(native)
+    if found is None:
+        return {}
+    if type_ is Type.DECIMAL:
+        return {"precision": int(found[1]), "scale": int(found[2] or 0)}
+    word = {Type.TEXT: "length", Type.TIME: "fraction_digits", Type.DATETIME: "fraction_digits",
+            Type.INSTANT: "fraction_digits"}.get(type_)  # fmt: skip
+    return {word: int(found[1])} if word else {}
