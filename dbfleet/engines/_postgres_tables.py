@@ -224,6 +224,22 @@ def where(
     return (f" WHERE {' AND '.join(conditions)}" if conditions else ""), values
 
 
+def by_keys(schema: Schema, table: Table) -> str:
+    """The condition that a row's key is among the keys: a parameter, an array, for each column of the key."""
+    arrays = [f"${number}::{table.column(name).cast}[]" for number, name in enumerate(schema.key, 1)]
+    if len(arrays) == 1:  # always by the index; a subselect is, only when the statistics say so
+        return f"{_quote(schema.key[0])} = ANY({arrays[0]})"
+    return f"({LEXIS.quote_all(schema.key)}) IN (SELECT * FROM unnest({', '.join(arrays)}))"
+
+
+def order(column: Column, table: Table) -> str | None:
+    """What orders by a key column as every engine would: numbers by value, text by its bytes."""
+    name, native = _quote(column.name), table.column(column.name).cast
+    if native in ("smallint", "integer", "bigint", "uuid", "date"):
+        return name
+    return f'{name} COLLATE "C"' if native in ("text", "character varying") else None
+
+
 def _cast(column: Column, carried: Carried) -> str:
     """The column, as the schema's type."""
     name = _quote(column.name)

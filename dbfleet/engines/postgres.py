@@ -53,10 +53,11 @@ from dbfleet.engines import _postgres_rows as wire
 from dbfleet.engines._changes import Spelling
 from dbfleet.engines._changes import statements as change_statements
 from dbfleet.engines._conditions import part as condition_part
-from dbfleet.engines._postgres_errors import translate, translate_connecting
+from dbfleet.engines._postgres_connect import SESSION, opened
+from dbfleet.engines._postgres_errors import translate
 from dbfleet.engines._postgres_nested import Nested
 from dbfleet.engines._postgres_server import LOCAL, examine, product, shell
-from dbfleet.engines._postgres_tables import Table, Tables, where
+from dbfleet.engines._postgres_tables import Table, Tables, by_keys, order, where
 from dbfleet.engines._postgres_types import CLOSED, LEXIS, NAME_BYTES, RELATIONAL, Carried, TypeCatalog
 from dbfleet.engines._postgres_write import copy_in, keys_parameter, literals, upsert
 from dbfleet.engines._sql import (
@@ -73,11 +74,10 @@ from dbfleet.errors import (
     Unavailable,
     Unsupported,
     UsageError,
-    nearest,
     translated,
 )
 from dbfleet.extras import ALL, Extra, Extras
-from dbfleet.values import Batch, Column, Digest, Row, Schema, Type, digest_rows
+from dbfleet.values import Batch, Digest, Row, Schema, Type, digest_rows
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -148,7 +148,7 @@ class PostgresAdapter(Adapter):
             raise self._unsupported(f"{schema.name} has no key to get rows by")
         table = self._find(schema.name)
         columns = [schema.column(name) for name in schema.key]
-        select = f"{self._tables.select(schema, table)} WHERE {_by_keys(schema, table)}"
+        select = f"{self._tables.select(schema, table)} WHERE {by_keys(schema, table)}"
         for start in range(0, len(keys), BATCH_SIZE):
             some = keys[start : start + BATCH_SIZE]
             texts = [keys_parameter(column, some, place) for place, column in enumerate(columns)]
@@ -219,7 +219,7 @@ class PostgresAdapter(Adapter):
 
     def delete(self, schema: Schema, keys: Sequence[Row]) -> int:
         table = self._find(schema.name)
-        where = _by_keys(schema, table)
+        where = by_keys(schema, table)
         columns = [schema.column(name) for name in schema.key]
         texts = [keys_parameter(column, keys, place) for place, column in enumerate(columns)]
         rows = self._start(f"DELETE FROM {table.sql} WHERE {where}", texts, BATCH_SIZE)
@@ -401,7 +401,7 @@ class PostgresAdapter(Adapter):
     def ordered(self, schema: Schema) -> Iterator[bytes] | None:
         """The rows as COPY's text, in the order of their key; None where we do not know its order."""
         table = self._find(schema.name)
-        keys = [_order(schema.column(name), table) for name in schema.key]
+        keys = [order(schema.column(name), table) for name in schema.key]
         if not keys or None in keys:
             return None
         select = f"{self._tables.select(schema, table, cut=True)} ORDER BY {', '.join(map(str, keys))}"
@@ -544,7 +544,7 @@ class PostgresAdapter(Adapter):
         if translating is None and (status("TimeZone"), status("DateStyle")) != ("UTC", "ISO, YMD"):
             # A statement of the user's has changed it: for his statements that holds, not for ours.
             with self._translated():
-                connection.execute(_SESSION.encode())
+                connection.execute(SESSION.encode())
         with self._translated(translating):
             rows = wire.Rows(connection, text, values, batch_size, exact=exact)
         self._reading = weakref.ref(rows)
@@ -584,13 +584,6 @@ class _Run:
 
 _SELECTS: Final = {("SELECT",), ("VALUES",), ("TABLE",), ("WITH",)}
 
-_SESSION: Final = (
-    "SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET bytea_output = 'hex'; "
-    # Before version 12 floats came with 15 digits unless asked.
-    "SET extra_float_digits = 3; SET standard_conforming_strings = on"
-)
-
-
 _IDENTITY: Final = """
 SELECT 1 FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -598,72 +591,13 @@ WHERE n.nspname = $1 AND c.relname = $2 AND a.attidentity = 'a' LIMIT 1
 """
 
 
-def _by_keys(schema: Schema, table: Table) -> str:
-    """The condition that a row's key is among the keys: a parameter, an array, for each column of the key."""
-    arrays = [f"${number}::{table.column(name).cast}[]" for number, name in enumerate(schema.key, 1)]
-    if len(arrays) == 1:  # always by the index; a subselect is, only when the statistics say so
-        return f"{_quote(schema.key[0])} = ANY({arrays[0]})"
-    return f"({LEXIS.quote_all(schema.key)}) IN (SELECT * FROM unnest({', '.join(arrays)}))"
-
-
-def _order(column: Column, table: Table) -> str | None:
-    """What orders by a key column as every engine would: numbers by value, text by its bytes."""
-    name, native = _quote(column.name), table.column(column.name).cast
-    if native in ("smallint", "integer", "bigint", "uuid", "date"):
-        return name
-    return f'{name} COLLATE "C"' if native in ("text", "character varying") else None
-
-
 def _numbered(number: int, name: str) -> str:
     return f"${number}"
 
 
 def connect(target: Target, *, timeout_s: float = 10.0) -> PostgresAdapter:
-    """A connection by libpq's rules: what the URL leaves out comes from PGHOST and the like, or ~/.pgpass.
-
-    The URL's options are libpq's own (sslmode, sslrootcert, application_name, options, connect_timeout …), and
-    `search_path` or `schema`.
-    """
-    import logging
-
-    import psycopg
-
-    logging.getLogger("psycopg").addHandler(logging.NullHandler())  # what it logs comes as an error too
-
-    given = dict(target.options)
-    path = given.pop("search_path", given.pop("schema", None))
-    known = [option.keyword.decode() for option in psycopg.pq.Conninfo.get_defaults()]
-    for option in given:
-        if option not in known:
-            close = nearest(option, [*known, "search_path", "schema"])
-            raise UsageError(
-                f"PostgreSQL's URLs have no option {option}",
-                engine="postgres",
-                target=target.name,
-                hint=f"did you mean {close}?" if close else "they are libpq's, and search_path",
-            )
-    options: dict[str, Any] = {
-        "host": target.host,
-        "port": target.port,
-        "user": target.user,
-        "password": target.password,
-        "dbname": target.database,
-        "connect_timeout": max(2, round(timeout_s)),
-        "application_name": "dbfleet",
-        "client_encoding": "UTF8",
-    }
-    options = {name: value for name, value in options.items() if value is not None} | given
-    with translated(translate_connecting, engine="postgres", target=target.name):
-        connection = psycopg.connect(autocommit=True, **options)
-        try:
-            connection.execute(_SESSION.encode())
-            if path:
-                names = LEXIS.quote_all(name.strip() for name in path.split(","))
-                connection.execute(f"SET search_path = {names}".encode())
-        except BaseException:
-            connection.close()
-            raise
-    return PostgresAdapter(target, connection)
+    """A connection by libpq's rules: see `_postgres_connect`."""
+    return PostgresAdapter(target, opened(target, timeout_s))
 
 
 ENGINE = EngineSpec(
