@@ -33,6 +33,31 @@ STORE: Final[Mapping[Type, Convert]] = {
 }
 
 
+_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - Bolt's local datetimes have no zone
+_EPOCH_UTC: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def packing(bolt: tuple[int, int]) -> Mapping[Type, Convert]:
+    """STORE, with moments as the structures of Bolt 5 that they become: the driver makes each by way of pytz, 45 µs,
+    where this takes 1. Without them where its packer is not the one that we know, or the server's Bolt is older."""
+    try:
+        from neo4j._codec.packstream import Structure
+    except ImportError:
+        return STORE
+    if bolt < (5, 0):
+        return STORE
+
+    def local(value: datetime) -> Any:
+        since = value - _EPOCH
+        return Structure(b"d", since.days * 86400 + since.seconds, since.microseconds * 1000)
+
+    def instant(value: datetime) -> Any:
+        since = value - _EPOCH_UTC
+        return Structure(b"I", since.days * 86400 + since.seconds, since.microseconds * 1000, 0)
+
+    return {**STORE, Type.DATETIME: local, Type.INSTANT: instant}
+
+
 def _native(value: Any) -> Any:
     return value.to_native()
 

@@ -52,7 +52,9 @@ from dbfleet.engines._neo4j_shell import CLIENT, shell
 from dbfleet.engines._neo4j_values import (
     FETCH,
     STORE,
+    Convert,
     literal,
+    packing,
     parameters,
     plain_row,
     plain_value,
@@ -84,11 +86,12 @@ _HOUSE: Final = "_dbfleet"
 class Neo4jAdapter(Adapter):
     """One driver with its pool; one statement at a time, each its own transaction."""
 
-    def __init__(self, target: Target, driver: Any) -> None:
+    def __init__(self, target: Target, driver: Any, bolt: tuple[int, int]) -> None:
         self.spec = ENGINE
         self.target = target
         self._driver = driver
         self._database = target.database
+        self._packing = packing(bolt)
         self._token = uuid.uuid4().hex
         self._closed = False
 
@@ -216,12 +219,12 @@ class Neo4jAdapter(Adapter):
             rows = self._with_ends(schema, rows, written)
         statement = self._write_statement(schema, mode)
         try:
-            self._run(statement, {"rows": _stored(schema.columns, rows)})
+            self._run(statement, {"rows": _stored(schema.columns, rows, self._packing)})
         except ConstraintViolated:
             # The whole batch is rolled back: find what is in the way, and write the rest.
             rows = self._without_existing(schema, rows, written)
             if rows:
-                self._run(statement, {"rows": _stored(schema.columns, rows)})
+                self._run(statement, {"rows": _stored(schema.columns, rows, self._packing)})
         written.rows += len(rows)
 
     def _write_statement(self, schema: Schema, mode: WriteMode) -> str:
@@ -283,7 +286,7 @@ class Neo4jAdapter(Adapter):
         found = self._rows(
             f"UNWIND range(0, size($rows) - 1) AS n WITH n, $rows[n] AS r "
             f"WHERE NOT (EXISTS {{ MATCH {ends[0]} }} AND EXISTS {{ MATCH {ends[1]} }}) RETURN n",
-            {"rows": _stored(schema.columns, rows)},
+            {"rows": _stored(schema.columns, rows, self._packing)},
         )
         missing = {place for (place,) in found}
         for place in sorted(missing):
@@ -512,8 +515,8 @@ def _relationship_type(reference: Reference) -> str:
     return (first[:-3] if first.lower().endswith("_id") and len(first) > 3 else first).upper()
 
 
-def _stored(columns: Sequence[Column], rows: Sequence[Row]) -> list[list[Any]]:
-    plan = [(place, STORE[column.type]) for place, column in enumerate(columns) if column.type in STORE]
+def _stored(columns: Sequence[Column], rows: Sequence[Row], table: Mapping[Type, Convert] = STORE) -> list[list[Any]]:
+    plan = [(place, table[column.type]) for place, column in enumerate(columns) if column.type in table]
     found = [list(row) for row in rows]
     for row in found:
         for place, store in plan:
@@ -597,11 +600,11 @@ def connect(target: Target, *, timeout_s: float = 10.0) -> Neo4jAdapter:
         try:
             driver.verify_connectivity()
             with driver.session(database=target.database) as session:
-                session.run("RETURN 1").consume()
+                bolt = session.run("RETURN 1").consume().server.protocol_version
         except BaseException:
             driver.close()
             raise
-    return Neo4jAdapter(target, driver)
+    return Neo4jAdapter(target, driver, bolt)
 
 
 def _forget_entities(answer: Any) -> None:
