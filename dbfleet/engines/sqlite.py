@@ -15,7 +15,6 @@ table may hold NULL, so keys are declared NOT NULL. `LIKE` ignores case.
 from __future__ import annotations
 
 import itertools
-import json
 import re
 import sqlite3
 import threading
@@ -25,9 +24,7 @@ from contextlib import closing
 from datetime import date, datetime
 from datetime import time as clock_time
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, Final, Literal, Self
-from urllib.parse import quote
 from uuid import UUID
 
 from dbfleet.adapter import (
@@ -50,14 +47,11 @@ from dbfleet.adapter import (
 )
 from dbfleet.engines import _changes, _conditions, _sqlite_changes, _sqlite_extras
 from dbfleet.engines._columns import Convert, converted, converter, shortened
+from dbfleet.engines._sqlite_connect import opened, translate
+from dbfleet.engines._sqlite_tables import create_statement, describe, select
+from dbfleet.engines._sqlite_types import FETCH, OURS, STORE, declare, parse_declared, quote, quoted
 from dbfleet.errors import (
-    AlreadyExists,
-    ConstraintViolated,
-    DbfleetError,
-    NoRoom,
     NotFound,
-    StatementError,
-    Unavailable,
     UsageError,
     translated,
 )
@@ -65,56 +59,11 @@ from dbfleet.extras import ALL, Default, Extra, Extras
 from dbfleet.values import (
     VALUE_OF,
     Batch,
-    Column,
-    Reference,
     Row,
     Schema,
     Type,
-    decimal_text,
     json_text,
 )
-
-_DECLARED: Final[Mapping[Type, str]] = {
-    Type.BOOL: "BOOLEAN",
-    Type.INT: "INTEGER",
-    Type.DECIMAL: "DECIMAL_TEXT",
-    Type.FLOAT: "DOUBLE",
-    Type.TEXT: "TEXT",
-    Type.BYTES: "BLOB",
-    Type.DATE: "DATE_TEXT",
-    Type.TIME: "TIME_TEXT",
-    Type.DATETIME: "DATETIME_TEXT",
-    Type.INSTANT: "INSTANT_TEXT",
-    Type.UUID: "UUID_TEXT",
-    Type.JSON: "JSON_TEXT",
-}
-_TYPES: Final = {word: type_ for type_, word in _DECLARED.items()}
-_OURS: Final = {word: type_ for type_, word in _DECLARED.items() if word.endswith("_TEXT")}
-
-_STORE: Final[Mapping[Type, Convert]] = {
-    Type.DECIMAL: decimal_text,
-    Type.FLOAT: lambda value: "NaN" if value != value else value,
-    Type.DATE: date.isoformat,
-    Type.TIME: lambda value: value.isoformat("microseconds"),
-    Type.DATETIME: lambda value: value.isoformat("T", "microseconds"),
-    Type.INSTANT: lambda value: datetime.isoformat(VALUE_OF[Type.INSTANT](value.isoformat()), "T", "microseconds"),
-    Type.UUID: str,
-    Type.JSON: json_text,
-}
-"""Types that sqlite3 does not bind as they are."""
-
-_FETCH: Final[Mapping[Type, Convert]] = {
-    Type.BOOL: bool,
-    Type.DECIMAL: Decimal,
-    Type.FLOAT: float,
-    Type.DATE: date.fromisoformat,
-    Type.TIME: clock_time.fromisoformat,
-    Type.DATETIME: datetime.fromisoformat,
-    Type.INSTANT: datetime.fromisoformat,
-    Type.UUID: UUID,
-    Type.JSON: VALUE_OF[Type.JSON],
-}
-"""Types whose stored value is not the value. Instants are stored as +00:00, which reads back as UTC."""
 
 
 class SqliteAdapter(Adapter):
@@ -150,106 +99,13 @@ class SqliteAdapter(Adapter):
         ]
 
     def describe(self, name: str) -> Schema:
-        # hidden 2 and 3 are generated columns: read like any other, never written.
-        info = self._rows('SELECT name, type, "notnull", pk, hidden FROM pragma_table_xinfo(?)', (name,))
-        found = [entry for entry in info if entry[4] != 1]
-        if not found:
+        found = describe(name, self._rows)
+        if found is None:
             raise self._not_found(name)
-        ((text,),) = self._rows("SELECT coalesce(sql, '') FROM sqlite_schema WHERE name = ?", (name,))
-        beside = re.match(r'CREATE TABLE "(?:[^"]|"")*" \( /\* dbfleet:(.*?) \*/', text)
-        extras = json.loads(beside[1]) if beside else {}
-        columns = tuple(self._column(name, bool(beside), *entry) for entry in found)
-        keys = sorted((pk, column) for column, _, _, pk, _ in found if pk)
-        references: dict[int, tuple[str, list[str], list[str]]] = {}
-        for number, table, source, key in self._rows(
-            'SELECT id, "table", "from", "to" FROM pragma_foreign_key_list(?) ORDER BY id, seq', (name,)
-        ):
-            entry = references.setdefault(number, (table, [], []))
-            entry[1].append(source)
-            entry[2].append(key)
-        return Schema(
-            name,
-            columns,
-            tuple(column for _, column in keys),
-            # pragma_foreign_key_list gives the last declared first.
-            tuple(
-                Reference(tuple(sources), table, tuple(self._key_of(table) if None in keys_ else keys_))
-                for _, (table, sources, keys_) in sorted(references.items(), reverse=True)
-            ),
-            extras.get("edge", False),
-            tuple(extras.get("partition", ())),
-        )
-
-    def _key_of(self, table: str) -> list[str]:
-        return [name for (name,) in self._rows("SELECT name FROM pragma_table_info(?) WHERE pk ORDER BY pk", (table,))]
-
-    def _column(
-        self, table: str, ours: bool, name: str, declared: str, not_null: int, in_key: int, hidden: int
-    ) -> Column:
-        word, numbers = _parse_declared(declared)
-        nullable = not not_null and not in_key
-        note = "generated" if hidden else None
-        type_ = _TYPES.get(word) if ours else _OURS.get(word)
-        if type_ is None:
-            type_, foreign = self._stored_type(table, name, word)
-            note = note or foreign
-        precision = scale = length = digits = None
-        if type_ is Type.DECIMAL and numbers:
-            precision, scale = numbers[0], numbers[1] if len(numbers) > 1 else 0
-        elif type_ in (Type.TEXT, Type.BYTES) and numbers:
-            length = numbers[0]
-        elif type_ in (Type.TIME, Type.DATETIME, Type.INSTANT) and numbers:
-            digits = numbers[0]
-        return Column(name, type_, nullable, precision, scale, length, digits, declared or None, note)
-
-    def _stored_type(self, table: str, name: str, word: str) -> tuple[Type, str | None]:
-        """The type of a column that is declared in SQLite's own words: what its values are, else what it says."""
-        column = _quote(name)
-        kinds = {
-            kind
-            for (kind,) in self._rows(f"SELECT DISTINCT typeof({column}) FROM {_quote(table)} WHERE {column} NOTNULL")
-        }
-        if kinds <= {"integer"} and "BOOL" in word:
-            odd = self._rows(f"SELECT 1 FROM {_quote(table)} WHERE {column} NOT IN (0, 1) LIMIT 1")
-            return (Type.INT, None) if odd else (Type.BOOL, None)
-        if not kinds:
-            return _affinity(word), None
-        if kinds == {"integer"}:
-            return Type.INT, None
-        if kinds == {"real"}:
-            return Type.FLOAT, None
-        if kinds == {"integer", "real"}:
-            return Type.DECIMAL, "integers and floats, as decimals"
-        if kinds == {"blob"}:
-            return Type.BYTES, None
-        if kinds == {"text"}:
-            return Type.TEXT, None
-        if "blob" in kinds:
-            return Type.BYTES, "values of several types, as bytes of their text"
-        return Type.TEXT, "values of several types, as text"
+        return found
 
     def create(self, schema: Schema) -> None:
-        lines = []
-        rowid_key = len(schema.key) == 1 and schema.column(schema.key[0]).type is Type.INT
-        for column in schema.columns:
-            line = f"{_quote(column.name)} {_declare(column)}"
-            if column.name in schema.key or not column.nullable:
-                line += " NOT NULL"
-            lines.append(line)
-        if schema.key:
-            lines.append(f"PRIMARY KEY ({_quoted(schema.key)})")
-        lines += [
-            f"FOREIGN KEY ({_quoted(reference.columns)}) "
-            f"REFERENCES {_quote(reference.collection)} ({_quoted(reference.keys)})"
-            for reference in schema.references
-        ]
-        # Without rowids the table is its key's index: half the size where the key is compound or text.
-        tail = " WITHOUT ROWID" if schema.key and not rowid_key else ""
-        # What SQL has no word for is kept in a comment, which SQLite keeps with the statement; its being there says
-        # that the declared types are ours.
-        extras = {word: value for word, value in (("edge", schema.edge), ("partition", schema.partition)) if value}
-        beside = f" /* dbfleet:{json.dumps(extras)} */ "
-        self._rows(f"CREATE TABLE {_quote(schema.name)} ({beside}{', '.join(lines)}){tail}")
+        self._rows(create_statement(schema))
 
     def extras(self, name: str) -> Extras:
         return _sqlite_extras.extras(self._rows, self.describe(name))
@@ -260,46 +116,46 @@ class SqliteAdapter(Adapter):
             if extra.text is None:
                 spelt = _sqlite_extras.MOMENTS[column.type]
             else:
-                value, store = VALUE_OF[column.type](extra.text), _STORE.get(column.type)
+                value, store = VALUE_OF[column.type](extra.text), STORE.get(column.type)
                 spelt = _sqlite_changes.literal(store(value) if store else value, self._rows)
             with self._translated():
                 _sqlite_extras.set_default(
-                    self._connection, schema.name, f"{_quote(column.name)} {_declare(column)}", spelt
+                    self._connection, schema.name, f"{quote(column.name)} {declare(column)}", spelt
                 )
             return
         with self._translated():
-            statement = _sqlite_extras.add_statement(self._rows, _quote, schema, extra)
+            statement = _sqlite_extras.add_statement(self._rows, quote, schema, extra)
         if statement is not None:
             self._rows(statement)
 
     def drop(self, name: str) -> None:
         kind = self._rows("SELECT type FROM sqlite_schema WHERE name = ? AND type IN ('table', 'view')", (name,))
         if kind:
-            self._rows(f"DROP {kind[0][0].upper()} {_quote(name)}")
+            self._rows(f"DROP {kind[0][0].upper()} {quote(name)}")
 
     def count(self, name: str) -> int:
-        ((rows,),) = self._rows(f"SELECT count(*) FROM {_quote(name)}")
+        ((rows,),) = self._rows(f"SELECT count(*) FROM {quote(name)}")
         return int(rows)
 
     # --- rows ---
 
     def get(self, schema: Schema, keys: Sequence[Row]) -> Iterator[Row]:
-        where = " AND ".join(f"{_quote(name)} = ?" for name in schema.key)
-        select = f"{self._select(schema)} WHERE {where}"
-        fetch = converter(schema.columns, _FETCH)
-        store = converter([schema.column(name) for name in schema.key], _STORE)
+        where = " AND ".join(f"{quote(name)} = ?" for name in schema.key)
+        statement = f"{select(schema)} WHERE {where}"
+        fetch = converter(schema.columns, FETCH)
+        store = converter([schema.column(name) for name in schema.key], STORE)
         for key in store(list(keys)):
-            yield from fetch(self._rows(select, key))
+            yield from fetch(self._rows(statement, key))
 
     def split(self, schema: Schema, parts: int) -> Sequence[Part]:
         if not schema.key or parts < 2:
             return [WHOLE]
         rows = self.count(schema.name)
-        order = _quoted(schema.key)
+        order = quoted(schema.key)
         bounds: list[list[Any]] = []
         for number in range(1, parts):
             found = self._rows(
-                f"SELECT {order} FROM {_quote(schema.name)} ORDER BY {order} LIMIT 1 OFFSET ?",
+                f"SELECT {order} FROM {quote(schema.name)} ORDER BY {order} LIMIT 1 OFFSET ?",
                 (rows * number // parts,),
             )
             if found and list(found[0]) not in bounds:
@@ -315,23 +171,21 @@ class SqliteAdapter(Adapter):
         conditions, values = [], []
         for word, sign in (("from", ">="), ("below", "<")):
             if word in part:
-                conditions.append(f"({_quoted(schema.key)}) {sign} ({marks})")
+                conditions.append(f"({quoted(schema.key)}) {sign} ({marks})")
                 values += part[word]
         where = _conditions.where(f" WHERE {' AND '.join(conditions)}" if conditions else "", part)
-        fetch = converter(schema.columns, _FETCH)
-        for rows in self._pages(self._select(schema) + where, values, batch_size):
+        fetch = converter(schema.columns, FETCH)
+        for rows in self._pages(select(schema) + where, values, batch_size):
             yield fetch(rows)
 
     def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
         marks = ", ".join("?" * len(schema.columns))
-        statement = f"INSERT INTO {_quote(schema.name)} ({_quoted(schema.names)}) VALUES ({marks})"
+        statement = f"INSERT INTO {quote(schema.name)} ({quoted(schema.names)}) VALUES ({marks})"
         if mode == "upsert" and schema.key:
             others = [name for name in schema.names if name not in schema.key]
-            changes = ", ".join(f"{_quote(name)} = excluded.{_quote(name)}" for name in others)
-            statement += f" ON CONFLICT ({_quoted(schema.key)}) DO " + (
-                f"UPDATE SET {changes}" if others else "NOTHING"
-            )
-        store = converter(schema.columns, _STORE)
+            changes = ", ".join(f"{quote(name)} = excluded.{quote(name)}" for name in others)
+            statement += f" ON CONFLICT ({quoted(schema.key)}) DO " + (f"UPDATE SET {changes}" if others else "NOTHING")
+        store = converter(schema.columns, STORE)
         written = Written()
         with self._translated():
             self._connection.execute("BEGIN IMMEDIATE")
@@ -347,12 +201,12 @@ class SqliteAdapter(Adapter):
         return written
 
     def delete(self, schema: Schema, keys: Sequence[Row]) -> int:
-        where = " AND ".join(f"{_quote(name)} = ?" for name in schema.key)
-        store = converter([schema.column(name) for name in schema.key], _STORE)
+        where = " AND ".join(f"{quote(name)} = ?" for name in schema.key)
+        store = converter([schema.column(name) for name in schema.key], STORE)
         with self._translated():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
-                statement = f"DELETE FROM {_quote(schema.name)} WHERE {where}"
+                statement = f"DELETE FROM {quote(schema.name)} WHERE {where}"
                 cursor = self._connection.executemany(statement, store(list(keys)))
                 self._connection.execute("COMMIT")
             except BaseException:
@@ -363,10 +217,10 @@ class SqliteAdapter(Adapter):
 
     def where(self, schema: Schema, condition: Condition) -> Part | None:
         """A part that the condition chooses."""
-        return _conditions.part(schema, condition, _quote, self._literals(schema))
+        return _conditions.part(schema, condition, quote, self._literals(schema))
 
     def _literals(self, schema: Schema) -> Callable[[int, Any], str]:
-        stores = [_STORE.get(column.type) for column in schema.columns]
+        stores = [STORE.get(column.type) for column in schema.columns]
 
         def literal(place: int, value: Any) -> str:
             store = stores[place]
@@ -377,7 +231,7 @@ class SqliteAdapter(Adapter):
     def statements(self, schema: Schema, changes: Iterable[Change]) -> Iterator[str]:
         literal = self._literals(schema)
         computed = frozenset(column.name for column in schema.columns if column.note == "generated")
-        spelling = _changes.Spelling(_quote(schema.name), _quote, literal, computed=computed)
+        spelling = _changes.Spelling(quote(schema.name), quote, literal, computed=computed)
         yield from _changes.statements(schema, changes, spelling)
 
     # --- statements ---
@@ -396,7 +250,7 @@ class SqliteAdapter(Adapter):
         if format != "jsonl" or len(statements) > 1 or bound or _names(statements[0]):
             return None
         words = self._declared(statements[0])
-        types = [_OURS.get(word) or (Type.BOOL if "BOOL" in word else None) for word in words]
+        types = [OURS.get(word) or (Type.BOOL if "BOOL" in word else None) for word in words]
         return self._encoded(statements[0], types) if types and Type.JSON not in types else None
 
     def _encoded(self, text: str, types: Sequence[Type | None]) -> Iterator[bytes]:
@@ -446,10 +300,10 @@ class SqliteAdapter(Adapter):
         columns = [ResultColumn(entry[0]) for entry in cursor.description or ()]
         converters: list[tuple[int, Convert]] = []
         for place, word in enumerate(declared[: len(columns)]):
-            type_ = _OURS.get(word)
+            type_ = OURS.get(word)
             if type_:
                 columns[place] = ResultColumn(columns[place].name, type_, word)
-                converters.append((place, _tolerant(_FETCH.get(type_, str))))
+                converters.append((place, _tolerant(FETCH.get(type_, str))))
             elif "BOOL" in word:
                 converters.append((place, lambda value: bool(value) if value in (0, 1) else value))
 
@@ -484,7 +338,7 @@ class SqliteAdapter(Adapter):
                     cursor.execute('DROP VIEW temp."_dbfleet_query"')
         except sqlite3.Error:
             return []
-        return [_parse_declared(word or "")[0] for (word,) in found]
+        return [parse_declared(word or "")[0] for (word,) in found]
 
     def cancel(self) -> None:
         with self._lock:
@@ -500,7 +354,7 @@ class SqliteAdapter(Adapter):
     # --- inside ---
 
     def _translated(self) -> Any:
-        return translated(_translate, engine="sqlite", target=self.target.name)
+        return translated(translate, engine="sqlite", target=self.target.name)
 
     def _cursor(self) -> sqlite3.Cursor:
         return self._connection.cursor()
@@ -522,58 +376,8 @@ class SqliteAdapter(Adapter):
         finally:
             cursor.close()
 
-    def _select(self, schema: Schema) -> str:
-        columns = []
-        for column in schema.columns:
-            name = _quote(column.name)
-            if column.note and column.type in (Type.TEXT, Type.BYTES, Type.DECIMAL) and "values" in column.note:
-                kind = "BLOB" if column.type is Type.BYTES else "TEXT"
-                name = f"CAST({name} AS {kind})"
-            elif column.note and column.type is Type.DECIMAL:
-                name = f"CAST({name} AS TEXT)"
-            columns.append(name)
-        return f"SELECT {', '.join(columns)} FROM {_quote(schema.name)}"
-
     def _not_found(self, name: str) -> NotFound:
         return NotFound(f"no collection {name!r}", engine="sqlite", target=self.target.name)
-
-
-def _quote(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _quoted(names: Iterable[str]) -> str:
-    return ", ".join(map(_quote, names))
-
-
-def _declare(column: Column) -> str:
-    word = _DECLARED[column.type]
-    if column.type is Type.DECIMAL and column.precision is not None:
-        return f"{word}({column.precision},{column.scale or 0})"
-    if column.type in (Type.TEXT, Type.BYTES) and column.length is not None:
-        return f"{word}({column.length})"
-    if column.fraction_digits is not None:
-        return f"{word}({column.fraction_digits})"
-    return word
-
-
-def _parse_declared(declared: str) -> tuple[str, list[int]]:
-    """The word and the numbers of `DECIMAL_TEXT(12,2)`."""
-    word, _, rest = declared.partition("(")
-    return word.strip().upper(), [int(number) for number in re.findall(r"\d+", rest)]
-
-
-def _affinity(word: str) -> Type:
-    """SQLite's own rule (datatype3.html, 3.1), for a column that has no values to look at."""
-    if "INT" in word:
-        return Type.INT
-    if any(part in word for part in ("CHAR", "CLOB", "TEXT")):
-        return Type.TEXT
-    if "BLOB" in word or not word:
-        return Type.BYTES
-    if any(part in word for part in ("REAL", "FLOA", "DOUB")):
-        return Type.FLOAT
-    return Type.TEXT if "DATE" in word or "TIME" in word else Type.DECIMAL
 
 
 def _tolerant(convert: Convert) -> Convert:
@@ -593,9 +397,9 @@ def _bind(value: object) -> Any:
         if isinstance(value, kind):
             if isinstance(value, datetime) and value.tzinfo:
                 type_ = Type.INSTANT
-            return _STORE[type_](value) if type_ else value
+            return STORE[type_](value) if type_ else value
     if isinstance(value, clock_time):
-        return _STORE[Type.TIME](value)
+        return STORE[Type.TIME](value)
     if isinstance(value, dict | list):
         return json_text(value)
     return str(value) if isinstance(value, UUID) else value
@@ -627,60 +431,7 @@ def _statements(text: str) -> list[str]:
 
 def connect(target: Target, *, timeout_s: float = 10.0) -> SqliteAdapter:
     """Open the file; `timeout_s` bounds the wait for another writer's lock."""
-    if not target.database:
-        raise UsageError("a SQLite URL needs a path", hint="sqlite:///relative/file.db or sqlite:////absolute/file.db")
-    path = Path(target.database)
-    fresh = not path.exists()
-    if fresh and not target.create:
-        raise Unavailable(
-            f"no file {path}",
-            engine="sqlite",
-            target=target.name,
-            hint="seed, load and copy make it when it is missing",
-        )
-    mode = target.options.get("mode", "rwc" if target.create else "rw")
-    with translated(_translate, engine="sqlite", target=target.name):
-        try:
-            connection = sqlite3.connect(
-                f"file:{quote(str(path))}?mode={quote(mode)}",
-                uri=True,
-                timeout=timeout_s,
-                isolation_level=None,
-                check_same_thread=False,
-            )
-        except sqlite3.OperationalError as exc:
-            raise Unavailable(f"cannot open {path}: {exc}", engine="sqlite", target=target.name) from exc
-        try:
-            if fresh:
-                connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        except BaseException:
-            connection.close()
-            raise
-    return SqliteAdapter(target, connection)
-
-
-def _translate(exc: BaseException) -> DbfleetError | None:
-    if isinstance(exc, OverflowError) and "SQLite" in str(exc):
-        return StatementError("an integer has more than 64 bits, SQLite's limit")
-    if not isinstance(exc, sqlite3.Error):
-        return None
-    text = str(exc)
-    code = getattr(exc, "sqlite_errorname", None)
-    if isinstance(exc, sqlite3.IntegrityError):
-        return ConstraintViolated(text, code=code)
-    if isinstance(exc, sqlite3.ProgrammingError) and "closed" in text:
-        return Unavailable("the connection is closed")
-    if code in ("SQLITE_BUSY", "SQLITE_CANTOPEN", "SQLITE_NOTADB", "SQLITE_LOCKED") or "not a database" in text:
-        return Unavailable(text, hint="another process is writing to the file" if "locked" in text else None)
-    if code in ("SQLITE_FULL", "SQLITE_IOERR_WRITE"):  # the second past a limit of a file's size
-        return NoRoom(text, code=code)
-    if "no such table" in text or "no such column" in text:
-        return NotFound(text, code=code)
-    if "already exists" in text:
-        return AlreadyExists(text, code=code)
-    return StatementError(text, code=code)
+    return SqliteAdapter(target, opened(target, timeout_s))
 
 
 def _shell(target: Target) -> tuple[Sequence[str], Mapping[str, str]]:
@@ -697,7 +448,7 @@ ENGINE = EngineSpec(
     connect=connect,
     aliases=("sqlite3", "file"),
     types={
-        **dict.fromkeys(_OURS.values(), Fidelity.AS_TEXT),
+        **dict.fromkeys(OURS.values(), Fidelity.AS_TEXT),
         **dict.fromkeys((Type.BOOL, Type.INT, Type.FLOAT, Type.TEXT, Type.BYTES), Fidelity.EXACT),
     },
     capabilities=frozenset(
