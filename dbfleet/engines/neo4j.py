@@ -21,13 +21,12 @@ from __future__ import annotations
 
 import itertools
 import json
-import re
-import sys
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Self
 
+import dbfleet.engines._neo4j_cypher as cypher
 from dbfleet.adapter import (
     BATCH_SIZE,
     WHOLE,
@@ -48,6 +47,8 @@ from dbfleet.adapter import (
 )
 from dbfleet.engines._changes import changed, key_of
 from dbfleet.engines._columns import shortened
+from dbfleet.engines._neo4j_connect import opened, translate
+from dbfleet.engines._neo4j_cypher import ROWS
 from dbfleet.engines._neo4j_shell import CLIENT, shell
 from dbfleet.engines._neo4j_values import (
     FETCH,
@@ -64,11 +65,8 @@ from dbfleet.engines._neo4j_values import (
 )
 from dbfleet.errors import (
     AlreadyExists,
-    AuthFailed,
     ConstraintViolated,
-    DbfleetError,
     NotFound,
-    StatementError,
     Unavailable,
     Unsupported,
     UsageError,
@@ -76,7 +74,6 @@ from dbfleet.errors import (
 )
 from dbfleet.values import TEXT_OF, VALUE_OF, Batch, Column, Reference, Row, Schema, Type
 
-_ROWS: Final = 10_000
 _CHARACTERS: Final = 1_500_000
 """What one UNWIND takes at most: the driver packs it whole, and the server holds it in its heap."""
 _SAMPLE: Final = 1000
@@ -111,7 +108,7 @@ class Neo4jAdapter(Adapter):
 
     def collections(self) -> Sequence[str]:
         kept = self._kept_schemas()
-        ours = {_relationship_type(reference) for schema in kept.values() for reference in schema.references}
+        ours = {cypher.relationship_type(reference) for schema in kept.values() for reference in schema.references}
         found = set(kept)
         for word, call in (("label", "db.labels"), ("relationshipType", "db.relationshipTypes")):
             for (name,) in self._rows(f"CALL {call}() YIELD {word} RETURN {word}"):
@@ -136,20 +133,20 @@ class Neo4jAdapter(Adapter):
         if schema.key:
             keys = ", ".join(f"x.{quoted(name)}" for name in schema.key)
             unique = f"REQUIRE ({keys}) IS UNIQUE"
-            self._run(f"CREATE CONSTRAINT {_constraint(schema.name)} FOR {self._pattern(schema)} {unique}")
+            self._run(f"CREATE CONSTRAINT {cypher.constraint(schema.name)} FOR {cypher.pattern(schema)} {unique}")
 
     def drop(self, name: str) -> None:
         kept = self._kept_schemas(name).get(name)
         label = quoted(name)
-        self._run(f"MATCH (x:{label}) CALL (x) {{ DETACH DELETE x }} IN TRANSACTIONS OF {_ROWS} ROWS")
-        self._run(f"MATCH ()-[x:{label}]->() CALL (x) {{ DELETE x }} IN TRANSACTIONS OF {_ROWS} ROWS")
-        self._run(f"DROP CONSTRAINT {_constraint(name)} IF EXISTS")
+        self._run(f"MATCH (x:{label}) CALL (x) {{ DETACH DELETE x }} IN TRANSACTIONS OF {ROWS} ROWS")
+        self._run(f"MATCH ()-[x:{label}]->() CALL (x) {{ DELETE x }} IN TRANSACTIONS OF {ROWS} ROWS")
+        self._run(f"DROP CONSTRAINT {cypher.constraint(name)} IF EXISTS")
         if kept:
             self._run(f"MATCH (s:{_HOUSE} {{collection: $name}}) DELETE s", {"name": name})
 
     def count(self, name: str) -> int:
         schema = self.describe(name)
-        ((rows,),) = self._rows(f"MATCH {self._match(schema)} RETURN count(x)")
+        ((rows,),) = self._rows(f"MATCH {cypher.match(schema)} RETURN count(x)")
         return int(rows)
 
     # --- rows ---
@@ -157,7 +154,7 @@ class Neo4jAdapter(Adapter):
     def get(self, schema: Schema, keys: Sequence[Row]) -> Iterator[Row]:
         columns = [schema.column(name) for name in schema.key]
         where = " AND ".join(f"x.{quoted(name)} = k[{place}]" for place, name in enumerate(schema.key))
-        statement = f"UNWIND $keys AS k MATCH {self._match(schema)} WHERE {where} RETURN {self._fields(schema)}"
+        statement = f"UNWIND $keys AS k MATCH {cypher.match(schema)} WHERE {where} RETURN {cypher.fields(schema)}"
         for start in range(0, len(keys), BATCH_SIZE):
             wanted = _stored(columns, keys[start : start + BATCH_SIZE])
             yield from _fetched(schema.columns, self._rows(statement, {"keys": wanted}))
@@ -172,7 +169,7 @@ class Neo4jAdapter(Adapter):
         bounds: list[str] = []
         for number in range(1, parts):
             found = self._rows(
-                f"MATCH {self._match(schema)} WHERE x.{name} IS NOT NULL "
+                f"MATCH {cypher.match(schema)} WHERE x.{name} IS NOT NULL "
                 f"RETURN x.{name} ORDER BY x.{name} SKIP $skip LIMIT 1",
                 {"skip": rows * number // parts},
             )
@@ -195,7 +192,7 @@ class Neo4jAdapter(Adapter):
                 conditions.append(f"x.{quoted(column.name)} {sign} ${word}")
                 params[word] = _stored([column], [(VALUE_OF[column.type](part[word]),)])[0][0]
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        statement = f"MATCH {self._match(schema)}{where} RETURN {self._fields(schema)}"
+        statement = f"MATCH {cypher.match(schema)}{where} RETURN {cypher.fields(schema)}"
         empty = True
         for rows in self._pages(statement, params, batch_size):
             empty = False
@@ -217,7 +214,7 @@ class Neo4jAdapter(Adapter):
     def _write_batch(self, schema: Schema, rows: list[Row], mode: WriteMode, written: Written) -> None:
         if schema.edge:
             rows = self._with_ends(schema, rows, written)
-        statement = self._write_statement(schema, mode)
+        statement = cypher.write_statement(schema, mode)
         try:
             self._run(statement, {"rows": _stored(schema.columns, rows, self._packing)})
         except ConstraintViolated:
@@ -227,62 +224,14 @@ class Neo4jAdapter(Adapter):
                 self._run(statement, {"rows": _stored(schema.columns, rows, self._packing)})
         written.rows += len(rows)
 
-    def _write_statement(self, schema: Schema, mode: WriteMode) -> str:
-        values = {column.name: f"r[{place}]" for place, column in enumerate(schema.columns)}
-        everything = "{" + ", ".join(f"{quoted(name)}: {value}" for name, value in values.items()) + "}"
-        keys = "{" + ", ".join(f"{quoted(name)}: {values[name]}" for name in schema.key) + "}"
-        label = quoted(schema.name)
-        if schema.edge:
-            ends = [self._end(reference, place, values) for place, reference in enumerate(schema.references[:2])]
-            head = f"UNWIND $rows AS r MATCH {ends[0]}, {ends[1]}"
-            if mode == "insert" or not schema.key:
-                return f"{head} CREATE (e0)-[:{label} {everything}]->(e1)"
-            return f"{head} MERGE (e0)-[x:{label} {keys}]->(e1) SET x = {everything}"
-        if mode == "insert" or not schema.key:
-            statement = f"UNWIND $rows AS r CREATE (x:{label} {everything})"
-        else:
-            statement = f"UNWIND $rows AS r MERGE (x:{label} {keys}) SET x = {everything}"
-        for place, reference in enumerate(schema.references):
-            if reference.collection != schema.name:
-                statement += self._relate(reference, place, values, mode)
-            elif mode == "upsert":  # it comes after the last row, if it is still to be
-                kind = quoted(_relationship_type(reference))
-                statement += f" WITH DISTINCT x, r OPTIONAL MATCH (x)-[o{place}:{kind}]->() DELETE o{place}"
-        return statement
-
-    def _relate(self, reference: Reference, place: int, values: Mapping[str, str], mode: WriteMode) -> str:
-        """One more relationship of x. OPTIONAL MATCH and FOREACH keep the row where there is nobody to refer to."""
-        kind = quoted(_relationship_type(reference))
-        forget = f" WITH x, r OPTIONAL MATCH (x)-[o{place}:{kind}]->() DELETE o{place}" if mode == "upsert" else ""
-        return (
-            f"{forget} WITH DISTINCT x, r OPTIONAL MATCH {self._end(reference, place, values)}"
-            f" FOREACH (e IN CASE WHEN e{place} IS NULL THEN [] ELSE [e{place}] END | CREATE (x)-[:{kind}]->(e))"
-        )
-
-    def _end(self, reference: Reference, place: int, values: Mapping[str, str]) -> str:
-        keys = ", ".join(
-            f"{quoted(key)}: {values[name]}" for key, name in zip(reference.keys, reference.columns, strict=True)
-        )
-        return f"(e{place}:{quoted(reference.collection)} {{{keys}}})"
-
     def _relate_to_itself(self, schema: Schema, reference: Reference) -> None:
         """After the last row, as rows may refer to later ones."""
-        self._run(self._relation_to_itself(schema, reference))
-
-    def _relation_to_itself(self, schema: Schema, reference: Reference) -> str:
-        kind = quoted(_relationship_type(reference))
-        values = {name: f"x.{quoted(name)}" for name in reference.columns}
-        given = " AND ".join(f"{value} IS NOT NULL" for value in values.values())
-        return (
-            f"MATCH (x:{quoted(schema.name)}) WHERE {given} AND NOT (x)-[:{kind}]->() "
-            f"CALL (x) {{ MATCH {self._end(reference, 0, values)} CREATE (x)-[:{kind}]->(e0) }} "
-            f"IN TRANSACTIONS OF {_ROWS} ROWS"
-        )
+        self._run(cypher.relation_to_itself(schema, reference))
 
     def _with_ends(self, schema: Schema, rows: list[Row], written: Written) -> list[Row]:
         """The rows whose two ends are there; the others are refused."""
         values = {column.name: f"r[{place}]" for place, column in enumerate(schema.columns)}
-        ends = [self._end(reference, place, values) for place, reference in enumerate(schema.references[:2])]
+        ends = [cypher.end(reference, place, values) for place, reference in enumerate(schema.references[:2])]
         found = self._rows(
             f"UNWIND range(0, size($rows) - 1) AS n WITH n, $rows[n] AS r "
             f"WHERE NOT (EXISTS {{ MATCH {ends[0]} }} AND EXISTS {{ MATCH {ends[1]} }}) RETURN n",
@@ -311,12 +260,12 @@ class Neo4jAdapter(Adapter):
         columns = [schema.column(name) for name in schema.key]
         where = " AND ".join(f"x.{quoted(name)} = k[{place}]" for place, name in enumerate(schema.key))
         statement = (
-            f"UNWIND $keys AS k MATCH {self._match(schema)} WHERE {where} WITH DISTINCT x "
+            f"UNWIND $keys AS k MATCH {cypher.match(schema)} WHERE {where} WITH DISTINCT x "
             f"{'' if schema.edge else 'DETACH '}DELETE x RETURN count(*)"
         )
         removed = 0
-        for start in range(0, len(keys), _ROWS):
-            ((count,),) = self._rows(statement, {"keys": _stored(columns, keys[start : start + _ROWS])})
+        for start in range(0, len(keys), ROWS):
+            ((count,),) = self._rows(statement, {"keys": _stored(columns, keys[start : start + ROWS])})
             removed += int(count)
         return removed
 
@@ -329,15 +278,15 @@ class Neo4jAdapter(Adapter):
                 cells = map(literal, _stored(keys, [key_of(schema, change)])[0])
                 same = zip(schema.key, cells, strict=True)
                 where = " AND ".join(f"x.{quoted(name)} = {cell}" for name, cell in same)
-                yield f"MATCH {self._match(schema)} WHERE {where} {'' if schema.edge else 'DETACH '}DELETE x;"
+                yield f"MATCH {cypher.match(schema)} WHERE {where} {'' if schema.edge else 'DETACH '}DELETE x;"
                 continue
             if change.before is not None and not changed(schema.columns, change):
                 continue
             row = self._literals(schema, change.after)
             mode: WriteMode = "insert" if change.before is None else "upsert"
-            yield self._write_statement(schema, mode).replace("$rows", f"[{row}]", 1) + ";"
+            yield cypher.write_statement(schema, mode).replace("$rows", f"[{row}]", 1) + ";"
         for reference in own:
-            yield self._relation_to_itself(schema, reference) + ";"
+            yield cypher.relation_to_itself(schema, reference) + ";"
 
     def _literals(self, schema: Schema, row: Row) -> str:
         values = _stored(schema.columns, [row])[0]
@@ -423,7 +372,7 @@ class Neo4jAdapter(Adapter):
     # --- inside ---
 
     def _translated(self) -> Any:
-        return translated(_translate, engine="neo4j", target=self.target.name)
+        return translated(translate, engine="neo4j", target=self.target.name)
 
     def _marked(self, statement: str) -> Any:
         import neo4j
@@ -463,16 +412,6 @@ class Neo4jAdapter(Adapter):
         found = self._rows(f"MATCH (s:{_HOUSE}{where}) RETURN s.collection, s.schema", {"name": name})
         return {collection: Schema.from_dict(json.loads(text)) for collection, text in found}
 
-    def _pattern(self, schema: Schema) -> str:
-        label = quoted(schema.name)
-        return f"()-[x:{label}]-()" if schema.edge else f"(x:{label})"
-
-    def _match(self, schema: Schema) -> str:
-        return self._pattern(schema).replace("]-()", "]->()")
-
-    def _fields(self, schema: Schema) -> str:
-        return ", ".join(_SYSTEM.get(column.name, f"x.{quoted(column.name)}") for column in schema.columns)
-
     def _sampled(self, name: str) -> Schema:
         """The schema of nodes or relationships that dbfleet did not make, from their properties."""
         nodes = self._rows(f"MATCH (x:{quoted(name)}) RETURN properties(x) LIMIT {_SAMPLE}")
@@ -484,7 +423,7 @@ class Neo4jAdapter(Adapter):
         for (properties,) in found:
             for field, value in properties.items():
                 kinds.setdefault(field, set()).add(type_of_sample(value))
-        columns = [Column(word, Type.TEXT, nullable=False) for word in (_SYSTEM if edge else ())]
+        columns = [Column(word, Type.TEXT, nullable=False) for word in (cypher.SYSTEM if edge else ())]
         columns += [
             Column(field, next(iter(types)) if len(types) == 1 else Type.JSON) for field, types in sorted(kinds.items())
         ]
@@ -498,21 +437,6 @@ class Neo4jAdapter(Adapter):
             {"label": label},
         )
         return tuple(found[0][0]) if found else ()
-
-
-_SYSTEM: Final = {"_from": "elementId(startNode(x))", "_to": "elementId(endNode(x))"}
-"""Columns of relationships that dbfleet did not make: what they connect."""
-
-
-def _constraint(name: str) -> str:
-    from hashlib import sha256  # here: see values.digest_rows
-
-    return f"dbfleet_{sha256(name.encode()).hexdigest()[:24]}"
-
-
-def _relationship_type(reference: Reference) -> str:
-    first = reference.columns[0]
-    return (first[:-3] if first.lower().endswith("_id") and len(first) > 3 else first).upper()
 
 
 def _stored(columns: Sequence[Column], rows: Sequence[Row], table: Mapping[Type, Convert] = STORE) -> list[list[Any]]:
@@ -545,14 +469,14 @@ def _fetch_one(fetch: Any, type_: Type, value: Any) -> Any:
 
 
 def _coalesced(batches: Iterable[Batch]) -> Iterator[list[Row]]:
-    """Batches of up to _ROWS rows and about _CHARACTERS characters, estimated from each batch's first row."""
+    """Batches of up to ROWS rows and about _CHARACTERS characters, estimated from each batch's first row."""
     rows: list[Row] = []
     size = 0
     for batch in batches:
         for row in batch:
             rows.append(row)
             size += 10 + sum(len(value) if isinstance(value, str | bytes) else 8 for value in row)
-            if len(rows) >= _ROWS or size >= _CHARACTERS:
+            if len(rows) >= ROWS or size >= _CHARACTERS:
                 yield rows
                 rows, size = [], 0
     if rows:
@@ -579,34 +503,6 @@ def _counted(summary: Any) -> list[str]:
     return [", ".join(parts)] if parts else []
 
 
-def connect(target: Target, *, timeout_s: float = 10.0) -> Neo4jAdapter:
-    """A driver that has proven its login. AuthFailed or Unavailable within about `timeout_s`."""
-    neo4j = _driver()
-
-    if target.options:
-        raise UsageError(f"a Neo4j URL has no option {min(target.options)!r}")
-    host = f"[{target.host}]" if ":" in (target.host or "") else target.host
-    scheme = target.scheme if target.scheme != "cypher" else "bolt"
-    with translated(_translate, engine="neo4j", target=target.name):
-        driver = neo4j.GraphDatabase.driver(
-            f"{scheme}://{host}:{target.port}",
-            auth=(target.user, target.password or "") if target.user is not None else None,
-            connection_timeout=timeout_s,
-            connection_acquisition_timeout=timeout_s,
-            max_transaction_retry_time=0,
-            notifications_min_severity="OFF",
-            user_agent="dbfleet",
-        )
-        try:
-            driver.verify_connectivity()
-            with driver.session(database=target.database) as session:
-                bolt = session.run("RETURN 1").consume().server.protocol_version
-        except BaseException:
-            driver.close()
-            raise
-    return Neo4jAdapter(target, driver, bolt)
-
-
 def _forget_entities(answer: Any) -> None:
     """The driver keeps each node and relationship of an answer until its end, to give equal ones as one object: a
     million of them are 1 GB. What was read is plain by now. The driver offers no way, so this is its inside: a driver
@@ -617,44 +513,9 @@ def _forget_entities(answer: Any) -> None:
             kept.clear()
 
 
-def _driver() -> Any:
-    """The driver, without the numpy, pandas and pyarrow that it would import where they are installed, for values that
-    are never sent here: 36 MB and 0.1 s. What the process has imported already it sees."""
-    hidden = [name for name in ("numpy", "pandas", "pyarrow") if name not in sys.modules]
-    for name in hidden:
-        sys.modules[name] = None  # type: ignore[assignment]  # Python's way to say: not to be imported
-    try:
-        import neo4j
-    finally:
-        for name in hidden:
-            del sys.modules[name]
-    return neo4j
-
-
-def _translate(exc: BaseException) -> DbfleetError | None:
-    from neo4j import exceptions
-
-    if isinstance(exc, OverflowError):  # of the packer, in C or Rust, before anything is sent
-        return StatementError("an integer has more than 64 bits, Neo4j's limit")
-    if not isinstance(exc, exceptions.Neo4jError | exceptions.DriverError):
-        return None
-    code = getattr(exc, "code", None) or ""
-    text = getattr(exc, "message", None) or str(exc)
-    if "AuthenticationRateLimit" in code:
-        return AuthFailed(text, hint="after three wrong passwords the server refuses all for some seconds: wait")
-    if isinstance(exc, exceptions.AuthError) or "Security" in code:
-        return AuthFailed(text)
-    if "DatabaseNotFound" in code:
-        return AuthFailed(text)
-    if isinstance(exc, exceptions.ServiceUnavailable | exceptions.SessionExpired):
-        return Unavailable(text.splitlines()[0])
-    if isinstance(exc, exceptions.DriverError):
-        return Unavailable(text)
-    if "ConstraintValidationFailed" in code:
-        return ConstraintViolated(text, code=code)
-    if "AlreadyExists" in code or "EquivalentSchemaRuleAlreadyExists" in code:
-        return AlreadyExists(text, code=code)
-    return StatementError(re.sub(r"\n\s*\^.*", "", text), code=code)
+def connect(target: Target, *, timeout_s: float = 10.0) -> Neo4jAdapter:
+    """A driver that has proven its login. AuthFailed or Unavailable within about `timeout_s`."""
+    return Neo4jAdapter(target, *opened(target, timeout_s))
 
 
 ENGINE = EngineSpec(
