@@ -208,6 +208,8 @@ def decimal_text(value: Decimal) -> str:
 
 def float_text(value: float) -> str:
     """repr, with -0.0 as 0.0 and the names of what is not finite as every language writes them."""
+    if value and abs(value) < 1e300:
+        return repr(value)
     if value != value:
         return "NaN"
     if value in (float("inf"), float("-inf")):
@@ -244,6 +246,8 @@ def bytes_text(value: bytes) -> str:
     return base64.b64encode(value).decode("ascii")
 
 
+_MOST_DIGITS: Final = 4000
+"""Python makes no int of a longer text unless it is told to (sys.get_int_max_str_digits)."""
 _SIMPLE: Final = frozenset({str, int, bool, type(None), Decimal})
 
 
@@ -265,7 +269,7 @@ def _number(value: Any) -> int | float:
     """A number that the encoder writes as decimal_text does. TypeError where there is none."""
     if type(value) is Decimal and value.is_finite():
         text = decimal_text(value)
-        if "." not in text:
+        if "." not in text and len(text) < _MOST_DIGITS:
             return int(text)
         number = float(text)
         if repr(number) == text:

@@ -23,6 +23,7 @@ from dbfleet.values import (
     Reference,
     Schema,
     Type,
+    decimal_text,
     digest_rows,
     json_text,
     loads_json,
@@ -148,3 +149,9 @@ def test_schema_refuses_what_cannot_be() -> None:
         Schema("x", (Column("a", Type.INT), Column("a", Type.INT)))
     with pytest.raises(ValueError, match="no column"):
         Schema("x", (Column("a", Type.INT),), ("b",))
+
+
+@pytest.mark.parametrize("text", ["1E+5000", "-1E+4000", "12E+3998", "1E-5000", "7.101391649994914E+16", "5.00"])
+def test_a_decimal_of_any_size_stands_in_json_with_all_its_digits(text: str) -> None:
+    value = Decimal(text)
+    assert json_text({"a": [value]}) == f'{{"a":[{decimal_text(value)}]}}'
