@@ -7,15 +7,35 @@ tests hold it to the plain path's result.
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime
-from decimal import Decimal
+from datetime import date
 from functools import lru_cache
 from struct import Struct
 from typing import Any, Final
 
-from dbfleet.values import Batch, Column, Digest, Type, decimal_text, digest_order, float_text, json_text, time_text
+from dbfleet.adapter import Adapter
+from dbfleet.values import (
+    Batch,
+    Column,
+    Digest,
+    Schema,
+    Type,
+    bytes_text,
+    datetime_text,
+    decimal_text,
+    digest_order,
+    digest_rows,
+    float_text,
+    instant_text,
+    json_text,
+    time_text,
+)
+
+
+def stored(adapter: Adapter, schema: Schema) -> Digest:
+    """Of what the adapter's target holds: by its server where that can, else by a scan."""
+    on_server: Callable[[Schema], Digest] | None = getattr(adapter, "digest", None)
+    return on_server(schema) if on_server else digest_rows(schema.columns, adapter.scan(schema))
 
 
 class Digester:
@@ -46,65 +66,25 @@ def _measured(text: str) -> str:
     return f"{len(text) if text.isascii() else len(text.encode())}:{text}"
 
 
-def _decimal(value: Decimal) -> str:
-    text = str(value)
-    if text[-1] in "0y" or "E" in text or "N" in text:
-        text = decimal_text(value)
-    return f"{len(text)}:{text}"
-
-
-_float_repr: Final = float.__repr__
-
-
-def _float(value: float) -> str:
-    text = _float_repr(value) if value and abs(value) < 1e300 else float_text(value)
-    return f"{len(text)}:{text}"
-
-
-_day: Final = date.isoformat
-
-
-def _datetime(value: datetime) -> str:
-    # In two halves: isoformat of an aware datetime spends half its time on the offset.
-    text = f"{_day(value)}T{value.time().isoformat()}"
-    if value.microsecond:
-        text = text.rstrip("0")
-    return f"{len(text)}:{text}"
-
-
-def _instant(value: datetime) -> str:
-    if value.tzinfo is not UTC:
-        value = value.astimezone(UTC)
-    text = f"{_day(value)}T{value.time().isoformat()}"
-    if value.microsecond:
-        text = text.rstrip("0")
-    return f"{len(text) + 1}:{text}Z"
-
-
-def _bytes(value: bytes) -> str:
-    text = b64encode(value).decode("ascii")
-    return f"{len(text)}:{text}"
-
-
-def _time(value: Any) -> str:
-    text = time_text(value)
-    return f"{len(text)}:{text}"
+def _sized(text_of: str) -> str:
+    return f"f'{{{{len(s := {text_of}({{v}}))}}}}:{{{{s}}}}'"
 
 
 _EXPRESSION: Final[Mapping[Type, str]] = {
     Type.BOOL: "('4:true' if {v} else '5:false')",
-    Type.INT: "f'{{len(s := int_repr({v}))}}:{{s}}'",
+    Type.INT: _sized("int_repr"),
     Type.TEXT: "(f'{{len({v})}}:{{{v}}}' if {v}.isascii() else measured({v}))",
     Type.UUID: "f'36:{{{v}}}'",
     Type.DATE: "f'10:{{day({v})}}'",
-    Type.DECIMAL: "decimal({v})",
-    Type.FLOAT: "float_({v})",
-    Type.BYTES: "bytes_({v})",
-    Type.TIME: "time_({v})",
-    Type.DATETIME: "datetime_({v})",
-    Type.INSTANT: "instant({v})",
+    Type.DECIMAL: _sized("decimal_text"),
+    Type.FLOAT: _sized("float_text"),
+    Type.BYTES: _sized("bytes_text"),
+    Type.TIME: _sized("time_text"),
+    Type.DATETIME: _sized("datetime_text"),
+    Type.INSTANT: _sized("instant_text"),
     Type.JSON: "measured(json_text({v}))",
 }
+"""All but text and json is ASCII, and as many bytes as characters."""
 
 
 def _compiled(columns: Sequence[Column]) -> Callable[[Batch], int]:
@@ -121,9 +101,9 @@ def _compiled(columns: Sequence[Column]) -> Callable[[Batch], int]:
         expression = _EXPRESSION[columns[place].type].format(v=names[place])
         parts.append(f"('-' if {names[place]} is None else {expression})")
     scope: dict[str, Any] = {
-        "hashed": hashed, "measured": _measured, "int_repr": int.__repr__, "day": _day, "decimal": _decimal,
-        "float_": _float, "bytes_": _bytes, "time_": _time, "datetime_": _datetime, "instant": _instant,
-        "json_text": json_text,
+        "hashed": hashed, "measured": _measured, "int_repr": int.__repr__, "day": date.isoformat,
+        "decimal_text": decimal_text, "float_text": float_text, "bytes_text": bytes_text, "time_text": time_text,
+        "datetime_text": datetime_text, "instant_text": instant_text, "json_text": json_text,
     }  # fmt: skip
     row = f"({', '.join(names)}{',' if names else ''})"
     # The source holds names of ours only.

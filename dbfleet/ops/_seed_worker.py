@@ -13,13 +13,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from dbfleet.adapter import Adapter, EngineSpec, Rejected, Target, Written, coarsened
 from dbfleet.datasets import Dataset
 from dbfleet.errors import PartialWrite
+from dbfleet.ops import _digests
 from dbfleet.ops._workers import Owner
-from dbfleet.values import Batch, Digest, Schema, digest_rows
+from dbfleet.values import Batch, Schema, digest_rows
 
 Connect = Callable[[Target], AbstractContextManager[Adapter]]
 
@@ -172,7 +173,7 @@ def _verified(adapter: Adapter, work: Work, schema: Schema, written: Written) ->
     batches: Iterable[Batch] = work.dataset.batches(schema.name, seed=work.seed, rows=work.rows)
     if coarsen:
         batches = ([coarsen(row) for row in batch] for batch in batches)
-    held = _digest(adapter, schema)
+    held = _digests.stored(adapter, schema)
     if not written.rejected and held != (made := digest_rows(schema.columns, batches)):
         raise PartialWrite(
             f"{schema.name} is not what was written: its digest is {held}, not {made}",
@@ -181,9 +182,3 @@ def _verified(adapter: Adapter, work: Work, schema: Schema, written: Written) ->
             target=adapter.target.name,
         )
     return str(held)
-
-
-def _digest(adapter: Adapter, schema: Schema) -> Digest:
-    on_server: Any = getattr(adapter, "digest", None)
-    found: Digest = on_server(schema) if on_server else digest_rows(schema.columns, adapter.scan(schema))
-    return found

@@ -18,16 +18,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from dbfleet.adapter import Adapter, Capability, EngineSpec, Target, Written, coarsened
 from dbfleet.errors import ConstraintViolated, DbfleetError, NoRoom, PartialWrite, StatementError, UsageError
 from dbfleet.fleet import Fleet
-from dbfleet.ops import _order, _plan
+from dbfleet.ops import _digests, _order, _plan
 from dbfleet.ops._digests import Digester
 from dbfleet.ops._inputs import Input
 from dbfleet.ops._rejected import RejectedFile, write_apart
-from dbfleet.values import Batch, Digest, Schema, digest_rows
+from dbfleet.values import Batch, Schema
 
 Mode = Literal["insert", "upsert", "replace"]
 MODES: Final[tuple[Mode, ...]] = ("insert", "upsert", "replace")
@@ -209,7 +209,7 @@ def _if_empty(adapter: Adapter, source: Input, there: Schema) -> str:
     rows = adapter.count(there.name)
     if not rows:
         return "append"
-    if rows == source.rows and str(_digest(adapter, there)) == source.expected(adapter.spec):
+    if rows == source.rows and str(_digests.stored(adapter, there)) == source.expected(adapter.spec):
         return "skip"
     raise UsageError(
         f"{there.name} holds {rows:,} rows already, and not those of the dump",
@@ -280,7 +280,7 @@ def _load(adapter: Adapter, job: _Job, verify: bool, refused: RejectedFile, prog
     lost = refused.ended()
     if not verify:
         return Loaded(adapter.target.name, schema.name, written, lost, seconds)
-    held = _digest(adapter, schema)
+    held = _digests.stored(adapter, schema)
     verified = None
     if before and mode == "insert":
         tell(f"{schema.name} held {before:,} rows before: only the number of rows is verified")
@@ -297,9 +297,3 @@ def _what_next(error: StatementError, mode: str) -> str:
     if isinstance(error, ConstraintViolated) and mode == "insert":
         hint += "; --mode upsert replaces rows whose keys are there"
     return hint
-
-
-def _digest(adapter: Adapter, schema: Schema) -> Digest:
-    on_server: Any = getattr(adapter, "digest", None)
-    found: Digest = on_server(schema) if on_server else digest_rows(schema.columns, adapter.scan(schema))
-    return found
