@@ -12,18 +12,10 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any, Final
 
-from dbfleet.engines._postgres_tables import Execute, Table, Tables
+from dbfleet.engines._postgres_tables import Execute, TableColumn, Tables
 from dbfleet.engines._postgres_types import CLOSED, TypeCatalog
 from dbfleet.engines._sql import table_comment, typed_by_comment
 from dbfleet.values import Column, Reference, Schema, Type
-
-_REST: Final = """
-SELECT a.attname, col_description(c.oid, a.attnum), a.attnotnull OR t.typnotnull, obj_description(c.oid, 'pg_class')
-FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-"""
 
 _CONSTRAINTS: Final = """
 SELECT k.contype::text, k.conname, a.attname, o.nspname, r.relname, b.attname
@@ -45,14 +37,11 @@ _SIZES: Final = re.compile(r"\((\d+)(?:,(-?\d+))?\)")
 def describe(execute: Execute, tables: Tables, types: TypeCatalog, name: str) -> Schema:
     """The schema of the table or view. NotFound if there is none."""
     table = tables.find(name)
-    place = tables.split(name)
-    found = execute(_REST, place)
-    rest = {column: (comment, fixed) for column, comment, fixed, _ in found}
-    kept = table_comment(found[0][3] if found else None)
-    columns = tuple(_column(column, table, types, *rest.get(column, (None, False))) for column in table.columns)
+    kept = table_comment(table.comment)
+    columns = tuple(_column(column, there, types) for column, there in table.columns.items())
     key: tuple[str, ...] = ()
     references = []
-    for (kind, _), group in groupby(execute(_CONSTRAINTS, place), key=lambda row: row[:2]):
+    for (kind, _), group in groupby(execute(_CONSTRAINTS, tables.split(name)), key=lambda row: row[:2]):
         rows = list(group)
         own = tuple(row[2] for row in rows)
         if kind == "p":
@@ -71,13 +60,12 @@ def describe(execute: Execute, tables: Tables, types: TypeCatalog, name: str) ->
     )
 
 
-def _column(name: str, table: Table, types: TypeCatalog, comment: str | None, fixed: bool) -> Column:
-    there = table.columns[name]
+def _column(name: str, there: TableColumn, types: TypeCatalog) -> Column:
     carried = types[there.oid]
     sizes = _sizes(carried.column_type, there.native) if there.oid in CLOSED else {}
-    column = Column(name, carried.column_type, not fixed, native=there.native, note=carried.note, **sizes)
+    column = Column(name, carried.column_type, not there.not_null, native=there.native, note=carried.note, **sizes)
     if carried.type is not None and not carried.nested:
-        column = typed_by_comment(column, comment)
+        column = typed_by_comment(column, there.comment)
     return replace(column, note="generated") if there.generated else column
 
 

@@ -33,7 +33,8 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND c.relp
 
 _COLUMNS: Final = """
 SELECT c.relkind::text, a.attname, a.atttypid, format_type(a.atttypid, a.atttypmod),
-       format_type(coalesce(nullif(t.typbasetype, 0), t.oid), -1), a.attgenerated <> '', a.attnotnull
+       format_type(coalesce(nullif(t.typbasetype, 0), t.oid), -1), a.attgenerated <> '',
+       a.attnotnull OR t.typnotnull, col_description(c.oid, a.attnum), obj_description(c.oid, 'pg_class')
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
@@ -54,16 +55,18 @@ class TableColumn:
     cast: str
     generated: bool
     not_null: bool
+    comment: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table or view: its name, its name in SQL, its kind as in pg_class.relkind, its columns."""
+    """A table or view: its name, its name in SQL, its kind as in pg_class.relkind, its columns, its comment."""
 
     name: str
     sql: str
     kind: str
     columns: Mapping[str, TableColumn]
+    comment: str | None
 
     def column(self, name: str) -> TableColumn:
         if name not in self.columns:
@@ -139,9 +142,9 @@ class Tables:
             raise NotFound(f"there is no table {collection}")
         if found[0][1] is None:
             raise NotFound(f"the table {collection} has no columns, so it has no rows that could be told apart")
-        columns = {name: TableColumn(*rest) for _, name, *rest in found if name is not None}
+        columns = {name: TableColumn(*rest) for _, name, *rest, _ in found if name is not None}
         self._types.learn(column.oid for column in columns.values())
-        return Table(collection, self.sql(collection), found[0][0], columns)
+        return Table(collection, self.sql(collection), found[0][0], columns, found[0][-1])
 
     def select(self, schema: Schema, table: Table, *, cut: bool = False) -> str:
         """SELECT of the schema's columns, each as the schema's type; with `cut` to the digits of a second that the
