@@ -176,7 +176,9 @@ class MongodbAdapter(Adapter):
 
         from dbfleet.engines._mongo_values import CODEC
 
-        with self._pages(schema, part, batch_size) as (layout, pages):
+        with self._translated():
+            layout = self._layout(schema)
+        with self._pages(schema.name, part, batch_size) as pages:
             while True:
                 with self._translated():
                     page = next(pages, None)
@@ -206,16 +208,17 @@ class MongodbAdapter(Adapter):
         from dbfleet.engines._mongo_lines import renderer
 
         with self._translated():
-            render = renderer(self._layout(schema))
-        return None if render is None else self._lines(schema, part, render)
+            layout = self._layout(schema)
+        render = renderer(layout)
+        return None if render is None else self._lines(layout, part, render)
 
-    def _lines(self, schema: Schema, part: Part, render: Callable[[bytes], bytes]) -> Iterator[bytes]:
+    def _lines(self, layout: Layout, part: Part, render: Callable[[bytes], bytes]) -> Iterator[bytes]:
         from bson import decode_all
 
         from dbfleet.engines._mongo_lines import Odd, row_lines
         from dbfleet.engines._mongo_values import CODEC
 
-        with self._pages(schema, part, _LINES_AT_ONCE) as (layout, pages):
+        with self._pages(layout.schema.name, part, _LINES_AT_ONCE) as pages:
             while True:
                 with self._translated():
                     page = next(pages, None)
@@ -224,24 +227,21 @@ class MongodbAdapter(Adapter):
                     try:
                         chunk = render(page)
                     except Odd:
-                        chunk = row_lines(schema, self._rows(layout, decode_all(page, CODEC)))
+                        chunk = row_lines(layout.schema, self._rows(layout, decode_all(page, CODEC)))
                 if chunk:
                     yield chunk
 
     @contextmanager
-    def _pages(self, schema: Schema, part: Part, batch_size: int) -> Iterator[tuple[Layout, Iterator[bytes]]]:
-        """The part's documents as raw BSON, and where the columns lie in them."""
+    def _pages(self, name: str, part: Part, batch_size: int) -> Iterator[Iterator[bytes]]:
+        """The part's documents as raw BSON."""
         from dbfleet.engines import _mongo_read
 
         with ExitStack() as held:
             with self._translated():
-                layout = self._layout(schema)
-                by_key = self._info(schema.name)["type"] == "collection"
-                collection = self._database[schema.name]
-                pages = held.enter_context(
-                    _mongo_read.pages(collection, self._session, part, batch_size, by_key=by_key)
-                )
-            yield layout, pages
+                by_key = self._info(name)["type"] == "collection"
+                found = _mongo_read.pages(self._database[name], self._session, part, batch_size, by_key=by_key)
+                pages = held.enter_context(found)
+            yield pages
 
     def where(self, schema: Schema, condition: Condition) -> Part | None:
         """A part that the condition chooses."""
