@@ -37,6 +37,10 @@ from dbfleet.values import JSON_NULL, Batch, Column, Row, Schema, Type
 BATCH_SIZE: Final = 1000
 """Rows a batch where nobody says otherwise: per-batch costs are below 1 % there, and 1000 wide rows are below 10 MB."""
 
+BATCH_BYTES: Final = 8 << 20
+"""What the values of a batch may hold together: a batch ends early once it has as much, and has one row at least. Two
+workers hold a batch on either side and what a driver buffers of it: 64 MB in flight at most."""
+
 WriteMode = Literal["insert", "upsert"]
 """insert refuses a key that exists; upsert replaces its row."""
 
@@ -73,6 +77,19 @@ class Change:
     after: Row | None
 
 
+@dataclass(frozen=True, slots=True)
+class Swap:
+    """One collection that is to take another's place. `staged` is its schema as it was made, under a name of its own;
+    references to collections that are swapped too name their staged names. `name` is what it is to be called; what has
+    that name goes, and it may be that nothing has. `indexes` gives the name that an index of the staged collection is
+    to have, by the name that it was made with: where an engine has one index of a name a database, both cannot be there
+    at once."""
+
+    staged: Schema
+    name: str
+    indexes: Mapping[str, str] = field(default_factory=dict)
+
+
 class Capability(enum.StrEnum):
     """What an engine can do. One word, one meaning, tested in both directions."""
 
@@ -84,6 +101,7 @@ class Capability(enum.StrEnum):
     PARAMETERS = "parameters"  # `query` binds params on the server's or driver's side
     CANCEL = "cancel"  # `cancel` stops the running statement on the server
     SNAPSHOT = "snapshot"  # `snapshot()` gives every scan inside it one consistent view
+    SWAP = "swap"  # `swap` lets collections take others' places in one step
     FILTER = "filter"  # `find` asks one collection by a bare filter, `query TARGET.collection '{…}'`
 
 
@@ -449,7 +467,9 @@ class Adapter(AbstractContextManager["Adapter"], Protocol):
         ...
 
     def scan(self, schema: Schema, part: Part = WHOLE, *, batch_size: int = BATCH_SIZE) -> Iterator[Batch]:
-        """The part's rows, values in the schema's order and types, in batches of at most `batch_size`."""
+        """The part's rows, values in the schema's order and types, in batches of at most `batch_size` rows and, beyond
+        one row, of about BATCH_BYTES. Big values must not pile up on the way either: in a driver's buffer, or in the
+        server that has to make an answer of them."""
         ...
 
     def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
@@ -488,6 +508,16 @@ class Adapter(AbstractContextManager["Adapter"], Protocol):
 
     # Optional fast paths, asked for with getattr:
     #
+    # def identity(self) -> str
+    #     Which database this is, however it was spelled: the same text on every connection to it, and another one for
+    #     every other database, on this server or another, a copy of this server's data directory too (which has its
+    #     system identifier or uuid). Asked of the server, or of the file: device and inode.
+    # def swap(self, swaps: Sequence[Swap]) -> None
+    #     Capability.SWAP: all of them take their places in one step. At any moment, also after a kill, all of the names
+    #     show what was there before, or all show what was staged; nothing half, and a reader waits or sees one of the
+    #     two. References of one staged collection to another, or to itself, hold under the final names. StatementError
+    #     or ConstraintViolated, and nothing has changed, where a collection outside refers to what would go and cannot
+    #     be re-pointed.
     # def snapshot(self) -> AbstractContextManager[None]
     #     Capability.SNAPSHOT: all scans inside see one moment.
     # def find(self, collection, filter, params, *, batch_size=BATCH_SIZE) -> Result

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from dbfleet.adapter import WHOLE, Adapter, Capability, WriteMode, coarsened
+from dbfleet.adapter import BATCH_BYTES, WHOLE, Adapter, Capability, WriteMode, coarsened
 from dbfleet.conformance.examples import examples, wide_rows, wide_schema
 from dbfleet.conformance.plugin import Connect, Make
 from dbfleet.errors import ConstraintViolated, DbfleetError, StatementError, Unavailable
@@ -349,6 +349,20 @@ def test_scan_and_write_hold_one_batch(adapter: Adapter, made: Make, name: str) 
     written, scanned = held(adapter, made(Schema(name, PAIR, ("id",))))
     assert written < 24e6, f"write held {written / 1e6:.1f} of 64 MB"
     assert scanned < 6e6, f"scan held {scanned / 1e6:.1f} of 64 MB"
+
+
+def test_batches_are_bounded_in_bytes(adapter: Adapter, made: Make, name: str) -> None:
+    """Rows of 1 MB: a batch ends by its bytes, long before its thousand rows. A write gets along with any batch."""
+    schema = made(Schema(name, PAIR, ("id",)))
+    rows: Batch = [(number, f"{number:08}" * 131_072) for number in range(40)]
+    assert adapter.write(schema, [rows]).rows == 40
+    sizes: list[int] = []
+    found: dict[int, str] = {}
+    for batch in adapter.scan(schema):
+        sizes.append(sum(len(text) for _, text in batch))
+        found.update(batch)
+    assert found == dict(rows)
+    assert max(sizes) <= BATCH_BYTES + (1 << 20)
 
 
 def held(adapter: Adapter, schema: Schema) -> tuple[int, int]:
