@@ -24,7 +24,7 @@ def _rows(adapter: Adapter, schema: Schema) -> list[Row]:
 
 
 def _parents(name: str) -> Schema:
-    columns = (ID, Column("v", Type.TEXT), Column("boss", Type.INT))
+    columns = (ID, Column("v", Type.TEXT, length=20), Column("boss", Type.INT))
     return Schema(name, columns, ("id",), references=(Reference(("boss",), name, ("id",)),))
 
 

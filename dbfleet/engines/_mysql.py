@@ -25,6 +25,7 @@ from dbfleet.adapter import (
     Part,
     Result,
     ServerInfo,
+    Swap,
     Target,
     WriteMode,
     Written,
@@ -37,6 +38,7 @@ from dbfleet.engines import (
     _mysql_lines,
     _mysql_ordered,
     _mysql_query,
+    _mysql_swap,
 )
 from dbfleet.engines import _mysql_write as bulk
 from dbfleet.engines._changes import Spelling
@@ -98,9 +100,28 @@ class MySqlAdapter(Adapter):
 
     def drop(self, name: str) -> None:
         kind = _mysql_catalog.kind(self._session.rows, name)
-        if kind is not None:
-            with self._session.translated():
-                self._session.live().execute(f"DROP {kind} IF EXISTS {LEXIS.quote(name)}")
+        if kind is None:
+            return
+        wire = self._session.live()
+        with self._session.translated():
+            if name.startswith(_mysql_catalog.HIDDEN):
+                _mysql_swap.drop(wire, {name: kind})
+            else:
+                wire.execute(f"DROP {kind} IF EXISTS {LEXIS.quote(name)}")
+
+    def identity(self) -> str:
+        """The server's id, where and since when it runs, and the database."""
+        return _mysql_swap.identity(self._session.rows, self._session.server)
+
+    def swap(self, swaps: Sequence[Swap]) -> None:
+        """All of them take their places by one RENAME TABLE."""
+        wire = self._session.live()
+        with self._session.translated():
+            _mysql_swap.swap(wire, swaps)
+
+    def leftovers(self) -> Sequence[str]:
+        """Staged tables, and gone ones that were not dropped: `drop` removes them."""
+        return _mysql_swap.leftovers(self._session.rows)
 
     def count(self, name: str) -> int:
         ((rows,),) = self._session.rows(f"SELECT count(*) FROM {LEXIS.quote(name)}")

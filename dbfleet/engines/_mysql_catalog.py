@@ -29,19 +29,29 @@ class Server:
     mariadb: bool
     sql_mode: tuple[str, ...]
     local_files: bool
+    folds_names: bool = False  # lower_case_table_names: a table is found whatever the case of its name
 
     @property
     def native_uuid(self) -> bool:
         return self.mariadb and tuple(map(int, re.findall(r"\d+", self.version)[:2])) >= (10, 7)
 
 
+HIDDEN: Final = "_dbfleet_"
+"""How the names begin of tables that are dbfleet's own housekeeping: nobody's collection."""
+
+
 def collections(ask: Ask) -> Sequence[str]:
     """The names of the tables and views, sorted."""
+    return sorted(name for name in kinds(ask) if not name.startswith(HIDDEN))
+
+
+def kinds(ask: Ask) -> dict[str, str]:
+    """What DROP calls each table and view of the database, TABLE or VIEW, by name."""
     found = ask(
-        "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() "
+        "SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = DATABASE() "
         "AND table_type IN ('BASE TABLE', 'VIEW', 'SYSTEM VERSIONED')"
     )
-    return sorted(str(name) for (name,) in found)
+    return {str(name): "VIEW" if type_ == "VIEW" else "TABLE" for name, type_ in found}
 
 
 def kind(ask: Ask, name: str) -> str | None:

@@ -127,8 +127,9 @@ def _session(wire: Wire, options: Mapping[str, str]) -> Server:
     wire.execute(
         "SET SESSION time_zone = '+00:00', SESSION net_read_timeout = 86400, SESSION net_write_timeout = 86400"
     )
-    ((version, comment, mode, local, packet),) = wire.rows(
-        "SELECT VERSION(), @@version_comment, @@SESSION.sql_mode, @@local_infile, @@max_allowed_packet"
+    ((version, comment, mode, local, packet, folded),) = wire.rows(
+        "SELECT VERSION(), @@version_comment, @@SESSION.sql_mode, @@local_infile, @@max_allowed_packet, "
+        "@@lower_case_table_names"
     )
     wire.most_bytes = int(packet or wire.most_bytes)
     wanted = options.get("local_infile", "on").lower() not in ("0", "off", "false", "no")
@@ -139,6 +140,7 @@ def _session(wire: Wire, options: Mapping[str, str]) -> Server:
         mariadb="mariadb" in str(version).lower(),
         sql_mode=tuple(str(mode).split(",")),
         local_files=wanted and str(local).upper() in ("1", "ON") and hasattr(os, "mkfifo"),
+        folds_names=folded != "0",
     )
 
 

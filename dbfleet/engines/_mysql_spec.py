@@ -48,6 +48,7 @@ def spec(
                 Capability.PARAMETERS,
                 Capability.CANCEL,
                 Capability.SNAPSHOT,
+                Capability.SWAP,
             }
         ),
         extras=ALL,
