@@ -20,7 +20,7 @@ import typer.core
 import typer.main
 
 from dbfleet import __version__
-from dbfleet.cli.options import Chosen, chosen
+from dbfleet.cli.chosen import chosen
 from dbfleet.errors import UsageError, nearest
 
 MODULES: Final = {
@@ -241,8 +241,7 @@ def _share_options(command: Any) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Parse and run; the exit code of a command that says one by typer.Exit, else 0. Raises DbfleetError."""
-    for name, default in ((name, getattr(Chosen(), name)) for name in SHARED):
-        setattr(chosen, name, default)
+    chosen.forget()
     command: Any = typer.main.get_command(app)
     for option in command.params:
         if option.name in SHARED:

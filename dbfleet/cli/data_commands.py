@@ -6,16 +6,15 @@ import sys
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from dbfleet.cli import render
-from dbfleet.cli.options import Format, Located, TargetName, Yes, complete_target, open_fleet
+from dbfleet.cli.ask import ask
+from dbfleet.cli.chosen import open_fleet
+from dbfleet.cli.options import Format, Located, TargetName, Yes, complete_target
 from dbfleet.errors import UsageError
-
-if TYPE_CHECKING:
-    from dbfleet.ops.query import Told
 
 commands = typer.Typer()
 
@@ -53,57 +52,10 @@ def query(
     Rows stream to stdout; counts and the server's notices go to stderr. Several targets of one language are asked one
     after the other, and each row says whose it is. A parameter is :name in the text, and is bound, never spliced.
     """
-    from dbfleet.ops import query as op
-
-    fleet = open_fleet()
-    places = op.places_of(fleet, targets)
-    word = render.format_of(format)
-    params = op.parameters(param or ())
-    with op.query(
-        fleet, places, _statement(text, file), params,
-        options={"consistency": consistency} if consistency is not None else {},
-        fast=word, ejson=ejson, timeout_s=timeout, tell=_tell if len(places) == 1 else _tell_whose,
-    ) as answers:  # fmt: skip
-        if answers.encoded is not None:
-            render.write(answers.encoded)
-        else:
-            render.rows(answers, format=word)
-
-
-def _statement(text: str | None, file: Path | None) -> str:
-    """What to ask, from the one place that was named. UsageError for none, for two, and for what is not UTF-8."""
-    if (text is None) == (file is None):
-        raise UsageError(
-            "what is to be asked?" if text is None else "a statement and --file: only one can be asked",
-            hint="give the statement, - for stdin, or --file F",
-        )
-    if text is not None and text != "-":
-        return text
-    name = "stdin" if file is None or str(file) == "-" else str(file)
-    try:
-        data = Path(name).read_bytes() if name != "stdin" else sys.stdin.buffer.read() if sys.stdin else b""
-        return data.decode("utf-8-sig")
-    except OSError as error:
-        raise UsageError(f"{name} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{name} is not UTF-8: byte {error.start} is 0x{error.object[error.start]:02x}") from error
-
-
-def _tell(told: Told) -> None:
-    """Notices and counts; how many rows a table has where a person reads both."""
-    for message in told.messages:
-        render.say(render.harmless(message))
-    if told.affected is not None:
-        render.say(f"{render.counted(told.affected)} affected")
-    if told.rows is not None and render.is_terminal(sys.stdout) and render.is_terminal(sys.stderr):
-        render.say(render.paint(f"{render.counted(told.rows)} in {told.seconds:.3f} s", "dim"))
-
-
-def _tell_whose(told: Told) -> None:
-    for message in told.messages:
-        render.say(f"{told.target}: {render.harmless(message)}")
-    if told.affected is not None:
-        render.say(f"{told.target}: {render.counted(told.affected)} affected")
+    ask(
+        targets, text, file=file, param=param or (), format=format, consistency=consistency, ejson=ejson,
+        timeout=timeout,
+    )  # fmt: skip
 
 
 # --- what is there -------------------------------------------------------------------------------------------------

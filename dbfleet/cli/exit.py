@@ -170,7 +170,7 @@ def _watching(signals: list[int]) -> Iterator[None]:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    from dbfleet.cli.app import run
+    from dbfleet.cli.ask import run
 
     return run(arguments)
 

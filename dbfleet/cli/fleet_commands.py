@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from dbfleet.cli.options import Format, Reveal, TargetName, TargetNames, Yes, open_fleet
+from dbfleet.cli.chosen import open_fleet
+from dbfleet.cli.options import Format, Reveal, TargetName, TargetNames, Yes
 
 if TYPE_CHECKING:
     from dbfleet.ops.up import Up

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dbfleet.cli import render
-from dbfleet.cli.options import Format, Located, Yes, chosen, complete_target, open_fleet
+from dbfleet.cli.chosen import chosen, open_fleet
+from dbfleet.cli.options import Format, Located, Yes, complete_target
 from dbfleet.errors import UsageError
 
 if TYPE_CHECKING:

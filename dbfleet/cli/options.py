@@ -1,37 +1,12 @@
-"""What every command shares: the options that stand before or after a command, and the parameters that recur.
-
-`chosen` is what this run was given. A command asks `open_fleet()` and never reads the environment itself.
-"""
+"""The parameters that recur, and what the shell completes them with."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from dbfleet.fleet import Fleet
-
-
-@dataclass(slots=True)
-class Chosen:
-    """The options of every command, as given in this run."""
-
-    quiet: bool = False
-    verbose: bool = False
-    fleet: str | None = None
-    runtime: str | None = None
-
-
-chosen = Chosen()
-
-
-def open_fleet() -> Fleet:
-    """The fleet that --fleet, --runtime, the environment and dbfleet.toml name."""
-    from dbfleet.fleet import Fleet
-
-    return Fleet.open(chosen.fleet, chosen.runtime)
+from dbfleet.cli.chosen import open_fleet
 
 
 def complete_target(incomplete: str) -> list[str]:

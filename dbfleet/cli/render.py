@@ -21,8 +21,8 @@ from itertools import chain, islice
 from types import FrameType
 from typing import IO, TYPE_CHECKING, Any, Final, Protocol
 
+from dbfleet.cli.chosen import chosen
 from dbfleet.cli.exit import ReaderGone, StdoutFailed
-from dbfleet.cli.options import chosen
 from dbfleet.errors import DbfleetError, FleetPartlyFailed, NotReady, RuntimeFailure, UsageError
 
 if TYPE_CHECKING:

@@ -1,0 +1,114 @@
+"""`query`: one statement, from one place, to targets; the answers to stdout. Imports no typer.
+
+`plain` runs `query TARGET TEXT`, with or without `--format F`, as it stands there: of a first answer from PostgreSQL
+typer's import and its building of the parameters are a fifth (50 of 250 ms of CPU). Whatever has another option, or
+looks like one, is the parser's; so `query --help` and mistyped options never come here.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dbfleet.cli import render
+from dbfleet.cli.chosen import chosen, open_fleet
+from dbfleet.errors import UsageError
+
+if TYPE_CHECKING:
+    from dbfleet.ops.query import Told
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line: the plain question here, all else by the parser."""
+    found = None if "_DBFLEET_COMPLETE" in os.environ else plain(arguments)
+    if found is None:
+        from dbfleet.cli import app
+
+        return app.run(arguments)
+    targets, text, format = found
+    chosen.forget()
+    ask(targets, text, format=format)
+    return 0
+
+
+def plain(arguments: Sequence[str]) -> tuple[str, str, str | None] | None:
+    """Target, text and format of a question that needs no parser; None for what needs it."""
+    if len(arguments) not in (3, 5) or arguments[0] != "query":
+        return None
+    rest, format = list(arguments[1:]), None
+    if "--format" in rest[:-1]:
+        place = rest.index("--format")
+        _, format = rest.pop(place), rest.pop(place)
+    if len(rest) != 2 or any(each.startswith("-") for each in (*rest, format or "")):
+        return None
+    return rest[0], rest[1], format
+
+
+def ask(
+    targets: str,
+    text: str | None,
+    *,
+    file: Path | None = None,
+    param: Sequence[str] = (),
+    format: str | None = None,
+    consistency: str | None = None,
+    ejson: bool = False,
+    timeout: float | None = None,
+) -> None:
+    """Ask, and write what comes."""
+    from dbfleet.ops import query as op
+
+    fleet = open_fleet()
+    places = op.places_of(fleet, targets)
+    word = render.format_of(format)
+    params = op.parameters(param)
+    with op.query(
+        fleet, places, _statement(text, file), params,
+        options={"consistency": consistency} if consistency is not None else {},
+        fast=word, ejson=ejson, timeout_s=timeout, tell=_tell if len(places) == 1 else _tell_whose,
+    ) as answers:  # fmt: skip
+        if answers.encoded is not None:
+            render.write(answers.encoded)
+        else:
+            render.rows(answers, format=word)
+
+
+def _statement(text: str | None, file: Path | None) -> str:
+    """What to ask, from the one place that was named. UsageError for none, for two, and for what is not UTF-8."""
+    if (text is None) == (file is None):
+        raise UsageError(
+            "what is to be asked?" if text is None else "a statement and --file: only one can be asked",
+            hint="give the statement, - for stdin, or --file F",
+        )
+    if text is not None and text != "-":
+        return text
+    name = "stdin" if file is None or str(file) == "-" else str(file)
+    if name == "stdin" and render.is_terminal(sys.stdin):
+        render.say("type the statement; Ctrl-D at the beginning of a line ends it, Ctrl-C gives up")
+    try:
+        data = Path(name).read_bytes() if name != "stdin" else sys.stdin.buffer.read() if sys.stdin else b""
+        return data.decode("utf-8-sig")
+    except OSError as error:
+        raise UsageError(f"{name} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{name} is not UTF-8: byte {error.start} is 0x{error.object[error.start]:02x}") from error
+
+
+def _tell(told: Told) -> None:
+    """Notices and counts; how many rows a table has where a person reads both."""
+    for message in told.messages:
+        render.say(render.harmless(message))
+    if told.affected is not None:
+        render.say(f"{render.counted(told.affected)} affected")
+    if told.rows is not None and render.is_terminal(sys.stdout) and render.is_terminal(sys.stderr):
+        render.say(render.paint(f"{render.counted(told.rows)} in {told.seconds:.3f} s", "dim"))
+
+
+def _tell_whose(told: Told) -> None:
+    for message in told.messages:
+        render.say(f"{told.target}: {render.harmless(message)}")
+    if told.affected is not None:
+        render.say(f"{told.target}: {render.counted(told.affected)} affected")
