@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 BESIDE: Final = "_dbfleet"
 """The collection that holds the schemas of those that dbfleet made."""
+STAGED: Final = "_dbfleet_"
+"""How names of collections begin that are being filled, and are no collections yet."""
 
 
 def database_name(target: Target) -> str:

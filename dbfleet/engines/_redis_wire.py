@@ -87,6 +87,11 @@ class Wire:
         """Whether the server owes a reply."""
         return bool(self._queue)
 
+    @property
+    def peer(self) -> str:
+        """The server's address."""
+        return str(self._socket.getpeername())
+
     def close(self) -> None:
         self.broken = True
         self._queue.clear()
@@ -282,6 +287,18 @@ _OPTIONS: Final = (
 )  # fmt: skip
 
 
+SOCKETS: Final = ("redis+unix", "unix")
+"""Schemes whose path is a Unix socket's."""
+
+
+def database_number(target: Target) -> int:
+    """Of the option `db`, else of the path."""
+    number = target.options.get("db") or ("0" if target.scheme in SOCKETS else target.database or "0")
+    if not number.isascii() or not number.isdecimal():
+        raise UsageError(f"a Redis database is a number, not {number!r}", target=target.name, hint="mostly 0")
+    return int(number)
+
+
 def dialer(target: Target, timeout_s: float) -> Dial:
     """A function that makes connections to the target."""
     options = dict(target.options)
@@ -293,11 +310,10 @@ def dialer(target: Target, timeout_s: float) -> Dial:
             target=target.name,
             hint=f"did you mean {close}?" if close else f"there are {', '.join(_OPTIONS)}",
         )
-    path = "/" + (target.database or "") if target.scheme in ("redis+unix", "unix") else None
-    number = options.pop("db", None) or ("0" if path else target.database or "0")
+    path = "/" + (target.database or "") if target.scheme in SOCKETS else None
+    number = database_number(target)
+    options.pop("db", None)
     protocol = options.pop("protocol", "3")
-    if not number.isdecimal():
-        raise UsageError(f"a Redis database is a number, not {number!r}", target=target.name, hint="mostly 0")
     if protocol not in ("2", "3"):
         raise UsageError("the option protocol is 2 or 3", target=target.name)
     name = options.pop("client_name", "dbfleet")
@@ -333,7 +349,7 @@ def dialer(target: Target, timeout_s: float) -> Dial:
                 user=target.user,
                 password=target.password,
                 name=name,
-                database=int(number) if select else 0,
+                database=number if select else 0,
                 protocol=int(protocol),
             )
         except BaseException:

@@ -112,7 +112,7 @@ class Writer:
 
 def remove(wire: Wire, schema: Schema) -> int:
     """Remove all rows; gives how many of them had no hash any more, so that some set may still hold their keys."""
-    instructions = dumps({"most": _REMOVED_AT_ONCE, **_references(schema)})
+    instructions = dumps({"most": _REMOVED_AT_ONCE, **references_of(schema)})
     gone = 0
     while True:
         removed: int
@@ -125,7 +125,7 @@ def remove(wire: Wire, schema: Schema) -> int:
 
 def remove_keys(wire: Wire, schema: Schema, keys: Batch) -> int:
     """Remove the rows with these keys, each whole; how many there were."""
-    encode, references = key_encoder(schema), _references(schema)
+    encode, references = key_encoder(schema), references_of(schema)
     removed = 0
     for some in in_chunks(keys, _REMOVED_AT_ONCE):
         names = list(dict.fromkeys(encode(list(zip(*some, strict=True)))))
@@ -134,7 +134,7 @@ def remove_keys(wire: Wire, schema: Schema, keys: Batch) -> int:
     return removed
 
 
-def _references(schema: Schema) -> dict[str, Any]:
+def references_of(schema: Schema) -> dict[str, Any]:
     """What the scripts need to find the sets that a row is in."""
     fields = list(dict.fromkeys(name for reference in schema.references for name in reference.columns))
     places = [[fields.index(name) + 1 for name in reference.columns] for reference in schema.references]
@@ -152,7 +152,7 @@ def in_chunks(rows: Batch, size: int = CHUNK) -> Iterator[Batch]:
 
 # --- the scripts, in Lua 5.1 -----------------------------------------------------------------------------------------
 
-_SHARED: Final = """
+LUA_SHARED: Final = """
 local call, pcall, null, find, gsub = redis.call, redis.pcall, cjson.null, string.find, string.gsub
 local d = cjson.decode(ARGV[1])
 local index = KEYS[1]
@@ -252,7 +252,7 @@ return refused
 """
 
 INSERT: Final = (
-    _SHARED
+    LUA_SHARED
     + """
 local function replaced(key, row) return 'ERR ' .. row .. ' exists' end
 """
@@ -260,7 +260,7 @@ local function replaced(key, row) return 'ERR ' .. row .. ' exists' end
 )
 
 UPSERT: Final = (
-    _SHARED
+    LUA_SHARED
     + """
 local fields = {}
 for r = 1, #refs do
@@ -288,7 +288,7 @@ end
 )
 
 DELETE: Final = (
-    _SHARED
+    LUA_SHARED
     + """
 -- Removes the rows of some keys; gives how many there were.
 local keys, fields, doomed = d.keys, d.fields, {}
@@ -310,7 +310,7 @@ return removed
 )
 
 REMOVE: Final = (
-    _SHARED
+    LUA_SHARED
     + """
 -- Removes the first rows of the index; gives how many, and how many of them had no hash any more.
 local keys, gone = call('ZRANGE', index, 0, d.most - 1), 0

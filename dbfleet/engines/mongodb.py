@@ -35,12 +35,13 @@ from dbfleet.adapter import (
     Part,
     Result,
     ServerInfo,
+    Swap,
     Target,
     WriteMode,
     Written,
 )
 from dbfleet.engines import _mongo_server
-from dbfleet.engines._mongo_connect import BESIDE, client_of, database_name
+from dbfleet.engines._mongo_connect import BESIDE, STAGED, client_of, database_name
 from dbfleet.errors import (
     DbfleetError,
     NotFound,
@@ -116,7 +117,7 @@ class MongodbAdapter(Adapter):
         with self._translated():
             # authorizedCollections: who may read two collections may list these two.
             names = self._database.list_collection_names(authorizedCollections=True)
-        return sorted(name for name in names if name != BESIDE and not name.startswith("system."))
+        return sorted(name for name in names if name != BESIDE and not name.startswith(("system.", STAGED)))
 
     def describe(self, name: str) -> Schema:
         from dataclasses import replace
@@ -150,6 +151,27 @@ class MongodbAdapter(Adapter):
                 return self._database[name].count_documents({}, session=self._session)
             reply = self._database.command("count", name, query={}, hint={"_id": 1}, session=self._session)
             return int(reply["n"])
+
+    def identity(self) -> str:
+        from dbfleet.engines._mongo_swap import identity
+
+        with self._translated():
+            return identity(self._client, self._database.name)
+
+    def swap(self, swaps: Sequence[Swap]) -> None:
+        """One renameCollection each: see `_mongo_swap` for what that means for several, and for a kill."""
+        from dbfleet.engines._mongo_swap import swap
+
+        with self._translated():
+            swap(self._database, swaps)
+
+    def leftovers(self) -> Sequence[str]:
+        """Staged collections, by their names, which `drop` removes. Ends a swap that was cut off first."""
+        from dbfleet.engines._mongo_swap import finish
+
+        with self._translated():
+            finish(self._database)
+            return sorted(self._database.list_collection_names(filter={"name": {"$regex": f"^{STAGED}"}}))
 
     # --- rows ---
 
@@ -389,7 +411,12 @@ class MongodbAdapter(Adapter):
             if exc.code != 13:  # who may read one collection alone sees it as its documents are
                 raise
             return None
-        return Schema.from_dict(found["schema"]) if found else None
+        if found and (coming := found.get("next")):
+            from dbfleet.engines._mongo_swap import uuid_of
+
+            if uuid_of(self._database, name) == coming["uuid"]:
+                return Schema.from_dict(coming["schema"])
+        return Schema.from_dict(found["schema"]) if found and found.get("schema") else None
 
     def _layout(self, schema: Schema) -> Layout:
         from dbfleet.engines._mongo_rows import Layout
@@ -446,7 +473,14 @@ ENGINE = EngineSpec(
         Type.INSTANT: Fidelity.ROUNDED,
     },
     capabilities=frozenset(
-        {Capability.KEYLESS, Capability.SPLIT, Capability.PARAMETERS, Capability.CANCEL, Capability.FILTER}
+        {
+            Capability.KEYLESS,
+            Capability.SPLIT,
+            Capability.PARAMETERS,
+            Capability.CANCEL,
+            Capability.FILTER,
+            Capability.SWAP,
+        }
     ),
     limits=Limits(fraction_digits=3, int_bits=None, name_length=_NAME_LENGTH),
     local=_mongo_server.LOCAL,
@@ -477,6 +511,7 @@ ENGINE = EngineSpec(
         "A missing field and one that is null are the same.",
         "Dates, datetimes and instants are BSON dates, in UTC, of milliseconds; times are text.",
         "Numbers of more than 34 digits are kept as text of their digits.",
+        "Replacing one collection is one step; of several at once, each: MongoDB renames one at a time.",
         "A collection that is not there is an empty one to find and aggregate.",
         "References are not checked. A document has 16 MiB and 100 levels at most.",
         "A collection that dbfleet did not make is described by its documents; fields of several types become json.",

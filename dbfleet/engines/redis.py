@@ -41,6 +41,7 @@ from dbfleet.adapter import (
     Part,
     Result,
     ServerInfo,
+    Swap,
     Target,
     WriteMode,
     Written,
@@ -50,7 +51,8 @@ from dbfleet.engines._redis_errors import translate
 from dbfleet.engines._redis_rows import ROW_NUMBERS, SCHEMAS, Decoder, index_of
 from dbfleet.engines._redis_server import LOCAL, examine, shell
 from dbfleet.engines._redis_statements import statements as command_texts
-from dbfleet.engines._redis_wire import Dial, Pending, ReplyError, Wire, dialer
+from dbfleet.engines._redis_swap import STAGED, identity, swap
+from dbfleet.engines._redis_wire import Dial, Pending, ReplyError, Wire, database_number, dialer
 from dbfleet.engines._redis_write import MOST_COLUMNS, Writer, in_chunks, remove, remove_keys
 from dbfleet.errors import (
     AlreadyExists,
@@ -112,7 +114,12 @@ class RedisAdapter(Adapter):
         with self._translated():
             wire = self._data()
             own = self._own(wire)
-            return sorted({*own, *foreign.prefixes(wire, {index_of(name) for name in own})})
+            listed = {name for name in own if not name.startswith(STAGED)}
+            return sorted({*listed, *foreign.prefixes(wire, {index_of(name) for name in own})})
+
+    def identity(self) -> str:
+        with self._translated():
+            return identity(self._open(), database_number(self.target))
 
     def describe(self, name: str) -> Schema:
         with self._translated():
@@ -155,6 +162,16 @@ class RedisAdapter(Adapter):
                     if keys:
                         wire.ask("UNLINK", *keys)
             self._all(wire, ["HDEL", ROW_NUMBERS, name], ["HDEL", SCHEMAS, name])
+
+    def swap(self, swaps: Sequence[Swap]) -> None:
+        """In one script: see `_redis_swap` for how long the server answers nobody else."""
+        with self._translated():
+            swap(self._data(), swaps)
+
+    def leftovers(self) -> Sequence[str]:
+        """Staged collections, by their names, which `drop` removes."""
+        with self._translated():
+            return sorted(name for name in self._own(self._data()) if name.startswith(STAGED))
 
     # --- rows ---
 
@@ -412,6 +429,7 @@ ENGINE = EngineSpec(
             Capability.SPLIT,
             Capability.PARAMETERS,
             Capability.CANCEL,
+            Capability.SWAP,
         }
     ),
     limits=Limits(int_bits=None),
@@ -446,6 +464,8 @@ ENGINE = EngineSpec(
         "a scan of them remembers each key, and a table of the whole keyspace (ls) reads every key's name.",
         "Writing is a Lua script for each 250 rows, whose keys are computed: an ACL must allow EVAL, and Dragonfly "
         "needs --default_lua_flags=allow-undeclared-keys.",
+        "Replacing a collection renames its keys in one script: the server answers nobody else for some 6 seconds a "
+        "million rows, and holds the old rows and the new ones in memory until then.",
         "A reply is held whole by the server, however we stream it: read a key of ten million elements in slices.",
         "A cluster's node answers query and health only.",
     ),

@@ -1,0 +1,141 @@
+"""Which database this is; collections that take others' places. Needs pymongo: imported only behind a connection.
+
+renameCollection with dropTarget exchanges one name in one step, and MongoDB has no step for several (it is not allowed
+in a transaction): a reader may see some new and some old collections for a few milliseconds, never half of one.
+So the swap is written down first, in the entry SWAP beside the schemas. What a kill has cut off is ended by `finish`,
+which every later swap calls, and `leftovers`.
+
+A collection's schema changes in the same step as its name: it waits in the final name's entry under `next`, with the
+uuid of the staged collection, which a rename keeps. Whoever reads the entry takes the schema whose uuid is the
+collection's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+from uuid import UUID
+
+from pymongo import MongoClient
+from pymongo.database import Database
+from pymongo.errors import OperationFailure
+
+from dbfleet.adapter import Swap
+from dbfleet.engines._mongo_connect import BESIDE
+from dbfleet.engines._mongo_rows import beside
+from dbfleet.errors import NotFound, StatementError
+from dbfleet.values import Reference, Schema
+
+Document = dict[str, Any]
+
+SWAP: Final = {"swap": 1}
+"""The `_id` of the entry: no collection has a document for a name."""
+_NOT_THERE: Final = 26
+
+
+def identity(client: MongoClient[Document], database: str) -> str:
+    """Of a replica set its own id, or its members where the user may not see that; of a router the cluster's; of a
+    server alone the id of its process, which no clone of its files has."""
+    hello = client.admin.command("hello")
+    process = (hello.get("topologyVersion") or {}).get("processId")
+    if hello.get("setName"):
+        asked = _may(client.admin.command, "replSetGetConfig")
+        number = ((asked or {}).get("config", {}).get("settings") or {}).get("replicaSetId")
+        who = f"set {hello['setName']} {number or ','.join(sorted(hello.get('hosts', ())))}"
+    elif hello.get("msg") == "isdbgrid":
+        version = _may(client.config.version.find_one, {}) or {}
+        who = f"cluster {version.get('clusterId', process)}"
+    elif process:
+        who = f"process {process}"
+    else:  # older than 4.4, or another product
+        status = _may(client.admin.command, "serverStatus") or {}
+        who = f"host {status['host']} {status.get('pid')}" if "host" in status else f"address {client.address}"
+    return f"mongodb {who} {database}"
+
+
+def _may(ask: Any, what: Any) -> Document | None:
+    """What the server answers; None where it does not know the question, or this user may not ask."""
+    try:
+        found: Document | None = ask(what)
+    except OperationFailure:
+        return None
+    return found
+
+
+def swap(database: Database[Document], swaps: Sequence[Swap]) -> None:
+    """Each staged collection takes its name, in the given order. Nothing has changed where one cannot."""
+    finish(database)
+    there = _collections(database, [name for each in swaps for name in (each.staged.name, each.name)])
+    for each in swaps:
+        staged, target = there.get(each.staged.name), there.get(each.name)
+        if staged is None or staged["type"] != "collection":
+            raise NotFound(f"no collection {each.staged.name!r}")
+        if target is not None and target["type"] != "collection":
+            raise StatementError(
+                f"{each.name} is a {target['type']}: MongoDB lets no collection take its place in one step",
+                hint=f"drop it first: db.getCollection({each.name!r}).drop()",
+            )
+    entries = database[BESIDE]
+    final = {each.staged.name: each.name for each in swaps}
+    for each in swaps:
+        coming = {"uuid": there[each.staged.name]["info"]["uuid"], "schema": _schema(database, each.staged, final)}
+        entries.update_one({"_id": each.name}, {"$set": {"next": coming}}, upsert=True)
+    names = [[each.staged.name, each.name] for each in swaps]
+    entries.replace_one({"_id": SWAP}, {"names": names}, upsert=True)
+    finish(database)
+
+
+def _schema(database: Database[Document], staged: Schema, final: Mapping[str, str]) -> Document:
+    """The staged collection's schema under the names that it is to have."""
+    kept = database[BESIDE].find_one({"_id": staged.name})
+    schema = Schema.from_dict(kept["schema"]) if kept and kept.get("schema") else staged
+    references = tuple(
+        Reference(each.columns, final.get(each.collection, each.collection), each.keys) for each in schema.references
+    )
+    return beside(replace(schema, name=final[staged.name], references=references))
+
+
+def finish(database: Database[Document]) -> None:
+    """End the swap that is written down; nothing where there is none. Others may do the same at the same time."""
+    entries = database[BESIDE]
+    written = entries.find_one({"_id": SWAP})
+    for staged, name in written["names"] if written else ():
+        coming = (entries.find_one({"_id": name}) or {}).get("next")
+        if coming is None:
+            continue  # it is through
+        found = _collections(database, [staged]).get(staged)
+        if found and found["info"]["uuid"] == coming["uuid"]:
+            base = database.name
+            try:
+                database.client.admin.command(
+                    {"renameCollection": f"{base}.{staged}", "to": f"{base}.{name}", "dropTarget": True}
+                )
+            except OperationFailure as exc:
+                if exc.code != _NOT_THERE:
+                    raise
+        if uuid_of(database, name) == coming["uuid"]:
+            entries.replace_one({"_id": name}, {"schema": coming["schema"]})
+            entries.delete_one({"_id": staged})
+        else:  # the staged one was dropped meanwhile
+            entries.update_one({"_id": name}, {"$unset": {"next": ""}})
+    if written:
+        entries.delete_one({"_id": SWAP})
+
+
+def uuid_of(database: Database[Document], name: str) -> Any:
+    """None where there is no such collection, or this user may not see it."""
+    try:
+        found = _collections(database, [name]).get(name)
+    except OperationFailure:
+        return None
+    return found and found["info"]["uuid"]
+
+
+def _collections(database: Database[Document], names: Iterable[str]) -> dict[str, Document]:
+    cursor: Iterable[Any] = database.list_collections(filter={"name": {"$in": list(names)}})
+    found = {each["name"]: dict(each) for each in cursor}
+    for each in found.values():  # the driver reads these with its own options: bytes, where the entries give a UUID
+        uuid = each["info"].get("uuid")
+        each["info"]["uuid"] = UUID(bytes=uuid) if isinstance(uuid, bytes) else uuid
+    return found

@@ -1,0 +1,161 @@
+"""Which database this is; collections that take others' places, all of them in one script.
+
+A row's key begins with its collection's name, so the script removes the old rows' keys and renames the new ones. That
+takes about 6 µs a row, 10 where rows refer to others, during which the server answers nobody else, and from the fifth
+second on (busy-reply-threshold; half a million to a million rows) only with BUSY. In return nobody ever sees half of
+it, and no kill leaves half: the script's changes are one transaction in the append-only file. Old and new rows are in
+memory together until then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from dbfleet.adapter import Swap
+from dbfleet.engines._redis_foreign import literal
+from dbfleet.engines._redis_rows import ROW_NUMBERS, SCHEMAS, dumps, index_of, reference_sets, schema_of, schema_text
+from dbfleet.engines._redis_wire import Wire
+from dbfleet.engines._redis_write import LUA_SHARED, references_of
+from dbfleet.errors import NotFound
+from dbfleet.values import Reference, Schema
+
+STAGED: Final = "_dbfleet_"
+"""How names of collections begin that are being filled, and are no collections yet."""
+
+
+def identity(wire: Wire, database: int) -> str:
+    """By the id of what is replicated, which a replica has in common with its primary, and a copied data directory has
+    not; else by the server's run."""
+    for section, field in (("replication", b"master_replid"), ("server", b"run_id")):
+        (info,) = wire.take(wire.send(wire.packed(["INFO", section])))
+        if isinstance(info, bytes):  # INFO may be forbidden
+            found = dict(line.split(b":", 1) for line in info.split(b"\r\n") if b":" in line)
+            if found.get(field, b"").strip(b"0"):
+                return f"redis {found[field].decode()} {database}"
+    return f"redis {wire.peer} {database}"
+
+
+def swap(wire: Wire, swaps: Sequence[Swap]) -> None:
+    """NotFound, and nothing has changed, where one of the staged is not there."""
+    final = {each.staged.name: each.name for each in swaps}
+    works = []
+    for each in swaps:
+        kept = wire.ask("HGET", SCHEMAS, each.staged.name, decode=True)
+        if kept is None:
+            raise NotFound(f"no collection {each.staged.name!r}", hint="nothing was changed")
+        staged = schema_of(kept)
+        references = tuple(
+            Reference(one.columns, final.get(one.collection, one.collection), one.keys) for one in staged.references
+        )
+        new = replace(staged, name=each.name, references=references)
+        there = wire.ask("HGET", SCHEMAS, each.name, decode=True)
+        works.append(
+            {
+                "staged": _side(staged),
+                "new": {"name": each.name, "index": index_of(each.name), "by": reference_sets(new)},
+                "schema": schema_text(new),
+                "old": _side(schema_of(there)) if there is not None else None,
+                "pattern": literal(index_of(each.name)) + (":by:*" if there is not None else ":*"),
+            }
+        )
+    wire.ask("EVAL", SCRIPT, 2, SCHEMAS, ROW_NUMBERS, dumps(works))
+
+
+def _side(schema: Schema) -> dict[str, Any]:
+    return {"name": schema.name, "index": index_of(schema.name), **references_of(schema)}
+
+
+SCRIPT: Final = (
+    LUA_SHARED
+    + """
+local works, schemas, numbers = d, KEYS[1], KEYS[2]
+local function odd(key)
+  local kind = call('TYPE', key).ok
+  return kind ~= 'none' and kind ~= 'zset'
+end
+for w = 1, #works do
+  local work = works[w]
+  if call('HEXISTS', schemas, work.staged.name) == 0 then return redis.error_reply('NOTFOUND ' .. work.staged.name) end
+  if odd(work.staged.index) then return redis.error_reply('WRONGTYPE of the key ' .. work.staged.index) end
+  -- A key without a colon is nobody's row: it does not go with the collection that wants its name.
+  if work.old == null and call('EXISTS', work.new.index) == 1 or odd(work.new.index) then
+    return redis.error_reply('BUSYKEY there is a key ' .. work.new.index)
+  end
+end
+-- First what a full server would refuse: after the first change it refuses a script nothing.
+for w = 1, #works do call('HSET', schemas, works[w].new.name, works[w].schema) end
+
+-- Calls `visit` with each row's key, its name in the index, and the values of the fields that it refers by.
+local function each_row(side, visit)
+  local most, from = 1000, 0
+  local fields = side.fields
+  while true do
+    local keys = call('ZRANGE', side.index, from, from + most - 1)
+    for i = 1, #keys do
+      local row = side.index .. ':' .. keys[i]
+      local values = #fields > 0 and pcall('HMGET', row, unpack(fields))
+      visit(row, keys[i], values and not values.err and values)
+    end
+    if #keys < most then return end
+    from = from + most
+  end
+end
+
+local function remove(pattern)
+  local cursor = '0'
+  repeat
+    local page = call('SCAN', cursor, 'MATCH', pattern, 'COUNT', 10000)
+    cursor = page[1]
+    for i = 1, #page[2], 4000 do call('UNLINK', unpack(page[2], i, math.min(i + 3999, #page[2]))) end
+  until cursor == '0'
+end
+
+for w = 1, #works do
+  local old, staged, new = works[w].old, works[w].staged, works[w].new
+  if old ~= null then
+    local doomed, n, strays = {}, 0, false
+    refs, by = old.refs, old.by
+    each_row(old, function(row, key, values)
+      n = n + 1
+      doomed[n] = row
+      if values then
+        for r = 1, #refs do
+          local set = set_of(r, values)
+          if set then call('UNLINK', set) end
+        end
+      end
+      if n == 4000 then
+        -- Of rows that expired nobody knows in which sets they still are.
+        strays = call('UNLINK', unpack(doomed, 1, n)) < n or strays
+        n = 0
+      end
+    end)
+    if n > 0 then strays = call('UNLINK', unpack(doomed, 1, n)) < n or strays end
+    if strays and #refs > 0 then remove(works[w].pattern) end
+  else
+    remove(works[w].pattern)
+  end
+  call('UNLINK', new.index)
+  refs = staged.refs
+  each_row(staged, function(row, key, values)
+    pcall('RENAME', row, new.index .. ':' .. key)  -- a row that expired has no key
+    if values then
+      for r = 1, #refs do
+        by = staged.by
+        local from = set_of(r, values)
+        by = new.by
+        if from and call('EXISTS', from) == 1 then call('RENAME', from, set_of(r, values)) end
+      end
+    end
+  end)
+  if call('EXISTS', staged.index) == 1 then call('RENAME', staged.index, new.index) end
+  local last = call('HGET', numbers, staged.name)
+  call('HDEL', numbers, staged.name, new.name)
+  if last then call('HSET', numbers, new.name, last) end
+  call('HDEL', schemas, staged.name)
+end
+return 'OK'
+"""
+)
