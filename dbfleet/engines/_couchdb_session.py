@@ -45,6 +45,11 @@ class Session:
             # As bytes: requests would encode text as Latin-1.
             self._http.auth = (target.user.encode(), (target.password or "").encode())  # type: ignore[assignment]
 
+    @property
+    def address(self) -> str:
+        """Where the server is."""
+        return self._root
+
     def log_in(self) -> None:
         """Ask who we are. AuthFailed for a wrong user or password, Unavailable where nothing answers in time."""
         with self.translated():

@@ -26,12 +26,17 @@ def relationship_type(reference: Reference) -> str:
     return (first[:-3] if first.lower().endswith("_id") and len(first) > 3 else first).upper()
 
 
+def is_edge(schema: Schema) -> bool:
+    """Whether its rows are relationships: without both ends they cannot be."""
+    return schema.edge and len(schema.references) >= 2
+
+
 def write_statement(schema: Schema, mode: WriteMode) -> str:
     values = {column.name: f"r[{place}]" for place, column in enumerate(schema.columns)}
     everything = "{" + ", ".join(f"{quoted(name)}: {value}" for name, value in values.items()) + "}"
     keys = "{" + ", ".join(f"{quoted(name)}: {values[name]}" for name in schema.key) + "}"
     label = quoted(schema.name)
-    if schema.edge:
+    if is_edge(schema):
         ends = [end(reference, place, values) for place, reference in enumerate(schema.references[:2])]
         head = f"UNWIND $rows AS r MATCH {ends[0]}, {ends[1]}"
         if mode == "insert" or not schema.key:
@@ -80,7 +85,7 @@ def relation_to_itself(schema: Schema, reference: Reference) -> str:
 
 def pattern(schema: Schema) -> str:
     label = quoted(schema.name)
-    return f"()-[x:{label}]-()" if schema.edge else f"(x:{label})"
+    return f"()-[x:{label}]-()" if is_edge(schema) else f"(x:{label})"
 
 
 def match(schema: Schema) -> str:

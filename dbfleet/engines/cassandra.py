@@ -309,6 +309,22 @@ class CassandraAdapter(Adapter):
     def cancel(self) -> None:
         raise Unsupported("Cassandra cannot stop a statement", engine="cassandra", target=self.target.name)
 
+    def identity(self) -> str:
+        """The cluster's nodes by their ids and addresses, and the keyspace. A single node's copy may have the same id
+        and, in a container, the same address, but it was started at another moment."""
+        session = self._open()
+        with self._translated():
+            host = next(iter(session.hosts))  # all answers of one node: each lists the others
+            answer = session.execute("SELECT * FROM system.local", host=host)
+            local = dict(zip(answer.column_names, answer.one(), strict=True))
+            peers = session.execute("SELECT host_id, peer FROM system.peers", host=host)
+            nodes = {f"{id_} {address}" for id_, address in peers if id_ is not None}
+        if not nodes:
+            words = ("rpc_port", "gossip_generation")
+            nodes = {" ".join(str(local[word]) for word in words if word in local)}
+        nodes.add(f"{local['host_id']} {local['broadcast_address']}")
+        return f"cassandra {local['cluster_name']} {' '.join(sorted(nodes))} {self._keyspace}"
+
     def close(self) -> None:
         if not self._closed:
             self._closed = True

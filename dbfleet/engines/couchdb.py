@@ -56,7 +56,7 @@ from dbfleet.engines._couchdb_documents import (
 )
 from dbfleet.engines._couchdb_http import ID_BASE, ID_DIGITS, dumps, id_text, is_design, json_query
 from dbfleet.engines._couchdb_session import Session
-from dbfleet.errors import NotFound, Unsupported, UsageError
+from dbfleet.errors import AuthFailed, NotFound, StatementError, Unsupported, UsageError
 from dbfleet.values import Batch, Row, Schema, Type
 
 _SCHEMA_ID: Final = "_design/dbfleet"
@@ -323,6 +323,20 @@ class CouchAdapter(Adapter):
 
     def cancel(self) -> None:
         raise Unsupported("CouchDB cannot stop a request", engine="couchdb", target=self.target.name)
+
+    def identity(self) -> str:
+        """The server's uuid and the target's prefix. A copy of a whole installation has the same uuid; of a single
+        node an administrator sees its ports and folders too, in which the two differ on one machine."""
+        found = [self._session.json("GET", "/").get("uuid") or self._session.address]
+        try:
+            nodes = self._session.json("GET", "/_membership")["cluster_nodes"]
+            if len(nodes) == 1:
+                config = self._session.json("GET", "/_node/_local/_config")
+                words = (("chttpd", "port"), ("couchdb", "database_dir"), ("couchdb", "view_index_dir"))
+                found += [nodes[0], *(str(config.get(section, {}).get(word)) for section, word in words)]
+        except (AuthFailed, StatementError, KeyError):
+            pass  # no administrator, or a server that speaks only a part of CouchDB's API
+        return " ".join(["couchdb", *found, self._prefix])
 
     def close(self) -> None:
         self._session.close()

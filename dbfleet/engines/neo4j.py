@@ -41,15 +41,18 @@ from dbfleet.adapter import (
     Result,
     ResultColumn,
     ServerInfo,
+    Swap,
     Target,
     WriteMode,
     Written,
 )
+from dbfleet.engines import _neo4j_swap
 from dbfleet.engines._changes import changed, key_of
 from dbfleet.engines._columns import shortened
 from dbfleet.engines._neo4j_connect import opened, translate
 from dbfleet.engines._neo4j_cypher import ROWS
 from dbfleet.engines._neo4j_shell import CLIENT, shell
+from dbfleet.engines._neo4j_swap import HOUSE, OWN
 from dbfleet.engines._neo4j_values import (
     FETCH,
     STORE,
@@ -77,7 +80,6 @@ from dbfleet.values import TEXT_OF, VALUE_OF, Batch, Column, Reference, Row, Sch
 _CHARACTERS: Final = 1_500_000
 """What one UNWIND takes at most: the driver packs it whole, and the server holds it in its heap."""
 _SAMPLE: Final = 1000
-_HOUSE: Final = "_dbfleet"
 
 
 class Neo4jAdapter(Adapter):
@@ -113,36 +115,39 @@ class Neo4jAdapter(Adapter):
         for word, call in (("label", "db.labels"), ("relationshipType", "db.relationshipTypes")):
             for (name,) in self._rows(f"CALL {call}() YIELD {word} RETURN {word}"):
                 pattern = f"(x:{quoted(name)})" if word == "label" else f"()-[x:{quoted(name)}]->()"
-                foreign = name not in found and name not in ours and name != _HOUSE
+                foreign = name not in found and name not in ours and name != HOUSE and not name.startswith(OWN)
                 if foreign and self._rows(f"MATCH {pattern} RETURN 1 LIMIT 1"):
                     found.add(name)
-        return sorted(found)
+        return sorted(name for name in found if not name.startswith(OWN))
 
     def describe(self, name: str) -> Schema:
         kept = self._kept_schemas(name).get(name)
         return kept or self._sampled(name)
 
     def create(self, schema: Schema) -> None:
-        if schema.name in self.collections():
+        if schema.name in self._kept_schemas(schema.name) or schema.name in self.collections():
             raise AlreadyExists(f"the collection {schema.name!r} is there", engine="neo4j", target=self.target.name)
-        self._run(f"CREATE CONSTRAINT _dbfleet IF NOT EXISTS FOR (s:{_HOUSE}) REQUIRE s.collection IS UNIQUE")
+        self._run(f"CREATE CONSTRAINT _dbfleet IF NOT EXISTS FOR (s:{HOUSE}) REQUIRE s.collection IS UNIQUE")
         self._run(
-            f"CREATE (:{_HOUSE} {{collection: $name, schema: $schema}})",
+            f"CREATE (:{HOUSE} {{collection: $name, schema: $schema}})",
             {"name": schema.name, "schema": json.dumps(schema.to_dict(), ensure_ascii=False)},
         )
-        if schema.key:
-            keys = ", ".join(f"x.{quoted(name)}" for name in schema.key)
-            unique = f"REQUIRE ({keys}) IS UNIQUE"
-            self._run(f"CREATE CONSTRAINT {cypher.constraint(schema.name)} FOR {cypher.pattern(schema)} {unique}")
+        self._constrain(schema)
 
     def drop(self, name: str) -> None:
+        """A node that has other labels belongs to their collections too: it loses this one."""
         kept = self._kept_schemas(name).get(name)
         label = quoted(name)
-        self._run(f"MATCH (x:{label}) CALL (x) {{ DETACH DELETE x }} IN TRANSACTIONS OF {ROWS} ROWS")
-        self._run(f"MATCH ()-[x:{label}]->() CALL (x) {{ DELETE x }} IN TRANSACTIONS OF {ROWS} ROWS")
+        nodes = f"MATCH (x:{label})" if kept is None or not cypher.is_edge(kept) else None
+        if nodes and self._rows(f"{nodes} RETURN 1 LIMIT 1"):
+            self._run(f"{nodes} WHERE size(labels(x)) > 1 CALL (x) {{ REMOVE x:{label} }} "
+                      f"IN TRANSACTIONS OF {ROWS} ROWS")  # fmt: skip
+            self._run(f"{nodes} CALL (x) {{ DETACH DELETE x }} IN TRANSACTIONS OF {ROWS} ROWS")
+        elif kept is None or not nodes:
+            self._run(f"MATCH ()-[x:{label}]->() CALL (x) {{ DELETE x }} IN TRANSACTIONS OF {ROWS} ROWS")
         self._run(f"DROP CONSTRAINT {cypher.constraint(name)} IF EXISTS")
         if kept:
-            self._run(f"MATCH (s:{_HOUSE} {{collection: $name}}) DELETE s", {"name": name})
+            self._run(f"MATCH (s:{HOUSE} {{collection: $name}}) DELETE s", {"name": name})
 
     def count(self, name: str) -> int:
         schema = self.describe(name)
@@ -207,12 +212,12 @@ class Neo4jAdapter(Adapter):
         for rows in _coalesced(shortened(schema.columns, batches)):
             self._write_batch(schema, rows, mode, written)
         for reference in schema.references:
-            if reference.collection == schema.name and not schema.edge:
+            if reference.collection == schema.name and not cypher.is_edge(schema):
                 self._relate_to_itself(schema, reference)
         return written
 
     def _write_batch(self, schema: Schema, rows: list[Row], mode: WriteMode, written: Written) -> None:
-        if schema.edge:
+        if cypher.is_edge(schema):
             rows = self._with_ends(schema, rows, written)
         statement = cypher.write_statement(schema, mode)
         try:
@@ -261,7 +266,7 @@ class Neo4jAdapter(Adapter):
         where = " AND ".join(f"x.{quoted(name)} = k[{place}]" for place, name in enumerate(schema.key))
         statement = (
             f"UNWIND $keys AS k MATCH {cypher.match(schema)} WHERE {where} WITH DISTINCT x "
-            f"{'' if schema.edge else 'DETACH '}DELETE x RETURN count(*)"
+            f"{'' if cypher.is_edge(schema) else 'DETACH '}DELETE x RETURN count(*)"
         )
         removed = 0
         for start in range(0, len(keys), ROWS):
@@ -272,13 +277,14 @@ class Neo4jAdapter(Adapter):
     def statements(self, schema: Schema, changes: Iterable[Change]) -> Iterator[str]:
         """The statements of a write, over a list of one row."""
         keys = [schema.column(name) for name in schema.key]
-        own = [each for each in schema.references if each.collection == schema.name and not schema.edge]
+        own = [each for each in schema.references if each.collection == schema.name and not cypher.is_edge(schema)]
         for change in changes:
             if change.after is None:
                 cells = map(literal, _stored(keys, [key_of(schema, change)])[0])
                 same = zip(schema.key, cells, strict=True)
                 where = " AND ".join(f"x.{quoted(name)} = {cell}" for name, cell in same)
-                yield f"MATCH {cypher.match(schema)} WHERE {where} {'' if schema.edge else 'DETACH '}DELETE x;"
+                detach = "" if cypher.is_edge(schema) else "DETACH "
+                yield f"MATCH {cypher.match(schema)} WHERE {where} {detach}DELETE x;"
                 continue
             if change.before is not None and not changed(schema.columns, change):
                 continue
@@ -364,6 +370,17 @@ class Neo4jAdapter(Adapter):
                 {"token": self._token},
             ).consume()
 
+    def identity(self) -> str:
+        return _neo4j_swap.identity(self)
+
+    def swap(self, swaps: Sequence[Swap]) -> None:
+        """All in one transaction: dbfleet/engines/_neo4j_swap.py."""
+        _neo4j_swap.swap(self, swaps)
+
+    def leftovers(self) -> Sequence[str]:
+        """Names of what a killed command has left, and `drop` removes."""
+        return _neo4j_swap.leftovers(self)
+
     def close(self) -> None:
         if not self._closed:
             self._closed = True
@@ -407,9 +424,28 @@ class Neo4jAdapter(Adapter):
             with self._translated():
                 session.close()
 
+    def _constrain(self, schema: Schema) -> None:
+        """The constraint that holds the schema's key, where it is not there."""
+        if schema.key:
+            keys = ", ".join(f"x.{quoted(name)}" for name in schema.key)
+            named = f"CREATE CONSTRAINT {cypher.constraint(schema.name)} IF NOT EXISTS"
+            self._run(f"{named} FOR {cypher.pattern(schema)} REQUIRE ({keys}) IS UNIQUE")
+
+    def _without_constraint(self, schema: Schema) -> bool:
+        """Whether a constraint of ours of this name, that held another key or another kind, is dropped."""
+        found = self._rows(
+            "SHOW CONSTRAINTS YIELD name, properties, entityType WHERE name = $name RETURN properties, entityType",
+            {"name": cypher.constraint(schema.name)},
+        )
+        wanted = [list(schema.key), "RELATIONSHIP" if cypher.is_edge(schema) else "NODE"]
+        if not found or found[0] == wanted:
+            return False
+        self._run(f"DROP CONSTRAINT {cypher.constraint(schema.name)} IF EXISTS")
+        return True
+
     def _kept_schemas(self, name: str | None = None) -> dict[str, Schema]:
         where = " {collection: $name}" if name is not None else ""
-        found = self._rows(f"MATCH (s:{_HOUSE}{where}) RETURN s.collection, s.schema", {"name": name})
+        found = self._rows(f"MATCH (s:{HOUSE}{where}) RETURN s.collection, s.schema", {"name": name})
         return {collection: Schema.from_dict(json.loads(text)) for collection, text in found}
 
     def _sampled(self, name: str) -> Schema:
@@ -532,7 +568,14 @@ ENGINE = EngineSpec(
         **dict.fromkeys((Type.DECIMAL, Type.UUID, Type.JSON), Fidelity.AS_TEXT),
     },
     capabilities=frozenset(
-        {Capability.KEYLESS, Capability.EDGES, Capability.SPLIT, Capability.PARAMETERS, Capability.CANCEL}
+        {
+            Capability.KEYLESS,
+            Capability.EDGES,
+            Capability.SPLIT,
+            Capability.PARAMETERS,
+            Capability.CANCEL,
+            Capability.SWAP,
+        }
     ),
     limits=Limits(key_length=8000),
     default_port=7687,
