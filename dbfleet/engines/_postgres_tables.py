@@ -29,6 +29,7 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND c.relp
   AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND has_schema_privilege(n.oid, 'USAGE')
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass
                   AND d.objid = c.oid AND d.deptype = 'e')
+  AND (c.relname LIKE '\\_dbfleet\\_%') = $1
 """
 
 _COLUMNS: Final = """
@@ -104,9 +105,9 @@ class Tables:
         self._types = types
         self._schemas: set[str] = set()
 
-    def names(self) -> list[str]:
-        """The collections' names, sorted."""
-        return sorted(self.joined(space, table) for space, table in self._execute(_COLLECTIONS, ()))
+    def names(self, *, staged: bool = False) -> list[str]:
+        """The collections' names, sorted; or those of staged ones alone."""
+        return sorted(self.joined(space, table) for space, table in self._execute(_COLLECTIONS, [staged]))
 
     @cached_property
     def _space(self) -> str:

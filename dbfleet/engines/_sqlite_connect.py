@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from pathlib import Path
+from typing import Final
 from urllib.parse import quote
 
 from dbfleet.adapter import Target
@@ -18,6 +20,9 @@ from dbfleet.errors import (
     UsageError,
     translated,
 )
+
+LOCK_WAIT_S: Final = 0.1
+"""How long SQLite waits for another's lock by itself, deaf to signals; we wait on in such steps."""
 
 
 def opened(target: Target, timeout_s: float) -> sqlite3.Connection:
@@ -39,7 +44,7 @@ def opened(target: Target, timeout_s: float) -> sqlite3.Connection:
             connection = sqlite3.connect(
                 f"file:{quote(str(path))}?mode={quote(mode)}",
                 uri=True,
-                timeout=timeout_s,
+                timeout=LOCK_WAIT_S,
                 isolation_level=None,
                 check_same_thread=False,
             )
@@ -49,7 +54,14 @@ def opened(target: Target, timeout_s: float) -> sqlite3.Connection:
             if fresh:
                 connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            until = time.monotonic() + timeout_s
+            while True:
+                try:
+                    connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+                    break
+                except sqlite3.OperationalError as exc:
+                    if exc.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > until:
+                        raise
         except BaseException:
             connection.close()
             raise

@@ -39,6 +39,7 @@ from dbfleet.adapter import (
     Result,
     ResultColumn,
     ServerInfo,
+    Swap,
     Target,
     WriteMode,
     Written,
@@ -47,7 +48,7 @@ from dbfleet.engines import _postgres_blocks as blocks
 from dbfleet.engines import _postgres_describe as catalog
 from dbfleet.engines import _postgres_digest as server_digest
 from dbfleet.engines import _postgres_encoded as fast
-from dbfleet.engines import _postgres_extras
+from dbfleet.engines import _postgres_extras, _postgres_swap
 from dbfleet.engines import _postgres_lines as line_copy
 from dbfleet.engines import _postgres_rows as wire
 from dbfleet.engines._changes import Spelling
@@ -113,8 +114,23 @@ class PostgresAdapter(Adapter):
         latency = time.perf_counter() - started
         return ServerInfo(*product(text), latency)
 
+    def identity(self) -> str:
+        """The server, by the moment at which it was started, which a copy of its data has not; the database, and the
+        schema that plain names mean."""
+        try:
+            ((started, port, database, space),) = self._rows(_SERVER)
+        except StatementError:  # another server that speaks the protocol
+            ((database, space),) = self._rows("SELECT current_database(), coalesce(current_schema(), 'public')")
+            started, port = self._connection.info.host, self._connection.info.port
+        return f"postgres {started} {port} {database} {space}"
+
     def collections(self) -> Sequence[str]:
         return self._tables.names()
+
+    def leftovers(self) -> Sequence[str]:
+        """Collections that a command which was killed had staged: their names begin with `_dbfleet_`. `drop` removes
+        them."""
+        return self._tables.names(staged=True)
 
     def describe(self, name: str) -> Schema:
         with self._translated():
@@ -136,6 +152,10 @@ class PostgresAdapter(Adapter):
         except NotFound:
             return
         self._rows(table.drop)
+
+    def swap(self, swaps: Sequence[Swap]) -> None:
+        with self._translated(), self._ready().transaction():
+            _postgres_swap.swap(self._rows, self._tables, swaps)
 
     def count(self, name: str) -> int:
         ((rows,),) = self._rows(f"SELECT count(*) FROM {self._tables.sql(name)}")
@@ -591,6 +611,13 @@ WHERE n.nspname = $1 AND c.relname = $2 AND a.attidentity = 'a' LIMIT 1
 """
 
 
+_SERVER: Final = """
+SELECT extract(epoch FROM pg_postmaster_start_time())::text, current_setting('port'), d.oid,
+       coalesce(current_schema(), 'public')
+FROM pg_catalog.pg_database d WHERE d.datname = current_database()
+"""
+
+
 def _numbered(number: int, name: str) -> str:
     return f"${number}"
 
@@ -618,6 +645,7 @@ ENGINE = EngineSpec(
             Capability.PARAMETERS,
             Capability.CANCEL,
             Capability.SNAPSHOT,
+            Capability.SWAP,
         }
     ),
     extras=ALL,

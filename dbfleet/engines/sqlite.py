@@ -15,12 +15,14 @@ table may hold NULL, so keys are declared NOT NULL. `LIKE` ignores case.
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from datetime import date, datetime
 from datetime import time as clock_time
 from decimal import Decimal
@@ -41,17 +43,19 @@ from dbfleet.adapter import (
     Result,
     ResultColumn,
     ServerInfo,
+    Swap,
     Target,
     WriteMode,
     Written,
 )
-from dbfleet.engines import _changes, _conditions, _sqlite_changes, _sqlite_extras
+from dbfleet.engines import _changes, _conditions, _sqlite_changes, _sqlite_extras, _sqlite_swap
 from dbfleet.engines._columns import Convert, converted, converter, shortened
 from dbfleet.engines._sqlite_connect import opened, translate
 from dbfleet.engines._sqlite_tables import create_statement, describe, select
 from dbfleet.engines._sqlite_types import FETCH, OURS, STORE, declare, parse_declared, quote, quoted
 from dbfleet.errors import (
     NotFound,
+    Unavailable,
     UsageError,
     translated,
 )
@@ -69,10 +73,12 @@ from dbfleet.values import (
 class SqliteAdapter(Adapter):
     """One sqlite3 connection in autocommit; `write` opens its own transaction."""
 
-    def __init__(self, target: Target, connection: sqlite3.Connection) -> None:
+    def __init__(self, target: Target, connection: sqlite3.Connection, timeout_s: float = 10.0) -> None:
         self.spec = ENGINE
         self.target = target
         self._connection = connection
+        self._timeout_s = timeout_s
+        self._cursors: weakref.WeakSet[sqlite3.Cursor] = weakref.WeakSet()
         self._closed = False
         self._lock = threading.Lock()
 
@@ -89,7 +95,24 @@ class SqliteAdapter(Adapter):
         ((version,),) = self._rows("SELECT sqlite_version() FROM (SELECT count(*) FROM sqlite_schema)")
         return ServerInfo("SQLite", version, time.perf_counter() - started)
 
+    def identity(self) -> str:
+        """The file itself: its device and inode."""
+        ((path,),) = self._rows("SELECT file FROM pragma_database_list WHERE name = 'main'")
+        try:
+            found = os.stat(path)
+        except OSError as error:
+            raise Unavailable(f"{path} is gone: {error.strerror}", engine="sqlite", target=self.target.name) from error
+        return f"sqlite {found.st_dev} {found.st_ino}"
+
     def collections(self) -> Sequence[str]:
+        return [name for name in self._names() if not name.startswith(STAGED)]
+
+    def leftovers(self) -> Sequence[str]:
+        """Collections that a command which was killed had staged: their names begin with `_dbfleet_`. `drop` removes
+        them."""
+        return [name for name in self._names() if name.startswith(STAGED)]
+
+    def _names(self) -> list[str]:
         return [
             name
             for (name,) in self._rows(
@@ -136,6 +159,26 @@ class SqliteAdapter(Adapter):
     def count(self, name: str) -> int:
         ((rows,),) = self._rows(f"SELECT count(*) FROM {quote(name)}")
         return int(rows)
+
+    def swap(self, swaps: Sequence[Swap]) -> None:
+        self._rows("PRAGMA foreign_keys = OFF")  # it says nothing inside a transaction
+        try:
+            with self._translated(), self._writing():
+                _sqlite_swap.swap(self._rows, swaps)
+        finally:
+            self._rows("PRAGMA foreign_keys = ON")
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """All scans inside see one moment: a read transaction. A file that is not in WAL mode takes no
+        write meanwhile."""
+        self._rows("BEGIN")
+        try:
+            self._rows("SELECT count(*) FROM sqlite_schema")  # only what reads begins it
+            yield
+        finally:
+            if not self._closed and self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
 
     # --- rows ---
 
@@ -187,32 +230,18 @@ class SqliteAdapter(Adapter):
             statement += f" ON CONFLICT ({quoted(schema.key)}) DO " + (f"UPDATE SET {changes}" if others else "NOTHING")
         store = converter(schema.columns, STORE)
         written = Written()
-        with self._translated():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                for batch in shortened(schema.columns, batches):
-                    self._connection.executemany(statement, store(batch))
-                    written.rows += len(batch)
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+        with self._translated(), self._writing():
+            for batch in shortened(schema.columns, batches):
+                self._connection.executemany(statement, store(batch))
+                written.rows += len(batch)
         return written
 
     def delete(self, schema: Schema, keys: Sequence[Row]) -> int:
         where = " AND ".join(f"{quote(name)} = ?" for name in schema.key)
         store = converter([schema.column(name) for name in schema.key], STORE)
-        with self._translated():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                statement = f"DELETE FROM {quote(schema.name)} WHERE {where}"
-                cursor = self._connection.executemany(statement, store(list(keys)))
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+        with self._translated(), self._writing():
+            statement = f"DELETE FROM {quote(schema.name)} WHERE {where}"
+            cursor = self._connection.executemany(statement, store(list(keys)))
         return max(cursor.rowcount, 0)
 
     def where(self, schema: Schema, condition: Condition) -> Part | None:
@@ -257,7 +286,7 @@ class SqliteAdapter(Adapter):
         from dbfleet.engines._sqlite_encoded import lines
 
         with self._translated():
-            cursor = self._cursor().execute(text)
+            cursor = self._execute(text)
         try:
             encode = lines([entry[0] for entry in cursor.description], types)
             while True:
@@ -267,7 +296,7 @@ class SqliteAdapter(Adapter):
                     return
                 yield encode(rows)
         finally:
-            cursor.close()
+            _shut(cursor)
 
     def _checked(self, statement: str, params: Mapping[str, object] | None) -> tuple[list[str], dict[str, Any]]:
         """The statements and the values to bind. UsageError for no statement, and for a param that none asks for."""
@@ -294,7 +323,7 @@ class SqliteAdapter(Adapter):
         self._all_given(text, params)
         declared = [] if _names(text) else self._declared(text)
         with self._translated():
-            cursor = self._cursor().execute(text, params)
+            cursor = self._execute(text, params)
             # One page ahead, so that an error in the first row comes from `query` itself.
             first = cursor.fetchmany(batch_size) if cursor.description else []
         columns = [ResultColumn(entry[0]) for entry in cursor.description or ()]
@@ -318,7 +347,7 @@ class SqliteAdapter(Adapter):
             columns,
             batches(),
             affected=cursor.rowcount if not columns and cursor.rowcount >= 0 else None,
-            close=cursor.close,
+            close=lambda: _shut(cursor),
             following=lambda: self._run(statements[1:], params, batch_size) if len(statements) > 1 else None,
         )
 
@@ -346,26 +375,59 @@ class SqliteAdapter(Adapter):
                 self._connection.interrupt()
 
     def close(self) -> None:
+        """The last connection to a file in WAL mode brings all into the file and removes the log beside it: but not
+        while a statement of it is half read, and not after an interrupt, which counts until the next statement."""
         with self._lock:
-            if not self._closed:
-                self._closed = True
-                self._connection.close()
+            if self._closed:
+                return
+            self._closed = True
+            for cursor in list(self._cursors):
+                cursor.close()
+            with suppress(sqlite3.Error):
+                self._connection.execute("SELECT 1").close()
+            self._connection.close()
 
     # --- inside ---
 
     def _translated(self) -> Any:
         return translated(translate, engine="sqlite", target=self.target.name)
 
-    def _cursor(self) -> sqlite3.Cursor:
-        return self._connection.cursor()
+    def _execute(self, statement: str, params: Any = ()) -> sqlite3.Cursor:
+        """The statement, begun. While another has the file locked it is tried again, in short waits: SQLite's own wait
+        is deaf to Ctrl-C."""
+        cursor = self._connection.cursor()
+        self._cursors.add(cursor)
+        until = time.monotonic() + self._timeout_s
+        while True:
+            try:
+                return cursor.execute(statement, params)
+            except sqlite3.OperationalError as error:
+                if getattr(error, "sqlite_errorname", None) != "SQLITE_BUSY" or time.monotonic() > until:
+                    cursor.close()
+                    raise
+            except BaseException:
+                cursor.close()
+                raise
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """A transaction that writes: all of it, or nothing."""
+        self._execute("BEGIN IMMEDIATE").close()
+        try:
+            yield
+            self._execute("COMMIT").close()
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
 
     def _rows(self, statement: str, params: Sequence[Any] = ()) -> list[Any]:
-        with self._translated(), closing(self._cursor()) as cursor:
-            return cursor.execute(statement, params).fetchall()
+        with self._translated(), closing(self._execute(statement, params)) as cursor:
+            return cursor.fetchall()
 
     def _pages(self, statement: str, params: Sequence[Any], size: int) -> Iterator[list[Any]]:
         with self._translated():
-            cursor = self._cursor().execute(statement, params)
+            cursor = self._execute(statement, params)
         try:
             while True:
                 with self._translated():
@@ -374,10 +436,15 @@ class SqliteAdapter(Adapter):
                     return
                 yield rows
         finally:
-            cursor.close()
+            _shut(cursor)
 
     def _not_found(self, name: str) -> NotFound:
         return NotFound(f"no collection {name!r}", engine="sqlite", target=self.target.name)
+
+
+def _shut(cursor: sqlite3.Cursor) -> None:
+    with suppress(sqlite3.ProgrammingError):  # its connection is closed
+        cursor.close()
 
 
 def _tolerant(convert: Convert) -> Convert:
@@ -405,6 +472,9 @@ def _bind(value: object) -> Any:
     return str(value) if isinstance(value, UUID) else value
 
 
+STAGED: Final = "_dbfleet_"
+"""How the names begin of what is staged, and not yet a collection."""
+
 _TOKEN: Final = re.compile(
     r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|--[^\n]*|/\*.*?(?:\*/|\Z)|[:@$]([A-Za-z_]\w*)""",
     re.DOTALL,
@@ -431,7 +501,7 @@ def _statements(text: str) -> list[str]:
 
 def connect(target: Target, *, timeout_s: float = 10.0) -> SqliteAdapter:
     """Open the file; `timeout_s` bounds the wait for another writer's lock."""
-    return SqliteAdapter(target, opened(target, timeout_s))
+    return SqliteAdapter(target, opened(target, timeout_s), timeout_s)
 
 
 def _shell(target: Target) -> tuple[Sequence[str], Mapping[str, str]]:
@@ -459,6 +529,8 @@ ENGINE = EngineSpec(
             Capability.SPLIT,
             Capability.PARAMETERS,
             Capability.CANCEL,
+            Capability.SNAPSHOT,
+            Capability.SWAP,
         }
     ),
     extras=ALL,

@@ -1,0 +1,143 @@
+"""Staged tables in the places of others (Adapter.swap), in one transaction: DDL is transactional in PostgreSQL, so a
+kill at any moment leaves the old tables or the new ones, and a reader waits for the lock and then sees the new ones.
+
+What has the name is dropped, the staged table is renamed, and so are its constraints, the indexes behind them and the
+sequences of its identities, as PostgreSQL would have named them for the final name. A foreign key of a table outside
+is made anew against the new table, which proves its rows; where they do not fit, nothing has changed. A view, a
+materialized view, a rule or a function's signature that depends on the old table holds to it, not to its name: the
+swap is refused and names it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from dbfleet.adapter import Swap
+from dbfleet.engines._postgres_tables import Execute, Table, Tables
+from dbfleet.engines._postgres_types import LEXIS, NAME_BYTES
+from dbfleet.errors import ConstraintViolated, NotFound
+
+_quote = LEXIS.quote
+
+_REFERRING: Final = """
+SELECT k.conrelid::regclass::text, k.conname, pg_get_constraintdef(k.oid) FROM pg_catalog.pg_constraint k
+WHERE k.contype = 'f' AND k.conparentid = 0 AND k.confrelid = ANY($1::regclass[]::oid[])
+  AND NOT k.conrelid = ANY($1::regclass[]::oid[])
+ORDER BY 1, 2
+"""
+
+_CONSTRAINTS: Final = """
+SELECT k.conname, k.contype::text, ARRAY(
+    SELECT a.attname::text FROM unnest(k.conkey) WITH ORDINALITY AS u(number, place)
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.number ORDER BY u.place)
+FROM pg_catalog.pg_constraint k WHERE k.conrelid = $1::regclass AND k.contype IN ('p', 'u', 'f', 'n') ORDER BY k.conname
+"""
+
+_SEQUENCES: Final = """
+SELECT s.relname, a.attname FROM pg_catalog.pg_depend d
+JOIN pg_catalog.pg_class s ON s.oid = d.objid AND s.relkind = 'S'
+JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass
+  AND d.refobjid = $1::regclass AND d.deptype IN ('i', 'a')
+"""
+
+_TAKEN: Final = """
+SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = $1 AND c.relname = $2
+UNION ALL SELECT 1 FROM pg_catalog.pg_constraint WHERE conrelid = $3::regclass AND conname = $2
+"""
+
+_LABELS: Final = {"p": "pkey", "u": "key", "f": "fkey", "n": "not_null"}
+
+
+def swap(execute: Execute, tables: Tables, swaps: Sequence[Swap]) -> None:
+    """Inside a transaction. NotFound for a staged table that is not there; ConstraintViolated, by name, for what
+    depends on a table that would go."""
+    staged = [tables.find(each.staged.name) for each in swaps]
+    old = [table for each in swaps if (table := _there(tables, each.name)) is not None]
+    lockable = sorted(table.sql for table in old if table.kind in "rp")
+    if lockable:
+        execute(f"LOCK TABLE {', '.join(lockable)} IN ACCESS EXCLUSIVE MODE", ())
+    referring = execute(_REFERRING, [_array(table.sql for table in old)]) if old else []
+    for table, constraint, _ in referring:
+        execute(f"ALTER TABLE {table} DROP CONSTRAINT {_quote(constraint)}", ())
+    _drop(execute, old)
+    for each, table_ in zip(swaps, staged, strict=True):
+        _take_place(execute, tables, each, table_)
+    for table, constraint, definition in referring:
+        execute(f"ALTER TABLE {table} ADD CONSTRAINT {_quote(constraint)} {definition}", ())
+
+
+def _there(tables: Tables, name: str) -> Table | None:
+    try:
+        return tables.find(name)
+    except NotFound:
+        return None
+
+
+def _drop(execute: Execute, old: Sequence[Table]) -> None:
+    try:
+        for table in old:
+            if table.kind not in "rp":
+                execute(table.drop, ())
+        rest = [table.sql for table in old if table.kind in "rp"]
+        if rest:  # all at once, as they may refer to each other
+            execute(f"DROP TABLE {', '.join(rest)}", ())
+    except ConstraintViolated as error:
+        error.hint = "drop what depends on it first, or replace its rows: --mode upsert"
+        raise
+
+
+def _take_place(execute: Execute, tables: Tables, swap: Swap, staged: Table) -> None:
+    space, name = tables.split(swap.staged.name)
+    final_space, final = tables.split(swap.name)
+    place = staged.sql
+    for made, wanted in swap.indexes.items():
+        execute(f"ALTER INDEX {_quote(space)}.{_quote(made)} RENAME TO {_quote(wanted)}", ())
+    if final_space != space:
+        execute(f"ALTER TABLE {place} SET SCHEMA {_quote(final_space)}", ())
+        place = f"{_quote(final_space)}.{_quote(name)}"
+    if final != name:
+        execute(f"ALTER TABLE {place} RENAME TO {_quote(final)}", ())
+        place = f"{_quote(final_space)}.{_quote(final)}"
+    kept = set(swap.indexes.values())
+
+    def free(wanted: Iterator[str]) -> str:
+        return next(each for each in wanted if not execute(_TAKEN, [final_space, each, place]))
+
+    for constraint, kind, held in execute(_CONSTRAINTS, [place]):
+        columns = held if kind != "p" else ()
+        if constraint in kept or constraint not in itertools.islice(_names(name, columns, _LABELS[kind]), 10):
+            continue  # its name is not one that the server chose
+        wanted = free(_names(final, columns, _LABELS[kind]))
+        execute(f"ALTER TABLE {place} RENAME CONSTRAINT {_quote(constraint)} TO {_quote(wanted)}", ())
+    for sequence, owner in execute(_SEQUENCES, [place]):
+        if sequence in itertools.islice(_names(name, [owner], "seq"), 10):
+            wanted = free(_names(final, [owner], "seq"))
+            execute(f"ALTER SEQUENCE {_quote(final_space)}.{_quote(sequence)} RENAME TO {_quote(wanted)}", ())
+
+
+def _names(table: str, columns: Sequence[str], label: str) -> Iterator[str]:
+    """The names that PostgreSQL tries, one after another, for what belongs to a table."""
+    yield _name(table, "_".join(columns), label)
+    for number in itertools.count(1):
+        yield _name(table, "_".join(columns), f"{label}{number}")
+
+
+def _name(first: str, second: str, label: str) -> str:
+    """As the server makes it: the longer of the two is cut until all fits."""
+    one, two = first.encode(), second.encode()
+    room = NAME_BYTES - len(label) - (2 if two else 1)
+    while len(one) + len(two) > room:
+        if len(one) > len(two):
+            one = one[:-1]
+        else:
+            two = two[:-1]
+    parts = [one.decode(errors="ignore"), *([two.decode(errors="ignore")] if second else []), label]
+    return "_".join(parts)
+
+
+def _array(texts: Iterator[str]) -> str:
+    return "{" + ",".join('"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"' for text in texts) + "}"

@@ -1,0 +1,69 @@
+"""Staged tables in the places of others (Adapter.swap), in one transaction.
+
+What has the name is dropped without looking at references, the staged table is renamed, which SQLite follows in every
+reference to it, and then the references of all other tables to the final names are checked: they hold names, so they
+mean the new table by themselves. Views and triggers hold names as well, but none may be broken while a table is
+renamed: they are taken down and put up again, word for word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from dbfleet.adapter import Swap
+from dbfleet.engines._sqlite_types import quote, quoted
+from dbfleet.errors import ConstraintViolated, NotFound
+
+Ask = Callable[..., list[Any]]
+
+_TABLE: Final = "SELECT type FROM sqlite_schema WHERE name = ? AND type IN ('table', 'view')"
+
+
+def swap(ask: Ask, swaps: Sequence[Swap]) -> None:
+    """Inside a transaction, with foreign keys off. NotFound for a staged table that is not there; ConstraintViolated
+    where a row outside refers to none of the new ones."""
+    for each in swaps:
+        if not ask(_TABLE, (each.staged.name,)):
+            raise NotFound(f"no collection {each.staged.name!r}")
+    finals = [each.name for each in swaps]
+    marks = ", ".join("?" * len(finals))
+    standing = ask(
+        "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE type IN ('view', 'trigger') "
+        f"AND name NOT IN ({marks}) ORDER BY type DESC, rowid",
+        finals,
+    )
+    for kind, name, _, _ in reversed(standing):  # the triggers first: a view takes its own with it
+        ask(f"DROP {kind.upper()} IF EXISTS {quote(name)}")
+    gone = set()
+    for name in finals:
+        for (kind,) in ask(_TABLE, (name,)):
+            ask(f"DROP {kind.upper()} {quote(name)}")
+            gone.add(name.lower())
+    for each in swaps:
+        _take_place(ask, each)
+    for _, _, table, text in standing:
+        if table.lower() not in gone:
+            ask(text)
+    _check(ask, {name.lower() for name in finals})
+
+
+def _take_place(ask: Ask, swap: Swap) -> None:
+    if swap.staged.name != swap.name:
+        ask(f"ALTER TABLE {quote(swap.staged.name)} RENAME TO {quote(swap.name)}")
+    for made, wanted in swap.indexes.items():
+        ((unique,),) = ask('SELECT "unique" FROM pragma_index_list(?) WHERE name = ?', (swap.name, made))
+        columns = [name for (name,) in ask("SELECT name FROM pragma_index_info(?) ORDER BY seqno", (made,))]
+        ask(f"DROP INDEX {quote(made)}")
+        word = "UNIQUE INDEX" if unique else "INDEX"
+        ask(f"CREATE {word} {quote(wanted)} ON {quote(swap.name)} ({quoted(columns)})")
+
+
+def _check(ask: Ask, finals: set[str]) -> None:
+    for (table,) in ask("SELECT name FROM sqlite_schema WHERE type = 'table'"):
+        parents = {str(parent).lower() for (parent,) in ask('SELECT "table" FROM pragma_foreign_key_list(?)', (table,))}
+        if table.lower() in finals or not parents & finals:
+            continue
+        for _, _, parent, _ in ask("SELECT * FROM pragma_foreign_key_check(?)", (table,)):
+            if parent.lower() in finals:
+                raise ConstraintViolated(f"a row of {table} refers to one that the new {parent} does not have")
