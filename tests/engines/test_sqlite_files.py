@@ -197,8 +197,8 @@ def test_what_was_swapped_is_as_if_it_had_been_made_so(tmp_path: Path) -> None:
         adapter.create(_schema("people"))
         made = list(adapter.query("SELECT sql FROM sqlite_schema"))
         staged = _staged(adapter)
-        adapter.add_extra(staged, Index("staged_v", ("v",), True))
         adapter.query("UPDATE _dbfleet_people SET v = id")
+        adapter.add_extra(staged, Index("staged_v", ("v",), True))
         adapter.swap([Swap(staged, "people", {"staged_v": "people_v"})])
         index = 'CREATE UNIQUE INDEX "people_v" ON "people" ("v")'
         assert list(adapter.query("SELECT sql FROM sqlite_schema ORDER BY type DESC")) == [[*made[0], (index,)]]
