@@ -47,9 +47,8 @@ class CopyView(ExitStack, Watch):
             render.say(f"{plan.resumed} part{'s are' if plan.resumed > 1 else ' is'} done already")
 
     def agree(self, plan: Plan) -> None:
-        dropped = [each.sink.name for each in plan.collections if each.action == "replace"]
-        if dropped:
-            self._agree(f"{', '.join(dropped)} will be dropped and copied anew. Go on?")
+        if plan.question:
+            self._agree(f"{plan.question}. Go on?")
 
     def progress(self, collection: str, done: int, total: int) -> None:
         # From the first row on: the workers have forked by then, and a display has a thread.

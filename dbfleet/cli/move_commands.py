@@ -185,12 +185,12 @@ def copy(
     fields = ("target", "collection", "rows", "rejected", "seconds", "digest")
     try:
         with CopyView(lambda question: render.confirm(question, yes=yes)) as view:
-            for record in op.copy(
-                fleet, reading, writing, names, rename=name, mode=mode,  # type: ignore[arg-type]
-                verify=verify, strict=strict, dry_run=dry_run, resume=resume, jobs=jobs, watch=view,
-            ):  # fmt: skip
-                done.append(record)
-                view.finished(record.collection, record.rows, record.seconds)
+            done.extend(
+                op.copy(
+                    fleet, reading, writing, names, rename=name, mode=mode,  # type: ignore[arg-type]
+                    verify=verify, strict=strict, dry_run=dry_run, resume=resume, jobs=jobs, watch=view,
+                )
+            )  # fmt: skip
         if dry_run and view.plan:
             lines = [asdict(line) for each in view.plan.collections for line in each.columns]
             columns = ("target", "collection", "column", "source", "sink", "fidelity", "note")

@@ -2,17 +2,22 @@
 
 Only a collection that the copy makes gets them, after its rows: an index over rows that are there is made in one go.
 One that the sink refuses does not end the copy; it is said, and stands in the receipt.
+
+Where an engine has one index of a name a database, and the collection is staged, the name that an index is to have may
+still be that of one which goes: it is made under a name of its own then, and gets its name with the swap.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from dbfleet.adapter import Adapter, EngineSpec
 from dbfleet.errors import AlreadyExists, StatementError, Unsupported
-from dbfleet.extras import Extra, Extras, Index, same
+from dbfleet.extras import Extras, Index, same
+from dbfleet.ops._copy_words import Given
 from dbfleet.ops._plan import PlannedCollection
 
 
@@ -28,34 +33,80 @@ def planned(source: Adapter, sink: EngineSpec, plan: PlannedCollection) -> tuple
     return replace(plan, extras=came), left
 
 
-def give(writer: Adapter, plan: PlannedCollection) -> tuple[list[str], list[str]]:
-    """Add what is not there yet; what is there now, and what is not and why, in words."""
+def give(writer: Adapter, plan: PlannedCollection, theirs: frozenset[str] = frozenset()) -> Given:
+    """Add what is not there yet. `theirs` are the names of indexes that this collection takes with its place."""
     adapter: Any = writer
-    there = adapter.extras(plan.sink.name).has
-    came, left = [], []
-    for extra in plan.extras:
-        if not any(same(extra, other) for other in there):
-            try:
-                _add(adapter, plan, extra)
-            except (StatementError, Unsupported) as error:
-                left.append(f"{extra}: {error.message}")
-                continue
+    there = adapter.extras(plan.place.name).has
+    came, left, indexes = [], [], {}
+    for number, extra in enumerate(plan.extras):
+        found = next((other for other in there if same(extra, other)), None)
+        try:
+            if isinstance(extra, Index):
+                names = index_names(plan, extra, adapter.spec)
+                own = f"{plan.place.name.rpartition('.')[2]}_i{number}" if plan.staged else None
+                name = found.name if found else _add_index(adapter, plan, extra, names, own, theirs)
+                if own is not None and name == own:
+                    indexes[own] = next((each for each in names if each in theirs), names[-1])
+            elif found is None:
+                adapter.add_extra(plan.place, extra)
+        except (StatementError, Unsupported) as error:
+            left.append(f"{extra}: {error.message}")
+            continue
         came.append(str(extra))
-    return came, left
+    return Given(tuple(came), tuple(left), indexes)
 
 
-def _add(adapter: Any, plan: PlannedCollection, extra: Extra) -> None:
-    if not isinstance(extra, Index):
-        adapter.add_extra(plan.sink, extra)
-        return
-    names = list(_names(plan.sink.name, extra.name, adapter.spec.limits.name_length))
+def _add_index(
+    adapter: Any,
+    plan: PlannedCollection,
+    index: Index,
+    names: Sequence[str],
+    own: str | None,
+    theirs: frozenset[str],
+) -> str:
+    """By the first name that is free, or will be: by its own then; the name that it has."""
     for name in names:
         try:
-            adapter.add_extra(plan.sink, replace(extra, name=name))
-            return
+            adapter.add_extra(plan.place, replace(index, name=name))
+            return name
         except AlreadyExists:  # some engines have one index of a name a database
+            if own and name in theirs:
+                break
             if name == names[-1]:
                 raise
+    assert own is not None
+    adapter.add_extra(plan.place, replace(index, name=own))
+    return own
+
+
+def going(sink: Adapter, names: Iterable[str]) -> frozenset[str]:
+    """The names of the indexes of these collections, as far as the engine tells."""
+    read: Callable[[str], Extras] | None = getattr(sink, "extras", None)
+    found: set[str] = set()
+    for name in names if read else ():
+        with contextlib.suppress(StatementError):
+            found.update(extra.name for extra in read(name).has if isinstance(extra, Index))  # type: ignore[misc]
+    return frozenset(found)
+
+
+def shared_out(plans: Sequence[PlannedCollection], free: frozenset[str], spec: EngineSpec) -> dict[str, frozenset[str]]:
+    """Which of the names that become free each collection's indexes may take, each name once."""
+    taken: set[str] = set()
+    found: dict[str, frozenset[str]] = {}
+    for plan in plans:
+        mine: set[str] = set()
+        for extra in plan.extras:
+            if isinstance(extra, Index):
+                name = next((name for name in index_names(plan, extra, spec) if name not in taken), None)
+                if name in free:
+                    mine.add(name)
+                    taken.add(name)
+        found[plan.sink.name] = frozenset(mine)
+    return found
+
+
+def index_names(plan: PlannedCollection, index: Index, spec: EngineSpec) -> list[str]:
+    return list(_names(plan.sink.name, index.name, spec.limits.name_length))
 
 
 def _names(collection: str, name: str, longest: int | None) -> Iterator[str]:

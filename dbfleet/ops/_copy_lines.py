@@ -63,7 +63,7 @@ def move(
         return None
     # Closed here and now: a sink that fails leaves the source in the middle of a statement.
     with _closing(chunks), _closing(watched(chunks)) as passing:
-        return write(plan.sink, passing, mode=mode)
+        return write(plan.place, passing, mode=mode)
 
 
 def _closing(chunks: Iterable[bytes]) -> contextlib.closing[Any]:

@@ -1,18 +1,18 @@
 """The owner's side of a copy: what is missing is made, and parts are handed to the workers, a collection after those
-that it refers to; what they answer goes into the journal."""
+that it refers to; what they answer goes into the journal. What replaces something is made under another name, and takes
+its place when all of it is whole (ops/_staging.py)."""
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from dbfleet.adapter import WHOLE, Adapter, Capability, Part, Rejected, WriteMode
-from dbfleet.errors import DbfleetError, UsageError
-from dbfleet.ops import _copy_setup, _workers
-from dbfleet.ops._copy_words import Check, Copied, Ends, Give, Mode, Task, Watch
+from dbfleet.adapter import WHOLE, Adapter, Capability, Part, Rejected, Swap, WriteMode
+from dbfleet.errors import AlreadyExists, UsageError
+from dbfleet.ops import _copy_extras, _staging, _workers
+from dbfleet.ops._copy_words import Check, Copied, Ends, Give, Given, Mode, Task, Watch
 from dbfleet.ops._journal import Progressed
 from dbfleet.ops._plan import PlannedCollection
 from dbfleet.ops._workers import Worker
@@ -63,6 +63,10 @@ class Owner:
         self._verify = verify
         self._sink: Adapter | None = None
         self._jobs = 1
+        self._theirs: dict[str, frozenset[str]] = {}
+        self.made_now: list[str] = []
+        """What is in the sink because of this run, by the names that it has there."""
+        self.moving: list[Moving] = []
         self.rejected: list[Rejected] = []
 
     def made(
@@ -70,25 +74,29 @@ class Owner:
     ) -> list[Moving]:
         """Make what is missing, all of it before the first row, and what is to be done of each."""
         self._sink, self._jobs = sink, jobs
-        dropped = [plan.sink.name for plan in reversed(plans) if plan.action == "replace"]
-        if Capability.REFERENCES in self._ends.sink_spec.capabilities and dropped:
-            _copy_setup.check_nothing_refers_to(self._ends, sink, dropped)
-        for name in dropped:
-            sink.drop(name)
-        made: list[str] = []
-        try:
-            for plan in plans:
-                if plan.action in ("create", "replace"):
-                    sink.create(plan.sink)
-                    made.append(plan.sink.name)
-        except BaseException:
-            with contextlib.suppress(DbfleetError):
-                for name in reversed(made):
-                    sink.drop(name)
-            raise
         states = self._ends.journal.collections
         self._ends.journal.collections = {}
-        moving: list[Moving] = []
+        going = [plan.sink.name for plan in plans if plan.action == "replace"]
+        for plan in reversed(plans):
+            if plan.action == "replace" and plan.staged is None:
+                sink.drop(plan.sink.name)
+        kept = {state.staged for state in states.values()}
+        for name in _staging.staged_by(sink, self._ends.journal.word):
+            if name not in kept:  # of a copy with which nobody goes on
+                sink.drop(name)
+        for plan in plans:
+            if plan.action in ("create", "replace"):
+                self.made_now.append(plan.place.name)
+                try:
+                    sink.create(plan.place)
+                except AlreadyExists:
+                    self.made_now.pop()
+                    raise
+        staged = [plan for plan in plans if plan.staged]
+        if staged:
+            free = _copy_extras.going(sink, going or [plan.sink.name for plan in staged])
+            self._theirs = _copy_extras.shared_out(staged, free, self._ends.sink_spec)
+        moving: list[Moving] = self.moving
         for plan in plans:
             state = states.get(plan.sink.name)
             if state is not None and state.schema != plan.source.to_dict():
@@ -102,7 +110,10 @@ class Owner:
             if state is None:
                 rows = source.count(plan.source.name)
                 parts = self._parts(source, plan, rows, jobs)
-                state = Progressed(plan.source.to_dict(), parts, plan.sink.name in made, plan.action == "merge")
+                state = Progressed(
+                    plan.source.to_dict(), parts, plan.place.name in self.made_now, plan.action == "merge",
+                    staged=plan.staged.name if plan.staged else "",
+                )  # fmt: skip
             else:
                 rows = plan.rows
             self._ends.journal.collections[plan.sink.name] = state
@@ -114,8 +125,8 @@ class Owner:
 
     def _begin_keyless_again(self, sink: Adapter, plan: PlannedCollection, state: Progressed) -> None:
         if state.begun and state.made:
-            sink.drop(plan.sink.name)
-            sink.create(plan.sink)
+            sink.drop(plan.place.name)
+            sink.create(plan.place)
         elif state.begun and sink.count(plan.sink.name):
             raise UsageError(
                 f"{plan.sink.name} has no key, so its rows of the copy that was cut off cannot be told from others",
@@ -171,9 +182,7 @@ class Owner:
                 if each.state.complete:
                     self._at_last(each)
             elif kind == "given":
-                each.extras, each.left = map(tuple, content)
-                for text in each.left:
-                    self._watch.said(f"{name}: {text}")
+                self._given(each, content)
             else:
                 each.found = (each.found or Digest()) + content
             if not each.waiting and not each.running:
@@ -182,6 +191,14 @@ class Owner:
             self._hand_out(idle, left)
             if not left:
                 return
+
+    def _given(self, each: Moving, given: Given) -> None:
+        each.extras, each.left = given.came, given.left
+        for text in given.left:
+            self._watch.said(f"{each.name}: {text}")
+        if each.state.staged and given.indexes:
+            each.state.indexes = given.indexes
+            self._ends.journal.save()
 
     def _at_last(self, each: Moving) -> None:
         """What is to be done of a collection that has its rows."""
@@ -196,7 +213,7 @@ class Owner:
         whole = each.state.merging or each.rows < _SHARED_ROWS or self._jobs < 2
         if whole or self._sink is None or Capability.SPLIT not in self._ends.sink_spec.capabilities:
             return [WHOLE]
-        return list(self._sink.split(each.plan.sink, self._jobs))
+        return list(self._sink.split(each.plan.place, self._jobs))
 
     def _hand_out(self, idle: list[Worker], left: dict[str, Moving]) -> None:
         """Give each idle worker a part whose collection may be filled by now."""
@@ -214,7 +231,7 @@ class Owner:
     def _send(self, worker: Worker, each: Moving, number: int) -> None:
         plan = each.plan
         if number == _GIVE:
-            worker.send(Give(plan))
+            worker.send(Give(plan, self._theirs.get(each.name, frozenset())))
             return
         if number < _GIVE:
             worker.send(Check(plan, each.read_back[_GIVE - number - 1], each.state.merging))
@@ -238,7 +255,23 @@ class Owner:
         each.state.done[str(number)] = [rows, lost, [digest.rows, digest.sum] if digest is not None else None]
         self._ends.journal.save()
 
+    # --- the end ---
+
+    def swap(self) -> None:
+        """What was staged takes its place, all of it in one step."""
+        swaps = [
+            Swap(each.plan.staged, each.name, each.state.indexes)
+            for each in self.moving
+            if each.plan.staged is not None
+        ]
+        if not swaps or self._sink is None:
+            return
+        self._ends.journal.swapping = True
+        self._ends.journal.save()
+        _staging.swap(self._sink, swaps)
+
     def _record(self, each: Moving) -> Copied:
+        self._watch.finished(each.name, each.rows, round(each.state.seconds, 3))
         found, expected = each.found, each.digest or Digest()
         same = None if found is None else found == expected
         if same is False:

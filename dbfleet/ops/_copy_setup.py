@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dbfleet.adapter import Adapter
-from dbfleet.errors import NotFound, Unsupported, UsageError, nearest
-from dbfleet.ops import _plan
+from dbfleet.adapter import Adapter, Capability
+from dbfleet.errors import NotFound, StatementError, Unsupported, UsageError, nearest
+from dbfleet.ops import _plan, _staging
 from dbfleet.ops._copy_words import Ends, Mode
 from dbfleet.ops._order import with_kept_references
 from dbfleet.ops._plan import PlannedCollection
@@ -43,23 +43,26 @@ def plans(
         schemas = [replace(schema, name=rename, references=own)]
     else:
         renamed = {schema.name: schema for schema in schemas}
-    if known:
-        # A resumed copy may have fewer collections than the sink has of it.
-        gone = [name for name in ends.journal.collections if name not in there]
-        for name in gone:
-            del ends.journal.collections[name]
+    if known and sink:
+        _forget_what_is_gone(ends, sink, there)
     keys: dict[str, Sequence[str]] = {}
     referred = {each.collection for schema in schemas for each in schema.references}
     for name in referred & there if sink else ():
         keys[name] = sink.describe(name).key  # type: ignore[union-attr]
     kept, left = with_kept_references(schemas, there, keys)
+    final = {state.staged: name for name, state in ends.journal.collections.items() if state.staged}
     found_plans = []
     for schema in kept:
         state = ends.journal.collections.get(schema.name)
-        if schema.name not in there or sink is None:
+        counted = None
+        if sink is not None and state is not None and state.staged:
+            found = _staging.under(sink.describe(state.staged), final)
+            action, rows = "resume", 0
+        elif schema.name not in there or sink is None:
             action, found, rows = "create", None, 0
         elif mode == "replace" and state is None:
             action, found, rows = "replace", None, 0
+            counted = _counted(sink, schema.name)
         else:
             found = sink.describe(schema.name)
             action, rows = "resume" if state else "fill", 0
@@ -70,8 +73,47 @@ def plans(
         )
         original = renamed[schema.name]
         # Read with what the source calls its own; written as planned.
-        found_plans.append(replace(planned, source=original))
-    return found_plans, left
+        found_plans.append(replace(planned, source=original, there=counted))
+    return _with_stages(ends, sink, found_plans, mode), left
+
+
+def _forget_what_is_gone(ends: Ends, sink: Adapter, there: set[str]) -> None:
+    """A resumed copy may have fewer collections than the sink has of it."""
+    journal = ends.journal
+    waiting = [state for state in journal.collections.values() if state.staged]
+    if waiting:
+        _staging.leftovers(sink)  # an engine may end what it has begun
+    if waiting and journal.swapping and not any(_staging.is_there(sink, state.staged) for state in waiting):
+        for state in waiting:  # they have taken their places
+            state.staged, state.indexes = "", {}
+    for name, state in list(journal.collections.items()):
+        gone = name not in there if not state.staged else not _staging.is_there(sink, state.staged)
+        if gone:
+            del journal.collections[name]
+
+
+def _with_stages(
+    ends: Ends, sink: Adapter | None, plans: Sequence[PlannedCollection], mode: Mode
+) -> list[PlannedCollection]:
+    """Where something is replaced, all that is made is made aside: a reader sees all of it or nothing."""
+    states = ends.journal.collections
+    names = {plan.sink.name: state.staged for plan in plans if (state := states.get(plan.sink.name)) and state.staged}
+    begins = mode == "replace" and any(plan.action == "replace" for plan in plans)
+    if sink is not None and _staging.can_swap(sink) and (begins or names):
+        number = 1 + max((int(name.rpartition("_")[2]) for name in names.values()), default=-1)
+        fresh = [plan.sink for plan in plans if plan.action in ("create", "replace")]
+        names |= {name: each.name for name, each in _staging.staged(fresh, ends.journal.word, number).items()}
+    return [
+        replace(plan, staged=_staging.under(plan.sink, names)) if plan.sink.name in names else plan for plan in plans
+    ]
+
+
+def _counted(sink: Adapter, name: str) -> int | None:
+    """How many rows are at stake; None for what cannot be read, a broken view."""
+    try:
+        return sink.count(name)
+    except StatementError:
+        return None
 
 
 def refuse_rows(ends: Ends, sink: Adapter | None, plans: Sequence[PlannedCollection], mode: Mode) -> None:
@@ -100,8 +142,14 @@ def refuse_rows(ends: Ends, sink: Adapter | None, plans: Sequence[PlannedCollect
 
 def check_nothing_refers_to(ends: Ends, sink: Adapter, dropped: Sequence[str]) -> None:
     """Half of the collections dropped and the other half refused would be the worst of both."""
-    for other in set(sink.collections()) - set(dropped):
-        for reference in sink.describe(other).references:
+    if Capability.REFERENCES not in ends.sink_spec.capabilities or not dropped:
+        return
+    for other in sorted(set(sink.collections()) - set(dropped)):
+        try:
+            references = sink.describe(other).references
+        except StatementError:  # a broken view refers to nothing that is checked
+            continue
+        for reference in references:
             if reference.collection in dropped:
                 raise UsageError(
                     f"{other} refers to {reference.collection}, which therefore cannot be dropped. Nothing was",

@@ -43,11 +43,32 @@ class Copied:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a copy will do, in the order in which it does it; `left` is what does not come along, in words."""
+    """What a copy will do, in the order in which it does it; `left` is what does not come along, in words. `swaps`:
+    what is replaced stands until what replaces it is whole."""
 
     collections: Sequence[PlannedCollection]
     left: Sequence[str] = ()
     resumed: int = 0
+    swaps: bool = False
+    sink: str = ""
+
+    @property
+    def question(self) -> str:
+        """What is at stake, to be agreed to; empty where nothing goes."""
+        going = [plan for plan in self.collections if plan.action == "replace"]
+        if not going:
+            return ""
+        named = []
+        for plan in going:
+            rows = "" if plan.there is None else f" ({plan.there:,} row{'' if plan.there == 1 else 's'})"
+            named.append(plan.sink.name + rows)
+        told = ", ".join(named[:5]) + (f" and {len(named) - 5} more" if named[5:] else "")
+        how = (
+            "replaced once the new rows are whole"
+            if self.swaps
+            else "dropped first and copied anew: this engine cannot exchange them, so a copy that fails leaves neither"
+        )
+        return f"{told} of {self.sink} will be {how}"
 
 
 class Watch:
@@ -58,6 +79,9 @@ class Watch:
 
     def agree(self, plan: Plan) -> None:
         """Last thing before writing; may raise to stop it."""
+
+    def finished(self, collection: str, rows: int, seconds: float) -> None:
+        """A collection has its rows."""
 
     def progress(self, collection: str, done: int, total: int) -> None:
         """Now and then, from the first row on."""
@@ -100,6 +124,17 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Give:
-    """A collection that has its rows and is to get its extras."""
+    """A collection that has its rows and is to get its extras. `theirs` are the names of indexes that go when it takes
+    its place, and that it may have then."""
 
     plan: PlannedCollection
+    theirs: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a collection has got, what it has not and why, in words; and the names that its indexes are to have."""
+
+    came: tuple[str, ...]
+    left: tuple[str, ...]
+    indexes: dict[str, str]

@@ -51,7 +51,7 @@ def work(owner: Owner, *, fleet: Fleet, source: Target, sink: Target) -> None:
             if isinstance(task, Task):
                 _copy_part(owner, reader, writer, task, one_moment=moment is not None)
             elif isinstance(task, Give):
-                owner.send(("given", task.plan.sink.name, 0, _copy_extras.give(writer, task.plan)))
+                owner.send(("given", task.plan.sink.name, 0, _copy_extras.give(writer, task.plan, task.theirs)))
             else:
                 found = _read_back(owner, reader, writer, task)
                 owner.send(("check", task.plan.sink.name, 0, found))
@@ -62,7 +62,7 @@ def _copy_part(owner: Owner, reader: Adapter, writer: Adapter, task: Task, *, on
     telling = _Telling(owner, task)
     alone: Callable[[str], None] | None = getattr(writer, "alone", None) if task.alone else None
     if alone is not None:
-        alone(plan.sink.name)
+        alone(plan.place.name)
     done = _by_lines(telling, reader, writer, task, one_moment) or _by_rows(telling, reader, writer, task)
     written, digest = done
     telling.say()
@@ -87,7 +87,7 @@ def _by_rows(telling: _Telling, reader: Adapter, writer: Adapter, task: Task) ->
     digesting = _Digesting(plan.sink, writer.spec) if task.digest else None
     # Closed here and now: a sink that fails leaves the source in the middle of a statement.
     with contextlib.closing(_pulled(telling, reader, task)) as batches:
-        written = writer.write(plan.sink, digesting.over(batches) if digesting else batches, mode=task.mode)
+        written = writer.write(plan.place, digesting.over(batches) if digesting else batches, mode=task.mode)
     return written, digesting.without([entry.row for entry in written.rejected]) if digesting else None
 
 
@@ -152,7 +152,7 @@ class _Digesting:
 
 
 def _read_back(owner: Owner, reader: Adapter, writer: Adapter, check: Check) -> Digest:
-    schema = check.plan.sink
+    schema = check.plan.place
     if check.merged:
         return _digest(schema, _ours(owner, reader, writer, check.plan))
     on_server: Callable[[Schema, Part], Digest] | None = getattr(writer, "digest", None)
@@ -180,4 +180,4 @@ def _ours(owner: Owner, reader: Adapter, writer: Adapter, plan: PlannedCollectio
     convert = _plan.conversion(plan.source, plan.sink)
     for batch in _checked(owner, reader.scan(plan.source)):
         rows = convert(batch) if convert else batch
-        yield list(writer.get(plan.sink, [tuple(row[place] for place in places) for row in rows]))
+        yield list(writer.get(plan.place, [tuple(row[place] for place in places) for row in rows]))

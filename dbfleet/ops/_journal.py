@@ -1,6 +1,9 @@
 """What a copy remembers while it runs, so that one that was cut off can go on: which parts of which collection are
 begun and which are done. One JSON file a pair of targets, in the fleet's folder; gone when the copy is complete.
 
+A collection that is to take another's place has its staged name in it; `swapping` is set before the names are
+exchanged: where nothing is staged any more then, all of them have taken their places.
+
 The file is replaced, never rewritten, so that it is whole at any moment: a part that is done in the file is done in the
 sink, and a part that is done in the sink and not in the file is done again, by upsert.
 """
@@ -19,11 +22,13 @@ from typing import Any
 from dbfleet.adapter import Part, Target
 from dbfleet.errors import UsageError
 from dbfleet.fleet import Fleet
+from dbfleet.ops import _staging
 
 
 @dataclass(slots=True)
 class Progressed:
-    """How far one collection is. `done` has each finished part's rows, rejected rows and digest, by its number."""
+    """How far one collection is. `done` has each finished part's rows, rejected rows and digest, by its number;
+    `staged` is the name under which it waits, `indexes` are the names that its indexes are to have (adapter.Swap)."""
 
     schema: dict[str, Any]
     parts: list[Part]
@@ -32,6 +37,8 @@ class Progressed:
     begun: list[int] = field(default_factory=list)
     done: dict[str, list[Any]] = field(default_factory=dict)
     seconds: float = 0.0
+    staged: str = ""
+    indexes: dict[str, str] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
@@ -44,15 +51,17 @@ class Journal:
     def __init__(self, fleet: Fleet, source: Target, sink: Target) -> None:
         self._fleet = fleet
         self._what = {"source": source.url(), "sink": sink.url()}
-        word = hashlib.sha256(json.dumps(self._what).encode()).hexdigest()[:16]
-        self.path: Path = fleet.state / "copies" / f"{word}.json"
+        self.word = hashlib.sha256(json.dumps(self._what).encode()).hexdigest()[:16]
+        self.path: Path = _staging.journal_file(fleet, self.word)
         self.collections: dict[str, Progressed] = {}
+        self.swapping = False
 
     def load(self) -> bool:
         """Read what a copy that was cut off has left; False where there is nothing."""
         try:
             found = json.loads(self.path.read_text("utf-8"))
             self.collections = {name: Progressed(**each) for name, each in found["collections"].items()}
+            self.swapping = bool(found.get("swapping"))
         except FileNotFoundError:
             return False
         except (ValueError, KeyError, TypeError) as exc:
@@ -65,11 +74,13 @@ class Journal:
         self._fleet.made_state()
         self.path.parent.mkdir(mode=0o700, exist_ok=True)
         fresh = self.path.with_name(f"{self.path.name}.{os.getpid()}")
-        content = {**self._what, "collections": {name: asdict(each) for name, each in self.collections.items()}}
+        collections = {name: asdict(each) for name, each in self.collections.items()}
+        content = {**self._what, "swapping": self.swapping, "collections": collections}
         fresh.write_text(json.dumps(content), "utf-8")
         os.replace(fresh, self.path)
 
     def forget(self) -> None:
+        self.collections, self.swapping = {}, False
         self.path.unlink(missing_ok=True)
 
     @contextlib.contextmanager
@@ -80,7 +91,7 @@ class Journal:
         self._fleet.made_state()
         self.path.parent.mkdir(mode=0o700, exist_ok=True)
         try:
-            with FileLock(str(self.path.with_suffix(".lock")), timeout=0):
+            with FileLock(str(_staging.lock_file(self._fleet, self.word)), timeout=0):
                 yield
         except Timeout as exc:
             raise UsageError("another copy between these two targets is running") from exc

@@ -40,7 +40,8 @@ class PlannedCollection:
     """One collection's way: `source` is read, `sink` is what is written, column for column.
 
     `action` is create, fill (it is there and empty), merge (it has rows, and ours replace those with their keys) or
-    replace (what is there goes). `extras` come along after the rows.
+    replace (what is there goes). `extras` come along after the rows. `staged` is where the rows are written, if they
+    are to take the place of others (ops/_staging.py); `there` is how many those are, where somebody has counted.
     """
 
     source: Schema
@@ -49,6 +50,13 @@ class PlannedCollection:
     rows: int
     columns: tuple[PlannedColumn, ...]
     extras: tuple[Extra, ...] = ()
+    staged: Schema | None = None
+    there: int | None = None
+
+    @property
+    def place(self) -> Schema:
+        """What is written into."""
+        return self.staged or self.sink
 
 
 def fidelity(column: Column, source: EngineSpec, sink: EngineSpec) -> tuple[str, str | None]:

@@ -4,9 +4,14 @@ A part of a collection is `sink.write(schema, source.scan(schema, part))`: the s
 in processes of their own (ops/_workers.py) take parts in turns, a collection after those that it refers to. Before
 anything is written every column's way is planned (ops/_plan.py) and shown; what cannot be kept is refused by name.
 
+What replaces something is written under another name and takes its place when all of it is whole, and proven where
+that was asked for (ops/_staging.py): whatever happens, the old rows are there or the new ones. An engine that cannot
+exchange names has its old rows dropped first, which the plan says.
+
 A journal (ops/_journal.py) knows which parts are done. `resume` does the others: those that had begun by upsert, as the
 sink may hold some of their rows, so nothing is lost or doubled. A collection without a key cannot be upserted: it is
-made anew where this copy has made it, and refused where its rows might be another's.
+made anew where this copy has made it, and refused where its rows might be another's. What becomes of a copy that ends
+before its end: ops/_copy_end.py.
 """
 
 from __future__ import annotations
@@ -22,7 +27,8 @@ from typing import Any, Final
 from dbfleet.adapter import Adapter, Capability, Target, Written
 from dbfleet.errors import DbfleetError, PartialWrite, Unavailable, UsageError
 from dbfleet.fleet import Fleet
-from dbfleet.ops import _copy_extras, _copy_setup, _copy_worker, _plan, _workers
+from dbfleet.ops import _copy_extras, _copy_setup, _copy_worker, _identity, _plan, _staging, _workers
+from dbfleet.ops._copy_end import FreshFile, ended_by, goes_on, undo
 from dbfleet.ops._copy_owner import Owner
 from dbfleet.ops._copy_words import Begin, Copied, Ends, Mode, Plan, Watch
 from dbfleet.ops._journal import Journal
@@ -55,13 +61,12 @@ def copy(
     upsert (they are kept, ours win by key) or replace (they go). PartialWrite at the end where rows were rejected.
     """
     watch = watch or Watch()
-    if (source.url(), source.database) == (sink.url(), sink.database) and not rename:
-        raise UsageError("source and sink are the same target")
     if jobs is not None and jobs < 1:
         raise UsageError(f"--jobs is {jobs}", hint="it is how many parts are copied at the same time")
     alone = fleet.spec(sink).embedded  # one writer at a time
     count = 0 if dry_run else 1 if alone else jobs or _JOBS
     ends = Ends(fleet, source, sink)
+    fresh = FreshFile(fleet, sink)
     wish = _Wish(list(collections), rename, mode, strict, dry_run, resume, verify)
     with contextlib.nullcontext() if dry_run else ends.journal.alone():
         # Forked before a connection is open: a driver's sockets are not for two processes.
@@ -69,9 +74,17 @@ def copy(
         workers = _workers.start([(f"copy {number}", job) for number in range(count)])
         try:
             with ExitStack() as stack:
-                yield from _run(ends, wish, stack, workers, watch)
+                done = _run(ends, wish, stack, workers, watch)
+        except BaseException as error:
+            _workers.stop(workers)
+            if not goes_on(error) and not ends.journal.path.exists():
+                fresh.remove()
+            raise
         finally:
             _workers.stop(workers)
+        yield from done.records
+        if done.error:
+            raise done.error
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +100,19 @@ class _Wish:
     verify: bool
 
 
-def _run(ends: Ends, wish: _Wish, stack: ExitStack, workers: Sequence[Worker], watch: Watch) -> Iterator[Copied]:
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What stands in the sink; and that some rows were refused."""
+
+    records: Sequence[Copied] = ()
+    error: DbfleetError | None = None
+
+
+def _run(ends: Ends, wish: _Wish, stack: ExitStack, workers: Sequence[Worker], watch: Watch) -> _Done:
     source = stack.enter_context(ends.fleet.connect(ends.source))
     sink = _open_sink(ends, stack, wish.dry_run)
+    if sink is not None and (wish.rename is None or wish.rename in wish.names):
+        _identity.refuse_itself(source, sink, hint="copy one collection under another name: TARGET#other")
     known = wish.resume and ends.journal.load()
     if wish.resume and not known:
         watch.said("there is nothing to resume: copying from the beginning")
@@ -99,35 +122,72 @@ def _run(ends: Ends, wish: _Wish, stack: ExitStack, workers: Sequence[Worker], w
     plans, left = _copy_setup.plans(ends, sink, schemas, there, wish.rename, wish.mode, known)
     plans, left = _with_extras(ends, source, plans, left)
     parts_done = sum(len(each.done) for each in ends.journal.collections.values())
-    watch.planned(plan := Plan(plans, left, parts_done))
+    swaps = sink is not None and _staging.can_swap(sink)
+    watch.planned(plan := Plan(plans, left, parts_done, swaps, ends.sink.name))
     _plan.check(plans, strict=wish.strict)
     if not known:
         _copy_setup.refuse_rows(ends, sink, plans, wish.mode)
+    if sink is not None:
+        _copy_setup.check_nothing_refers_to(ends, sink, [each.sink.name for each in plans if each.action == "replace"])
     if wish.dry_run or sink is None:
-        return
+        return _Done()
     watch.agree(plan)
+    _staging.clean(ends.fleet, sink)
     owner = Owner(ends, watch, verify=wish.verify)
+    try:
+        return _moved(ends, owner, source, sink, plans, wish, moment, workers, watch)
+    except BaseException as error:
+        _workers.stop(workers)
+        ended_by(error, ends, owner, watch)
+        raise
+
+
+def _moved(
+    ends: Ends,
+    owner: Owner,
+    source: Adapter,
+    sink: Adapter,
+    plans: Sequence[PlannedCollection],
+    wish: _Wish,
+    moment: str | None,
+    workers: Sequence[Worker],
+    watch: Watch,
+) -> _Done:
+    """The rows, and then the names."""
     moving = owner.made(source, sink, plans, wish.mode, len(workers))
     ends.journal.save()
     for worker in workers:
         worker.send(Begin(moment))
-    try:
-        yield from owner.move(workers, moving)
-    except DbfleetError as error:
-        error.hint = error.hint or "what is done stays: the same command with --resume goes on from here"
-        raise
+    records = list(owner.move(workers, moving))
+    staged = any(each.plan.staged for each in moving)
+    unlike = [record.collection for record in records if record.same is False]
+    if staged and unlike:
+        undo(ends, owner)
+        watch.said(f"{', '.join(unlike)} is not what was read: nothing was replaced, the rows that were there stand")
+        return _Done(records)
     if owner.rejected:
+        error = _some_refused(ends, owner)
+        if staged:
+            raise error
         _keep_what_was_refused(ends.journal)
-        stored = sum(each.rows for each in moving)
-        lost = sum(each.rejected for each in moving)
-        raise PartialWrite(
-            f"{lost:,} of {stored + lost:,} rows were refused, the first because: {owner.rejected[0].reason}",
-            written=Written(stored, owner.rejected),
-            engine=ends.sink_spec.name,
-            target=ends.sink.name,
-            hint="--resume tries the parts with refused rows again",
-        )
+        error.hint = "--resume tries the parts with refused rows again"
+        return _Done(records, error)
+    if staged:
+        _workers.stop(workers)  # whoever holds a collection open would be waited for
+        owner.swap()
     ends.journal.forget()
+    return _Done(records)
+
+
+def _some_refused(ends: Ends, owner: Owner) -> PartialWrite:
+    stored = sum(each.rows for each in owner.moving)
+    lost = sum(each.rejected for each in owner.moving)
+    return PartialWrite(
+        f"{lost:,} of {stored + lost:,} rows were refused, the first because: {owner.rejected[0].reason}",
+        written=Written(stored, owner.rejected),
+        engine=ends.sink_spec.name,
+        target=ends.sink.name,
+    )
 
 
 def _with_extras(

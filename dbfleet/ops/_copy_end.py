@@ -1,0 +1,99 @@
+"""How a copy that did not come to its end leaves the sink, and what is said about it.
+
+A copy that was refused (by a row, by a rule of the sink's, by us) leaves nothing that it made: the same command can be
+given again. One that was interrupted, or whose server went away or has no room, keeps what it has for --resume.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from dbfleet.adapter import Target
+from dbfleet.errors import DbfleetError, NoRoom, RuntimeFailure, Unavailable
+from dbfleet.fleet import Fleet
+from dbfleet.ops._copy_owner import Moving, Owner
+from dbfleet.ops._copy_words import Ends, Watch
+
+
+class FreshFile:
+    """The file of an embedded target, if it was not there before: it goes again where nothing came of it."""
+
+    def __init__(self, fleet: Fleet, target: Target) -> None:
+        path = Path(target.database) if fleet.spec(target).embedded and target.database else None
+        self._path = path if path is not None and not path.exists() else None
+
+    def remove(self) -> None:
+        """After the last connection is closed."""
+        if self._path is not None and self._path.is_file():
+            for ending in ("-wal", "-shm", "-journal", ""):
+                self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
+
+
+def goes_on(error: BaseException) -> bool:
+    """Whether the same copy may succeed later with what it has done."""
+    return isinstance(error, Unavailable | NoRoom | RuntimeFailure) or not isinstance(error, Exception)
+
+
+def ended_by(error: BaseException, ends: Ends, owner: Owner, watch: Watch) -> None:
+    """Keep or drop what the copy has made, and say so."""
+    if goes_on(error):
+        told = f"{progress(owner.moving)}: the same command with --resume goes on from here"
+        if isinstance(error, DbfleetError):
+            error.hint = f"{error.hint}; {told}" if error.hint else told
+        else:
+            watch.said(told)
+        return
+    hint = undo(ends, owner)
+    if isinstance(error, DbfleetError):
+        error.hint = f"{error.hint}; {hint}" if error.hint else hint
+
+
+def undo(ends: Ends, owner: Owner) -> str:
+    """Drop what the copy has made; what is left then, in words."""
+    stays = _drop(ends, _made(owner))
+    others = [each.name for each in owner.moving if each.state.begun and not each.state.made]
+    if stays:
+        return f"what it has made could not be dropped again: {', '.join(stays)}; --mode replace begins anew"
+    if others:
+        for each in owner.moving:
+            if each.state.made:
+                ends.journal.collections.pop(each.name, None)
+        ends.journal.save()
+        return f"what was written into {', '.join(others)} stays: --resume goes on there"
+    ends.journal.forget()
+    if any(each.plan.staged for each in owner.moving):
+        return "nothing was replaced: the rows that were there stand"
+    return "nothing that it made is left"
+
+
+def _made(owner: Owner) -> list[str]:
+    found = [each.plan.place.name for each in owner.moving if each.state.made]
+    return list(dict.fromkeys([*owner.made_now, *found]))
+
+
+def _drop(ends: Ends, names: Sequence[str]) -> list[str]:
+    """Drop them, on a connection of its own: the other may be lost, or hold locks no more. Those that stay."""
+    if not names:
+        return []
+    try:
+        with ends.fleet.connect(ends.sink) as adapter:
+            for name in reversed(names):
+                adapter.drop(name)
+    except DbfleetError:
+        return list(names)
+    return []
+
+
+def progress(moving: Sequence[Moving]) -> str:
+    """What is done of a copy, in words."""
+    whole = [each for each in moving if each.state.complete]
+    parts = []
+    if whole:
+        rows, verb = sum(each.rows for each in whole), "is" if len(whole) == 1 else "are"
+        parts.append(f"{len(whole)} of {len(moving)} collections {verb} done, {rows:,} rows")
+    for each in moving:
+        done = each.done_before + sum(each.far.values())
+        if not each.state.complete and (done or each.state.begun):
+            parts.append(f"{done:,} of {each.plan.rows:,} rows of {each.name}")
+    return "stopped: " + ("; ".join(parts) or "no row was written yet")
