@@ -114,8 +114,8 @@ class Fleet:
                     pass  # an engine that cannot stop it, or that is gone: the interrupt counts
             raise
         finally:
-            self.connected.discard(adapter)
             adapter.close()
+            self.connected.discard(adapter)  # last: what an interrupt left open is closed at the end
 
     def _when_unavailable(self, target: Target, error: Unavailable) -> str:
         if self.spec(target).embedded:

@@ -239,8 +239,9 @@ def _share_options(command: Any) -> None:
         _share_options(child)
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Parse and run; the exit code of a command that says one by typer.Exit, else 0. Raises DbfleetError."""
+def run(arguments: Sequence[str], begin: Callable[[], None] = lambda: None) -> int:
+    """Parse and run; the exit code of a command that says one by typer.Exit, else 0. Raises DbfleetError. `begin` is
+    called when it is known that a command runs."""
     chosen.forget()
     command: Any = typer.main.get_command(app)
     for option in command.params:
@@ -251,6 +252,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         # Not command.main: it turns EPIPE into exit code 1 and Ctrl-C into a message of its own.
         with command.make_context("dbfleet", list(arguments)) as context:
+            begin()
             command.invoke(context)
     except typer.Exit as exit_:
         return exit_.exit_code

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,15 +21,17 @@ if TYPE_CHECKING:
     from dbfleet.ops.query import Told
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Run the command line: the plain question here, all else by the parser."""
+def run(arguments: Sequence[str], begin: Callable[[], None] = lambda: None) -> int:
+    """Run the command line: the plain question here, all else by the parser. `begin` is called when it is known that a
+    command runs."""
     found = None if "_DBFLEET_COMPLETE" in os.environ else plain(arguments)
     if found is None:
         from dbfleet.cli import app
 
-        return app.run(arguments)
+        return app.run(arguments, begin)
     targets, text, format = found
     chosen.forget()
+    begin()
     ask(targets, text, format=format)
     return 0
 

@@ -5,26 +5,21 @@
     output went away · 143 terminated
 
 Whatever happens, `main` prints one short paragraph on stderr and returns a code; a traceback only for a bug, and only
-with --verbose or DBFLEET_DEBUG. Importing this module imports neither typer nor rich: a signal that comes while they
-load is answered too.
+with --verbose or DBFLEET_DEBUG. Importing this module imports neither typer nor rich.
 """
 
 from __future__ import annotations
 
 import enum
 import errno
+import gc
 import os
 import select
-import signal
-import socket
 import sys
-import threading
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Sequence
 from typing import Final
 
+from dbfleet.cli.signals import Signals
 from dbfleet.errors import (
     DbfleetError,
     FleetPartlyFailed,
@@ -74,10 +69,6 @@ def code_of(error: DbfleetError) -> Code:
     return next((code for kind, code in _CODE_OF if isinstance(error, kind)), Code.BUG)
 
 
-class Terminated(KeyboardInterrupt):
-    """SIGTERM came. A KeyboardInterrupt, so that whoever cleans up after Ctrl-C cleans up after this."""
-
-
 class ReaderGone(Exception):
     """Whoever read our stdout closed it (`| head`). Not an OSError: nobody may take it for a server's socket."""
 
@@ -89,90 +80,41 @@ class StdoutFailed(Exception):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the process's exit code. `arguments` are sys.argv's without the program's name."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    signals: list[int] = []
-
-    def terminated(number: int, frame: FrameType | None) -> None:
-        signals.append(number)
-        raise Terminated
-
-    def interrupted(number: int, frame: FrameType | None) -> None:
-        signals.append(number)
-        raise KeyboardInterrupt
-
-    previous = {
-        number: signal.signal(number, handler)
-        for number, handler in ((signal.SIGTERM, terminated), (signal.SIGINT, interrupted))
-        # An ignored SIGINT (nohup, a shell's background job) stays ignored.
-        if signal.getsignal(number) is not signal.SIG_IGN
-    }
-    try:
+    with Signals() as signals:
         try:
-            with _watching(signals):
-                code = _run(arguments)
-        except BaseException as error:
-            # A statement that a signal stopped on the server comes back as the server's error: the signal is the cause.
-            code = _report(KeyboardInterrupt() if signals else error)
-        if signals:
-            code = Code.TERMINATED if signals[0] == signal.SIGTERM else Code.INTERRUPTED
-        return _close_stdout(code)
-    except KeyboardInterrupt:
-        return Code.TERMINATED if signals and signals[0] == signal.SIGTERM else Code.INTERRUPTED
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+            try:
+                code = _run(arguments, signals)
+            except BaseException as error:
+                signals.over()
+                # A statement that a signal stopped on the server comes back as the server's error: the signal is the
+                # cause.
+                code = _report(KeyboardInterrupt() if signals.first else error)
+            signals.over()
+        except KeyboardInterrupt:  # it came before one of these lines
+            signals.over()
+            code = _report(KeyboardInterrupt())
+        if code > Code.NO:
+            _close_what_is_open()
+        # What stdout still holds is not written after an interrupt: its reader may have stopped reading.
+        return signals.code if signals.first else _close_stdout(code)
 
 
-_fork_is_minded = False
-
-
-def _forget_wakeup() -> None:
-    if threading.current_thread() is threading.main_thread():
-        signal.set_wakeup_fd(-1)
-
-
-@contextmanager
-def _watching(signals: list[int]) -> Iterator[None]:
-    """Stop running statements on their servers when a signal comes while the main thread is inside a driver's C code.
-
-    Python runs signal handlers between bytecodes of the main thread, and some drivers (sqlite3, MySQL's) stay in C
-    until the server has answered. A thread learns of the signal at once through the wakeup descriptor, waits a moment
-    for the handler, and cancels what runs; the driver's call then fails, and the handler has its turn.
-    """
-    global _fork_is_minded
-    if not _fork_is_minded:
-        # A forked worker shares the descriptor: its signals are not this process's.
-        os.register_at_fork(after_in_child=_forget_wakeup)
-        _fork_is_minded = True
-    reader, writer = socket.socketpair()
-    writer.setblocking(False)
-
-    def watch() -> None:
-        while reader.recv(1):
-            for _ in range(10):
-                time.sleep(0.1)
-                if signals:
-                    break
-                # By sys.modules: --help must not import what nobody has connected with.
-                fleet = sys.modules.get("dbfleet.fleet")
-                for adapter in list(fleet.Fleet.connected) if fleet else ():
-                    try:
-                        adapter.cancel()
-                    except DbfleetError:  # this engine cannot, or it is too late
-                        pass
-
-    threading.Thread(target=watch, daemon=True, name="signals").start()
-    before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-    try:
-        yield
-    finally:
-        signal.set_wakeup_fd(before)
-        writer.close()
-
-
-def _run(arguments: Sequence[str]) -> int:
+def _run(arguments: Sequence[str], signals: Signals) -> int:
     from dbfleet.cli.ask import run
 
-    return run(arguments)
+    return run(arguments, begin=signals.begin)
+
+
+def _close_what_is_open() -> None:
+    """An interrupt in the middle of closing leaves it to us: a file of SQLite's is whole when its last connection
+    closes, and the frames that the error holds may hold connections."""
+    fleet = sys.modules.get("dbfleet.fleet")
+    for adapter in list(fleet.Fleet.connected) if fleet else ():
+        try:
+            adapter.close()
+        except DbfleetError:
+            pass
+    gc.collect()
 
 
 def _report(error: BaseException) -> int:

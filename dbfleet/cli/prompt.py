@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from dbfleet.cli import render
+from dbfleet.cli.signals import answered
 from dbfleet.errors import DbfleetError, RuntimeFailure, Unavailable
 
 if TYPE_CHECKING:
@@ -33,7 +34,11 @@ def hand_over(command: ClientCommand) -> int:
             env={**os.environ, **command.environment},
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         ) as child:
-            code = child.wait()
+            try:
+                code = child.wait()
+            except BaseException:  # SIGTERM, which the client has not got
+                child.terminate()
+                raise
     except OSError as error:
         raise RuntimeFailure(f"{command.argv[0]} could not be run: {error.strerror}") from error
     finally:
@@ -63,6 +68,7 @@ def run(fleet: Fleet, target: Target) -> None:
             except KeyboardInterrupt:
                 if not terminal:
                     raise
+                answered()
                 adapter.cancel()
                 render.say("interrupted")
 
@@ -89,6 +95,7 @@ def _statements(name: str, terminal: bool, *, by_line: bool) -> Iterator[str]:
         except KeyboardInterrupt:
             if not terminal:
                 raise
+            answered()
             print(file=sys.stderr)
             lines = []
             continue

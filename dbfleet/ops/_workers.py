@@ -5,7 +5,8 @@ processes: threads would take turns. Workers are forked where that is safe (Linu
 everything that is loaded; elsewhere they are threads, which are slower together and do the same.
 
 A worker answers Ctrl-C by its owner alone: the owner sends `stop`, or goes away; the worker then cancels the statement
-that runs on the server, unwinds, and closes its connection. Errors come back as they were raised, their cause as text.
+that runs on the server, unwinds, and closes its connection. SIGTERM, which may go to every process of a group, does the
+same, and tells the owner. Errors come back as they were raised, their cause as text.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
+from types import FrameType
 from typing import Any, Final
 
 from dbfleet.adapter import Adapter
@@ -30,6 +33,7 @@ STOP_TIMEOUT_S: Final = 10.0
 
 _STOP: Final = "stop"
 _FORKS: Final = sys.platform == "linux"
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stopped(BaseException):
@@ -48,6 +52,7 @@ class Owner:
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._sending = threading.Lock()
         self._stopping = threading.Event()
+        self._terminated = False
         self.adapter: Adapter | None = None
         """What runs statements for the job: cancelled on `stop`."""
 
@@ -81,6 +86,9 @@ class Owner:
                 message = self._connection.recv() if self._connection.poll(0.2) else None
             except (EOFError, OSError):
                 message = _STOP
+            if self._terminated and not self._stopping.is_set():
+                self._send("error", _packed(RuntimeFailure("the process that worked on it was told to end (SIGTERM)")))
+                message = _STOP
             if message == _STOP:
                 self._stopping.set()
                 self._inbox.put(None)
@@ -93,6 +101,9 @@ class Owner:
                 return
             if message is not None:
                 self._inbox.put(message)
+
+    def _terminate(self, number: int, frame: FrameType | None) -> None:
+        self._terminated = True
 
     def _run(self, job: Callable[[Owner], None]) -> None:
         try:
@@ -123,7 +134,8 @@ class Worker:
         self._process = multiprocessing.get_context("fork").Process(
             target=_child, args=(owner, job, ours), daemon=True, name=name
         )
-        self._process.start()
+        with _signals_held():
+            self._process.start()
         theirs.close()
 
     def send(self, message: object) -> None:
@@ -202,11 +214,22 @@ def stop(workers: Sequence[Worker]) -> None:
         worker.stop()
 
 
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """For the block, and in a child that it forks until the child has handlers of its own, no signal comes through."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _child(owner: Owner, job: Callable[[Owner], None], not_ours: Sequence[Connection]) -> None:
     # The terminal sends Ctrl-C to the whole group; the owner decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, owner._terminate)
     signal.set_wakeup_fd(-1)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     for connection in not_ours:
         connection.close()
     owner._attend(job)
