@@ -71,6 +71,8 @@ VERBS: dict[str, tuple[str, ...]] = {
     "up": ("up", "redis"),
 }
 
+ENDLESS = ("query forever", "query postgres", "query redis", "logs")
+
 
 @dataclass
 class Case:
@@ -170,7 +172,7 @@ class Hunt:
             shutil.rmtree(case.folder)
 
     def _wrong(self, case: Case) -> str:
-        if case.code in (0, 1):  # it was done before
+        if case.code in (0, 1) and case.verb not in ENDLESS:  # it was done before
             return "" if not case.err.count("interrupted") else "says that it was interrupted"
         numbers = [number for _, number in case.signals]
         if case.code in [-number for number in numbers] and not case.err:
@@ -197,7 +199,7 @@ class Hunt:
             if not whole:
                 return f"leaves rows of what was to be whole: {rows}"
         if case.verb == "dump" and case.code and (case.folder / "fresh.dump").exists():
-            return "leaves a part of a dump"
+            return f"leaves a part of a dump: {sorted(each.name for each in (case.folder / 'fresh.dump').iterdir())}"
         return ""
 
 
