@@ -120,9 +120,19 @@ def engines(
     """Show what each engine can do, and how exactly it keeps each type."""
     from dbfleet.ops import engines as op
 
+    found = list(op.engines(names or ()))
+    if render.format_of(format) == "table":
+        from dbfleet.cli import _engine_view
+
+        if not names:
+            render.lines(_engine_view.table(found, render.page()))
+        for number, each in enumerate(found if names else ()):
+            render.lines([""] if number else [])
+            render.lines(_engine_view.one(each, render.page()))
+        return
     fields = ("engine", "title", "paradigm", "language", "capabilities", "limits", "types", "quirks", "verified_on",
               "aliases", "schemes", "driver")  # fmt: skip
-    render.records(map(asdict, op.engines(names or ())), fields, format=format)
+    render.records(map(asdict, found), fields, format=format)
 
 
 # --- seed and datasets ---------------------------------------------------------------------------------------------

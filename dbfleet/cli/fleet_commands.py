@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -31,9 +31,6 @@ _StartTimeout = Annotated[
         help="Give up after so long; else after 180 s, or an engine's own start period where that is longer.",
     ),
 ]
-STATUS_WIDTH: Final = 140
-"""From how many columns on a terminal has room for the URLs of `status`."""
-
 _DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 
 
@@ -154,13 +151,13 @@ def status(targets: TargetNames = None, reveal: Reveal = False, format: Format =
     from dbfleet.ops.status import FIELDS
     from dbfleet.ops.status import status as look
 
-    found, fields = look(open_fleet(), targets, reveal=reveal), list(FIELDS)
-    width = render.page().width
-    if render.format_of(format) == "table" and width and width < STATUS_WIDTH:
-        # A line a target is what a person looks for; with the URLs it would be a block each, off the screen.
-        fields.remove("url")
-        render.say("the URLs: dbfleet url TARGET, or a wider terminal")
-    render.records(found, fields, format=format)
+    found = look(open_fleet(), targets, reveal=reveal)
+    if render.format_of(format) == "table" and not reveal:
+        from dbfleet.cli import _fleet_view
+
+        render.lines(_fleet_view.status(found, render.page()))
+    else:
+        render.records(found, FIELDS, format=format)
 
 
 @commands.command()
@@ -174,7 +171,7 @@ def health(
     """Ask every target that is up for an answer; exit code 1 if one does not give it."""
     import time
 
-    from dbfleet.cli import render
+    from dbfleet.cli import _fleet_view, render
     from dbfleet.ops.health import FIELDS
     from dbfleet.ops.health import health as ask
 
@@ -184,7 +181,10 @@ def health(
         if watch and render.is_terminal(sys.stdout):
             sys.stdout.write("\x1b[H\x1b[2J" + time.strftime("%H:%M:%S\n"))
             sys.stdout.flush()
-        render.records(found, FIELDS, format=format)
+        if render.format_of(format) == "table":
+            render.lines(_fleet_view.health(found, render.page()))
+        else:
+            render.records(found, FIELDS, format=format)
         if not watch:
             break
         time.sleep(interval)
@@ -261,11 +261,15 @@ def config() -> None:
 @_config.command("show")
 def config_show(format: Format = None) -> None:
     """Show every setting in force, and the flag, variable or file that it comes from."""
-    from dbfleet.cli import render
-    from dbfleet.ops.config_show import FIELDS
+    from dbfleet.cli import _fleet_view, render
+    from dbfleet.ops.config_show import DEFAULT, FIELDS
     from dbfleet.ops.config_show import config_show as show
 
-    render.records(show(open_fleet()), FIELDS, format=format)
+    found = show(open_fleet())
+    if render.format_of(format) == "table":
+        render.lines(_fleet_view.config(found, render.page(), DEFAULT))
+    else:
+        render.records(found, FIELDS, format=format)
 
 
 @_config.command("validate")
@@ -295,12 +299,15 @@ def init(yes: Yes = False) -> None:
 @commands.command()
 def doctor(format: Format = None) -> None:
     """Look for what this machine lacks to run the fleet, and say what to do; exit code 1 if something cannot work."""
-    from dbfleet.cli import render
+    from dbfleet.cli import _fleet_view, render
     from dbfleet.ops.doctor import FIELDS
     from dbfleet.ops.doctor import doctor as examine
 
     found = list(examine(open_fleet()))
-    render.records(found, FIELDS, format=format)
+    if render.format_of(format) == "table":
+        render.lines(_fleet_view.doctor(found, render.page()))
+    else:
+        render.records(found, FIELDS, format=format)
     if any(record["level"] == "fail" for record in found):
         raise typer.Exit(1)
 
@@ -308,8 +315,12 @@ def doctor(format: Format = None) -> None:
 @commands.command()
 def where(format: Format = None) -> None:
     """Print the paths of everything that dbfleet reads and writes."""
-    from dbfleet.cli import render
+    from dbfleet.cli import _fleet_view, render
     from dbfleet.ops.where import FIELDS
     from dbfleet.ops.where import where as find
 
-    render.records(find(open_fleet()), FIELDS, format=format)
+    found = find(open_fleet())
+    if render.format_of(format) == "table":
+        render.lines(_fleet_view.where(found, render.page()))
+    else:
+        render.records(found, FIELDS, format=format)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from dbfleet.formats import Page, Rows
     from dbfleet.values import Batch
 
-_COLOURS: Final = {"red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36", "dim": "2", "bold": "1"}
+COLOURS: Final = {"red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36", "dim": "2", "bold": "1"}
 
 
 # --- where we write ------------------------------------------------------------------------------------------------
@@ -55,7 +55,7 @@ def coloured(stream: IO[str] | None) -> bool:
 
 def paint(text: str, colour: str, stream: IO[str] | None = None) -> str:
     """`text` in a colour (red green yellow blue cyan dim bold) where `stream`, stderr by default, takes colours."""
-    return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m" if coloured(stream or sys.stderr) else text
+    return f"\x1b[{COLOURS[colour]}m{text}\x1b[0m" if coloured(stream or sys.stderr) else text
 
 
 def harmless(text: str) -> str:
@@ -71,10 +71,11 @@ def harmless(text: str) -> str:
 # --- narration, on stderr ------------------------------------------------------------------------------------------
 
 
-def say(text: str) -> None:
-    """A line of narration; nothing with --quiet."""
+def say(text: str, *, rest: str = "") -> None:
+    """A line of narration; nothing with --quiet. Where it is too long for the terminal it breaks at a blank, and goes
+    on behind `rest`."""
     if not chosen.quiet:
-        _to_stderr(text)
+        _to_stderr(text, rest)
 
 
 def detail(text: str) -> None:
@@ -85,12 +86,14 @@ def detail(text: str) -> None:
 
 def warn(text: str) -> None:
     """What the user must know even with --quiet: something was cut, skipped or approximated."""
-    _to_stderr(f"{paint('warning:', 'yellow')} {harmless(text)}")
+    _to_stderr(f"{paint('warning:', 'yellow')} {harmless(text)}", "  ")
 
 
 def complain(text: str, hint: str | None = None) -> None:
     """What ended the command, and what to do next."""
-    _to_stderr(f"{paint('dbfleet:', 'red')} {harmless(text)}" + (f"\n  {harmless(hint)}" if hint else ""))
+    _to_stderr(f"{paint('dbfleet:', 'red')} {harmless(text)}", "  ")
+    if hint:
+        _to_stderr(f"  {harmless(hint)}", "  ")
 
 
 def complain_of(error: DbfleetError) -> None:
@@ -98,13 +101,13 @@ def complain_of(error: DbfleetError) -> None:
     # The target's name is ours and has no login: redacted together with the message, a URL's name would take the
     # message's words up to an @ with it ("Access denied for user 'me'@'host'").
     name, message = _place(error), harmless(error.message)
-    _to_stderr(f"{paint('dbfleet:', 'red')} {harmless(name) + ': ' if name else ''}{message}")
+    _to_stderr(f"{paint('dbfleet:', 'red')} {harmless(name) + ': ' if name else ''}{message}", "  ")
     if error.hint:
-        _to_stderr(f"  {harmless(error.hint)}")
+        _to_stderr(f"  {harmless(error.hint)}", "  ")
     if isinstance(error, FleetPartlyFailed):
         for name, failure in error.failures.items():
             what = failure.message + (f" ({failure.hint})" if failure.hint else "")
-            _to_stderr(f"  {name}: {harmless(what)}")
+            _to_stderr(f"  {name}: {harmless(what)}", "    ")
             _show_log(failure, "    | ")
     _show_log(error, "  | ")
     if chosen.verbose and error.__cause__ is not None:
@@ -136,7 +139,11 @@ def complain_of_bug(error: BaseException) -> None:
     )
 
 
-def _to_stderr(text: str) -> None:
+def _to_stderr(text: str, rest: str = "") -> None:
+    if is_terminal(sys.stderr):
+        from dbfleet.cli.layout import columns_of, wrapped
+
+        text = "\n".join(wrapped(text, columns_of(sys.stderr), rest=rest))
     # A stderr that is closed or full must not change what the command does.
     try:
         print(text, file=sys.stderr, flush=True)
@@ -205,10 +212,16 @@ def page() -> Page:
     return Page(width=width, coloured=coloured(sys.stdout))
 
 
+def lines(found: Iterable[str]) -> None:
+    """Write what was laid out for a person to stdout."""
+    write(f"{line}\n".encode("utf-8", "backslashreplace") for line in found)
+
+
 def records(found: Iterable[Mapping[str, Any]], fields: Sequence[str], *, format: str | None = None) -> None:
     """Write records to stdout as they come; `fields` are their columns, in order. A missing field is NULL.
 
-    As a table they are written together, without the columns in which all are NULL, lists and objects as words.
+    As a table they are written together, lists and objects as words, yes as ✓, and what is not as nothing; without the
+    columns that hold nothing.
     """
     from dbfleet.adapter import ResultColumn
     from dbfleet.formats import Plain
@@ -216,17 +229,28 @@ def records(found: Iterable[Mapping[str, Any]], fields: Sequence[str], *, format
     name = format_of(format)
     if name == "table":
         found = list(found)
-        fields = [field for field in fields if not found or any(r.get(field) is not None for r in found)]
+        nothing: tuple[object, ...] = (None, False, "", (), [], {})
+        fields = [field for field in fields if not found or any(r.get(field) not in nothing for r in found)]
     # The first record before the header: what fails at once leaves no half an answer on stdout.
     found = iter(found)
     found = chain(list(islice(found, 1)), found)
     tuples: Iterable[Batch] = ([tuple(record.get(field) for field in fields)] for record in found)
     if name == "table":  # widths need all rows, and a fleet's records are few
-        tuples = [[tuple(map(_flat, row)) for batch in tuples for row in batch]]
+        from dbfleet.formats.table import BLANK
+
+        tuples = [[tuple([_cell(value, BLANK) for value in row]) for batch in tuples for row in batch]]
     rows([Plain([ResultColumn(field) for field in fields], tuples)], format=name)
 
 
-def _flat(value: Any) -> Any:
+def _cell(value: Any, blank: object) -> Any:
+    """A record's value as a person sees it in a table."""
+    if value is True:
+        return "✓"
+    found = said(value)
+    return blank if found is None or found is False or found == "" else found
+
+
+def said(value: Any) -> Any:
     """Lists and objects in a person's punctuation; an object of words is grouped by them: `exact: bool int`."""
     if isinstance(value, Mapping):
         if all(isinstance(each, str) for each in value.values()):
@@ -236,7 +260,7 @@ def _flat(value: Any) -> Any:
             return "; ".join(f"{word}: {' '.join(keys)}" for word, keys in groups.items()) or None
         return ", ".join(_said(key, each) for key, each in value.items()) or None
     if isinstance(value, list | tuple):
-        words = [str(_flat(each)) for each in value]
+        words = [str(said(each)) for each in value]
         return (" " if any(word.endswith(".") for word in words) else ", ").join(words) or None
     return value
 
@@ -244,7 +268,7 @@ def _flat(value: Any) -> Any:
 def _said(key: str, value: Any) -> str:
     if value is True:
         return key
-    return f"no {key}" if value is None or value is False else f"{key} {_flat(value)}"
+    return f"no {key}" if value is None or value is False else f"{key} {said(value)}"
 
 
 # --- questions -----------------------------------------------------------------------------------------------------

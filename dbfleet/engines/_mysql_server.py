@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -151,13 +152,14 @@ def shell(target: Target, *, clients: Sequence[str]) -> tuple[Sequence[str], Map
 
 
 def examine() -> Sequence[Finding]:
-    """The driver's half that runs."""
-    from dbfleet.engines._mysql_driver import implementation
-
-    try:
-        kind = implementation()
-    except ImportError as error:
-        return [Finding("fail", f"mysql-connector-python cannot be imported: {error}", "install it again")]
+    """The driver's half that runs in a query's process. Asked of a fresh one: this may have imported ssl before, and
+    then the C extension does not load here though it does there."""
+    code = "from dbfleet.engines._mysql_driver import implementation; print(implementation())"
+    asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    kind = asked.stdout.strip()
+    if asked.returncode:
+        reason = (asked.stderr.strip().splitlines() or ["it ended without a word"])[-1]
+        return [Finding("fail", f"mysql-connector-python cannot be imported: {reason}", "install it again")]
     if kind == "pure Python":
         import ssl
 

@@ -63,8 +63,8 @@ def pad(text: str, cells: int, *, right: bool = False) -> str:
 
 
 def wrap(text: str, cells: int) -> list[str]:
-    """`text` in lines of at most so many cells, nothing left out: after a space where one stands in the line's second
-    half, else wherever the line is full."""
+    """`text` in lines of at most so many cells, nothing left out: after the last space of a line that is full, and
+    inside a word only where that alone is wider."""
     if text.isascii() and len(text) <= cells:
         return [text]
     lines = []
@@ -72,7 +72,7 @@ def wrap(text: str, cells: int) -> list[str]:
         end = _fitting(text, cells)
         if end < len(text):
             space = text.rfind(" ", 0, end) + 1
-            end = space if space > end // 2 else end
+            end = space or end
         lines.append(text[:end])
         text = text[end:]
     return lines or [""]

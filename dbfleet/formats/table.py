@@ -2,8 +2,8 @@
 
 Rows are written in pages of up to 1000, so that the first are there at once and memory is flat. A column is as wide as
 its widest cell so far; a page that needs it wider opens with the header again. Where a page is wider than the
-terminal, its columns of text share what is left and wrap; where that would leave them less than 12 cells, or a cell
-more than 8 lines, this page and all that follow are written as records, a line a field.
+terminal, its columns of text share what is left and wrap at blanks; where that would leave them less than 12 cells or
+than a word of 32, or a cell more than 8 lines, this page and all that follow are written as records, a line a field.
 
 NULL is the word, dimmed where colours are; empty text is `""`; text that could be taken for either is in quotes as
 JSON has them. Control characters are shown (`\\n`, `\\x1b`). In documents a field that is not there is a blank cell.
@@ -27,6 +27,7 @@ from dbfleet.values import Row, Type
 _PAGE_ROWS: Final = 1000
 _PAGE_SECONDS: Final = 0.5
 _NARROWEST: Final = 12
+_WORD: Final = 32
 _MOST_LINES: Final = 8
 _BETWEEN: Final = " │ "
 _NULL: Final = "NULL"
@@ -37,10 +38,10 @@ _RIGID: Final = (*_NUMERIC, bool, date, time, UUID)
 
 
 class _Missing:
-    """A field that a document does not have."""
+    """What a cell shows nothing of: a field that a document does not have."""
 
 
-_MISSING: Final = _Missing()
+BLANK: Final = _Missing()
 
 
 def _cell(text: str) -> str:
@@ -74,6 +75,7 @@ class _Table:
         self._page = page
         self._names: list[str] = []
         self._widths: list[int] = []
+        self._words: list[int] = []
         self._right: list[bool] = []
         self._rigid: list[bool] = []
         self._json: list[bool] = []
@@ -102,7 +104,7 @@ class _Table:
             for document in documents:
                 fields.update(dict.fromkeys(document))
             self._json = [False] * len(fields)
-            rows = [tuple([document.get(name, _MISSING) for name in fields]) for document in documents]
+            rows = [tuple([document.get(name, BLANK) for name in fields]) for document in documents]
             yield self._page_of([shown(name) for name in fields], rows, [None] * len(fields))
 
     def _page_of(self, names: list[str], rows: Sequence[Row], right: Sequence[bool | None]) -> str:
@@ -111,13 +113,17 @@ class _Table:
         values = list(zip(*rows, strict=True)) if rows else [()] * len(names)
         columns = [self._cells(column, json) for column, json in zip(values, self._json, strict=True)]
         if names != self._names:
-            self._names, self._widths = names, []
+            self._names, self._widths, self._words = names, [], []
             self._right = [
                 _all_of(column, _NUMERIC) if given is None else given
                 for column, given in zip(values, right, strict=True)
             ]
             self._rigid = [right or _all_of(column, _RIGID) for right, column in zip(self._right, values, strict=True)]
         if not self._records:
+            self._words = [
+                max(known, width(name), *map(_longest_word, cells), 0)
+                for known, name, cells in zip(self._words or [0] * len(names), names, columns, strict=True)
+            ]
             lines = self._table(columns)
             if lines is not None:
                 return "\n".join(lines) + "\n"
@@ -155,30 +161,24 @@ class _Table:
         return lines
 
     def _fitted(self, widths: list[int]) -> list[int] | None:
-        """The widths where they fit the terminal, with its text columns narrowed where they do not; None where that
-        would make them too narrow to read."""
+        """The widths where they fit the terminal, with its text columns narrowed where they do not, none below its
+        longest word; None where that would make them too narrow to read."""
         if self._page.width is None:
             return widths
         left = self._page.width - len(_BETWEEN) * (len(widths) - 1)
         if sum(widths) <= left:
             return widths
-        # Give every column what it needs, the least needy first; what remains is shared by the rest.
-        columns = list(zip(widths, self._rigid, self._names, strict=True))
-        cap, share = 0, left - sum(cells for cells, rigid, _ in columns if rigid)
-        wrapping = sorted(cells for cells, rigid, _ in columns if not rigid)
-        for place, each in enumerate(wrapping):
-            cap = share // (len(wrapping) - place)
-            if each > cap:
-                break
-            share -= each
-        fitted = []
-        for cells, rigid, name in columns:
-            if not rigid and cells > cap:
-                if cap < max(_NARROWEST, width(name)):
-                    return None
-                cells = cap
-            fitted.append(cells)
-        return fitted if sum(fitted) <= left else None
+        columns = list(zip(widths, self._rigid, self._words, strict=True))
+
+        def fitted(cap: int) -> list[int]:
+            return [cells if rigid else min(cells, max(cap, word)) for cells, rigid, word in columns]
+
+        # The widest cap that fits: every column has what it needs, or as much as any other.
+        low, high = _NARROWEST - 1, max(widths)
+        while low < high:
+            cap = (low + high + 1) // 2
+            low, high = (cap, high) if sum(fitted(cap)) <= left else (low, cap - 1)
+        return fitted(low) if low >= _NARROWEST else None
 
     def _header(self, widths: list[int]) -> list[str]:
         names = [pad(n, w, right=r) for n, w, r in zip(self._names, widths, self._right, strict=True)]
@@ -205,6 +205,8 @@ class _Table:
         title = f"── {self._written} "
         yield self._painted(title + "─" * (names_wide + 1 - len(title)) + "┬─", "2")
         for name, cell in zip(self._names, row, strict=True):
+            if not cell:  # nothing is there; an empty text is ""
+                continue
             for number, line in enumerate(wrap(cell, room)):
                 label = pad("" if number else name, names_wide)
                 text = self._painted(line, "2") if cell == _NULL else line
@@ -212,6 +214,13 @@ class _Table:
 
     def _painted(self, text: str, code: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self._page.coloured else text
+
+
+def _longest_word(cell: str) -> int:
+    """The width of its longest word, of those that are no longer than _WORD: longer ones are broken where need be."""
+    if len(cell) <= _NARROWEST:
+        return 0
+    return max((cells for cells in map(width, cell.split(" ")) if cells <= _WORD), default=0)
 
 
 def _all_of(values: Sequence[Any], allowed: tuple[type, ...]) -> bool:

@@ -1,0 +1,125 @@
+"""How text for people is laid out. Lines break at blanks, never inside a word; columns stand straight, and one that
+holds nothing is left out; sizes have units. What is laid out says the same without its colours.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from typing import IO, Final
+
+from dbfleet.cli.render import COLOURS
+from dbfleet.formats import Page
+from dbfleet.formats._width import pad
+from dbfleet.formats._width import width as _width
+
+Cell = str | tuple[str, str | None]
+"""A text, or a text and its colour."""
+
+_ESCAPE: Final = re.compile(r"\x1b\[\d*m")
+_GAP: Final = 2
+_LEAST: Final = 24
+"""Cells: a last column that would have fewer stands below its row."""
+
+
+def painted(text: str, colour: str | None, page: Page) -> str:
+    return f"\x1b[{COLOURS[colour]}m{text}\x1b[0m" if colour and text and page.coloured else text
+
+
+def width(text: str) -> int:
+    """Terminal cells; colours take none."""
+    return _width(_ESCAPE.sub("", text) if "\x1b" in text else text)
+
+
+def columns_of(stream: IO[str] | None) -> int:
+    """How wide the terminal behind a stream is; COLUMNS counts first, 80 where nobody says."""
+    if os.environ.get("COLUMNS", "").isdecimal() and (given := int(os.environ["COLUMNS"])):
+        return given
+    try:
+        assert stream is not None
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    except (OSError, ValueError, AssertionError):
+        return shutil.get_terminal_size().columns
+
+
+def wrapped(text: str, cells: int | None, *, first: str = "", rest: str | None = None) -> list[str]:
+    """`text` in lines of at most so many cells, broken at blanks; its own line ends stay. `first` stands before the
+    first line, `rest` (blanks of the same width) before the others. A word that is wider stays whole."""
+    rest = " " * width(first) if rest is None else rest
+    lines: list[str] = []
+    for paragraph in text.split("\n"):
+        lead = rest if lines else first
+        if cells is None or width(lead) + width(paragraph) <= cells:
+            lines.append((lead + paragraph).rstrip())
+            continue
+        indent = paragraph[: len(paragraph) - len(paragraph.lstrip(" "))]
+        line, empty = lead + indent, True
+        for word in paragraph.split():
+            blank = "" if empty else " "
+            if not empty and width(line) + 1 + width(word) > cells:
+                lines.append(line)
+                line, blank = rest + indent, ""
+            line, empty = line + blank + word, False
+        lines.append(line)
+    return lines
+
+
+def size(count: int) -> str:
+    """Bytes as a person says them: 738 MB, 1.5 GB."""
+    for unit, name in ((1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "kB")):
+        if count >= unit:
+            found = count / unit
+            return f"{f'{found:.1f}'.removesuffix('.0') if found < 10 else round(found)} {name}"
+    return f"{count} B"
+
+
+def grid(
+    header: Sequence[str], rows: Iterable[Sequence[Cell]], page: Page, *, right: Sequence[str] = ()
+) -> Iterator[str]:
+    """Lines of a table without rules. Columns that hold nothing are left out; the last one that is left breaks at
+    blanks where a row is wider than the page, and stands below its row where it would have no room."""
+    cells = [[_cell(each) for each in row] for row in rows]
+    kept = [place for place in range(len(header)) if any(row[place][0] for row in cells)]
+    if not kept:
+        return
+    names = [header[place] for place in kept]
+    cells = [[row[place] for place in kept] for row in cells]
+    wide = [max(width(name), *(width(row[n][0]) for row in cells)) for n, name in enumerate(names)]
+    left = [name not in right for name in names]
+    start = sum(wide[:-1]) + _GAP * (len(wide) - 1)
+    below = page.width is not None and start + wide[-1] > page.width and page.width - start < _LEAST
+
+    def line(row: Sequence[tuple[str, str | None]]) -> Iterator[str]:
+        head = [
+            painted(pad(text, wide[n], right=not left[n]), colour, page) for n, (text, colour) in enumerate(row[:-1])
+        ]
+        front, (text, colour) = (" " * _GAP).join(head), row[-1]
+        indent = 4 if below else start
+        room = None if page.width is None else page.width - indent
+        parts = wrapped(text, room) if text else [""]
+        if not left[-1]:
+            parts = [pad(part, wide[-1], right=True) for part in parts]
+        if below:
+            yield front.rstrip()
+        for number, part in enumerate(parts if text or not below else []):
+            lead = " " * indent if number or below else front + " " * (_GAP if head else 0)
+            yield (lead + painted(part, colour, page)).rstrip()
+
+    if any(names):
+        titles: list[tuple[str, str | None]] = [(name.upper(), "dim") for name in names]
+        if below:
+            titles[-1] = ("", None)
+        yield from line(titles)
+    for row in cells:
+        yield from line(row)
+
+
+def _cell(given: Cell) -> tuple[str, str | None]:
+    return (given, None) if isinstance(given, str) else given
+
+
+def pages(facts: Iterable[tuple[str, str]], page: Page) -> Iterator[str]:
+    """A line a fact: its name, and what it is, broken at blanks below itself. A fact that is nothing is left out."""
+    yield from grid(("", ""), [((name, "bold"), text) for name, text in facts if text], page)
