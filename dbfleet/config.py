@@ -65,7 +65,7 @@ class Settings:
         found = (self.targets or {}).get(name) or TargetSettings(name)
         changes: dict[str, Any] = {}
         for key in ("port", "image", "memory"):
-            variable = f"DBFLEET_{re.sub(r'[^A-Z0-9]', '_', name.upper())}_{key.upper()}"
+            variable = _variable(name, key)
             if value := self.environ.get(variable):
                 changes[key] = _checked(key, int(value) if key == "port" and value.isdecimal() else value, variable)
         if not changes:
@@ -132,6 +132,15 @@ def load(
         origins,
         dict(environ),
     )
+
+
+def setting(target: str, key: str) -> str:
+    """How a user sets this for a target."""
+    return f"{key} under [targets.{target}] in {FILE_NAME}, or {_variable(target, key)}"
+
+
+def _variable(target: str, key: str) -> str:
+    return f"DBFLEET_{re.sub(r'[^A-Z0-9]', '_', target.upper())}_{key.upper()}"
 
 
 def _state_root(environ: Mapping[str, str]) -> tuple[Path, str | None]:

@@ -13,11 +13,12 @@ from __future__ import annotations
 import errno
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from dbfleet import config, registry, secrets
 from dbfleet.adapter import Adapter, EngineSpec, Target
@@ -31,6 +32,12 @@ from dbfleet.errors import (
     UsageError,
     nearest,
 )
+
+if TYPE_CHECKING:
+    from dbfleet.runtimes import own
+
+LOST_S: Final = 1.5
+"""A container that the kernel has killed is one that runs, for some tenths of a second, in its engine's eyes."""
 
 
 class Fleet:
@@ -91,15 +98,20 @@ class Fleet:
 
     @contextmanager
     def connect(self, target: Target, *, timeout_s: float = 10.0, create: bool = False) -> Iterator[Adapter]:
-        """A live connection for the block; an interrupt inside stops the running statement on the server too."""
+        """A live connection for the block; an interrupt inside stops the running statement on the server too.
+
+        A target that the fleet manages is its own server or Unavailable, which says what became of it: nothing is sent
+        to anybody else who may listen on its port."""
+        self.check(target)
         if create:
             target = target.with_(create=True)
         try:
             adapter = registry.connect(target, timeout_s=timeout_s)
         except DbfleetError as exc:
             exc.target = exc.target or target.name
-            if exc.hint is None and isinstance(exc, Unavailable):
-                exc.hint = self._when_unavailable(target, exc)
+            if isinstance(exc, Unavailable):
+                self._explain(target, exc, wait_s=0.0)
+                exc.hint = exc.hint or self._when_unavailable(target, exc)
             raise
         self.connected.add(adapter)
         try:
@@ -112,10 +124,96 @@ class Fleet:
                     adapter.cancel()
                 except DbfleetError:
                     pass  # an engine that cannot stop it, or that is gone: the interrupt counts
+            elif isinstance(exc, Unavailable) and exc.target in (None, target.name):
+                self._explain(target, exc, wait_s=LOST_S)
             raise
         finally:
             adapter.close()
             self.connected.discard(adapter)  # last: what an interrupt left open is closed at the end
+
+    def check(self, target: Target) -> None:
+        """Unavailable, with what became of it, where the fleet manages this target and its own server is not there."""
+        if (fate := self.fate(target)) is not None:
+            raise Unavailable(
+                self._told(target, fate), engine=target.engine, target=target.name, hint=self.mend(target, fate)
+            )
+
+    def fate(self, target: Target, *, lost: bool = False) -> own.Fate | None:
+        """What became of a managed target's server; None where it is up and the port is its, and for other targets.
+        `lost`: a connection was; a process of it that was killed is then told although the rest of it is up."""
+        if not target.managed or self.spec(target).embedded:
+            return None
+        from dbfleet.runtimes import own
+
+        record = self.record(target.name)
+        runtime = record.get("runtime")
+        if runtime == "process":
+            found = own.process(self.state, target.name, target.port)
+        elif runtime:
+            folder, inside = self.state / "docker", self.spec(target).default_port
+            container = own.Container(folder, self.password_file, target.name, target.engine)
+            found = container.fate(target.port, inside, lost=lost)
+        else:
+            found = own.Fate("it was never started")
+        if found is not None and runtime and not record.get("wanted"):
+            return own.Fate("it was taken down")
+        if found is not None and record.get("stopped"):
+            return own.Fate("it was stopped")
+        return found
+
+    def mend(self, target: Target, fate: own.Fate) -> str:
+        """What to do about it."""
+        name = target.name
+        start = f"{self.command(f'up {name}')} starts it"
+        if fate.mend == "memory":
+            return f"{start} again; give it more: {config.setting(name, 'memory')}"
+        if fate.mend == "logs":
+            return f"{self.command(f'logs {name}')} says more; {start} again"
+        if fate.mend == "port":
+            return f"{self.command(f'restart {name}')} puts it right"
+        return "start the Docker engine, and see what dbfleet doctor says" if fate.mend == "engine" else start
+
+    def command(self, text: str) -> str:
+        """A command of this fleet's for the user to type."""
+        chosen = self.settings.origins.get("fleet.name") == "--fleet"
+        return f"dbfleet --fleet {self.name} {text}" if chosen else f"dbfleet {text}"
+
+    def _told(self, target: Target, fate: own.Fate) -> str:
+        text = f"{target.name} is not up in fleet {self.name}: {fate.what}"
+        if target.port and fate.mend != "engine" and (who := self._listener(target, target.port)):
+            text += f"; {who} listens on its port {target.port}"
+        return text
+
+    def _listener(self, target: Target, port: int) -> str | None:
+        """Who else has the port: another fleet's server, by its name, or a program."""
+        from dbfleet.runtimes import ports
+
+        if ports.is_free(port):
+            return None
+        for file in self.settings.state_root.glob("*/state.json"):
+            try:
+                others = json.loads(file.read_bytes())["targets"]
+            except (OSError, ValueError, KeyError, TypeError):
+                continue
+            for name, record in others.items():
+                same = file.parent.name == self.name and name == target.name
+                if not same and record.get("port") == port and record.get("wanted"):
+                    return f"{name} of fleet {file.parent.name}, or what stands in its place,"
+        return str(ports.holder(port))
+
+    def _explain(self, target: Target, error: Unavailable, *, wait_s: float) -> None:
+        """Say in the error of a connection that failed or broke what became of the server, where that is known. It may
+        take the system a moment to know: wait for so long."""
+        if isinstance(error, AuthFailed):
+            return
+        end = time.monotonic() + wait_s
+        while (fate := self.fate(target, lost=True)) is None:
+            if not wait_s or time.monotonic() > end or not target.managed:
+                return
+            time.sleep(0.1)
+        error.message = f"{self._told(target, fate)} ({error.message})"
+        error.args = (error.message,)
+        error.hint = self.mend(target, fate)
 
     def _when_unavailable(self, target: Target, error: Unavailable) -> str:
         if self.spec(target).embedded:
@@ -124,9 +222,7 @@ class Fleet:
             return "check user, password and database"
         if not target.managed:
             return "check host, port, user, password and database, and that the server is up"
-        if self.record(target.name):
-            return f"see how it is with dbfleet status {target.name}; dbfleet up {target.name} starts it"
-        return f"start it: dbfleet up {target.name}"
+        return f"see how it is with {self.command(f'status {target.name}')}"
 
     def _resolve(self, name: str, typed: str) -> str:
         if name in self.names:
@@ -195,6 +291,7 @@ class Fleet:
         if spec.embedded:
             file = self.state / ("sqlite.db" if name == spec.name else f"{name}.db")
             return Target(name, spec.name, spec.schemes[0], database=str(file), managed=True)
+        self._check_port(name, settings.port)
         record = self.record(name)
         return Target(
             name,
@@ -208,6 +305,15 @@ class Fleet:
             options=spec.default_options,
             managed=True,
         )
+
+    def _check_port(self, name: str, port: int | None) -> None:
+        for other in self.names if port else ():
+            settings = self.settings.target(other)
+            if other != name and settings.port == port and not settings.url:
+                raise ConfigError(
+                    f"{self._place(name, 'port')}: {other} and {name} have one port, {port}",
+                    hint="each server needs its own; without a port in the settings, a free one is found",
+                )
 
     def _of_url(self, text: str) -> tuple[Target, str | None]:
         expand = {"environ": self.settings.environ or os.environ, "directory": self.directory}

@@ -4,8 +4,8 @@ Rules: a target stays on the runtime that is on record for it, so that a fleet t
 flags, the files or the machine change. What was never started runs on the runtime of the rest of the fleet, else on
 the one that is asked for, else on docker where an engine answers (a client alone is common), else as processes.
 
-A record in the fleet's state: `engine` `runtime` `port`, `earlier` (runtimes that it was on before), and `wanted` from
-`up` until `down`.
+A record in the fleet's state: `engine` `runtime` `port`, `earlier` (runtimes that it was on before), `wanted` from
+`up` until `down`, and `stopped` from `stop` until `up`.
 """
 
 from __future__ import annotations

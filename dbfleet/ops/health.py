@@ -1,4 +1,5 @@
-"""`health`: one round trip to each target, all at once. A record: target ok latency_ms product version error."""
+"""`health`: one round trip to each target, all at once. A record: target ok latency_ms product version error
+hint; `hint` says what to do about the error."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from dbfleet.errors import DbfleetError
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _servers
 
-FIELDS: Final = ("target", "ok", "latency_ms", "product", "version", "error")
+FIELDS: Final = ("target", "ok", "latency_ms", "product", "version", "error", "hint")
 TIMEOUT_S: Final = 5.0
 
 
@@ -44,4 +45,5 @@ def _record(target: Target, answer: ServerInfo | DbfleetError) -> dict[str, Any]
         "product": answer.product if isinstance(answer, ServerInfo) else None,
         "version": answer.version if isinstance(answer, ServerInfo) else None,
         "error": answer.message if isinstance(answer, DbfleetError) else None,
+        "hint": answer.hint if isinstance(answer, DbfleetError) else None,
     }

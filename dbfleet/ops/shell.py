@@ -19,6 +19,7 @@ from dbfleet.runtimes import ClientCommand
 def shell(fleet: Fleet, name: str) -> ClientCommand | None:
     """The command to run on the user's terminal; None where there is no client for it here."""
     target = fleet.target(name)
+    fleet.check(target)
     programs: str | None = None
     for runtime, servers in _servers.by_runtime(fleet, [target]):
         command = runtime.client(servers[0])

@@ -3,12 +3,14 @@
 A record: target engine runtime state product version url memory error. `state` is the runtime's word (running,
 starting, unhealthy, stopped, failed, absent), `running`/`unreachable` for somebody's server, or `unknown` where the
 runtime itself does not answer; `product` and `version` are the server's own words, never the engine's flattering name;
-`memory` is bytes; `error` says why, where a server does not answer as it should.
+`memory` and its cap `cap` are bytes; `error` says why, where a server does not answer as it should, and `hint` what to
+do about it; `since` is when it began to be as it is, where that is known.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +20,20 @@ from dbfleet.fleet import Fleet
 from dbfleet.ops import _servers
 from dbfleet.runtimes import ServerState
 
-FIELDS: Final = ("target", "engine", "runtime", "state", "product", "version", "url", "memory", "error")
+FIELDS: Final = (
+    "target",
+    "engine",
+    "runtime",
+    "state",
+    "product",
+    "version",
+    "url",
+    "memory",
+    "error",
+    "hint",
+    "since",
+    "cap",
+)
 PING_TIMEOUT_S: Final = 3.0
 
 
@@ -68,6 +83,9 @@ def _record(
         word = "running" if info else ("absent" if answer is None else "unreachable")
         runtime = None
     there = word != "absent"
+    error, hint = _why(fleet, target, word, state, answer, trouble)
+    fate = state.fate if state else None
+    since = (fate.when if fate else state.started) if state else None
     return {
         "target": target.name,
         "engine": target.engine,
@@ -77,15 +95,33 @@ def _record(
         "version": info.version if info else None,
         "url": target.url(reveal=reveal) if there else None,
         "memory": state.memory if state else None,
-        "error": _why(word, state, answer, trouble),
+        "error": error,
+        "hint": hint,
+        "since": f"{datetime.fromtimestamp(since, UTC):%Y-%m-%dT%H:%M:%SZ}" if since else None,
+        "cap": state.cap if state else None,
     }
 
 
 def _why(
-    word: str, state: ServerState | None, answer: ServerInfo | DbfleetError | None, trouble: DbfleetError | None
-) -> str | None:
+    fleet: Fleet,
+    target: Target,
+    word: str,
+    state: ServerState | None,
+    answer: ServerInfo | DbfleetError | None,
+    trouble: DbfleetError | None,
+) -> tuple[str | None, str | None]:
+    """What is wrong, and what to do about it."""
     if trouble:
-        return f"{trouble.message} ({trouble.hint})" if trouble.hint else trouble.message
+        return trouble.message, trouble.hint
     if isinstance(answer, DbfleetError) and word in ("running", "unreachable"):
-        return answer.message
-    return state.detail or None if state and word in ("unhealthy", "failed") else None
+        return answer.message, answer.hint
+    if word == "unhealthy":
+        return (state.detail if state else None) or None, f"its log: {fleet.command(f'logs {target.name}')}"
+    record = fleet.record(target.name)
+    if word in ("running", "starting") or not _servers.started(target, fleet.spec(target)) or not record.get("wanted"):
+        return None, None
+    # It was brought up, and nobody took it down.
+    fate = fleet.fate(target)
+    if fate is None:
+        return (state.detail if state else None) or None, None
+    return (None if record.get("stopped") else fate.what), fleet.mend(target, fate)

@@ -18,4 +18,6 @@ def stop(fleet: Fleet, names: Sequence[str] | None = None, *, report: Report = s
     with _servers.alone(fleet, report, timeout_s=LOCK_TIMEOUT_S):
         for runtime, servers in _servers.by_runtime(fleet, chosen):
             stopped += runtime.stop(servers, report=report)
+        for name in stopped:
+            fleet.save_record(name, stopped=True)
     return stopped

@@ -172,6 +172,7 @@ def _starts(
             earlier=earlier or None,
             port=port,
             wanted=True,
+            stopped=None,
         )
         servers.append(_servers.server(fleet, fleet.targets[target.name], port=port))
     if runtime.name == "docker":
@@ -258,6 +259,7 @@ def _port(fleet: Fleet, target: Target, running_on: int | None, others: Sequence
     avoid = {each.port for each in others} | {
         record["port"] for name, record in fleet.records().items() if name != target.name and record.get("port")
     }
+    avoid |= {port for name in fleet.names if name != target.name and (port := fleet.settings.target(name).port)}
     recorded, own = fleet.record(target.name).get("port"), fleet.spec(target).default_port
     for port in (recorded, own):
         if port and port not in avoid and ports.is_free(port):

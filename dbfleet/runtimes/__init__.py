@@ -21,6 +21,7 @@ from typing import Final, Literal, Protocol
 from dbfleet.adapter import EngineSpec, ServerInfo
 from dbfleet.errors import AuthFailed, DbfleetError, NotReady, RuntimeFailure, Unavailable
 from dbfleet.runtimes import ports
+from dbfleet.runtimes.own import Fate
 
 State = Literal["absent", "stopped", "starting", "running", "unhealthy", "failed"]
 """absent: nothing was ever made · stopped: made, not running · starting: runs, not healthy yet · running ·
@@ -66,6 +67,9 @@ class ServerState:
     started: float | None = None
     patience_s: float = 0.0
     detail: str = ""
+    fate: Fate | None = None
+    """What became of it, where it was started and is not there; `cap` in bytes bounds its memory."""
+    cap: int | None = None
 
     @property
     def alive(self) -> bool:

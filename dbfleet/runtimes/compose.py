@@ -15,6 +15,7 @@ from pathlib import Path
 
 from dbfleet.errors import RuntimeFailure
 from dbfleet.runtimes import Server, ports
+from dbfleet.runtimes.own import ENGINE_FILE, PROJECTS_FILE, project_key
 from dbfleet.runtimes.ports import short_hash
 
 
@@ -25,6 +26,7 @@ class Projects:
         self.fleet = fleet
         self.folder = folder
         self.secrets = secrets
+        self.password_file = secrets / "password"
 
     def of(self, server: Server) -> str | None:
         """The project that holds the server; None where none was ever made."""
@@ -38,8 +40,19 @@ class Projects:
             if taken(wanted):
                 wanted += "-" + short_hash(os.fsencode(self.folder.resolve()))
             known[key] = wanted
-            self._write(self.folder / "projects.json", json.dumps(known))
+            self._write(self.folder / PROJECTS_FILE, json.dumps(known))
         return known[key]
+
+    def remember_engine(self, endpoint: str) -> None:
+        """Where the engine is that the containers are made on, for who asks later with another environment."""
+        self._write(self.folder / ENGINE_FILE, endpoint)
+
+    def forget(self, project: str) -> None:
+        """Nothing of that name is there any more: somebody else may take it."""
+        known = self._known()
+        if project in known.values():
+            kept = {key: name for key, name in known.items() if name != project}
+            self._write(self.folder / PROJECTS_FILE, json.dumps(kept))
 
     def variables(self, project: str) -> Path:
         """The file of the project's variables."""
@@ -67,7 +80,7 @@ class Projects:
         self._write(file, "".join(f"{name}={value}\n" for name, value in values.items()))
 
     def _known(self) -> dict[str, str]:
-        file = self.folder / "projects.json"
+        file = self.folder / PROJECTS_FILE
         try:
             found: dict[str, str] = json.loads(file.read_text("utf-8"))
         except FileNotFoundError:
@@ -106,7 +119,7 @@ def _other_ports(engine: str) -> Mapping[str, int]:
 
 
 def _key(server: Server) -> str:
-    return "" if server.target == server.spec.name else server.target
+    return project_key(server.target, server.spec.name)
 
 
 def _quoted(value: str) -> str:

@@ -34,17 +34,18 @@ from dbfleet.runtimes import (
     compose,
     docker_engine,
     docker_output,
+    engine_socket,
     log_tail,
+    own,
     port_taken,
 )
+from dbfleet.runtimes.own import PROJECT
 
 if TYPE_CHECKING:
     from python_on_whales import DockerClient
 
 _PULL_S: Final = 3600.0
 """How long a download may take where nobody asked for a deadline."""
-PROJECT: Final = "com.docker.compose.project"
-SERVICE: Final = "com.docker.compose.service"
 
 
 class DockerRuntime:
@@ -70,7 +71,11 @@ class DockerRuntime:
 
     def prepare(self, servers: Sequence[Server], *, deadline: Deadline, report: Report) -> Mapping[str, DbfleetError]:
         failures: dict[str, DbfleetError] = {}
+        self.projects.remember_engine(engine_socket.endpoint())
         by_project: dict[str, list[Server]] = {}
+        for project in {self.projects.of(server) for server in servers} - {None}:
+            if self._others(str(project)):  # what was ours under that name was removed by hand
+                self.projects.forget(str(project))
         for server in servers:
             by_project.setdefault(self.projects.made_for(server, self._taken), []).append(server)
         for project, members in by_project.items():
@@ -84,7 +89,10 @@ class DockerRuntime:
         container = self._container(server)
         if container is None:
             raise RuntimeFailure(f"{server.target} has no container", target=server.target, engine=server.spec.name)
-        if self._inspect([container])[0]["State"]["Running"]:
+        state = self._inspect([container])[0]["State"]
+        if state.get("Paused"):
+            self._call(["container", "unpause", container], server)
+        if state["Running"]:
             return
         report(Event(server.target, "starting", f"container {container[:12]}"))
         code, output = self._run_visibly([*self._docker().client_config.docker_cmd, "start", container], deadline)
@@ -140,7 +148,7 @@ class DockerRuntime:
         hint = f"all of its log: dbfleet logs {server.target}"
         if state.detail:
             message += f" ({state.detail})"
-        if state.detail == docker_output.OUT_OF_MEMORY:
+        if state.fate and state.fate.mend == "memory":
             hint = f"give it more: {_setting(server, 'memory')}"
         elif "no space left on device" in said.lower():
             message = f"{server.target}'s container ended: the disk that holds Docker's data is full"
@@ -317,12 +325,22 @@ class DockerRuntime:
         if not key[0]:
             return None
         if key not in self._containers:
-            filters = ["--filter", f"label={PROJECT}={key[0]}", "--filter", f"label={SERVICE}={key[1]}"]
-            found = self._call(["container", "ls", "--all", "--quiet", "--no-trunc", *filters], server).split()
-            if not found:
+            try:
+                found = own.look(engine_socket.endpoint(), *key)
+            except engine_socket.NoEngine as error:
+                self.check()  # says it better
+                raise RuntimeFailure(
+                    f"the Docker engine does not answer: {error}", target=server.target, engine=server.spec.name
+                ) from error
+            if found is None or not own.is_ours(found, self.projects.password_file):
                 return None
-            self._containers[key] = found[0]
+            self._containers[key] = found["Id"]
         return self._containers[key]
+
+    def _others(self, project: str) -> bool:
+        """Whether a container of another fleet is in the project: one of the same name, in another state directory."""
+        listed = self._call(["container", "ls", "--all", "--quiet", "--filter", f"label={PROJECT}={project}"]).split()
+        return any(not own.is_ours(found, self.projects.password_file) for found in self._inspect(listed))
 
     def _inspect(self, containers: Sequence[str]) -> list[dict[str, Any]]:
         if not containers:
@@ -347,7 +365,7 @@ class DockerRuntime:
 
     def _remove_volumes(self, server: Server) -> bool:
         project = self.projects.of(server)
-        if project is None or not self.projects.variables(project).exists():
+        if project is None or not self.projects.variables(project).exists() or self._others(project):
             return False
         config = self._config(project, [server])
         mounts = config["services"][server.spec.name].get("volumes", ())
@@ -359,11 +377,13 @@ class DockerRuntime:
         return bool(wanted)
 
     def _remove_if_empty(self, project: str | None) -> None:
-        """The network, and what compose made besides, once the last container has gone."""
+        """The network, and what compose made besides, once the last container has gone; the name, once the data has."""
         label = f"label={PROJECT}={project}"
         if project and not self._call(["container", "ls", "--all", "--quiet", "--filter", label]):
             for network in self._call(["network", "ls", "--quiet", "--filter", label]).split():
                 self._call(["network", "rm", network])
+            if not self._taken(project):
+                self.projects.forget(project)
 
     # --- running the client ---------------------------------------------------------------------------------------
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 from dbfleet.errors import RuntimeFailure
-from dbfleet.runtimes import Event, Report, ServerState
+from dbfleet.runtimes import Event, Report, ServerState, own
 
-OUT_OF_MEMORY: Final = "out of memory: it needed more than its memory cap"
-
-STOPPED_CODES: Final = (0, 137, 143)
-"""137 and 143 are how `docker stop` ends a server that has no exit code of its own for a signal."""
+STOPPED_CODES: Final = (*own.STOPPED_CODES, own.KILLED)
+"""137 is how `docker stop` ends a server that needs longer than its grace."""
 
 
 def state(found: Mapping[str, Any], memory: int | None, engines_port: int | None = None) -> ServerState:
@@ -28,23 +25,26 @@ def state(found: Mapping[str, Any], memory: int | None, engines_port: int | None
         "port": published.get(engines_port or 0) or next(iter(published.values()), None),
         "memory": memory,
         # Nanoseconds.
+        "cap": (found.get("HostConfig") or {}).get("Memory") or None,
         "patience_s": ((found.get("Config") or {}).get("Healthcheck") or {}).get("StartPeriod", 0) / 1e9,
     }
     if state["Running"]:
-        # Nanoseconds, which datetime does not read; always UTC.
-        known["started"] = datetime.fromisoformat(state["StartedAt"][:19] + "+00:00").timestamp()
+        known["started"] = own.moment(state["StartedAt"])
+        if state.get("Paused"):
+            return ServerState("unhealthy", detail="its container is paused", **known)
         health = (state.get("Health") or {}).get("Status")
         if health == "unhealthy":
             said = (state["Health"].get("Log") or [{}])[-1].get("Output", "").strip()
             return ServerState("unhealthy", detail=f"its healthcheck says: {said}" if said else "", **known)
         return ServerState("starting" if health == "starting" else "running", pid=state.get("Pid"), **known)
-    detail = state.get("Error") or ""
+    fate = own.of_container(found)
+    assert fate is not None
     if state["Status"] == "created":
-        return ServerState("stopped", detail=detail, **known)
+        return ServerState("stopped", detail=state.get("Error") or "", fate=fate, **known)
     code = state["ExitCode"]
-    if state.get("OOMKilled"):
-        return ServerState("failed", exit_code=code, detail=OUT_OF_MEMORY, **known)
-    return ServerState("stopped" if code in STOPPED_CODES else "failed", exit_code=code, detail=detail, **known)
+    stopped = fate.mend != "memory" and code in STOPPED_CODES
+    detail = fate.what if fate.mend == "memory" else state.get("Error") or ""
+    return ServerState("stopped" if stopped else "failed", exit_code=code, detail=detail, fate=fate, **known)
 
 
 def memory(container: str, pid: int) -> int | None:

@@ -36,7 +36,8 @@ were made as well, from here on it holds the user's data."""
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What is known about one target's server. `pid` and `identity` are set while it should run."""
+    """What is known about one target's server. `pid` and `identity` are set while it should run;
+    `kills_for_memory` is how many the kernel had counted when it started (procfs.py)."""
 
     home: str
     run: str
@@ -46,6 +47,7 @@ class Record:
     pid: int | None = None
     identity: str | None = None
     started: float | None = None
+    kills_for_memory: int | None = None
     progress: Progress = "new"
 
 
@@ -210,7 +212,7 @@ class Home:
         return there
 
     def forget_process(self, record: Record) -> Record:
-        return self.save(replace(record, pid=None, identity=None, started=None))
+        return self.save(replace(record, pid=None, identity=None, started=None, kills_for_memory=None))
 
 
 def _create(path: Path, how: int) -> int:

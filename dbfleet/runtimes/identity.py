@@ -13,23 +13,17 @@ from pathlib import Path
 
 import psutil
 
+from dbfleet.runtimes import procfs
+
 
 def of(pid: int) -> str | None:
     """The identity of the process that has this pid now; None where there is none, or only a zombie."""
+    if procfs.AVAILABLE:
+        return procfs.identity(pid)
     try:
         process = psutil.Process(pid)
         if process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD):
             return None
-    except psutil.Error:
-        return None
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        # The name, field 2, may hold spaces and brackets: count from its end. Field 22 is the start in ticks.
-        ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-        return f"{boot}:{ticks}"
-    except (OSError, IndexError):
-        pass
-    try:
         return f"{process.create_time():.0f}:{process.name()}"
     except psutil.Error:
         return None

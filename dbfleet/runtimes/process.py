@@ -19,7 +19,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -39,8 +39,10 @@ from dbfleet.runtimes import (
     disk,
     identity,
     log_tail,
+    own,
     port_taken,
     ports,
+    procfs,
     programs,
     tail,
 )
@@ -206,12 +208,16 @@ class ProcessRuntime:
         if record is None:
             return ServerState("absent")
         if record.pid is None:
-            return ServerState("stopped", port=record.port)
+            return ServerState("stopped", port=record.port, fate=own.Fate("it was stopped"))
         code = children.exit_code(record.pid)  # first, as it reaps: a zombie is no running process
         process = identity.process(record.pid, record.identity)
         if process is None:
             exit_code, why = children.in_words(code)
-            return ServerState("failed", port=record.port, exit_code=exit_code, detail=why or f"was pid {record.pid}")
+            what, mend = own.ended(asdict(record))
+            detail = why or f"{what} (it was pid {record.pid})"
+            return ServerState(
+                "failed", port=record.port, exit_code=exit_code, detail=detail, fate=own.Fate(what, mend)
+            )
         return ServerState(
             "running" if record.progress == "prepared" else "starting",
             port=record.port,
@@ -273,7 +279,15 @@ class ProcessRuntime:
         children.keep(child)
         # Between these two lines only SIGKILL can come (Ctrl-C goes to the main thread, this is another); a server
         # that is not on record because of it is found by where it works, see _end_strays.
-        return home.save(replace(record, pid=child.pid, identity=identity.of(child.pid), started=time.time()))
+        return home.save(
+            replace(
+                record,
+                pid=child.pid,
+                identity=identity.of(child.pid),
+                started=time.time(),
+                kills_for_memory=procfs.kills_for_memory(),
+            )
+        )
 
     def _prepare(
         self, record: Record, plan: ServerPlan, local: LocalServer, server: Server, deadline: Deadline, report: Report
@@ -285,6 +299,9 @@ class ProcessRuntime:
         while True:
             self._must_live(record, server)
             if ports.answers(server.port):
+                # Whoever was faster to the port than our server must not hear the password.
+                if record.pid and procfs.AVAILABLE and procfs.listens(record.pid, server.port) is False:
+                    raise port_taken(server)
                 if local.prepare is None:
                     return
                 try:

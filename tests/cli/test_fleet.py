@@ -108,7 +108,8 @@ def test_a_fleet_comes_up_answers_and_goes_down(dbfleet: CommandLine) -> None:
     assert "PostgreSQL 18" in err
     assert "Valkey 9" in err
     found = dbfleet.records("status")
-    fields = ["target", "engine", "runtime", "state", "product", "version", "url", "memory", "error"]
+    fields = ["target", "engine", "runtime", "state", "product", "version", "url", "memory", "error", "hint",
+              "since", "cap"]  # fmt: skip
     assert list(found["redis"]) == fields
     assert {record["error"] for record in found.values()} == {None}
     assert [record["state"] for record in found.values()] == ["running"] * 3
@@ -116,7 +117,7 @@ def test_a_fleet_comes_up_answers_and_goes_down(dbfleet: CommandLine) -> None:
     assert found["postgres"]["memory"] > 1_000_000
     assert ":***@127.0.0.1:" in found["postgres"]["url"]
     health = dbfleet.records("health")
-    assert list(health["redis"]) == ["target", "ok", "latency_ms", "product", "version", "error"]
+    assert list(health["redis"]) == ["target", "ok", "latency_ms", "product", "version", "error", "hint"]
     assert all(record["ok"] for record in health.values())
     assert "database system is ready" in dbfleet("logs", "postgres")
     assert len(dbfleet("logs", "postgres", "-n", "2").splitlines()) == 2
