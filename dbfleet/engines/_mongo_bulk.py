@@ -35,6 +35,9 @@ T = TypeVar("T")
 _MOST_BYTES: Final = 12 << 20
 """Documents in a command of 16 MiB, which also holds a little for each of them."""
 
+LARGEST: Final = 16 << 20
+"""Of a document, in bytes; every server says so (maxBsonObjectSize)."""
+
 _ONE_DOCUMENT: Final = frozenset({2, 15, 17, 22, 10334, 17419, 17420})
 """Codes of commands that fail as a whole because of one document: BadValue, Overflow (nested too deeply),
 ProtocolError, InvalidBSON, BSONObjectTooLarge, and an update's result that is too large."""
@@ -136,7 +139,7 @@ class Sink:
         if not rows:
             return Load()
         try:
-            return Load(rows, *self._encode(rows))
+            return self._within(Load(rows, *self._encode(rows)))
         except _BAD_VALUES:
             pass
         found = Load()
@@ -145,7 +148,30 @@ class Sink:
                 found += Load([row], *self._encode([row]))
             except _BAD_VALUES as exc:
                 self._reject(row, str(exc))
+        return self._within(found)
+
+    def _within(self, load: Load) -> Load:
+        """The load without the documents that are too large for a server, which are not sent."""
+        if max(map(len, load.documents), default=0) <= LARGEST:
+            return load
+        found = Load()
+        for place, raw in enumerate(load.documents):
+            if len(raw) > LARGEST:
+                self._reject(load.rows[place], self._too_large(load.rows[place], len(raw)))
+            else:
+                found += load.part(place, place + 1)
         return found
+
+    def _too_large(self, row: Row, size: int) -> str:
+        schema = self._schema
+        alone = [len(self._encode([(None,) * place + (value,) + (None,) * (len(row) - place - 1)])[0][0])
+                 for place, value in enumerate(row)]  # fmt: skip
+        largest = schema.names[alone.index(max(alone))]
+        key = ", ".join(f"{schema.names[place]} {str(row[place])[:80]}" for place in schema.key_indexes)
+        return (
+            f"{schema.name}{f' with {key}' if key else ''} is too large a document: {size:,} bytes, most of it in "
+            f"{largest}; MongoDB takes {LARGEST:,}"
+        )
 
     def send(self, load: Load) -> None:
         """Store the documents; halves what is too much for a command, and what fails because of one document."""

@@ -9,19 +9,22 @@ Extended JSON.
 from __future__ import annotations
 
 import itertools
+import struct
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any, Final, cast
 
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
+from pymongo.errors import OperationFailure
 
-from dbfleet.adapter import WHOLE, Part
+from dbfleet.adapter import BATCH_BYTES, WHOLE, Part
 from dbfleet.engines._mongo_bulk import ahead
 from dbfleet.engines._mongo_rows import Document
 from dbfleet.engines._mongo_values import canonical, from_extended
 
 _SAMPLES_A_PART: Final = 100
+_length = struct.Struct("<i").unpack_from
 
 
 def split(collection: Collection[Document], session: ClientSession, parts: int) -> Sequence[Part]:
@@ -48,8 +51,9 @@ def pages(
     collection: Collection[Document], session: ClientSession, part: Part, batch_size: int, *, by_key: bool
 ) -> Iterator[Iterator[bytes]]:
     """The part's documents as raw BSON, a page while the one before is used. `by_key`: in the order of `_id`, as all
-    but views can."""
-    options: Document = {"batch_size": batch_size, "session": session}
+    but views can. The server ends a page at 16 MB; we ask for as many documents as have half of BATCH_BYTES by their
+    average length, and hand on no more than BATCH_BYTES at once."""
+    options: Document = {"batch_size": _at_once(collection, session, batch_size), "session": session}
     if by_key:
         options["sort"] = options["hint"] = [("_id", 1)]
     chosen = from_extended(part["where"]) if "where" in part else {}
@@ -61,7 +65,32 @@ def pages(
     if "below" in part:
         cursor.max(list(from_extended(part["below"]).items()))
     with cursor, closing(ahead(cast("Iterator[bytes]", cursor))) as found:
-        yield found
+        yield (piece for page in found for piece in _pieces(page))
+
+
+def _at_once(collection: Collection[Document], session: ClientSession, batch_size: int) -> int:
+    try:
+        asked: list[Document] = [
+            {"$collStats": {"storageStats": {}}},
+            {"$project": {"average": "$storageStats.avgObjSize"}},
+        ]
+        averages = [each.get("average") or 1 for each in collection.aggregate(asked, session=session)]
+    except OperationFailure:  # a view, or not for this user
+        return batch_size
+    return max(1, min(batch_size, int(BATCH_BYTES / 2 / max(averages, default=1))))
+
+
+def _pieces(page: bytes) -> Iterator[bytes]:
+    """The page's documents in pieces of at most BATCH_BYTES, or of one document."""
+    start = 0
+    while len(page) - start > BATCH_BYTES:
+        end = start + _length(page, start)[0]
+        while end < len(page) and end + _length(page, end)[0] - start <= BATCH_BYTES:
+            end += _length(page, end)[0]
+        yield page[start:end]
+        start = end
+    if start < len(page):
+        yield page[start:] if start else page
 
 
 def keys_are(collection: Collection[Document], session: ClientSession, kinds: Sequence[str]) -> bool:

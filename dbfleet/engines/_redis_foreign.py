@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
+from dbfleet.engines import _redis_sizes as sizes
 from dbfleet.engines._redis_wire import ReplyError, Wire
 from dbfleet.errors import StatementError, Unsupported
 from dbfleet.values import Batch, Column, Row, Schema, Type
@@ -170,8 +171,13 @@ class Reader:
             self._strings if "string" in kinds else self._anything if "any" in kinds else self._hashes
         )
 
-    def rows(self, keys: list[bytes]) -> Batch:
-        """The rows of these keys; a key that is gone gives none."""
+    def batches(self, keys: list[bytes]) -> Iterator[Batch]:
+        """The rows of these keys, in batches that are bounded in bytes; a key that is gone gives none."""
+        for piece in sizes.cut(self._wire, sizes.ask(self._wire, keys), keys):
+            if batch := self._rows(piece):
+                yield batch
+
+    def _rows(self, keys: list[bytes]) -> Batch:
         found: Batch = []
         for key, values in zip(keys, self._read(keys), strict=True):
             if values is not None:

@@ -19,7 +19,7 @@ which it also holds in the field `#`.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from dbfleet.errors import StatementError
@@ -126,6 +126,7 @@ class Encoder:
 
     def __init__(self, schema: Schema) -> None:
         self._types = [column.type for column in schema.columns]
+        self._long = [place for place, type_ in enumerate(self._types) if type_ in (Type.TEXT, Type.BYTES)]
         self._key_places = schema.key_indexes
         self._key_names = schema.key
         self._keys = key_encoder(schema) if schema.key else None
@@ -162,6 +163,10 @@ class Encoder:
         body = dumps({"keys": keys, "cols": fields})[1:]
         return self._head + b"," + body.encode("utf-8", self._errors)
 
+    def least(self, rows: Sequence[Row]) -> int:
+        """What the rows' texts and bytes have together: the chunk has more."""
+        return sum(len(row[place]) for place in self._long for row in rows if row[place] is not None)
+
     def fault(self, row: Row) -> str | None:
         """Why this row cannot be stored; None if it can be."""
         for name, place in zip(self._key_names, self._key_places, strict=True):
@@ -192,6 +197,17 @@ def reference_sets(schema: Schema) -> list[str]:
         f"{index_of(schema.name)}:by:{','.join(escaped(name).replace(',', '%2C') for name in reference.columns)}:"
         for reference in schema.references
     ]
+
+
+def reference_sets_of(schema: Schema, fields: Mapping[str, bytes | None]) -> list[bytes]:
+    """The sets that a row with these fields is in."""
+    found = []
+    for start, reference in zip(reference_sets(schema), schema.references, strict=True):
+        values = [fields.get(name) for name in reference.columns]
+        if None not in values:
+            parts = [escaped((value or b"").decode("utf-8", "surrogateescape")) for value in values]
+            found.append((start + ":".join(parts)).encode("utf-8", "surrogateescape"))
+    return found
 
 
 # --- text to rows -------------------------------------------------------------------------------------------------

@@ -13,10 +13,11 @@ from typing import Any, Final
 
 from dbfleet.adapter import Rejected, Written
 from dbfleet.engines._columns import shortened
+from dbfleet.engines._redis_large import store
 from dbfleet.engines._redis_rows import ROW_NUMBERS, Encoder, dumps, index_of, key_encoder, reference_sets
 from dbfleet.engines._redis_wire import Pending, ReplyError, Wire
 from dbfleet.errors import NotFound
-from dbfleet.values import Batch, Schema
+from dbfleet.values import Batch, Row, Schema
 
 CHUNK: Final = 250
 """Rows a script call: 3 ms during which the server answers nobody else; 500 rows are no faster."""
@@ -26,6 +27,7 @@ IN_FLIGHT: Final = 3
 _REMOVED_AT_ONCE: Final = 500
 _NO_ROWS_FAULT: Final = (b"MISCONF ", b"READONLY ", b"NOREPLICAS ")
 """How a server begins that takes no writes at all: to list each row as refused would name the wrong culprit."""
+_STOPS: Final = tuple(each.decode() for each in _NO_ROWS_FAULT)
 MOST_COLUMNS: Final = 3900
 """Lua hands at most 8000 values to a command: a field is two."""
 
@@ -38,7 +40,8 @@ class Writer:
         self._wire = wire
         self._schema = schema
         self._encoder = Encoder(schema)
-        words = ["EVAL", UPSERT if upsert and schema.key else INSERT, 1, index_of(schema.name), ""]
+        self._upsert = upsert and bool(schema.key)
+        words = ["EVAL", UPSERT if self._upsert else INSERT, 1, index_of(schema.name), ""]
         self._head = wire.packed(words).removesuffix(b"$0\r\n\r\n")
         self._flying: deque[tuple[Pending, Batch]] = deque()
 
@@ -57,6 +60,12 @@ class Writer:
     def _send(self, chunk: Batch) -> None:
         """Send the rows to the server, in halves where they are too much for one call."""
         encoder = self._encoder
+        if encoder.least(chunk) > CHUNK_BYTES:
+            if len(chunk) == 1:
+                self._send_alone(chunk[0])
+            else:
+                self._halves(chunk)
+            return
         if not encoder.keyed(chunk):
             chunk = self._without_faults(chunk)
         while chunk:
@@ -67,16 +76,43 @@ class Writer:
                 chunk = self._without_faults(chunk)
         if not chunk:
             return
-        if len(packed) > CHUNK_BYTES and len(chunk) > 1:
+        if len(packed) > CHUNK_BYTES:
             del packed
-            middle = len(chunk) // 2
-            self._send(chunk[:middle])
-            self._send(chunk[middle:])
+            if len(chunk) == 1:
+                self._send_alone(chunk[0])
+            else:
+                self._halves(chunk)
             return
         pending = self._wire.send(b"%b$%d\r\n%b\r\n" % (self._head, len(packed), packed))
         self._flying.append((pending, chunk))
         if len(self._flying) > IN_FLIGHT:
             self._land()
+
+    def _halves(self, chunk: Batch) -> None:
+        middle = len(chunk) // 2
+        self._send(chunk[:middle])
+        self._send(chunk[middle:])
+
+    def _send_alone(self, row: Row) -> None:
+        """A row that is too large for a script: after all that were before it."""
+        while self._flying:
+            self._land()
+        why = self._encoder.fault(row)
+        if why is None:
+            number = None if self._schema.key else self._numbers(1)[0]
+            try:
+                why = store(self._wire, self._schema, row, number, upsert=self._upsert)
+            except ReplyError as reply:
+                raise self._not_found() if "NOTFOUND" in str(reply) else reply  # noqa: B904
+        if why is None:
+            self.written.rows += 1
+        elif why.startswith(_STOPS):
+            raise ReplyError(why)
+        else:
+            self.written.rejected.append(Rejected(row, why))
+
+    def _not_found(self) -> NotFound:
+        return NotFound(f"no collection {self._schema.name!r}", hint="create it, or let seed or copy do it")
 
     def _numbers(self, count: int) -> list[str]:
         """Names for rows without a key, that nobody else gets."""
@@ -99,7 +135,7 @@ class Writer:
         (reply,) = self._wire.take(pending)
         if isinstance(reply, ReplyError):
             if "NOTFOUND" in str(reply):
-                raise NotFound(f"no collection {self._schema.name!r}", hint="create it, or let seed or copy do it")
+                raise self._not_found()
             if reply.code != "OOM":
                 raise reply
             reply = [item for place in range(1, len(chunk) + 1) for item in (place, str(reply).encode())]

@@ -48,11 +48,12 @@ from dbfleet.adapter import (
 )
 from dbfleet.engines._redis_cancel import stop
 from dbfleet.engines._redis_errors import translate
-from dbfleet.engines._redis_rows import ROW_NUMBERS, SCHEMAS, Decoder, index_of
+from dbfleet.engines._redis_rows import ROW_NUMBERS, SCHEMAS, index_of
+from dbfleet.engines._redis_scan import Scan
 from dbfleet.engines._redis_server import LOCAL, examine, shell
 from dbfleet.engines._redis_statements import statements as command_texts
 from dbfleet.engines._redis_swap import STAGED, identity, swap
-from dbfleet.engines._redis_wire import Dial, Pending, ReplyError, Wire, database_number, dialer
+from dbfleet.engines._redis_wire import Dial, ReplyError, Wire, database_number, dialer
 from dbfleet.engines._redis_write import MOST_COLUMNS, Writer, in_chunks, remove, remove_keys
 from dbfleet.errors import (
     AlreadyExists,
@@ -184,7 +185,12 @@ class RedisAdapter(Adapter):
         for some in in_chunks([key for key in keys if None not in key], BATCH_SIZE):
             with self._translated():
                 found = read(some)
-            yield from found
+            while True:
+                with self._translated():
+                    batch = next(found, None)
+                if batch is None:
+                    break
+                yield from batch
 
     def split(self, schema: Schema, parts: int) -> Sequence[Part]:
         with self._translated():
@@ -203,31 +209,17 @@ class RedisAdapter(Adapter):
         if not there:
             yield from self._scan_foreign(wire, schema, batch_size)
             return
-        decoder = Decoder(schema)
-        pack = rows.hmget_packer(index_of(schema.name), decoder.fields)
-        pages = index.Pages(wire, schema, part, batch_size)
-        coming: Pending | None = None
+        scan = Scan(wire, schema, part, batch_size)
         try:
-            with self._translated():
-                keys = pages.next()
-                if keys:
-                    coming = wire.send(pack(keys), len(keys), decode=True)
-                    pages.ask()
-            while coming:
+            while True:
                 with self._translated():
-                    page, took = keys, wire.take(coming)
-                    # The next page is on its way while this one is decoded and used.
-                    keys, coming = pages.next(), None
-                    if keys:
-                        coming = wire.send(pack(keys), len(keys), decode=True)
-                        pages.ask()
-                    batch = decoder.rows(took, page)
-                if batch:
-                    yield batch
+                    batch = scan.next()
+                if batch is None:
+                    return
+                yield batch
+                del batch
         finally:
-            pages.close()
-            if coming:
-                coming.drop()
+            scan.close()
 
     def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
         with self._translated():
@@ -249,17 +241,15 @@ class RedisAdapter(Adapter):
                 raise Unsupported(f"dbfleet did not make {schema.name}, and does not write its keys")
             yield from command_texts(schema, changes)
 
-    def _reader(self, wire: Wire, schema: Schema) -> Callable[[Batch], Batch]:
+    def _reader(self, wire: Wire, schema: Schema) -> Callable[[Batch], Iterator[Batch]]:
         """A function from keys to the rows that are there."""
         if not wire.ask("HEXISTS", SCHEMAS, schema.name):
             reader = foreign.Reader(wire, schema, self._foreign(wire, schema.name))
-            return lambda keys: reader.rows([k if isinstance(k, bytes) else str(k).encode() for (k,) in keys])
-        decoder, encode = Decoder(schema), rows.key_encoder(schema)
-        pack = rows.hmget_packer(index_of(schema.name), decoder.fields)
+            return lambda keys: reader.batches([k if isinstance(k, bytes) else str(k).encode() for (k,) in keys])
+        scan, encode = Scan(wire, schema, WHOLE, BATCH_SIZE), rows.key_encoder(schema)
 
-        def read(keys: Batch) -> Batch:
-            wanted = [key.encode() for key in dict.fromkeys(encode(list(zip(*keys, strict=True))))]
-            return decoder.rows(wire.take(wire.send(pack(wanted), len(wanted), decode=True)), wanted)
+        def read(keys: Batch) -> Iterator[Batch]:
+            return scan.get([key.encode() for key in dict.fromkeys(encode(list(zip(*keys, strict=True))))])
 
         return read
 
@@ -274,10 +264,14 @@ class RedisAdapter(Adapter):
                 if keys is None:
                     return
                 for start in range(0, len(keys), batch_size):
-                    with self._translated():
-                        batch = reader.rows(keys[start : start + batch_size])
-                    if batch:
+                    batches = reader.batches(keys[start : start + batch_size])
+                    while True:
+                        with self._translated():
+                            batch = next(batches, None)
+                        if batch is None:
+                            break
                         yield batch
+                        del batch
         finally:
             pages.close()  # type: ignore[attr-defined]
 

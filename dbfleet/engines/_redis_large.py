@@ -1,0 +1,108 @@
+"""Rows too large for the scripts of `_redis_write`: JSON and Lua would make three copies more of each value.
+
+A row goes as one transaction that the server watches: hash, index and sets of a row are there together or not at all,
+and an insert never overwrites. While it is stored the server has it three times (as it came, in the hash, for the
+append-only file), and one that has no room for that is killed by its kernel, not by maxmemory, which is looked at
+before a command only. So a row that a server with a maxmemory has no room for is refused before it is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from dbfleet.engines._redis_rows import (
+    SCHEMAS,
+    field_texts,
+    index_of,
+    key_encoder,
+    number_field,
+    reference_sets_of,
+    scored,
+)
+from dbfleet.engines._redis_wire import ReplyError, Wire
+from dbfleet.values import Row, Schema
+
+LONGEST: Final = 512 << 20
+"""Bytes of a value, by proto-max-bulk-len where nobody has changed it."""
+_AGAIN: Final = 5
+
+
+def store(wire: Wire, schema: Schema, row: Row, number: str | None, *, upsert: bool) -> str | None:
+    """Store the row; why it was not, or None. `number` names it where it has no key."""
+    fields = {name: text.encode("utf-8", "surrogateescape") for name, text in field_texts(schema, row).items()}
+    if number is not None:
+        fields[str(number_field(schema))] = number.encode()
+    key = number or key_encoder(schema)([[row[place]] for place in schema.key_indexes])[0]
+    if why := _refused(wire, schema, key, fields):
+        return why
+    for _ in range(_AGAIN):
+        why = _once(wire, schema, key, fields, upsert=upsert)
+        if why != "":
+            return why
+    return f"the key {index_of(schema.name)}:{key} is being changed all the time"
+
+
+def _refused(wire: Wire, schema: Schema, key: str, fields: dict[str, bytes]) -> str | None:
+    name, value = max(fields.items(), key=lambda field: len(field[1]))
+    where = f"{schema.name} with key {key[:80]}: {name} has {len(value):,} bytes"
+    if len(value) > LONGEST:
+        return f"{where}, Redis takes {LONGEST:,}"
+    (info,) = wire.take(wire.send(wire.packed(["INFO", "memory"])))
+    if isinstance(info, ReplyError):  # not for this user
+        return None
+    memory = dict(line.split(":", 1) for line in info.decode().splitlines() if ":" in line)
+    most, used = int(memory.get("maxmemory", 0)), int(memory.get("used_memory", 0))
+    room = max(0, (most - used) // 2)
+    if most and sum(map(len, fields.values())) > room:
+        return f"{where}, this server has room for {room:,} (its maxmemory is {most:,}, of which {used:,} are used)"
+    return None
+
+
+def _once(wire: Wire, schema: Schema, key: str, fields: dict[str, bytes], *, upsert: bool) -> str | None:
+    """None where it is stored, "" where somebody else changed the row meanwhile, else why not."""
+    index = index_of(schema.name)
+    row = f"{index}:{key}"
+    names = list(dict.fromkeys(name for reference in schema.references for name in reference.columns))
+    asked: list[Sequence[Any]] = [
+        ["WATCH", row, SCHEMAS], ["HEXISTS", SCHEMAS, schema.name], ["TYPE", row], ["TYPE", index],
+    ]  # fmt: skip
+    if names:
+        asked.append(["HMGET", row, *names])
+    try:
+        replies = wire.take(wire.send(b"".join(map(wire.packed, asked)), len(asked)))
+        _, there, kind, index_kind, *before = replies
+        for reply in replies[:4]:
+            if isinstance(reply, ReplyError):
+                raise reply
+        if not there:
+            raise ReplyError("NOTFOUND")
+        if index_kind not in (b"zset", b"none"):
+            raise ReplyError(f"WRONGTYPE the key {index} is no sorted set")
+        if kind != b"none" and not upsert:
+            return f"ERR {row} exists"
+        if kind not in (b"none", b"hash"):
+            return f"WRONGTYPE the key {row} is a {kind.decode()}"
+        was = dict(zip(names, before[0], strict=True)) if before else {}
+        old, new = reference_sets_of(schema, was), reference_sets_of(schema, fields)
+        work: list[Sequence[Any]] = [["MULTI"], ["DEL", row]]
+        work += [["SREM", name, key] for name in old if name not in new]
+        work.append(["HSET", row, *(each for field in fields.items() for each in field)])
+        work.append(["ZADD", index, key if scored(schema) else 0, key])
+        work += [["SADD", name, key] for name in new]
+        work.append(["EXEC"])
+        pending = wire.send(b"".join(map(wire.packed, work)), len(work))
+        del work
+        replies = wire.take(pending)
+    finally:
+        if not wire.broken:
+            wire.send(wire.packed(["UNWATCH"])).drop()
+    refusals = [str(each) for each in replies[:-1] if isinstance(each, ReplyError)]
+    if refusals:
+        return refusals[0]
+    done = replies[-1]
+    if isinstance(done, ReplyError):
+        return str(done)
+    if done is None:
+        return ""
+    return next((str(each) for each in done if isinstance(each, ReplyError)), None)
