@@ -1,6 +1,6 @@
 """Changes of rows as the INSERT, UPDATE and DELETE that SQL and CQL have in common; in what engines differ is data: a
-`Spelling`. An UPDATE names the columns that change and no others. One statement a change, one line where no value has
-a line's end in it.
+`Spelling`. An UPDATE names the columns that change and, of the others, those that it would set by itself. One statement
+a change, one line where no value has a line's end in it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from dbfleet.values import TEXT_OF, Column, Row, Schema
 class Spelling:
     """How one table's statements are spelt: its name and its columns' in the language, the literal of a value that is
     not NULL by its column's place, what says that the key's column at a place has a value where `=` does not do, the
-    columns that the server computes, and what stands before VALUES."""
+    columns that the server computes, what stands before VALUES, and the columns that an UPDATE sets by itself if it
+    does not name them."""
 
     table: str
     quote: Callable[[str], str]
@@ -25,6 +26,7 @@ class Spelling:
     same: Callable[[int, Any], str] | None = None
     computed: frozenset[str] = frozenset()
     before_values: str = ""
+    touched: frozenset[str] = frozenset()
 
 
 def changed(columns: Sequence[Column], change: Change) -> list[int]:
@@ -72,10 +74,12 @@ def statements(schema: Schema, changes: Iterable[Change], spelling: Spelling) ->
         if after is None:
             yield f"DELETE FROM {table} WHERE {where};"
             continue
-        sets = ", ".join(
-            f"{quote(schema.names[place])} = {cell(place, after[place])}"
-            for place in changed(schema.columns, change)
-            if schema.names[place] not in spelling.computed
-        )
-        if sets:
+        places = [place for place in changed(schema.columns, change) if schema.names[place] not in spelling.computed]
+        if places:
+            more = [
+                place for place, name in enumerate(schema.names) if name in spelling.touched and place not in places
+            ]
+            sets = ", ".join(
+                f"{quote(schema.names[place])} = {cell(place, after[place])}" for place in [*places, *more]
+            )
             yield f"UPDATE {table} SET {sets} WHERE {where};"

@@ -89,7 +89,7 @@ class MySqlAdapter(Adapter):
         return _mysql_catalog.collections(self._session.rows)
 
     def describe(self, name: str) -> Schema:
-        return _mysql_catalog.describe(self._session.rows, name, mariadb=self._session.server.mariadb)
+        return _mysql_catalog.describe(self._session.rows, name, self._session.server)
 
     def create(self, schema: Schema) -> None:
         wire = self._session.live()
@@ -99,7 +99,7 @@ class MySqlAdapter(Adapter):
                 wire.execute(statement)
 
     def drop(self, name: str) -> None:
-        kind = _mysql_catalog.kind(self._session.rows, name)
+        kind = _mysql_catalog.kind(self._session.rows, name, self._session.server)
         if kind is None:
             return
         wire = self._session.live()
@@ -195,6 +195,8 @@ class MySqlAdapter(Adapter):
         """A part that the condition chooses."""
         with self._session.translated():
             table = self._table(schema)
+        if any(_mysql_ordered.is_single(schema.column(name)) for name in condition.columns):
+            return None  # no FLOAT is 0.1 to the server
         return condition_part(schema, condition, LEXIS.quote, table.literal)
 
     def statements(self, schema: Schema, changes: Iterable[Change]) -> Iterator[str]:
@@ -208,12 +210,20 @@ class MySqlAdapter(Adapter):
             return f"{found} AND {exactly(name)} = {exactly(text)}" if schema.names[place] in folding else found
 
         computed = frozenset(schema.names) - frozenset(table.written)
-        spelling = Spelling(LEXIS.quote(schema.name), LEXIS.quote, table.literal, same, computed)
+        spelling = Spelling(
+            LEXIS.quote(schema.name), LEXIS.quote, table.literal, same, computed, touched=frozenset(table.touched)
+        )
         with self._session.translated():
             yield from change_statements(schema, changes, spelling)
 
     def extras(self, name: str) -> Extras:
-        return _mysql_extras.extras(self._session.rows, self.describe(name), mariadb=self._session.server.mariadb)
+        schema, natives = self.describe(name), self._session.natives(name)
+        return _mysql_extras.extras(self._session.rows, schema, natives, self._session.server)
+
+    def left(self) -> Sequence[str]:
+        """What the database has besides its collections: views, sequences, routines, events."""
+        ask = self._session.rows
+        return _mysql_extras.left(ask, _mysql_catalog.broken_views(ask, _mysql_catalog.kinds(ask)))
 
     def add_extra(self, schema: Schema, extra: Extra) -> None:
         statement = _mysql_extras.add_statement(self._session.rows, self._session.natives(schema.name), schema, extra)

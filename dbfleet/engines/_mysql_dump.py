@@ -98,7 +98,7 @@ class _Column:
         self.column = column
         self.name = json.dumps(column.name, ensure_ascii=False).encode().replace(b"%", b"%%") + b":"
         self._field = field
-        self._read = reader(column.type, field)
+        self._read = reader(column.type, field, column.native)
         self._convert = None if field.flags & ZEROFILL else _CONVERT.get((column.type, _family(field.kind)))
 
     def read(self, values: Raw) -> _Values:
@@ -296,6 +296,7 @@ _CONVERT: Final[Mapping[tuple[Type, str], Convert]] = {
     (Type.BOOL, "int"): _bools,
     (Type.INT, "int"): _same,
     (Type.DECIMAL, "decimal"): _decimals,
+    (Type.DECIMAL, "int"): _same,
     (Type.TEXT, "text"): _texts,
     (Type.BYTES, "text"): _bytes,
     (Type.DATE, "date"): _days,

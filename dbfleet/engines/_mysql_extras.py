@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from dbfleet.engines._extras import read_default, value_default
+from dbfleet.engines._mysql_catalog import Server
 from dbfleet.engines._mysql_texts import literal
 from dbfleet.engines._mysql_types import LEXIS, Native
 from dbfleet.errors import NotFound
@@ -22,40 +23,35 @@ _PREFIX: Final = 191
 """Characters of a text without a length that an index of ours takes."""
 
 
-def extras(ask: Ask, schema: Schema, *, mariadb: bool) -> Extras:
+def extras(ask: Ask, schema: Schema, natives: Mapping[str, Native], server: Server) -> Extras:
     found: list[Extra] = []
     left: list[str] = []
     indexes: dict[str, list[tuple[str | None, ...]]] = {}
     for row in ask(f"SHOW INDEX FROM {LEXIS.quote(schema.name)}"):
         indexes.setdefault(str(row[2]), []).append(row)
     for name, rows in indexes.items():
-        if name == "PRIMARY":
-            continue
-        unique = rows[0][1] == "0"
-        columns = [row[4] for row in sorted(rows, key=lambda row: int(row[3] or 0))]
-        why = (
-            f"of kind {rows[0][10]}" if rows[0][10] not in ("BTREE", "HASH")
-            else "over an expression" if None in columns
-            else "over the beginnings of values" if unique and any(row[7] is not None for row in rows)
-            else None
-        )  # fmt: skip
-        if why:
-            left.append(f"index {name}, {why}")
-        else:
-            found.append(Index(name, tuple(map(str, columns)), unique))
+        rows = [row for row in rows if row[4] is None or (row[4] in natives and not natives[row[4]].ends_version)]
+        index, said = _index(name, sorted(rows, key=lambda row: int(row[3] or 0))) if rows else (None, [])
+        left += said
+        if index:
+            found.append(index)
     where = f"WHERE table_schema = DATABASE() AND table_name = {literal(schema.name, Type.TEXT)}"
     for own, text, more in ask(
         f"SELECT column_name, column_default, extra FROM information_schema.columns {where} ORDER BY ordinal_position"
     ):
-        column, said = schema.column(str(own)), (more or "").lower()
-        if "auto_increment" in said:
+        column, native, extra = schema.column(str(own)), natives[str(own)], (more or "").lower()
+        if native.counts:
             found.append(Identity(column.name))
-        if "on update" in said:
+        if native.touched:
             left.append(f"what {column.name} becomes on update")
-        if text is None or text.upper() == "NULL" or ("generated" in said and "default_generated" not in said):
+        if native.generated:
+            left.append(f"what computes {column.name}: {native.expression}")
+        if native.invisible:
+            left.append(f"that {column.name} is invisible")
+        if text is None or (server.mariadb and text == "NULL") or native.generated:
             continue
         # MariaDB gives the default's SQL, MySQL a literal's text as it is.
-        spelt = mariadb or "default_generated" in said
+        spelt = server.mariadb or "default_generated" in extra
         moment = read_default(column, text) if column.type in (Type.DATE, Type.DATETIME, Type.INSTANT) else None
         default = moment or (read_default(column, _plain(text)) if spelt else value_default(column, text))
         if default and default.text and "?" in default.text:
@@ -64,17 +60,147 @@ def extras(ask: Ask, schema: Schema, *, mariadb: bool) -> Extras:
             found.append(default)
         else:
             left.append(f"default of {column.name}, an expression: {text}")
-    # MariaDB's JSON is a text with a check of the column's name.
-    left += [
-        f"check {name}"
-        for (name,) in ask(
-            f"SELECT constraint_name FROM information_schema.table_constraints {where} AND constraint_type = 'CHECK'"
-        )
-        if name not in schema.names
-    ]
-    triggers = where.replace("table_schema", "event_object_schema").replace("table_name", "event_object_table")
-    left += [f"trigger {name}" for (name,) in ask(f"SELECT trigger_name FROM information_schema.triggers {triggers}")]
+    left += _collations(natives)
+    for part in (_checks, _foreign_keys, _triggers, _comments, _table):
+        left += part(ask, schema, where, server)
     return Extras(tuple(found), tuple(left))
+
+
+def _index(name: str, rows: Sequence[tuple[str | None, ...]]) -> tuple[Index | None, list[str]]:
+    """An index of SHOW INDEX as a record, where it has one, and what of it stays behind."""
+    columns, unique, kind = [row[4] for row in rows], rows[0][1] == "0", rows[0][10]
+    beginnings = [f"{row[4]}({row[7]})" for row in rows if row[7] is not None and kind != "SPATIAL"]
+    if name == "PRIMARY":
+        return None, [f"that the key is over the beginnings of {', '.join(beginnings)}"] if beginnings else []
+    why = (
+        f"of kind {kind}" if kind not in ("BTREE", "HASH")
+        else "over an expression" if None in columns
+        else "over the beginnings of values" if unique and beginnings
+        else None
+    )  # fmt: skip
+    if why:
+        return None, [f"index {name}, {why}"]
+    left = [f"of index {name}, that it is over the beginnings of {', '.join(beginnings)}"] if beginnings else []
+    if falling := [str(row[4]) for row in rows if row[5] == "D"]:
+        left.append(f"of index {name}, that {', '.join(falling)} is descending")
+    # MySQL's last columns are Visible and Expression, MariaDB's is Ignored.
+    if rows[0][13:14] in (("NO",), ("YES",)) and rows[0][13] != ("YES" if len(rows[0]) > 14 else "NO"):
+        left.append(f"of index {name}, that the server does not use it")
+    if rows[0][12]:
+        left.append(f"the comment of index {name}")
+    return Index(name, tuple(map(str, columns)), unique), left
+
+
+_OURS: Final = frozenset({"utf8mb4_0900_bin", "utf8mb4_nopad_bin", "ascii_bin", "utf8mb4_bin"})
+
+
+def _collations(natives: Mapping[str, Native]) -> list[str]:
+    """By their names: what they take for equal is different in a table of ours."""
+    found: dict[str, list[str]] = {}
+    for name, native in natives.items():
+        if native.collation and native.collation not in _OURS:
+            found.setdefault(native.collation, []).append(name)
+    return [f"collation {collation} of {', '.join(names)}" for collation, names in found.items()]
+
+
+def _checks(ask: Ask, schema: Schema, where: str, server: Server) -> list[str]:
+    """Of MariaDB a column's own, too, which has its name; not the one that makes its JSON of a text."""
+    if server.mariadb:
+        where = where.replace("table_schema", "constraint_schema")
+        found = ask(f"SELECT constraint_name, check_clause FROM information_schema.check_constraints {where}")
+    else:
+        found = ask(
+            "SELECT constraint_name, check_clause FROM information_schema.table_constraints "
+            f"JOIN information_schema.check_constraints USING (constraint_schema, constraint_name) {where}"
+        )
+    valid = {f"json_valid({LEXIS.quote(name)})" for name in schema.names}
+    return [f"check {name}: {clause}" for name, clause in found if (clause or "").lower() not in valid]
+
+
+def _foreign_keys(ask: Ask, schema: Schema, where: str, server: Server) -> list[str]:
+    """What they do beyond refusing, and those that lead into another database."""
+    left = []
+    for name, update, delete, space, other, outside in ask(
+        "SELECT constraint_name, update_rule, delete_rule, unique_constraint_schema, referenced_table_name, "
+        "unique_constraint_schema <> DATABASE() FROM information_schema.referential_constraints "
+        + where.replace("table_schema", "constraint_schema")
+    ):
+        said = [
+            f"on {what} {rule.lower()}"
+            for what, rule in (("update", update), ("delete", delete))
+            if rule and rule not in ("RESTRICT", "NO ACTION")
+        ]
+        if outside == "1":
+            left.append(f"foreign key {name}, to {space}.{other}")
+        elif said:
+            left.append(f"of foreign key {name}, {' and '.join(said)}")
+    return left
+
+
+def _triggers(ask: Ask, schema: Schema, where: str, server: Server) -> list[str]:
+    where = where.replace("table_schema", "event_object_schema").replace("table_name", "event_object_table")
+    return [f"trigger {name}" for (name,) in ask(f"SELECT trigger_name FROM information_schema.triggers {where}")]
+
+
+def _comments(ask: Ask, schema: Schema, where: str, server: Server) -> list[str]:
+    """Somebody's own, not ours."""
+    found = ask(f"SELECT column_name, column_comment FROM information_schema.columns {where} AND column_comment <> ''")
+    left = [f"comment of {name}" for name, text in found if not (text or "").startswith("dbfleet:")]
+    for text, kind in ask(f"SELECT table_comment, table_type FROM information_schema.tables {where}"):
+        if text and kind != "VIEW" and not text.startswith("dbfleet:"):
+            left.append("comment of the table")
+    return left
+
+
+def _table(ask: Ask, schema: Schema, where: str, server: Server) -> list[str]:
+    """Partitions, history, a storage engine that has no transactions or no files."""
+    left = []
+    for kind, engine in ask(f"SELECT table_type, engine FROM information_schema.tables {where}"):
+        if kind == "VIEW":
+            left.append("that it is a view: its rows come as a table")
+        elif kind == "SYSTEM VERSIONED":
+            left.append("system versioning, and the rows of the past")
+        if engine and engine != "InnoDB":
+            left.append(f"storage engine {engine}")
+    rows = ask(
+        f"SELECT DISTINCT partition_method, partition_expression FROM information_schema.partitions {where} "
+        "AND partition_method IS NOT NULL"
+    )
+    left += [f"partitions by {(method or '').lower()} ({expression or 'the key'})" for method, expression in rows]
+    if server.mariadb and (text := _periods(ask, schema.name)):
+        left.append(f"period {text}")
+    return left
+
+
+def _periods(ask: Ask, name: str) -> str | None:
+    """An application's own period of a MariaDB table; no view of every version tells it."""
+    if not ask("SELECT 1 FROM information_schema.tables WHERE table_schema = 'information_schema' "
+               "AND table_name = 'PERIODS'"):  # fmt: skip
+        return None
+    found = ask(
+        "SELECT period FROM information_schema.periods WHERE table_schema = DATABASE() "
+        f"AND table_name = {literal(name, Type.TEXT)} AND period <> 'SYSTEM_TIME'"
+    )
+    return ", ".join(str(period) for (period,) in found) or None
+
+
+def left(ask: Ask, broken: Mapping[str, str]) -> list[str]:
+    """What the database has besides its tables, by name."""
+    found = [f"view {name}, which cannot be read: {why}" for name, why in broken.items()]
+    found += [f"view {name}: its rows come as a table" for (name,) in ask(
+        "SELECT table_name FROM information_schema.views WHERE table_schema = DATABASE() ORDER BY table_name"
+    ) if name not in broken]  # fmt: skip
+    found += [f"sequence {name}" for (name,) in ask(
+        "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_type = 'SEQUENCE'"
+    )]  # fmt: skip
+    found += [f"{(kind or '').lower()} {name}" for kind, name in ask(
+        "SELECT routine_type, routine_name FROM information_schema.routines WHERE routine_schema = DATABASE() "
+        "ORDER BY routine_type, routine_name"
+    )]  # fmt: skip
+    found += [f"event {name}" for (name,) in ask(
+        "SELECT event_name FROM information_schema.events WHERE event_schema = DATABASE() ORDER BY event_name"
+    )]  # fmt: skip
+    return found
 
 
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)

@@ -77,10 +77,11 @@ _SET: Final[Mapping[Type, str]] = {
 
 def takes(schema: Schema, natives: Mapping[str, Native]) -> bool:
     """Whether the table's columns hold what stands in a line. Not a computed column; nor MySQL's own JSON, which would
-    make other numbers of some."""
+    make other numbers of some; nor what would change a value without a word (`_mysql_texts.writer` sees to it)."""
     return all(
         natives[column.name].kind in _mysql_ordered.KINDS[column.type]
-        and natives[column.name].kind != "json"
+        and natives[column.name].kind not in ("json", "float", "year", "binary")
+        and not (natives[column.name].kind == "char" and column.type is Type.TEXT)
         and not natives[column.name].generated
         for column in schema.columns
     )

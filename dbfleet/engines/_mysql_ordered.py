@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from dbfleet.engines._mysql_types import LEXIS, Native
+from dbfleet.engines._mysql_values import single
 from dbfleet.engines._mysql_wire import RawRow
 from dbfleet.values import Column, Schema, Type
 
@@ -19,7 +20,7 @@ _TEXTS: Final = frozenset({"char", "varchar", "tinytext", "text", "mediumtext", 
 KINDS: Final[Mapping[Type, frozenset[str]]] = {
     Type.BOOL: frozenset({"tinyint"}),
     Type.INT: _INTEGERS,
-    Type.DECIMAL: _TEXTS | {"decimal", "numeric"},
+    Type.DECIMAL: _TEXTS | {"decimal", "numeric", "bigint"},
     Type.FLOAT: frozenset({"float", "double", "real"}),
     Type.TEXT: _TEXTS | {"enum", "set"},
     Type.BYTES: frozenset({"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"}),
@@ -80,15 +81,23 @@ def _cell(column: Column, native: Native, name: str) -> str:
     return name
 
 
+def is_single(column: Column) -> bool:
+    """Whether it is a FLOAT, of 32 bits."""
+    return column.type is Type.FLOAT and (column.native or "").startswith("float")
+
+
 def lines(schema: Schema) -> Callable[[Sequence[RawRow]], bytes]:
     """A function from raw rows of that SELECT to their lines; cells behind the schema's are left out."""
     escaped = [column.type in (Type.TEXT, Type.JSON) for column in schema.columns]
+    singles = [place for place, column in enumerate(schema.columns) if is_single(column)]
 
     def make(rows: Sequence[RawRow]) -> bytes:
         cells = [
             _filled(values, may_need_escapes)
             for values, may_need_escapes in zip(zip(*rows, strict=True), escaped, strict=False)
         ]
+        for place in singles:
+            cells[place] = [value if value == b"\\N" else b"%r" % single(float(value)) for value in cells[place]]
         return b"\n".join(map(b"\t".join, zip(*cells, strict=True))) + b"\n"
 
     return make

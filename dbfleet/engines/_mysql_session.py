@@ -15,7 +15,7 @@ from dbfleet.engines import _mysql_catalog
 from dbfleet.engines._mysql_catalog import Server
 from dbfleet.engines._mysql_driver import driver_errors
 from dbfleet.engines._mysql_errors import translate
-from dbfleet.engines._mysql_types import LEXIS, Native, lexis
+from dbfleet.engines._mysql_types import Native, lexis
 from dbfleet.engines._mysql_wire import RawRow, Wire
 from dbfleet.engines._mysql_write import Source
 from dbfleet.errors import DbfleetError, Unavailable, translated
@@ -91,7 +91,7 @@ class Session:
 
     def natives(self, name: str) -> dict[str, Native]:
         """The columns of a table of the target's database, by name."""
-        return _mysql_catalog.natives(self.rows, LEXIS.quote(name), mariadb=self.server.mariadb)
+        return _mysql_catalog.natives(self.rows, name, self.server)
 
     def describe(self, database: str, table: str) -> Mapping[str, Native]:
         """A table's columns, asked on a second connection; none where it has no answer (a temporary table, a lock)."""
@@ -99,8 +99,7 @@ class Session:
             if self._beside is None:
                 self._beside = self.wire.another()
                 self._beside.execute("SET SESSION lock_wait_timeout = 1")
-            name = f"{LEXIS.quote(database)}.{LEXIS.quote(table)}"
-            return _mysql_catalog.natives(self._beside.rows, name, mariadb=self.server.mariadb)
+            return _mysql_catalog.natives(self._beside.rows, table, self.server, database=database)
         return {}
 
     def close(self) -> None:

@@ -45,6 +45,7 @@ class Table:
             write, escapes = writer(column, native.kind, native.arguments)
             expression = _expression(column.type, native, mariadb=mariadb)
             self._slots.append(_Slot(write, escapes, expression, native.generated))
+        self.touched = [name for name in schema.names if found[name].touched]
         self.written = [name for name, slot in zip(schema.names, self._slots, strict=True) if not slot.ignored]
 
     def load(self, path: str, table: str, *, replace: bool) -> bytes:

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from dbfleet.engines._mysql_geometry import geometry_bytes
 from dbfleet.engines._mysql_types import GEOMETRIES
+from dbfleet.engines._mysql_values import single
 from dbfleet.errors import ConstraintViolated
 from dbfleet.values import Batch, Column, Type, decimal_text, json_text
 
@@ -73,6 +74,62 @@ def _clock(digits: int) -> Write:
     return lambda values: [value.isoformat("microseconds")[:end] for value in values]
 
 
+def _years(values: Sequence[Any]) -> Texts:
+    # Of 1 to 99 the server makes 1970 to 2069, and of 0 too, where it has not four digits.
+    for value in values:
+        if value and not 1901 <= value <= 2155:
+            raise ConstraintViolated(f"{value} is no year of a YEAR column: 1901 to 2155, or 0")
+    return [f"{value:04}" for value in values]
+
+
+def _singles(values: Sequence[Any]) -> Texts:
+    """Numbers that a FLOAT keeps as they are."""
+    found = []
+    for value in values:
+        kept = value
+        if value - value == 0.0:  # NaN and infinities the server refuses itself
+            try:
+                kept = single(value)
+            except OverflowError:
+                kept = None
+        if kept != value:
+            raise ConstraintViolated(
+                f"{value!r} has more digits, or is larger, than a FLOAT of 32 bits keeps",
+                hint="make the column DOUBLE, or round the values",
+            )
+        # Of the greatest the shortest text is a little greater.
+        found.append(float.__repr__(max(-_MOST, min(float(value), _MOST)) if abs(value) < _BEYOND else float(value)))
+    return found
+
+
+_MOST: Final = 3.4028234663852886e38
+_BEYOND: Final = 3.41e38
+
+
+def _trimmed(values: Sequence[Any]) -> Texts:
+    """Texts that a CHAR keeps as they are: it drops blanks at the end, without a word."""
+    for value in values:
+        if value.endswith(" "):
+            raise ConstraintViolated(
+                f"{value!r:.60} ends in a blank, which a CHAR column drops", hint="make the column VARCHAR"
+            )
+    return _texts(values)
+
+
+def _filled(length: int) -> Write:
+    def write(values: Sequence[Any]) -> Texts:
+        """Bytes that a BINARY keeps as they are: it fills them with zeros, without a word."""
+        for value in values:
+            if len(value) < length:
+                raise ConstraintViolated(
+                    f"{len(value)} bytes, which a BINARY({length}) column fills with zeros",
+                    hint="make the column VARBINARY",
+                )
+        return [value.hex() for value in values]
+
+    return write
+
+
 _LONG_NUMBER: Final = re.compile(r"[\d.]{16}")
 
 
@@ -115,13 +172,13 @@ def writer(column: Column, kind: str, arguments: str) -> tuple[Write, bool]:
         case Type.BOOL:
             return _each(_BOOLS.__getitem__), False
         case Type.INT:
-            return _each(int.__repr__), False
+            return _years if kind == "year" else _each(int.__repr__), False
         case Type.DECIMAL:
             return _decimals, False
         case Type.FLOAT:
-            return _each(lambda value: float.__repr__(float(value))), False
+            return _singles if kind == "float" else _each(lambda value: float.__repr__(float(value))), False
         case Type.BYTES:
-            return _each(lambda value: value.hex()), False
+            return _filled(int(arguments or 1)) if kind == "binary" else _each(lambda value: value.hex()), False
         case Type.DATE:
             return _each(date.isoformat), False
         case Type.TIME:
@@ -133,7 +190,7 @@ def writer(column: Column, kind: str, arguments: str) -> tuple[Write, bool]:
         case Type.JSON:
             return _each(_exact_json if kind == "json" else json_text), True
         case _:
-            return _texts, True
+            return _trimmed if kind == "char" else _texts, True
 
 
 _BOOLS: Final = {True: "1", False: "0"}

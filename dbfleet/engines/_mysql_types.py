@@ -52,12 +52,29 @@ _SIZED: Final = re.compile(r"(\w+)\s*(?:\(([^)]*)\))?")
 
 @dataclass(frozen=True, slots=True)
 class Native:
-    """A column as the server describes it: `kind` is its type's first word, `generated` that it cannot be written."""
+    """A column as the server describes it: `kind` is its type's first word, `generated` that it cannot be written,
+    `counts` that it counts up by itself, `touched` that an UPDATE of another column sets it."""
 
     column: Column
     kind: str
     arguments: str
     generated: bool = False
+    counts: bool = False
+    touched: bool = False
+    expression: str = ""
+    collation: str | None = None
+    invisible: bool = False
+    in_key: bool = False
+
+    @property
+    def ends_version(self) -> bool:
+        """What MariaDB adds to every unique key of a system-versioned table: rows of the past have the same keys."""
+        return self.expression == "ROW END"
+
+    @property
+    def wide(self) -> bool:
+        """An integer that may be beyond 2**63: BIGINT UNSIGNED."""
+        return self.kind == "bigint" and self.column.type is Type.DECIMAL
 
 
 def words(native: str) -> tuple[str, str]:
@@ -78,6 +95,12 @@ def read_type(column: Column, native: str) -> Column:
     numbers = [int(number) for number in arguments.split(",") if number.isdigit()]
     if (kind, arguments) in (("tinyint", "1"), ("bit", "1")) and "unsigned" not in native.lower():
         return replace(column, type=Type.BOOL)
+    if kind == "bigint" and "unsigned" in native.lower():
+        return replace(column, type=Type.DECIMAL, precision=20, scale=0)  # up to 2**64 - 1
+    if kind == "bit":
+        # Up to 64 of them: a number without a sign.
+        wide = {"type": Type.DECIMAL, "precision": 20, "scale": 0} if arguments == "64" else {"type": Type.INT}
+        return replace(column, note="bits, as a number", **wide)
     if type_ is Type.DECIMAL and numbers:
         return replace(column, type=type_, precision=numbers[0], scale=numbers[1] if len(numbers) > 1 else 0)
     if kind in ("char", "varchar", "binary", "varbinary") and numbers:
@@ -89,16 +112,38 @@ def read_type(column: Column, native: str) -> Column:
     return replace(column, type=type_)
 
 
-def read_native(name: str, native: str, nullable: bool, extra: str, comment: str, *, checked: bool = False) -> Native:
-    """A column from what SHOW FULL COLUMNS says of it; `checked` where a MariaDB check says that its text is JSON."""
+def read_native(
+    name: str,
+    native: str,
+    nullable: bool,
+    *,
+    extra: str,
+    comment: str,
+    expression: str = "",
+    collation: str | None = None,
+    in_key: bool = False,
+    checked: bool = False,
+) -> Native:
+    """A column from what information_schema.columns says of it; `checked` where a MariaDB check says that its text is
+    JSON. It is computed where it has an expression: EXTRA says GENERATED of an ordinary default too."""
     column = read_type(Column(name, Type.TEXT, nullable), native)
     if checked and column.type is Type.TEXT:
         column = replace(column, type=Type.JSON)
     column = typed_by_comment(column, comment)
-    generated = "GENERATED" in extra.upper()
-    if generated:
+    if expression:
         column = replace(column, note=", ".join(filter(None, (column.note, "generated"))))
-    return Native(column, *words(native), generated)
+    said = extra.lower()
+    return Native(
+        column,
+        *words(native),
+        generated=bool(expression),
+        counts="auto_increment" in said,
+        touched="on update" in said,
+        expression=expression,
+        collation=collation,
+        invisible="invisible" in said,
+        in_key=in_key,
+    )
 
 
 def kept_beside(comment: str | None) -> Mapping[str, Any]:

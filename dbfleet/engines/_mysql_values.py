@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from datetime import time as clock_time
-from decimal import Decimal
+from decimal import ROUND_UP, Context, Decimal
+from math import frexp
 from typing import Any, Final
 from uuid import UUID, SafeUUID
 
@@ -125,6 +126,10 @@ def _bits(values: Raw) -> Sequence[Any]:
     return [None if value is None else int.from_bytes(value) for value in values]
 
 
+def _decimal_bits(values: Raw) -> Sequence[Any]:
+    return [None if value is None else Decimal(int.from_bytes(value)) for value in values]
+
+
 def _bit(values: Raw) -> Sequence[Any]:
     return [None if value is None else value != b"\0" for value in values]
 
@@ -153,13 +158,56 @@ _READ: Final[dict[Type, Read]] = {
     Type.UUID: _each(_uuid),
     Type.JSON: _each(loads_json),
 }
+
+
+def single(value: float) -> float:
+    """What is written of a FLOAT's value: the shortest decimal that reads back as the same 32 bits, as PostgreSQL
+    writes a real. The server sends six digits, which are too few, or as a DOUBLE seventeen, of which the last ten are
+    noise: 0.1 is 0.10000000149011612. OverflowError for what no FLOAT holds."""
+    bits = _FLOAT32.pack(value)
+    (exact,) = _FLOAT32.unpack(bits)
+    # Six digits are never too many but where bits are missing. Above a power of two the distances are twice those
+    # below it, so the nearest decimal may be too far off and the next one near enough.
+    power = abs(frexp(exact)[0]) == 0.5
+    for digits in range(1 if abs(exact) < _LEAST_WHOLE else 6, 9):
+        near = float(f"{exact:.{digits}g}")
+        above = Context(digits, ROUND_UP).create_decimal(Decimal(exact)) if power else near
+        for found in (near, float(above)):
+            if abs(found) <= _MOST and _FLOAT32.pack(found) == bits and not _between(found, exact):
+                return found
+    return float(f"{exact:.9g}")
+
+
+def _between(found: float, exact: float) -> bool:
+    """Whether a decimal is just as near to the next number of 32 bits: PostgreSQL takes another digit then."""
+    if found == exact:
+        return False
+    (bits,) = _BITS32.unpack(_FLOAT32.pack(exact))
+    (next_,) = _FLOAT32.unpack(_BITS32.pack(bits + (1 if abs(found) > abs(exact) else -1)))
+    return bool(found - exact == next_ - found)
+
+
+_FLOAT32: Final = struct.Struct("<f")
+_BITS32: Final = struct.Struct("<I")
+_LEAST_WHOLE: Final = 2.0**-126
+_MOST: Final = 3.4028235677973366e38
+"""What is smaller than this is at most the greatest number of 32 bits."""
+
+
+def _singles(value: bytes) -> float:
+    return single(float(value))
+
+
 _NO_VALUE: Final = (ValueError, ArithmeticError, KeyError, AttributeError, RecursionError)
 
 
-def reader(type_: Type | None, field: Field) -> Read:
-    """How values of this result column are read as this type; raises one of `_NO_VALUE` for text that is none."""
+def reader(type_: Type | None, field: Field, native: str | None = None) -> Read:
+    """How values of this result column are read as this type; raises one of `_NO_VALUE` for text that is none.
+    `native` is the column's own type, where it comes straight from a table."""
     if field.kind == BIT:
-        return _bit if type_ is Type.BOOL else _bits
+        return {Type.BOOL: _bit, Type.DECIMAL: _decimal_bits}.get(type_ or Type.INT, _bits)
+    if type_ is Type.FLOAT and (native or "").startswith("float"):
+        return _numbers(_singles)
     if field.kind == GEOMETRY:
         return lambda values: [None if value is None else geometry_text(value) for value in values]
     if field.kind == VECTOR and type_ is Type.TEXT:
@@ -173,13 +221,13 @@ def refusing(columns: Sequence[Column], fields: Sequence[Field], raw: list[RawRo
     try:
         yield
     except _NO_VALUE as exc:
-        plan = [reader(column.type, field) for column, field in zip(columns, fields, strict=True)]
+        plan = [reader(column.type, field, column.native) for column, field in zip(columns, fields, strict=True)]
         raise _culprit(columns, plan, raw, collection) or exc from exc
 
 
 def strict(columns: Sequence[Column], fields: Sequence[Field], collection: str) -> Callable[[list[RawRow]], Batch]:
     """A function from raw rows to rows of these columns; Unsupported for a value that its type cannot hold."""
-    plan = [reader(column.type, field) for column, field in zip(columns, fields, strict=True)]
+    plan = [reader(column.type, field, column.native) for column, field in zip(columns, fields, strict=True)]
 
     def rows(raw: list[RawRow]) -> Batch:
         with refusing(columns, fields, raw, collection):

@@ -18,6 +18,7 @@ from dbfleet import readers, registry
 from dbfleet.adapter import EngineSpec, coarsened
 from dbfleet.errors import RuntimeFailure, UnknownEngine, UsageError, nearest
 from dbfleet.ops import _dump_files as files
+from dbfleet.ops._plan import whole
 from dbfleet.readers import Reader
 from dbfleet.values import Batch, Column, Schema
 
@@ -103,7 +104,8 @@ def _as_there(ours: Schema, there: Schema) -> tuple[Column, ...]:
     if set(ours.names) != set(there.names):
         return ours.columns
     columns = tuple(there.column(name) for name in ours.names)
-    return columns if all(a.type is b.type for a, b in zip(ours.columns, columns, strict=True)) else ours.columns
+    pairs = zip(ours.columns, columns, strict=True)
+    return columns if all(a.type is b.type or whole(a, b) for a, b in pairs) else ours.columns
 
 
 @contextmanager

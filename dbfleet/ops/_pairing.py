@@ -11,7 +11,7 @@ from dbfleet.adapter import EngineSpec, Target, coarsened
 from dbfleet.errors import UsageError, nearest
 from dbfleet.ops import _merge, _where
 from dbfleet.ops._differences import Difference
-from dbfleet.ops._plan import fraction_digits
+from dbfleet.ops._plan import fraction_digits, whole
 from dbfleet.ops._sides import Pairing
 from dbfleet.values import Column, Schema, Type
 
@@ -38,7 +38,7 @@ def schema_differences(a: Schema, b: Schema) -> Iterator[Difference]:
             {"column": name, "type": str(schema.column(name).type)} if name in schema.names else None
             for schema in (a, b)
         ]
-        if sides[0] != sides[1]:
+        if sides[0] != sides[1] and not (all(sides) and whole(a.column(name), b.column(name))):
             yield Difference(a.name, None, "schema", sides[0], sides[1])
     if a.key != b.key and sorted(a.key) != sorted(b.key):
         yield Difference(a.name, None, "schema", {"key": list(a.key)}, {"key": list(b.key)})
@@ -55,8 +55,9 @@ def pairings(a: Schema, b: Schema, specs: tuple[EngineSpec, EngineSpec], choice:
             close = nearest(name, common)
             raise UsageError(f"{a.name} has no column {name}", hint=f"did you mean {close}?" if close else None)
     same = [name for name in common if a.column(name).type is b.column(name).type]
-    wanted = [name for name in same if name not in key and choice.compares(name)]
-    as_text = tuple(name for name in key if name not in same)
+    alike = [name for name in common if name in same or whole(a.column(name), b.column(name))]
+    wanted = [name for name in alike if name not in key and choice.compares(name)]
+    as_text = tuple(name for name in common if name not in same and (name in key or name in wanted))
     tested: list[str] = []
     if choice.where is not None:
         # Read, and seen by the expression, but not compared.

@@ -143,9 +143,16 @@ def planned(
 def _converted(column: Column, new: Column) -> tuple[str, str | None]:
     if new.type is Type.TEXT:
         return "as text", f"{column.type} into a text column"
-    if (column.type, new.type) == (Type.INT, Type.DECIMAL):
+    if (column.type, new.type) == (Type.INT, Type.DECIMAL) or whole(column, new):
         return "exact", None
     return "refused", f"{column.type} does not go into a column of {new.type}"
+
+
+def whole(column: Column, other: Column) -> bool:
+    """Whether one is an int, and the other a decimal without digits behind the point, such as an integer of 64 bits
+    without a sign: their values are the same, or refused by their number."""
+    types = {column.type, other.type}
+    return types == {Type.INT, Type.DECIMAL} and 0 in (column.scale, other.scale)
 
 
 def conversion(source: Schema, sink: Schema) -> Callable[[Batch], Batch] | None:
@@ -155,7 +162,8 @@ def conversion(source: Schema, sink: Schema) -> Callable[[Batch], Batch] | None:
     changes: list[tuple[int, Callable[[Any], Any]]] = []
     for place, (column, new) in enumerate(zip(source.columns, sink.columns, strict=True)):
         if column.type is not new.type:
-            changes.append((place, TEXT_OF[column.type] if new.type is Type.TEXT else Decimal))
+            change: Any = {Type.TEXT: TEXT_OF[column.type], Type.INT: int}.get(new.type, Decimal)
+            changes.append((place, change))
     if not changes:
         return None
 

@@ -18,9 +18,10 @@ import pickle
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
@@ -30,10 +31,10 @@ from dbfleet.fleet import Fleet
 from dbfleet.ops import _order, _pairing, _where
 from dbfleet.ops._differences import Unlike
 from dbfleet.ops._pairing import Choice
-from dbfleet.ops._plan import GENERATED
+from dbfleet.ops._plan import GENERATED, whole
 from dbfleet.ops._sides import Pairing
 from dbfleet.ops.diff import Comparison, Watch, comparing
-from dbfleet.values import Row, Schema
+from dbfleet.values import Column, Row, Schema, Type
 
 Kind = Literal["insert", "update", "delete"]
 
@@ -267,10 +268,14 @@ def _changes(schema: Schema, sides: tuple[Pairing, Pairing]) -> Callable[[Unlike
     compared = {column.name for column in sides[0].columns[: sides[0].compared]}
     ours = {name: place for place, name in enumerate(places[0])}
     theirs = {name: place for place, name in enumerate(places[1])}
-    same_type = [
-        name in ours and sides[0].columns[ours[name]].type is schema.column(name).type for name in schema.names
+    fitting = [
+        _fitting(sides[0].columns[ours[name]], schema.column(name)) if name in ours else None for name in schema.names
     ]
     coarsen = coarsened(schema.columns, sides[0].specs[1]) or (lambda row: row)
+
+    def taken_of(row: Row, names: Container[str]) -> Row:
+        fits = zip(schema.names, fitting, strict=True)
+        return tuple([fit(row[ours[name]]) if fit and name in names else None for name, fit in fits])
 
     def change_of(unlike: Unlike) -> tuple[Row | None, Row | None]:
         a, b = unlike.a, unlike.b
@@ -279,9 +284,8 @@ def _changes(schema: Schema, sides: tuple[Pairing, Pairing]) -> Callable[[Unlike
             return before, None
         if before is None:
             # What A has, and what is not compared with it: a new row is made whole.
-            fits = zip(schema.names, same_type, strict=True)
-            return None, coarsen(tuple([a[ours[name]] if fitting else None for name, fitting in fits]))
-        taken = coarsen(tuple([a[ours[name]] if name in compared else None for name in schema.names]))
+            return None, coarsen(taken_of(a, ours))
+        taken = coarsen(taken_of(a, compared))
         row = tuple(
             [
                 new if name in compared and name not in schema.key else old
@@ -291,6 +295,16 @@ def _changes(schema: Schema, sides: tuple[Pairing, Pairing]) -> Callable[[Unlike
         return before, row
 
     return change_of
+
+
+def _fitting(column: Column, new: Column) -> Callable[[Any], Any] | None:
+    """What makes a value of A's column one of B's; None where none is."""
+    if column.type is new.type:
+        return lambda value: value
+    if not whole(column, new):
+        return None
+    kind = int if new.type is Type.INT else Decimal
+    return lambda value: None if value is None else kind(value)
 
 
 def _apply(adapter: Adapter, schema: Schema, kind: Kind, changes: Iterator[Change]) -> Written:

@@ -102,7 +102,7 @@ ZOO_ROW = """
 def test_native_types_are_described_and_read(adapter: Adapter, foreign: Any) -> None:
     schema = adapter.describe(foreign(ZOO, ZOO_ROW))
     expected = {
-        "id": Type.INT, "tiny": Type.INT, "flag": Type.BOOL, "huge": Type.INT, "filled": Type.INT,
+        "id": Type.INT, "tiny": Type.INT, "flag": Type.BOOL, "huge": Type.DECIMAL, "filled": Type.INT,
         "price": Type.DECIMAL,
         "ratio": Type.FLOAT, "exact": Type.FLOAT, "born": Type.INT, "b1": Type.BOOL, "b12": Type.INT, "kind": Type.TEXT,
         "tags": Type.TEXT, "code": Type.TEXT, "note": Type.TEXT, "raw": Type.BYTES, "photo": Type.BYTES,
