@@ -215,9 +215,11 @@ def chunks(
         yield lines + b"\n"
 
 
-def lines(connection: Connection[Any], text: str, refuse: Callable[[], None], tally: Tally | None) -> Iterator[bytes]:
-    """The lines of the statement's rows, which come one by one."""
-    for result in in_turn([(connection, text.format(where=""))], 1000):
+def lines(
+    connection: Connection[Any], text: str, refuse: Callable[[], None], tally: Tally | None, at_once: int
+) -> Iterator[bytes]:
+    """The lines of the statement's rows, which come one by one, `at_once` together."""
+    for result in in_turn([(connection, text.format(where=""))], at_once):
         count, get = result.ntuples, result.get_value
         if not count:
             continue

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 Expression = Callable[[str], str]
 
 FIRST_VERSION: Final = 140000  # before it numeric had no infinity, before 13 there was no trim_scale
+_AT_ONCE: Final = 250
+"""Rows that come together: a statement's own may be of any size."""
+
 MOST_COLUMNS: Final = 200  # what is joined is an expression as long
 
 
@@ -211,7 +214,7 @@ def _csv_cell(type_: Type) -> Expression:
 
 def _lines(connection: Connection[Any], select: str, documents: int, word: str) -> Iterator[bytes]:
     """The lines that the pieces make; json, which the server writes with spaces and zeros, is written anew here."""
-    rows.start(connection, select, chunk_rows=1000)
+    rows.start(connection, select, chunk_rows=_AT_ONCE)
     finished = False
     null = b"" if word == "csv" else b"null"
     try:

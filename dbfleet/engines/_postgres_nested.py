@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 Refuse = Callable[[], None]
 
-_AT_ONCE: Final = 1000
 _ABSENT: Final = object()
 """NULL, as the JSON value null is None here."""
 
@@ -75,14 +74,16 @@ class Nested:
         pieces[-1].append("E'\\n'" if self._csv else "E'}\\n'")
         return pieces
 
-    def lines(self, connection: Connection[Any], refuse: Refuse, tally: blocks.Tally | None) -> Iterator[bytes]:
-        """The rows' lines."""
+    def lines(
+        self, connection: Connection[Any], refuse: Refuse, tally: blocks.Tally | None, at_once: int
+    ) -> Iterator[bytes]:
+        """The rows' lines; `at_once` rows come together."""
         # Here, not above: values.digest_rows has the reason.
         from hashlib import md5
 
         assert self.text is not None
         beyond = self._count + len(self._documents)
-        for result in blocks.in_turn([(connection, self.text.format(where=""))], _AT_ONCE):
+        for result in blocks.in_turn([(connection, self.text.format(where=""))], at_once):
             rows, get = range(result.ntuples), result.get_value
             if b"t" in [get(row, beyond) for row in rows]:
                 refuse()

@@ -11,6 +11,7 @@ import select
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from dbfleet.engines._columns import bounded
 from dbfleet.engines._postgres_types import CLOSED, Context, adapters
 from dbfleet.errors import StatementError, Unsupported, UsageError
 from dbfleet.values import Batch, Type
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from psycopg.pq.abc import PGconn, PGresult
 
 
+_CHUNK_BYTES: Final = 4 << 20
 _NUL: Final = "the statement holds a NUL character"
 
 
@@ -150,21 +152,31 @@ class Rows(Iterator[Batch]):
     """A running statement: its columns, or how many rows it changed, and its batches of tuples.
 
     With `exact`, a value that its column's type cannot hold in Python (an infinite date) raises StatementError;
-    otherwise it comes as the server's text.
+    otherwise it comes as the server's text. `at_once` rows come together; where these are fewer than a batch, their
+    bytes end it, too.
     """
 
     def __init__(
-        self, connection: Connection[Any], text: str, values: Sequence[object], batch_size: int, *, exact: bool = False
+        self,
+        connection: Connection[Any],
+        text: str,
+        values: Sequence[object],
+        batch_size: int,
+        *,
+        at_once: int | None = None,
+        exact: bool = False,
     ) -> None:
         from psycopg.pq import ExecStatus
 
         self._connection = connection
         self._batch_size = batch_size
+        chunk_rows = min(at_once or batch_size, batch_size)
+        self._large = bounded(self._pieces(), batch_size) if chunk_rows < batch_size else None
         self._exact = exact
         self._done = False
         self.columns: list[tuple[str, int]] = []
         self.affected: int | None = None
-        start(connection, text, values, chunk_rows=batch_size)
+        start(connection, text, values, chunk_rows=chunk_rows)
         try:
             self._next = fetch(connection)
             assert self._next is not None
@@ -184,8 +196,20 @@ class Rows(Iterator[Batch]):
             raise
 
     def __next__(self) -> Batch:
+        return next(self._large) if self._large is not None else self._loaded(self._batch_size)
+
+    def _pieces(self) -> Iterator[Batch]:
+        while True:
+            try:
+                rows = self._loaded(1)
+            except StopIteration:
+                return
+            yield rows
+
+    def _loaded(self, wanted: int) -> Batch:
+        """As many rows as are wanted, and what came together with the last of them."""
         rows: Batch = []
-        while not self._done and len(rows) < self._batch_size:
+        while not self._done and len(rows) < wanted:
             result, self._next = self._next, None
             if result is None:
                 try:
@@ -241,8 +265,8 @@ class Rows(Iterator[Batch]):
 
 
 def copy_out(connection: Connection[Any], text: str) -> Iterator[bytes]:
-    """The bytes of COPY … TO STDOUT, in chunks of at most 1000 whole rows. Nothing has run before the first is asked
-    for."""
+    """The bytes of COPY … TO STDOUT, in chunks of at most 1000 whole rows or, beyond one row, some megabytes. Nothing
+    has run before the first is asked for."""
     from psycopg.pq import ExecStatus
 
     pgconn = connection.pgconn
@@ -257,8 +281,10 @@ def copy_out(connection: Connection[Any], text: str) -> Iterator[bytes]:
         size, row = get(1)
         while size >= 0:
             parts: list[Any] = []
-            while size > 0 and len(parts) < 1000:
+            held = 0
+            while size > 0 and len(parts) < 1000 and held < _CHUNK_BYTES:
                 parts.append(row)
+                held += size
                 size, row = get(1)
             if parts:
                 yield b"".join(parts)

@@ -58,6 +58,7 @@ from dbfleet.engines._postgres_connect import SESSION, opened
 from dbfleet.engines._postgres_errors import translate
 from dbfleet.engines._postgres_nested import Nested
 from dbfleet.engines._postgres_server import LOCAL, examine, product, shell
+from dbfleet.engines._postgres_sizes import rows_at_once
 from dbfleet.engines._postgres_tables import Table, Tables, by_keys, order, where
 from dbfleet.engines._postgres_types import CLOSED, LEXIS, NAME_BYTES, RELATIONAL, Carried, TypeCatalog
 from dbfleet.engines._postgres_write import copy_in, keys_parameter, literals, upsert
@@ -181,9 +182,9 @@ class PostgresAdapter(Adapter):
     def scan(self, schema: Schema, part: Part = WHOLE, *, batch_size: int = BATCH_SIZE) -> Iterator[Batch]:
         table = self._find(schema.name)
         condition, values = where(schema, table, part)
-        yield from self._batches(
-            self._start(self._tables.select(schema, table) + condition, values, batch_size, exact=True)
-        )
+        at_once = rows_at_once(self._rows, schema, table, condition, values, batch_size)
+        select = self._tables.select(schema, table) + condition
+        yield from self._batches(self._start(select, values, batch_size, at_once=at_once, exact=True))
 
     def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
         if mode == "upsert" and not schema.key:
@@ -335,10 +336,13 @@ class PostgresAdapter(Adapter):
         if text is None and nested.text is None:
             return None
         header = ",".join(map(fast.cell, schema.names)) + "\n" if format == "csv" else ""
-        return self._translated_chunks(self._encoded(schema, table.sql, text or nested, header.encode(), tally))
+        at_once = rows_at_once(self._rows, schema, table, "", (), BATCH_SIZE)
+        return self._translated_chunks(
+            self._encoded(schema, table.sql, text or nested, header.encode(), tally, at_once)
+        )
 
     def _encoded(
-        self, schema: Schema, table: str, text: str | Nested, header: bytes, tally: blocks.Tally | None
+        self, schema: Schema, table: str, text: str | Nested, header: bytes, tally: blocks.Tally | None, at_once: int
     ) -> Iterator[bytes]:
         def refuse() -> None:
             # By a scan, on a connection of its own: this one is in the middle of a statement.
@@ -357,10 +361,10 @@ class PostgresAdapter(Adapter):
             if self.snapshot_id is None and not self._in_transaction():
                 held.enter_context(self.snapshot())
             if isinstance(text, Nested):
-                yield from text.lines(connection, refuse, tally)
+                yield from text.lines(connection, refuse, tally, at_once)
                 return
             readers = [connection]
-            pages = blocks.pages(connection, table) if self.snapshot_id else 0
+            pages = blocks.pages(connection, table) if self.snapshot_id and at_once == BATCH_SIZE else 0
             if pages >= blocks.FEWEST_PAGES and blocks.by_ranges(connection, blocks.ranges(text, pages, 0, 1)):
                 blocks.prepare(connection)
                 try:
@@ -373,7 +377,7 @@ class PostgresAdapter(Adapter):
                 parts = [blocks.ranges(text, pages, place, len(readers)) for place in range(len(readers))]
                 yield from blocks.chunks(list(zip(readers, parts, strict=True)), refuse, tally)
             else:
-                yield from blocks.lines(connection, text, refuse, tally)
+                yield from blocks.lines(connection, text, refuse, tally, at_once)
 
     def _columns_of(self, select: str, values: Sequence[object]) -> list[tuple[str, int]]:
         with self._translated():
@@ -447,7 +451,7 @@ class PostgresAdapter(Adapter):
             names = wire.describe(connection, text, values)
             self._types.learn(oid for _, oid in names)
             text, left = self._with_json(text, values, names)
-        rows = self._start(text, values, run.batch_size, translating=translating)
+        rows = self._start(text, values, run.batch_size, at_once=_AT_ONCE, translating=translating)
         types = {place: Carried(None, self._types[oid].native) for place, oid in left.items()}
         carried = [types.get(place, self._types[oid]) for place, (_, oid) in enumerate(names)]
         last = place + 1 == len(run.statements)
@@ -557,7 +561,14 @@ class PostgresAdapter(Adapter):
         return [row for batch in self._batches(self._start(statement, params, BATCH_SIZE)) for row in batch]
 
     def _start(
-        self, text: str, values: Sequence[object], batch_size: int, *, exact: bool = False, translating: Any = None
+        self,
+        text: str,
+        values: Sequence[object],
+        batch_size: int,
+        *,
+        at_once: int | None = None,
+        exact: bool = False,
+        translating: Any = None,
     ) -> wire.Rows:
         connection = self._ready()
         status = connection.info.parameter_status
@@ -566,7 +577,7 @@ class PostgresAdapter(Adapter):
             with self._translated():
                 connection.execute(SESSION.encode())
         with self._translated(translating):
-            rows = wire.Rows(connection, text, values, batch_size, exact=exact)
+            rows = wire.Rows(connection, text, values, batch_size, at_once=at_once, exact=exact)
         self._reading = weakref.ref(rows)
         return rows
 
@@ -601,6 +612,9 @@ class _Run:
     params: Mapping[str, object]
     batch_size: int
 
+
+_AT_ONCE: Final = 250
+"""Rows that come together of a statement whose rows' size nobody knows before."""
 
 _SELECTS: Final = {("SELECT",), ("VALUES",), ("TABLE",), ("WITH",)}
 

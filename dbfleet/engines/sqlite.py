@@ -30,6 +30,7 @@ from typing import Any, Final, Literal, Self
 from uuid import UUID
 
 from dbfleet.adapter import (
+    BATCH_BYTES,
     BATCH_SIZE,
     WHOLE,
     Adapter,
@@ -49,7 +50,7 @@ from dbfleet.adapter import (
     Written,
 )
 from dbfleet.engines import _changes, _conditions, _sqlite_changes, _sqlite_extras, _sqlite_swap
-from dbfleet.engines._columns import Convert, converted, converter, shortened
+from dbfleet.engines._columns import Convert, bounded, converted, converter, shortened
 from dbfleet.engines._sqlite_connect import opened, translate
 from dbfleet.engines._sqlite_tables import create_statement, describe, select
 from dbfleet.engines._sqlite_types import FETCH, OURS, STORE, declare, parse_declared, quote, quoted
@@ -218,8 +219,19 @@ class SqliteAdapter(Adapter):
                 values += part[word]
         where = _conditions.where(f" WHERE {' AND '.join(conditions)}" if conditions else "", part)
         fetch = converter(schema.columns, FETCH)
-        for rows in self._pages(select(schema) + where, values, batch_size):
+        large = self._largest(schema, where, values) * batch_size > BATCH_BYTES
+        for rows in self._pages(select(schema) + where, values, batch_size, large=large):
             yield fetch(rows)
+
+    def _largest(self, schema: Schema, where: str, values: Sequence[Any]) -> int:
+        """What a row has at most, in characters and bytes, as far as it matters. One pass by the server, of which the
+        scan's own reading is a small part more."""
+        ((all_bytes,),) = self._rows("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
+        names = [quote(column.name) for column in schema.columns if column.type not in _SMALL]
+        if all_bytes <= BATCH_BYTES or not names:
+            return 0
+        lengths = ", ".join(f"coalesce(max(length({name})), 0)" for name in names)
+        return int(sum(self._rows(f"SELECT {lengths} FROM {quote(schema.name)}{where}", values)[0]))
 
     def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
         marks = ", ".join("?" * len(schema.columns))
@@ -291,7 +303,7 @@ class SqliteAdapter(Adapter):
             encode = lines([entry[0] for entry in cursor.description], types)
             while True:
                 with self._translated():
-                    rows = cursor.fetchmany(BATCH_SIZE)
+                    rows = cursor.fetchmany(_AT_ONCE)
                 if not rows:
                     return
                 yield encode(rows)
@@ -324,8 +336,8 @@ class SqliteAdapter(Adapter):
         declared = [] if _names(text) else self._declared(text)
         with self._translated():
             cursor = self._execute(text, params)
-            # One page ahead, so that an error in the first row comes from `query` itself.
-            first = cursor.fetchmany(batch_size) if cursor.description else []
+            # A page ahead, so that an error in the first row comes from `query` itself.
+            first = cursor.fetchmany(min(batch_size, _AT_ONCE)) if cursor.description else []
         columns = [ResultColumn(entry[0]) for entry in cursor.description or ()]
         converters: list[tuple[int, Convert]] = []
         for place, word in enumerate(declared[: len(columns)]):
@@ -336,12 +348,16 @@ class SqliteAdapter(Adapter):
             elif "BOOL" in word:
                 converters.append((place, lambda value: bool(value) if value in (0, 1) else value))
 
-        def batches() -> Iterator[Batch]:
+        def pages() -> Iterator[Batch]:
             rows = first
             while rows:
-                yield converted(rows, converters)
+                yield rows
                 with self._translated():
-                    rows = cursor.fetchmany(batch_size)
+                    rows = cursor.fetchmany(_AT_ONCE)
+
+        def batches() -> Iterator[Batch]:
+            for rows in bounded(pages(), batch_size):
+                yield converted(rows, converters)
 
         return Result(
             columns,
@@ -425,11 +441,14 @@ class SqliteAdapter(Adapter):
         with self._translated(), closing(self._execute(statement, params)) as cursor:
             return cursor.fetchall()
 
-    def _pages(self, statement: str, params: Sequence[Any], size: int) -> Iterator[list[Any]]:
+    def _pages(self, statement: str, params: Sequence[Any], size: int, *, large: bool) -> Iterator[list[Any]]:
         with self._translated():
             cursor = self._execute(statement, params)
         try:
-            while True:
+            if large:
+                with self._translated():
+                    yield from bounded(([row] for row in cursor), size)
+            while not large:
                 with self._translated():
                     rows = cursor.fetchmany(size)
                 if not rows:
@@ -471,6 +490,11 @@ def _bind(value: object) -> Any:
         return json_text(value)
     return str(value) if isinstance(value, UUID) else value
 
+
+_SMALL: Final = (Type.BOOL, Type.INT, Type.FLOAT, Type.DATE, Type.TIME, Type.DATETIME, Type.INSTANT, Type.UUID)
+
+_AT_ONCE: Final = 100
+"""Rows that are fetched at once of a statement whose rows' size nobody knows before."""
 
 STAGED: Final = "_dbfleet_"
 """How the names begin of what is staged, and not yet a collection."""
