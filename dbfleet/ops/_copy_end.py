@@ -7,32 +7,11 @@ given again. One that was interrupted, or whose server went away or has no room,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from dbfleet.adapter import Target
-from dbfleet.errors import DbfleetError, NoRoom, RuntimeFailure, Unavailable
-from dbfleet.fleet import Fleet
+from dbfleet.errors import DbfleetError
 from dbfleet.ops._copy_owner import Moving, Owner
 from dbfleet.ops._copy_words import Ends, Watch
-
-
-class FreshFile:
-    """The file of an embedded target, if it was not there before: it goes again where nothing came of it."""
-
-    def __init__(self, fleet: Fleet, target: Target) -> None:
-        path = Path(target.database) if fleet.spec(target).embedded and target.database else None
-        self._path = path if path is not None and not path.exists() else None
-
-    def remove(self) -> None:
-        """After the last connection is closed."""
-        if self._path is not None and self._path.is_file():
-            for ending in ("-wal", "-shm", "-journal", ""):
-                self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
-
-
-def goes_on(error: BaseException) -> bool:
-    """Whether the same copy may succeed later with what it has done."""
-    return isinstance(error, Unavailable | NoRoom | RuntimeFailure) or not isinstance(error, Exception)
+from dbfleet.ops._ends import goes_on
 
 
 def ended_by(error: BaseException, ends: Ends, owner: Owner, watch: Watch) -> None:

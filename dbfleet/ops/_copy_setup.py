@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dbfleet.adapter import Adapter, Capability
-from dbfleet.errors import NotFound, StatementError, Unsupported, UsageError, nearest
-from dbfleet.ops import _plan, _staging
+from dbfleet.adapter import Adapter
+from dbfleet.errors import NotFound, Unsupported, UsageError, nearest
+from dbfleet.ops import _ends, _plan, _staging
 from dbfleet.ops._copy_words import Ends, Mode
 from dbfleet.ops._order import with_kept_references
 from dbfleet.ops._plan import PlannedCollection
@@ -62,7 +62,7 @@ def plans(
             action, found, rows = "create", None, 0
         elif mode == "replace" and state is None:
             action, found, rows = "replace", None, 0
-            counted = _counted(sink, schema.name)
+            counted = _ends.counted(sink, schema.name)
         else:
             found = sink.describe(schema.name)
             action, rows = "resume" if state else "fill", 0
@@ -108,14 +108,6 @@ def _with_stages(
     ]
 
 
-def _counted(sink: Adapter, name: str) -> int | None:
-    """How many rows are at stake; None for what cannot be read, a broken view."""
-    try:
-        return sink.count(name)
-    except StatementError:
-        return None
-
-
 def refuse_rows(ends: Ends, sink: Adapter | None, plans: Sequence[PlannedCollection], mode: Mode) -> None:
     if mode == "upsert":
         keyless = [plan.sink.name for plan in plans if plan.action == "merge" and not plan.sink.key]
@@ -138,21 +130,3 @@ def refuse_rows(ends: Ends, sink: Adapter | None, plans: Sequence[PlannedCollect
             if journal
             else "--mode upsert keeps its rows and lets ours win by key; --mode replace drops them first",
         )
-
-
-def check_nothing_refers_to(ends: Ends, sink: Adapter, dropped: Sequence[str]) -> None:
-    """Half of the collections dropped and the other half refused would be the worst of both."""
-    if Capability.REFERENCES not in ends.sink_spec.capabilities or not dropped:
-        return
-    for other in sorted(set(sink.collections()) - set(dropped)):
-        try:
-            references = sink.describe(other).references
-        except StatementError:  # a broken view refers to nothing that is checked
-            continue
-        for reference in references:
-            if reference.collection in dropped:
-                raise UsageError(
-                    f"{other} refers to {reference.collection}, which therefore cannot be dropped. Nothing was",
-                    target=ends.sink.name,
-                    hint=f"drop {other} first, or copy with --mode upsert",
-                )

@@ -9,6 +9,7 @@ from typing import Literal
 
 from dbfleet.adapter import Part, Target, WriteMode
 from dbfleet.fleet import Fleet
+from dbfleet.ops import _ends
 from dbfleet.ops._journal import Journal
 from dbfleet.ops._plan import PlannedCollection
 
@@ -55,20 +56,8 @@ class Plan:
     @property
     def question(self) -> str:
         """What is at stake, to be agreed to; empty where nothing goes."""
-        going = [plan for plan in self.collections if plan.action == "replace"]
-        if not going:
-            return ""
-        named = []
-        for plan in going:
-            rows = "" if plan.there is None else f" ({plan.there:,} row{'' if plan.there == 1 else 's'})"
-            named.append(plan.sink.name + rows)
-        told = ", ".join(named[:5]) + (f" and {len(named) - 5} more" if named[5:] else "")
-        how = (
-            "replaced once the new rows are whole"
-            if self.swaps
-            else "dropped first and copied anew: this engine cannot exchange them, so a copy that fails leaves neither"
-        )
-        return f"{told} of {self.sink} will be {how}"
+        going = [(plan.sink.name, plan.there) for plan in self.collections if plan.action == "replace"]
+        return _ends.question(going, self.sink, swaps=self.swaps)
 
 
 class Watch:

@@ -27,10 +27,11 @@ from typing import Any, Final
 from dbfleet.adapter import Adapter, Capability, Target, Written
 from dbfleet.errors import DbfleetError, PartialWrite, Unavailable, UsageError
 from dbfleet.fleet import Fleet
-from dbfleet.ops import _copy_extras, _copy_setup, _copy_worker, _identity, _plan, _staging, _workers
-from dbfleet.ops._copy_end import FreshFile, ended_by, goes_on, undo
+from dbfleet.ops import _copy_extras, _copy_setup, _copy_worker, _ends, _identity, _plan, _staging, _workers
+from dbfleet.ops._copy_end import ended_by, undo
 from dbfleet.ops._copy_owner import Owner
 from dbfleet.ops._copy_words import Begin, Copied, Ends, Mode, Plan, Watch
+from dbfleet.ops._ends import FreshFile, goes_on
 from dbfleet.ops._journal import Journal
 from dbfleet.ops._plan import PlannedCollection
 from dbfleet.ops._workers import Worker
@@ -128,7 +129,7 @@ def _run(ends: Ends, wish: _Wish, stack: ExitStack, workers: Sequence[Worker], w
     if not known:
         _copy_setup.refuse_rows(ends, sink, plans, wish.mode)
     if sink is not None:
-        _copy_setup.check_nothing_refers_to(ends, sink, [each.sink.name for each in plans if each.action == "replace"])
+        _ends.refuse_what_is_referred_to(sink, [each.sink.name for each in plans if each.action == "replace"])
     if wish.dry_run or sink is None:
         return _Done()
     watch.agree(plan)

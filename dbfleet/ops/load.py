@@ -7,23 +7,27 @@ Nothing is written before everything has been looked at: a dump's manifest, size
 end, so that its types hold for every value; the target's collections. Then `show` is told the plan. What is missing is
 created; what is there keeps its schema, or is refused with the difference.
 
-A collection that this load has made is dropped again where the load of it fails, so that the same command can simply
-be given again. Refused rows go to a file, each with its reason: see `_rejected`.
+What is replaced stands until the rows that replace it are all there, and proven where that was asked for: they wait
+under another name (ops/_staging.py). An engine that cannot exchange names has it dropped first, which is said before.
+
+A load that fails drops again what it has made, so that the same command can simply be given again; one that was
+interrupted, or has lost its server, keeps the collections of a dump that are whole: the same command skips them then.
+Refused rows go to a file, each with its reason: see `_rejected`.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import ExitStack, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
-from dbfleet.adapter import Adapter, Capability, EngineSpec, Target, Written, coarsened
+from dbfleet.adapter import Adapter, Capability, EngineSpec, Swap, Target, Written, coarsened
 from dbfleet.errors import ConstraintViolated, DbfleetError, NoRoom, PartialWrite, StatementError, UsageError
 from dbfleet.fleet import Fleet
-from dbfleet.ops import _digests, _order, _plan
+from dbfleet.ops import _digests, _ends, _order, _plan, _staging
 from dbfleet.ops._digests import Digester
 from dbfleet.ops._inputs import Input
 from dbfleet.ops._rejected import RejectedFile, write_apart
@@ -66,9 +70,17 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class _Job:
+    """`staged` is where the rows are written, if they are to take the place of others, of which there are `there`."""
+
     input: Input
     schema: Schema
     action: str
+    staged: Schema | None = None
+    there: int | None = None
+
+    @property
+    def place(self) -> Schema:
+        return self.staged or self.schema
 
 
 def load(
@@ -95,34 +107,28 @@ def load(
     if mode not in MODES:
         raise UsageError(f"no mode is called {mode!r}", hint=f"they are: {', '.join(MODES)}")
     refused = RejectedFile(rejected or inputs[0].beside, asked=rejected is not None)
-    finished: list[_Job] = []
-    jobs: list[_Job] = []
-    made: list[str] = []
+    fresh = _ends.FreshFile(fleet, target)
+    run = _Run(fleet, target, verify, refused, tell, progress)
     try:
         with fleet.connect(target, create=not dry_run) as adapter, refused:
             spec = fleet.spec(target)
             jobs = _jobs(adapter, spec, inputs, mode, tell)
+            going = [job for job in jobs if job.action == "replace"]
+            if going:
+                _ends.refuse_what_is_referred_to(adapter, [job.schema.name for job in going])
             show([_planned(target, spec, job) for job in jobs])
             if dry_run:
                 return
-            going = [job.schema.name for job in jobs if job.action == "replace"]
+            swaps = _staging.can_swap(adapter)
             if going and agree:
-                agree(f"{', '.join(going)} of {target.name} will be dropped and made again.")
-            for name in reversed(going):
-                adapter.drop(name)
-            for job in jobs:
-                if job.action in ("create", "replace"):
-                    made.append(job.schema.name)
-                    adapter.create(job.schema)
-            for job in jobs:
-                if job.action != "skip":
-                    yield _load(adapter, job, verify, refused, progress, tell)
-                else:
-                    yield Loaded(target.name, job.schema.name, 0, 0, 0.0, job.input.digest if verify else None,
-                                 True if verify else None)  # fmt: skip
-                finished.append(job)
+                agree(_ends.question([(job.schema.name, job.there) for job in going], target.name, swaps=swaps))
+            _staging.clean(fleet, adapter)
+            with _staging.claimed(fleet) if going and swaps else nullcontext() as word:
+                run.jobs = _staged(jobs, word) if word else jobs
+                yield from run.all(adapter)
     except BaseException as error:
-        _undo(fleet, target, [name for name in made if name not in {job.schema.name for job in finished}], error)
+        if run.undo(error):
+            fresh.remove()
         raise
     if refused.count:
         raise PartialWrite(
@@ -134,17 +140,92 @@ def load(
         )
 
 
-def _undo(fleet: Fleet, target: Target, names: Sequence[str], error: BaseException) -> None:
-    """Drop what was made and not filled, on a connection of its own: the other may be lost, or hold locks no more."""
-    if not names:
-        return
-    try:
-        with fleet.connect(target) as adapter:
-            for name in reversed(names):
-                adapter.drop(name)
-    except DbfleetError:
-        if isinstance(error, DbfleetError) and error.hint is None:
-            error.hint = f"what is in {', '.join(names)} is not whole: --mode replace begins anew"
+def _staged(jobs: Sequence[_Job], word: str) -> list[_Job]:
+    """Where something is replaced, all that is made is made aside: a reader sees all of it or nothing."""
+    names = _staging.staged([job.schema for job in jobs if job.action in ("create", "replace")], word)
+    return [replace(job, staged=names.get(job.schema.name)) for job in jobs]
+
+
+class _Run:
+    """One load: what it has made, and what of it is whole."""
+
+    def __init__(
+        self, fleet: Fleet, target: Target, verify: bool, refused: RejectedFile, tell: Tell, progress: Progress
+    ) -> None:
+        self._fleet, self._target = fleet, target
+        self._verify, self._refused, self._tell, self._progress = verify, refused, tell, progress
+        self.jobs: list[_Job] = []
+        self._made: list[_Job] = []
+        self._whole: list[_Job] = []
+        self._rows: dict[str, int] = {}
+
+    def all(self, adapter: Adapter) -> Iterator[Loaded]:
+        """Make what is missing, fill everything, and then the names."""
+        for job in reversed(self.jobs):
+            if job.action == "replace" and job.staged is None:
+                adapter.drop(job.schema.name)
+        for job in self.jobs:
+            if job.action in ("create", "replace"):
+                adapter.create(job.place)
+                self._made.append(job)
+        swaps = [Swap(job.staged, job.schema.name) for job in self.jobs if job.staged]
+        done = []
+        for job in self.jobs:
+            if job.action == "skip":
+                digest = job.input.digest if self._verify else None
+                found = Loaded(self._target.name, job.schema.name, 0, 0, 0.0, digest, True if self._verify else None)
+            else:
+                found = _load(adapter, job, self._verify, self._refused, self._told, self._tell)
+            self._whole.append(job)
+            done.append(found)
+            if not swaps:
+                yield found
+        if not swaps:
+            return
+        unlike = [each.collection for each in done if each.verified is False]
+        if unlike or (self._refused.count and not self._refused.asked):
+            why = f"{', '.join(unlike)} is not what was loaded" if unlike else "rows were refused"
+            self._tell(f"{why}: nothing was replaced, the rows that were there stand")
+            self.undo(None)
+        else:
+            _staging.swap(adapter, swaps)
+            self._made = []
+        yield from done
+
+    def _told(self, collection: str, rows: int, total: int | None) -> None:
+        self._rows[collection] = rows
+        self._progress(collection, rows, total)
+
+    def undo(self, error: BaseException | None) -> bool:
+        """Drop what was made, on a connection of its own: the other may be lost, or hold locks no more. What is whole
+        stays after an interrupt. Whether nothing of it is left."""
+        goes_on = error is not None and _ends.goes_on(error)
+        kept = [job for job in self._whole if goes_on and job.staged is None]
+        going = [job.place.name for job in reversed(self._made) if job not in kept]
+        hint = self._hint(kept)
+        self._made = []
+        try:
+            if going:
+                with self._fleet.connect(self._target) as adapter:
+                    for name in going:
+                        adapter.drop(name)
+        except DbfleetError:
+            hint = f"what is in {', '.join(going)} is not whole: --mode replace begins anew"
+        if isinstance(error, DbfleetError):
+            error.hint = error.hint or hint
+        elif goes_on and not isinstance(error, GeneratorExit):
+            self._tell(hint)
+        return not kept
+
+    def _hint(self, kept: Sequence[_Job]) -> str:
+        stopped = next((job for job in self.jobs if job not in self._whole), None)
+        parts = [f"{len(kept)} of {len(self.jobs)} collections are whole and stay"] if kept else []
+        if stopped is not None and self._rows.get(stopped.schema.name):
+            parts.append(f"the {self._rows[stopped.schema.name]:,} rows of {stopped.schema.name} are taken back")
+        if any(job.staged for job in self.jobs):
+            parts.append("nothing was replaced, the rows that were there stand")
+        told = "; ".join(parts) or "nothing that it made is left"
+        return f"{told}: the same command begins again" + (" behind them" if kept else "")
 
 
 # --- the plan ------------------------------------------------------------------------------------------------------
@@ -155,9 +236,8 @@ def _jobs(adapter: Adapter, spec: EngineSpec, inputs: Sequence[Input], mode: str
     by_name = {each.collection: each for each in inputs}
     schemas, found = [], {}
     for each in inputs:
-        old = adapter.describe(each.collection) if each.collection in there else None
-        action = "create" if old is None else {"insert": "append"}.get(mode, mode)
-        kept = old if action in ("append", "upsert") else None
+        action = "create" if each.collection not in there else {"insert": "append"}.get(mode, mode)
+        kept = adapter.describe(each.collection) if action in ("append", "upsert") else None
         schema = each.settle(kept)
         if kept is not None:
             _compare(schema, kept, each, mode)
@@ -179,7 +259,12 @@ def _jobs(adapter: Adapter, spec: EngineSpec, inputs: Sequence[Input], mode: str
         tell(line)
     made = {schema.name: schema for schema in kept_schemas}
     return [
-        _Job(by_name[schema.name], made.get(schema.name, schema), found[schema.name][1])
+        _Job(
+            by_name[schema.name],
+            made.get(schema.name, schema),
+            found[schema.name][1],
+            there=_ends.counted(adapter, schema.name) if found[schema.name][1] == "replace" else None,
+        )
         for schema in _order.ordered(schemas)
     ]
 
@@ -239,7 +324,7 @@ def _planned(target: Target, spec: EngineSpec, job: _Job) -> Planned:
 
 
 def _load(adapter: Adapter, job: _Job, verify: bool, refused: RejectedFile, progress: Progress, tell: Tell) -> Loaded:
-    schema, source = job.schema, job.input
+    schema, source, name = job.place, job.input, job.schema.name
     mode: Literal["insert", "upsert"] = "upsert" if job.action == "upsert" else "insert"
     before = adapter.count(schema.name) if verify and job.action in ("append", "upsert") else 0
     coarsen = coarsened(schema.columns, adapter.spec)
@@ -252,10 +337,10 @@ def _load(adapter: Adapter, job: _Job, verify: bool, refused: RejectedFile, prog
                 digester.add([coarsen(row) for row in batch] if coarsen else batch)
             yield batch
             rows += len(batch)
-            progress(schema.name, rows, source.rows)
+            progress(name, rows, source.rows)
 
     started = time.perf_counter()
-    refused.begin(schema)
+    refused.begin(job.schema)
     try:
         with ExitStack() as stack:
             if Capability.ATOMIC_WRITE in adapter.spec.capabilities:
@@ -279,17 +364,17 @@ def _load(adapter: Adapter, job: _Job, verify: bool, refused: RejectedFile, prog
     seconds = round(time.perf_counter() - started, 3)
     lost = refused.ended()
     if not verify:
-        return Loaded(adapter.target.name, schema.name, written, lost, seconds)
+        return Loaded(adapter.target.name, name, written, lost, seconds)
     held = _digests.stored(adapter, schema)
     verified = None
     if before and mode == "insert":
-        tell(f"{schema.name} held {before:,} rows before: only the number of rows is verified")
+        tell(f"{name} held {before:,} rows before: only the number of rows is verified")
         verified = held.rows == before + written
     elif before:
-        tell(f"{schema.name} held {before:,} rows before: it cannot be verified by its digest")
+        tell(f"{name} held {before:,} rows before: it cannot be verified by its digest")
     elif not lost:
         verified = held == digester.digest
-    return Loaded(adapter.target.name, schema.name, written, lost, seconds, str(held), verified)
+    return Loaded(adapter.target.name, name, written, lost, seconds, str(held), verified)
 
 
 def _what_next(error: StatementError, mode: str) -> str:

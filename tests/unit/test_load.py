@@ -113,7 +113,7 @@ def test_replace_asks_before_it_drops(fleet: Fleet, tmp_path: Path) -> None:
     def no(text: str) -> None:
         raise UsageError(text)
 
-    with pytest.raises(UsageError, match="people of sqlite will be dropped"):
+    with pytest.raises(UsageError, match=r"people \(1 row\) of sqlite will be replaced"):
         run(fleet, there, mode="replace", agree=no)
     assert rows_of(fleet, "people") == [(1, "Ann")]
 

@@ -1,0 +1,67 @@
+"""What copy and load have in common about the end that they write into: what stands in the way of a replace, what is at
+stake, and what becomes of a command that ends before its end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from dbfleet.adapter import Adapter, Capability, Target
+from dbfleet.errors import NoRoom, RuntimeFailure, StatementError, Unavailable, UsageError
+from dbfleet.fleet import Fleet
+
+
+class FreshFile:
+    """The file of an embedded target, if it was not there before: it goes again where nothing came of it."""
+
+    def __init__(self, fleet: Fleet, target: Target) -> None:
+        path = Path(target.database) if fleet.spec(target).embedded and target.database else None
+        self._path = path if path is not None and not path.exists() else None
+
+    def remove(self) -> None:
+        """After the last connection is closed."""
+        if self._path is not None and self._path.is_file():
+            for ending in ("-wal", "-shm", "-journal", ""):
+                self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
+
+
+def goes_on(error: BaseException) -> bool:
+    """Whether the same command may succeed later with what it has done."""
+    return isinstance(error, Unavailable | NoRoom | RuntimeFailure) or not isinstance(error, Exception)
+
+
+def counted(sink: Adapter, name: str) -> int | None:
+    """How many rows are at stake; None for what cannot be read, a broken view."""
+    try:
+        return sink.count(name)
+    except StatementError:
+        return None
+
+
+def question(going: Sequence[tuple[str, int | None]], sink: str, *, swaps: bool) -> str:
+    """What is at stake: what goes, with its rows, and how; empty where nothing does."""
+    if not going:
+        return ""
+    named = [name if rows is None else f"{name} ({rows:,} row{'' if rows == 1 else 's'})" for name, rows in going]
+    told = ", ".join(named[:5]) + (f" and {len(named) - 5} more" if named[5:] else "")
+    how = "replaced once the new rows are whole" if swaps else "dropped first: this engine cannot exchange collections"
+    return f"{told} of {sink} will be {how}"
+
+
+def refuse_what_is_referred_to(sink: Adapter, dropped: Sequence[str]) -> None:
+    """UsageError where a collection that stays refers to one that goes. Half of them dropped and the other half refused
+    would be the worst of both."""
+    if Capability.REFERENCES not in sink.spec.capabilities or not dropped:
+        return
+    for other in sorted(set(sink.collections()) - set(dropped)):
+        try:
+            references = sink.describe(other).references
+        except StatementError:  # a broken view refers to nothing that is checked
+            continue
+        for reference in references:
+            if reference.collection in dropped:
+                raise UsageError(
+                    f"{other} refers to {reference.collection}, which therefore cannot be dropped. Nothing was",
+                    target=sink.target.name,
+                    hint=f"replace {other} together with {reference.collection}, or use --mode upsert",
+                )
