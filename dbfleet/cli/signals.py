@@ -154,6 +154,7 @@ class Signals:
             if select.select([reader], [], [], None if self._came_at is None else _PACE_S)[0]:
                 numbers = reader.recv(64)
                 if not numbers:
+                    reader.close()
                     return
                 for number in numbers:
                     if number in _SIGNALS:
