@@ -352,8 +352,10 @@ class EngineSpec:
     engine's own client inside the container, `{user}` and `{database}` filled in, the password read from the file that
     the stack mounts. `shell` gives the argv of the client on this machine and what to add to its environment, where the
     password goes: never into the argv. `examine` is what `doctor` asks about the engine on this machine (its driver,
-    the processor). `quirks` are declared oddities in a sentence each, `verified_on` says what the adapter was last
-    verified on: real server, stand-in or double, with its version.
+    the processor). `keeps_native` says of a described column whether `create` makes one of its native type again, which
+    then holds all of its values as they are: between two of these engines it is exact, whatever its note says to
+    others; None where that depends on what is there. `quirks` are declared oddities in a sentence each, `verified_on`
+    says what the adapter was last verified on: real server, stand-in or double, with its version.
     """
 
     name: str
@@ -375,6 +377,7 @@ class EngineSpec:
     query_options: tuple[str, ...] = ()  # options of the URL that `query` may set for one statement: --consistency
     extras: frozenset[type[Extra]] = frozenset()  # what `add_extra` gives to a collection (dbfleet/extras.py)
     embedded: bool = False  # no server: the target is a file that `connect` opens
+    keeps_native: Callable[[Column], bool] | None = None
     local: LocalServer | None = None
     client: tuple[str, ...] = ()
     shell: Callable[[Target], tuple[Sequence[str], Mapping[str, str]]] | None = None

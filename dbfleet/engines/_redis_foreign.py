@@ -1,154 +1,101 @@
-"""Keys that dbfleet did not make, as collections: those with the same prefix before their first `:` are one.
+"""Keys that dbfleet did not make, as collections (see `_redis_keys`): what a row of them is. A row is a key.
 
-- `user:1`, `user:2` are the collection `user`; keys without a `:` are the collection `:`. A row is a key.
 - All hashes: a column `key` and one for each field. All strings: `key` and `value`. Anything else, or hashes of more
-  than MOST_FIELDS different fields: `key`, `type` and `value` as json (lists and sets as arrays, sorted sets as objects
-  of member and score, streams as arrays of [id, fields]).
-- Values are text; bytes where the sample holds one that is no UTF-8.
+  than MOST_FIELDS different fields: `key`, `type` and `value` as json, see `_JSON`.
+- Values are text; bytes where the sample holds one that is no UTF-8; in json `{"base64": …}` stands for such a one.
 - The columns come from a sample of keys. A scan that meets what the sample did not show (a field, a type, bytes in
   text) stops with an error: nothing is lost in silence.
-- SCAN may give a key twice while the keyspace grows or shrinks. A scan remembers the keys that it gave, about 100 bytes
-  each: the one thing here that is not flat in memory.
+- The native types say what is what ("key", "string", "hash field", "type", "any"): by them `_redis_kept` writes keys.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import base64
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, Final
 
 from dbfleet.engines import _redis_sizes as sizes
+from dbfleet.engines._redis_keys import keys_of, shown, waiting_as
 from dbfleet.engines._redis_wire import ReplyError, Wire
-from dbfleet.errors import StatementError, Unsupported
-from dbfleet.values import Batch, Column, Row, Schema, Type
+from dbfleet.errors import StatementError
+from dbfleet.values import Batch, Column, Row, Schema, Type, loads_json
 
-UNPREFIXED: Final = ":"
-"""The collection of the keys without a `:`; no prefix can be called so."""
 SAMPLE: Final = 1000
+SAMPLE_PIECES: Final = 8
+"""Of BATCH_BYTES, at most: a sample of large values has fewer keys."""
 MOST_FIELDS: Final = 200
-SCAN_COUNT: Final = 1000
-
-_SPECIAL: Final = str.maketrans({char: "\\" + char for char in "*?[]\\"})
-
-
-def scanned(wire: Wire, pattern: str | None = None, count: int = SCAN_COUNT) -> Iterator[list[bytes]]:
-    """All keys that match, some of them twice where the keyspace changes. One page is on its way while one is used."""
-    cursor, words = b"0", ["MATCH", pattern] if pattern is not None else []
-    pending = wire.send(wire.packed(["SCAN", cursor, *words, "COUNT", count]))
-    try:
-        while True:
-            (reply,) = wire.take(pending)
-            if isinstance(reply, ReplyError):
-                raise reply
-            cursor, keys = reply
-            if cursor == b"0":
-                yield keys
-                return
-            pending = wire.send(wire.packed(["SCAN", cursor, *words, "COUNT", count]))
-            yield keys
-    finally:
-        pending.drop()
-
-
-def literal(text: str) -> str:
-    """A pattern that matches this text only."""
-    return text.translate(_SPECIAL)
-
-
-def prefixes(wire: Wire, ours: set[str]) -> set[str]:
-    """The collections that the keyspace holds beside dbfleet's own, whose indexes are `ours`."""
-    found: set[str] = set()
-    own = {each.encode() for each in ours} | {b"_dbfleet"}
-    for keys in scanned(wire, count=5000):
-        # Most keyspaces are all ours: 0.2 µs a key.
-        if not {key.partition(b":")[0] for key in keys} <= own:
-            for key in keys:
-                prefix, colon, _ = key.partition(b":")
-                if prefix not in own:
-                    found.add(prefix.decode("utf-8", "backslashreplace") if colon and prefix else UNPREFIXED)
-    return found
-
-
-def keys_of(wire: Wire, name: str, ours: set[str]) -> Iterator[list[bytes]]:
-    """The collection's keys, each once; `ours` are the indexes of dbfleet's own collections."""
-    seen: set[bytes] = set()
-    pattern = None if name == UNPREFIXED else literal(name) + ":*"
-    own = {each.encode() for each in ours} | {b"_dbfleet"}
-    for keys in scanned(wire, pattern):
-        if pattern is None:
-            keys = [key for key in keys if (b":" not in key and key not in own) or key[:1] == b":"]
-        fresh = [key for key in dict.fromkeys(keys) if key not in seen]
-        seen.update(fresh)
-        if fresh:
-            yield fresh
-
-
-def exists(wire: Wire, name: str, ours: set[str]) -> bool:
-    return next(keys_of(wire, name, ours), None) is not None
+NOTE: Final = f"by a sample of {SAMPLE} keys"
+ANY_NOTE: Final = "the whole value, as json"
 
 
 # --- describing ---------------------------------------------------------------------------------------------------
 
 
-def described(wire: Wire, name: str, ours: set[str]) -> Schema | None:
+def described(wire: Wire, name: str, ours: Collection[str]) -> Schema | None:
     """The schema that a sample of the keys shows; None where there is no key."""
     keys: list[bytes] = []
     for page in keys_of(wire, name, ours):
         keys += page[: SAMPLE - len(keys)]
         if len(keys) >= SAMPLE:
             break
-    kinds = set(_all(wire, [["TYPE", key] for key in keys]))
+    kinds = set(replies(wire, [["TYPE", key] for key in keys]))
     kinds.discard(b"none")
     if not kinds:
         return None
     columns: list[Column] | None = None
     if kinds == {b"string"}:
-        texts = _all(wire, [["GET", key] for key in keys])
-        columns = [Column("value", _text_or_bytes(texts), False, native="string", note=_NOTE)]
+        text = all(all(map(_is_text, values)) for values in _sampled(wire, "GET", keys))
+        columns = [Column("value", Type.TEXT if text else Type.BYTES, False, native="string", note=NOTE)]
     elif kinds == {b"hash"}:
-        columns = _hash_columns(_all(wire, [["HGETALL", key] for key in keys]))
+        columns = _hash_columns(_sampled(wire, "HGETALL", keys))
     if columns is None:
         columns = [
             Column("type", Type.TEXT, False, native="type"),
-            Column("value", Type.JSON, False, native="any", note="the whole value, as json"),
+            Column("value", Type.JSON, False, native="any", note=ANY_NOTE),
         ]
     key_name = "key"
     while key_name in {column.name for column in columns}:
         key_name = "_" + key_name
-    return Schema(name, (Column(key_name, _text_or_bytes(keys), False, native="key"), *columns), (key_name,))
+    kind = Type.TEXT if all(map(_is_text, keys)) else Type.BYTES
+    return Schema(name, (Column(key_name, kind, False, native="key"), *columns), (key_name,))
 
 
-_NOTE: Final = f"by a sample of {SAMPLE} keys"
+def _sampled(wire: Wire, command: str, keys: Sequence[bytes]) -> Iterator[list[Any]]:
+    """The keys' values, a piece at a time. One whose type has changed since gives none."""
+    for number, piece in enumerate(sizes.cut(wire, sizes.ask(wire, keys), keys)):
+        if number == SAMPLE_PIECES:
+            return
+        found = replies(wire, [[command, key] for key in piece], keep=True)
+        yield [each for each in found if not isinstance(each, ReplyError)]
 
 
-def _hash_columns(hashes: Sequence[Any]) -> list[Column] | None:
-    values: dict[bytes, list[bytes]] = {}
-    present: dict[bytes, int] = {}
-    for each in hashes:
-        for field, value in pairs(each).items():
-            values.setdefault(field, []).append(value)
-            present[field] = present.get(field, 0) + 1
-        if len(values) > MOST_FIELDS:
-            return None
-    if not all(map(_is_text, values)):
+def _hash_columns(pieces: Iterator[list[Any]]) -> list[Column] | None:
+    texts: dict[bytes, bool] = {}
+    for hashes in pieces:
+        for each in hashes:
+            for field, value in pairs(each):
+                texts[field] = texts.get(field, True) and _is_text(value)
+            if len(texts) > MOST_FIELDS:
+                return None
+    if not all(map(_is_text, texts)):
         return None
-    return [Column(f.decode(), _text_or_bytes(v), native="hash field", note=_NOTE) for f, v in values.items()]
+    return [
+        Column(field.decode(), Type.TEXT if text else Type.BYTES, native="hash field", note=NOTE)
+        for field, text in texts.items()
+    ]
 
 
-def _text_or_bytes(values: Sequence[Any]) -> Type:
-    return Type.TEXT if all(value is None or _is_text(value) for value in values) else Type.BYTES
-
-
-def _is_text(value: bytes) -> bool:
+def _is_text(value: bytes | None) -> bool:
     try:
-        value.decode()
+        (value or b"").decode()
     except UnicodeDecodeError:
         return False
     return True
 
 
-def pairs(reply: Any) -> dict[bytes, bytes]:
+def pairs(reply: Any) -> list[tuple[bytes, bytes]]:
     """A map's reply, which RESP2 gives as a flat list."""
-    return reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))
+    return list(reply.items()) if isinstance(reply, dict) else list(zip(reply[::2], reply[1::2], strict=True))
 
 
 # --- reading ------------------------------------------------------------------------------------------------------
@@ -159,7 +106,7 @@ class Reader:
 
     def __init__(self, wire: Wire, schema: Schema, known: Schema) -> None:
         self._wire = wire
-        self._name = schema.name
+        self._before = len(waiting_as(schema.name))
         natives = {column.name: column.native for column in known.columns}
         missing = [name for name in schema.names if name not in natives]
         if missing:
@@ -171,7 +118,7 @@ class Reader:
             self._strings if "string" in kinds else self._anything if "any" in kinds else self._hashes
         )
 
-    def batches(self, keys: list[bytes]) -> Iterator[Batch]:
+    def batches(self, keys: Sequence[bytes]) -> Iterator[Batch]:
         """The rows of these keys, in batches that are bounded in bytes; a key that is gone gives none."""
         for piece in sizes.cut(self._wire, sizes.ask(self._wire, keys), keys):
             if batch := self._rows(piece):
@@ -186,8 +133,9 @@ class Reader:
 
     def _row(self, key: bytes, values: dict[str | None, Any]) -> Row:
         row = []
+        name = key[self._before :]
         for column, native in self._columns:
-            value = key if native == "key" else values.get(column.name if native == "hash field" else native)
+            value = name if native == "key" else values.get(column.name if native == "hash field" else native)
             if isinstance(value, bytes) and column.type is Type.TEXT:
                 try:
                     value = value.decode()
@@ -197,76 +145,98 @@ class Reader:
         return tuple(row)
 
     def _strings(self, keys: list[bytes]) -> Iterator[dict[str | None, Any] | None]:
-        for key, value in zip(keys, _all(self._wire, [["GET", key] for key in keys], keep=True), strict=True):
+        for key, value in zip(keys, replies(self._wire, [["GET", key] for key in keys], keep=True), strict=True):
             if isinstance(value, ReplyError):
                 raise _surprise(key, "another type than string")
             yield None if value is None else {"string": value}
 
     def _hashes(self, keys: list[bytes]) -> Iterator[dict[str | None, Any] | None]:
-        for key, reply in zip(keys, _all(self._wire, [["HGETALL", key] for key in keys], keep=True), strict=True):
+        for key, reply in zip(keys, replies(self._wire, [["HGETALL", key] for key in keys], keep=True), strict=True):
             if isinstance(reply, ReplyError):
                 raise _surprise(key, "another type than hash")
-            fields = pairs(reply)
+            fields = dict(pairs(reply))
             for field in fields:
                 if field not in self._known:
-                    raise _surprise(key, f"the field {field.decode('utf-8', 'backslashreplace')}")
+                    raise _surprise(key, f"the field {shown(field)}")
             yield {field.decode(): value for field, value in fields.items()} if fields else None
 
     def _anything(self, keys: list[bytes]) -> Iterator[dict[str | None, Any] | None]:
-        for key, kind in zip(keys, _all(self._wire, [["TYPE", key] for key in keys]), strict=True):
-            if kind == b"none":
-                yield None
-                continue
-            if kind not in _READ:
-                raise Unsupported(
-                    f"the key {_shown(key)} is of the type {kind.decode()}, which has no form outside Redis"
-                )
-            words, make = _READ[kind]
-            (reply,) = _all(self._wire, [[words[0], key, *words[1:]]])
-            try:
-                yield {"type": kind, "any": make(reply)}
-            except UnicodeDecodeError:
-                raise _surprise(key, "bytes that are no text") from None
+        kinds = replies(self._wire, [["TYPE", key] for key in keys])
+        asked = [(_JSON.get(kind) or _OTHER)[0] for kind in kinds]
+        found = replies(self._wire, [[words[0], key, *words[1:]] for words, key in zip(asked, keys, strict=True)])
+        for kind, reply in zip(kinds, found, strict=True):
+            gone = kind == b"none" or reply is None
+            yield None if gone else {"type": kind, "any": (_JSON.get(kind) or _OTHER)[1](reply)}
 
 
-def _texts(reply: Any) -> Any:
-    return [each.decode() for each in reply]
+# --- values of any type as JSON -------------------------------------------------------------------------------------
+
+
+def _word(value: bytes) -> Any:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(value).decode()}
+
+
+def word_of(value: Any) -> bytes:
+    """The inverse of a word in the JSON; ValueError for what is none."""
+    if isinstance(value, str):
+        return value.encode()
+    if isinstance(value, dict) and list(value) == ["base64"]:
+        return base64.b64decode(value["base64"], validate=True)
+    raise ValueError(f"neither text nor base64: {value!r}")
+
+
+def _mapping(found: Sequence[tuple[bytes, Any]]) -> Any:
+    """An object; an array of pairs where a name stands twice (in an entry of a stream), or is no text."""
+    words = [(_word(name), value) for name, value in found]
+    if all(isinstance(name, str) for name, _ in words) and len({name for name, _ in words}) == len(words):
+        return dict(words)
+    return [list(pair) for pair in words]
+
+
+def _set(reply: Any) -> Any:
+    return [_word(each) for each in sorted(reply)]
 
 
 def _members(reply: Any) -> Any:
     flat = reply if reply and isinstance(reply[0], list) else list(zip(reply[::2], reply[1::2], strict=True))
-    return {member.decode(): float(score) for member, score in flat}
+    return _mapping([(member, float(score)) for member, score in flat])
 
 
 def _stream(reply: Any) -> Any:
-    return [[identity.decode(), {k.decode(): v.decode() for k, v in pairs(flat).items()}] for identity, flat in reply]
+    return [[number.decode(), _mapping([(k, _word(v)) for k, v in pairs(flat)])] for number, flat in reply]
 
 
-_READ: Final[dict[bytes, tuple[tuple[str, ...], Callable[[Any], Any]]]] = {
-    b"string": (("GET",), bytes.decode),
-    b"hash": (("HGETALL",), lambda reply: {k.decode(): v.decode() for k, v in pairs(reply).items()}),
-    b"list": (("LRANGE", "0", "-1"), _texts),
-    b"set": (("SMEMBERS",), lambda reply: sorted(_texts(reply))),
+_JSON: Final[dict[bytes, tuple[tuple[str, ...], Callable[[Any], Any]]]] = {
+    b"string": (("GET",), _word),
+    b"hash": (("HGETALL",), lambda reply: _mapping([(k, _word(v)) for k, v in pairs(reply)])),
+    b"list": (("LRANGE", "0", "-1"), lambda reply: [_word(each) for each in reply]),
+    b"set": (("SMEMBERS",), _set),
     b"zset": (("ZRANGE", "0", "-1", "WITHSCORES"), _members),
     b"stream": (("XRANGE", "-", "+"), _stream),
+    b"ReJSON-RL": (("JSON.GET",), lambda reply: loads_json(reply.decode())),
 }
+"""The command that reads a key of the type, and the JSON of its reply."""
+_OTHER: Final[tuple[tuple[str, ...], Callable[[Any], Any]]] = (
+    ("DUMP",),
+    lambda reply: {"dump": base64.b64encode(reply).decode()},
+)
+"""Of every other type (vector sets, filters, series), which has no form outside of Redis but its own."""
 
 
 def _surprise(key: bytes, what: str) -> StatementError:
     return StatementError(
-        f"the key {_shown(key)} holds {what}: the sample of {SAMPLE} keys did not show that",
+        f"the key {shown(key)} holds {what}: the sample of {SAMPLE} keys did not show that",
         hint="read it with query, or delete or rename what does not belong there",
     )
 
 
-def _shown(key: bytes) -> str:
-    return key.decode("utf-8", "backslashreplace")
-
-
-def _all(wire: Wire, commands: Sequence[Sequence[Any]], *, keep: bool = False) -> list[Any]:
+def replies(wire: Wire, commands: Sequence[Sequence[Any]], *, keep: bool = False) -> list[Any]:
     """The replies to commands sent together; an error is raised unless it is to be kept."""
-    replies = wire.take(wire.send(b"".join(map(wire.packed, commands)), len(commands)))
-    for reply in replies:
+    found = wire.take(wire.send(b"".join(map(wire.packed, commands)), len(commands)))
+    for reply in found:
         if isinstance(reply, ReplyError) and not keep:
             raise reply
-    return replies
+    return found

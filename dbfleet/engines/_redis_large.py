@@ -45,17 +45,25 @@ def store(wire: Wire, schema: Schema, row: Row, number: str | None, *, upsert: b
 
 def _refused(wire: Wire, schema: Schema, key: str, fields: dict[str, bytes]) -> str | None:
     name, value = max(fields.items(), key=lambda field: len(field[1]))
-    where = f"{schema.name} with key {key[:80]}: {name} has {len(value):,} bytes"
+    where = f"{schema.name} with key {key[:80]}: {name}"
     if len(value) > LONGEST:
-        return f"{where}, Redis takes {LONGEST:,}"
+        return f"{where} has {len(value):,} bytes, Redis takes {LONGEST:,}"
+    return no_room(wire, where, sum(map(len, fields.values())))
+
+
+def no_room(wire: Wire, what: str, size: int) -> str | None:
+    """Why the server has no room for `what`, of so many bytes; None if it has, or if nobody may know."""
     (info,) = wire.take(wire.send(wire.packed(["INFO", "memory"])))
     if isinstance(info, ReplyError):  # not for this user
         return None
     memory = dict(line.split(":", 1) for line in info.decode().splitlines() if ":" in line)
     most, used = int(memory.get("maxmemory", 0)), int(memory.get("used_memory", 0))
     room = max(0, (most - used) // 2)
-    if most and sum(map(len, fields.values())) > room:
-        return f"{where}, this server has room for {room:,} (its maxmemory is {most:,}, of which {used:,} are used)"
+    if most and size > room:
+        return (
+            f"{what} has {size:,} bytes, this server has room for {room:,} "
+            f"(its maxmemory is {most:,}, of which {used:,} are used)"
+        )
     return None
 
 

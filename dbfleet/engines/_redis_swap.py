@@ -14,15 +14,13 @@ from dataclasses import replace
 from typing import Any, Final
 
 from dbfleet.adapter import Swap
-from dbfleet.engines._redis_foreign import literal
+from dbfleet.engines._redis_kept import KEPT
+from dbfleet.engines._redis_keys import UNPREFIXED, literal, prefix_of, waiting_as
 from dbfleet.engines._redis_rows import ROW_NUMBERS, SCHEMAS, dumps, index_of, reference_sets, schema_of, schema_text
 from dbfleet.engines._redis_wire import Wire
 from dbfleet.engines._redis_write import LUA_SHARED, references_of
 from dbfleet.errors import NotFound
 from dbfleet.values import Reference, Schema
-
-STAGED: Final = "_dbfleet_"
-"""How names of collections begin that are being filled, and are no collections yet."""
 
 
 def identity(wire: Wire, database: int) -> str:
@@ -42,25 +40,36 @@ def swap(wire: Wire, swaps: Sequence[Swap]) -> None:
     final = {each.staged.name: each.name for each in swaps}
     works = []
     for each in swaps:
-        kept = wire.ask("HGET", SCHEMAS, each.staged.name, decode=True)
-        if kept is None:
+        kept = wire.ask("HGET", KEPT, each.staged.name, decode=True)
+        text = kept if kept is not None else wire.ask("HGET", SCHEMAS, each.staged.name, decode=True)
+        if text is None:
             raise NotFound(f"no collection {each.staged.name!r}", hint="nothing was changed")
-        staged = schema_of(kept)
+        staged = schema_of(text)
         references = tuple(
             Reference(one.columns, final.get(one.collection, one.collection), one.keys) for one in staged.references
         )
         new = replace(staged, name=each.name, references=references)
         there = wire.ask("HGET", SCHEMAS, each.name, decode=True)
+        foreign = None if each.name == UNPREFIXED else _text(literal(prefix_of(each.name)) + b":*")
         works.append(
             {
                 "staged": _side(staged),
+                "kept": kept is not None,
+                "pattern": _text(literal(waiting_as(each.staged.name)) + b"*"),
                 "new": {"name": each.name, "index": index_of(each.name), "by": reference_sets(new)},
                 "schema": schema_text(new),
                 "old": _side(schema_of(there)) if there is not None else None,
-                "pattern": literal(index_of(each.name)) + (":by:*" if there is not None else ":*"),
+                # Of dbfleet's own rows: the sets that rows are in which have expired. Else all keys.
+                "going": _text(literal(index_of(each.name)) + b":by:*") if there is not None else foreign,
             }
         )
-    wire.ask("EVAL", SCRIPT, 2, SCHEMAS, ROW_NUMBERS, dumps(works))
+    ours = [index_of(name) for name in wire.ask("HKEYS", SCHEMAS, decode=True)]
+    instructions = dumps({"works": works, "ours": ours}).encode("utf-8", "surrogateescape")
+    wire.ask("EVAL", SCRIPT, 3, SCHEMAS, ROW_NUMBERS, KEPT, instructions)
+
+
+def _text(pattern: bytes) -> str:
+    return pattern.decode("utf-8", "surrogateescape")
 
 
 def _side(schema: Schema) -> dict[str, Any]:
@@ -70,22 +79,29 @@ def _side(schema: Schema) -> dict[str, Any]:
 SCRIPT: Final = (
     LUA_SHARED
     + """
-local works, schemas, numbers = d, KEYS[1], KEYS[2]
+local works, schemas, numbers, kept, ours = d.works, KEYS[1], KEYS[2], KEYS[3], {}
+for i = 1, #d.ours do ours[d.ours[i]] = true end
 local function odd(key)
   local kind = call('TYPE', key).ok
   return kind ~= 'none' and kind ~= 'zset'
 end
 for w = 1, #works do
   local work = works[w]
-  if call('HEXISTS', schemas, work.staged.name) == 0 then return redis.error_reply('NOTFOUND ' .. work.staged.name) end
+  if call('HEXISTS', work.kept and kept or schemas, work.staged.name) == 0 then
+    return redis.error_reply('NOTFOUND ' .. work.staged.name)
+  end
   if odd(work.staged.index) then return redis.error_reply('WRONGTYPE of the key ' .. work.staged.index) end
   -- A key without a colon is nobody's row: it does not go with the collection that wants its name.
-  if work.old == null and call('EXISTS', work.new.index) == 1 or odd(work.new.index) then
+  if not work.kept and (work.old == null and call('EXISTS', work.new.index) == 1 or odd(work.new.index)) then
     return redis.error_reply('BUSYKEY there is a key ' .. work.new.index)
   end
 end
 -- First what a full server would refuse: after the first change it refuses a script nothing.
-for w = 1, #works do call('HSET', schemas, works[w].new.name, works[w].schema) end
+for w = 1, #works do
+  local work = works[w]
+  call('HSET', work.kept and kept or schemas, work.new.name, work.schema)
+  call('HDEL', work.kept and schemas or kept, work.new.name)
+end
 
 -- Calls `visit` with each row's key, its name in the index, and the values of the fields that it refers by.
 local function each_row(side, visit)
@@ -103,13 +119,30 @@ local function each_row(side, visit)
   end
 end
 
-local function remove(pattern)
+-- Calls `visit` with the keys that match, a page at a time; without a pattern with those that have no prefix.
+local function each_page(pattern, visit)
   local cursor = '0'
   repeat
-    local page = call('SCAN', cursor, 'MATCH', pattern, 'COUNT', 10000)
+    local page = pattern ~= null and call('SCAN', cursor, 'MATCH', pattern, 'COUNT', 10000)
+      or call('SCAN', cursor, 'COUNT', 10000)
     cursor = page[1]
-    for i = 1, #page[2], 4000 do call('UNLINK', unpack(page[2], i, math.min(i + 3999, #page[2]))) end
+    local keys = page[2]
+    if pattern == null then
+      keys = {}
+      for i = 1, #page[2] do
+        local key = page[2][i]
+        local colon = find(key, ':', 1, true)
+        if (not colon or colon == 1) and key ~= '_dbfleet' and not ours[key] then keys[#keys + 1] = key end
+      end
+    end
+    visit(keys)
   until cursor == '0'
+end
+
+local function remove(pattern)
+  each_page(pattern, function(keys)
+    for i = 1, #keys, 4000 do call('UNLINK', unpack(keys, i, math.min(i + 3999, #keys))) end
+  end)
 end
 
 for w = 1, #works do
@@ -133,11 +166,18 @@ for w = 1, #works do
       end
     end)
     if n > 0 then strays = call('UNLINK', unpack(doomed, 1, n)) < n or strays end
-    if strays and #refs > 0 then remove(works[w].pattern) end
+    if strays and #refs > 0 then remove(works[w].going) end
   else
-    remove(works[w].pattern)
+    remove(works[w].going)
   end
-  call('UNLINK', new.index)
+  if not works[w].kept then call('UNLINK', new.index) end
+  if works[w].kept then
+    if old ~= null then call('UNLINK', old.index) end
+    local before = #staged.index + 2
+    each_page(works[w].pattern, function(keys)
+      for i = 1, #keys do pcall('RENAME', keys[i], string.sub(keys[i], before)) end
+    end)
+  end
   refs = staged.refs
   each_row(staged, function(row, key, values)
     pcall('RENAME', row, new.index .. ':' .. key)  -- a row that expired has no key
@@ -154,7 +194,7 @@ for w = 1, #works do
   local last = call('HGET', numbers, staged.name)
   call('HDEL', numbers, staged.name, new.name)
   if last then call('HSET', numbers, new.name, last) end
-  call('HDEL', schemas, staged.name)
+  call('HDEL', works[w].kept and kept or schemas, staged.name)
 end
 return 'OK'
 """

@@ -26,6 +26,9 @@ from typing import Any, Final, Self
 
 import dbfleet.engines._redis_foreign as foreign
 import dbfleet.engines._redis_index as index
+import dbfleet.engines._redis_kept as kept
+import dbfleet.engines._redis_keys as keyspace
+import dbfleet.engines._redis_left as left
 import dbfleet.engines._redis_replies as replies
 import dbfleet.engines._redis_rows as rows
 import dbfleet.engines._redis_text as text
@@ -52,7 +55,7 @@ from dbfleet.engines._redis_rows import ROW_NUMBERS, SCHEMAS, index_of
 from dbfleet.engines._redis_scan import Scan
 from dbfleet.engines._redis_server import LOCAL, examine, shell
 from dbfleet.engines._redis_statements import statements as command_texts
-from dbfleet.engines._redis_swap import STAGED, identity, swap
+from dbfleet.engines._redis_swap import identity, swap
 from dbfleet.engines._redis_wire import Dial, ReplyError, Wire, database_number, dialer
 from dbfleet.engines._redis_write import MOST_COLUMNS, Writer, in_chunks, remove, remove_keys
 from dbfleet.errors import (
@@ -63,6 +66,7 @@ from dbfleet.errors import (
     UsageError,
     translated,
 )
+from dbfleet.extras import Extra, Extras
 from dbfleet.values import Batch, Row, Schema, Type
 
 PRODUCTS: Final = {
@@ -115,8 +119,8 @@ class RedisAdapter(Adapter):
         with self._translated():
             wire = self._data()
             own = self._own(wire)
-            listed = {name for name in own if not name.startswith(STAGED)}
-            return sorted({*listed, *foreign.prefixes(wire, {index_of(name) for name in own})})
+            listed = {name for name in (*own, *self._kept(wire)) if not name.startswith(keyspace.STAGED)}
+            return sorted({*listed, *keyspace.prefixes(wire, {index_of(name) for name in own})})
 
     def identity(self) -> str:
         with self._translated():
@@ -133,7 +137,7 @@ class RedisAdapter(Adapter):
             if size is not None:
                 return size
             self._foreign(wire, name)
-            return sum(map(len, foreign.keys_of(wire, name, self._indexes(wire))))
+            return sum(map(len, keyspace.keys_of(wire, name, self._indexes(wire))))
 
     # --- making and removing ---
 
@@ -142,8 +146,19 @@ class RedisAdapter(Adapter):
             raise Unsupported(f"{schema.name} has {len(schema.columns)} columns, Redis takes {MOST_COLUMNS}")
         with self._translated():
             wire = self._data()
-            there, taken = self._all(wire, ["HEXISTS", SCHEMAS, schema.name], ["EXISTS", index_of(schema.name)])
-            if there or taken or foreign.exists(wire, index_of(schema.name), set()):
+            there, also, taken = self._all(
+                wire,
+                ["HEXISTS", SCHEMAS, schema.name],
+                ["HEXISTS", kept.KEPT, schema.name],
+                ["EXISTS", index_of(schema.name)],
+            )
+            if kept.is_kept(schema):
+                if there or also or keyspace.exists(wire, schema.name):
+                    raise self._exists(schema.name)
+                if not wire.ask("HSETNX", kept.KEPT, schema.name, rows.schema_text(schema)):
+                    raise self._exists(schema.name)
+                return
+            if there or also or taken or keyspace.exists(wire, index_of(schema.name)):
                 raise self._exists(schema.name)
             if not wire.ask("HSETNX", SCHEMAS, schema.name, rows.schema_text(schema)):
                 raise self._exists(schema.name)
@@ -151,15 +166,16 @@ class RedisAdapter(Adapter):
     def drop(self, name: str) -> None:
         with self._translated():
             wire = self._data()
-            kept = wire.ask("HGET", SCHEMAS, name, decode=True)
-            if kept is None:
-                for keys in foreign.keys_of(wire, name, self._indexes(wire)):
+            text_of_it = wire.ask("HGET", SCHEMAS, name, decode=True)
+            if text_of_it is None:
+                for keys in keyspace.keys_of(wire, name, self._indexes(wire)):
                     wire.ask("UNLINK", *keys)
+                wire.ask("HDEL", kept.KEPT, name)
                 return
             # Rows first, the schema last: a drop that was cut short is there to be dropped again.
-            if remove(wire, rows.schema_of(kept)):
+            if remove(wire, rows.schema_of(text_of_it)):
                 # Rows that expired have left their keys in sets that nothing names any more.
-                for keys in foreign.scanned(wire, foreign.literal(index_of(name)) + ":by:*"):
+                for keys in keyspace.scanned(wire, keyspace.literal(index_of(name)) + b":by:*"):
                     if keys:
                         wire.ask("UNLINK", *keys)
             self._all(wire, ["HDEL", ROW_NUMBERS, name], ["HDEL", SCHEMAS, name])
@@ -172,7 +188,31 @@ class RedisAdapter(Adapter):
     def leftovers(self) -> Sequence[str]:
         """Staged collections, by their names, which `drop` removes."""
         with self._translated():
-            return sorted(name for name in self._own(self._data()) if name.startswith(STAGED))
+            wire = self._data()
+            found = (*self._own(wire), *self._kept(wire))
+            return sorted(name for name in found if name.startswith(keyspace.STAGED))
+
+    def extras(self, name: str) -> Extras:
+        """What a copy leaves behind of its keys."""
+        with self._translated():
+            wire = self._data()
+            found = wire.ask("HGET", SCHEMAS, name, decode=True)
+            if found is None:
+                self._foreign(wire, name)
+                pages: Iterator[list[bytes]] = keyspace.keys_of(wire, name, self._indexes(wire))
+            else:
+                before = index_of(name).encode() + b":"
+                part = index.Pages(wire, rows.schema_of(found), WHOLE, BATCH_SIZE)
+                pages = ([before + key for key in page] for page in iter(part.next, []))
+            return Extras(left=left.of_keys(wire, database_number(self.target), pages))
+
+    def add_extra(self, schema: Schema, extra: Extra) -> None:
+        raise Unsupported(f"Redis has no {type(extra).__name__.lower()} of a collection", target=self.target.name)
+
+    def left(self) -> Sequence[str]:
+        """What a copy leaves behind of the whole server."""
+        with self._translated():
+            return left.of_database(self._data())
 
     # --- rows ---
 
@@ -223,7 +263,11 @@ class RedisAdapter(Adapter):
 
     def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
         with self._translated():
-            return Writer(self._data(), schema, upsert=mode == "upsert").write(batches)
+            wire = self._data()
+            if kept.is_kept(schema) and not wire.ask("HEXISTS", SCHEMAS, schema.name):
+                self._foreign(wire, schema.name)
+                return kept.write(wire, schema, batches, upsert=mode == "upsert")
+            return Writer(wire, schema, upsert=mode == "upsert").write(batches)
 
     def delete(self, schema: Schema, keys: Sequence[Row]) -> int:
         with self._translated():
@@ -231,7 +275,7 @@ class RedisAdapter(Adapter):
             if wire.ask("HEXISTS", SCHEMAS, schema.name):
                 return remove_keys(wire, schema, [key for key in keys if None not in key])
             self._foreign(wire, schema.name)
-            return sum(wire.ask("UNLINK", *(key for (key,) in some)) for some in in_chunks(list(keys)))
+            return sum(wire.ask("UNLINK", *_named(schema.name, some)) for some in in_chunks(list(keys)))
 
     def statements(self, schema: Schema, changes: Iterable[Change]) -> Iterator[str]:
         with self._translated():
@@ -245,7 +289,7 @@ class RedisAdapter(Adapter):
         """A function from keys to the rows that are there."""
         if not wire.ask("HEXISTS", SCHEMAS, schema.name):
             reader = foreign.Reader(wire, schema, self._foreign(wire, schema.name))
-            return lambda keys: reader.batches([k if isinstance(k, bytes) else str(k).encode() for (k,) in keys])
+            return lambda keys: reader.batches(_named(schema.name, keys))
         scan, encode = Scan(wire, schema, WHOLE, BATCH_SIZE), rows.key_encoder(schema)
 
         def read(keys: Batch) -> Iterator[Batch]:
@@ -256,7 +300,7 @@ class RedisAdapter(Adapter):
     def _scan_foreign(self, wire: Wire, schema: Schema, batch_size: int) -> Iterator[Batch]:
         with self._translated():
             reader = foreign.Reader(wire, schema, self._foreign(wire, schema.name))
-            pages = foreign.keys_of(wire, schema.name, self._indexes(wire))
+            pages = keyspace.keys_of(wire, schema.name, self._indexes(wire))
         try:
             while True:
                 with self._translated():
@@ -380,22 +424,36 @@ class RedisAdapter(Adapter):
     def _indexes(self, wire: Wire) -> set[str]:
         return {index_of(name) for name in self._own(wire)}
 
+    def _kept(self, wire: Wire) -> list[str]:
+        names: list[str] = wire.ask("HKEYS", kept.KEPT, decode=True)
+        return names
+
     def _described(self, wire: Wire, name: str) -> Schema:
-        kept = wire.ask("HGET", SCHEMAS, name, decode=True)
-        return rows.schema_of(kept) if kept is not None else self._foreign(wire, name)
+        found = wire.ask("HGET", SCHEMAS, name, decode=True)
+        return rows.schema_of(found) if found is not None else self._foreign(wire, name)
 
     def _foreign(self, wire: Wire, name: str) -> Schema:
         """The schema of keys that dbfleet did not make. NotFound where there are none."""
         found = foreign.described(wire, name, self._indexes(wire))
-        if found is None:
+        text_of_it = wire.ask("HGET", kept.KEPT, name, decode=True)
+        made = rows.schema_of(text_of_it) if text_of_it is not None else None
+        if made is not None and found is not None:
+            return kept.joined(made, found)
+        if found is None and made is None:
             raise self._not_found(name)
-        return found
+        return found or made  # type: ignore[return-value]
 
     def _not_found(self, name: str) -> NotFound:
         return NotFound(f"no collection {name!r}", engine="redis", target=self.target.name)
 
     def _exists(self, name: str) -> AlreadyExists:
         return AlreadyExists(f"the collection {name!r} exists", engine="redis", target=self.target.name)
+
+
+def _named(collection: str, keys: Batch) -> list[bytes]:
+    """Keys of others as they stand now."""
+    before = keyspace.waiting_as(collection)
+    return [before + (key if isinstance(key, bytes) else str(key).encode()) for (key,) in keys]
 
 
 def connect(target: Target, *, timeout_s: float = 10.0) -> RedisAdapter:
@@ -427,6 +485,7 @@ ENGINE = EngineSpec(
         }
     ),
     limits=Limits(int_bits=None),
+    keeps_native=kept.keeps,
     default_port=6379,
     default_user="default",
     default_database="0",
@@ -455,7 +514,8 @@ ENGINE = EngineSpec(
         "the index (ZADD), and a row that expired or was deleted by hand is none, but is still counted.",
         "References are index sets (SMEMBERS orders:by:customer_id:17) and are not enforced.",
         "Keys that dbfleet did not make are collections by the prefix before their first colon, described by a sample; "
-        "a scan of them remembers each key, and a table of the whole keyspace (ls) reads every key's name.",
+        "a scan of them remembers each key, and a table of the whole keyspace (ls) reads every key's name. Copied to "
+        "Redis they keep their names and types; what expires (TTL) and consumer groups are left behind.",
         "Writing is a Lua script for each 250 rows, whose keys are computed: an ACL must allow EVAL, and Dragonfly "
         "needs --default_lua_flags=allow-undeclared-keys.",
         "Replacing a collection renames its keys in one script: the server answers nobody else for some 6 seconds a "

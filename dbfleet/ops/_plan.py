@@ -105,11 +105,21 @@ def planned(
             raise Unsupported(
                 f"{schema.name} has no key, and {sink.title} keeps no collection without one", target=target
             )
-        made = replace(schema, columns=tuple(replace(column, native=None, note=None) for column in schema.columns))
+        native = {column.name for column in schema.columns if _keeps_native(column, source, sink)}
+        made = replace(
+            schema,
+            columns=tuple(
+                replace(column, native=column.native if column.name in native else None, note=None)
+                for column in schema.columns
+            ),
+        )
         lines = [
-            PlannedColumn(target, schema.name, column.name, typed(column), typed(new), *fidelity(column, source, sink))
+            PlannedColumn(
+                target, schema.name, column.name, typed(column), typed(new),
+                *(("exact", None) if column.name in native else fidelity(column, source, sink)),
+            )
             for column, new in zip(schema.columns, made.columns, strict=True)
-        ]
+        ]  # fmt: skip
         return PlannedCollection(schema, made, action, rows, tuple(lines))
     missing = [name for name in schema.names if name not in there.names]
     if missing:
@@ -122,7 +132,8 @@ def planned(
     lines = []
     for column, new in zip(schema.columns, columns, strict=True):
         kept, note = fidelity(column, source, sink)
-        if kept != "refused" and column.native is not None and column.native == new.native and source is sink:
+        same = column.native is not None and column.native == new.native and source is sink
+        if kept != "refused" and same and (sink.keeps_native is None or sink.keeps_native(column)):
             kept, note = "exact", column.note if column.note == GENERATED else None
         elif kept != "refused" and new.type is not column.type:
             kept, note = _converted(column, new)
@@ -138,6 +149,10 @@ def planned(
         partition=there.partition if set(there.partition) <= set(schema.names) else (),
     )
     return PlannedCollection(schema, written, action, rows, tuple(lines))
+
+
+def _keeps_native(column: Column, source: EngineSpec, sink: EngineSpec) -> bool:
+    return source is sink and sink.keeps_native is not None and sink.keeps_native(column)
 
 
 def _converted(column: Column, new: Column) -> tuple[str, str | None]:

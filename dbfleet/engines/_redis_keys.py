@@ -1,0 +1,114 @@
+"""Keys of a prefix, as a collection: those before whose first `:` the same stands. Names and patterns are made here.
+
+- `user:1` and `user:2` are the collection `user`; keys without a prefix are the collection `:`.
+- A prefix that is no UTF-8 has a name too: each such byte as `\\xff`. So that no two prefixes ever have the same name,
+  the backslash of one that looks like that is `\\x5c`.
+- SCAN may give a key twice while the keyspace grows or shrinks. `keys_of` remembers the keys that it gave, about 100
+  bytes each: the one thing here that is not flat in memory.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from typing import Final
+
+from dbfleet.engines._redis_wire import ReplyError, Wire
+
+UNPREFIXED: Final = ":"
+"""The collection of the keys without a prefix; no prefix can be called so."""
+STAGED: Final = "_dbfleet_"
+"""How names of collections begin that are being filled, and are no collections yet."""
+SCAN_COUNT: Final = 1000
+
+_ESCAPE: Final = re.compile(r"\\x([0-9a-f]{2})")
+_SPECIAL: Final = re.compile(rb"([*?\[\]\\])")
+
+
+def name_of(prefix: bytes) -> str:
+    """The collection of the keys with this prefix."""
+    if not prefix:
+        return UNPREFIXED
+    try:
+        text = prefix.decode()
+    except UnicodeDecodeError:
+        return prefix.replace(b"\\", b"\\x5c").decode("utf-8", "backslashreplace")
+    return text.replace("\\", "\\x5c") if _ESCAPE.search(text) else text
+
+
+def prefix_of(name: str) -> bytes:
+    """The inverse of `name_of`."""
+    raw = name.encode("utf-8", "surrogateescape")
+    return re.sub(rb"\\x([0-9a-f]{2})", lambda found: bytes.fromhex(found[1].decode()), raw)
+
+
+def shown(key: bytes) -> str:
+    return key.decode("utf-8", "backslashreplace")
+
+
+def literal(text: str | bytes) -> bytes:
+    """A pattern that matches this text only."""
+    return _SPECIAL.sub(rb"\\\1", text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text)
+
+
+def scanned(wire: Wire, pattern: bytes | None = None, count: int = SCAN_COUNT) -> Iterator[list[bytes]]:
+    """All keys that match, some of them twice where the keyspace changes. One page is on its way while one is used."""
+    cursor, words = b"0", [b"MATCH", pattern] if pattern is not None else []
+    pending = wire.send(wire.packed(["SCAN", cursor, *words, "COUNT", count]))
+    try:
+        while True:
+            (reply,) = wire.take(pending)
+            if isinstance(reply, ReplyError):
+                raise reply
+            cursor, keys = reply
+            if cursor == b"0":
+                yield keys
+                return
+            pending = wire.send(wire.packed(["SCAN", cursor, *words, "COUNT", count]))
+            yield keys
+    finally:
+        pending.drop()
+
+
+def prefixes(wire: Wire, ours: set[str]) -> set[str]:
+    """The collections that the keyspace holds beside dbfleet's own, whose indexes are `ours`."""
+    found: set[bytes] = set()
+    own = {each.encode() for each in ours} | {b"_dbfleet"}
+    for keys in scanned(wire, count=5000):
+        # Most keyspaces are all ours: 0.2 µs a key.
+        if not {key.partition(b":")[0] for key in keys} <= own:
+            for key in keys:
+                prefix, colon, _ = key.partition(b":")
+                if prefix not in own and not prefix.startswith(STAGED.encode()):
+                    found.add(prefix if colon else b"")
+    return set(map(name_of, found))
+
+
+def keys_of(wire: Wire, name: str, ours: Collection[str]) -> Iterator[list[bytes]]:
+    """The collection's keys, each once; `ours` are the indexes of dbfleet's own collections."""
+    seen: set[bytes] = set()
+    pattern = None if name == UNPREFIXED else literal(prefix_of(name)) + b":*"
+    own = {each.encode() for each in ours} | {b"_dbfleet"}
+    for keys in scanned(wire, pattern):
+        if pattern is None:
+            keys = [key for key in keys if (b":" not in key and key not in own) or key[:1] == b":"]
+        fresh = [key for key in dict.fromkeys(keys) if key not in seen]
+        seen.update(fresh)
+        if fresh:
+            yield fresh
+
+
+def exists(wire: Wire, name: str) -> bool:
+    return next(keys_of(wire, name, ()), None) is not None
+
+
+def belongs(name: str, key: bytes) -> bool:
+    """Whether the key is one of the collection's."""
+    if name == UNPREFIXED:
+        return b":" not in key or key[:1] == b":"
+    return key.startswith(prefix_of(name) + b":")
+
+
+def waiting_as(name: str) -> bytes:
+    """What stands before a key while its collection is staged."""
+    return name.encode() + b":" if name.startswith(STAGED) else b""
