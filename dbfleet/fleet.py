@@ -245,6 +245,9 @@ class Fleet:
                 "what was given is no target's name and no URL",
                 hint="a URL begins with engine://, then who and where: postgresql://localhost/shop",
             )
+        if "/" in typed or typed.endswith((".db", ".db3", ".sqlite", ".sqlite3")):
+            scheme = next((spec.schemes[0] for spec in registry.specs() if spec.embedded), "sqlite")
+            raise UnknownEngine(f"no target is called {typed!r}", hint=f"a file is named by a URL: {scheme}:///{typed}")
         raise UnknownEngine(
             f"no target is called {typed!r}",
             hint=f"did you mean {close}?" if close else f"the targets are: {', '.join(self.names)}, or a URL",

@@ -5,6 +5,7 @@ Commands on an engine that this run does not have are run where it does (`make t
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -17,9 +18,11 @@ import pytest
 from test_end_to_end import CommandLine
 
 from dbfleet import registry
+from dbfleet.cli.examples import EXAMPLES
 from dbfleet.conformance.plugin import chosen, environment
 
 ROOT = Path(__file__).parents[1]
+DBFLEET = (sys.executable, "-m", "dbfleet")
 README = (ROOT / "README.md").read_text("utf-8")
 
 
@@ -80,6 +83,35 @@ def test_every_verb_stands_in_the_readme() -> None:
     assert len(verbs) > 15
     for verb in verbs:
         assert re.search(rf"dbfleet {verb}\b", README), f"{verb} is not in the README"
+
+
+def _embedded(command: str) -> bool:
+    """Whether an example needs nothing but the embedded engine."""
+    words = shlex.split(command)
+    others = {*registry.names()} - {"sqlite"}
+    named = {re.split(r"[.:]", word)[0] for word in words[2:]} & {*others, "postgresql"}
+    return words[0] == "dbfleet" and not named and "--all" not in words and "--watch" not in words
+
+
+def test_every_example_of_the_help_runs_and_gives_what_it_shows(tmp_path: Path) -> None:
+    found = CommandLine(tmp_path, ["sqlite"], {**os.environ, "DBFLEET_RUNTIME": "process"})
+    for verb, examples in EXAMPLES.items():
+        shown = subprocess.run([*DBFLEET, *verb.split(), "--help"], capture_output=True, text=True, check=True).stdout
+        for command, gives in examples:
+            assert f"$ {command}" in shown
+            assert max(map(len, [f"    $ {command}", *gives.splitlines()])) <= 80
+            if not _embedded(command):
+                assert f"dbfleet {verb}" in command or "$(dbfleet" in command or "dbfleet diff" in command
+                continue
+            done = found.run(*shlex.split(command)[1:])
+            if gives:
+                assert done.stdout.strip() == gives, command
+
+
+def test_every_verb_has_an_example() -> None:
+    from dbfleet.cli.app import Commands
+
+    assert set(Commands(name="dbfleet").list_commands(None)) <= set(EXAMPLES)
 
 
 def test_support_table_is_the_code_s() -> None:

@@ -6,10 +6,11 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from dbfleet.cli import render
+from dbfleet.cli.chosen import chosen
 from dbfleet.ops.copy import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from dbfleet.ops._plan import PlannedColumn
     from dbfleet.ops.copy import Plan
@@ -26,21 +27,25 @@ class CopyView(ExitStack, Watch):
         self._agree = agree
         self._display: render.Progress | None = None
         self._bars: dict[str, render.Bar] = {}
+        self._far: dict[str, tuple[int, int]] = {}
+        self._whole = 0
 
     def planned(self, plan: Plan) -> None:
         self.plan = plan
         for each in plan.collections:
             name = each.source.name if each.source.name == each.sink.name else f"{each.source.name} → {each.sink.name}"
-            render.say(render.paint(render.harmless(f"{name}: {each.action}"), "bold"))
-            width = max((len(line.column) for line in each.columns), default=0)
-            for line in each.columns:
+            title = render.paint(render.harmless(f"{name}: {each.action}"), "bold")
+            render.say(f"{title}, {_summed(each.columns)}", rest="  ")
+            # What is kept as it is needs no line of its own, unless somebody wants to see it.
+            shown = [line for line in each.columns if chosen.verbose or line.fidelity != "exact"]
+            width = max((len(line.column) for line in shown), default=0)
+            for line in shown:
                 text = render.harmless(_told(line, width))
-                if line.fidelity in ("exact", "refused"):
-                    render.say(text)
-                else:
-                    render.say(render.paint(text, _COLOURS[line.fidelity]))
-            for extra in each.extras:
-                render.say(render.harmless(f"  {extra}: comes along"))
+                colour = None if line.fidelity == "exact" else _COLOURS[line.fidelity]
+                render.say(render.paint(text, colour) if colour else text, rest=" " * (width + 4))
+            if each.extras:
+                along = ", ".join(map(str, each.extras)) if chosen.verbose else _counted_extras(each.extras)
+                render.say(render.harmless(f"  with {along}"), rest="  ")
         for text in plan.left:
             render.warn(text)
         if plan.resumed:
@@ -55,9 +60,12 @@ class CopyView(ExitStack, Watch):
         self._display = self._display or self.enter_context(render.progress(unit="rows"))
         if collection not in self._bars:
             self._bars[collection] = self._display.bar(collection, "", total=total or None)
+        self._far[collection] = (done, max(total, done))
         self._bars[collection].update(done=done, total=max(total, done) or None)
 
     def finished(self, collection: str, rows: int, seconds: float) -> None:
+        self._far.pop(collection, None)
+        self._whole += 1
         if bar := self._bars.pop(collection, None):
             bar.finish(f"{rows:,} rows in {seconds:.1f} s")
 
@@ -65,9 +73,37 @@ class CopyView(ExitStack, Watch):
         render.warn(text)
 
     def __exit__(self, *exc: object) -> bool | None:
-        for bar in self._bars.values():
-            bar.finish("stopped", ok=False)
-        return super().__exit__(*exc)  # type: ignore[arg-type]
+        for collection, bar in self._bars.items():
+            done, total = self._far[collection]
+            bar.finish(f"stopped at {done:,} of {total:,} rows", ok=False)
+        ended = super().__exit__(*exc)  # type: ignore[arg-type]
+        if isinstance(exc[1], KeyboardInterrupt) and (self._far or self._whole):
+            total = len(self.plan.collections) if self.plan else 0
+            told = f"{self._whole} of {total} collection{'' if total == 1 else 's'} copied"
+            render.say(f"{told}; the same command with --resume goes on from here")
+        return ended
+
+
+def _summed(columns: Sequence[PlannedColumn]) -> str:
+    """53 columns: 50 exact, 2 as text, 1 rounded."""
+    counts: dict[str, int] = {}
+    for line in columns:
+        counts[line.fidelity] = counts.get(line.fidelity, 0) + 1
+    exact = counts.pop("exact", 0)
+    told = ["all exact" if exact == len(columns) else f"{exact} exact", *(f"{n} {word}" for word, n in counts.items())]
+    return f"{len(columns)} column{'' if len(columns) == 1 else 's'}: {', '.join(told)}"
+
+
+def _counted_extras(extras: Sequence[object]) -> str:
+    counts: dict[str, int] = {}
+    for extra in extras:
+        word = type(extra).__name__.lower()
+        counts[word] = counts.get(word, 0) + 1
+    return ", ".join(f"{n} {word}{_plural(word) if n > 1 else ''}" for word, n in counts.items())
+
+
+def _plural(word: str) -> str:
+    return "es" if word.endswith("x") else "s"
 
 
 def _told(line: PlannedColumn, width: int) -> str:

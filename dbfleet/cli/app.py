@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import import_module
@@ -21,6 +22,7 @@ import typer.main
 
 from dbfleet import __version__
 from dbfleet.cli.chosen import chosen
+from dbfleet.cli.examples import epilog
 from dbfleet.errors import UsageError, nearest
 
 MODULES: Final = {
@@ -64,6 +66,31 @@ def _summary(program: typer.Typer) -> str:
     return (getdoc(function) or "").split("\n\n")[0].replace("\n", " ").removesuffix(".")
 
 
+ALIASES: Final = {"ps": "status", "start": "up"}
+"""What people type as well."""
+
+MEANT: Final = {
+    **dict.fromkeys(("list", "tables", "collections", "show"), "ls"),
+    **dict.fromkeys(("sql", "exec", "execute", "run", "ask", "select"), "query"),
+    **dict.fromkeys(("connect", "console", "cli", "repl"), "shell"),
+    **dict.fromkeys(("schema", "desc", "inspect"), "describe"),
+    **dict.fromkeys(("checksum", "hash", "sum"), "digest"),
+    **dict.fromkeys(("export", "backup", "save"), "dump"),
+    **dict.fromkeys(("import", "restore", "ingest"), "load"),
+    **dict.fromkeys(("compare", "cmp"), "diff"),
+    **dict.fromkeys(("migrate", "clone", "transfer", "move"), "copy"),
+    **dict.fromkeys(("rm", "remove", "destroy", "delete", "clean"), "down"),
+    **dict.fromkeys(("kill", "halt", "pause"), "stop"),
+    **dict.fromkeys(("fill", "populate", "generate"), "seed"),
+    **dict.fromkeys(("check", "ping", "test"), "health"),
+    **dict.fromkeys(("path", "paths"), "where"),
+    "sync": "diff A B --sync",
+    "log": "logs",
+    "settings": "config show",
+}
+"""The command that is meant by another tool's word; words that are only mistyped are found by their letters."""
+
+
 class Commands(typer.core.TyperGroup):
     """The root group: names and summaries from the registered functions, one command built at a time."""
 
@@ -71,22 +98,30 @@ class Commands(typer.core.TyperGroup):
         return [name for programs in _registered().values() for name in programs]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        cmd_name = ALIASES.get(cmd_name, cmd_name)
         for programs in _registered().values():
             if cmd_name in programs:
                 command = typer.main.get_command(programs[cmd_name])
                 command.name = cmd_name
-                _share_options(command)
+                _share_options(command, cmd_name)
                 return command
         return None
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        name = args[0]
+        name, *rest = args
         known = self.list_commands(ctx)
-        if name not in known and not name.startswith("-") and not ctx.resilient_parsing:
-            close = nearest(name, known)
-            hint = f"did you mean {close}?" if close else "dbfleet --help lists the commands"
-            raise UsageError(f"no command is called {name!r}", hint=hint)
-        return super().resolve_command(ctx, args)
+        if ctx.resilient_parsing or name in known or name in ALIASES or name.startswith("-"):
+            return super().resolve_command(ctx, args)
+        if name == "version":
+            _print_version(True)
+        if name == "help":
+            if rest:
+                return self.resolve_command(ctx, [*rest, "--help"])
+            typer.echo(ctx.get_help())
+            raise typer.Exit
+        meant = MEANT.get(name.lower()) or nearest(name, [*known, "help", "version"])
+        hint = f"did you mean {meant}?" if meant else "dbfleet --help lists the commands"
+        raise UsageError(f"no command is called {name!r}", hint=hint)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         width = max(map(len, self.list_commands(ctx)), default=0)
@@ -229,14 +264,34 @@ def _shared_options() -> tuple[Any, ...]:
     return tuple(found)
 
 
-def _share_options(command: Any) -> None:
+def _share_options(command: Any, name: str) -> None:
     taken = {opt for param in command.params for opt in param.opts}
     for option in _shared_options():
         if not taken & set(option.opts):
             command.params.append(option)
-    command.epilog = command.epilog or "Everywhere: --quiet, --verbose, --fleet NAME, --runtime NAME (dbfleet --help)."
+    everywhere = "Everywhere: --quiet, --verbose, --fleet NAME, --runtime NAME (dbfleet --help)."
+    command.epilog = "\n\n".join(each for each in (epilog(name), everywhere) if each)
     for child in getattr(command, "commands", {}).values():
-        _share_options(child)
+        _share_options(child, f"{name} {child.name}")
+
+
+def _complete_for(shell: str, *, install: bool) -> int:
+    """Print the completion of a shell that was named, or install it."""
+    completion: Any = import_module("typer.completion")
+    shells = [each.value for each in completion.Shells]
+    if shell not in shells:
+        close = nearest(shell, shells)
+        raise UsageError(
+            f"no completion for a shell called {shell!r}",
+            hint=f"did you mean {close}?" if close else f"the shells are: {', '.join(shells)}",
+        )
+    if install:
+        name, path = completion.install(shell=shell, prog_name="dbfleet", complete_var="_DBFLEET_COMPLETE")
+        typer.echo(f"{name} completion is in {path}: open a new terminal")
+    else:
+        script = completion.get_completion_script(prog_name="dbfleet", complete_var="_DBFLEET_COMPLETE", shell=shell)
+        typer.echo(script)
+    return 0
 
 
 def run(arguments: Sequence[str], begin: Callable[[], None] = lambda: None) -> int:
@@ -247,6 +302,12 @@ def run(arguments: Sequence[str], begin: Callable[[], None] = lambda: None) -> i
     for option in command.params:
         if option.name in SHARED:
             option.callback = _remember
+        elif option.name in ("show_completion", "install_completion"):
+            option.help = (
+                option.help.split(",")[0].rstrip(".").replace("the current", "this") + ", or for the one named."
+            )
+    if len(arguments) == 2 and arguments[0] in ("--show-completion", "--install-completion"):
+        return _complete_for(arguments[1], install=arguments[0].startswith("--install"))
     if "_DBFLEET_COMPLETE" in os.environ:
         command.main(args=list(arguments), prog_name="dbfleet")
     try:
@@ -271,8 +332,27 @@ def run(arguments: Sequence[str], begin: Callable[[], None] = lambda: None) -> i
 def _ours(error: Any) -> UsageError:
     """typer's complaint in our form: what is wrong, and where to look."""
     path = error.ctx.command_path if error.ctx else "dbfleet"
-    hint = f"{path} --help shows what it takes"
-    if possible := getattr(error, "possibilities", None):
-        return UsageError(error.message.rstrip(".").lower(), hint=f"did you mean {possible[0]}?")
     text = error.format_message().rstrip(".")
-    return UsageError(text[:1].lower() + text[1:], hint=hint)
+    text, hint = text[:1].lower() + text[1:], f"{path} --help shows what it takes"
+    if (name := getattr(error, "option_name", None)) and error.ctx:
+        text = f"no such option: {name}"
+        options = {opt for param in error.ctx.command.params for opt in (*param.opts, *param.secondary_opts)}
+        close = nearest(name, sorted(each for each in options if each.startswith("--")))
+        if close and close != "--reveal":  # nobody is led to show a password
+            hint = f"did you mean {close}?"
+    elif extra := re.search(r"extra arguments?(?:\(s\))? \((.*)\)", text):
+        text, hint = f"too many arguments: {extra[1]}", _with_extra(error.ctx, extra[1].split()) or hint
+    return UsageError(text, hint=hint)
+
+
+def _with_extra(ctx: Any, extra: Sequence[str]) -> str | None:
+    """What was meant by a word too many: a statement without quotes, or a collection beside its target."""
+    given = {key: value for key, value in ctx.params.items() if isinstance(value, str)}
+    if "text" in given:
+        return "a statement is one argument: put it in quotes"
+    target = given.get("where") or given.get("target")
+    if not target or ("//" in target and "@" in target):
+        return None
+    located = f"{target}{'#' if '://' in target else '.'}{extra[0]}"
+    takes = "where" in given
+    return f"one collection of it is {located}: {ctx.command_path if takes else 'dbfleet describe'} {located}"

@@ -19,6 +19,7 @@ Cell = str | tuple[str, str | None]
 """A text, or a text and its colour."""
 
 _ESCAPE: Final = re.compile(r"\x1b\[\d*m")
+_WORD: Final = re.compile(r"( *)([^ ]+)")
 _GAP: Final = 2
 _LEAST: Final = 24
 """Cells: a last column that would have fewer stands below its row."""
@@ -56,9 +57,8 @@ def wrapped(text: str, cells: int | None, *, first: str = "", rest: str | None =
             continue
         indent = paragraph[: len(paragraph) - len(paragraph.lstrip(" "))]
         line, empty = lead + indent, True
-        for word in paragraph.split():
-            blank = "" if empty else " "
-            if not empty and width(line) + 1 + width(word) > cells:
+        for blank, word in _WORD.findall(paragraph[len(indent) :]):
+            if not empty and width(line) + len(blank) + width(word) > cells:
                 lines.append(line)
                 line, blank = rest + indent, ""
             line, empty = line + blank + word, False

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dbfleet.cli import render
 from dbfleet.cli.chosen import chosen, open_fleet
-from dbfleet.cli.options import Format, Located, Yes, complete_target
+from dbfleet.cli.options import Format, Located, Yes, complete_collection, complete_located, complete_target
 from dbfleet.errors import UsageError
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ _FIELDS = ("target", "collection", "rows", "rejected", "seconds", "digest")
 def dump(
     where: Located,
     collections: Annotated[
-        list[str] | None, typer.Argument(metavar="[COLLECTION]...", help="All if none is named.")
+        list[str] | None,
+        typer.Argument(metavar="[COLLECTION]...", help="All if none is named.", autocompletion=complete_collection),
     ] = None,
     output: Annotated[
         str | None, typer.Option("--output", "-o", metavar="DIR|-", help="Where to; - is stdout. [TARGET.dump]")
@@ -137,14 +138,15 @@ def _show(plan: Sequence[Planned], every_column: bool) -> None:
 @commands.command()
 def copy(
     source: Annotated[
-        str, typer.Argument(metavar="SRC", help="A target, or one collection of it.", autocompletion=complete_target)
+        str, typer.Argument(metavar="SRC", help="A target, or one collection of it.", autocompletion=complete_located)
     ],
     sink: Annotated[
         str,
         typer.Argument(metavar="DST", help="A target; its file is made if need be.", autocompletion=complete_target),
     ],
     collections: Annotated[
-        list[str] | None, typer.Argument(metavar="[COLLECTION]...", help="All if none is given.")
+        list[str] | None,
+        typer.Argument(metavar="[COLLECTION]...", help="All if none is given.", autocompletion=complete_collection),
     ] = None,
     mode: Annotated[
         str, typer.Option(metavar="MODE", help="insert (into nothing), upsert (by key), or replace (drop first).")
@@ -191,7 +193,7 @@ def copy(
                     verify=verify, strict=strict, dry_run=dry_run, resume=resume, jobs=jobs, watch=view,
                 )
             )  # fmt: skip
-        if dry_run and view.plan:
+        if dry_run and view.plan and (format or render.format_of(format) != "table"):  # a person has just seen it
             lines = [asdict(line) for each in view.plan.collections for line in each.columns]
             columns = ("target", "collection", "column", "source", "sink", "fidelity", "note")
             render.records(lines, columns, format=format)
@@ -200,9 +202,21 @@ def copy(
             render.records(map(asdict, done), fields, format=format)
     if verify and not dry_run:
         found = op.receipt(fleet, reading, writing, done, started, view.plan.left if view.plan else ())
-        render.say(json.dumps(found, ensure_ascii=False))
+        on_terminal = render.is_terminal(sys.stderr)
+        render.say(_proven(found) if on_terminal else json.dumps(found, ensure_ascii=False))
         if not found["same"]:
             raise typer.Exit(1)
+
+
+def _proven(receipt: Mapping[str, Any]) -> str:
+    """A receipt in a sentence."""
+    ends = [
+        f"{receipt[end]['target']} ({receipt[end]['product']} {receipt[end]['version']})" for end in ("source", "sink")
+    ]
+    count = len(receipt["collections"])
+    what = f"{count} collection{'' if count == 1 else 's'}, {render.counted(receipt['rows'])}"
+    word = "proven" if receipt["same"] else "NOT the same"
+    return render.harmless(f"{word}: {what}, from {ends[0]} to {ends[1]}; 2> FILE keeps the receipt as JSON")
 
 
 # --- diff ----------------------------------------------------------------------------------------------------------
@@ -210,8 +224,8 @@ def copy(
 
 @commands.command()
 def diff(
-    a: Annotated[str, typer.Argument(metavar="A[.COLLECTION]", autocompletion=complete_target)],
-    b: Annotated[str, typer.Argument(metavar="B[.COLLECTION]", autocompletion=complete_target)],
+    a: Annotated[str, typer.Argument(metavar="A[.COLLECTION]", autocompletion=complete_located)],
+    b: Annotated[str, typer.Argument(metavar="B[.COLLECTION]", autocompletion=complete_located)],
     columns: Annotated[
         str | None, typer.Option(metavar="C,…", help="Compare these only; the key is always compared.")
     ] = None,
@@ -247,12 +261,13 @@ def diff(
         _refuse_with_sync(("--limit", limit is not None), ("--stats", stats), ("--format", bool(format) and not yes))
         from dbfleet.ops._sync import Sync
 
-        with DiffView() as view, Sync(
+        with DiffView(a_target.name, b_target.name) as view, Sync(
             fleet, a_target, b_target, a_name, b_name,
             columns=_listed(columns), ignore=_listed(ignore), where=where, watch=view,
         ) as changes:  # fmt: skip
             view.calm()
             if yes:
+                render.say(render.harmless(f"{b_target.name}: {changes.stakes}"))
                 render.records(map(asdict, changes.write()), _SYNCED, format=format)
             else:
                 render.write(changes.text())
@@ -260,7 +275,7 @@ def diff(
         if differs:
             raise typer.Exit(1)
         return
-    with DiffView() as view:
+    with DiffView(a_target.name, b_target.name) as view:
         found = op.diff(
             fleet, a_target, b_target, a_name, b_name,
             columns=_listed(columns), ignore=_listed(ignore), where=where, limit=limit, stats=stats, watch=view,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Annotated
 
 import typer
@@ -17,6 +18,37 @@ def complete_target(incomplete: str) -> list[str]:
     except Exception:
         return []
     return [before + comma + name for name in names]
+
+
+def complete_located(incomplete: str) -> list[str]:
+    """Targets, and behind a target's dot its collections, if it answers at once."""
+    target, dot, _ = incomplete.partition(".")
+    if not dot or "://" in incomplete:
+        return complete_target(incomplete)
+    return [f"{target}.{name}" for name in _collections(target)]
+
+
+def complete_collection(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The collections of the target that stands before."""
+    return _collections(str(ctx.params.get("where") or ctx.params.get("source") or ""))
+
+
+def _collections(target: str) -> list[str]:
+    """A shell waits for this: what does not answer within a second, or not at all, has none."""
+    found: list[str] = []
+
+    def ask() -> None:
+        try:
+            fleet = open_fleet()
+            with fleet.connect(fleet.target(target), timeout_s=1.0) as adapter:
+                found.extend(adapter.collections())
+        except Exception:
+            return
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(1.0)
+    return list(found)
 
 
 def complete_format(incomplete: str) -> list[str]:
@@ -37,7 +69,7 @@ Located = Annotated[
     typer.Argument(
         metavar="TARGET[.COLLECTION]",
         help="A target, or one collection of it: postgres.orders, URL#orders.",
-        autocompletion=complete_target,
+        autocompletion=complete_located,
     ),
 ]
 Format = Annotated[

@@ -229,8 +229,7 @@ def records(found: Iterable[Mapping[str, Any]], fields: Sequence[str], *, format
     name = format_of(format)
     if name == "table":
         found = list(found)
-        nothing: tuple[object, ...] = (None, False, "", (), [], {})
-        fields = [field for field in fields if not found or any(r.get(field) not in nothing for r in found)]
+        fields = [field for field in fields if not found or any(_holds(each.get(field)) for each in found)]
     # The first record before the header: what fails at once leaves no half an answer on stdout.
     found = iter(found)
     found = chain(list(islice(found, 1)), found)
@@ -242,12 +241,14 @@ def records(found: Iterable[Mapping[str, Any]], fields: Sequence[str], *, format
     rows([Plain([ResultColumn(field) for field in fields], tuples)], format=name)
 
 
+def _holds(value: Any) -> bool:
+    """Whether a person would see anything of it; of 0 too."""
+    return value is not None and value is not False and value not in ("", (), [], {})
+
+
 def _cell(value: Any, blank: object) -> Any:
     """A record's value as a person sees it in a table."""
-    if value is True:
-        return "✓"
-    found = said(value)
-    return blank if found is None or found is False or found == "" else found
+    return "✓" if value is True else said(value) if _holds(value) else blank
 
 
 def said(value: Any) -> Any:
@@ -280,7 +281,10 @@ def confirm(question: str, *, yes: bool) -> None:
         return
     if not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
         raise UsageError(f"{question} Nobody can be asked here", hint="--yes answers yes")
-    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    from dbfleet.cli.layout import columns_of, wrapped
+
+    asked = "\n".join(wrapped(f"{harmless(question)} [y/N]", columns_of(sys.stderr)))
+    print(f"{asked} ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise UsageError("nothing was changed")
 
@@ -307,12 +311,13 @@ class Progress(Protocol):
 
 
 @contextmanager
-def progress(*, unit: str = "") -> Iterator[Progress]:
-    """A live display for the block. Elsewhere than on a terminal each `finish` is one line of narration."""
+def progress(*, unit: str = "", passing: bool = False) -> Iterator[Progress]:
+    """A live display for the block. Elsewhere than on a terminal each `finish` is one line of narration. A bar that
+    nobody has finished by the end is not left standing; with `passing` none is."""
     if chosen.quiet:
         yield _Silent()
     elif is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb":
-        with _live(unit) as found:
+        with _live(unit, passing) as found:
             yield found
     else:
         yield _Lines()
@@ -343,7 +348,7 @@ class _Lines:
 
 
 @contextmanager
-def _live(unit: str) -> Iterator[Progress]:
+def _live(unit: str, passing: bool) -> Iterator[Progress]:
     # 60 ms of imports, paid only where somebody watches.
     from rich.console import Console
     from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
@@ -360,6 +365,12 @@ def _live(unit: str) -> Iterator[Progress]:
         def render(self, task: Task) -> Any:
             return self._bar.render(task) if task.total and not task.finished else Text("")
 
+    class Elapsed(TimeElapsedColumn):
+        """How long it has taken; what has ended has said so."""
+
+        def render(self, task: Task) -> Text:
+            return Text("") if task.fields["ended"] else super().render(task)
+
     class Count(ProgressColumn):
         def render(self, task: Task) -> Text:
             if not task.total or task.fields["ended"]:
@@ -374,8 +385,9 @@ def _live(unit: str) -> Iterator[Progress]:
         Far(),
         Count(),
         TextColumn("{task.fields[text]}", markup=False),
-        TimeElapsedColumn(),
+        Elapsed(),
         console=console,
+        transient=passing,
     )
 
     class LiveBar:
@@ -396,7 +408,12 @@ def _live(unit: str) -> Iterator[Progress]:
             return LiveBar(name, text, total)
 
     with display:
-        yield Live()
+        try:
+            yield Live()
+        finally:
+            for task in display.tasks:
+                if not task.fields["ended"]:  # a spinner that turns no more says nothing
+                    display.remove_task(task.id)
 
 
 def results(result: Result, *, format: str | None = None) -> None:

@@ -112,6 +112,14 @@ class Sync(ExitStack):
     def differs(self) -> bool:
         return any(sum(each.counts.values()) for each in self._collections)
 
+    @property
+    def stakes(self) -> str:
+        """What is to become of B's rows, in words."""
+        words: dict[Kind, str] = {"insert": "added", "update": "changed", "delete": "removed"}
+        counts = {word: sum(each.counts[kind] for each in self._collections) for kind, word in words.items()}
+        told = [f"{count:,} row{'' if count == 1 else 's'} to be {word}" for word, count in counts.items() if count]
+        return ", ".join(told) or "nothing to change"
+
     def _find(self, comparison: Comparison) -> None:
         found: list[tuple[Schema, Schema, tuple[Pairing, Pairing]]] = []
         for a, b in comparison.pairs(*self._names):

@@ -30,7 +30,7 @@ def test_copy_says_its_plan_and_ends_with_a_receipt(shell: Shell) -> None:
     assert list(record) == ["target", "collection", "rows", "rejected", "seconds", "digest"]
     assert (record["collection"], record["rows"], record["rejected"]) == ("people", 3, 0)
     assert "people: create" in ran.err
-    assert "name  text: exact" in ran.err
+    assert "3 columns: all exact" in ran.err
     receipt = json.loads(ran.err.splitlines()[-1])
     assert (receipt["rows"], receipt["same"], receipt["source"]["product"]) == (3, True, "SQLite")
     assert receipt["left"] == []
@@ -44,10 +44,11 @@ def test_indexes_come_along_and_what_does_not_is_said(shell: Shell) -> None:
             "create table t (id integer primary key, a text unique, b int default 7);"
             "create index t_b on t (b, a); create index t_some on t (b) where b > 5; insert into t values (1, 'x', 2);"
         )
-    planned = shell("copy", "shop.t", "sqlite:///new.db", "--dry-run").err
-    assert "  index t_b (b, a): comes along" in planned
+    planned = shell("-v", "copy", "shop.t", "sqlite:///new.db", "--dry-run").err
+    assert "index t_b (b, a), " in planned
     assert "t: index t_some, of some rows only: does not come along" in planned
-    assert "  default of b: '7': comes along" in planned
+    assert "default of b: '7'" in planned
+    assert "  with 2 indexes, 1 identity, 1 default" in shell("copy", "shop.t", "sqlite:///new.db", "--dry-run").err
     ran = shell("copy", "shop.t", "sqlite:///new.db", "--verify")
     receipt = json.loads(ran.err.splitlines()[-1])
     came = ["default of b: '7'", "identity id", "index t_b (b, a)", "unique index t_a_key (a)"]

@@ -1,0 +1,82 @@
+"""The examples at the end of each command's help. tests/test_docs.py runs those of the embedded engine, in this order,
+and compares what they give where it stands here; of the others it checks the words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+Example = tuple[str, str]
+"""A command, and what it gives where that is short."""
+
+EXAMPLES: Final[Mapping[str, tuple[Example, ...]]] = {
+    "init": (("dbfleet init", ""),),
+    "doctor": (("dbfleet doctor", ""),),
+    "up": (
+        ("dbfleet up sqlite", ""),
+        ("dbfleet up postgres redis --timeout 60", ""),
+        ("dbfleet up --dry-run", ""),
+    ),
+    "seed": (
+        ("dbfleet seed sqlite --rows 100", ""),
+        ("dbfleet seed --all --rows 1000 --verify", ""),
+        ("dbfleet seed sqlite --rows 200 --reset --yes", ""),
+    ),
+    "datasets": (("dbfleet datasets", ""), ("dbfleet datasets shop --rows 50000", "")),
+    "query": (
+        (
+            "dbfleet query sqlite 'select id, total from orders limit 2'",
+            '{"id":1,"total":113.57}\n{"id":2,"total":289.09}',
+        ),
+        ("dbfleet query sqlite 'select :n + 1 as more' --param n:int=41", '{"more":42}'),
+        ("dbfleet query sqlite 'select count(*) as n from orders' --format csv", "n\n200"),
+        ("dbfleet query mongodb 'db.orders.find({status: \"paid\"}).limit(3)'", ""),
+        ("dbfleet query redis 'HGETALL orders:1'", ""),
+    ),
+    "ls": (("dbfleet ls sqlite --count", ""),),
+    "describe": (("dbfleet describe sqlite.orders", ""), ("dbfleet describe sqlite", "")),
+    "digest": (("dbfleet digest sqlite.orders", ""), ("dbfleet digest postgresql://me@localhost/shop#orders", "")),
+    "engines": (("dbfleet engines", ""), ("dbfleet engines mongodb", "")),
+    "dump": (
+        ("dbfleet dump sqlite -o shop", ""),
+        ("dbfleet dump sqlite.orders -o - --format csv", ""),
+        ("dbfleet dump sqlite orders customers -o some --compress gzip", ""),
+    ),
+    "load": (
+        ("dbfleet load sqlite:///copy.db shop --verify", ""),
+        ("dbfleet load sqlite:///copy.db shop/customers.jsonl --mode upsert", ""),
+        ("dbfleet load postgres people.csv --key id --rejected refused.jsonl", ""),
+    ),
+    "copy": (
+        ("dbfleet copy sqlite sqlite:///b.db --verify", ""),
+        ("dbfleet copy sqlite sqlite:///b.db orders --mode upsert", ""),
+        ("dbfleet copy postgres neo4j --dry-run", ""),
+    ),
+    "diff": (
+        ("dbfleet diff sqlite sqlite:///b.db", ""),
+        ("dbfleet diff sqlite.orders sqlite:///b.db#orders --where 'id < 9'", ""),
+        ("dbfleet diff sqlite sqlite:///b.db --sync", ""),
+        ("dbfleet diff mysql cassandra && echo same", ""),
+    ),
+    "status": (("dbfleet status", ""), ("dbfleet status sqlite --format json", "")),
+    "health": (("dbfleet health sqlite", ""), ("dbfleet health --watch --interval 5", "")),
+    "logs": (("dbfleet logs postgres -n 20", ""), ("dbfleet logs postgres --follow", "")),
+    "shell": (("dbfleet shell postgres", ""),),
+    "url": (("dbfleet url postgres", ""),),
+    "env": (("dbfleet env sqlite", ""), ('eval "$(dbfleet env)"', "")),
+    "where": (("dbfleet where", ""),),
+    "config": (("dbfleet config show", ""),),
+    "config show": (("dbfleet config show --format json", ""),),
+    "config validate": (("dbfleet config validate", ""),),
+    "restart": (("dbfleet restart postgres", ""),),
+    "stop": (("dbfleet stop", ""), ("dbfleet stop postgres", "")),
+    "down": (("dbfleet down --dry-run", ""), ("dbfleet down --volumes --yes", "")),
+}
+
+
+def epilog(command: str) -> str:
+    """A command's examples as the end of its help; a paragraph that typer does not fill anew."""
+    found = EXAMPLES.get(command, ())
+    lines = [line for run, gives in found for line in (f"  $ {run}", *(f"  {each}" for each in gives.splitlines()))]
+    return "\n".join(["\b", "Example:" if len(found) == 1 else "Examples:", *lines]) if lines else ""
