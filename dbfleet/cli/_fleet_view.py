@@ -17,6 +17,7 @@ Record = Mapping[str, Any]
 
 _MARKS: Final[Mapping[str, tuple[str, str | None]]] = {
     "failed": ("✗", "red"),
+    "ended": ("✗", "red"),
     "unreachable": ("✗", "red"),
     "unhealthy": ("✗", "red"),
     "unknown": ("?", "yellow"),
@@ -119,9 +120,10 @@ def where(records: Iterable[Record], page: Page) -> Iterator[str]:
 
 
 def _state(record: Record) -> str:
-    """The runtime's word; a server that runs and does not answer is none that runs."""
-    if record["state"] == "running" and record.get("error"):
-        return "no answer"
+    """The runtime's word; but a server that runs and does not answer is none that runs, and one whose end has a cause
+    (it was killed) is none that somebody stopped."""
+    if record.get("error") and (word := {"running": "no answer", "stopped": "ended"}.get(record["state"])):
+        return word
     return record["state"] if record["state"] in _MARKS else "unknown"
 
 
