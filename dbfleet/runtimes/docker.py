@@ -89,10 +89,7 @@ class DockerRuntime:
         container = self._container(server)
         if container is None:
             raise RuntimeFailure(f"{server.target} has no container", target=server.target, engine=server.spec.name)
-        state = self._inspect([container])[0]["State"]
-        if state.get("Paused"):
-            self._call(["container", "unpause", container], server)
-        if state["Running"]:
+        if self._inspect([container])[0]["State"]["Running"]:
             return
         report(Event(server.target, "starting", f"container {container[:12]}"))
         code, output = self._run_visibly([*self._docker().client_config.docker_cmd, "start", container], deadline)
@@ -293,6 +290,10 @@ class DockerRuntime:
             return {}
         for server in servers:
             report(Event(server.target, "creating"))
+        there = [container for server in servers if (container := self._container(server))]
+        for found in self._inspect(there):
+            if found["State"].get("Paused"):  # compose would start it, which the engine refuses
+                self._call(["container", "unpause", found["Id"]])
         up = [*self._docker(project, servers).client_config.docker_compose_cmd, "up", "--no-start", "--no-build"]
         code, output = self._run_visibly([*up, *(server.spec.name for server in servers)], deadline)
         self._containers.clear()

@@ -88,11 +88,16 @@ def kill(dbfleet: CommandLine, target: str = "redis") -> None:
 @pytest.fixture
 def shop(dbfleet: CommandLine) -> CommandLine:
     """A fleet of a redis that is up, and of a file with a table."""
+    shop_file(dbfleet)
+    dbfleet("up", "redis")
+    return dbfleet
+
+
+def shop_file(dbfleet: CommandLine) -> None:
+    """The targets redis, and shop, a SQLite file with a table."""
     (dbfleet.folder / "dbfleet.toml").write_text("[targets.redis]\n[targets.shop]\nurl = 'sqlite:///shop.db'\n")
     with closing(sqlite3.connect(dbfleet.folder / "shop.db")) as connection:
         connection.execute("create table t (id integer primary key)")
-    dbfleet("up", "redis")
-    return dbfleet
 
 
 def test_no_verb_says_a_word_to_a_stranger_on_the_port(shop: CommandLine) -> None:
