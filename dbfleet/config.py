@@ -154,28 +154,31 @@ def _state_root(environ: Mapping[str, str]) -> tuple[Path, str | None]:
 def _user_file(environ: Mapping[str, str]) -> Path | None:
     home = environ.get("XDG_CONFIG_HOME") or Path(environ.get("HOME") or Path.home()) / ".config"
     file = Path(home) / "dbfleet" / "config.toml"
-    return file if file.is_file() else None
+    return file if os.path.lexists(file) else None
 
 
 def _nearest_file(directory: Path, environ: Mapping[str, str]) -> Path | None:
     if (named := environ.get("DBFLEET_CONFIG")) is not None:
-        if named and not Path(named).is_file():
+        if named and not os.path.exists(named):
             raise ConfigError(f"DBFLEET_CONFIG: no file {named}")
         return Path(named) if named else None
     for folder in (directory, *directory.parents):
-        if (folder / FILE_NAME).is_file():
-            return folder / FILE_NAME
+        # Not Path.is_file: a folder above that this user may not enter is not a trouble of dbfleet's.
+        if os.path.lexists(file := folder / FILE_NAME):
+            return file
     return None
 
 
 def _read(file: Path) -> tuple[dict[str, Any], str]:
     try:
-        text = file.read_text("utf-8")
+        text = file.read_text("utf-8-sig")  # some editors begin a file with a mark of their own
         return tomllib.loads(text), text
     except UnicodeDecodeError as exc:
         raise ConfigError(f"{file}: is not UTF-8") from exc
     except OSError as exc:
         raise ConfigError(f"{file}: {exc.strerror}") from exc
+    except RecursionError as exc:
+        raise ConfigError(f"{file}: is nested too deeply") from exc
     except tomllib.TOMLDecodeError as exc:
         found = re.search(r"\(at line (\d+), column (\d+)\)", str(exc))
         # Without a number it is "at end of document": the last line that says something.

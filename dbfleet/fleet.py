@@ -61,7 +61,10 @@ class Fleet:
         directory: Path | None = None,
     ) -> Fleet:
         """The fleet that the flags, the environment and the files name. ConfigError where one of them is wrong."""
-        directory = directory or Path.cwd()
+        try:
+            directory = directory or Path.cwd()
+        except FileNotFoundError as exc:
+            raise UsageError("the folder that this runs in is gone", hint="cd to one that is there") from exc
         return cls(config.load(fleet=name, runtime=runtime, environ=environ, directory=directory), directory)
 
     # --- targets ---
@@ -358,16 +361,24 @@ class Fleet:
 
     def made_state(self) -> Path:
         """This fleet's folder, made if need be, for its owner alone."""
-        try:
+        with self._usable():
             self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return self.state
+
+    @contextmanager
+    def _usable(self) -> Iterator[None]:
+        """Turns the system's errors about the state directory into ours; a full disk is told where all errors are."""
+        try:
+            yield
         except OSError as exc:
             if exc.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise
+            file = Path(os.fsdecode(exc.filename or self.state))
+            what = "" if file == self.state or file in self.state.parents else f"{file.name}: "
             raise ConfigError(
-                f"the state directory {self.state} cannot be made: {exc.strerror}",
+                f"the state directory {self.state} cannot be used: {what}{exc.strerror}",
                 hint="let DBFLEET_STATE_DIR name a folder that this user can write",
             ) from exc
-        return self.state
 
     @property
     def secrets_directory(self) -> Path:
@@ -384,23 +395,37 @@ class Fleet:
         found = self._stored_password()
         if found is None:
             self.made_state()
-            self.secrets_directory.mkdir(mode=0o700, exist_ok=True)
-            fresh = self.secrets_directory / f".password.{os.getpid()}"
-            fresh.write_text(secrets.generate_password(), "ascii")
-            fresh.chmod(0o444)
-            try:
-                os.link(fresh, self.password_file)  # fails where another process was first, whose password stands
-            except FileExistsError:
-                pass
-            fresh.unlink()
-            found = self.password_file.read_text("ascii")
+            with self._usable():
+                self.secrets_directory.mkdir(mode=0o700, exist_ok=True)
+                fresh = self.secrets_directory / f".password.{os.getpid()}"
+                try:
+                    fresh.write_text(secrets.generate_password(), "ascii")
+                    fresh.chmod(0o444)
+                    try:
+                        os.link(fresh, self.password_file)  # fails where another process was first: its password stands
+                    except FileExistsError:
+                        pass
+                finally:
+                    fresh.unlink(missing_ok=True)
+                found = self.password_file.read_text("ascii").strip()
         return found
 
     def _stored_password(self) -> str | None:
         try:
-            return self.password_file.read_text("ascii").strip()
-        except FileNotFoundError:
-            return None
+            with self._usable():
+                found = self.password_file.read_bytes().decode("ascii").strip()
+        except ConfigError as exc:
+            if isinstance(exc.__cause__, FileNotFoundError):
+                return None
+            raise
+        except UnicodeDecodeError:
+            found = ""
+        if not found:
+            raise ConfigError(
+                f"{self.password_file} is damaged: it holds no password",
+                hint="put the fleet's password there again; or remove the file, and the data: dbfleet down --volumes",
+            )
+        return found
 
     def record(self, name: str) -> dict[str, Any]:
         """What is remembered of a started target; empty for none."""
@@ -430,27 +455,52 @@ class Fleet:
         from filelock import FileLock, Timeout
 
         try:
-            with FileLock(str(self.made_state() / "lock"), timeout=timeout_s):
+            held = FileLock(str(self.made_state() / "lock"))
+            with self._usable():
+                held.acquire(timeout=timeout_s)
+            try:
                 yield
+            finally:
+                held.release()
         except Timeout as exc:
             raise NotReady(
                 f"another dbfleet has been changing the fleet {self.name!r} for more than {timeout_s:.0f} s"
             ) from exc
 
     def _records(self) -> dict[str, dict[str, Any]]:
+        file = self.state / "state.json"
         try:
-            data = json.loads((self.state / "state.json").read_text("utf-8"))
+            with self._usable():
+                data = json.loads(file.read_bytes())
             found: dict[str, dict[str, Any]] = data["targets"]
-            return found
-        except FileNotFoundError:
-            return {}
-        except (ValueError, KeyError, TypeError) as exc:
+            if not all(isinstance(record, dict) and _is_record(record) for record in found.values()):
+                raise TypeError
+        except ConfigError as exc:
+            if isinstance(exc.__cause__, FileNotFoundError):
+                return {}
+            raise
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
             raise ConfigError(
-                f"{self.state / 'state.json'} is damaged", hint="remove it, then run dbfleet up again"
+                f"{file} is damaged",
+                hint="remove it and run dbfleet up again: servers and data are found where they were",
             ) from exc
+        return found
 
     def _save(self, records: Mapping[str, Any]) -> None:
         file = self.made_state() / "state.json"
         fresh = file.with_name(f"state.json.{os.getpid()}")
-        fresh.write_text(json.dumps({"targets": records}, indent=1), "utf-8")
-        os.replace(fresh, file)
+        with self._usable():
+            try:
+                with open(fresh, "w", encoding="utf-8") as out:
+                    json.dump({"targets": records}, out, indent=1)
+                    out.flush()
+                    os.fsync(out.fileno())  # after a power cut the name must not stand for an empty file
+                os.replace(fresh, file)
+            finally:
+                fresh.unlink(missing_ok=True)
+
+
+def _is_record(record: Mapping[str, Any]) -> bool:
+    """Whether the facts of a target are what they should be, as far as anybody uses them."""
+    port, runtime = record.get("port"), record.get("runtime")
+    return (port is None or (type(port) is int and 0 < port < 65536)) and runtime in (None, "docker", "process")

@@ -30,7 +30,12 @@ def doctor(fleet: Fleet) -> Iterator[dict[str, Any]]:
 
 
 def _findings(fleet: Fleet, docker: docker_engine.Found) -> Iterator[tuple[str, Finding]]:
-    chosen, why = _servers.default_runtime(fleet)
+    try:
+        chosen, why = _servers.default_runtime(fleet)
+    except DbfleetError as error:
+        yield "docker", _docker(docker, needed=False)
+        yield "state", Finding("fail", error.message, error.hint)
+        return
     yield "docker", _docker(docker, needed=chosen == "docker")
     yield "runtime", Finding("ok", f"{chosen}: {why}")
     for name in fleet.names:

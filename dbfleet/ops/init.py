@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dbfleet import registry
 from dbfleet.config import FILE_NAME
+from dbfleet.errors import UsageError
 
 HEAD = """\
 # dbfleet.toml: which databases this project's fleet has. Found from here and from every folder below.
@@ -45,6 +46,8 @@ def init_text() -> str:
 def init(directory: Path) -> Path:
     """Write the file into `directory`, over one that is there; its path."""
     file = directory / FILE_NAME
+    if file.is_dir():
+        raise UsageError(f"{file} is a folder")
     fresh = file.with_name(f".{FILE_NAME}.new")
     fresh.write_text(init_text(), "utf-8")
     fresh.replace(file)

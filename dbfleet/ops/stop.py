@@ -15,6 +15,8 @@ def stop(fleet: Fleet, names: Sequence[str] | None = None, *, report: Report = s
     """Stop the named targets, or all; the names of those that ran."""
     chosen = _servers.targets(fleet, names) + ([] if names else _servers.dropped(fleet))
     stopped: list[str] = []
+    if not fleet.state.exists():
+        return stopped
     with _servers.alone(fleet, report, timeout_s=LOCK_TIMEOUT_S):
         for runtime, servers in _servers.by_runtime(fleet, chosen):
             stopped += runtime.stop(servers, report=report)

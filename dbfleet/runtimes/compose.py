@@ -63,7 +63,7 @@ class Projects:
         file = self.variables(project)
         values: dict[str, str] = {}
         if file.exists():
-            values = dict(line.split("=", 1) for line in file.read_text("utf-8").splitlines())
+            values = dict(line.split("=", 1) for line in file.read_text("utf-8").splitlines() if "=" in line)
         values["DBFLEET_SECRETS_DIR"] = _quoted(str(self.secrets))
         for server in servers:
             prefix = f"DBFLEET_{server.spec.name.upper()}"
@@ -82,10 +82,12 @@ class Projects:
     def _known(self) -> dict[str, str]:
         file = self.folder / PROJECTS_FILE
         try:
-            found: dict[str, str] = json.loads(file.read_text("utf-8"))
+            found: dict[str, str] = json.loads(file.read_bytes())
+            if not all(isinstance(name, str) for name in found.values()):
+                raise TypeError("a project's name is no text")
         except FileNotFoundError:
             return {}
-        except ValueError as error:
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
             raise RuntimeFailure(f"{file} is damaged", hint="remove it; `docker compose ls` shows what runs") from error
         return found
 

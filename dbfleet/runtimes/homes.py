@@ -64,16 +64,21 @@ class Home:
         """What is on record, or None."""
         try:
             found: dict[str, Any] = json.loads(self._file.read_bytes())
+            known = {each.name for each in fields(Record)}
+            record = Record(**{name: value for name, value in found.items() if name in known})
+            if not (isinstance(record.home, str) and isinstance(record.run, str)):
+                raise TypeError("home and run are no paths")
+            if not isinstance(record.pid, int | None):
+                raise TypeError("pid is no number")
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
             raise RuntimeFailure(
                 f"the record of {self.target}'s server cannot be read: {self._file}: {error}",
                 target=self.target,
                 hint="remove that file to make dbfleet forget the server; its data stays",
             ) from error
-        known = {each.name for each in fields(Record)}
-        return Record(**{name: value for name, value in found.items() if name in known})
+        return record
 
     def save(self, record: Record) -> Record:
         """Put on record, whole or not at all."""

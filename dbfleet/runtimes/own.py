@@ -45,12 +45,11 @@ class Fate:
 def process(state: Path, target: str, port: int | None) -> Fate | None:
     """What became of the process on record below `state`; None where it is the one that listens on the port, or nothing
     listens yet while it starts."""
-    try:
-        record = json.loads((state / "servers" / target / "record.json").read_bytes())
-    except (OSError, ValueError):
+    record = _read(state / "servers" / target / "record.json")
+    if not record:
         return Fate("it was never started here")
     pid = record.get("pid")
-    if pid is None:
+    if not isinstance(pid, int):
         return Fate("it was stopped")
     if not procfs.AVAILABLE:
         return _process_without_procfs(record, port)
@@ -199,6 +198,6 @@ def size(count: int | None) -> str:
 def _read(file: Path) -> dict[str, Any]:
     try:
         found = json.loads(file.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

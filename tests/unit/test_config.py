@@ -214,7 +214,7 @@ def test_variable_sets_a_port_and_a_wrong_one_is_refused(tmp_path: Path) -> None
 def test_a_state_directory_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     fleet = Fleet.open(environ=environ(tmp_path) | {"DBFLEET_STATE_DIR": str(tmp_path / "file")}, directory=tmp_path)
-    with pytest.raises(ConfigError, match="file/default cannot be made") as caught:
+    with pytest.raises(ConfigError, match="file/default cannot be used: Not a directory") as caught:
         fleet.made_state()
     assert "DBFLEET_STATE_DIR" in (caught.value.hint or "")
 
