@@ -36,6 +36,7 @@ def dump(
     ] = None,
     format: Annotated[str, typer.Option("--format", metavar="FORMAT", help="jsonl, csv or parquet.")] = "jsonl",
     compress: Annotated[str | None, typer.Option("--compress", metavar="HOW", help="gzip or zstd.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Refuse what a dump does not hold whole.")] = False,
     yes: Yes = False,
 ) -> None:
     """Write collections to files with a manifest, or one of them to stdout.
@@ -61,7 +62,8 @@ def dump(
             return
         directory = Path(output or re.sub(r"\W+", "_", Path(target.name).stem).strip("_") + ".dump")
         found = op.dump(
-            fleet, target, names, directory=directory, format=format, compress=compress, tell=render.warn,
+            fleet, target, names, directory=directory, format=format, compress=compress, strict=strict,
+            tell=render.warn,
             agree=lambda text: render.confirm(f"{text}. Go on?", yes=yes), progress=told,
         )  # fmt: skip
         done = list(map(asdict, found))
@@ -271,7 +273,9 @@ def diff(
                 render.records(map(asdict, changes.write()), _SYNCED, format=format)
             else:
                 render.write(changes.text())
-            differs = changes.differs and not yes
+            if yes and changes.complaint:
+                render.complain(changes.complaint)
+            differs = bool(changes.unlike) if yes else changes.differs
         if differs:
             raise typer.Exit(1)
         return

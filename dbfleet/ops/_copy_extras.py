@@ -17,16 +17,14 @@ from typing import Any
 from dbfleet.adapter import Adapter, EngineSpec
 from dbfleet.errors import AlreadyExists, StatementError, Unsupported
 from dbfleet.extras import Extras, Index, same
+from dbfleet.ops import _left
 from dbfleet.ops._copy_words import Given
 from dbfleet.ops._plan import PlannedCollection
 
 
 def planned(source: Adapter, sink: EngineSpec, plan: PlannedCollection) -> tuple[PlannedCollection, list[str]]:
     """The plan with what comes along, and what does not, in words."""
-    read: Callable[[str], Extras] | None = getattr(source, "extras", None)
-    if read is None:
-        return plan, []
-    found = read(plan.source.name)
+    found = _left.of_collection(source, plan.source.name)
     left = [f"{plan.sink.name}: {text}: does not come along" for text in found.left]
     came = tuple(extra for extra in found.has if type(extra) in sink.extras)
     left += [f"{plan.sink.name}: {extra}: not into {sink.title}" for extra in found.has if extra not in came]

@@ -4,9 +4,10 @@
     schema.json     every collection's schema (Schema.to_dict), in the order of their references
     orders.jsonl    a file a collection: .jsonl or .csv, with .gz or .zst behind, or .parquet
 
-The manifest says who wrote it, from what, when, whether all of it is of one moment (and why not), and of each
-collection its file, rows, digest (dbfleet.values), bytes and SHA-256. A file that is being written ends in `.partial`;
-so does the folder in which a dump is made that shall take another's place (`staging`, `swap`).
+The manifest says who wrote it, from what, when, whether all of it is of one moment (and why not), of each collection
+its file, rows, digest (dbfleet.values), bytes and SHA-256, and in words what is not in the dump. A file that is being
+written ends in `.partial`; so does the folder in which a dump is made that shall take another's place (`staging`,
+`swap`).
 """
 
 from __future__ import annotations
@@ -58,6 +59,8 @@ class Manifest:
     compression: str | None
     schema_sha256: str
     collections: tuple[DumpedFile, ...]
+    left: tuple[str, ...] = ()
+    """What the source has besides, and the dump has not, in words."""
 
     def to_json(self) -> str:
         return json.dumps({"dbfleet_dump": VERSION, **asdict(self)}, indent=1, ensure_ascii=False) + "\n"
@@ -70,6 +73,7 @@ def read_manifest(directory: Path) -> Manifest:
         data: dict[str, Any] = json.loads(file.read_text("utf-8"))
         if data.pop("dbfleet_dump") > VERSION:
             raise UsageError(f"{file} is of a newer dbfleet ({data.get('tool')})", hint="update dbfleet")
+        data["left"] = tuple(data.get("left", ()))
         files = tuple(DumpedFile(**_known(DumpedFile, entry)) for entry in data.pop("collections"))
         return Manifest(**_known(Manifest, data), collections=files)
     except FileNotFoundError as error:

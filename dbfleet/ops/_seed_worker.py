@@ -18,7 +18,7 @@ from typing import Final
 from dbfleet.adapter import Adapter, EngineSpec, Rejected, Target, Written, coarsened
 from dbfleet.datasets import Dataset
 from dbfleet.errors import PartialWrite
-from dbfleet.ops import _digests
+from dbfleet.ops import _digests, _identity
 from dbfleet.ops._workers import Owner
 from dbfleet.values import Batch, Schema, digest_rows
 
@@ -91,7 +91,7 @@ def feed(owner: Owner, *, work: Work, target: Target, halves: bool = False) -> N
         owner.adapter = adapter
         schemas = work.dataset.schemas()
         found = there(adapter, schemas)
-        owner.send(found)
+        owner.send((_identity.of(adapter), found))
         owner.receive()
         for schema in reversed(schemas) if work.reset else ():
             owner.check()

@@ -7,6 +7,9 @@ where B checks references, in an order that never breaks one:
 2. new rows, parents first, then changed ones; a reference of a row to its own collection is set at the end
 3. rows that go from collections that are referred to, children first; references among themselves are let go before
 
+What was written is proven: both sides are compared once more, and what is not like A then is told, be it a trigger's
+work or somebody else's. B that is A, however it is spelled, is refused.
+
 What cannot be done right is refused before anything is written or printed: schemas that differ in what is compared,
 collections that one side lacks, rows without a key, a choice of rows by more than their key.
 """
@@ -14,13 +17,14 @@ collections that one side lacks, rows without a key, a choice of rows by more th
 from __future__ import annotations
 
 import itertools
+import json
 import pickle
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, Literal, Self
@@ -29,7 +33,7 @@ from dbfleet.adapter import Adapter, Capability, Change, EngineSpec, Target, Wri
 from dbfleet.errors import PartialWrite, Unsupported, UsageError
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _order, _pairing, _where
-from dbfleet.ops._differences import Unlike
+from dbfleet.ops._differences import Difference, Unlike, told
 from dbfleet.ops._pairing import Choice
 from dbfleet.ops._plan import GENERATED, whole
 from dbfleet.ops._sides import Pairing
@@ -95,6 +99,9 @@ class Sync(ExitStack):
         self._watch = watch
         self._collections: list[_Collection] = []
         self._folder = Path()
+        self.unlike: dict[str, int] = {}
+        """How many rows were not like A's after the write, by collection."""
+        self._first: Difference | None = None
 
     def __enter__(self) -> Self:
         """Find them."""
@@ -102,6 +109,12 @@ class Sync(ExitStack):
         self.callback(shutil.rmtree, self._folder, ignore_errors=True)
         try:
             with comparing(self._fleet, self._a, self._b, self._choice, self._watch) as comparison:
+                identities = comparison.identities()
+                if identities[0] == identities[1] and self._names[0] == self._names[1]:
+                    raise UsageError(
+                        f"{self._a.name} and {self._b.name} are the same database: there is nothing to sync",
+                        hint="name two collections of it: TARGET.one TARGET.other",
+                    )
                 self._find(comparison)
         except BaseException:
             self.close()
@@ -227,6 +240,7 @@ class Sync(ExitStack):
                     record.rejected += len(written.rejected)
                     record.seconds = round(record.seconds + time.monotonic() - started, 3)
                     refused.rejected += written.rejected[: _SHOWN - len(refused.rejected)]
+            self._prove()
         for each in self._collections:
             record = done[each.schema.name]
             counts = each.counts
@@ -240,6 +254,31 @@ class Sync(ExitStack):
                 target=self._b.name,
                 hint="dbfleet diff shows what still differs",
             )
+
+    def _prove(self) -> None:
+        """Compare once more: a trigger writes where it likes."""
+        with comparing(self._fleet, self._a, self._b, self._choice, self._watch) as comparison:
+            for a, b in comparison.pairs(*self._names):
+                if a is None or b is None:
+                    continue
+                sides = _pairing.pairings(a, b, comparison.specs, self._choice)
+                for each in comparison.rows(a, b, sides):
+                    if isinstance(each, Unlike):
+                        self.unlike[b.name] = self.unlike.get(b.name, 0) + 1
+                        self._first = self._first or told(b.name, sides, each)
+
+    @property
+    def complaint(self) -> str:
+        """What was not like A after the write, in words; empty where all was."""
+        if not self.unlike or self._first is None:
+            return ""
+        rows = ", ".join(f"{name} ({count:,} row{'' if count == 1 else 's'})" for name, count in self.unlike.items())
+        first = asdict(self._first)
+        shown = json.dumps({word: first[word] for word in ("key", "before", "after")}, default=str, ensure_ascii=False)
+        return (
+            f"{self._b.name} is not like {self._a.name} after the write: {rows}, the first {shown}. "
+            "A trigger or somebody else has changed what was written"
+        )
 
 
 def _spooled(schema: Schema, sides: tuple[Pairing, Pairing], found: Iterable[Any], folder: Path) -> _Collection:

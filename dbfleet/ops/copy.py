@@ -27,7 +27,7 @@ from typing import Any, Final
 from dbfleet.adapter import Adapter, Capability, Target, Written
 from dbfleet.errors import DbfleetError, PartialWrite, Unavailable, UsageError
 from dbfleet.fleet import Fleet
-from dbfleet.ops import _copy_extras, _copy_setup, _copy_worker, _ends, _identity, _plan, _staging, _workers
+from dbfleet.ops import _copy_extras, _copy_setup, _copy_worker, _ends, _identity, _left, _plan, _staging, _workers
 from dbfleet.ops._copy_end import ended_by, undo
 from dbfleet.ops._copy_owner import Owner
 from dbfleet.ops._copy_words import Begin, Copied, Ends, Mode, Plan, Watch
@@ -118,14 +118,20 @@ def _run(ends: Ends, wish: _Wish, stack: ExitStack, workers: Sequence[Worker], w
     if wish.resume and not known:
         watch.said("there is nothing to resume: copying from the beginning")
     moment = _one_moment(ends, stack, source, len(workers))
-    schemas = [source.describe(name) for name in _copy_setup.chosen(ends, source, wish.names, known)]
+    names = _copy_setup.chosen(ends, source, wish.names, known)
+    everything = not wish.names and not known
+    schemas, unread = _left.described(source, names) if everything else ([source.describe(name) for name in names], [])
     there = set(sink.collections()) if sink else set()
     plans, left = _copy_setup.plans(ends, sink, schemas, there, wish.rename, wish.mode, known)
-    plans, left = _with_extras(ends, source, plans, left)
+    plans, left = _with_extras(ends, source, plans, [*left, *unread])
+    if everything:
+        left += _left.of_database(source)
     parts_done = sum(len(each.done) for each in ends.journal.collections.values())
     swaps = sink is not None and _staging.can_swap(sink)
     watch.planned(plan := Plan(plans, left, parts_done, swaps, ends.sink.name))
     _plan.check(plans, strict=wish.strict)
+    if wish.strict:
+        _left.refuse(left, ends.source.name, hint="without --strict the rest is copied")
     if not known:
         _copy_setup.refuse_rows(ends, sink, plans, wish.mode)
     if sink is not None:

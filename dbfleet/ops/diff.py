@@ -26,7 +26,7 @@ from typing import Any, Final
 from dbfleet.adapter import EngineSpec, Target
 from dbfleet.errors import DbfleetError, NotFound, UsageError, nearest
 from dbfleet.fleet import Fleet
-from dbfleet.ops import _merge, _pairing, _sides, _where, _workers
+from dbfleet.ops import _identity, _merge, _pairing, _sides, _where, _workers
 from dbfleet.ops._differences import Cells, Counted, Difference, Unlike, counted, of_rows, told
 from dbfleet.ops._pairing import Choice
 from dbfleet.ops._sides import BUCKETS, FEW_BUCKETS, CanOrder, Order, Pairing, Spill, Sum, Summed
@@ -147,6 +147,10 @@ class Comparison:
     watch: Watch
     workers: Sequence[Worker]
     folder: Path
+
+    def identities(self) -> list[str]:
+        """Which databases the two sides are."""
+        return self._ask(_identity.of, _identity.of)
 
     def pairs(self, a_name: str | None, b_name: str | None) -> Iterator[Schemas]:
         """The schemas of the named collections, or of all that either side has; None for a side that lacks one."""

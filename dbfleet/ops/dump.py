@@ -28,8 +28,10 @@ from dbfleet.errors import DbfleetError, NotFound, UsageError, nearest
 from dbfleet.fleet import Fleet
 from dbfleet.formats import _exact
 from dbfleet.ops import _dump_files as files
+from dbfleet.ops import _left
 from dbfleet.ops._digests import Digester
 from dbfleet.ops._order import ordered
+from dbfleet.ops._plan import GENERATED
 from dbfleet.values import Batch, Digest, Schema
 
 T = TypeVar("T")
@@ -57,6 +59,7 @@ def dump(
     directory: Path,
     format: str = "jsonl",
     compress: str | None = None,
+    strict: bool = False,
     tell: Tell = lambda text: None,
     agree: Callable[[str], None] | None = None,
     progress: Progress = lambda collection, rows: None,
@@ -65,16 +68,22 @@ def dump(
 
     UsageError for a format that is none. A directory that holds something is refused, unless `agree` returns when it
     is told what will go; only what a dump writes is ever removed, and not before the new dump is whole. RuntimeFailure
-    where the disk refuses.
+    where the disk refuses. `tell` is told what is not in the dump; with `strict` it is LossyRefused.
     """
     check(format, compress)
+    folders = [each for each in (directory, *directory.parents) if not each.exists()]
     place = _prepare(directory, agree)
     started = _now()
     made: list[Path] = []
     try:
         with fleet.connect(target) as adapter, _one_moment(fleet, target, adapter, tell) as why_not:
             info = adapter.ping()
-            schemas = _schemas(adapter, collections)
+            schemas, left = _schemas(adapter, collections)
+            left += _not_kept(adapter, schemas)
+            if strict:
+                _left.refuse(left, target.name, hint="without --strict the rest is dumped")
+            for text in left:
+                tell(text)
             taken: set[str] = set()
             names = [files.file_name(schema.name, _ending(format, compress), taken) for schema in schemas]
             if place != directory:
@@ -104,6 +113,7 @@ def dump(
             compression=compress,
             schema_sha256=schema_sha256,
             collections=tuple(entries),
+            left=tuple(left),
         )
         made.append(place / files.MANIFEST)
         _write(place / files.MANIFEST, manifest.to_json().encode("utf-8", "surrogatepass"))
@@ -111,9 +121,9 @@ def dump(
         # Without a manifest they are nothing, and would stand in the way of the next dump.
         for path in made:
             path.unlink(missing_ok=True)
-        if place != directory:
+        for folder in [place] if place != directory else folders:
             with suppress(OSError):
-                place.rmdir()
+                folder.rmdir()
         raise
     if place != directory:
         files.swap(place, directory)
@@ -133,7 +143,7 @@ def stream(
     check(format, compress)
     squeeze, end = files.compressor(compress)
     with fleet.connect(target) as adapter:
-        (schema,) = _schemas(adapter, [collection])
+        ((schema,), _) = _schemas(adapter, [collection])
 
         def squeezed(chunks: Iterator[bytes]) -> Iterator[bytes]:
             for chunk in chunks:
@@ -247,19 +257,34 @@ def _one_moment(fleet: Fleet, target: Target, adapter: Adapter, tell: Tell) -> I
                 raise
 
 
-def _schemas(adapter: Adapter, names: Sequence[str]) -> list[Schema]:
-    """The collections' schemas, in the order of their references. NotFound, with the nearest name, for one that is not
-    there."""
-    there = adapter.collections() if not names else ()
+def _schemas(adapter: Adapter, names: Sequence[str]) -> tuple[list[Schema], list[str]]:
+    """The collections' schemas, in the order of their references, and what of the database is none of them. NotFound,
+    with the nearest name, for one that was named and is not there."""
+    if not names:
+        all_of_it, left = _left.described(adapter, adapter.collections())
+        return ordered(all_of_it), [*left, *_left.of_database(adapter)]
     found = []
-    for name in dict.fromkeys(names or there):
+    for name in dict.fromkeys(names):
         try:
             found.append(adapter.describe(name))
         except NotFound as error:
             close = nearest(name, adapter.collections())
             error.hint = error.hint or (f"did you mean {close}?" if close else None)
             raise
-    return ordered(found)
+    return ordered(found), []
+
+
+def _not_kept(adapter: Adapter, schemas: Sequence[Schema]) -> list[str]:
+    """What the collections have besides what a dump holds of them, and columns that are held as something else."""
+    left = []
+    for schema in schemas:
+        left += [
+            f"{schema.name}: {text}: does not come along" for text in _left.of_collection(adapter, schema.name).left
+        ]
+        for column in schema.columns:
+            if column.note and column.note != GENERATED:
+                left.append(f"{schema.name}.{column.name}: {column.note}")
+    return left
 
 
 def _collection(

@@ -193,11 +193,16 @@ def _connect(target: Target) -> Adapter:
 def _look(workers: Sequence[Worker], failures: dict[str, DbfleetError]) -> dict[str, Mapping[str, int | None]]:
     """What each target has of the dataset's collections, when all have looked."""
     found: dict[str, Mapping[str, int | None]] = {}
+    identities: dict[str, str] = {}
     for worker in workers:
         try:
-            found[worker.name] = worker.receive()
+            identity, found[worker.name] = worker.receive()
         except DbfleetError as error:
             failures[worker.name] = error
+            continue
+        if identity in identities:
+            raise UsageError(f"{identities[identity]} and {worker.name} are the same database. Nothing was written")
+        identities[identity] = worker.name
     return found
 
 

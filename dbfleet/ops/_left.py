@@ -1,0 +1,41 @@
+"""What stays behind when rows leave a target, in words: of a collection (Extras.left) and of the whole database
+(Adapter.left): views, triggers, checks, comments, attachments and all else that no record of ours keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from dbfleet.adapter import Adapter
+from dbfleet.errors import LossyRefused, NotFound, StatementError
+from dbfleet.extras import Extras
+from dbfleet.values import Schema
+
+
+def described(source: Adapter, names: Sequence[str]) -> tuple[list[Schema], list[str]]:
+    """The schemas of all collections, and what cannot be described: a broken view stops nothing else."""
+    found, left = [], []
+    for name in names:
+        try:
+            found.append(source.describe(name))
+        except StatementError as error:
+            if not isinstance(error, NotFound):
+                left.append(f"{name}, which cannot be read: {error.message}")
+    return found, left
+
+
+def of_database(source: Adapter) -> list[str]:
+    asked: Callable[[], Sequence[str]] | None = getattr(source, "left", None)
+    return [f"{text}: does not come along" for text in asked()] if asked else []
+
+
+def of_collection(source: Adapter, name: str) -> Extras:
+    """What it has besides its rows; nothing where the engine does not tell."""
+    asked: Callable[[str], Extras] | None = getattr(source, "extras", None)
+    return asked(name) if asked else Extras()
+
+
+def refuse(left: Sequence[str], target: str, *, hint: str) -> None:
+    """LossyRefused, where all was asked for."""
+    if left:
+        told = "; ".join(left[:5]) + (f"; and {len(left) - 5} more" if left[5:] else "")
+        raise LossyRefused(f"not all of it comes along: {told}", target=target, hint=hint)
