@@ -252,14 +252,14 @@ class MySqlAdapter(Adapter):
 
     def write_lines(self, schema: Schema, chunks: Iterable[bytes], *, mode: WriteMode = "insert") -> Written | None:
         """Rows as COPY's text into the table, as `write`; None where LOAD DATA cannot or would change a value."""
-        wire = self._session.live()
-        if not (self._session.server.local_files and _mysql_lines.takes(schema, self._session.natives(schema.name))):
+        wire, natives = self._session.live(), self._session.natives(schema.name)
+        if not (self._session.server.local_files and _mysql_lines.takes(schema, natives)):
             return None
         source = Source(chunks)
 
         def fill(name: str, *, replace: bool = False) -> int:
-            loading = partial(_mysql_lines.loading, schema.columns, table=name, replace=replace)
-            return bulk.load_texts(wire, loading, _mysql_lines.sized(source), replace=replace)
+            loading = partial(_mysql_lines.loading, schema.columns, natives, table=name, replace=replace)
+            return bulk.load_texts(wire, loading, _mysql_lines.segments(schema.columns, source), replace=replace)
 
         with self._session.translated(source):
             if self._in_snapshot:

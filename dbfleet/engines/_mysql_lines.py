@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Final
 
 from dbfleet.engines import _mysql_ordered
-from dbfleet.engines._mysql_table import load_statement
+from dbfleet.engines._mysql_table import LARGE, escaped, load_statement, takes_utf8mb4
 from dbfleet.engines._mysql_types import LEXIS, Native
 from dbfleet.engines._mysql_wire import RawRow
 from dbfleet.values import Column, Schema, Type
@@ -87,27 +88,57 @@ def takes(schema: Schema, natives: Mapping[str, Native]) -> bool:
     )
 
 
-def loading(columns: Sequence[Column], path: str, table: str, *, replace: bool) -> bytes:
-    """LOAD DATA LOCAL of lines into the table."""
+def loading(
+    columns: Sequence[Column],
+    natives: Mapping[str, Native],
+    path: str,
+    table: str,
+    *,
+    replace: bool,
+    raw: bool = False,
+) -> bytes:
+    """LOAD DATA LOCAL of lines into the table; `raw`: of lines in which bytes stand as they are."""
     targets, settings = [], []
     for number, column in enumerate(columns):
         name = LEXIS.quote(column.name)
-        expression = _SET.get(column.type)
+        expression = None if raw and column.type is Type.BYTES else _SET.get(column.type)
+        if raw and column.type in (Type.TEXT, Type.JSON, Type.UUID) and not takes_utf8mb4(natives[column.name]):
+            expression = "CONVERT({0} USING utf8mb4)"
         targets.append(f"@v{number}" if expression else name)
         if expression:
             settings.append(f"{name} = {expression.format(f'@v{number}')}")
-    return load_statement(path, table, targets, settings, replace=replace)
+    return load_statement(path, table, targets, settings, replace=replace, binary=raw)
 
 
 _PAIR: Final = re.compile(rb"\\([\\fv])")
 _INSTEAD: Final = {b"\\": b"\\\\", b"f": b"\f", b"v": b"\v"}
 
 
-def sized(chunks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-    """The chunks as LOAD DATA reads them, each with its number of rows."""
+def segments(columns: Sequence[Column], chunks: Iterable[bytes]) -> Iterator[tuple[bool, int, bytes]]:
+    """The chunks as LOAD DATA reads them, each with its number of rows; lines with large bytes apart, as raw ones."""
+    data = [place for place, column in enumerate(columns) if column.type is Type.BYTES]
     for chunk in chunks:
         rows = chunk.count(b"\n")
         if b"\\f" in chunk or b"\\v" in chunk:
             chunk = _PAIR.sub(lambda found: _INSTEAD[found[1]], chunk)
-        if rows:
-            yield rows, chunk
+        if not rows:
+            continue
+        if not data or len(chunk) < LARGE:
+            yield False, rows, chunk
+            continue
+        for large, some in groupby(chunk.splitlines(keepends=True), lambda line: len(line) > 2 * LARGE):
+            if large:
+                for line in some:
+                    yield True, 1, _raw(line, data)
+            else:
+                lines = list(some)
+                yield False, len(lines), b"".join(lines)
+
+
+def _raw(line: bytes, data: Sequence[int]) -> bytes:
+    r"""The line with its bytes as they are instead of \\x and hex."""
+    cells = line[:-1].split(b"\t")
+    for place in data:
+        if cells[place] != b"\\N":
+            cells[place] = escaped(bytes.fromhex(cells[place][3:].decode()))
+    return b"\t".join(cells) + b"\n"

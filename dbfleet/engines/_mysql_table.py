@@ -3,6 +3,10 @@
 Texts go as utf8mb4; bytes as hexadecimal digits, which UNHEX turns back: in one file there can be only one character
 set. A backslash, a tab and a line's end are escaped; a column's texts are looked at once, in one piece, and only where
 there is one of these are they escaped one by one.
+
+A row with large bytes goes in a file of its own, whose character set is binary, in which they stand as they are: as
+digits the server holds them five times, which ends a small one, so twice. Nor do they pass through a function there,
+whose result is NULL where it is longer than a packet.
 """
 
 from __future__ import annotations
@@ -14,9 +18,11 @@ from typing import Any, Final
 
 from dbfleet.engines._mysql_texts import Texts, Write, refused, spelt, writer
 from dbfleet.engines._mysql_types import GEOMETRIES, LEXIS, Native
-from dbfleet.errors import NotFound, StatementError
-from dbfleet.values import Batch, Schema, Type
+from dbfleet.errors import ConstraintViolated, NotFound, StatementError
+from dbfleet.values import Batch, Row, Schema, Type
 
+LARGE: Final = 1 << 20
+"""Bytes of a value that go as they are."""
 INSERT_BYTES: Final = 1_000_000
 """Of one INSERT. Larger ones are not faster, and every server takes this much (max_allowed_packet)."""
 
@@ -29,6 +35,8 @@ class _Slot:
     escapes: bool
     expression: str | None
     ignored: bool = False  # a generated column
+    data: bool = False  # bytes
+    utf8mb4: bool = False
 
 
 class Table:
@@ -44,29 +52,59 @@ class Table:
             native = found[column.name]
             write, escapes = writer(column, native.kind, native.arguments)
             expression = _expression(column.type, native, mariadb=mariadb)
-            self._slots.append(_Slot(write, escapes, expression, native.generated))
+            data = column.type is Type.BYTES
+            self._slots.append(_Slot(write, escapes, expression, native.generated, data, takes_utf8mb4(native)))
         self.touched = [name for name in schema.names if found[name].touched]
         self.written = [name for name, slot in zip(schema.names, self._slots, strict=True) if not slot.ignored]
 
-    def load(self, path: str, table: str, *, replace: bool) -> bytes:
-        """LOAD DATA LOCAL of our text format into the table."""
+    def load(self, path: str, table: str, *, replace: bool, raw: bool = False) -> bytes:
+        """LOAD DATA LOCAL of our text format into the table; `raw`: of `raw_lines`."""
         targets, settings = [], []
         for number, (name, slot) in enumerate(zip(self.schema.names, self._slots, strict=True)):
-            if slot.ignored or slot.expression:
+            expression = slot.expression
+            if raw and slot.data:
+                expression = None
+            elif raw and not slot.utf8mb4 and (slot.escapes or expression):
+                # What is not utf8mb4 would take the bytes for its own.
+                expression = (expression or "{0}").format("CONVERT({0} USING utf8mb4)")
+            if slot.ignored or expression:
                 targets.append(f"@v{number}")
-                if slot.expression and not slot.ignored:
-                    settings.append(f"{LEXIS.quote(name)} = {slot.expression.format(f'@v{number}')}")
+                if expression and not slot.ignored:
+                    settings.append(f"{LEXIS.quote(name)} = {expression.format(f'@v{number}')}")
             else:
                 targets.append(LEXIS.quote(name))
-        return load_statement(path, table, targets, settings, replace=replace)
+        return load_statement(path, table, targets, settings, replace=replace, binary=raw)
+
+    def has_large(self, row: Row) -> bool:
+        """Whether the row holds bytes that go as they are."""
+        return any(
+            slot.data and value is not None and len(value) > LARGE for slot, value in zip(self._slots, row, strict=True)
+        )
+
+    @property
+    def may_be_large(self) -> bool:
+        """Whether a row may."""
+        return any(slot.data for slot in self._slots)
+
+    def raw_lines(self, row: Row) -> bytes:
+        """A row as LOAD DATA reads it in a file without a character set: bytes as they are."""
+        texts = self._cells(
+            [tuple([b"" if s.data else v for s, v in zip(self._slots, row, strict=True)])], "\\N", _escaped
+        )
+        cells = [
+            texts[place][0].encode() if not slot.data else b"\\N" if value is None else escaped(value)
+            for place, (slot, value) in enumerate(zip(self._slots, row, strict=True))
+        ]
+        return b"\t".join(cells) + b"\n"
 
     def lines(self, batch: Batch) -> bytes:
         """The batch as LOAD DATA reads it: a line a row, tabs between, NULL as \\N."""
         text = "\n".join(map("\t".join, zip(*self._cells(batch, "\\N", _escaped), strict=True)))
         return self._encoded(batch, text + "\n")
 
-    def inserts(self, batch: Batch, table: str, *, replace: bool) -> Iterator[tuple[int, bytes]]:
-        """The batch as INSERT statements of at most INSERT_BYTES or one row, each with its number of rows."""
+    def inserts(self, batch: Batch, table: str, *, replace: bool, most: int) -> Iterator[tuple[int, bytes]]:
+        """The batch as INSERT statements of at most INSERT_BYTES or one row, each with its number of rows. A row whose
+        statement would have more than `most` bytes is refused by its largest value."""
         head = (
             f"{'REPLACE' if replace else 'INSERT'} INTO {LEXIS.quote(table)} ({LEXIS.quote_all(self.written)}) VALUES "
         ).encode()
@@ -74,8 +112,10 @@ class Table:
         kept = [column for slot, column in zip(self._slots, cells, strict=True) if not slot.ignored]
         rows: list[bytes] = []
         size = 0
-        for row in map(",".join, zip(*kept, strict=True)):
+        for values, row in zip(batch, map(",".join, zip(*kept, strict=True)), strict=True):
             data = self._encoded(batch, f"({row})")
+            if len(head) + len(data) >= most:
+                raise self._too_large(values, most)
             if rows and size + len(data) > INSERT_BYTES:
                 yield len(rows), head + b",".join(rows)
                 rows, size = [], 0
@@ -92,6 +132,22 @@ class Table:
             row = [None] * len(self._slots)
             row[place] = value
             raise self._refused([tuple(row)], exc) from exc
+
+    def _too_large(self, row: Row, most: int) -> ConstraintViolated:
+        def size(value: Any) -> int:
+            return len(value) if isinstance(value, bytes) else len(str(value).encode(errors="replace"))
+
+        sizes = [size(value) for value in row]
+        place = sizes.index(max(sizes))
+        key = ", ".join(
+            f"{name} {row[at]!r:.60}" for name, at in zip(self.schema.key, self.schema.key_indexes, strict=True)
+        )
+        return ConstraintViolated(
+            f"{self.schema.name}.{self.schema.names[place]}{f' of the row with {key}' if key else ''} holds "
+            f"{sizes[place]:,} bytes, and a statement may have {most:,}",
+            hint="allow LOAD DATA LOCAL (local_infile on the server), which has no such limit, or raise its "
+            "max_allowed_packet",
+        )
 
     def _cells(self, batch: Batch, null: str, finish: Callable[[_Slot, Texts], Texts]) -> list[Texts]:
         try:
@@ -112,16 +168,30 @@ class Table:
         return refused(self.schema.columns, [slot.write for slot in self._slots], batch, exc)
 
 
-def load_statement(path: str, table: str, targets: Sequence[str], settings: Sequence[str], *, replace: bool) -> bytes:
+def takes_utf8mb4(native: Native) -> bool:
+    """Whether the column's own bytes are utf8mb4."""
+    return native.kind in _TEXTS and (native.collation or "").startswith("utf8mb4")
+
+
+def escaped(value: bytes) -> bytes:
+    """Bytes as LOAD DATA reads them."""
+    return value.replace(b"\\", b"\\\\").replace(b"\t", b"\\t").replace(b"\n", b"\\n")
+
+
+def load_statement(
+    path: str, table: str, targets: Sequence[str], settings: Sequence[str], *, replace: bool, binary: bool = False
+) -> bytes:
     """LOAD DATA LOCAL of lines with tabs between; `targets` are columns and variables, `settings` what is set."""
     return (
         f"LOAD DATA LOCAL INFILE '{_escape(path)}' {'REPLACE' if replace else ''} INTO TABLE {LEXIS.quote(table)} "
-        "CHARACTER SET utf8mb4 FIELDS TERMINATED BY '\\t' ENCLOSED BY '' ESCAPED BY '\\\\' "
+        f"CHARACTER SET {'binary' if binary else 'utf8mb4'} "
+        "FIELDS TERMINATED BY '\\t' ENCLOSED BY '' ESCAPED BY '\\\\' "
         f"LINES TERMINATED BY '\\n' STARTING BY '' ({', '.join(targets)})"
         + (f" SET {', '.join(settings)}" if settings else "")
     ).encode()
 
 
+_TEXTS: Final = frozenset({"char", "varchar", "tinytext", "text", "mediumtext", "longtext"})
 _HEX: Final = "UNHEX({0})"
 _BITS: Final = "CAST({0} AS UNSIGNED)"
 

@@ -17,6 +17,7 @@ from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import Any, Final, NamedTuple, TypeVar
 
+from dbfleet.adapter import BATCH_BYTES, BATCH_SIZE
 from dbfleet.engines._mysql_driver import driver_errors
 from dbfleet.errors import ConstraintViolated, StatementError, Unavailable
 
@@ -30,11 +31,14 @@ NOT_NULL: Final = 1
 UNSIGNED: Final = 32
 ZEROFILL: Final = 64
 BINARY_CHARSET: Final = 63
+_SHORT: Final = 255
+_SMALL_ROW: Final = BATCH_BYTES // BATCH_SIZE
+"""Bytes of a row of which a whole batch is no more than it may be."""
 
 
 class Field(NamedTuple):
     """A result column as the wire describes it; `table` and `column` are where it comes from, empty for an
-    expression; `kind` is the protocol's number of its type."""
+    expression; `kind` is the protocol's number of its type, `length` the most bytes of a value."""
 
     database: str
     table: str
@@ -44,6 +48,7 @@ class Field(NamedTuple):
     kind: int
     flags: int
     decimals: int
+    length: int = 0
 
 
 class Wire:
@@ -56,6 +61,8 @@ class Wire:
         self._arguments = dict(arguments)
         self._queue: SimpleQueue[_Work | None] | None = None
         self._packets: list[bytes] = []
+        self._wide: list[int] = []
+        self._at_once = 1
         self.more = False
         self.fields: tuple[Field, ...] = ()
         self.affected = 0
@@ -122,17 +129,28 @@ class Wire:
         self.fields = ()
         if self.reading:
             self.fields = tuple(
-                Field(_text(f[1]), _text(f[3]), _text(f[4]), _text(f[5]), int(f[6]), int(f[8]), int(f[9]), int(f[10]))
+                Field(
+                    _text(f[1]), _text(f[3]), _text(f[4]), _text(f[5]), int(f[6]), int(f[8]), int(f[9]), int(f[10]),
+                    int(f[7]),
+                )
                 for f in c.fetch_fields()
-            )
+            )  # fmt: skip
+        self._measure()
 
     def _answer(self, answer: Mapping[str, Any]) -> None:
         """The same for the pure half."""
         self.reading = "columns" in answer
         self.fields = tuple(map(_field, self._packets)) if self.reading else ()
         self._packets.clear()
+        self._measure()
         self.affected = int(answer.get("affected_rows", 0))
         self._ended(answer.get("eof") or answer)
+
+    def _measure(self) -> None:
+        """Which columns' bytes are counted while rows are fetched: none where a thousand rows cannot be large."""
+        wide = [place for place, field in enumerate(self.fields) if field.length > _SHORT]
+        self._wide = wide if wide and sum(field.length for field in self.fields) > _SMALL_ROW else []
+        self._at_once = 1
 
     def _ended(self, packet: Mapping[str, Any]) -> None:
         self.warnings = int(packet.get("warning_count", 0))
@@ -162,7 +180,8 @@ class Wire:
         protocol.parse_column, connection._handle_load_data_infile = keep, answer
 
     def fetch(self, rows: int) -> list[RawRow]:
-        """The next rows, at most so many; fewer, or none, at the end of the result."""
+        """The next rows: at most so many, and no more when they have BATCH_BYTES together; none at the end of the
+        result."""
         if self.closed:
             raise Unavailable("the connection is closed")
         return self.run(lambda: self._fetch(rows)) if self.reading else []
@@ -171,17 +190,29 @@ class Wire:
         found: list[RawRow]
         try:
             if self._c is not None:
-                found = list(itertools.islice(iter(self._c.fetch_row, None), rows))
-                if len(found) < rows:
+                found, ended = self._fetch_c(rows)
+                if ended:
                     self.warnings = int(self._c.warning_count())
                     self._c.free_result()
                     self.reading = False
                     self.more = bool(self._c.more_results())
                 return found
-            found, ending = self._connection.get_rows(count=rows, raw=True)
-            if ending is not None:
-                self.reading = False
-                self._ended(ending)
+            found, size, largest = [], 0, 1
+            while len(found) < rows and size < BATCH_BYTES:
+                # As many rows as fill half of what is left, if they are like the largest of the last ones.
+                count = rows
+                if self._wide:
+                    count = max(1, min(self._at_once, (BATCH_BYTES - size) // 2 // largest, rows - len(found)))
+                some, ending = self._connection.get_rows(count=count, raw=True)
+                found += some
+                if ending is not None:
+                    self.reading = False
+                    self._ended(ending)
+                    break
+                if self._wide:
+                    sizes = [sum(len(row[place] or b"") for place in self._wide) for row in some]
+                    size, largest = size + sum(sizes), max([1, *sizes])
+                    self._at_once = count * 2
             return found
         except BaseException:
             self.reading = self.more = False
@@ -189,6 +220,22 @@ class Wire:
                 with contextlib.suppress(*driver_errors()):
                     self._c.free_result()
             raise
+
+    def _fetch_c(self, rows: int) -> tuple[list[RawRow], bool]:
+        """The same from the C extension, and whether the result has ended."""
+        fetch = self._c.fetch_row
+        if not self._wide:
+            found: list[RawRow] = list(itertools.islice(iter(fetch, None), rows))
+            return found, len(found) < rows
+        found, size, wide = [], 0, self._wide
+        while len(found) < rows and size < BATCH_BYTES:
+            row = fetch()
+            if row is None:
+                return found, True
+            found.append(row)
+            for place in wide:
+                size += len(row[place] or b"")
+        return found, False
 
     def advance(self) -> bool:
         """Go on to the next result of the same statement; False where there is none."""
@@ -367,6 +414,6 @@ def _field(packet: bytes) -> Field:
             place += 2
         texts.append(packet[place : place + length].decode("utf-8", "replace"))
         place += length
-    charset, kind, flags, decimals = struct.unpack_from("<xHxxxxBHB", packet, place)
+    charset, length, kind, flags, decimals = struct.unpack_from("<xHIBHB", packet, place)
     _, database, _, table, name, column = texts
-    return Field(database, table, name, column, charset, kind, flags, decimals)
+    return Field(database, table, name, column, charset, kind, flags, decimals, length)

@@ -23,7 +23,8 @@ import select
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from typing import Any, Final, Generic, TypeVar
+from functools import partial
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from dbfleet.engines._mysql_driver import driver_errors
 from dbfleet.engines._mysql_errors import refused, translate
@@ -67,44 +68,89 @@ class Source(Generic[T]):
 # --- the two ways -----------------------------------------------------------------------------------------------------
 
 
+Segment = tuple[bool, int, bytes]
+"""Whether the text holds bytes as they are, how many rows it has, and the text."""
+
+
 def load(wire: Wire, table: Table, name: str, batches: Iterable[Batch], *, replace: bool = False) -> int:
     """The batches into the table of this name by LOAD DATA LOCAL; how many rows. In a transaction of the caller's."""
-    sized = ((len(batch), table.lines(batch)) for batch in batches if batch)
-    return load_texts(wire, lambda path: table.load(path, name, replace=replace), sized, replace=replace)
+    return load_texts(
+        wire, partial(table.load, table=name, replace=replace), _segments(table, batches), replace=replace
+    )
 
 
-def load_texts(
-    wire: Wire, statement_of: Callable[[str], bytes], sized: Iterator[tuple[int, bytes]], *, replace: bool
-) -> int:
-    """Texts, each with its number of rows, by the LOAD DATA LOCAL that `statement_of` makes of a path."""
+def _segments(table: Table, batches: Iterable[Batch]) -> Iterator[Segment]:
+    """The batches' texts; rows with large bytes apart."""
+    for batch in batches:
+        if not table.may_be_large:
+            if batch:
+                yield False, len(batch), table.lines(batch)
+            continue
+        for large, rows in itertools.groupby(batch, table.has_large):
+            if large:
+                for row in rows:
+                    yield True, 1, table.raw_lines(row)
+            else:
+                some = list(rows)
+                yield False, len(some), table.lines(some)
+
+
+class Statement(Protocol):
+    """A LOAD DATA LOCAL of the file at this path, where `raw` of bytes as they are."""
+
+    def __call__(self, path: str, *, raw: bool) -> bytes: ...
+
+
+def load_texts(wire: Wire, statement: Statement, segments: Iterable[Segment], *, replace: bool) -> int:
+    """Texts by the LOAD DATA LOCAL that `statement` makes of a path; how many rows."""
     with tempfile.TemporaryDirectory(prefix="dbfleet-") as folder:
         path = os.path.join(folder, "rows")
         os.mkfifo(path, 0o600)
         wire.allow_files(folder)
         try:
-            statement = statement_of(path)
             total = 0
-            for first in sized:
-                piece = _Piece(itertools.chain([first], sized))
-                _pour(wire, statement, path, piece)
-                _check(wire, piece.rows, replace=replace)
-                total += piece.rows
+            for (raw, large), some in itertools.groupby(segments, lambda each: (each[0], len(each[2]) > _LARGE)):
+                for first in some:
+                    piece = _Piece(itertools.chain([first], some))  # noqa: B031 - one iterator, gone on with
+                    with _alone(wire) if large else contextlib.nullcontext():
+                        _pour(wire, statement(path, raw=raw), path, piece)
+                        _check(wire, piece.rows, replace=replace)
+                    total += piece.rows
             return total
         finally:
             if not wire.closed:
                 wire.allow_files(None)
 
 
+@contextlib.contextmanager
+def _alone(wire: Wire) -> Iterator[None]:
+    """While this connection is the only one of dbfleet's that has the server take a large value, of which a small one
+    has room for one at a time; or has waited long."""
+    wire.execute(f"DO GET_LOCK('{_LOCK}', {_LOCK_WAIT_S})")
+    try:
+        yield
+    finally:
+        if not wire.closed:
+            with contextlib.suppress(*driver_errors()):
+                wire.execute(f"DO RELEASE_LOCK('{_LOCK}')")
+
+
+_LARGE: Final = 24_000_000
+"""Of a batch's text: more than BATCH_BYTES of values ever give, so one of them is large."""
+_LOCK: Final = "dbfleet large value"
+_LOCK_WAIT_S: Final = 600
+
+
 class _Piece:
     """The next texts, until they are large enough for one statement; counts their rows."""
 
-    def __init__(self, sized: Iterator[tuple[int, bytes]]) -> None:
+    def __init__(self, segments: Iterator[Segment]) -> None:
         self.rows = 0
-        self._sized = sized
+        self._segments = segments
 
     def __iter__(self) -> Iterator[bytes]:
         size = 0
-        for rows, data in self._sized:
+        for _, rows, data in self._segments:
             self.rows += rows
             size += len(data)
             yield data
@@ -195,7 +241,7 @@ def insert(wire: Wire, table: Table, name: str, batches: Iterable[Batch], *, rep
     for batch in batches:
         if not batch:
             continue
-        for rows, statement in table.inserts(batch, name, replace=replace):
+        for rows, statement in table.inserts(batch, name, replace=replace, most=wire.most_bytes):
             wire.execute(statement)
             _check(wire, rows, replace=replace)
             total += rows
