@@ -84,15 +84,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             try:
                 code = _run(arguments, signals)
-            except BaseException as error:
+            finally:
                 signals.over()
-                # A statement that a signal stopped on the server comes back as the server's error: the signal is the
-                # cause.
-                code = _report(KeyboardInterrupt() if signals.first else error)
-            signals.over()
-        except KeyboardInterrupt:  # it came before one of these lines
-            signals.over()
-            code = _report(KeyboardInterrupt())
+        except BaseException as error:
+            signals.over()  # once more: a signal may have come before the line above
+            # A statement that a signal stopped on the server comes back as the server's error: the signal is the cause.
+            code = _report(KeyboardInterrupt() if signals.first else error)
         if code > Code.NO:
             _close_what_is_open()
         # What stdout still holds is not written after an interrupt: its reader may have stopped reading.

@@ -108,6 +108,8 @@ class Signals:
     def over(self) -> None:
         """The command has unwound: nothing is raised any more, the code tells of the signal."""
         self._over = True
+        if self._writer is not None:
+            signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as Python has it; render.end_with_reader raises
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         global _current

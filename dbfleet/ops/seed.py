@@ -88,7 +88,8 @@ def seed(
         for worker in running:
             worker.send("go")
         told = _Told(progress, work.total())
-        for worker in _workers.listen(all_workers):
+        # Where nobody has the word, nobody feeds the second process either.
+        for worker in _workers.listen(all_workers) if running else ():
             try:
                 message = worker.receive()
             except DbfleetError as error:

@@ -1,0 +1,196 @@
+"""Hosts that fail, in every way that a host can, asked by every engine: 3, or 4 where a deadline passed; never a bug, a
+traceback or a wait without an end.
+
+The hosts are real sockets on 127.0.0.1, one a way to fail. `query` and `health` are asked of each engine and way, `seed`
+where nobody listens; with DBFLEET_HOSTS=all every verb that connects.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import pytest
+from command_line import Ran, Shell
+
+from dbfleet import registry
+
+NETWORKED = [spec.name for spec in registry.specs() if not spec.embedded]
+"""The engines that a host can fail."""
+BOUND_S = 60
+AT_ONCE = 8
+EVERY_VERB = os.environ.get("DBFLEET_HOSTS") == "all"
+
+VERBS: dict[str, tuple[str, ...]] = {
+    "query": ("query", "{url}", "{text}"),
+    "health": ("health", "{url}"),
+    "query several": ("query", "{url},{other}", "{text}"),
+    "query in time": ("query", "{url}", "{text}", "--timeout", "2"),
+    "ls": ("ls", "{url}"),
+    "describe": ("describe", "{url}"),
+    "digest": ("digest", "{url}"),
+    "dump": ("dump", "{url}", "-o", "{fresh}.dump"),
+    "load": ("load", "{url}", "people.jsonl"),
+    "seed": ("seed", "{url}", "--rows", "1"),
+    "seed several": ("seed", "{url}", "sqlite:///{fresh}.db", "--rows", "1"),
+    "copy from": ("copy", "{url}", "sqlite:///{fresh}.db"),
+    "copy to": ("copy", "shop", "{url}"),
+    "diff": ("diff", "{url}", "shop"),
+    "sync": ("diff", "shop", "{url}", "--sync", "--yes"),
+}
+IN_CI = ("query", "health")
+ALLOWED: dict[str, tuple[int, ...]] = {"health": (1,), "query several": (8,), "seed several": (8,)}
+"""The codes that are right; 3 and 4 where nothing is said. `health` answers no."""
+
+
+def _greets(greeting: bytes) -> Callable[[socket.socket], None]:
+    """Says this at once, then reads what comes and says nothing more."""
+
+    def serve(client: socket.socket) -> None:
+        client.sendall(greeting)
+        while client.recv(65536):
+            pass
+
+    return serve
+
+
+def _answers(answer: bytes, *, stalls: bool = False) -> Callable[[socket.socket], None]:
+    """Says this to whatever it is asked first, and then leaves, or stays without a word."""
+
+    def serve(client: socket.socket) -> None:
+        if client.recv(65536):
+            client.sendall(answer)
+            while stalls and client.recv(65536):
+                pass
+
+    return serve
+
+
+def _resets(client: socket.socket) -> None:
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+_HTML = b"<html><body>It works!</body></html>"
+_HTTP = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n%s" % (len(_HTML), _HTML)
+_NOISE = random.Random(8).randbytes(4096)
+
+WAYS: dict[str, Callable[[socket.socket], None] | None] = {
+    "does not resolve": None,
+    "is no name": None,
+    "refuses": None,
+    "is silent": _greets(b""),
+    "closes at once": lambda client: None,
+    "resets at once": _resets,
+    "closes when asked": _answers(b""),
+    "speaks HTTP": _answers(_HTTP),
+    "speaks SSH": _greets(b"SSH-2.0-OpenSSH_9.6\r\n"),
+    "speaks SMTP": _greets(b"220 mail.example ESMTP\r\n"),
+    "says random bytes": _greets(_NOISE),
+    "answers random bytes": _answers(_NOISE),
+    "says zeros": _greets(bytes(4096)),
+    "says half of something": _greets(b"\x4a\x00\x00\x00\x0a8.4"),
+    "answers half of something": _answers(b'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{"', stalls=True),
+}
+
+
+NAMES = {"does not resolve": "nowhere.invalid", "is no name": f"a..{'b' * 70}"}
+
+
+class Host:
+    """Listens on a port of 127.0.0.1 of its own, and serves each that calls in a thread."""
+
+    def __init__(self, serve: Callable[[socket.socket], None]) -> None:
+        self._serve = serve
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.port: int = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._attend, args=(client,), daemon=True).start()
+
+    def _attend(self, client: socket.socket) -> None:
+        with client:
+            try:
+                self._serve(client)
+            except OSError:
+                pass
+
+
+@dataclass
+class Hosts:
+    shell: Shell
+    ports: dict[str, int]
+
+    def ask(self, verb: str, engine: str, way: str) -> str:
+        """What is wrong with how it ends; empty where nothing is."""
+        spec = registry.spec(engine)
+        url = f"{spec.schemes[0]}://someone:secret@"
+        url += (
+            f"nowhere.invalid/{_DATABASE}" if way == "does not resolve" else f"127.0.0.1:{self.ports[way]}/{_DATABASE}"
+        )
+        words = {
+            "url": url.replace(f"/{_DATABASE}", "/0") if engine == "redis" else url,
+            "other": f"{spec.schemes[0]}://someone@127.0.0.1:{self.ports['refuses']}/{0 if engine == 'redis' else 'd'}",
+            "text": spec.examples["all"].format(collection="people") if spec.examples.get("all") else "x",
+            "fresh": f"{verb}-{engine}-{way}".replace(" ", "_"),
+        }
+        command = [each.format_map(words) for each in VERBS[verb]]
+        ran = _run(self.shell, command)
+        if ran.code not in ALLOWED.get(verb, (3, 4)) or any(word in ran.err for word in _NEVER) or "hidden" in ran.err:
+            return f"{verb} {engine} {way}: {ran.code}\n{ran.err[-1500:]}"
+        return ""
+
+
+_NEVER = ("Traceback", "Exception ignored", "a bug in dbfleet")
+
+
+def _run(shell: Shell, command: list[str]) -> Ran:
+    with shell.start(*command) as child:
+        try:
+            out, err = child.communicate(timeout=BOUND_S)
+        except Exception:
+            child.kill()
+            child.communicate()
+            return Ran(-9, "", "hangs")
+    return Ran(child.returncode, out.decode(), err.decode())
+
+
+@pytest.fixture
+def hosts(shell: Shell) -> Iterator[Hosts]:
+    (shell.folder / "people.jsonl").write_text('{"id": 1}\n')
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        refusing = unused.getsockname()[1]
+    serving = {way: Host(serve) for way, serve in WAYS.items() if serve is not None}
+    yield Hosts(shell, {"refuses": refusing} | {way: host.port for way, host in serving.items()})
+    for host in serving.values():
+        host.close()
+
+
+@pytest.mark.parametrize("verb", VERBS if EVERY_VERB else IN_CI)
+def test_a_host_that_fails(hosts: Hosts, verb: str) -> None:
+    asked = [(verb, engine, way) for engine in NETWORKED for way in WAYS]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        wrong = [text for text in pool.map(lambda each: hosts.ask(*each), asked) if text]
+    print(f"{len(asked)} asked, {len(wrong)} wrong")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_a_seed_of_a_host_that_refuses(hosts: Hosts) -> None:
+    """Some engines have a second process, which waits for its first word."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        assert not any(pool.map(lambda engine: hosts.ask("seed", engine, "refuses"), NETWORKED))
