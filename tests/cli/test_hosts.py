@@ -1,8 +1,8 @@
 """Hosts that fail, in every way that a host can, asked by every engine: 3, or 4 where a deadline passed; never a bug, a
 traceback or a wait without an end.
 
-The hosts are real sockets on 127.0.0.1, one a way to fail. `query` and `health` are asked of each engine and way, `seed`
-where nobody listens; with DBFLEET_HOSTS=all every verb that connects.
+The hosts are real sockets on 127.0.0.1, one a way to fail. `query` and `health` are asked of each engine and way,
+`seed` where nobody listens; with DBFLEET_HOSTS=all every verb that connects.
 """
 
 from __future__ import annotations
@@ -139,13 +139,11 @@ class Hosts:
     def ask(self, verb: str, engine: str, way: str) -> str:
         """What is wrong with how it ends; empty where nothing is."""
         spec = registry.spec(engine)
-        url = f"{spec.schemes[0]}://someone:secret@"
-        url += (
-            f"nowhere.invalid/{_DATABASE}" if way == "does not resolve" else f"127.0.0.1:{self.ports[way]}/{_DATABASE}"
-        )
+        host = NAMES.get(way) or f"127.0.0.1:{self.ports[way]}"
+        scheme, database = spec.schemes[0], "0" if engine == "redis" else "d"
         words = {
-            "url": url.replace(f"/{_DATABASE}", "/0") if engine == "redis" else url,
-            "other": f"{spec.schemes[0]}://someone@127.0.0.1:{self.ports['refuses']}/{0 if engine == 'redis' else 'd'}",
+            "url": f"{scheme}://someone:hidden@{host}/{database}",
+            "other": f"{scheme}://someone@127.0.0.1:{self.ports['refuses']}/{database}",
             "text": spec.examples["all"].format(collection="people") if spec.examples.get("all") else "x",
             "fresh": f"{verb}-{engine}-{way}".replace(" ", "_"),
         }
