@@ -6,12 +6,13 @@ An engine's module defines ENGINE, an EngineSpec whose name is the module's. Rea
 from __future__ import annotations
 
 import pkgutil
+import socket
 from functools import cache
 from importlib import import_module
 
 from dbfleet import engines
 from dbfleet.adapter import Adapter, EngineSpec, Target
-from dbfleet.errors import UnknownEngine, nearest
+from dbfleet.errors import DbfleetError, Unavailable, UnknownEngine, nearest
 
 
 @cache
@@ -48,8 +49,37 @@ def by_scheme(scheme: str) -> EngineSpec:
 
 
 def connect(target: Target, *, timeout_s: float = 10.0) -> Adapter:
-    """A live connection. Unavailable or AuthFailed within about `timeout_s`; UsageError for an unusable URL."""
-    return spec(target.engine).connect(target, timeout_s=timeout_s)
+    """A live connection. Unavailable or AuthFailed within about `timeout_s`; UsageError for an unusable URL.
+
+    What a driver meets on a stranger's port is without end, and not all of it comes as the driver's own error: a name
+    that no resolver knows, bytes of another protocol. Raised outside of our code while we connect, it is the host's.
+    """
+    try:
+        return spec(target.engine).connect(target, timeout_s=timeout_s)
+    except (DbfleetError, ImportError, MemoryError):
+        raise
+    except Exception as error:
+        if _is_ours(error):
+            raise
+        raise _strange_host(target, error) from error
+
+
+def _is_ours(error: Exception) -> bool:
+    """Whether a line of dbfleet raised it."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    return place is None or str(place.tb_frame.f_globals.get("__name__")).partition(".")[0] == "dbfleet"
+
+
+def _strange_host(target: Target, error: Exception) -> Unavailable:
+    title = spec(target.engine).title
+    if isinstance(error, (socket.gaierror, UnicodeError)):
+        return Unavailable(f"the host {target.host} is not known", engine=target.engine, target=target.name)
+    what = f"{type(error).__name__}: {error}".rstrip(": ")
+    return Unavailable(
+        f"there is no {title} at {target.host}:{target.port} ({what})", engine=target.engine, target=target.name
+    )
 
 
 def _load(name: str) -> EngineSpec:

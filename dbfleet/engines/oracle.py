@@ -43,6 +43,7 @@ from dbfleet.adapter import (
 from dbfleet.engines import _oracle_extras
 from dbfleet.engines import _oracle_query as statements
 from dbfleet.engines import _oracle_tables as tables
+from dbfleet.engines._bounded import bounded
 from dbfleet.engines._changes import Spelling
 from dbfleet.engines._changes import statements as change_statements
 from dbfleet.engines._conditions import part as condition_part
@@ -346,7 +347,9 @@ def connect(target: Target, *, timeout_s: float = 10.0) -> OracleAdapter:
     options = connect_options(target, ENGINE.default_database, timeout_s)
     schema = options.pop("schema")
     with translated(translate_connecting, engine="oracle", target=target.name):
-        connection = oracledb.connect(**options)
+        # The driver bounds how long the port may take to open, not how long the server may take to say something.
+        host = f"{options['host']}:{options['port']}"
+        connection = bounded(lambda: oracledb.connect(**options), timeout_s, host)
         adapter = OracleAdapter(target, connection)
         try:
             connection.outputtypehandler = output_type_handler

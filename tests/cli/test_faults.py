@@ -182,7 +182,9 @@ class Job:
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("faults")
     given = environment(request.config)
-    kept = {name: given[name] for name in given if name in ("PATH", "HOME") or name.startswith("DBFLEET_")}
+    kept = {
+        name: given[name] for name in given if name in ("PATH", "HOME", "PYTHONPATH") or name.startswith("DBFLEET_")
+    }
     state = f"/tmp/dbf{uuid.uuid4().hex[:8]}"  # short: a socket's path may have 107 characters
     shell = Shell(
         folder, {**kept, "DBFLEET_STATE_DIR": state, "COLUMNS": "80", "DBFLEET_FLEET": f"f{uuid.uuid4().hex[:8]}"}

@@ -1,12 +1,14 @@
 """Hosts that fail, in every way that a host can, asked by every engine: 3, or 4 where a deadline passed; never a bug, a
 traceback or a wait without an end.
 
-The hosts are real sockets on 127.0.0.1, one a way to fail. `query` and `health` are asked of each engine and way,
-`seed` where nobody listens; with DBFLEET_HOSTS=all every verb that connects.
+The hosts are real sockets on 127.0.0.1, one a way to fail. `health` is asked of all in one command, `query` in threads
+of this process, as many wait for their timeouts; with DBFLEET_HOSTS=all every verb that connects is asked, in a
+process each.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import socket
@@ -20,12 +22,15 @@ import pytest
 from command_line import Ran, Shell
 
 from dbfleet import registry
+from dbfleet.cli.exit import code_of
+from dbfleet.errors import DbfleetError
+from dbfleet.fleet import Fleet
+from dbfleet.ops.query import query
 
 NETWORKED = [spec.name for spec in registry.specs() if not spec.embedded]
 """The engines that a host can fail."""
-BOUND_S = 60
+BOUND_S = 120
 AT_ONCE = 8
-EVERY_VERB = os.environ.get("DBFLEET_HOSTS") == "all"
 
 VERBS: dict[str, tuple[str, ...]] = {
     "query": ("query", "{url}", "{text}"),
@@ -44,7 +49,6 @@ VERBS: dict[str, tuple[str, ...]] = {
     "diff": ("diff", "{url}", "shop"),
     "sync": ("diff", "shop", "{url}", "--sync", "--yes"),
 }
-IN_CI = ("query", "health")
 ALLOWED: dict[str, tuple[int, ...]] = {"health": (1,), "query several": (8,), "seed several": (8,)}
 """The codes that are right; 3 and 4 where nothing is said. `health` answers no."""
 
@@ -138,20 +142,22 @@ class Hosts:
 
     def ask(self, verb: str, engine: str, way: str) -> str:
         """What is wrong with how it ends; empty where nothing is."""
-        spec = registry.spec(engine)
-        host = NAMES.get(way) or f"127.0.0.1:{self.ports[way]}"
-        scheme, database = spec.schemes[0], "0" if engine == "redis" else "d"
-        words = {
-            "url": f"{scheme}://someone:hidden@{host}/{database}",
-            "other": f"{scheme}://someone@127.0.0.1:{self.ports['refuses']}/{database}",
-            "text": spec.examples["all"].format(collection="people") if spec.examples.get("all") else "x",
-            "fresh": f"{verb}-{engine}-{way}".replace(" ", "_"),
-        }
-        command = [each.format_map(words) for each in VERBS[verb]]
+        command = [each.format_map(self.words(engine, way, verb)) for each in VERBS[verb]]
         ran = _run(self.shell, command)
         if ran.code not in ALLOWED.get(verb, (3, 4)) or any(word in ran.err for word in _NEVER) or "hidden" in ran.err:
             return f"{verb} {engine} {way}: {ran.code}\n{ran.err[-1500:]}"
         return ""
+
+    def words(self, engine: str, way: str, verb: str = "") -> dict[str, str]:
+        spec = registry.spec(engine)
+        host = NAMES.get(way) or f"127.0.0.1:{self.ports[way]}"
+        scheme, database = spec.schemes[0], "0" if engine == "redis" else "d"
+        return {
+            "url": f"{scheme}://someone:hidden@{host}/{database}",
+            "other": f"{scheme}://someone@127.0.0.1:{self.ports['refuses']}/{database}",
+            "text": spec.examples["all"].format(collection="people"),
+            "fresh": f"{verb}-{engine}-{way}".replace(" ", "_"),
+        }
 
 
 _NEVER = ("Traceback", "Exception ignored", "a bug in dbfleet")
@@ -171,24 +177,65 @@ def _run(shell: Shell, command: list[str]) -> Ran:
 @pytest.fixture
 def hosts(shell: Shell) -> Iterator[Hosts]:
     (shell.folder / "people.jsonl").write_text('{"id": 1}\n')
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        refusing = unused.getsockname()[1]
+    refusing = socket.socket()  # bound, so that nobody else gets the port, and not listening
+    refusing.bind(("127.0.0.1", 0))
     serving = {way: Host(serve) for way, serve in WAYS.items() if serve is not None}
-    yield Hosts(shell, {"refuses": refusing} | {way: host.port for way, host in serving.items()})
-    for host in serving.values():
+    yield Hosts(shell, {"refuses": refusing.getsockname()[1]} | {way: host.port for way, host in serving.items()})
+    for host in (refusing, *serving.values()):
         host.close()
 
 
-@pytest.mark.parametrize("verb", VERBS if EVERY_VERB else IN_CI)
-def test_a_host_that_fails(hosts: Hosts, verb: str) -> None:
-    asked = [(verb, engine, way) for engine in NETWORKED for way in WAYS]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        wrong = [text for text in pool.map(lambda each: hosts.ask(*each), asked) if text]
-    print(f"{len(asked)} asked, {len(wrong)} wrong")
+def test_every_host_is_ill(hosts: Hosts) -> None:
+    """One command, so one that hangs would hold up all."""
+    asked = [(engine, way) for engine in NETWORKED for way in WAYS]
+    ran = _run(
+        hosts.shell, ["health", *(hosts.words(engine, way)["url"] for engine, way in asked), "--format", "jsonl"]
+    )
+    assert ran.code == 1, ran
+    assert not any(word in ran.err for word in _NEVER), ran
+    answers = [json.loads(line) for line in ran.out.splitlines()]
+    assert len(answers) == len(asked)
+    assert all(answer["error"] and not answer["ok"] for answer in answers)
+    assert "hidden" not in ran.out + ran.err
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_no_host_answers_a_query(hosts: Hosts, capfd: pytest.CaptureFixture[str]) -> None:
+    """(Drivers do not close the sockets of what failed while it began; that is theirs.)"""
+    fleet = Fleet.open(environ=hosts.shell.environment, directory=hosts.shell.folder)
+
+    def ask(engine: str, way: str) -> str:
+        words = hosts.words(engine, way)
+        try:
+            with query(fleet, [fleet.locate(words["url"])], words["text"]) as answers:
+                found = [list(each) for each in answers]
+        except DbfleetError as error:
+            code = code_of(error)
+            return "" if code in (3, 4) else f"{engine} {way}: {code!r} {error}"
+        except Exception as error:
+            return f"{engine} {way}: {error!r}"
+        return f"{engine} {way}: it answers {found}"
+
+    asked = [(engine, way) for engine in NETWORKED for way in WAYS]
+    with ThreadPoolExecutor(len(asked)) as pool:
+        wrong = [text for text in pool.map(lambda each: ask(*each), asked) if text]
     assert not wrong, "\n".join(wrong)
+    said = capfd.readouterr().err
+    assert not any(word in said for word in _NEVER), said
 
 
 def test_a_seed_of_a_host_that_refuses(hosts: Hosts) -> None:
     """Some engines have a second process, which waits for its first word."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        assert not any(pool.map(lambda engine: hosts.ask("seed", engine, "refuses"), NETWORKED))
+        asked = pool.map(lambda engine: hosts.ask("seed", engine, "refuses"), NETWORKED)
+        assert not [text for text in asked if text]
+
+
+@pytest.mark.skipif(os.environ.get("DBFLEET_HOSTS") != "all", reason="a quarter of an hour: DBFLEET_HOSTS=all")
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_host_that_fails(hosts: Hosts, verb: str) -> None:
+    asked = [(verb, engine, way) for engine in NETWORKED for way in WAYS]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        wrong = [text for text in pool.map(lambda each: hosts.ask(*each), asked) if text]
+    print(f"{verb}: {len(asked)} asked, {len(wrong)} wrong")
+    assert not wrong, "\n".join(wrong)

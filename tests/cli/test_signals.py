@@ -241,7 +241,11 @@ def _rows(file: Path) -> dict[str, int]:
 def hunt(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hunt]:
     folder = tmp_path_factory.mktemp("signals")
     given = environment(request.config)
-    kept = {name: given[name] for name in given if name in ("PATH", "HOME") or name.startswith(("DBFLEET_", "PYTHON"))}
+    kept = {
+        name: given[name]
+        for name in given
+        if name in ("PATH", "HOME", "PYTHONPATH") or name.startswith(("DBFLEET_", "PYTHON"))
+    }
     state = f"/tmp/dbf{uuid.uuid4().hex[:8]}"  # short: a socket's path may have 107 characters
     (folder / "dbfleet.toml").write_text(
         '[targets.postgres]\n[targets.redis]\n[targets.shop]\nurl = "sqlite:///shop.db"\n'
