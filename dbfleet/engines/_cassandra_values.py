@@ -7,13 +7,16 @@ which count milliseconds since 1970; json is text.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final
 
-from dbfleet.engines._columns import Convert
+from dbfleet.engines._columns import Convert, converted
+from dbfleet.engines._days import day_text
+from dbfleet.engines._nested import json_of
 from dbfleet.errors import Unsupported
-from dbfleet.values import TEXT_OF, VALUE_OF, Column, Type
+from dbfleet.values import TEXT_OF, VALUE_OF, Batch, Column, Row, Type, json_text
 
 DECLARED: Final[Mapping[Type, str]] = {
     Type.BOOL: "boolean",
@@ -32,7 +35,7 @@ DECLARED: Final[Mapping[Type, str]] = {
 
 FOREIGN: Final[Mapping[str, Type]] = {
     "ascii": Type.TEXT, "text": Type.TEXT, "varchar": Type.TEXT, "inet": Type.TEXT, "duration": Type.TEXT,
-    "bigint": Type.INT, "int": Type.INT, "smallint": Type.INT, "tinyint": Type.INT, "varint": Type.INT,
+    "bigint": Type.INT, "int": Type.INT, "smallint": Type.INT, "tinyint": Type.INT, "varint": Type.DECIMAL,
     "counter": Type.INT, "boolean": Type.BOOL, "decimal": Type.DECIMAL, "double": Type.FLOAT, "float": Type.FLOAT,
     "blob": Type.BYTES, "date": Type.DATE, "time": Type.TIME, "timestamp": Type.INSTANT, "uuid": Type.UUID,
     "timeuuid": Type.UUID,
@@ -56,13 +59,15 @@ STORE: Final[Mapping[Type, Convert]] = {
 }
 
 
-_HALF: Final = timedelta(microseconds=500)
-
-
-def _to_millisecond(value: datetime) -> datetime:
-    """The millisecond that the server sent: the driver counts seconds in a float, and gives .998993 for .999."""
-    near = value + _HALF
-    return near.replace(microsecond=near.microsecond // 1000 * 1000)
+NOTES: Final[Mapping[str, str]] = {
+    "inet": "as text",
+    "duration": "as text",
+    "time": "nanoseconds are cut to microseconds",
+}
+"""What becomes of values of these types."""
+NUMBERS: Final = ("bigint", "int", "smallint", "tinyint", "varint")
+_READ_ONLY: Final = ("duration", "counter")
+_LONGEST_EXPONENT: Final = 100_000
 
 
 def _date(value: Any) -> date:
@@ -70,32 +75,73 @@ def _date(value: Any) -> date:
     return found
 
 
+def _decimal(value: Any) -> Decimal:
+    found = Decimal(value)
+    if abs(found.as_tuple().exponent) > _LONGEST_EXPONENT:  # type: ignore[arg-type]
+        raise ValueError("its exponent has too many digits")
+    return found
+
+
 FETCH: Final[Mapping[Type, Convert]] = {
     Type.DATE: _date,
     Type.TIME: lambda value: value.time() if hasattr(value, "nanosecond_time") else value,
-    Type.DATETIME: _to_millisecond,
-    Type.INSTANT: lambda value: _to_millisecond(value).replace(tzinfo=UTC),
+    Type.DATETIME: lambda value: value.replace(tzinfo=None),
+    Type.INSTANT: lambda value: value.replace(tzinfo=UTC),
+    Type.DECIMAL: _decimal,
     Type.JSON: VALUE_OF[Type.JSON],
 }
+"""ValueError, TypeError or OverflowError for a value that Python's type does not hold."""
 
 
 def foreign_fetch(column: Column) -> Convert | None:
     """How a value of a column that dbfleet did not make is read."""
     if column.type is Type.JSON:
-        return plain_value
+        return json_value
     if column.native in ("inet", "duration"):
         return str
     return FETCH.get(column.type)
+
+
+def json_value(value: Any) -> Any:
+    """A collection, a tuple, a vector or a value of a user's type in a json column."""
+    return json_of(plain_value(value))
+
+
+def read_only(column: Column) -> str | None:
+    """Why dbfleet reads a column of somebody's table and does not write it."""
+    native = column.native or DECLARED[column.type]
+    if native in _READ_ONLY or (column.type is Type.JSON and native not in ("text", "varchar", "ascii")):
+        return f"column {column.name} is {native}, which dbfleet reads and does not write"
+    return None
+
+
+def store_of(columns: Sequence[Column]) -> Callable[[Sequence[Row]], Batch]:
+    """A function that makes of rows what the driver binds, by the table's own types."""
+    plan: list[tuple[int, Convert]] = []
+    for place, column in enumerate(columns):
+        if column.type in STORE:
+            plan.append((place, STORE[column.type]))
+        elif column.type is Type.DECIMAL and column.native in NUMBERS:
+            plan.append((place, _integer))
+    return lambda rows: converted(rows, plan)
+
+
+def _integer(value: Decimal) -> int:
+    found = int(value)
+    if found != value:
+        raise Unsupported(f"{value} is no integer")
+    return found
 
 
 def literal_of(column: Column) -> Callable[[Any], str]:
     """A function from a value of the column to its literal in CQL."""
     store, write = STORE.get(column.type), _LITERAL[column.type]
     native = column.native or DECLARED[column.type]
-    if column.type is Type.JSON and native not in ("text", "varchar", "ascii"):
-        raise Unsupported(f"column {column.name} is {native}, which dbfleet reads and does not write")
-    if column.type is Type.TEXT and native in ("inet", "duration"):
-        return str if native == "duration" else write
+    why = read_only(column)
+    if why and native != "duration":
+        raise Unsupported(why)
+    if column.type is Type.TEXT and native == "duration":
+        return str
     return lambda value: write(store(value) if store else value)
 
 
@@ -133,28 +179,29 @@ def plain_value(value: Any) -> Any:
     """A value of an answer as a plain Python value: collections nested, what Python cannot hold as CQL's text."""
     kind = type(value).__name__
     if kind == "datetime":
-        return _to_millisecond(value).replace(tzinfo=UTC)
+        return value.replace(tzinfo=UTC)
     if kind == "Date":
         try:
             return value.date()
         except (ValueError, OverflowError):
-            return str(value)
+            return day_text(value.days_from_epoch)
     if kind == "Time":
         return str(value) if value.nanosecond % 1000 else value.time()
     if isinstance(value, Mapping) or kind in ("OrderedMap", "OrderedMapSerializedKey"):
-        return {_key(key): plain_value(item) for key, item in value.items()}
+        return {key_text(key): plain_value(item) for key, item in value.items()}
     if hasattr(value, "_fields"):  # a type of the user's
         return {name: plain_value(item) for name, item in zip(value._fields, value, strict=True)}
     if kind in ("list", "tuple", "set", "frozenset", "SortedSet", "sortedset"):
         return [plain_value(item) for item in value]
-    if kind in ("Duration", "DateRange", "IPv4Address", "IPv6Address"):
+    if kind in ("Duration", "DateRange", "IPv4Address", "IPv6Address", "FarTimestamp"):
         return str(value)
     return value
 
 
-def _key(value: Any) -> str:
-    plain = plain_value(value)
-    return plain if isinstance(plain, str) else str(plain)
+def key_text(value: Any) -> str:
+    """The key of a map as text."""
+    plain = json_of(plain_value(value))
+    return plain if isinstance(plain, str) else json_text(plain)
 
 
 # --- text ---------------------------------------------------------------------------------------------------------

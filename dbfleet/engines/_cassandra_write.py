@@ -9,11 +9,10 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from dbfleet.adapter import Rejected, Written
-from dbfleet.engines._cassandra_values import STORE
-from dbfleet.engines._columns import converter
+from dbfleet.adapter import BATCH_BYTES, Rejected, Written
+from dbfleet.engines._cassandra_wire import wide_of
 from dbfleet.errors import StatementError
-from dbfleet.values import Batch, Row, Schema
+from dbfleet.values import Batch, Row, Schema, Type
 
 if TYPE_CHECKING:
     from dbfleet.engines.cassandra import CassandraAdapter
@@ -38,7 +37,7 @@ def quoted(names: Iterable[str]) -> str:
 class Writing:
     """One write: what is in flight, what was refused, and which keys may have been written before."""
 
-    def __init__(self, adapter: CassandraAdapter, schema: Schema, plain: Any, *, keep_nulls: bool) -> None:
+    def __init__(self, adapter: CassandraAdapter, schema: Schema, plain: Any, store: Any, *, keep_nulls: bool) -> None:
         from cassandra.query import UNSET_VALUE
 
         self.written = Written()
@@ -46,34 +45,72 @@ class Writing:
         self.fresh = False
         self._adapter = adapter
         self._plain = plain
-        self._store = converter(schema.columns, STORE)
+        self.largest: tuple[int, str] | None = None
+        self._schema = schema
+        self._store = store
         self._keys = schema.key_indexes
         self._partition = [schema.names.index(name) for name in partition_of(schema)]
         # An insert leaves NULLs out: each would be a tombstone. An upsert replaces what is there.
         self._unset = None if keep_nulls else UNSET_VALUE
         self._filter = _Filter()
+        cut = (Type.DATETIME, Type.INSTANT)
+        rounded = any(schema.columns[place].type in cut for place in self._keys)
+        self._fallen: dict[Any, Any] | None = {} if rounded else None
 
     def write(self, batch: Batch) -> None:
-        stored = self._store(batch)
+        rows = self._fitting(list(zip(batch, self._store(batch), strict=True)))
         if self.careful is None:
-            self._send_plainly(self._last_of_each_key(batch, stored))
+            self._send_plainly(self._last_of_each_key(self._apart(rows)))
             return
         if not self.fresh:
-            self._send_carefully(list(zip(batch, stored, strict=True)))
+            self._send_carefully(rows)
             return
         new: list[tuple[Row, Row]] = []
         perhaps: list[tuple[Row, Row]] = []
-        for row, values in zip(batch, stored, strict=True):
-            key = tuple([row[place] for place in self._keys])
+        for row, values in rows:
+            key = tuple([values[place] for place in self._keys])
             (perhaps if self._filter.seen(key) else new).append((row, values))
         self._send_plainly(new)
         self._send_carefully(perhaps)  # after the others have landed: the same key may be among them
 
-    def _last_of_each_key(self, batch: Batch, stored: Batch) -> list[tuple[Row, Row]]:
+    def _fitting(self, rows: list[tuple[Row, Row]]) -> list[tuple[Row, Row]]:
+        """The rows that the server takes; the others are refused by the name of what is too large."""
+        if self.largest is None:
+            return rows
+        limit, setting = self.largest
+        fitting = [(row, values) for row, values in rows if wide_of(values) <= limit]
+        if len(fitting) < len(rows):
+            for row, values in rows:
+                size = wide_of(values)
+                if size > limit:
+                    widest = max(range(len(values)), key=lambda place: wide_of((values[place],)))
+                    key = tuple(row[place] for place in self._keys)
+                    self._refuse(row, f"{self._schema.name}.{self._schema.names[widest]} of key {key!r}: "
+                                      f"{size:,} bytes, and one statement holds {limit:,} ({setting})")  # fmt: skip
+        return fitting
+
+    def _apart(self, rows: list[tuple[Row, Row]]) -> list[tuple[Row, Row]]:
+        """For an upsert: the rows without those whose keys fall together with another's, as a timestamp has
+        milliseconds; what is put in place of a row is a row of the same key."""
+        if self._fallen is None:
+            return rows
+        kept = []
+        for row, values in rows:
+            key = tuple([row[place] for place in self._keys])
+            first = self._fallen.setdefault(tuple([values[place] for place in self._keys]), key)
+            if first == key:
+                kept.append((row, values))
+            else:
+                self._refuse(row, f"the key {key!r} is {first!r} to the millisecond, which exists already")
+        return kept
+
+    def _refuse(self, row: Row, reason: str) -> None:
+        self.written.rejected.append(Rejected(row, reason))
+
+    def _last_of_each_key(self, rows: list[tuple[Row, Row]]) -> list[tuple[Row, Row]]:
         """For an upsert: of rows with one key only the last, as statements in flight have no order."""
-        last = {tuple([row[place] for place in self._keys]): (row, values)
-                for row, values in zip(batch, stored, strict=True)}  # fmt: skip
-        self.written.rows += len(batch) - len(last)
+        last = {tuple([values[place] for place in self._keys]): (row, values) for row, values in rows}
+        self.written.rows += len(rows) - len(last)
         return list(last.values())
 
     def _send_plainly(self, rows: list[tuple[Row, Row]]) -> None:
@@ -85,7 +122,7 @@ class Writing:
         first: list[tuple[Row, Row]] = []
         again: list[tuple[Row, Row]] = []
         for row, values in rows:
-            key = tuple([row[place] for place in self._keys])
+            key = tuple([values[place] for place in self._keys])
             (again if key in seen else first).append((row, values))
             seen.add(key)
         for part in (first, again):
@@ -95,9 +132,12 @@ class Writing:
     def _collect(self, work: Iterable[tuple[Any, Any, Any]], *, applied: bool) -> None:
         adapter = self._adapter
         flying: deque[tuple[Any, Any]] = deque()
+        held = 0
 
         def land() -> None:
+            nonlocal held
             group, future = flying.popleft()
+            held -= sum(wide_of(values) for _, values in group)
             try:
                 _, rows = adapter._landed(group, future)
             except StatementError as error:
@@ -111,7 +151,8 @@ class Writing:
         for statement, params, group in work:
             with adapter._translated():
                 flying.append((group, adapter._session.execute_async(statement, params)))
-            if len(flying) >= IN_FLIGHT:
+            held += sum(wide_of(values) for _, values in group)
+            while len(flying) >= IN_FLIGHT or (held > BATCH_BYTES // 2 and flying):
                 land()
         while flying:
             land()
@@ -123,7 +164,7 @@ class Writing:
         size = 0
         for row, values in rows:
             partition = [row[place] for place in self._partition]
-            wide = sum(len(value) if isinstance(value, str | bytes) else 8 for value in values)
+            wide = wide_of(values)
             if group and (partition != current or size + wide > _BATCH_CHARACTERS):
                 yield group
                 group, size = [], 0

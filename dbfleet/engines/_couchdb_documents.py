@@ -4,10 +4,12 @@ A database's name may hold small letters, digits and `_$()+-/` only: other chara
 UTF-8 bytes in parentheses, `Order` as `(4f)rder`, and a name that does not begin with a small letter gets `z()` before
 it. A document's `_id` is made of the key's canonical texts, joined by `:`; `%`, a leading `_`, and `:` in a compound
 key are percent-encoded, an empty text is `%`. A field that would begin with `_` or `%` begins with `%5F` or `%25`.
+A key that is one text column called `_id`, as documents of other people have it, is the `_id` itself, and no field
+besides; one that no document may have as its `_id` is encoded, and in the field `%5Fid` too.
 
-A JSON number is used where every reader reads it back as it was, JavaScript's doubles included: integers up to 2**53,
-decimals and numbers in json columns that a double holds digit for digit. Others are text, subnormal floats too; in a
-json column the whole value is then `{"%json": "<its canonical text>"}`. NaN and infinities are text.
+A JSON number is used where CouchDB reads it back as it was: integers of any size, decimals and numbers in json columns
+that a double holds digit for digit. Others are text, subnormal floats too; in a json column the whole value is then
+`{"%json": "<its canonical text>"}`. NaN and infinities are text.
 """
 
 from __future__ import annotations
@@ -89,7 +91,7 @@ def id_of(columns: Sequence[Column]) -> Callable[[Sequence[Any]], str]:
 
 
 def _double_holds(value: Any) -> bool:
-    """Whether every number in a JSON value survives a reader that makes doubles of numbers."""
+    """Whether every number in a JSON value survives a reader that makes doubles of those that are no integers."""
     if isinstance(value, dict):
         return all(map(_double_holds, value.values()))
     if isinstance(value, list | tuple):
@@ -97,7 +99,7 @@ def _double_holds(value: Any) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         return True
     if isinstance(value, int):
-        return -_SAFE <= value <= _SAFE
+        return True
     if isinstance(value, float):
         return _number_holds(value)
     return value.is_finite() and Decimal(repr(float(value))) == value and _number_holds(float(value))
@@ -140,7 +142,6 @@ def _store_decimal(value: Decimal) -> Any:
 
 
 _STORE: Final[Mapping[Type, Callable[[Any], Any]]] = {
-    Type.INT: lambda value: value if -_SAFE <= value <= _SAFE else repr(value),
     Type.DECIMAL: _store_decimal,
     Type.FLOAT: lambda value: value if _number_holds(value) else TEXT_OF[Type.FLOAT](value),
     Type.BYTES: TEXT_OF[Type.BYTES],
@@ -152,28 +153,66 @@ _STORE: Final[Mapping[Type, Callable[[Any], Any]]] = {
     Type.JSON: _store_json,
 }
 
+
+def _only(*kinds: type) -> Callable[[Any], Any]:
+    """The value as it is, if it is of one of these types; a bool is no int."""
+
+    def fetch(value: Any) -> Any:
+        if type(value) not in kinds:
+            raise TypeError(type(value).__name__)
+        return value
+
+    return fetch
+
+
+def _text(fetch: Callable[[str], Any]) -> Callable[[Any], Any]:
+    return lambda value: fetch(_only(str)(value))
+
+
 _FETCH: Final[Mapping[Type, Callable[[Any], Any]]] = {
-    Type.INT: int,
-    Type.DECIMAL: lambda value: Decimal(value if isinstance(value, str) else repr(value)),
-    Type.FLOAT: float,
-    Type.BYTES: VALUE_OF[Type.BYTES],
-    Type.DATE: VALUE_OF[Type.DATE],
-    Type.TIME: VALUE_OF[Type.TIME],
-    Type.DATETIME: VALUE_OF[Type.DATETIME],
-    Type.INSTANT: VALUE_OF[Type.INSTANT],
-    Type.UUID: VALUE_OF[Type.UUID],
+    Type.BOOL: _only(bool),
+    Type.INT: lambda value: int(_only(int, str)(value)),
+    Type.DECIMAL: lambda value: Decimal(value if isinstance(value, str) else repr(_only(int, float)(value))),
+    Type.FLOAT: lambda value: float(_only(float, int, str)(value)),
+    Type.TEXT: _only(str),
+    Type.BYTES: _text(VALUE_OF[Type.BYTES]),
+    Type.DATE: _text(VALUE_OF[Type.DATE]),
+    Type.TIME: _text(VALUE_OF[Type.TIME]),
+    Type.DATETIME: _text(VALUE_OF[Type.DATETIME]),
+    Type.INSTANT: _text(VALUE_OF[Type.INSTANT]),
+    Type.UUID: _text(VALUE_OF[Type.UUID]),
     Type.JSON: _fetch_json,
 }
+_MISSING: Final = object()
+_ID_FIELD: Final = "%5Fid"
+
+
+def is_id(schema: Schema) -> bool:
+    """Whether the key is the documents' `_id` itself."""
+    return schema.key == ("_id",) and schema.column("_id").type is Type.TEXT
+
+
+def id_maker(schema: Schema) -> Callable[[Sequence[Any]], str]:
+    """A function from the key's values to the document's id."""
+    make_id = id_of([schema.column(name) for name in schema.key])
+    if not is_id(schema):
+        return make_id
+    return lambda values: values[0] if values[0][:1] not in ("_", "") else make_id(values)
 
 
 def document_of(schema: Schema) -> Callable[[Row], Document]:
     """A function from a row to its document: a NULL is a field that is missing."""
-    make_id = id_of([schema.column(name) for name in schema.key])
+    make_id = id_maker(schema)
+    own = schema.key_indexes[0] if is_id(schema) else None
     keys = schema.key_indexes
     plan = [(place, field_name(column.name), _STORE.get(column.type)) for place, column in enumerate(schema.columns)]
+    if is_id(schema):
+        plan = [each for each in plan if each[0] != keys[0]]
 
     def make(row: Row) -> Document:
         document = {"_id": make_id([row[place] for place in keys])}
+        if own is not None and document["_id"] != row[own]:
+            document[_ID_FIELD] = row[own]
         for place, field, store in plan:
             value = row[place]
             if value is not None:
@@ -184,23 +223,23 @@ def document_of(schema: Schema) -> Callable[[Row], Document]:
 
 
 def row_of(schema: Schema) -> Callable[[Document], Row]:
-    """A function from a document to its row; ValueError, TypeError or KeyError where the document deviates."""
-    plan = [
-        (column.name if column.name == "_id" else field_name(column.name), _FETCH.get(column.type), column.type)
-        for column in schema.columns
-    ]
+    """A function from a document to its row; ValueError, by the column's name, where the document deviates."""
+    plan = [(field_name(column.name), _FETCH[column.type], column) for column in schema.columns]
+    own = is_id(schema)
 
     def make(document: Document) -> Row:
         values: list[Any] = []
-        for field, fetch, type_ in plan:
-            if field not in document:
+        for field, fetch, column in plan:
+            value = document.get(field, _MISSING)
+            if value is _MISSING and own and field == _ID_FIELD:
+                value = document["_id"]
+            if value is _MISSING or (value is None and column.type is not Type.JSON):
                 values.append(None)
                 continue
-            value = document[field]
-            if value is None and type_ is not Type.JSON:
-                values.append(None)
-            else:
-                values.append(fetch(value) if fetch else value)
+            try:
+                values.append(fetch(value))
+            except (ValueError, TypeError, ArithmeticError) as exc:
+                raise ValueError(f"{column.name}: {str(value)[:200]!r} is no {column.type}") from exc
         return tuple(values)
 
     return make
@@ -215,7 +254,7 @@ def sampled_schema(name: str, documents: Sequence[Document]) -> Schema:
     kinds: dict[str, set[Type]] = {}
     for document in documents:
         for field, value in document.items():
-            if field[:1] != "_":
+            if field[:1] != "_" and field != _ID_FIELD:  # it says of the key what `_id` could not
                 kinds.setdefault(field, set()).update(_kinds(value))
     columns = [Column("_id", Type.TEXT, nullable=False)]
     for field, found in kinds.items():

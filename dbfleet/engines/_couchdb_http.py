@@ -77,6 +77,22 @@ def records_of(response: Any, batch_size: int) -> Iterator[Any]:
         yield json.loads(buffer) if buffer.strip() else {}
 
 
+def whole_rows(text: str) -> Iterator[Any]:
+    """The items of the answer's list that are there whole, of a text that may end anywhere; no number is among them."""
+    found = re.match(r'\s*\{[^\[{]*?"rows"\s*:\s*\[', text)
+    if not found:
+        return
+    decoder, place = json.JSONDecoder(), found.end()
+    while True:
+        rest = re.compile(r"[\s,]*").match(text, place)
+        place = rest.end() if rest else place
+        try:
+            row, place = decoder.raw_decode(text, place)
+        except json.JSONDecodeError:
+            return
+        yield row
+
+
 def _decoded(data: bytes) -> tuple[str, bytes]:
     """The text of all whole characters, and the bytes of one that goes on in the next chunk."""
     for cut in range(4):

@@ -7,11 +7,12 @@ Connecting has a deadline; reading an answer has none, as a view that is being b
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 from dbfleet.adapter import Target
-from dbfleet.engines._couchdb_http import dumps
+from dbfleet.engines._couchdb_http import dumps, whole_rows
 from dbfleet.errors import (
     AlreadyExists,
     AuthFailed,
@@ -53,12 +54,22 @@ class Session:
     def log_in(self) -> None:
         """Ask who we are. AuthFailed for a wrong user or password, Unavailable where nothing answers in time."""
         with self.translated():
-            response = self._http.get(f"{self._root}/_session", timeout=self._timeout_s)
-        if response.status_code >= 400:
+            # No redirection: whoever answers so is not CouchDB, and the login is not his.
+            response = self._http.get(f"{self._root}/_session", timeout=self._timeout_s, allow_redirects=False)
+            try:
+                answer = response.json()
+            except ValueError:
+                answer = None
+        if response.status_code == 401 and isinstance(answer, dict) and "error" in answer:
             raise self._refused(response)
-        with self.translated():
-            if self._target.user is None and not response.json().get("userCtx", {}).get("name"):
-                self.json("GET", "/_all_dbs")
+        if response.status_code in (502, 503, 504):
+            raise self._refused(response)
+        if response.status_code != 200 or not isinstance(answer, dict) or "userCtx" not in answer:
+            said = f"HTTP {response.status_code} to a question that CouchDB answers"
+            where = {"engine": "couchdb", "target": self._target.name}
+            raise Unavailable(f"what answers is not CouchDB: {said}", hint="check the URL's host and port", **where)
+        if self._target.user is None and not (answer["userCtx"] or {}).get("name"):
+            self.json("GET", "/_all_dbs")
 
     def json(self, method: str, path: str, body: object = None, *, query: str = "") -> Any:
         """The whole answer to a request. `body` is JSON already where it is a str; `query` is quoted already."""
@@ -70,7 +81,10 @@ class Session:
         """The response to a request, which nothing has refused; with `stream` its body is still to be read."""
         if self._closed:
             raise Unavailable("the connection is closed", engine="couchdb", target=self._target.name)
-        data = body.encode() if isinstance(body, str) else (None if body is None else dumps(body).encode())
+        try:
+            data = body.encode() if isinstance(body, str) else (None if body is None else dumps(body).encode())
+        except UnicodeEncodeError as exc:
+            raise self.bad("a name or a text holds half of a pair of surrogates, which is no character") from exc
         with self.translated():
             # No read timeout: a view that is being built answers after minutes.
             response = self._http.request(
@@ -79,6 +93,26 @@ class Session:
         if response.status_code >= 400:
             raise self._refused(response)
         return response
+
+    def rows(self, path: str, query: str, most: int) -> tuple[list[Any], int, bool]:
+        """The rows of an answer, how many bytes they were, and whether they are all: more than `most` bytes are not
+        read, but for one row and the beginning of another."""
+        response = self.send("GET", f"{path}?{query}", stream=True)
+        try:
+            with self.translated():
+                found = bytearray()
+                for chunk in response.iter_content(1 << 18):
+                    found += chunk
+                    if len(found) > most:
+                        rows = list(whole_rows(found.decode(errors="ignore")))
+                        if len(rows) > 1:
+                            return rows, len(found), False
+                        most = 2 * len(found)
+                return json.loads(found)["rows"], len(found), True
+        except ValueError as exc:
+            raise Unavailable("the answer ends in its middle", engine="couchdb", target=self._target.name) from exc
+        finally:
+            response.close()
 
     def translated(self) -> Any:
         return translated(_translate, engine="couchdb", target=self._target.name)

@@ -66,6 +66,10 @@ def translate(exc: BaseException) -> DbfleetError | None:
 
     if isinstance(exc, OverflowError):  # of the packer, in C or Rust, before anything is sent
         return StatementError("an integer has more than 64 bits, Neo4j's limit")
+    if isinstance(exc, UnicodeEncodeError):
+        return StatementError("a name or a text holds half of a pair of surrogates, which is no character")
+    if isinstance(exc, exceptions.ConfigurationError):
+        return UsageError(str(exc))
     if not isinstance(exc, exceptions.Neo4jError | exceptions.DriverError):
         return None
     code = getattr(exc, "code", None) or ""

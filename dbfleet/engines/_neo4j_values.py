@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time
 from typing import Any, Final
 
+from dbfleet.engines._neo4j_raw import raw_value
 from dbfleet.errors import Unsupported
 from dbfleet.values import TEXT_OF, VALUE_OF, Type
 
@@ -184,6 +185,7 @@ _PLAIN: Final[Mapping[str, Convert]] = {
     "Point": _point,
     "CartesianPoint": _point,
     "WGS84Point": _point,
+    "BrokenHydrationObject": lambda value: raw_value(value.raw_data, plain_value),
 }
 
 
@@ -194,23 +196,20 @@ def plain_row(values: Any) -> tuple[Any, ...]:
     )
 
 
-def type_of_sample(value: Any) -> Type:
-    """The type that holds a property of a node which dbfleet did not make."""
-    kind = type(value).__name__
-    if kind == "DateTime":
-        return Type.INSTANT if value.tzinfo is not None else Type.DATETIME
-    return _SAMPLED.get(kind, Type.JSON)
+def record_values(record: Any) -> tuple[Any, ...]:
+    """A record's values; those that the driver could not make are among them, where the record itself would raise."""
+    return tuple(tuple.__iter__(record))
 
 
-_SAMPLED: Final[Mapping[str, Type]] = {
-    "bool": Type.BOOL,
-    "int": Type.INT,
-    "float": Type.FLOAT,
-    "str": Type.TEXT,
-    "bytes": Type.BYTES,
-    "bytearray": Type.BYTES,
-    "Date": Type.DATE,
-}
+def wide_of(value: Any) -> int:
+    """About how many bytes a value of an answer holds, or a tuple of them."""
+    if isinstance(value, str | bytes | bytearray):
+        return len(value)
+    if isinstance(value, list | tuple):
+        return sum(map(wide_of, value)) if len(value) < 1000 else 8 * len(value)
+    if hasattr(value, "values"):  # a map, a node, a relationship
+        return sum(map(wide_of, value.values()))
+    return 8
 
 
 # --- text ---------------------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import json
 import re
+import struct
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -31,6 +32,7 @@ from dataclasses import replace
 from typing import Any, Final, Self
 
 from dbfleet.adapter import (
+    BATCH_BYTES,
     BATCH_SIZE,
     WHOLE,
     Adapter,
@@ -52,16 +54,19 @@ from dbfleet.engines._cassandra_values import (
     DECLARED,
     FETCH,
     FOREIGN,
-    STORE,
+    NOTES,
     foreign_fetch,
     literal_of,
     plain_value,
+    read_only,
     statements,
+    store_of,
 )
+from dbfleet.engines._cassandra_wire import SETTINGS, largest_request, protocol_handler, wide_of
 from dbfleet.engines._cassandra_write import IN_FLIGHT, Writing, partition_of, quote, quoted
 from dbfleet.engines._changes import Spelling
 from dbfleet.engines._changes import statements as change_statements
-from dbfleet.engines._columns import converter, shortened
+from dbfleet.engines._columns import Convert, converted, shortened
 from dbfleet.errors import (
     AlreadyExists,
     AuthFailed,
@@ -78,6 +83,7 @@ from dbfleet.values import Batch, Column, Row, Schema, Type
 _FIRST_TOKEN, _LAST_TOKEN = -(2**63), 2**63 - 1
 _NAME: Final = re.compile(r"\w{1,48}", re.ASCII)
 _MARK: Final = "dbfleet:"
+_HALF_PAIR: Final = "a name or a text holds half of a pair of surrogates, which is no character"
 
 
 class CassandraAdapter(Adapter):
@@ -127,8 +133,11 @@ class CassandraAdapter(Adapter):
         ):
             plain = type_.removeprefix("frozen<") if type_.startswith("frozen<") else type_
             carried = FOREIGN.get(plain, Type.JSON)
-            note = "as text" if plain in ("inet", "duration") else None
-            columns.append(Column(column, carried, kind == "regular", native=type_, note=note))
+            # No native name for what is changed on the way: two columns of one native type are taken as keeping it.
+            native = None if plain == "time" else type_
+            nullable = kind in ("regular", "static")
+            note = NOTES.get(plain) or (f"{plain.partition('<')[0]}, as json" if carried is Type.JSON else None)
+            columns.append(Column(column, carried, nullable, native=native, note=note))
             if kind in ("partition_key", "clustering"):
                 keys.append((kind != "partition_key", position, column))
         key = tuple(column for _, _, column in sorted(keys))
@@ -144,7 +153,7 @@ class CassandraAdapter(Adapter):
         if not schema.key:
             raise self._unsupported(f"{schema.name} has no key, and a table of Cassandra's needs one")
         for column in schema.columns:
-            if not column.name or len(column.name.encode()) > 65535:
+            if not column.name or len(column.name.encode(errors="surrogatepass")) > 65535:
                 raise self._unsupported(f"the column name {column.name!r}")
         partition = partition_of(schema)
         clustering = [name for name in schema.key if name not in partition]
@@ -179,7 +188,7 @@ class CassandraAdapter(Adapter):
     def get(self, schema: Schema, keys: Sequence[Row]) -> Iterator[Row]:
         where = " AND ".join(f"{quote(name)} = ?" for name in schema.key)
         prepared = self._prepare(f"SELECT {quoted(schema.names)} FROM {self._table(schema.name)} WHERE {where}")
-        store = converter([schema.column(name) for name in schema.key], STORE)
+        store = store_of([self._there(schema, name) for name in schema.key])
         fetch = self._fetcher(schema)
         for _, rows in self._concurrently((prepared, key, None) for key in store(list(keys))):
             yield from fetch(rows)
@@ -197,24 +206,19 @@ class CassandraAdapter(Adapter):
             token = f"token({quoted(partition_of(schema))})"
             statement += f" WHERE {token} >= ? AND {token} <= ?"
             bounds = (part["from"], part["to"])
-        bound = self._prepare(statement).bind(bounds)
-        bound.fetch_size = batch_size
         fetch = self._fetcher(schema)
-        with self._translated():
-            pages = self._session.execute(bound, timeout=None)
-        while True:
-            rows = pages.current_rows
-            if rows:
-                yield fetch(rows)
-            if not pages.has_more_pages:
-                return
-            with self._translated():
-                pages.fetch_next_page()
+        for rows in self._pages(self._prepare(statement).bind(bounds), batch_size):
+            yield fetch(rows)
 
     def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
+        there = [self._there(schema, name) for name in schema.names]
+        why = next((why for why in map(read_only, there) if why), None)
+        if why:
+            raise Unsupported(f"{schema.name}: {why}", engine="cassandra", target=self.target.name)
         table, marks = self._table(schema.name), ", ".join("?" * len(schema.columns))
         plain = self._prepare(f"INSERT INTO {table} ({quoted(schema.names)}) VALUES ({marks})")
-        writing = Writing(self, schema, plain, keep_nulls=mode == "upsert")
+        writing = Writing(self, schema, plain, store_of(there), keep_nulls=mode == "upsert")
+        writing.largest = self._largest_request()
         if mode == "insert":
             writing.careful = self._prepare(f"{plain.query_string} IF NOT EXISTS")
             found = schema.name not in self._alone and self._rows(f"SELECT {quote(schema.key[0])} FROM {table} LIMIT 1")
@@ -233,7 +237,7 @@ class CassandraAdapter(Adapter):
         there = set(self.get(replace(schema, columns=tuple(columns), references=(), edge=False), keys))
         where = " AND ".join(f"{quote(name)} = ?" for name in schema.key)
         prepared = self._prepare(f"DELETE FROM {self._table(schema.name)} WHERE {where}")
-        store = converter(columns, STORE)
+        store = store_of([self._there(schema, name) for name in schema.key])
         for _ in self._concurrently((prepared, key, None) for key in store(list(there))):
             pass
         return len(there)
@@ -260,11 +264,11 @@ class CassandraAdapter(Adapter):
 
         if params:
             bound: Any = self._bind(self._prepare(texts[0]), params)
-            bound.fetch_size = batch_size
         else:
-            bound = SimpleStatement(texts[0], fetch_size=batch_size)
+            bound = SimpleStatement(texts[0])
         if self.consistency:
             bound.consistency_level = _consistency(self.consistency)
+        bound.fetch_size = 1
         with self._translated():
             pages = self._session.execute(bound, timeout=None)
         names = pages.column_names or []
@@ -275,14 +279,8 @@ class CassandraAdapter(Adapter):
         ]
 
         def batches() -> Iterator[Batch]:
-            while True:
-                rows = pages.current_rows
-                if rows:
-                    yield [tuple(map(plain_value, row)) for row in rows]
-                if not pages.has_more_pages:
-                    return
-                with self._translated():
-                    pages.fetch_next_page()
+            for rows in self._more(pages, batch_size):
+                yield [tuple(map(plain_value, row)) for row in rows]
 
         return Result(
             columns,
@@ -376,27 +374,64 @@ class CassandraAdapter(Adapter):
         future.query = future.message = None
         return tag, rows
 
-    def _fetcher(self, schema: Schema) -> Callable[[Sequence[Row]], Batch]:
-        """By the schema's types where dbfleet made the table, else by the table's own.
+    def _pages(self, bound: Any, size: int) -> Iterator[list[Row]]:
+        bound.fetch_size = 1
+        with self._translated():
+            pages = self._session.execute(bound, timeout=None)
+        yield from self._more(pages, size)
 
-        The table tells which: `native` in the schema may be another engine's, as in a schema that came with a dump."""
+    def _more(self, pages: Any, size: int) -> Iterator[list[Row]]:
+        """The rows of an answer's pages. A page has the more rows the smaller those of the last one were: the server
+        holds a page in its heap, and we hold it too."""
+        fetched = 1
+        while True:
+            rows = pages.current_rows
+            if rows:
+                yield rows
+            if not pages.has_more_pages:
+                return
+            largest = max(map(wide_of, rows), default=0)
+            fetched = max(1, min(size, 4 * fetched, BATCH_BYTES // (largest + 1)))
+            pages.response_future.message.fetch_size = fetched
+            with self._translated():
+                pages.fetch_next_page()
+
+    def _largest_request(self) -> tuple[int, str] | None:
+        """What one statement may hold with its values, where this user may ask."""
+        names = ", ".join(f"'{name}'" for name in SETTINGS)
+        try:
+            return largest_request(self._rows(f"SELECT name, value FROM system_views.settings WHERE name IN ({names})"))
+        except StatementError:
+            return None
+
+    def _there(self, schema: Schema, name: str) -> Column:
+        """A column as the table has it: `native` in the schema may be another engine's, as in one from a dump."""
         if schema.name not in self._described:
             self.describe(schema.name)
-        there = self._described[schema.name]
-        if not any(column.native for column in there.columns):
-            return converter(schema.columns, FETCH)
-        known = [there.column(name) if name in there.names else schema.column(name) for name in schema.names]
-        table = [foreign_fetch(column) for column in known]
+        found = self._described[schema.name]
+        return found.column(name) if name in found.names else replace(schema.column(name), native=None)
 
-        def fetch(rows: Sequence[Row]) -> Batch:
-            return [
-                tuple(
-                    each(value) if each and value is not None else value for each, value in zip(table, row, strict=True)
-                )
-                for row in rows
-            ]
+    def _fetcher(self, schema: Schema) -> Callable[[Sequence[Row]], Batch]:
+        """By the schema's types where dbfleet made the table, else by the table's own; a value that its column's type
+        does not hold is refused by its name."""
+        known = [self._there(schema, name) for name in schema.names]
+        foreign = any(column.native for column in known)
+        plan = [
+            (place, self._named(schema, name, fetch))
+            for place, name in enumerate(schema.names)
+            if (fetch := foreign_fetch(known[place]) if foreign else FETCH.get(schema.columns[place].type))
+        ]
+        return lambda rows: converted(rows, plan)
 
-        return fetch
+    def _named(self, schema: Schema, name: str, fetch: Convert) -> Convert:
+        def convert(value: Any) -> Any:
+            try:
+                return fetch(value)
+            except (ValueError, TypeError, OverflowError, ArithmeticError, AttributeError) as exc:
+                message = f"{schema.name}.{name}: {plain_value(value)!s:.200} is no {schema.column(name).type}"
+                raise StatementError(message, engine="cassandra", target=self.target.name) from exc
+
+        return convert
 
     def _not_found(self, name: str) -> NotFound:
         return NotFound(f"no collection {name!r}", engine="cassandra", target=self.target.name)
@@ -445,20 +480,23 @@ def connect(target: Target, *, timeout_s: float = 10.0) -> CassandraAdapter:
     logging.getLogger("cassandra").setLevel(logging.CRITICAL)  # what it logs comes as an error too
     login = PlainTextAuthProvider(target.user, target.password or "") if target.user is not None else None
     hosts = [host.rpartition(":")[0] or host for host in (target.host or "").split(",")]
-    cluster = Cluster(
-        hosts,
-        port=target.port or 9042,
-        auth_provider=login,
-        connect_timeout=timeout_s,
-        control_connection_timeout=timeout_s,
-        schema_metadata_enabled=False,
-        token_metadata_enabled=False,
-        execution_profiles={EXEC_PROFILE_DEFAULT: ExecutionProfile(row_factory=tuple_factory, request_timeout=60.0)},
-    )
+    profile = ExecutionProfile(row_factory=tuple_factory, request_timeout=60.0)
+    with translated(_translate, engine="cassandra", target=target.name):
+        cluster = Cluster(
+            hosts,
+            port=target.port or 9042,
+            auth_provider=login,
+            connect_timeout=timeout_s,
+            control_connection_timeout=timeout_s,
+            schema_metadata_enabled=False,
+            token_metadata_enabled=False,
+            execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+        )
     adapter = CassandraAdapter(target, cluster, None, consistency)
     try:
         with adapter._translated():
             adapter._session = cluster.connect()
+        adapter._session.client_protocol_handler = protocol_handler()
         _choose_keyspace(adapter, target)
     except BaseException:
         cluster.shutdown()
@@ -491,12 +529,18 @@ def _translate(exc: BaseException) -> DbfleetError | None:
         causes = list(exc.errors.values()) if isinstance(exc.errors, dict) else list(exc.errors or ())
         if any(isinstance(cause, cassandra.AuthenticationFailed) for cause in causes):
             return AuthFailed("the server refuses this user or password")
+        if causes and isinstance(causes[0], UnicodeEncodeError):  # nothing was sent
+            return StatementError(_HALF_PAIR)
         return Unavailable(f"no connection: {causes[0] if causes else exc}")
     if isinstance(exc, cassandra.AuthenticationFailed):
         return AuthFailed("the server refuses this user or password")
     if isinstance(exc, cassandra.AlreadyExists):
         return AlreadyExists(f"the collection {exc.table!r} is there" if exc.table else str(exc))
-    if isinstance(exc, TypeError | ValueError | OverflowError) and "cassandra" in _raised_in(exc):
+    if isinstance(exc, cassandra.UnresolvableContactPoints):
+        return Unavailable("the host's name does not resolve")
+    if isinstance(exc, UnicodeEncodeError):
+        return StatementError(_HALF_PAIR)
+    if isinstance(exc, TypeError | ValueError | OverflowError | struct.error) and "cassandra" in _raised_in(exc):
         return StatementError(f"a value does not fit its column: {exc}")
     unavailable = (
         cassandra.OperationTimedOut,

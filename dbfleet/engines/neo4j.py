@@ -28,6 +28,7 @@ from typing import Any, Final, Self
 
 import dbfleet.engines._neo4j_cypher as cypher
 from dbfleet.adapter import (
+    BATCH_BYTES,
     BATCH_SIZE,
     WHOLE,
     Adapter,
@@ -46,15 +47,15 @@ from dbfleet.adapter import (
     WriteMode,
     Written,
 )
-from dbfleet.engines import _neo4j_swap
+from dbfleet.engines import _neo4j_left, _neo4j_swap
 from dbfleet.engines._changes import changed, key_of
 from dbfleet.engines._columns import shortened
 from dbfleet.engines._neo4j_connect import opened, translate
 from dbfleet.engines._neo4j_cypher import ROWS
+from dbfleet.engines._neo4j_foreign import Layout, sampled
 from dbfleet.engines._neo4j_shell import CLIENT, shell
 from dbfleet.engines._neo4j_swap import HOUSE, OWN
 from dbfleet.engines._neo4j_values import (
-    FETCH,
     STORE,
     Convert,
     literal,
@@ -63,18 +64,21 @@ from dbfleet.engines._neo4j_values import (
     plain_row,
     plain_value,
     quoted,
+    record_values,
     statements,
-    type_of_sample,
+    wide_of,
 )
 from dbfleet.errors import (
     AlreadyExists,
     ConstraintViolated,
     NotFound,
+    StatementError,
     Unavailable,
     Unsupported,
     UsageError,
     translated,
 )
+from dbfleet.extras import Extra, Extras
 from dbfleet.values import TEXT_OF, VALUE_OF, Batch, Column, Reference, Row, Schema, Type
 
 _CHARACTERS: Final = 1_500_000
@@ -93,6 +97,7 @@ class Neo4jAdapter(Adapter):
         self._packing = packing(bolt)
         self._token = uuid.uuid4().hex
         self._closed = False
+        self._layouts: dict[str, Layout] = {}  # as last read: where the values of a collection lie
 
     def __enter__(self) -> Self:
         return self
@@ -121,8 +126,8 @@ class Neo4jAdapter(Adapter):
         return sorted(name for name in found if not name.startswith(OWN))
 
     def describe(self, name: str) -> Schema:
-        kept = self._kept_schemas(name).get(name)
-        return kept or self._sampled(name)
+        self._layouts.pop(name, None)
+        return self._layout(name).schema
 
     def create(self, schema: Schema) -> None:
         if schema.name in self._kept_schemas(schema.name) or schema.name in self.collections():
@@ -133,10 +138,12 @@ class Neo4jAdapter(Adapter):
             {"name": schema.name, "schema": json.dumps(schema.to_dict(), ensure_ascii=False)},
         )
         self._constrain(schema)
+        self._layouts.pop(schema.name, None)
 
     def drop(self, name: str) -> None:
         """A node that has other labels belongs to their collections too: it loses this one."""
         kept = self._kept_schemas(name).get(name)
+        self._layouts.pop(name, None)
         label = quoted(name)
         nodes = f"MATCH (x:{label})" if kept is None or not cypher.is_edge(kept) else None
         if nodes and self._rows(f"{nodes} RETURN 1 LIMIT 1"):
@@ -150,36 +157,44 @@ class Neo4jAdapter(Adapter):
             self._run(f"MATCH (s:{HOUSE} {{collection: $name}}) DELETE s", {"name": name})
 
     def count(self, name: str) -> int:
-        schema = self.describe(name)
-        ((rows,),) = self._rows(f"MATCH {cypher.match(schema)} RETURN count(x)")
-        return int(rows)
+        kept = self._kept_schemas(name).get(name)
+        label = quoted(name)
+        for pattern in (cypher.match(kept),) if kept else (f"(x:{label})", f"()-[x:{label}]->()"):
+            ((rows,),) = self._rows(f"MATCH {pattern} RETURN count(x)")
+            if rows or kept:
+                return int(rows)
+        raise NotFound(f"no collection {name!r}", engine="neo4j", target=self.target.name)
 
     # --- rows ---
 
     def get(self, schema: Schema, keys: Sequence[Row]) -> Iterator[Row]:
+        layout = self._known(schema)
         columns = [schema.column(name) for name in schema.key]
-        where = " AND ".join(f"x.{quoted(name)} = k[{place}]" for place, name in enumerate(schema.key))
-        statement = f"UNWIND $keys AS k MATCH {cypher.match(schema)} WHERE {where} RETURN {cypher.fields(schema)}"
+        where = " AND ".join(f"{layout.lies(name)} = k[{place}]" for place, name in enumerate(schema.key))
+        match = f"UNWIND $keys AS k MATCH {cypher.match(layout.schema)} WHERE {where}"
+        statement = f"{match} RETURN {layout.fields(schema)}"
         for start in range(0, len(keys), BATCH_SIZE):
             wanted = _stored(columns, keys[start : start + BATCH_SIZE])
-            yield from _fetched(schema.columns, self._rows(statement, {"keys": wanted}))
+            for rows in self._pages(statement, {"keys": wanted}, BATCH_SIZE):
+                yield from self._fetched(layout, schema, rows)
 
     def split(self, schema: Schema, parts: int) -> Sequence[Part]:
         """Ranges of the key's first column, whose index gives them in order."""
-        if parts < 2 or not schema.key:
+        if parts < 2 or not schema.key or schema.key[0] in self._known(schema).made:
             return [WHOLE]
+        layout = self._known(schema)
         column = schema.column(schema.key[0])
         name = quoted(column.name)
         rows = self.count(schema.name)
         bounds: list[str] = []
         for number in range(1, parts):
             found = self._rows(
-                f"MATCH {cypher.match(schema)} WHERE x.{name} IS NOT NULL "
+                f"MATCH {cypher.match(layout.schema)} WHERE x.{name} IS NOT NULL "
                 f"RETURN x.{name} ORDER BY x.{name} SKIP $skip LIMIT 1",
                 {"skip": rows * number // parts},
             )
             if found:
-                ((value,),) = _fetched([column], found)
+                ((value,),) = self._fetched(layout, Schema(schema.name, (column,)), found)
                 text = TEXT_OF[column.type](value)
                 if text not in bounds:
                     bounds.append(text)
@@ -190,6 +205,7 @@ class Neo4jAdapter(Adapter):
         ]
 
     def scan(self, schema: Schema, part: Part = WHOLE, *, batch_size: int = BATCH_SIZE) -> Iterator[Batch]:
+        layout = self._known(schema)
         conditions, params = [], {}
         for word, sign in (("from", ">="), ("below", "<")):
             if word in part:
@@ -197,36 +213,38 @@ class Neo4jAdapter(Adapter):
                 conditions.append(f"x.{quoted(column.name)} {sign} ${word}")
                 params[word] = _stored([column], [(VALUE_OF[column.type](part[word]),)])[0][0]
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        statement = f"MATCH {cypher.match(schema)}{where} RETURN {cypher.fields(schema)}"
+        statement = f"MATCH {cypher.match(layout.schema)}{where} RETURN {layout.fields(schema)}"
         empty = True
         for rows in self._pages(statement, params, batch_size):
             empty = False
-            yield _fetched(schema.columns, rows)
+            yield self._fetched(layout, schema, rows)
         if empty:
             self.describe(schema.name)  # NotFound, where it is not only empty
 
     def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
-        if schema.name not in self._kept_schemas(schema.name):
-            self._sampled(schema.name)
+        self._layouts.pop(schema.name, None)
+        store = {**self._packing, **self._layout(schema.name).store(schema)}
         written = Written()
         for rows in _coalesced(shortened(schema.columns, batches)):
-            self._write_batch(schema, rows, mode, written)
+            self._write_batch(schema, rows, mode, written, store)
         for reference in schema.references:
             if reference.collection == schema.name and not cypher.is_edge(schema):
                 self._relate_to_itself(schema, reference)
         return written
 
-    def _write_batch(self, schema: Schema, rows: list[Row], mode: WriteMode, written: Written) -> None:
+    def _write_batch(
+        self, schema: Schema, rows: list[Row], mode: WriteMode, written: Written, store: Mapping[Type, Convert]
+    ) -> None:
         if cypher.is_edge(schema):
             rows = self._with_ends(schema, rows, written)
         statement = cypher.write_statement(schema, mode)
         try:
-            self._run(statement, {"rows": _stored(schema.columns, rows, self._packing)})
+            self._run(statement, {"rows": _stored(schema.columns, rows, store)})
         except ConstraintViolated:
             # The whole batch is rolled back: find what is in the way, and write the rest.
             rows = self._without_existing(schema, rows, written)
             if rows:
-                self._run(statement, {"rows": _stored(schema.columns, rows, self._packing)})
+                self._run(statement, {"rows": _stored(schema.columns, rows, store)})
         written.rows += len(rows)
 
     def _relate_to_itself(self, schema: Schema, reference: Reference) -> None:
@@ -262,11 +280,12 @@ class Neo4jAdapter(Adapter):
         return kept
 
     def delete(self, schema: Schema, keys: Sequence[Row]) -> int:
+        layout = self._known(schema)
         columns = [schema.column(name) for name in schema.key]
-        where = " AND ".join(f"x.{quoted(name)} = k[{place}]" for place, name in enumerate(schema.key))
+        where = " AND ".join(f"{layout.lies(name)} = k[{place}]" for place, name in enumerate(schema.key))
         statement = (
-            f"UNWIND $keys AS k MATCH {cypher.match(schema)} WHERE {where} WITH DISTINCT x "
-            f"{'' if cypher.is_edge(schema) else 'DETACH '}DELETE x RETURN count(*)"
+            f"UNWIND $keys AS k MATCH {cypher.match(layout.schema)} WHERE {where} WITH DISTINCT x "
+            f"{'' if cypher.is_edge(layout.schema) else 'DETACH '}DELETE x RETURN count(*)"
         )
         removed = 0
         for start in range(0, len(keys), ROWS):
@@ -276,6 +295,7 @@ class Neo4jAdapter(Adapter):
 
     def statements(self, schema: Schema, changes: Iterable[Change]) -> Iterator[str]:
         """The statements of a write, over a list of one row."""
+        self._known(schema).store(schema)
         keys = [schema.column(name) for name in schema.key]
         own = [each for each in schema.references if each.collection == schema.name and not cypher.is_edge(schema)]
         for change in changes:
@@ -322,13 +342,14 @@ class Neo4jAdapter(Adapter):
 
     def _result(self, texts: Sequence[str], params: Mapping[str, Any], batch_size: int) -> Result:
         messages: list[str] = []
-        session = self._session(batch_size)
+        session = self._session(1)
         try:
             with self._translated():
                 answer = session.run(self._marked(texts[0]), _bound(params))
                 columns = [ResultColumn(name) for name in answer.keys()]  # noqa: SIM118, no dict
                 # One page ahead, so that an error in the first row comes from `query` itself.
-                first = list(itertools.islice(answer, batch_size)) if columns else []
+                pages = self._batches(answer, batch_size)
+                first = next(pages, None) if columns else None
                 if not columns:
                     messages += _counted(answer.consume())
                     session.close()
@@ -338,14 +359,8 @@ class Neo4jAdapter(Adapter):
 
         def batches() -> Iterator[Batch]:
             try:
-                page = first
-                while page:
-                    rows = [plain_row(record.values()) for record in page]
-                    del page
-                    _forget_entities(answer)
-                    yield rows
-                    with self._translated():
-                        page = list(itertools.islice(answer, batch_size))
+                for page in itertools.chain((first,) if first else (), pages):
+                    yield [plain_row(values) for values in page]
                 if columns:
                     with self._translated():
                         messages.extend(_counted(answer.consume()))
@@ -377,6 +392,17 @@ class Neo4jAdapter(Adapter):
         """All in one transaction: dbfleet/engines/_neo4j_swap.py."""
         _neo4j_swap.swap(self, swaps)
 
+    def left(self) -> Sequence[str]:
+        """What is in no collection, in words."""
+        return _neo4j_left.of_database(self)
+
+    def extras(self, name: str) -> Extras:
+        """Neo4j has nothing that goes along; what stays behind is named."""
+        return Extras(left=tuple(_neo4j_left.of_collection(self, name)))
+
+    def add_extra(self, schema: Schema, extra: Extra) -> None:
+        raise Unsupported(f"Neo4j gives {schema.name} no {extra}", engine="neo4j", target=self.target.name)
+
     def leftovers(self) -> Sequence[str]:
         """Names of what a killed command has left, and `drop` removes."""
         return _neo4j_swap.leftovers(self)
@@ -407,22 +433,46 @@ class Neo4jAdapter(Adapter):
 
     def _rows(self, statement: str, params: Mapping[str, Any] | None = None) -> list[Any]:
         with self._translated(), self._session() as session:
-            return [record.values() for record in session.run(self._marked(statement), params)]
+            return [record_values(record) for record in session.run(self._marked(statement), params)]
 
     def _pages(self, statement: str, params: Mapping[str, Any], size: int) -> Iterator[list[Any]]:
-        session = self._session(size)
+        session = self._session(1)
         try:
             with self._translated():
                 answer = session.run(self._marked(statement), params)
-            while True:
-                with self._translated():
-                    rows = [record.values() for record in itertools.islice(answer, size)]
-                if not rows:
-                    return
-                yield rows
+            yield from self._batches(answer, size)
         finally:
             with self._translated():
                 session.close()
+
+    def _batches(self, answer: Any, size: int) -> Iterator[list[Any]]:
+        """An answer's records as lists of values, bounded in rows and in bytes. What is asked for at a time begins with
+        one record and follows the size of those that came: the driver holds all of it, and so does the server."""
+        fetched = fetch = 1
+        rows: list[Any] = []
+        held = largest = 0
+        records = iter(answer)
+        while True:
+            with self._translated():
+                record = next(records, None)
+            if record is None:
+                break
+            values = record_values(record)
+            rows.append(values)
+            wide = wide_of(values)
+            held += wide
+            largest = max(largest, wide)
+            fetched -= 1
+            if not fetched:
+                fetched = fetch = max(1, min(size, 2 * fetch, BATCH_BYTES // (largest + 1)))
+                answer._fetch_size = fetch  # the driver asks once and for all; its next request reads this
+                largest = 0
+            if len(rows) >= size or held >= BATCH_BYTES:
+                yield rows
+                rows, held = [], 0
+                _forget_entities(answer)
+        if rows:
+            yield rows
 
     def _constrain(self, schema: Schema) -> None:
         """The constraint that holds the schema's key, where it is not there."""
@@ -437,7 +487,7 @@ class Neo4jAdapter(Adapter):
             "SHOW CONSTRAINTS YIELD name, properties, entityType WHERE name = $name RETURN properties, entityType",
             {"name": cypher.constraint(schema.name)},
         )
-        wanted = [list(schema.key), "RELATIONSHIP" if cypher.is_edge(schema) else "NODE"]
+        wanted = (list(schema.key), "RELATIONSHIP" if cypher.is_edge(schema) else "NODE")
         if not found or found[0] == wanted:
             return False
         self._run(f"DROP CONSTRAINT {cypher.constraint(schema.name)} IF EXISTS")
@@ -448,31 +498,38 @@ class Neo4jAdapter(Adapter):
         found = self._rows(f"MATCH (s:{HOUSE}{where}) RETURN s.collection, s.schema", {"name": name})
         return {collection: Schema.from_dict(json.loads(text)) for collection, text in found}
 
-    def _sampled(self, name: str) -> Schema:
-        """The schema of nodes or relationships that dbfleet did not make, from their properties."""
-        nodes = self._rows(f"MATCH (x:{quoted(name)}) RETURN properties(x) LIMIT {_SAMPLE}")
-        edge = not nodes
-        found = nodes or self._rows(f"MATCH ()-[x:{quoted(name)}]->() RETURN properties(x) LIMIT {_SAMPLE}")
-        if not found:
-            raise NotFound(f"no collection {name!r}", engine="neo4j", target=self.target.name)
-        kinds: dict[str, set[Type]] = {}
-        for (properties,) in found:
-            for field, value in properties.items():
-                kinds.setdefault(field, set()).add(type_of_sample(value))
-        columns = [Column(word, Type.TEXT, nullable=False) for word in (cypher.SYSTEM if edge else ())]
-        columns += [
-            Column(field, next(iter(types)) if len(types) == 1 else Type.JSON) for field, types in sorted(kinds.items())
-        ]
-        return Schema(name, tuple(columns), () if edge else self._unique_key(name), edge=edge)
+    def _layout(self, name: str) -> Layout:
+        kept = self._kept_schemas(name).get(name)
+        found = self._layouts[name] = Layout(kept) if kept else sampled(self, name)
+        return found
 
-    def _unique_key(self, label: str) -> tuple[str, ...]:
-        found = self._rows(
-            "SHOW CONSTRAINTS YIELD type, labelsOrTypes, properties "
-            "WHERE type IN ['UNIQUENESS', 'NODE_KEY', 'NODE_PROPERTY_UNIQUENESS'] AND labelsOrTypes = [$label] "
-            "RETURN properties ORDER BY size(properties)",
-            {"label": label},
-        )
-        return tuple(found[0][0]) if found else ()
+    def _known(self, schema: Schema) -> Layout:
+        return self._layouts.get(schema.name) or self._layout(schema.name)
+
+    def _fetched(self, layout: Layout, schema: Schema, rows: Sequence[Any]) -> Batch:
+        """Values by their columns' types; one of another kind is refused by its name."""
+        if not rows:
+            return []
+        found = list(zip(*rows, strict=True))
+        for place, column in enumerate(schema.columns):
+            wrong = layout.stranger(column, found[place])
+            if wrong is not None:
+                raise self._wrong(schema, column, wrong)
+            fetch = layout.fetch(column)
+            if fetch:
+                found[place] = tuple([self._fetch_one(fetch, schema, column, value) for value in found[place]])
+        return list(zip(*found, strict=True))
+
+    def _fetch_one(self, fetch: Convert, schema: Schema, column: Column, value: Any) -> Any:
+        try:
+            return None if value is None else fetch(value)
+        except (ValueError, TypeError, ArithmeticError) as exc:
+            raise self._wrong(schema, column, value) from exc
+
+    def _wrong(self, schema: Schema, column: Column, value: Any) -> StatementError:
+        message = f"{schema.name}.{column.name}: {plain_value(value)!r} is no {column.type}"
+        hint = "other rows have other values there, or a query has changed what dbfleet made"
+        return StatementError(message, engine="neo4j", target=self.target.name, hint=hint)
 
 
 def _stored(columns: Sequence[Column], rows: Sequence[Row], table: Mapping[Type, Convert] = STORE) -> list[list[Any]]:
@@ -483,25 +540,6 @@ def _stored(columns: Sequence[Column], rows: Sequence[Row], table: Mapping[Type,
             if row[place] is not None:
                 row[place] = store(row[place])
     return found
-
-
-def _fetched(columns: Sequence[Column], rows: Sequence[Any]) -> Batch:
-    if not rows:
-        return []
-    found = list(zip(*rows, strict=True))
-    for place, column in enumerate(columns):
-        fetch = FETCH.get(column.type)
-        if fetch:
-            found[place] = tuple([_fetch_one(fetch, column.type, value) for value in found[place]])
-    return list(zip(*found, strict=True))
-
-
-def _fetch_one(fetch: Any, type_: Type, value: Any) -> Any:
-    if value is None:
-        return None
-    if type_ is Type.JSON and not isinstance(value, str):
-        return plain_value(value)  # a list property, or one of several types
-    return fetch(value)
 
 
 def _coalesced(batches: Iterable[Batch]) -> Iterator[list[Row]]:

@@ -118,9 +118,9 @@ def test_what_dbfleet_did_not_make_is_sampled(adapter: Adapter, name: str) -> No
         )
         schema = adapter.describe(name)
         assert {(column.name, column.type) for column in schema.columns} == {
-            ("a", Type.INT), ("b", Type.TEXT), ("l", Type.JSON),
+            ("_id", Type.TEXT), ("a", Type.INT), ("b", Type.TEXT), ("l", Type.JSON),
         }  # fmt: skip
-        assert sorted(row for batch in adapter.scan(schema) for row in batch) == [(1, "x", None), (2, None, [1])]
+        assert sorted(row[1:] for batch in adapter.scan(schema) for row in batch) == [(1, "x", None), (2, None, [1])]
         edge = adapter.describe(f"{name}_R")
         assert edge.edge
         assert [row[2] for batch in adapter.scan(edge) for row in batch] == [1.5]

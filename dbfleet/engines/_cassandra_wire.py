@@ -1,0 +1,95 @@
+"""How the server's answers become values, where the driver's own way loses them or the connection: a timestamp comes
+through a float, and one beyond the year 9999 ends the connection with an error. Also what one request may hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from dbfleet.engines._days import day_text
+from dbfleet.values import Row
+
+_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001, the driver's timestamps have no zone
+_DAY_MS: Final = 86_400_000
+
+
+class FarTimestamp:
+    """A moment that Python's datetime does not reach, in milliseconds since 1970."""
+
+    def __init__(self, milliseconds: int) -> None:
+        self.milliseconds = milliseconds
+
+    def __str__(self) -> str:
+        days, rest = divmod(self.milliseconds, _DAY_MS)
+        fraction = f".{rest % 1000:03}".rstrip("0") if rest % 1000 else ""
+        rest //= 1000
+        return f"{day_text(days)}T{rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}{fraction}Z"
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FarTimestamp) and self.milliseconds == other.milliseconds
+
+    def __hash__(self) -> int:
+        return hash(self.milliseconds)
+
+    def __lt__(self, other: Any) -> bool:
+        return str(self) < str(other)
+
+
+def protocol_handler() -> Any:
+    """The driver's, with our reading of timestamps."""
+    from cassandra import cqltypes, protocol
+
+    class Timestamp(cqltypes.DateType):  # type: ignore[misc]
+        typename = "timestamp"
+
+        @staticmethod
+        def deserialize(data: bytes, protocol_version: int) -> Any:
+            milliseconds = int.from_bytes(data, "big", signed=True)
+            try:
+                return _EPOCH + timedelta(milliseconds=milliseconds)
+            except OverflowError:
+                return FarTimestamp(milliseconds)
+
+    opcode = protocol.ResultMessage.opcode
+    base = protocol.ProtocolHandler.message_types_by_opcode[opcode]
+    code = next(code for code, type_ in base.type_codes.items() if type_ is cqltypes.DateType)
+
+    codes: Mapping[int, Any] = {**base.type_codes, code: Timestamp}
+    answer = type("Answer", (base,), {"type_codes": codes})
+    opcodes = {**protocol.ProtocolHandler.message_types_by_opcode, opcode: answer}
+    return type("Handler", (protocol.ProtocolHandler,), {"message_types_by_opcode": opcodes})
+
+
+# --- what one request may hold ---------------------------------------------------------------------------------------
+
+SETTINGS: Final = (
+    "max_mutation_size", "native_transport_max_frame_size", "native_transport_max_message_size",
+)  # fmt: skip
+_OVERHEAD: Final = 4096
+_UNITS: Final[Mapping[str, int]] = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+
+
+def largest_request(settings: Sequence[tuple[str, str | None]]) -> tuple[int, str] | None:
+    """The smallest of the server's settings that bound a statement with its values, in bytes, and its name."""
+    found = []
+    for name, value in settings:
+        sized = re.fullmatch(r"(\d+)(B|KiB|MiB|GiB)", value or "")
+        if sized:
+            found.append((int(sized[1]) * _UNITS[sized[2]] - _OVERHEAD, name))
+    return min(found, default=None)
+
+
+def wide_of(values: Row) -> int:
+    """About how many bytes the values of a row are on the wire."""
+    size = 8 * len(values)
+    for value in values:
+        if isinstance(value, str):
+            size += len(value) if value.isascii() else len(value.encode(errors="replace"))
+        elif isinstance(value, bytes):
+            size += len(value)
+    return size
