@@ -304,12 +304,20 @@ def json_text(value: Any) -> str:
 
 
 _loads = json.JSONDecoder(parse_float=Decimal).decode
+_loads_long = json.JSONDecoder(
+    parse_float=Decimal, parse_int=lambda text: int(text) if len(text) <= 4300 else Decimal(text)
+).decode
 
 
 def loads_json(text: str) -> Any:
     """JSON with every digit kept: numbers with a point or an exponent become Decimal, others int. Top-level null is
     JSON_NULL, as NULL is never written as JSON text."""
-    value = _loads(text)
+    try:
+        value = _loads(text)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # an integer of more digits than Python reads as one
+        value = _loads_long(text)
     return JSON_NULL if value is None else value
 
 

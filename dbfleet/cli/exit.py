@@ -77,6 +77,10 @@ class StdoutFailed(Exception):
     """stdout is full or closed."""
 
 
+_PATHS: Final = ("-o", "--output", "--rejected", "--config")
+"""Options whose values are paths, which may be any bytes."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the process's exit code. `arguments` are sys.argv's without the program's name."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
@@ -97,9 +101,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str], signals: Signals) -> int:
+    _check_bytes(arguments)
     from dbfleet.cli.ask import run
 
     return run(arguments, begin=signals.begin)
+
+
+def _check_bytes(arguments: Sequence[str]) -> None:
+    """UsageError for an argument that is not UTF-8: no statement, name or value is. A path may be."""
+    before = ""
+    for argument in arguments:
+        if not argument.isascii() and before not in _PATHS and not os.path.lexists(argument):
+            try:
+                argument.encode()
+            except UnicodeEncodeError as error:
+                shown = os.fsencode(argument).decode("utf-8", "backslashreplace") if "//" not in argument else "a URL"
+                raise UsageError(
+                    f"an argument is not UTF-8: {shown}", hint="check the terminal's or the script's encoding"
+                ) from error
+        before = argument
 
 
 def _close_what_is_open() -> None:

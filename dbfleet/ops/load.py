@@ -202,7 +202,7 @@ class _Run:
         goes_on = error is not None and _ends.goes_on(error)
         kept = [job for job in self._whole if goes_on and job.staged is None]
         going = [job.place.name for job in reversed(self._made) if job not in kept]
-        hint = self._hint(kept)
+        hint = self._hint(kept) if self._made or kept else None
         self._made = []
         try:
             if going:
@@ -213,7 +213,7 @@ class _Run:
             hint = f"what is in {', '.join(going)} is not whole: --mode replace begins anew"
         if isinstance(error, DbfleetError):
             error.hint = error.hint or hint
-        elif goes_on and not isinstance(error, GeneratorExit):
+        elif hint and goes_on and not isinstance(error, GeneratorExit):
             self._tell(hint)
         return not kept
 

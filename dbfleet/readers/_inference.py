@@ -27,7 +27,7 @@ _FORM: Final[Mapping[Type, Callable[[str], object]]] = {
     type_: re.compile(pattern).fullmatch
     for type_, pattern in {
         Type.BOOL: "true|false",
-        Type.INT: "0|-?[1-9][0-9]*",
+        Type.INT: "0|-?[1-9][0-9]{0,999}",  # Python reads no more than 4300 digits, and no engine keeps as many
         Type.DECIMAL: r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?",
         Type.FLOAT: r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?",
         Type.DATE: _DAY,
@@ -212,6 +212,8 @@ def _of_json(values: Sequence[Any], before: Type | None) -> Type:
         return Type.JSON
     if kinds == {int}:
         return Type.INT
+    if float in kinds:  # NaN or an infinity
+        return Type.FLOAT
     return (
         Type.FLOAT if any("e" in value or "E" in value for value in values if type(value) is not int) else Type.DECIMAL
     )

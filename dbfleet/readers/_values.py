@@ -6,6 +6,7 @@ A loop is compiled for the columns at hand, as formats/ does for writing: one tu
 from __future__ import annotations
 
 import base64
+import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, time
@@ -17,6 +18,8 @@ from dbfleet.values import JSON_NULL, VALUE_OF, Type
 
 Convert = Callable[[Any], Any]
 
+_MOST_DIGITS: Final = 4000
+"""Of a decimal, in front of its point or behind it: no engine keeps more than some hundreds."""
 _digits: Final = re.compile(r"[+-]?[0-9]+").fullmatch
 _number: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|NaN|-?Infinity").fullmatch
 
@@ -31,13 +34,26 @@ def _int(text: str) -> int:
 def _decimal(text: str) -> Decimal:
     if not _number(text):
         raise ValueError(text)
-    return Decimal(text)
+    value = Decimal(text)
+    if value.is_finite() and abs(value.adjusted()) > _MOST_DIGITS:
+        raise ValueError(text)
+    return value
 
 
 def _float(text: str) -> float:
     if not _number(text):
         raise ValueError(text)
-    return float(text)
+    value = float(text)
+    if math.isinf(value) and text[-1] != "y":  # too large for a float: not what was written
+        raise ValueError(text)
+    return value
+
+
+def _float_of(number: Decimal) -> float:
+    value = float(number)
+    if math.isinf(value) and not number.is_infinite():
+        raise ValueError(number)
+    return value
 
 
 def _bool(text: str) -> bool:
@@ -114,7 +130,7 @@ FROM_JSON: Final[Mapping[Type, _Table]] = {
     Type.BOOL: _Table({type(None): _none, bool: _same}),
     Type.INT: _Table({type(None): _none, int: _same}),
     Type.DECIMAL: _Table({type(None): _none, int: Decimal, Decimal: _same, str: _special_decimal}),
-    Type.FLOAT: _Table({type(None): _none, int: float, float: _same, Decimal: float, str: _special_float}),
+    Type.FLOAT: _Table({type(None): _none, int: float, float: _same, Decimal: _float_of, str: _special_float}),
     Type.TEXT: _text_of(_same),
     Type.BYTES: _text_of(_unpadded),
     Type.DATE: _text_of(VALUE_OF[Type.DATE]),

@@ -1,8 +1,13 @@
-"""JSON Lines: one object a line, blank lines skipped."""
+"""JSON Lines: one object a line, blank lines skipped.
+
+NaN and the infinities are read as other programs write them, as numbers. What no engine could keep is refused by its
+line before a row moves: half of a surrogate pair, which is no character, and a number with thousands of digits.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any, BinaryIO, Final
@@ -20,22 +25,28 @@ _PLAIN: Final = json.JSONDecoder()
 
 Parse = Callable[[str], dict[str, Any]]
 _ERRORS: Final = (ValueError, KeyError, ArithmeticError, TypeError, RecursionError)
+_SUSPICIOUS: Final = re.compile(r"\\u[dD][89a-fA-F]|[eE][+-]?[0-9]{3,}|[0-9]{4001}")
+"""What has none of these needs no second look."""
+_MOST_DIGITS: Final = 150_000
+"""PostgreSQL's numeric has 147,455, and no other engine as many."""
 
 
 def rows(stream: BinaryIO, name: str, schema: Schema, exact: bool) -> Iterator[Batch]:
     """The rows of objects whose fields are the schema's columns, in any order; absent fields are NULL."""
     fractions = any(column.type in (Type.DECIMAL, Type.JSON) for column in schema.columns)
     parse = _parser(_EXACT if fractions else _PLAIN)
+    long = _parser(json.JSONDecoder(parse_float=Decimal, parse_int=lambda text: _integer(text, Decimal)))
     known = frozenset(schema.names)
     loop = _loop(schema, exact)
-    for first, lines in _lines(stream, name):
+    for first, lines, odd in _lines(stream, name, ours=exact):
+        read = long if odd else parse
         try:
-            objects = [parse(line) for line in lines if line]
+            objects = [read(line) for line in lines if line]
             if not all(known.issuperset(each) for each in objects):
                 raise ValueError
             batch = loop(objects)
         except _ERRORS as error:
-            raise _explained(first, lines, name, schema, parse, loop) or error from error
+            raise _explained(first, lines, name, schema, read, loop) or error from error
         yield from _batches(batch)
 
 
@@ -43,11 +54,13 @@ def infer(stream: BinaryIO, name: str) -> Inferred:
     """What every value of each field is, fields in the order in which they first appear."""
     looks = Looks(from_json=True)
     parse = _parser(json.JSONDecoder(parse_float=_Written))
-    for first, lines in _lines(stream, name):
+    long = _parser(json.JSONDecoder(parse_float=_Written, parse_int=lambda text: _integer(text, _Written)))
+    for first, lines, odd in _lines(stream, name):
+        read = long if odd else parse
         try:
-            looks.take_objects([parse(line) for line in lines if line])
+            looks.take_objects([read(line) for line in lines if line])
         except _ERRORS as error:
-            raise _explained(first, lines, name, None, parse, None) or error from error
+            raise _explained(first, lines, name, None, read, None) or error from error
     return looks.result()
 
 
@@ -86,11 +99,53 @@ def _parser(decoder: json.JSONDecoder) -> Parse:
     return parse
 
 
-def _lines(stream: BinaryIO, name: str) -> Iterator[tuple[int, list[str]]]:
-    """Lists of lines without their ends, blank ones empty, each with the number of its first line."""
+def _integer(text: str, otherwise: Callable[[str], Any]) -> Any:
+    """Python reads 4300 digits as an integer, and no more."""
+    return int(text) if len(text) <= 4300 else otherwise(text)
+
+
+def _lines(stream: BinaryIO, name: str, *, ours: bool = False) -> Iterator[tuple[int, list[str], bool]]:
+    """Lists of lines without their ends, blank ones empty, each with the number of its first line, and whether there is
+    something odd in them. `ours`: a dump's, which holds what an engine has kept."""
     for first, text in _text.chunks(stream, name):
-        lines = text.split("\n")
-        yield first, [line if line and not line.isspace() else "" for line in lines]
+        lines = [line if line and not line.isspace() else "" for line in text.split("\n")]
+        odd = _SUSPICIOUS.search(text) is not None
+        if odd and not ours:
+            _look_twice(first, lines, name)
+        yield first, lines, odd
+
+
+class _TooLong(ArithmeticError):
+    """A number that no engine keeps."""
+
+
+def _bounded(text: str) -> Decimal:
+    value = Decimal(text)
+    if len(text) > _MOST_DIGITS or abs(value.adjusted()) > _MOST_DIGITS:
+        raise _TooLong(f"a number of more than {_MOST_DIGITS:,} digits")
+    return value
+
+
+_BOUNDED: Final = json.JSONDecoder(parse_float=_bounded, parse_int=_bounded)
+
+
+def _look_twice(first: int, lines: list[str], name: str) -> None:
+    """UsageError for what no engine keeps. What is no JSON at all, or not ours, is told by who reads it next."""
+    for number, line in enumerate(lines, first):
+        if not _SUSPICIOUS.search(line):
+            continue
+        try:
+            json.dumps(_BOUNDED.decode(line), ensure_ascii=False, default=str).encode()
+        except _TooLong as error:
+            raise UsageError(f"{name}, line {number}: {error}") from error
+        except UnicodeEncodeError as error:
+            half = f"\\u{ord(error.object[error.start]):04x}"
+            raise UsageError(
+                f"{name}, line {number}: {half} is half of a surrogate pair, which is no character",
+                hint="whoever wrote the file has cut a text in the middle of a character",
+            ) from error
+        except (ValueError, RecursionError):
+            continue
 
 
 def _batches(rows: Batch) -> Iterator[Batch]:
