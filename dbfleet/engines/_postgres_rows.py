@@ -44,6 +44,18 @@ def start(connection: Connection[Any], text: str, values: Sequence[object] = (),
     connection.wait(generators.send(pgconn))
 
 
+def run(connection: Connection[Any], text: str, values: Sequence[bytes | None], binary: Sequence[bool]) -> None:
+    """One statement that gives no rows, its parameters bound: bytea in binary, all else as text."""
+    from psycopg import generators
+    from psycopg.pq import Format
+
+    formats = [Format.BINARY if each else Format.TEXT for each in binary]
+    connection.pgconn.send_query_params(text.encode(), values, [17 if each else 0 for each in binary], formats)
+    connection.wait(generators.send(connection.pgconn))
+    while fetch(connection) is not None:
+        pass
+
+
 def fetch(connection: Connection[Any]) -> PGresult | None:
     """The running statement's next result, None after the last. Raises psycopg's error for one that failed."""
     from psycopg import generators

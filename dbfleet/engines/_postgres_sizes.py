@@ -8,12 +8,12 @@ the largest lengths: of text and bytes from what stands before the value, withou
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from dbfleet.adapter import BATCH_BYTES
 from dbfleet.engines._postgres_tables import Execute, Table
 from dbfleet.engines._postgres_types import LEXIS
-from dbfleet.values import Schema
+from dbfleet.values import Row, Schema, Type
 
 _OUTSIDE: Final = """
 SELECT coalesce(sum(pg_relation_size(nullif(t.reltoastrelid, 0))), 0) > 0 FROM pg_catalog.pg_class t
@@ -26,16 +26,19 @@ _FIXED: Final = frozenset(
 )
 _UNPACKED: Final = 10
 """What a value of another type may be longer as text than as it is stored, compressed: a guess."""
-UNKNOWN: Final = 50
-"""Rows at once of a view or a foreign table, which would be computed twice to be asked."""
+_UNKNOWN: Final = BATCH_BYTES // 50
+"""Of a view or a foreign table, which would be computed twice to be asked."""
+_SLICE: Final = 16 << 20
+HUGE: Final = 16 << 20
+"""From here on a value goes alone, and comes in slices: a server has a value of 100 MB some six times in memory while
+it makes its text, or reads it from a line of COPY."""
 
 
-def rows_at_once(
-    execute: Execute, schema: Schema, table: Table, condition: str, values: Sequence[str], most: int
-) -> int:
-    """At most `most`. `condition` with its parameters `values` chooses the rows."""
+def largest(execute: Execute, schema: Schema, table: Table, condition: str = "", values: Sequence[str] = ()) -> int:
+    """What a row has at most, in bytes; 0 where it is below a page. `condition` with its parameters `values` chooses
+    the rows."""
     if table.kind not in "rpm":
-        return min(most, UNKNOWN)
+        return _UNKNOWN
     lengths = []
     for column in schema.columns:
         native = table.column(column.name).cast
@@ -46,6 +49,52 @@ def rows_at_once(
                 else f"coalesce(max(pg_column_size({name})), 0)::bigint * {_UNPACKED}"
             )  # fmt: skip
     if not lengths or not execute(_OUTSIDE, [table.sql])[0][0]:
-        return most
+        return 0
     (found,) = execute(f"SELECT {', '.join(lengths)} FROM {table.sql}{condition}", values)
-    return max(1, min(most, BATCH_BYTES // max(sum(map(int, found)), 1)))
+    return sum(map(int, found))
+
+
+def rows_at_once(row_bytes: int, most: int) -> int:
+    """How many rows may come together, at most `most`."""
+    return max(1, min(most, BATCH_BYTES // max(row_bytes, 1)))
+
+
+class Slices:
+    """How rows with huge values are read. `select` gives NULL in the place of a huge value, and behind the columns
+    where the row lies and which of its values are huge; `whole` puts them in."""
+
+    def __init__(self, schema: Schema, table: Table, expressions: Sequence[str]) -> None:
+        kinds = [table.column(column.name).cast for column in schema.columns]
+        self._table, self._width = table.sql, len(kinds)
+        self._places = [place for place, kind in enumerate(kinds) if _sliced(schema.columns[place].type, kind)]
+        self._names = [LEXIS.quote(schema.names[place]) for place in self._places]
+        huge = [f"octet_length({name}) > {HUGE}" for name in self._names]
+        columns = list(expressions)
+        for place, is_huge in zip(self._places, huge, strict=True):
+            columns[place] = f"CASE WHEN {is_huge} THEN NULL ELSE {columns[place]} END"
+        self.select = f"SELECT {', '.join([*columns, 'tableoid', 'ctid::text', *huge])} FROM {table.sql}"
+
+    def whole(self, row: Row, execute: Execute) -> Row:
+        """The row of `select` with its huge values; `execute` runs statements that see the same moment."""
+        values = list(row[: self._width])
+        oid, ctid, *huge = row[self._width :]
+        for place, name, is_huge in zip(self._places, self._names, huge, strict=True):
+            if is_huge:
+                values[place] = self._joined(name, oid, ctid, execute)
+        return tuple(values)
+
+    def _joined(self, name: str, oid: int, ctid: str, execute: Execute) -> Any:
+        text = (
+            f"SELECT substr({name}, $1::int, {_SLICE}) FROM {self._table} WHERE tableoid = $2::oid AND ctid = $3::tid"
+        )
+        slices: list[Any] = []
+        while not slices or len(slices[-1]) == _SLICE:
+            ((piece,),) = execute(text, [len(slices) * _SLICE + 1, oid, ctid])
+            slices.append(piece)
+        return slices[0][:0].join(slices)
+
+
+def _sliced(type_: Type, native: str) -> bool:
+    return (type_ is Type.BYTES and native == "bytea") or (
+        type_ is Type.TEXT and native in ("text", "character varying")
+    )

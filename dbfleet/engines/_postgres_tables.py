@@ -150,11 +150,15 @@ class Tables:
     def select(self, schema: Schema, table: Table, *, cut: bool = False) -> str:
         """SELECT of the schema's columns, each as the schema's type; with `cut` to the digits of a second that the
         schema names, where the server has a word for these."""
+        return f"SELECT {', '.join(self.expressions(schema, table, cut=cut))} FROM {table.sql}"
+
+    def expressions(self, schema: Schema, table: Table, *, cut: bool = False) -> list[str]:
+        """What `select` selects."""
         casts = [_cast(column, self._types[table.column(column.name).oid]) for column in schema.columns]
         if cut:
             natives = [table.column(column.name).native for column in schema.columns]
             casts = list(map(_cut, schema.columns, natives, casts))
-        return f"SELECT {', '.join(casts)} FROM {table.sql}"
+        return casts
 
     # --- parts ---
 

@@ -8,12 +8,16 @@ the same rows as a file where a second core is free, as the server takes 2.2 s b
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from operator import attrgetter
+from itertools import groupby
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
+from dbfleet.engines._columns import weight
+from dbfleet.engines._postgres_rows import run
+from dbfleet.engines._postgres_sizes import HUGE
 from dbfleet.engines._postgres_types import LEXIS, array_text, json_array_text
 from dbfleet.errors import StatementError
 from dbfleet.values import Batch, Column, Row, Type, json_text
@@ -39,11 +43,23 @@ def encoder(columns: Sequence[Column], arrays: Sequence[bool]) -> Callable[[Batc
         try:
             return ("\n".join(map("\t".join, zip(*texts, strict=True))) + "\n").encode()
         except UnicodeEncodeError as exc:
-            raise StatementError(
-                f"a text holds half of a surrogate pair: {exc.object[exc.start : exc.end]!r}"
-            ) from None
+            raise _half_a_pair(exc) from None
 
     return encode
+
+
+def _half_a_pair(error: UnicodeEncodeError) -> StatementError:
+    return StatementError(f"a text holds half of a surrogate pair: {error.object[error.start : error.end]!r}")
+
+
+def _plain(column: Column, array: bool) -> Render:
+    """A value's text, nothing in it escaped."""
+    if column.type is Type.JSON:
+        return json_array_text if array else json_text
+    if column.type is Type.DECIMAL and column.scale is not None:
+        scaled = _scaled(column, column.scale)
+        return lambda value: str(next(iter(scaled([value]))))
+    return _renderer(column)
 
 
 def _texts(column: Column, array: bool) -> Texts:
@@ -163,16 +179,7 @@ def keys_parameter(column: Column, keys: Sequence[Row], place: int) -> str:
 def literals(columns: Sequence[Column], arrays: Sequence[bool]) -> Callable[[int, Any], str]:
     """A function from a column's place and a value to its literal, whose type is the column's that it is put into."""
 
-    def plain(column: Column, array: bool) -> Render:
-        render = _renderer(column)
-        if column.type is Type.JSON:
-            return json_array_text if array else json_text
-        if column.type is Type.DECIMAL and column.scale is not None:
-            scaled = _scaled(column, column.scale)
-            return lambda value: str(next(iter(scaled([value]))))
-        return render
-
-    plan = [plain(column, array) for column, array in zip(columns, arrays, strict=True)]
+    plan = [_plain(column, array) for column, array in zip(columns, arrays, strict=True)]
 
     def literal(place: int, value: Any) -> str:
         text = plan[place](value)
@@ -194,17 +201,57 @@ def literals(columns: Sequence[Column], arrays: Sequence[bool]) -> Callable[[int
 def copy_in(
     connection: Connection[Any], into: str, columns: Sequence[Column], arrays: Sequence[bool], batches: Iterable[Batch]
 ) -> int:
-    """COPY the rows into the table (its name in SQL); how many there were. An exception of the batches, whatever it is,
-    ends the COPY on the server and comes through."""
+    """COPY the rows into the table (its name in SQL), or INSERT those with a huge value, of which a line of COPY would
+    be several times in the server's memory; how many there were. An exception of the batches, whatever it is, ends the
+    COPY on the server and comes through."""
     encode = encoder(columns, arrays)
     rows = 0
     statement = f"COPY {into} ({LEXIS.quote_all(column.name for column in columns)}) FROM STDIN"
-    with connection.cursor() as cursor, cursor.copy(statement.encode()) as copy:
-        for batch in batches:
-            if batch:
-                copy.write(encode(batch))
-                rows += len(batch)
+    with connection.cursor() as cursor:
+        for alone, pieces in groupby(_by_size(batches), key=itemgetter(0)):
+            if alone:
+                for _, batch in pieces:
+                    _insert(connection, into, columns, arrays, batch[0])
+                    rows += 1
+                continue
+            with cursor.copy(statement.encode()) as copy:
+                for _, batch in pieces:
+                    copy.write(encode(batch))
+                    rows += len(batch)
     return rows
+
+
+def _by_size(batches: Iterable[Batch]) -> Iterator[tuple[bool, Batch]]:
+    """The batches, those with a huge value taken apart: its row goes alone."""
+    for batch in batches:
+        if not batch:
+            continue
+        if weight(batch) < HUGE:
+            yield False, batch
+        else:
+            yield from ((weight([row]) >= HUGE, [row]) for row in batch)
+
+
+def _insert(
+    connection: Connection[Any], into: str, columns: Sequence[Column], arrays: Sequence[bool], row: Row
+) -> None:
+    """Bytes go as they are, all else as its text. OVERRIDING: an identity column takes the row's value, as by COPY."""
+    literals: list[bytes | None] = []
+    for column, array, value in zip(columns, arrays, row, strict=True):
+        if value is None or column.type is Type.BYTES:
+            literals.append(value)
+            continue
+        text = _plain(column, array)(value)
+        if "\0" in text:
+            raise StatementError("a text holds the character U+0000, which PostgreSQL cannot store", engine=ENGINE)
+        try:
+            literals.append(text.encode())
+        except UnicodeEncodeError as exc:
+            raise _half_a_pair(exc) from None
+    marks = ", ".join(f"${number}" for number in range(1, len(columns) + 1))
+    listed = LEXIS.quote_all(column.name for column in columns)
+    statement = f"INSERT INTO {into} ({listed}) OVERRIDING SYSTEM VALUE VALUES ({marks})"
+    run(connection, statement, literals, [column.type is Type.BYTES for column in columns])
 
 
 def upsert(

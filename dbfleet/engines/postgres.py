@@ -53,12 +53,13 @@ from dbfleet.engines import _postgres_lines as line_copy
 from dbfleet.engines import _postgres_rows as wire
 from dbfleet.engines._changes import Spelling
 from dbfleet.engines._changes import statements as change_statements
+from dbfleet.engines._columns import bounded
 from dbfleet.engines._conditions import part as condition_part
 from dbfleet.engines._postgres_connect import SESSION, opened
 from dbfleet.engines._postgres_errors import translate
 from dbfleet.engines._postgres_nested import Nested
 from dbfleet.engines._postgres_server import LOCAL, examine, product, shell
-from dbfleet.engines._postgres_sizes import rows_at_once
+from dbfleet.engines._postgres_sizes import HUGE, Slices, largest, rows_at_once
 from dbfleet.engines._postgres_tables import Table, Tables, by_keys, order, where
 from dbfleet.engines._postgres_types import CLOSED, LEXIS, NAME_BYTES, RELATIONAL, Carried, TypeCatalog
 from dbfleet.engines._postgres_write import copy_in, keys_parameter, literals, upsert
@@ -182,9 +183,28 @@ class PostgresAdapter(Adapter):
     def scan(self, schema: Schema, part: Part = WHOLE, *, batch_size: int = BATCH_SIZE) -> Iterator[Batch]:
         table = self._find(schema.name)
         condition, values = where(schema, table, part)
-        at_once = rows_at_once(self._rows, schema, table, condition, values, batch_size)
+        row_bytes = largest(self._rows, schema, table, condition, values)
+        if row_bytes > HUGE and (self.snapshot_id is not None or not self._in_transaction()):
+            yield from bounded(self._scan_in_slices(schema, table, condition, values), batch_size)
+            return
+        at_once = rows_at_once(row_bytes, batch_size)
         select = self._tables.select(schema, table) + condition
         yield from self._batches(self._start(select, values, batch_size, at_once=at_once, exact=True))
+
+    def _scan_in_slices(self, schema: Schema, table: Table, condition: str, values: Sequence[str]) -> Iterator[Batch]:
+        """Row by row; huge values in slices, by a second connection that sees the same moment."""
+        slices = Slices(schema, table, self._tables.expressions(schema, table))
+        with ExitStack() as held:
+            if self.snapshot_id is None:
+                held.enter_context(self.snapshot())
+            other: Any = held.enter_context(connect(self.target))
+            held.enter_context(other.snapshot(exported=self.snapshot_id))
+            for batch in self._batches(self._start(slices.select + condition, values, 1, exact=True)):
+                yield [slices.whole(row, other._rows) for row in batch]
+
+    def _huge(self, schema: Schema, table: Table, condition: str = "", values: Sequence[str] = ()) -> bool:
+        """Whether a row has values that the server should not make a text of."""
+        return largest(self._rows, schema, table, condition, values) > HUGE
 
     def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
         if mode == "upsert" and not schema.key:
@@ -212,6 +232,8 @@ class PostgresAdapter(Adapter):
             return None  # what is there may be no UTF-8
         table = self._find(schema.name)
         condition, _ = where(schema, table, part, self._literal)
+        if self._huge(schema, table, condition):
+            return None
         beyond = line_copy.beyond(schema, table, condition)
         if beyond and self._rows(beyond)[0][0]:
             return None
@@ -312,7 +334,7 @@ class PostgresAdapter(Adapter):
         select = self._tables.select(schema, table) + condition
         columns = self._columns_of(select, values)
         statement = server_digest.statement(schema, select, [self._types[oid].native for _, oid in columns])
-        if statement is not None:
+        if statement is not None and not self._huge(schema, table, condition, values):
             with self._translated():
                 found = server_digest.ask(self._ready(), statement, values)
             if found is not None:
@@ -336,7 +358,10 @@ class PostgresAdapter(Adapter):
         if text is None and nested.text is None:
             return None
         header = ",".join(map(fast.cell, schema.names)) + "\n" if format == "csv" else ""
-        at_once = rows_at_once(self._rows, schema, table, "", (), BATCH_SIZE)
+        row_bytes = largest(self._rows, schema, table)
+        if row_bytes > HUGE:
+            return None
+        at_once = rows_at_once(row_bytes, BATCH_SIZE)
         return self._translated_chunks(
             self._encoded(schema, table.sql, text or nested, header.encode(), tally, at_once)
         )
@@ -426,7 +451,7 @@ class PostgresAdapter(Adapter):
         """The rows as COPY's text, in the order of their key; None where we do not know its order."""
         table = self._find(schema.name)
         keys = [order(schema.column(name), table) for name in schema.key]
-        if not keys or None in keys:
+        if not keys or None in keys or self._huge(schema, table):
             return None
         select = f"{self._tables.select(schema, table, cut=True)} ORDER BY {', '.join(map(str, keys))}"
         return self._translated_chunks(wire.copy_out(self._ready(), f"COPY ({select}) TO STDOUT"))
