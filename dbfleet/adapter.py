@@ -377,7 +377,7 @@ class EngineSpec:
     query_options: tuple[str, ...] = ()  # options of the URL that `query` may set for one statement: --consistency
     extras: frozenset[type[Extra]] = frozenset()  # what `add_extra` gives to a collection (dbfleet/extras.py)
     embedded: bool = False  # no server: the target is a file that `connect` opens
-    keeps_native: Callable[[Column], bool] | None = None
+    keeps_native: Callable[[Column], bool | None] | None = None
     local: LocalServer | None = None
     client: tuple[str, ...] = ()
     shell: Callable[[Target], tuple[Sequence[str], Mapping[str, str]]] | None = None

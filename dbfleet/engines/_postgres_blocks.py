@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from dbfleet.engines import _postgres_rows as rows
 from dbfleet.engines._postgres_digest import beyond
-from dbfleet.engines._postgres_encoded import FIRST_VERSION, MOST_COLUMNS, TEXT
+from dbfleet.engines._postgres_encoded import FIRST_VERSION, MOST_COLUMNS, PLAIN, TEXT
 from dbfleet.values import Column, Digest, Schema, Type, digest_order
 
 if TYPE_CHECKING:
@@ -109,8 +109,8 @@ def _text(c: str, type_: Type, native: str) -> str:
             return f"replace({c}::text, ' ', 'T')"
         case Type.INSTANT:
             return f"replace(({c} AT TIME ZONE 'UTC')::text, ' ', 'T') || 'Z'"
-        case Type.TEXT if native == "character":
-            return f"CASE WHEN {c} IS NOT NULL THEN format('%s', {c}) END"  # a cast would lose its blanks
+        case Type.TEXT if native not in PLAIN:
+            return f"CASE WHEN {c} IS NOT NULL THEN format('%s', {c}) END"
     return f"({TEXT[type_](c)})::text" if type_ in TEXT else f"{c}::text"
 
 

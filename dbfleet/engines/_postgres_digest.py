@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from dbfleet.engines import _postgres_rows as rows
-from dbfleet.engines._postgres_encoded import FIRST_VERSION, MOST_COLUMNS, TEXT
+from dbfleet.engines._postgres_encoded import FIRST_VERSION, MOST_COLUMNS, PLAIN, TEXT
 from dbfleet.values import Digest, Schema, Type, digest_order
 
 if TYPE_CHECKING:
@@ -73,8 +73,7 @@ def beyond(places: Sequence[str], types: Sequence[Type]) -> str:
 def _text(c: str, type_: Type, native: str) -> str:
     """A value's canonical text."""
     if type_ is Type.TEXT:
-        # format() takes the type's own output: by a cast character(n) loses its blanks.
-        return f"CASE WHEN {c} IS NOT NULL THEN format('%s', {c}) END" if native == "character" else f"{c}::text"
+        return f"{c}::text" if native in PLAIN else f"CASE WHEN {c} IS NOT NULL THEN format('%s', {c}) END"
     if type_ is Type.FLOAT:
         return f"CASE WHEN {c} = 0 THEN '0.0' ELSE {TEXT[type_](c)} END"
     return f"({TEXT[type_](c)})::text" if type_ in TEXT else f"{c}::text"

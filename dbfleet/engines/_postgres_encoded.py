@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 Expression = Callable[[str], str]
 
 FIRST_VERSION: Final = 140000  # before it numeric had no infinity, before 13 there was no trim_scale
+PLAIN: Final = frozenset({"text", "character varying"})
+"""Of others format() takes the output: a cast to text cuts the blanks of character(n), and gives an inet a mask."""
+
 _AT_ONCE: Final = 250
 """Rows that come together: a statement's own may be of any size."""
 
@@ -251,7 +254,7 @@ _dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circu
 def _document(value: bytes, word: str) -> bytes:
     """The document without white space and without trailing zeros, its keys in the server's order."""
     text = json_line(json_value(value))
-    return (cell(text) if word == "csv" else text).encode()
+    return (cell(text) if word == "csv" else text).encode("utf-8", "backslashreplace")
 
 
 def json_value(value: bytes) -> Any:

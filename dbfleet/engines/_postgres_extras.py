@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from dbfleet.engines._extras import read_default
+from dbfleet.engines._postgres_left import of_table
 from dbfleet.engines._postgres_types import LEXIS
 from dbfleet.errors import Unsupported
 from dbfleet.extras import Default, Extra, Extras, Identity, Index
@@ -16,6 +17,7 @@ Ask = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 
 _INDEXES: Final = """
 SELECT i.relname, x.indisunique, am.amname, x.indpred IS NOT NULL, x.indexprs IS NOT NULL,
+       x.indoption, pg_get_indexdef(i.oid), x.indnatts > x.indnkeyatts,
        coalesce((to_jsonb(x) ->> 'indnullsnotdistinct')::boolean, false),
        ARRAY(SELECT a.attname::text FROM unnest(x.indkey::smallint[]) WITH ORDINALITY AS k(number, place)
              JOIN pg_catalog.pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = k.number
@@ -33,13 +35,6 @@ WHERE a.attrelid = $1::regclass AND a.attnum > 0 AND NOT a.attisdropped AND a.at
   AND (a.attidentity <> '' OR d.adbin IS NOT NULL)
 ORDER BY a.attnum
 """
-_OTHERS: Final = """
-SELECT CASE contype WHEN 'c' THEN 'check ' ELSE 'exclusion constraint ' END || conname FROM pg_catalog.pg_constraint
-WHERE conrelid = $1::regclass AND contype IN ('c', 'x')
-UNION ALL SELECT 'trigger ' || tgname FROM pg_catalog.pg_trigger WHERE tgrelid = $1::regclass AND NOT tgisinternal
-UNION ALL SELECT 'policy ' || polname FROM pg_catalog.pg_policy WHERE polrelid = $1::regclass
-ORDER BY 1
-"""
 _PLAIN: Final = ("btree", "hash")
 
 
@@ -47,7 +42,7 @@ def extras(ask: Ask, table: str, schema: Schema) -> Extras:
     """`table` is its name in SQL."""
     found: list[Extra] = []
     left: list[str] = []
-    for name, unique, kind, partial, computed, nulls_equal, columns in ask(_INDEXES, [table]):
+    for name, unique, kind, partial, computed, orders, definition, more, nulls_equal, columns in ask(_INDEXES, [table]):
         why = (
             f"of kind {kind}" if kind not in _PLAIN
             else "over an expression" if computed
@@ -59,6 +54,7 @@ def extras(ask: Ask, table: str, schema: Schema) -> Extras:
             left.append(f"index {name}, {why}")
         else:
             found.append(Index(name, tuple(columns), unique))
+            left += [f"of index {name}, {what}" for what in _beyond(kind, orders, definition, more=more)]
     for name, identity, text in ask(_COLUMNS, [table]):
         if identity or text.startswith("nextval("):
             found.append(Identity(name))
@@ -66,7 +62,22 @@ def extras(ask: Ask, table: str, schema: Schema) -> Extras:
             found.append(default)
         elif not text.upper().startswith("NULL"):
             left.append(f"default of {name}, an expression: {text}")
-    return Extras(tuple(found), (*left, *(name for (name,) in ask(_OTHERS, [table]))))
+    return Extras(tuple(found), (*left, *of_table(ask, table)))
+
+
+def _beyond(kind: str, orders: str, definition: str, *, more: bool) -> list[str]:
+    """What a plain index over plain columns has besides them, by the server's definition of it."""
+    options = [int(option) for option in orders.split()]
+    columns = definition.partition(f" USING {kind} (")[2]
+    found = [
+        "that it is a hash" if kind == "hash" else "",
+        "its descending order" if any(option & 1 for option in options) else "",
+        "its order of NULLs" if any(option in (1, 2) for option in options) else "",
+        "its included columns" if more else "",
+        "its collation" if " COLLATE " in columns else "",
+        "its operator class" if re.search(r" \w+_ops\b", columns) else "",
+    ]
+    return list(filter(None, found))
 
 
 def add_statement(ask: Ask, table: str, schema: Schema, extra: Extra) -> str:

@@ -78,6 +78,15 @@ class Nested:
         self, connection: Connection[Any], refuse: Refuse, tally: blocks.Tally | None, at_once: int
     ) -> Iterator[bytes]:
         """The rows' lines; `at_once` rows come together."""
+        try:
+            yield from self._lines_of(connection, refuse, tally, at_once)
+        except UnicodeEncodeError:  # half of a surrogate pair in a document
+            refuse()
+            raise
+
+    def _lines_of(
+        self, connection: Connection[Any], refuse: Refuse, tally: blocks.Tally | None, at_once: int
+    ) -> Iterator[bytes]:
         # Here, not above: values.digest_rows has the reason.
         from hashlib import md5
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from dbfleet.engines._columns import bounded
-from dbfleet.engines._postgres_types import CLOSED, Context, adapters
+from dbfleet.engines._postgres_types import CLOSED, Context, Unread, adapters
 from dbfleet.errors import StatementError, Unsupported, UsageError
 from dbfleet.values import Batch, Type
 
@@ -163,9 +163,9 @@ def stop(connection: Connection[Any]) -> None:
 class Rows(Iterator[Batch]):
     """A running statement: its columns, or how many rows it changed, and its batches of tuples.
 
-    With `exact`, a value that its column's type cannot hold in Python (an infinite date) raises StatementError;
-    otherwise it comes as the server's text. `at_once` rows come together; where these are fewer than a batch, their
-    bytes end it, too.
+    With `exact`, the name of a table, a value that its column's type cannot hold in Python (an infinite date) raises
+    StatementError; otherwise it comes as the server's text. `at_once` rows come together; where these are fewer than a
+    batch, their bytes end it, too.
     """
 
     def __init__(
@@ -176,7 +176,7 @@ class Rows(Iterator[Batch]):
         batch_size: int,
         *,
         at_once: int | None = None,
-        exact: bool = False,
+        exact: str | None = None,
     ) -> None:
         from psycopg.pq import ExecStatus
 
@@ -260,13 +260,15 @@ class Rows(Iterator[Batch]):
 
     def _refuse(self, rows: Batch) -> None:
         for place, (name, oid) in enumerate(self.columns):
-            if oid in CLOSED and CLOSED[oid][0] in (Type.DATE, Type.TIME, Type.DATETIME, Type.INSTANT):
-                for row in rows:
-                    if isinstance(row[place], str):
-                        raise StatementError(
-                            f"column {name} holds {row[place]}, which is no {CLOSED[oid][0]} of the years 1 to 9999",
-                            hint="change the value or leave the row out; a plain query shows it as text",
-                        )
+            times = oid in CLOSED and CLOSED[oid][0] in (Type.DATE, Type.TIME, Type.DATETIME, Type.INSTANT)
+            for row in rows:
+                value = row[place]
+                if isinstance(value, Unread) or (times and isinstance(value, str)):
+                    what = f"no {CLOSED[oid][0]} of the years 1 to 9999" if times else "half of a surrogate pair"
+                    raise StatementError(
+                        f"{self._exact}: column {name} holds {value[:80]}, which {'is' if times else 'has'} {what}",
+                        hint="change the value or leave the row out; a plain query shows it as text",
+                    )
 
     def close(self) -> None:
         """Stop the statement on the server if it still runs; the connection is free then."""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from dbfleet.adapter import BATCH_BYTES
-from dbfleet.engines._postgres_tables import Execute, Table
+from dbfleet.engines._postgres_tables import Execute, Table, named
 from dbfleet.engines._postgres_types import LEXIS
 from dbfleet.values import Row, Schema, Type
 
@@ -72,7 +72,8 @@ class Slices:
         columns = list(expressions)
         for place, is_huge in zip(self._places, huge, strict=True):
             columns[place] = f"CASE WHEN {is_huge} THEN NULL ELSE {columns[place]} END"
-        self.select = f"SELECT {', '.join([*columns, 'tableoid', 'ctid::text', *huge])} FROM {table.sql}"
+        places = ", ".join(["tableoid", "ctid::text", *huge])
+        self.select = f"SELECT {named(schema, columns)}, {places} FROM {table.sql}"
 
     def whole(self, row: Row, execute: Execute) -> Row:
         """The row of `select` with its huge values; `execute` runs statements that see the same moment."""

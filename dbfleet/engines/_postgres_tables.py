@@ -150,7 +150,7 @@ class Tables:
     def select(self, schema: Schema, table: Table, *, cut: bool = False) -> str:
         """SELECT of the schema's columns, each as the schema's type; with `cut` to the digits of a second that the
         schema names, where the server has a word for these."""
-        return f"SELECT {', '.join(self.expressions(schema, table, cut=cut))} FROM {table.sql}"
+        return f"SELECT {named(schema, self.expressions(schema, table, cut=cut))} FROM {table.sql}"
 
     def expressions(self, schema: Schema, table: Table, *, cut: bool = False) -> list[str]:
         """What `select` selects."""
@@ -205,6 +205,12 @@ class Tables:
             (),
         )
         return [list(bound) for bound, _ in itertools.groupby(found)]
+
+
+def named(schema: Schema, expressions: Sequence[str]) -> str:
+    """The columns' expressions with their names, for what is said about them."""
+    pairs = zip(map(_quote, schema.names), expressions, strict=True)
+    return ", ".join(text if text == name else f"{text} AS {name}" for name, text in pairs)
 
 
 def where(

@@ -66,6 +66,31 @@ NATIVE: Final[Mapping[Type, str]] = {
     Type.JSON: "jsonb",
 }
 
+_WORDS: Final = (
+    "bit varbit inet cidr macaddr macaddr8 interval xml tsvector tsquery jsonpath point line lseg box path polygon "
+    "circle pg_lsn pg_snapshot txid_snapshot int4range int8range numrange daterange tsrange tstzrange int4multirange "
+    "int8multirange nummultirange datemultirange tsmultirange tstzmultirange"
+)
+_AS_TEXT: Final = frozenset({*_WORDS.split(), "bit varying", "time with time zone"})
+"""Built-in types whose text reads back as the very value, on every server."""
+_NARROW: Final = {
+    "smallint": Type.INT, "integer": Type.INT, "oid": Type.INT, "real": Type.FLOAT,
+    "character": Type.TEXT, "name": Type.TEXT, '"char"': Type.TEXT,
+}  # fmt: skip
+
+
+def keeps_native(column: Column) -> bool | None:
+    """Whether a table of ours has this column's own type; None for a type that the other server may not have."""
+    if column.native is None:
+        return False
+    base = re.sub(r"\([\d,]+\)", "", column.native)
+    if base in _NARROW:
+        return column.type is _NARROW[base] and column.note is None
+    if column.type is Type.TEXT and (base in _AS_TEXT or base.startswith("interval ")):
+        return True
+    return None if column.note and column.note.endswith(", as text") else False
+
+
 # --- columns, by SQLAlchemy -----------------------------------------------------------------------------------------
 
 
@@ -138,6 +163,7 @@ RELATIONAL: Final = Relational(
         "JSONB": Type.JSON,
     },
     refine=_refine,
+    keeps_native=lambda column: bool(keeps_native(column)),
     foreign_key_options={"postgresql_ignore_search_path": True},  # always with the other table's schema
 )
 
@@ -164,6 +190,8 @@ class Carried:
     def note(self) -> str | None:
         if self.nested:
             return f"{self.native}, as json"
+        if self.native == "json":
+            return "json, as its value: spaces, order and repeated keys go"
         return None if self.type else f"{self.native}, as text"
 
 
@@ -199,12 +227,21 @@ class TypeCatalog:
             elif base in CLOSED:  # a domain
                 self._known[oid] = Carried(CLOSED[base][0], native)
             else:
-                self._known[oid] = Carried(Type.TEXT if name == "citext" else None, native)
+                self._known[oid] = Carried(None, native)
         for oid in new:
             self._known.setdefault(oid, Carried(None, str(oid)))
 
 
 # --- values ---------------------------------------------------------------------------------------------------------
+
+
+class Unread(str):
+    """The server's text of a json that is no value of ours: it holds half of a surrogate pair, which no UTF-8 has."""
+
+    __slots__ = ()
+
+
+_PERHAPS_HALF: Final = re.compile(r"\\u[dD][89a-fA-F]").search
 
 
 class Context:
@@ -233,7 +270,16 @@ def adapters(*, tolerant: bool) -> AdaptersMap:
 
     class JsonLoader(Loader):
         def load(self, data: Any) -> Any:
-            return loads_json(str(data, "utf-8"))
+            text = str(data, "utf-8")
+            value = loads_json(text)
+            if _PERHAPS_HALF(text):
+                try:
+                    json_text(value).encode()
+                except UnicodeEncodeError:
+                    if not tolerant:
+                        raise psycopg.DataError("half of a surrogate pair") from None
+                    return Unread(text)
+            return value
 
     def or_text(strict: type[Any]) -> type[Loader]:
         class TolerantLoader(Loader):

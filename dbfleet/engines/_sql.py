@@ -44,6 +44,7 @@ class Relational:
     reflection would give it (TINYINT(1), not Boolean). `read` tells what a reflected type is: by SQLAlchemy's name of
     it (`__visit_name__`, upper case) the type of the closed set; whatever is not there is text, with a note. `refine`
     may correct a column that was read, given SQLAlchemy's type of it (its timezone, its display_width).
+    `keeps_native` says of a column that it is to have its native type, as the schema names it.
     `table_options` are keyword arguments of sqlalchemy.Table (`mysql_engine="InnoDB"`), `foreign_key_options` those
     of the inspector's get_foreign_keys.
     """
@@ -53,6 +54,7 @@ class Relational:
     types: Callable[[], Mapping[Type, Callable[[Column, bool], TypeEngine[Any]]]]
     read: Mapping[str, Type]
     refine: Callable[[Column, TypeEngine[Any]], Column] | None = None
+    keeps_native: Callable[[Column], bool] | None = None
     table_options: Mapping[str, Any] | None = None
     foreign_key_options: Mapping[str, Any] | None = None
 
@@ -118,9 +120,12 @@ def create_statements(
     metadata = sqlalchemy.MetaData()
     columns = []
     for column in schema.columns:
-        made = types[column.type](column, column.name in keyed)
-        reads_back = read_column(column.name, made, relational, dialect)
-        comment = None if reads_back == replace(column, nullable=True) else type_comment(column)
+        if relational.keeps_native and relational.keeps_native(column):
+            made, comment = _native(str(column.native)), None
+        else:
+            made = types[column.type](column, column.name in keyed)
+            reads_back = read_column(column.name, made, relational, dialect)
+            comment = None if reads_back == replace(column, nullable=True) else type_comment(column)
         columns.append(
             sqlalchemy.Column(
                 quoted_name(column.name, True),
@@ -164,6 +169,19 @@ def create_statements(
             made_by.append(SetTableComment(table))
         made_by += [SetColumnComment(column) for column in table.columns if column.comment]
     return [str(each.compile(dialect=dialect)).strip() for each in made_by]
+
+
+def _native(text: str) -> TypeEngine[Any]:
+    """The type that the engine calls so."""
+    from sqlalchemy.types import UserDefinedType
+
+    class Native(UserDefinedType[Any]):
+        cache_ok = True
+
+        def get_col_spec(self, **options: Any) -> str:
+            return text
+
+    return Native()
 
 
 def _foreign_key(

@@ -48,7 +48,7 @@ from dbfleet.engines import _postgres_blocks as blocks
 from dbfleet.engines import _postgres_describe as catalog
 from dbfleet.engines import _postgres_digest as server_digest
 from dbfleet.engines import _postgres_encoded as fast
-from dbfleet.engines import _postgres_extras, _postgres_swap
+from dbfleet.engines import _postgres_extras, _postgres_left, _postgres_swap
 from dbfleet.engines import _postgres_lines as line_copy
 from dbfleet.engines import _postgres_rows as wire
 from dbfleet.engines._changes import Spelling
@@ -61,7 +61,7 @@ from dbfleet.engines._postgres_nested import Nested
 from dbfleet.engines._postgres_server import LOCAL, examine, product, shell
 from dbfleet.engines._postgres_sizes import HUGE, Slices, largest, rows_at_once
 from dbfleet.engines._postgres_tables import Table, Tables, by_keys, order, where
-from dbfleet.engines._postgres_types import CLOSED, LEXIS, NAME_BYTES, RELATIONAL, Carried, TypeCatalog
+from dbfleet.engines._postgres_types import CLOSED, LEXIS, NAME_BYTES, RELATIONAL, Carried, TypeCatalog, keeps_native
 from dbfleet.engines._postgres_write import copy_in, keys_parameter, literals, upsert
 from dbfleet.engines._sql import (
     Statement,
@@ -174,7 +174,7 @@ class PostgresAdapter(Adapter):
         for start in range(0, len(keys), BATCH_SIZE):
             some = keys[start : start + BATCH_SIZE]
             texts = [keys_parameter(column, some, place) for place, column in enumerate(columns)]
-            for batch in self._batches(self._start(select, texts, BATCH_SIZE, exact=True)):
+            for batch in self._batches(self._start(select, texts, BATCH_SIZE, exact=schema.name)):
                 yield from batch
 
     def split(self, schema: Schema, parts: int) -> Sequence[Part]:
@@ -189,7 +189,7 @@ class PostgresAdapter(Adapter):
             return
         at_once = rows_at_once(row_bytes, batch_size)
         select = self._tables.select(schema, table) + condition
-        yield from self._batches(self._start(select, values, batch_size, at_once=at_once, exact=True))
+        yield from self._batches(self._start(select, values, batch_size, at_once=at_once, exact=schema.name))
 
     def _scan_in_slices(self, schema: Schema, table: Table, condition: str, values: Sequence[str]) -> Iterator[Batch]:
         """Row by row; huge values in slices, by a second connection that sees the same moment."""
@@ -199,7 +199,7 @@ class PostgresAdapter(Adapter):
                 held.enter_context(self.snapshot())
             other: Any = held.enter_context(connect(self.target))
             held.enter_context(other.snapshot(exported=self.snapshot_id))
-            for batch in self._batches(self._start(slices.select + condition, values, 1, exact=True)):
+            for batch in self._batches(self._start(slices.select + condition, values, 1, exact=schema.name)):
                 yield [slices.whole(row, other._rows) for row in batch]
 
     def _huge(self, schema: Schema, table: Table, condition: str = "", values: Sequence[str] = ()) -> bool:
@@ -292,6 +292,10 @@ class PostgresAdapter(Adapter):
     def extras(self, name: str) -> Extras:
         schema = self.describe(name)
         return _postgres_extras.extras(self._rows, self._tables.sql(name), schema)
+
+    def left(self) -> Sequence[str]:
+        """What the database has besides tables, by name."""
+        return _postgres_left.of_database(self._rows)
 
     def add_extra(self, schema: Schema, extra: Extra) -> None:
         with self._translated():
@@ -592,7 +596,7 @@ class PostgresAdapter(Adapter):
         batch_size: int,
         *,
         at_once: int | None = None,
-        exact: bool = False,
+        exact: str | None = None,
         translating: Any = None,
     ) -> wire.Rows:
         connection = self._ready()
@@ -688,6 +692,7 @@ ENGINE = EngineSpec(
         }
     ),
     extras=ALL,
+    keeps_native=keeps_native,
     limits=Limits(decimal_scale=16383, name_length=NAME_BYTES, nul_in_text=False, key_length=2700),
     aliases=("pg", "postgresql", "psql", "pgsql"),
     default_port=5432,

@@ -133,7 +133,7 @@ def planned(
     for column, new in zip(schema.columns, columns, strict=True):
         kept, note = fidelity(column, source, sink)
         same = column.native is not None and column.native == new.native and source is sink
-        if kept != "refused" and same and (sink.keeps_native is None or sink.keeps_native(column)):
+        if kept != "refused" and same and (sink.keeps_native is None or sink.keeps_native(column) is not False):
             kept, note = "exact", column.note if column.note == GENERATED else None
         elif kept != "refused" and new.type is not column.type:
             kept, note = _converted(column, new)
@@ -152,7 +152,7 @@ def planned(
 
 
 def _keeps_native(column: Column, source: EngineSpec, sink: EngineSpec) -> bool:
-    return source is sink and sink.keeps_native is not None and sink.keeps_native(column)
+    return source is sink and sink.keeps_native is not None and sink.keeps_native(column) is True
 
 
 def _converted(column: Column, new: Column) -> tuple[str, str | None]:

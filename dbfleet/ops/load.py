@@ -239,6 +239,8 @@ def _jobs(adapter: Adapter, spec: EngineSpec, inputs: Sequence[Input], mode: str
         action = "create" if each.collection not in there else {"insert": "append"}.get(mode, mode)
         kept = adapter.describe(each.collection) if action in ("append", "upsert") else None
         schema = each.settle(kept)
+        if kept is None and each.spec is not spec:  # another engine's names of types mean nothing here
+            schema = replace(schema, columns=tuple(replace(column, native=None) for column in schema.columns))
         if kept is not None:
             _compare(schema, kept, each, mode)
             if mode == "insert" and each.digest is not None:
