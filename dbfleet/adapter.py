@@ -382,6 +382,7 @@ class EngineSpec:
     client: tuple[str, ...] = ()
     shell: Callable[[Target], tuple[Sequence[str], Mapping[str, str]]] | None = None
     examine: Callable[[], Sequence[Finding]] | None = None
+    examine_kernel: Callable[[tuple[int, ...]], Sequence[Finding]] | None = None  # the Linux that containers run on
     url_variable: str | None = None  # what `dbfleet env` exports besides DBFLEET_<NAME>_URL, as scripts expect it
     examples: Mapping[str, str] = field(default_factory=dict)
     quirks: tuple[str, ...] = ()

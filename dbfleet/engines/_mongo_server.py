@@ -58,6 +58,20 @@ def shell(target: Target) -> tuple[Sequence[str], Mapping[str, str]]:
     return argv, {"DBFLEET_MONGODB_SHELL_URL": target.url(reveal=True)}
 
 
+def examine_kernel(version: tuple[int, ...]) -> Sequence[Finding]:
+    """MongoDB 8.0.28 and later exit at once on newer kernels, unless they are started as the stack starts them."""
+    if version < (6, 19):
+        return ()
+    text = f"the containers run on Linux {'.'.join(map(str, version))}, where MongoDB 8.0.28 and later end at once"
+    return (
+        Finding(
+            "warn",
+            f"{text} unless GLIBC_TUNABLES=glibc.pthread.rseq=1 is set, as the stack does",
+            'if the container ends all the same, an older one may run: image = "mongo:8.0.26"',
+        ),
+    )
+
+
 def examine() -> Sequence[Finding]:
     """What MongoDB 5 and later ask of the processor, and the driver's half that runs."""
     found = []

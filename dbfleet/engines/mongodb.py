@@ -495,6 +495,7 @@ ENGINE = EngineSpec(
     ),
     shell=_mongo_server.shell,
     examine=_mongo_server.examine,
+    examine_kernel=_mongo_server.examine_kernel,
     url_variable="MONGODB_URI",
     examples={
         "one": "db.aggregate([{$documents: [{value: 1}]}])",

@@ -6,6 +6,8 @@ asked for cannot work).
 
 from __future__ import annotations
 
+import os
+import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -55,6 +57,8 @@ def _findings(fleet: Fleet, docker: docker_engine.Found) -> Iterator[tuple[str, 
             yield engine, finding
     if chosen == "docker":
         yield "memory", _memory(fleet)
+        if docker.usable:
+            yield from _docker_host(fleet)
     yield "disk", _disk(fleet.settings.state_root)
     yield "state", _writable(fleet.settings.state_root)
 
@@ -108,6 +112,35 @@ def _memory(fleet: Fleet) -> Finding:
     if total > has:
         return Finding("warn", text, "start fewer at a time: dbfleet up TARGET …, or lower memory in dbfleet.toml")
     return Finding("ok", text)
+
+
+CONTAINER_FILE: Final = "container_file_t"
+
+
+def _docker_host(fleet: Fleet) -> Iterator[tuple[str, Finding]]:
+    """What the machine that runs the containers means for them."""
+    host = docker_engine.host(timeout_s=5.0)
+    if host is None:
+        return
+    managed = {target.engine: fleet.spec(target) for target in fleet.targets.values() if target.managed}
+    for engine, spec in sorted(managed.items()):
+        for finding in spec.examine_kernel(host.kernel) if spec.examine_kernel else ():
+            yield engine, finding
+    if host.selinux:
+        yield "selinux", _selinux(fleet.secrets_directory)
+
+
+def _selinux(secrets: Path) -> Finding:
+    """Where containers are labelled, they may read only files that are labelled for them: the password file is not."""
+    file = secrets / "password"
+    try:
+        label = os.getxattr(file, "security.selinux").decode(errors="replace")
+    except (OSError, AttributeError):
+        label = ""
+    if CONTAINER_FILE in label:
+        return Finding("ok", f"SELinux lets containers read {file}")
+    text = "SELinux keeps containers from reading the fleet's password: they end at once"
+    return Finding("warn", text, f"after the first up: chcon -R -t {CONTAINER_FILE} {shlex.quote(str(secrets))}")
 
 
 def _existing(folder: Path) -> Path:

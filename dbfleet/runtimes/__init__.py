@@ -259,7 +259,7 @@ def login_refused(server: Server, error: AuthFailed) -> AuthFailed:
         f"{server.target} runs and refuses the fleet's login: {error.message}",
         engine=server.spec.name,
         target=server.target,
-        hint="its data was made with another password; "
+        hint="its data was made with another password, or its first start was cut off and left it half made; "
         f"dbfleet down {server.target} --volumes removes the data, dbfleet up {server.target} makes it anew",
     )
 

@@ -73,6 +73,9 @@ class Projects:
                     values[name] = os.environ[name]
                 elif name not in values:  # what was chosen once stays: another one would make the container anew
                     values[name] = str(default if ports.is_free(default) else ports.choose(f"{project} {name}"))
+            values.pop(f"{prefix}_PLATFORM", None)
+            if platform := os.environ.get(f"{prefix}_PLATFORM"):
+                values[f"{prefix}_PLATFORM"] = platform
             for name, value in (("IMAGE", server.image), ("MEMORY", server.memory)):
                 values.pop(f"{prefix}_{name}", None)
                 if value:

@@ -256,12 +256,12 @@ class DockerRuntime:
         failures: dict[str, DbfleetError] = {}
 
         def pull(server: Server) -> None:
-            image = services[server.spec.name]["image"]
+            image, platform = services[server.spec.name]["image"], services[server.spec.name].get("platform")
             if docker.image.exists(image):
                 return
             report(Event(server.target, "pulling", image))
             code, output = self._run_visibly(
-                [*docker.client_config.docker_cmd, "pull", image],
+                [*docker.client_config.docker_cmd, "pull", *(["--platform", platform] if platform else []), image],
                 deadline.at_least(_PULL_S),
                 docker_output.pull_progress(server.target, image, report),
             )

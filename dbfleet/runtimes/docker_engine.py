@@ -7,6 +7,7 @@ about 40 ms each, and never more than PROBE_S: nothing here imports python_on_wh
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -75,6 +76,29 @@ def look(timeout_s: float = PROBE_S) -> Found:
             f"install a newer compose plugin, {WITHOUT_DOCKER}",
         )
     return Found(engine, compose)
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """The machine that runs the containers: its kernel's version, and whether SELinux keeps containers from files of
+    the user's."""
+
+    kernel: tuple[int, ...]
+    selinux: bool
+
+
+def host(timeout_s: float = PROBE_S) -> Host | None:
+    """What the engine tells of its machine; None where it does not."""
+    code, text, _ = _ask(["docker", "info", "--format", "{{json .}}"], timeout_s)
+    try:
+        found = json.loads(text) if code == 0 else {}
+    except ValueError:
+        return None
+    numbers = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", str(found.get("KernelVersion", "")))
+    if not numbers:
+        return None
+    selinux = any("name=selinux" in str(each) for each in found.get("SecurityOptions") or ())
+    return Host(tuple(int(each) for each in numbers.groups() if each), selinux)
 
 
 def meaning(stderr: str) -> tuple[str, str | None]:

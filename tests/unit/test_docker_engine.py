@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from dbfleet import registry
 from dbfleet.runtimes import docker_engine
 
 NO_ENGINE = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?"
@@ -24,10 +25,10 @@ def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "docker"
 
 
-def write(docker: Path, *, version: str, compose: str) -> None:
-    """A docker command: shell for `docker version` and for `docker compose version`."""
+def write(docker: Path, *, version: str, compose: str, info: str = "exit 1") -> None:
+    """A docker command: shell for `docker version`, `docker compose version` and `docker info`."""
     shell = shutil.which("sh", path=os.defpath) or "/bin/sh"
-    docker.write_text(f'#!{shell}\nif [ "$1" = compose ]; then {compose}; else {version}; fi\n')
+    docker.write_text(f'#!{shell}\ncase "$1" in compose) {compose};; info) {info};; *) {version};; esac\n')
     docker.chmod(docker.stat().st_mode | stat.S_IXUSR)
 
 
@@ -87,3 +88,33 @@ def test_an_engine_that_hangs_costs_a_second_at_most(docker: Path) -> None:
 )
 def test_a_complaint_becomes_a_sentence(said: str, meant: str) -> None:
     assert meant in docker_engine.meaning(said)[0]
+
+
+INFO = '{"KernelVersion": "%s", "SecurityOptions": [%s]}'
+
+
+@pytest.mark.parametrize(
+    ("said", "kernel", "selinux"),
+    [
+        (INFO % ("6.19.2-fc44.x86_64", '"name=seccomp,profile=default", "name=selinux"'), (6, 19, 2), True),
+        (INFO % ("5.15-generic", '"name=seccomp,profile=builtin"'), (5, 15), False),
+        ('{"KernelVersion": "6.12.76-linuxkit", "SecurityOptions": null}', (6, 12, 76), False),
+    ],
+)
+def test_the_engine_tells_of_its_machine(docker: Path, said: str, kernel: tuple[int, ...], selinux: bool) -> None:
+    write(docker, version="echo 28.0", compose="echo 2.26.1", info=f"echo '{said}'")
+    assert docker_engine.host() == docker_engine.Host(kernel, selinux)
+
+
+@pytest.mark.parametrize("said", ["exit 1", "echo no json", "echo '{}'", "exec /bin/sleep 30"])
+def test_an_engine_that_tells_nothing_of_its_machine(docker: Path, said: str) -> None:
+    write(docker, version="echo 28.0", compose="echo 2.26.1", info=said)
+    assert docker_engine.host(timeout_s=0.3) is None
+
+
+def test_what_the_kernel_means_is_the_engines_to_say() -> None:
+    examine = registry.spec("mongodb").examine_kernel
+    assert examine is not None
+    assert examine((6, 18, 44)) == ()
+    (found,) = examine((6, 19))
+    assert (found.level, "GLIBC_TUNABLES" in found.text) == ("warn", True)
