@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import compileall
+import os
 
 from bench import copy, diff, doubles, move, query, seed, start
 from bench.measure import HEADING, NotRun, line
-from bench.servers import Servers
+from bench.servers import ROOT, Servers
+
+
+def _compiled() -> str:
+    """Compile first what a first run would, and say whether Python may keep it: without it every start takes twice as
+    long."""
+    done = compileall.compile_dir(ROOT / "dbfleet", quiet=2)
+    kept = "" if done else ", but not all of it could be written"
+    if os.environ.get("PYTHONDONTWRITEBYTECODE"):
+        return (
+            f"PYTHONDONTWRITEBYTECODE is set: dbfleet is compiled{kept}, what it imports may be compiled at each start"
+        )
+    return f"bytecode is compiled{kept}; PYTHONDONTWRITEBYTECODE is not set"
 
 
 def main() -> None:
@@ -17,6 +31,7 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true", help="leave the servers up")
     options = parser.parse_args()
     servers = Servers()
+    print(_compiled())
     print(f"{options.rows} orders, medians of {options.runs} pairs\n{HEADING}", flush=True)
     try:
         for name, make in [

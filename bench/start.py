@@ -1,4 +1,4 @@
-"""What it costs to begin: the help, and a first answer."""
+"""What it costs to begin, in CPU seconds: the help, and a first answer."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def cases(servers: Servers) -> Iterator[tuple[str, Callable[[], Case]]]:
             1.3,
             ours=lambda: command([sys.executable, "-m", "dbfleet", "--help"]),
             theirs=lambda: command([sys.executable, "-c", _TYPER, "--help"]),
+            cpu=True,
         ),
     )
     yield "query postgres 'select 1'", lambda: _select(servers)
@@ -29,7 +30,8 @@ def _select(servers: Servers) -> Case:
     code = f"import psycopg\nwith psycopg.connect({url!r}) as c: print(c.execute('select 1').fetchone())"
     return Case(
         "query postgres 'select 1'",
-        1.5,
+        1.3,
         ours=lambda: command([sys.executable, "-m", "dbfleet", "query", "postgres", "select 1"]),
         theirs=lambda: command([sys.executable, "-c", code]),
+        cpu=True,
     )

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -170,6 +169,8 @@ def _nearest_file(directory: Path, environ: Mapping[str, str]) -> Path | None:
 
 
 def _read(file: Path) -> tuple[dict[str, Any], str]:
+    import tomllib  # where no file is, nobody waits for it
+
     try:
         text = file.read_text("utf-8-sig")  # some editors begin a file with a mark of their own
         return tomllib.loads(text), text

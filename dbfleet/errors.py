@@ -24,7 +24,6 @@ one, and may carry a `hint`: what to do next. The driver's exception is its `__c
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -154,6 +153,8 @@ class RuntimeFailure(DbfleetError):
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that `word` was most likely meant to be, or None."""
+    import difflib  # of most commands nobody asks
+
     found = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
     return found[0] if found else None
 

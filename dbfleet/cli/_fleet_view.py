@@ -17,7 +17,6 @@ Record = Mapping[str, Any]
 
 _MARKS: Final[Mapping[str, tuple[str, str | None]]] = {
     "failed": ("✗", "red"),
-    "ended": ("✗", "red"),
     "unreachable": ("✗", "red"),
     "unhealthy": ("✗", "red"),
     "unknown": ("?", "yellow"),
@@ -122,7 +121,7 @@ def where(records: Iterable[Record], page: Page) -> Iterator[str]:
 def _state(record: Record) -> str:
     """The runtime's word; but a server that runs and does not answer is none that runs, and one whose end has a cause
     (it was killed) is none that somebody stopped."""
-    if record.get("error") and (word := {"running": "no answer", "stopped": "ended"}.get(record["state"])):
+    if record.get("error") and (word := {"running": "no answer", "stopped": "failed"}.get(record["state"])):
         return word
     return record["state"] if record["state"] in _MARKS else "unknown"
 
