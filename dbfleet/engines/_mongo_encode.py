@@ -8,17 +8,19 @@ nested is left to the driver's encoder; a test holds the rest to it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from struct import Struct
 from typing import Any, Final
 
 from bson import encode
+from bson.binary import Binary
 from bson.objectid import ObjectId
 
 from dbfleet.engines._columns import cut
-from dbfleet.engines._mongo_values import CODEC, INT64_MAX, INT64_MIN, decimal128, integer, stored_json
+from dbfleet.engines._mongo_values import CODEC, INT64_MAX, INT64_MIN, decimal128, from_exact, integer, stored_json
 from dbfleet.values import Column, Row, Schema, Type, time_text
 
 Elements = Callable[[Sequence[Any]], list[bytes]]
@@ -28,6 +30,33 @@ One = Callable[[Any], bytes]
 
 NATIVE_OBJECT_ID: Final = "objectId"
 """Column.native of text that is an ObjectId in MongoDB, and is stored as one again."""
+_BSON: Final = "bson ("
+_BINARY: Final = re.compile(r"binData ([0-9]{1,3})")
+_AGAIN: Final = frozenset({"objectId", "int", "long", "double", "decimal", "bool", "string", "date", "uuid", "binData"})
+
+
+def bson_native(kinds: Iterable[str]) -> str:
+    """Column.native of json that says the BSON type of every value (_mongo_values.exact)."""
+    return f"{_BSON}{', '.join(sorted(kinds))})"
+
+
+def is_bson(column: Column) -> bool:
+    return column.type is Type.JSON and (column.native or "").startswith(_BSON)
+
+
+def keeps(column: Column) -> bool:
+    """EngineSpec.keeps_native: whether such a column is stored as the very BSON that it was read from."""
+    native = column.native or ""
+    if any(each in (column.note or "") for each in ("sample", "twice")):
+        return False
+    return native in _AGAIN or is_bson(column) or _BINARY.fullmatch(native) is not None
+
+
+def kept_beside(column: Column) -> bool:
+    """Whether the native type says something that the type does not."""
+    native = column.native or ""
+    return native in (NATIVE_OBJECT_ID, "long") or is_bson(column) or _BINARY.fullmatch(native) is not None
+
 
 _length = Struct("<i").pack
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - BSON's datetimes have no zone
@@ -106,11 +135,16 @@ def _elements(column: Column, field: str) -> Elements:
         raise ValueError("a name in MongoDB holds no NUL character")
     name = field.encode()
     if column.type is Type.INT:
-        return _integers(name, field)
+        return _integers(name, field, wide=column.native == "long")
     if column.type is Type.DECIMAL:
         return _decimals(name, field)
     if column.type is Type.TEXT and column.native == NATIVE_OBJECT_ID:
         return _each(_by_driver(field, _object_id))
+    if column.type is Type.BYTES and (binary := _BINARY.fullmatch(column.native or "")):
+        subtype = int(binary[1])
+        return _each(_by_driver(field, lambda value: Binary(value, subtype)))
+    if is_bson(column):
+        return _each(_by_driver(field, from_exact))
     one = _ONE[column.type](name, field)
     shorter = cut(column, 6 if column.type is Type.TIME else 3)
     return _each((lambda value: one(shorter(value))) if shorter else one, repeats=column.type in _REPEATING)
@@ -137,27 +171,27 @@ def _by_driver(field: str, convert: Callable[[Any], Any]) -> One:
     return lambda value: encode({field: convert(value)}, codec_options=CODEC)[4:-1]
 
 
-def _integers(name: bytes, field: str) -> Elements:
-    """int32 where it suffices, as every driver does; int64; and beyond that what the driver makes of it."""
+def _integers(name: bytes, field: str, *, wide: bool = False) -> Elements:
+    """int32 where it suffices, as every driver does; int64 (`wide`: always); and beyond that what the driver makes of
+    it."""
     head32, head64 = b"\x10" + name + b"\0", b"\x12" + name + b"\0"
     pack32, pack64 = Struct(f"<{len(head32)}si").pack, Struct(f"<{len(head64)}sq").pack
-    wide = _by_driver(field, integer)
+    widest = _by_driver(field, integer)
+    least, most = (0, -1) if wide else (-0x8000_0000, 0x7FFF_FFFF)
 
     def elements(values: Sequence[Any]) -> list[bytes]:
         has_null = None in values
         numbers = [value for value in values if value is not None] if has_null else values
         if numbers and (min(numbers) < INT64_MIN or max(numbers) > INT64_MAX):
-            return _each(wide)(values)
+            return _each(widest)(values)
         if has_null:
             return [
                 b"" if value is None
-                else pack32(head32, value) if -0x8000_0000 <= value <= 0x7FFF_FFFF
+                else pack32(head32, value) if least <= value <= most
                 else pack64(head64, value)
                 for value in values
             ]  # fmt: skip
-        return [
-            pack32(head32, value) if -0x8000_0000 <= value <= 0x7FFF_FFFF else pack64(head64, value) for value in values
-        ]
+        return [pack32(head32, value) if least <= value <= most else pack64(head64, value) for value in values]
 
     return elements
 

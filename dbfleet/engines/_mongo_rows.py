@@ -22,8 +22,8 @@ from bson.decimal128 import Decimal128
 from bson.int64 import Int64
 from bson.objectid import ObjectId
 
-from dbfleet.engines._mongo_encode import NATIVE_OBJECT_ID, Encoder
-from dbfleet.engines._mongo_values import CODEC, fetched_json, from_decimal128, from_extended_values
+from dbfleet.engines._mongo_encode import Encoder, is_bson, kept_beside
+from dbfleet.engines._mongo_values import CODEC, exact, fetched_json, from_decimal128, from_extended_values
 from dbfleet.values import JSON_NULL, Batch, Column, Row, Schema, Type
 
 Document = dict[str, Any]
@@ -82,8 +82,9 @@ class Layout:
         encoder = Encoder(Schema(self.schema.name, columns, self.key), self.key, self.field)
         documents, _ = encoder.encode(keys)
         found = [decode(each, CODEC)["_id"] for each in documents]
-        # A foreign key of mixed types came as Extended JSON.
-        return from_extended_values(found) if self.null is None else found
+        if self.null is None and not any(map(is_bson, columns)):
+            found = from_extended_values(found)  # who names no native types gives a key of mixed types so
+        return found
 
     # --- and back ---
 
@@ -104,9 +105,9 @@ class Layout:
 def beside(schema: Schema) -> Document:
     """What is kept of a schema: another engine's names of the types mean nothing here."""
     found = schema.to_dict()
-    for column in found["columns"]:
-        if column.get("native") != NATIVE_OBJECT_ID:
-            column.pop("native", None)
+    for column, entry in zip(schema.columns, found["columns"], strict=True):
+        if not kept_beside(column):
+            entry.pop("native", None)
     return found
 
 
@@ -119,6 +120,8 @@ def _inside(compound: Any, field: str) -> Any:
 
 def _fetch(column: Column, values: list[Any], documents: Sequence[Document], *, null: Any) -> list[Any]:
     type_ = column.type
+    if is_bson(column):
+        return [None if value is _MISSING else JSON_NULL if value is None else exact(value) for value in values]
     if type_ is Type.JSON:
         return [None if value is _MISSING else null if value is None else fetched_json(value) for value in values]
     plain, readers = _PLAIN[type_], _FETCH[type_]

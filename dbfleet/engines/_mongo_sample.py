@@ -2,13 +2,16 @@
 
 Each top-level field is a column, nullable but for `_id`, which is the key. A thousand documents propose the types; then
 the server itself looks for one that deviates (a `$jsonSchema` match over the whole collection, 2 µs a document), and
-what it finds widens the types, until none does. So a scan meets no surprise but by a document that was written since.
-Where that takes more than a minute the sample stands, and each column's note says so.
+what it finds widens the types, until none does; then the same for what is inside of documents and arrays. So a scan
+meets no surprise but by a document that was written since. Where that takes more than a minute the sample stands, and
+each column's note says so.
 
     bool · int, long: int · double, int and double: float · numbers of other kinds together: decimal · string: text
     objectId: text · date: instant · binData: bytes, uuid if all are · object, array, anything else, a mix: json
 
-Inside json, what JSON has no word for is relaxed Extended JSON.
+A json column that holds anything which JSON has not, at any depth, is of the native type `bson (…)`: Extended JSON that
+says every type exactly (_mongo_values.exact), so that MongoDB gets its own values back. A note says what is not kept as
+what it is: whole numbers among doubles, symbols, fields that a document has twice.
 """
 
 from __future__ import annotations
@@ -17,23 +20,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import chain
 from typing import Any, Final
-from uuid import UUID
 
 from bson.binary import Binary
-from bson.code import Code
-from bson.datetime_ms import DatetimeMS
-from bson.dbref import DBRef
-from bson.decimal128 import Decimal128
-from bson.int64 import Int64
-from bson.max_key import MaxKey
-from bson.min_key import MinKey
-from bson.objectid import ObjectId
-from bson.regex import Regex
-from bson.timestamp import Timestamp
 from pymongo.collection import Collection
 from pymongo.errors import OperationFailure
 
-from dbfleet.engines._mongo_encode import NATIVE_OBJECT_ID
+from dbfleet.engines._mongo_encode import NATIVE_OBJECT_ID, bson_native
+from dbfleet.engines._mongo_shape import PLAIN, Shape
 from dbfleet.values import Column, Schema, Type
 
 Document = dict[str, Any]
@@ -41,37 +34,17 @@ Document = dict[str, Any]
 _SAMPLE: Final = 1000
 _ROUNDS: Final = 50
 _PATIENCE_MS: Final = 60_000
-_ONLY_SAMPLED: Final = "by a sample of the documents"
+ONLY_SAMPLED: Final = "by a sample of the documents"
 
-_KINDS: Final[Mapping[type, str]] = {
-    bool: "bool",
-    int: "int",
-    Int64: "long",
-    float: "double",
-    Decimal128: "decimal",
-    str: "string",
-    ObjectId: NATIVE_OBJECT_ID,
-    datetime: "date",
-    DatetimeMS: "date beyond year 9999",
-    UUID: "uuid",
-    Binary: "binData",
-    bytes: "binData",
-    dict: "object",
-    DBRef: "object",
-    list: "array",
-    Regex: "regex",
-    Code: "javascript",
-    Timestamp: "timestamp",
-    MinKey: "minKey",
-    MaxKey: "maxKey",
-}
 _NUMBERS: Final = frozenset({"int", "long", "double", "decimal"})
+_OLD: Final = ("symbol", "undefined")
+"""Kinds that drivers read as text and as null."""
 _TYPES: Final[tuple[tuple[frozenset[str], Type], ...]] = (
     (frozenset({"bool"}), Type.BOOL),
     (frozenset({"int", "long"}), Type.INT),
     (frozenset({"int", "double"}), Type.FLOAT),
     (_NUMBERS, Type.DECIMAL),
-    (frozenset({"string"}), Type.TEXT),
+    (frozenset({"string", "symbol"}), Type.TEXT),
     (frozenset({NATIVE_OBJECT_ID}), Type.TEXT),
     (frozenset({"date"}), Type.INSTANT),
     (frozenset({"uuid"}), Type.UUID),
@@ -90,56 +63,125 @@ _READABLE: Final[Mapping[Type, tuple[str, ...]]] = {
 }
 """BSON types, by the server's names, that a scan reads as the type; text: see `_deviating`; json: all."""
 
+Seen = dict[str, Shape]
+
 
 def describe(collection: Collection[Document], info: Mapping[str, Any]) -> Schema:
     """The collection's schema; of an empty one `_id` alone. A view has no key: its `_id` may repeat."""
     stored = info["type"] == "collection"
-    seen: dict[str, set[str]] = {"_id": set()} if stored else {}
-    sample = collection.aggregate([{"$sample": {"size": _SAMPLE}}])
+    seen: Seen = {"_id": Shape()} if stored else {}
+    sample = list(collection.aggregate([{"$sample": {"size": _SAMPLE}}]))
+    everything = len(sample) < _SAMPLE
     _look(chain(collection.find().limit(_SAMPLE // 10), sample), seen)
-    note = None if _verified(collection, seen) else _ONLY_SAMPLED
-    columns = tuple(_column(name, kinds, note, nullable=not stored or name != "_id") for name, kinds in seen.items())
-    return Schema(collection.name, columns, ("_id",) if stored else ())
+    del sample
+    whole = _verified(collection, seen)
+    twice = _twice(collection)
+    inside = everything or (whole and _verified_inside(collection, seen))
+    columns = []
+    for name, shape in seen.items():
+        notes = []
+        if name in twice:
+            notes.append("twice in a document, the last value of it")
+        # No expression of the server's tells a Binary's subtype, and none has a field without a name.
+        unseen = not everything and (_type(shape.kinds) is Type.BYTES or not name)
+        if not whole or unseen or (shape.kinds & {"object", "array"} and not inside):
+            notes.append(ONLY_SAMPLED)
+        columns.append(_column(name, shape, notes, nullable=not stored or name != "_id"))
+    return Schema(collection.name, tuple(columns), ("_id",) if stored else ())
 
 
-def _look(documents: Iterable[Document], seen: dict[str, set[str]]) -> int:
+def _look(documents: Iterable[Document], seen: Seen) -> int:
     """Add what kinds of values the fields hold; how many there were before that were not there."""
-    before = sum(map(len, seen.values())) + len(seen)
+    before = sum(len(each.kinds) for each in seen.values()) + len(seen)
     for document in documents:
         for name, value in document.items():
-            kinds = seen.setdefault(name, set())
-            if value is not None:
-                kinds.add(_KINDS.get(type(value), "object"))
-    return sum(map(len, seen.values())) + len(seen) - before
+            shape = seen.get(name)
+            if shape is None:
+                shape = seen[name] = Shape()
+            shape.look(value)
+    return sum(len(each.kinds) for each in seen.values()) + len(seen) - before
 
 
-def _verified(collection: Collection[Document], seen: dict[str, set[str]]) -> bool:
+def _verified(collection: Collection[Document], seen: Seen) -> bool:
     """Widen until no document deviates. False where the server gave up, or cannot say."""
     for _ in range(_ROUNDS):
-        try:
-            found = collection.find(_deviating(seen)).limit(_SAMPLE).max_time_ms(_PATIENCE_MS)
-            documents = list(found)
-        except OperationFailure:
+        documents = _found(collection, _deviating(seen))
+        if documents is None:
             return False
         if not documents:
             return True
-        if not _look(documents, seen):
+        if not _look(documents, seen) and not _look_for_old_kinds(collection, seen):
             return False
     return False
 
 
-def _deviating(seen: Mapping[str, set[str]]) -> Document:
+def _verified_inside(collection: Collection[Document], seen: Seen) -> bool:
+    """The same of what is inside of documents and arrays, as far as it looks like JSON."""
+    for _ in range(_ROUNDS):
+        properties = {}
+        for name, shape in seen.items():
+            if _type(shape.kinds) is Type.JSON and shape.inside() <= PLAIN:
+                properties[name] = shape.schema()
+        if None in properties.values():
+            return False
+        if not properties:
+            return True
+        documents = _found(collection, {"$nor": [{"$jsonSchema": {"properties": properties}}]})
+        if not documents:
+            return documents is not None
+        before = sum(len(each.kinds) for shape in seen.values() for each in shape.everything())
+        _look(documents, seen)
+        if sum(len(each.kinds) for shape in seen.values() for each in shape.everything()) == before:
+            return False
+    return False
+
+
+def _found(collection: Collection[Document], filter: Document) -> list[Document] | None:
+    try:
+        return list(collection.find(filter).limit(_SAMPLE).max_time_ms(_PATIENCE_MS))
+    except OperationFailure:
+        return None
+
+
+def _look_for_old_kinds(collection: Collection[Document], seen: Seen) -> bool:
+    """Whether there are symbols or undefined values that nobody has seen yet."""
+    news = False
+    for name, shape in seen.items():
+        if not name or "." in name or name.startswith("$"):
+            continue
+        for kind in _OLD:
+            if kind not in shape.kinds and collection.find_one({name: {"$type": kind}}, {"_id": 1}) is not None:
+                shape.kinds.add(kind)
+                news = True
+    return news
+
+
+def _twice(collection: Collection[Document]) -> set[str]:
+    """Top-level fields that a document has more than once: drivers read the last."""
+    names = {"$map": {"input": {"$objectToArray": "$$ROOT"}, "in": "$$this.k"}}
+    differs = {"$expr": {"$ne": [{"$size": names}, {"$size": {"$setUnion": [names, []]}}]}}
+    pipeline: list[Document] = [{"$match": differs}, {"$limit": _SAMPLE}, {"$project": {"_id": 0, "names": names}}]
+    try:
+        found = list(collection.aggregate(pipeline, maxTimeMS=_PATIENCE_MS))
+    except OperationFailure:
+        return set()
+    return {name for each in found for name in each["names"] if each["names"].count(name) > 1}
+
+
+def _deviating(seen: Seen) -> Document:
     """What matches the documents that a scan by these kinds could not read."""
     properties: Document = {}
     clauses: list[Document] = []
-    for name, kinds in seen.items():
+    for name, shape in seen.items():
+        kinds = shape.kinds - {"null"}
         type_ = _type(kinds)
-        if type_ is Type.JSON:
+        if type_ is Type.JSON or not name:
             properties[name] = {}
             continue
-        readable = _READABLE.get(type_) or ((NATIVE_OBJECT_ID,) if NATIVE_OBJECT_ID in kinds else ("string", "symbol"))
+        plain = kinds - {"undefined"}
+        readable = _READABLE.get(type_) or ((NATIVE_OBJECT_ID,) if NATIVE_OBJECT_ID in kinds else ("string",))
         # Nothing but null so far: any value is news.
-        properties[name] = {"bsonType": [*(readable if kinds else ()), "null", "undefined"]}
+        properties[name] = {"bsonType": [*(readable if plain else ()), "null", *(kinds & {*_OLD})]}
         if name and "." not in name and not name.startswith("$"):
             clauses += _beyond(name, type_)
     schema = {"$jsonSchema": {"properties": properties, "additionalProperties": False}}
@@ -156,16 +198,28 @@ def _beyond(name: str, type_: Type) -> Iterator[Document]:
 
 
 def _type(kinds: set[str]) -> Type:
-    if not kinds:
+    plain = {kind.partition(" ")[0] if kind.startswith("binData") else kind for kind in kinds - {"null", "undefined"}}
+    if not plain:
         return Type.TEXT
-    return next((type_ for known, type_ in _TYPES if kinds <= known), Type.JSON)
+    return next((type_ for known, type_ in _TYPES if plain <= known), Type.JSON)
 
 
-def _column(name: str, kinds: set[str], note: str | None, *, nullable: bool) -> Column:
+def _column(name: str, shape: Shape, notes: list[str], *, nullable: bool) -> Column:
+    kinds = shape.kinds - {"null"}
     type_ = _type(kinds)
     native = ", ".join(sorted(kinds)) or ("null" if nullable else NATIVE_OBJECT_ID)
-    if native == NATIVE_OBJECT_ID:
-        note = ", ".join(filter(None, ("ObjectId, as text", note)))
-    elif type_ is Type.JSON and not kinds <= {"object", "array"}:
-        note = ", ".join(filter(None, ("values of several types, or of one that has no other, as Extended JSON", note)))
-    return Column(name, type_, nullable, native=native, note=note)
+    if type_ is Type.JSON and (inside := shape.inside() - {"null"}) and not (inside <= PLAIN and kinds <= _NESTED):
+        native = bson_native(inside)
+        notes = [f"{', '.join(sorted(inside - {'object', 'array'}))} as Extended JSON", *notes]
+    elif native == NATIVE_OBJECT_ID:
+        notes = ["ObjectId, as text", *notes]
+    elif type_ is Type.BYTES and native != "binData":
+        notes = [f"{native}, as bytes", *notes]
+    elif type_ in (Type.FLOAT, Type.DECIMAL) and len(kinds) > 1:
+        notes = [f"{native}, as {type_}", *notes]
+    elif kinds & {*_OLD}:
+        notes = [f"{native}, as {type_} and null" if "undefined" in kinds else f"{native}, as {type_}", *notes]
+    return Column(name, type_, nullable, native=native, note=", ".join(notes) or None)
+
+
+_NESTED: Final = frozenset({"object", "array"})

@@ -17,12 +17,13 @@ from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
 
+from bson.objectid import ObjectId
 from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
 from dbfleet.adapter import Swap
-from dbfleet.engines._mongo_connect import BESIDE
+from dbfleet.engines._mongo_connect import BESIDE, STAGED
 from dbfleet.engines._mongo_rows import beside
 from dbfleet.errors import NotFound, StatementError
 from dbfleet.values import Reference, Schema
@@ -121,6 +122,23 @@ def finish(database: Database[Document]) -> None:
             entries.update_one({"_id": name}, {"$unset": {"next": ""}})
     if written:
         entries.delete_one({"_id": SWAP})
+
+
+def forget(database: Database[Document], name: str) -> None:
+    """Remove what is kept beside the collection; the last one takes the collection of schemas with it."""
+    entries = database[BESIDE]
+    entries.delete_one({"_id": name})
+    if entries.find_one({}, {"_id": 1}) is not None:
+        return
+    # Away in one step, as somebody may be adding to it: what he was in time for comes back.
+    old = f"{STAGED}forgotten_{ObjectId()}"
+    try:
+        database.client.admin.command("renameCollection", f"{database.name}.{BESIDE}", to=f"{database.name}.{old}")
+    except OperationFailure:  # it is not there, or this user may not
+        return
+    for entry in database[old].find():
+        entries.replace_one({"_id": entry["_id"]}, entry, upsert=True)
+    database.drop_collection(old)
 
 
 def uuid_of(database: Database[Document], name: str) -> Any:

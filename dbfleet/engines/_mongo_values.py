@@ -12,6 +12,7 @@ extended  the same inside a json column, where only JSON may stand: dates, Objec
 
 from __future__ import annotations
 
+import base64
 import decimal
 import json
 import struct
@@ -21,7 +22,7 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from bson import json_util
+from bson import decode, encode, json_util
 from bson.binary import Binary, UuidRepresentation
 from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.dbref import DBRef
@@ -29,7 +30,7 @@ from bson.decimal128 import Decimal128
 from bson.int64 import Int64
 from bson.objectid import ObjectId
 
-from dbfleet.values import JSON_NULL, VALUE_OF, Type, decimal_text, json_text
+from dbfleet.values import JSON_NULL, VALUE_OF, Type, decimal_text, float_text, json_text
 
 CODEC: Final[CodecOptions[dict[str, Any]]] = CodecOptions(
     uuid_representation=UuidRepresentation.STANDARD,
@@ -52,7 +53,10 @@ _RELAXED: Final = json_util.JSONOptions(
     json_mode=json_util.JSONMode.RELAXED, uuid_representation=UuidRepresentation.STANDARD, tz_aware=True
 )
 _CANONICAL: Final = json_util.JSONOptions(
-    json_mode=json_util.JSONMode.CANONICAL, uuid_representation=UuidRepresentation.STANDARD, tz_aware=True
+    json_mode=json_util.JSONMode.CANONICAL,
+    uuid_representation=UuidRepresentation.STANDARD,
+    tz_aware=True,
+    datetime_conversion=DatetimeConversion.DATETIME_AUTO,
 )
 
 
@@ -162,6 +166,56 @@ def extended(value: Any) -> Any:
     if kind is datetime:
         return {"$date": _instant(value).isoformat(timespec="milliseconds").replace("+00:00", "Z")}
     return relaxed(value)
+
+
+# --- columns whose json says every BSON type ------------------------------------------------------------------------
+
+
+def exact(value: Any) -> Any:
+    """JSON data that says the BSON type of every value, also when it comes back from a text: numbers are themselves
+    where JSON's number is enough to tell an int32 or int64 by its size from a double with a fraction."""
+    kind = type(value)
+    if kind is str or kind is bool or kind is int:
+        return value
+    if value is None:
+        return None
+    if kind is float:
+        plain = 1e-4 <= abs(value) < 1e16 and not value.is_integer()
+        return value if plain else {"$numberDouble": float_text(value) if value else repr(value)}
+    if kind is Int64:
+        return int(value) if not -(2**31) <= value < 2**31 else {"$numberLong": str(value)}
+    if kind is Decimal128:
+        return {"$numberDecimal": str(value)}
+    if kind is dict:
+        if any(key.startswith("$") for key in value):  # it would be taken for Extended JSON, or is none
+            return {_RAW: base64.b64encode(encode(value, codec_options=CODEC)).decode()}
+        return {key: exact(each) for key, each in value.items()}
+    if kind is list:
+        return [exact(each) for each in value]
+    return extended(value) if kind is datetime else canonical(value)
+
+
+def from_exact(value: Any) -> Any:
+    """The inverse; ValueError or TypeError for what is none."""
+    kind = type(value)
+    if kind is dict:
+        if list(value) == [_RAW]:
+            return decode(base64.b64decode(value[_RAW], validate=True), CODEC)
+        if any(key.startswith("$") for key in value):
+            return from_extended(json.loads(json_text(value)))
+        return {key: from_exact(each) for key, each in value.items()}
+    if kind is list or kind is tuple:
+        return [from_exact(each) for each in value]
+    if value is JSON_NULL:
+        return None
+    if isinstance(value, Decimal):
+        found = float(value)
+        return found if Decimal(repr(found)) == value else decimal128(value)
+    return integer(value) if kind is int else value
+
+
+_RAW: Final = "$bson"
+"""Of a document with names that Extended JSON has for its own: its bytes."""
 
 
 # --- results of queries -------------------------------------------------------------------------------------------

@@ -50,7 +50,8 @@ from dbfleet.errors import (
     UsageError,
     translated,
 )
-from dbfleet.values import Batch, Row, Schema, Type
+from dbfleet.extras import Extra, Extras
+from dbfleet.values import Batch, Column, Row, Schema, Type
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
@@ -142,8 +143,10 @@ class MongodbAdapter(Adapter):
 
     def drop(self, name: str) -> None:
         with self._translated():
+            from dbfleet.engines._mongo_swap import forget
+
             self._database.drop_collection(name)
-            self._database[BESIDE].delete_one({"_id": name})
+            forget(self._database, name)
 
     def count(self, name: str) -> int:
         with self._translated():
@@ -172,6 +175,24 @@ class MongodbAdapter(Adapter):
         with self._translated():
             finish(self._database)
             return sorted(self._database.list_collection_names(filter={"name": {"$regex": f"^{STAGED}"}}))
+
+    def extras(self, name: str) -> Extras:
+        """What a copy leaves behind of the collection."""
+        from dbfleet.engines._mongo_left import of_collection
+
+        with self._translated():
+            self._info(name)
+            return Extras(left=of_collection(self._database, name))
+
+    def add_extra(self, schema: Schema, extra: Extra) -> None:
+        raise Unsupported(f"dbfleet makes no {type(extra).__name__.lower()} in MongoDB", target=self.target.name)
+
+    def left(self) -> Sequence[str]:
+        """What a copy leaves behind of the database."""
+        from dbfleet.engines._mongo_left import of_database
+
+        with self._translated():
+            return of_database(self._database)
 
     # --- rows ---
 
@@ -448,6 +469,12 @@ def connect(target: Target, *, timeout_s: float = 10.0) -> MongodbAdapter:
         return MongodbAdapter(target, client_of(target, timeout_s))
 
 
+def _keeps_native(column: Column) -> bool:
+    from dbfleet.engines._mongo_encode import keeps
+
+    return keeps(column)
+
+
 def _translate(exc: BaseException) -> DbfleetError | None:
     from dbfleet.engines._mongo_errors import translate
 
@@ -483,6 +510,7 @@ ENGINE = EngineSpec(
         }
     ),
     limits=Limits(fraction_digits=3, int_bits=None, name_length=_NAME_LENGTH),
+    keeps_native=_keeps_native,
     local=_mongo_server.LOCAL,
     client=(
         "mongosh",
@@ -515,7 +543,9 @@ ENGINE = EngineSpec(
         "Replacing one collection is one step; of several at once, each: MongoDB renames one at a time.",
         "A collection that is not there is an empty one to find and aggregate.",
         "References are not checked. A document has 16 MiB and 100 levels at most.",
-        "A collection that dbfleet did not make is described by its documents; fields of several types become json.",
+        "A collection that dbfleet did not make is described by its documents; fields of several types become json, "
+        "which says each BSON type, so that MongoDB gets its own values back.",
+        "In json the fields of a document have no order: out of a dump they come in the order of their names.",
     ),
     verified_on=("MongoDB 6.0.5, real",),
 )
