@@ -5,7 +5,7 @@ UTF-8 bytes in parentheses, `Order` as `(4f)rder`, and a name that does not begi
 it. A document's `_id` is made of the key's canonical texts, joined by `:`; `%`, a leading `_`, and `:` in a compound
 key are percent-encoded, an empty text is `%`. A field that would begin with `_` or `%` begins with `%5F` or `%25`.
 A key that is one text column called `_id`, as documents of other people have it, is the `_id` itself, and no field
-besides; one that no document may have as its `_id` is encoded, and in the field `%5Fid` too.
+besides; one that no document may have as its `_id` stands behind `%:` there, and in the field `%5Fid` too.
 
 A JSON number is used where CouchDB reads it back as it was: integers of any size, decimals and numbers in json columns
 that a double holds digit for digit. Others are text, subnormal floats too; in a json column the whole value is then
@@ -26,6 +26,7 @@ from dbfleet.values import JSON_NULL, TEXT_OF, VALUE_OF, Column, Row, Schema, Ty
 Document = dict[str, Any]
 
 _SAFE: Final = 2**53
+_MOST: Final = 10**40
 _SMALLEST: Final = 2.0**-1022
 _WRAP: Final = "%json"
 _PLAIN_NAME: Final = re.compile(r"[a-z][a-z0-9_$+/-]*")
@@ -134,10 +135,14 @@ def _fetch_json(value: Any) -> Any:
 
 
 def _store_decimal(value: Decimal) -> Any:
-    if value.is_finite() and abs(value) < _SAFE:
+    if not value.is_finite():
+        return TEXT_OF[Type.DECIMAL](value)
+    if abs(value) < _MOST and value == value.to_integral_value():
+        return int(value)
+    if abs(value) < _SAFE:
         number = float(value)
         if Decimal(repr(number)) == value and _number_holds(number):
-            return int(value) if number.is_integer() else number
+            return number
     return TEXT_OF[Type.DECIMAL](value)
 
 
@@ -185,6 +190,7 @@ _FETCH: Final[Mapping[Type, Callable[[Any], Any]]] = {
 }
 _MISSING: Final = object()
 _ID_FIELD: Final = "%5Fid"
+_MARK: Final = "%:"
 
 
 def is_id(schema: Schema) -> bool:
@@ -194,10 +200,9 @@ def is_id(schema: Schema) -> bool:
 
 def id_maker(schema: Schema) -> Callable[[Sequence[Any]], str]:
     """A function from the key's values to the document's id."""
-    make_id = id_of([schema.column(name) for name in schema.key])
     if not is_id(schema):
-        return make_id
-    return lambda values: values[0] if values[0][:1] not in ("_", "") else make_id(values)
+        return id_of([schema.column(name) for name in schema.key])
+    return lambda values: values[0] if values[0][:1] not in ("_", "") and values[0][:2] != _MARK else _MARK + values[0]
 
 
 def document_of(schema: Schema) -> Callable[[Row], Document]:
@@ -258,6 +263,8 @@ def sampled_schema(name: str, documents: Sequence[Document]) -> Schema:
                 kinds.setdefault(field, set()).update(_kinds(value))
     columns = [Column("_id", Type.TEXT, nullable=False)]
     for field, found in kinds.items():
+        if found == {Type.INT, Type.DECIMAL}:
+            found = {Type.DECIMAL}
         type_ = next(iter(found)) if len(found) == 1 else Type.JSON
         note = "values of several types, as json" if len(found) > 1 else None
         columns.append(Column(column_name(field), type_, note=note))
@@ -270,7 +277,7 @@ def _kinds(value: Any) -> set[Type]:
     if isinstance(value, bool):
         return {Type.BOOL}
     if isinstance(value, int):
-        return {Type.INT}
+        return {Type.INT if -(2**63) <= value < 2**63 else Type.DECIMAL}
     if isinstance(value, float):
         return {Type.FLOAT}
     return {Type.TEXT} if isinstance(value, str) else {Type.JSON}
