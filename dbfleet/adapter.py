@@ -556,5 +556,8 @@ class Adapter(AbstractContextManager["Adapter"], Protocol):
     #     all different: an engine that looks for each key first need not.
     # def digest(self, schema, part=WHOLE) -> Digest
     #     Computed by the server; equal to values.digest_rows over the scan.
+    # def count_on(self, name) -> Sequence[str]
+    #     Where the engine's counters do not follow values that were written with their rows: let those of the
+    #     collection go on behind the largest ones. What could not be set, in words.
     # def extras(self, name) -> Extras; def add_extra(self, schema, extra) -> None
     #     Indexes, defaults and identities: dbfleet/extras.py.

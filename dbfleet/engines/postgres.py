@@ -45,10 +45,10 @@ from dbfleet.adapter import (
     Written,
 )
 from dbfleet.engines import _postgres_blocks as blocks
+from dbfleet.engines import _postgres_counters, _postgres_extras, _postgres_left, _postgres_swap
 from dbfleet.engines import _postgres_describe as catalog
 from dbfleet.engines import _postgres_digest as server_digest
 from dbfleet.engines import _postgres_encoded as fast
-from dbfleet.engines import _postgres_extras, _postgres_left, _postgres_swap
 from dbfleet.engines import _postgres_lines as line_copy
 from dbfleet.engines import _postgres_rows as wire
 from dbfleet.engines._changes import Spelling
@@ -300,6 +300,11 @@ class PostgresAdapter(Adapter):
     def add_extra(self, schema: Schema, extra: Extra) -> None:
         with self._translated():
             self._rows(_postgres_extras.add_statement(self._rows, self._tables.sql(schema.name), schema, extra))
+
+    def count_on(self, name: str) -> Sequence[str]:
+        """Its identities and serials go on behind the largest values; what could not be set, in words."""
+        with self._translated():
+            return _postgres_counters.count_on(self._rows, self._tables.sql(name))
 
     @contextmanager
     def snapshot(self, exported: str | None = None) -> Iterator[None]:

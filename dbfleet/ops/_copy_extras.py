@@ -34,6 +34,8 @@ def planned(source: Adapter, sink: EngineSpec, plan: PlannedCollection) -> tuple
 def give(writer: Adapter, plan: PlannedCollection, theirs: frozenset[str] = frozenset()) -> Given:
     """Add what is not there yet. `theirs` are the names of indexes that this collection takes with its place."""
     adapter: Any = writer
+    if not plan.extras:
+        return Given((), (), {})
     there = adapter.extras(plan.place.name).has
     came, left, indexes = [], [], {}
     for number, extra in enumerate(plan.extras):

@@ -202,7 +202,7 @@ class Owner:
 
     def _at_last(self, each: Moving) -> None:
         """What is to be done of a collection that has its rows."""
-        if each.plan.extras:
+        if each.plan.extras or not each.state.made:
             each.waiting.append(_GIVE)
         if self._verify:
             each.read_back = self._read_back(each)
@@ -231,7 +231,7 @@ class Owner:
     def _send(self, worker: Worker, each: Moving, number: int) -> None:
         plan = each.plan
         if number == _GIVE:
-            worker.send(Give(plan, self._theirs.get(each.name, frozenset())))
+            worker.send(Give(plan, self._theirs.get(each.name, frozenset()), not each.state.made))
             return
         if number < _GIVE:
             worker.send(Check(plan, each.read_back[_GIVE - number - 1], each.state.merging))

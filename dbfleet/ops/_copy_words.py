@@ -114,10 +114,12 @@ class Check:
 @dataclass(frozen=True, slots=True)
 class Give:
     """A collection that has its rows and is to get its extras. `theirs` are the names of indexes that go when it takes
-    its place, and that it may have then."""
+    its place, and that it may have then. One that `was_there` has counters of its own, which are to go on behind the
+    rows."""
 
     plan: PlannedCollection
     theirs: frozenset[str] = frozenset()
+    was_there: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,13 @@ import contextlib
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
 from typing import Any, Final, cast
 
 from dbfleet.adapter import Adapter, EngineSpec, Part, Target, Written, coarsened
 from dbfleet.errors import DbfleetError
 from dbfleet.fleet import Fleet
-from dbfleet.ops import _copy_extras, _copy_lines, _plan
+from dbfleet.ops import _copy_extras, _copy_lines, _ends, _plan
 from dbfleet.ops._copy_words import Check, Give, Task
 from dbfleet.ops._digests import Digester
 from dbfleet.ops._plan import PlannedCollection
@@ -51,7 +52,10 @@ def work(owner: Owner, *, fleet: Fleet, source: Target, sink: Target) -> None:
             if isinstance(task, Task):
                 _copy_part(owner, reader, writer, task, one_moment=moment is not None)
             elif isinstance(task, Give):
-                owner.send(("given", task.plan.sink.name, 0, _copy_extras.give(writer, task.plan, task.theirs)))
+                given = _copy_extras.give(writer, task.plan, task.theirs)
+                if task.was_there:
+                    given = replace(given, left=(*given.left, *_ends.count_on(writer, task.plan.sink.name)))
+                owner.send(("given", task.plan.sink.name, 0, given))
             else:
                 found = _read_back(owner, reader, writer, task)
                 owner.send(("check", task.plan.sink.name, 0, found))

@@ -3,7 +3,7 @@ stake, and what becomes of a command that ends before its end."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from dbfleet.adapter import Adapter, Capability, Target
@@ -36,6 +36,12 @@ def counted(sink: Adapter, name: str) -> int | None:
         return sink.count(name)
     except StatementError:
         return None
+
+
+def count_on(sink: Adapter, name: str) -> list[str]:
+    """Let the counters of a collection that was there go on behind what was written; what lags, in words."""
+    asked: Callable[[str], Sequence[str]] | None = getattr(sink, "count_on", None)
+    return list(asked(name)) if asked else []
 
 
 def question(going: Sequence[tuple[str, int | None]], sink: str, *, swaps: bool) -> str:

@@ -32,7 +32,7 @@ from typing import Any, Final, Literal, Self
 from dbfleet.adapter import Adapter, Capability, Change, EngineSpec, Target, Written, coarsened
 from dbfleet.errors import PartialWrite, Unsupported, UsageError
 from dbfleet.fleet import Fleet
-from dbfleet.ops import _order, _pairing, _where
+from dbfleet.ops import _ends, _order, _pairing, _where
 from dbfleet.ops._differences import Difference, Unlike, told
 from dbfleet.ops._pairing import Choice
 from dbfleet.ops._plan import GENERATED, whole
@@ -240,6 +240,9 @@ class Sync(ExitStack):
                     record.rejected += len(written.rejected)
                     record.seconds = round(record.seconds + time.monotonic() - started, 3)
                     refused.rejected += written.rejected[: _SHOWN - len(refused.rejected)]
+                for each in self._collections:
+                    for text in _ends.count_on(adapter, each.schema.name) if each.counts["insert"] else ():
+                        (self._watch or Watch()).said(f"{each.schema.name}: {text}")
             self._prove()
         for each in self._collections:
             record = done[each.schema.name]

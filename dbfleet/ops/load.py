@@ -176,6 +176,9 @@ class _Run:
                 found = Loaded(self._target.name, job.schema.name, 0, 0, 0.0, digest, True if self._verify else None)
             else:
                 found = _load(adapter, job, self._verify, self._refused, self._told, self._tell)
+            if job.action in ("append", "upsert"):
+                for text in _ends.count_on(adapter, job.schema.name):
+                    self._tell(f"{job.schema.name}: {text}")
             self._whole.append(job)
             done.append(found)
             if not swaps:

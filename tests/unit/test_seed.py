@@ -95,10 +95,11 @@ def test_verify_gives_the_digest_of_what_was_read_back(targets: list[Target]) ->
 def test_what_does_not_read_back_as_it_was_written_is_told(targets: list[Target]) -> None:
     class Forgetful(Odd):
         def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
-            return self._adapter.write(schema, (batch[1:] for batch in batches), mode=mode)
+            lost = 1 if schema.name == "follows" else 0
+            return self._adapter.write(schema, (batch[lost:] for batch in batches), mode=mode)
 
-    with pytest.raises(PartialWrite, match="customers is not what was written"):
-        list(seed(targets[:1], rows=50, verify=True, connect=lambda target: connected(target, Forgetful)))
+    records = list(seed(targets[:1], rows=50, verify=True, connect=lambda target: connected(target, Forgetful)))
+    assert {record.collection for record in records if record.verified is not True} == {"follows"}
 
 
 def test_progress_counts_every_row_of_every_target(targets: list[Target]) -> None:
