@@ -28,7 +28,6 @@ class CopyView(ExitStack, Watch):
         self._display: render.Progress | None = None
         self._bars: dict[str, render.Bar] = {}
         self._far: dict[str, tuple[int, int]] = {}
-        self._whole = 0
 
     def planned(self, plan: Plan) -> None:
         self.plan = plan
@@ -65,7 +64,6 @@ class CopyView(ExitStack, Watch):
 
     def finished(self, collection: str, rows: int, seconds: float) -> None:
         self._far.pop(collection, None)
-        self._whole += 1
         if bar := self._bars.pop(collection, None):
             bar.finish(f"{rows:,} rows in {seconds:.1f} s")
 
@@ -76,12 +74,7 @@ class CopyView(ExitStack, Watch):
         for collection, bar in self._bars.items():
             done, total = self._far[collection]
             bar.finish(f"stopped at {done:,} of {total:,} rows", ok=False)
-        ended = super().__exit__(*exc)  # type: ignore[arg-type]
-        if isinstance(exc[1], KeyboardInterrupt) and (self._far or self._whole):
-            total = len(self.plan.collections) if self.plan else 0
-            told = f"{self._whole} of {total} collection{'' if total == 1 else 's'} copied"
-            render.say(f"{told}; the same command with --resume goes on from here")
-        return ended
+        return super().__exit__(*exc)  # type: ignore[arg-type]
 
 
 def _summed(columns: Sequence[PlannedColumn]) -> str:

@@ -34,9 +34,10 @@ def run(arguments: Sequence[str], begin: Callable[[], None] = lambda: None) -> i
             from dbfleet.cli import app
 
             _collect()
-            return app.run(arguments)
+            return app.run(arguments, begin)
         chosen.forget()
         targets, text, format = found
+        begin()
         ask(targets, text, format=format)
         return 0
     finally:

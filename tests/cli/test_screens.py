@@ -188,3 +188,14 @@ def test_no_word_is_broken_however_narrow_the_terminal_is(shop: Shell, look: Loo
     whole = set(re.findall(r"\S+", shop("copy", A, "sqlite:///n.db", "--dry-run", "-v").err))
     for columns in (40, 60, 80):
         assert set(re.findall(r"\S+", look(columns, "copy", A, "sqlite:///n.db", "--dry-run", "-v").text)) == whole
+
+
+def test_an_interrupted_copy_says_how_far_it_came_and_leaves_no_spinner(shop: Shell, look: Look) -> None:
+    shop.ok("seed", "sqlite:///big.db", "--rows", "8000", "--yes")
+    screen = look(80, "copy", "sqlite:///big.db", "sqlite:///cut.db", interrupt_at="rows/s")
+    assert screen.code == 130, screen.text
+    assert re.search(r"stopped at [\d,]+ of [\d,]+ rows$", screen.text, re.MULTILINE), screen.text
+    assert "--resume goes on from here" in screen.text
+    assert not re.search("[\u2800-\u28ff]", screen.text)
+    assert screen.text.endswith("\ndbfleet: interrupted\n")
+    assert "\x1b[?25h" in screen.sent.rpartition("\x1b[?25l")[2]  # the cursor is shown again
