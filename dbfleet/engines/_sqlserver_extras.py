@@ -124,7 +124,7 @@ def add_statements(ask: Ask, table: Table, place: tuple[str, str], extra: Extra)
         if column.type not in (Type.INT, Type.DECIMAL) or native.scale:
             raise Unsupported(f"a sequence counts in whole numbers, and {column.name} is {native.native}")
         ((greatest,),) = ask(f"SELECT MAX({name}) FROM {table.sql}")
-        sequence = _sequence(place, column.name)
+        sequence = own_sequence(place, column.name)
         if column.name in there:
             yield forget
         # One is there where the table was dropped by another hand; one that is in use is left alone, by an error.
@@ -177,13 +177,14 @@ def _spelt(column: Column, text: str | None) -> str:
 def own_sequences(ask: Ask, table: Table, place: tuple[str, str]) -> list[str]:
     """The sequences that were made for the table's columns, in SQL."""
     return [
-        _sequence(place, column)
+        own_sequence(place, column)
         for column, _, definition in ask(_DEFAULTS.format(id=table.number))
         if _sequence_name(place[1], column) in definition.replace("]]", "]")
     ]
 
 
-def _sequence(place: tuple[str, str], column: str) -> str:
+def own_sequence(place: tuple[str, str], column: str) -> str:
+    """The sequence that a column of the table at this place gets, in SQL."""
     return f"{LEXIS.quote(place[0])}.{LEXIS.quote(_sequence_name(place[1], column))}"
 
 

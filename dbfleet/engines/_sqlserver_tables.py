@@ -26,6 +26,7 @@ from dbfleet.engines._sqlserver_types import (
 from dbfleet.errors import NotFound, Unsupported, nearest
 from dbfleet.values import Column, Reference, Schema
 
+HIDDEN: Final = "_dbfleet_"
 Ask = Callable[[str], list[tuple[Any, ...]]]
 
 _SCHEMA: Final = "SELECT SCHEMA_NAME()"
@@ -103,8 +104,17 @@ class Tables:
 
     def names(self) -> list[str]:
         """The collections' names, sorted."""
+        return sorted(name for name, hidden in self._names() if not hidden)
+
+    def leftovers(self) -> list[str]:
+        """The names of tables that are dbfleet's own housekeeping, and nobody's collections."""
+        return sorted(name for name, hidden in self._names() if hidden)
+
+    def _names(self) -> list[tuple[str, bool]]:
         schemas = self._schemas()
-        return sorted(self._joined(space, table, schemas) for space, table in self._ask(_COLLECTIONS))
+        return [
+            (self._joined(space, table, schemas), table.startswith(HIDDEN)) for space, table in self._ask(_COLLECTIONS)
+        ]
 
     def _schemas(self) -> set[str]:
         return {str(name) for (name,) in self._ask(_SCHEMAS)}

@@ -10,6 +10,9 @@ The session is in UTC, compares text by its bytes, and writes moments as ISO doe
 the server refuses come back in `Written.rejected` and the others are stored; a write that breaks off leaves nothing. A
 text of several statements commits each of them, unless it says COMMIT, ROLLBACK, SAVEPOINT or SET TRANSACTION itself.
 
+Each DDL statement commits by itself, and none renames two tables: there is no way to let tables take others' places in
+one step.
+
 Oddities: empty text and empty bytes are NULL. NUMBER has 38 digits and no NaN. A DATE has a time of day, so a foreign
 one is a datetime; ours say `dbfleet:date` in their comment, as do the other types that Oracle does not have
 (_oracle_types). The zone of a TIMESTAMP WITH TIME ZONE is not kept: an instant is read in UTC. In a query of your own,
@@ -66,6 +69,11 @@ SESSION: Final = (
     "NLS_TIMESTAMP_TZ_FORMAT = 'YYYY-MM-DD HH24:MI:SS.FF TZH:TZM'"
 )
 VERSION: Final = "SELECT banner FROM v$version"
+IDENTITY: Final = (
+    "SELECT SYS_CONTEXT('USERENV', 'DB_UNIQUE_NAME'), SYS_CONTEXT('USERENV', 'CON_NAME'), "
+    "SYS_CONTEXT('USERENV', 'SERVER_HOST'), SYS_CONTEXT('USERENV', 'INSTANCE_NAME'), "
+    "SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') FROM dual"
+)
 
 
 class OracleAdapter(Adapter):
@@ -90,6 +98,12 @@ class OracleAdapter(Adapter):
         ((banner,), *_) = self._rows(VERSION)
         latency = time.perf_counter() - started
         return ServerInfo(banner.partition(" Release ")[0], self._ready().version, latency)
+
+    def identity(self) -> str:
+        """The database, where it runs, and the schema: what everybody may ask, which leaves out its number and when it
+        started. A copied database has the same name and another host or instance."""
+        (parts,) = self._rows(IDENTITY)
+        return ":".join(str(part or "") for part in ("oracle", *parts))
 
     def collections(self) -> Sequence[str]:
         return tables.names(self._rows)

@@ -30,11 +30,12 @@ from dbfleet.adapter import (
     Part,
     Result,
     ServerInfo,
+    Swap,
     Target,
     WriteMode,
     Written,
 )
-from dbfleet.engines import _sqlserver_extras, _sqlserver_query, _sqlserver_rows
+from dbfleet.engines import _sqlserver_extras, _sqlserver_query, _sqlserver_rows, _sqlserver_swap
 from dbfleet.engines._changes import Spelling
 from dbfleet.engines._changes import statements as change_statements
 from dbfleet.engines._conditions import part as condition_part
@@ -105,6 +106,22 @@ class SqlServerAdapter(Adapter):
             self._wire.run(f"DROP {'VIEW' if table.kind == 'V' else 'TABLE'} IF EXISTS {table.sql}")
             for sequence in sequences:
                 self._wire.run(f"DROP SEQUENCE IF EXISTS {sequence}")
+
+    def identity(self) -> str:
+        """The server, since when it runs, and the database."""
+        with self._translated():
+            return _sqlserver_swap.identity(self._wire.rows)
+
+    def swap(self, swaps: Sequence[Swap]) -> None:
+        """All of them take their places in one transaction."""
+        with self._translated(), self._transaction():
+            for statement in _sqlserver_swap.statements(self._wire.rows, self._tables, swaps):
+                self._wire.run(statement)
+
+    def leftovers(self) -> Sequence[str]:
+        """Staged tables that are there: `drop` removes them."""
+        with self._translated():
+            return self._tables.leftovers()
 
     def extras(self, name: str) -> Extras:
         with self._translated():
@@ -307,6 +324,7 @@ ENGINE = EngineSpec(
             Capability.SPLIT,
             Capability.PARAMETERS,
             Capability.CANCEL,
+            Capability.SWAP,
         }
     ),
     limits=Limits(

@@ -112,6 +112,7 @@ DEFAULTS = (
 DETAILS = [(number, 0, 1, Decimal(1), "x", "y", WHEN, b"z") for number in range(6)]
 STEPS: list[tuple[str, Callable[[Adapter], object]]] = [
     ("ping", lambda adapter: adapter.ping()),
+    ("identity", lambda adapter: adapter.identity()),  # type: ignore[attr-defined]
     ("collections", lambda adapter: adapter.collections()),
     ("create: a column of each type", lambda adapter: adapter.create(WIDE)),
     ("create: a key", lambda adapter: adapter.create(CUSTOMERS)),

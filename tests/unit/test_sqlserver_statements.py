@@ -6,18 +6,21 @@ After a change that is meant: DBFLEET_WRITE_GOLDEN=1 pytest tests/unit/test_sqls
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from dbfleet import registry
-from dbfleet.adapter import Adapter, Change, Condition, Part
+from dbfleet.adapter import Adapter, Change, Condition, Part, Swap
 from dbfleet.conformance.examples import wide_schema
 from dbfleet.engines._sqlserver_carry import PROBE, SENT
 from dbfleet.engines._sqlserver_types import _FROM_JSON, _JSON_TYPE, _SELECT
@@ -120,8 +123,35 @@ def give_defaults(adapter: Adapter) -> None:
     adapter.add_extra(GIVEN, Default("text", "it's"))  # type: ignore[attr-defined]
 
 
+def swap_two(adapter: Any) -> None:
+    (reference,) = ORDERS.references
+    customers = replace(CUSTOMERS, name="_dbfleet_new_1")
+    orders = replace(ORDERS, name="_dbfleet_new_2", references=(replace(reference, collection=customers.name),))
+    adapter.drop("follows")
+    for each in (customers, orders):
+        adapter.create(each)
+    adapter.add_extra(customers, Index("staged", ("since",)))
+    adapter.add_extra(orders, Identity("id"))
+    adapter.swap([Swap(customers, "customers", {"staged": "by since"}), Swap(orders, ORDERS.name)])
+    adapter.create(FOLLOWS)
+    assert adapter.leftovers() == []
+    assert adapter.describe(ORDERS.name).references == ORDERS.references
+    assert [each for each in adapter.extras(ORDERS.name).has if isinstance(each, Identity)] == [Identity("id")]
+
+
+def swap_refused(adapter: Any) -> None:
+    staged = replace(CUSTOMERS, name="_dbfleet_new_3")
+    adapter.create(staged)
+    with contextlib.suppress(ConstraintViolated):
+        adapter.swap([Swap(staged, "customers")])
+        raise AssertionError("it went")
+    assert adapter.leftovers() == [staged.name]
+    adapter.drop(staged.name)
+
+
 STEPS: list[tuple[str, Callable[[Adapter], object]]] = [
     ("ping", lambda adapter: adapter.ping()),
+    ("identity", lambda adapter: adapter.identity()),  # type: ignore[attr-defined]
     ("collections", lambda adapter: adapter.collections()),
     ("create: a column of each type", lambda adapter: adapter.create(WIDE)),
     ("create: a key", lambda adapter: adapter.create(CUSTOMERS)),
@@ -156,6 +186,8 @@ STEPS: list[tuple[str, Callable[[Adapter], object]]] = [
     ("extras: what a table has", lambda adapter: adapter.extras("customers")),  # type: ignore[attr-defined]
     ("extras: a default of each type, the moment in place of three, another text", give_defaults),
     ("extras: what counts up", lambda adapter: adapter.add_extra(ORDERS, Identity("id"))),  # type: ignore[attr-defined]
+    ("swap: two tables, into another schema, an index, what counts up", swap_two),
+    ("swap: refused, as another table refers to what would go", swap_refused),
     ("drop", lambda adapter: [adapter.drop(name) for name in ("follows", ORDERS.name, "nowhere")]),
 ]
 
@@ -197,6 +229,8 @@ def _section(parts: list[str], title: str, log: Path, seen: int) -> int:
         if text == PROBE:
             text = text.replace("x" * (len(SENT) - 5), "xxx… (4100 of them)")
         text = re.sub(r"(object_id|major_id|parent_id) = \d{4}\b", r"\1 = 1234", text)
+        text = re.sub(r"((?:PK|FK|DF)__.{1,9}?__)[0-9A-F]{16}", r"\1…", text)
+        text = re.sub(r"(_object_id|object_id) (NOT IN|IN) \([\d, ]+\)", r"\1 \2 (1234)", text)
         text = re.sub(r"\[(DF__\w+?__)[0-9A-F]{8}\]", r"[\1…]", text)
         text = text if text.endswith(";") else f"{text};"
         if text.startswith(_LOOKS_UP):

@@ -6,6 +6,7 @@ answer to another question.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any, Final
@@ -18,6 +19,11 @@ BANNER: Final = "dbfleet wire double for Oracle Release 23.0.0.0.0 - this is no 
 
 _OWNER: Final = "owner = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA')"
 _VERSION: Final = "SELECT banner FROM v$version"
+_IDENTITY: Final = (
+    "SELECT SYS_CONTEXT('USERENV', 'DB_UNIQUE_NAME'), SYS_CONTEXT('USERENV', 'CON_NAME'), "
+    "SYS_CONTEXT('USERENV', 'SERVER_HOST'), SYS_CONTEXT('USERENV', 'INSTANCE_NAME'), "
+    "SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') FROM dual"
+)
 _NAMES: Final = f"SELECT table_name FROM all_tab_comments WHERE {_OWNER} AND table_type IN ('TABLE', 'VIEW')"
 _TABLE: Final = f"SELECT table_type, comments FROM all_tab_comments WHERE {_OWNER} AND table_name = :1"
 _COLUMNS: Final = (
@@ -170,6 +176,10 @@ def _defaults(store: Store, asked: str) -> Iterator[tuple[Any, ...]]:
             yield each.name, "NO", each.default
 
 
+def _identity(store: Store, asked: str) -> Iterator[tuple[Any, ...]]:
+    yield "double", "double", socket.gethostname(), store.instance, store.owner
+
+
 def _triggers(store: Store, asked: str) -> Iterator[tuple[Any, ...]]:
     yield from ()
 
@@ -177,6 +187,7 @@ def _triggers(store: Store, asked: str) -> Iterator[tuple[Any, ...]]:
 _Rows = Callable[[Store, str], Iterator[tuple[Any, ...]]]
 _QUERIES: Final[dict[str, tuple[list[tuple[str, Kind]], _Rows]]] = {
     _VERSION: ([("BANNER", _TEXT)], _version),
+    _IDENTITY: ([(f"C{number}", _TEXT) for number in range(5)], _identity),
     _NAMES: ([("TABLE_NAME", _TEXT)], _names),
     _TABLE: ([("TABLE_TYPE", _TEXT), ("COMMENTS", _TEXT)], _table),
     _COLUMNS: (

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import secrets
 import shutil
 import sqlite3
 import tempfile
@@ -86,6 +87,7 @@ class Store:
         self.owner = owner
         self.tables: dict[str, StoredTable] = {}
         self.lock = threading.Lock()
+        self.instance = secrets.token_hex(4)
         self._directory = directory or Path(tempfile.mkdtemp(prefix="oradouble"))
         self._kept = directory is not None
         self._directory.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,9 @@
-"""CREATE TABLE, DROP TABLE, CREATE DATABASE, CREATE SCHEMA, and sp_addextendedproperty."""
+"""CREATE TABLE, DROP TABLE, CREATE DATABASE, CREATE SCHEMA, ALTER SCHEMA TRANSFER, sp_addextendedproperty and
+sp_rename."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -143,7 +145,7 @@ def _check_key(table: Table) -> None:
 
 def _fill_catalog(database: Database, table: Table, schema: int) -> None:
     execute = database.sqlite.execute
-    execute('INSERT INTO "sys.objects" VALUES (?, ?, ?, ?, 0)', (table.name, table.number, schema, "U "))
+    execute('INSERT INTO "sys.objects" VALUES (?, ?, ?, ?, 0, 0)', (table.name, table.number, schema, "U "))
     for column in table.columns:
         type_id = IDS[column.type.word]
         precision, scale = column.type.precision_and_scale
@@ -155,10 +157,63 @@ def _fill_catalog(database: Database, table: Table, schema: int) -> None:
     if table.key:
         execute(
             """INSERT INTO "sys.indexes" VALUES (?, 1, 1, ?, 'CLUSTERED', 1, 0, 0, NULL)""",
-            (table.number, f"PK__{table.name}"),
+            (table.number, _constraint(database, "PK", schema, table)),
         )
     for place, number in enumerate(table.key, 1):
         execute('INSERT INTO "sys.index_columns" VALUES (?, 1, ?, ?)', (table.number, number, place))
+
+
+def _constraint(database: Database, kind: str, schema: int, table: Table) -> str:
+    """A constraint that has no name of its own gets one: its kind, nine letters of its table's, a number."""
+    number = database.next_number()
+    name = f"{kind}__{table.name[:9]}__{number:016X}"
+    database.sqlite.execute(
+        'INSERT INTO "sys.objects" VALUES (?, ?, ?, ?, 0, ?)',
+        (name, number, schema, "F " if kind == "FK" else kind, table.number),
+    )
+    return name
+
+
+def rename(database: Database, values: Sequence[Any]) -> int:
+    """sp_rename '[schema].[table]' or '[schema].[constraint]', new, OBJECT; '[schema].[table].[index]', new, INDEX"""
+    what, new, kind = values
+    parts = [part.replace("]]", "]") for part in re.findall(r"\[((?:[^\]]|\]\])*)\]", what)]
+    execute, missing = database.sqlite.execute, SqlError(15225, f"No item by the name of '{what}' could be found.")
+    _checked(new)
+    if kind == "INDEX" and len(parts) == 3:
+        number = database.table(*parts[:2]).number
+        if execute('SELECT 1 FROM "sys.indexes" WHERE object_id = ? AND name = ?', (number, new)).fetchone():
+            raise SqlError(15335, f"Error: The new name '{new}' is already in use as a INDEX name.")
+        done = execute('UPDATE "sys.indexes" SET name = ? WHERE object_id = ? AND name = ?', (new, number, parts[2]))
+    elif kind == "OBJECT" and len(parts) == 2 and (schema := database.schema(parts[0])):
+        same = "WHERE schema_id = ? AND name = ?"
+        if execute(f'SELECT 1 FROM "sys.objects" {same}', (schema[0], new)).fetchone():
+            raise SqlError(15335, f"Error: The new name '{new}' is already in use as a OBJECT name.")
+        done = execute(f'UPDATE "sys.objects" SET name = ? {same}', (new, schema[0], parts[1]))
+        # A key's index has the name of its constraint, and a name begins with what it is.
+        if parts[1].startswith("PK__"):
+            execute('UPDATE "sys.indexes" SET name = ? WHERE is_primary_key = 1 AND name = ?', (new, parts[1]))
+    else:
+        raise refused(f"sp_rename of {kind} {what}")
+    if not done.rowcount:
+        raise missing
+    return 0
+
+
+def transfer(database: Database, to: str, space: str, name: str) -> int:
+    """ALTER SCHEMA to TRANSFER space.name"""
+    schema, table = database.schema(to), database.table(space, name)
+    if schema is None:
+        raise SqlError(
+            15151, f"Cannot find the schema '{to}', because it does not exist or you do not have permission."
+        )
+    if database.object(to, name):
+        raise SqlError(15530, f'The object with name "{name}" already exists.')
+    database.sqlite.execute(
+        'UPDATE "sys.objects" SET schema_id = ? WHERE object_id = ? OR parent_object_id = ?',
+        (schema[0], table.number, table.number),
+    )
+    return 0
 
 
 def _reference(database: Database, table: Table, node: exp.ForeignKey) -> str:
@@ -192,7 +247,10 @@ def _reference(database: Database, table: Table, node: exp.ForeignKey) -> str:
             raise SqlError(
                 1757, f"Column '{name}.{its.name}' is not of same collation as referencing column '{mine.name}'."
             )
-    constraint = database.next_number()
+    schema = database.schema(table.space)
+    assert schema is not None
+    name = _constraint(database, "FK", schema[0], table)
+    ((constraint,),) = database.sqlite.execute('SELECT object_id FROM "sys.objects" WHERE name = ?', (name,)).fetchall()
     for place, (mine, its) in enumerate(zip(own, theirs, strict=True), 1):
         database.sqlite.execute(
             'INSERT INTO "sys.foreign_key_columns" VALUES (?, ?, ?, ?, ?, ?)',
@@ -228,6 +286,7 @@ def _drop_table(session: Any, node: exp.Table, exists: bool) -> int:
         ("default_constraints", "parent_object_id"),
     ):  # fmt: skip
         database.sqlite.execute(f'DELETE FROM "sys.{view}" WHERE {column} = ?', (number,))
+    database.sqlite.execute('DELETE FROM "sys.objects" WHERE parent_object_id = ?', (number,))
     database.sqlite.execute(f"DROP TABLE t{number}")
     return 0
 

@@ -28,6 +28,7 @@ _SHAPES: Final = {
     "forget": r"ALTER TABLE @(?: \. @)? DROP CONSTRAINT @",
     "sequence": r"CREATE SEQUENCE @ \. @ AS \w+(?: \( #(?: , #)? \))? START WITH #",
     "unsequence": r"DROP SEQUENCE IF EXISTS @ \. @",
+    "transfer": r"ALTER SCHEMA @ TRANSFER @ \. @",
 }
 _SYSTEM: Final = SqlType("datetime2", 7)
 _TEXT: Final = SqlType("nvarchar", MAX)
@@ -262,10 +263,17 @@ def _drop_sequence(database: Database, words: Sequence[Word]) -> None:
     database.sqlite.execute("DELETE FROM sequences WHERE space = ? AND name = ?", (space, name))
 
 
+def _transfer(database: Database, words: Sequence[Word]) -> None:
+    from tests.doubles.sqlserver.ddl import transfer
+
+    transfer(database, *_names(words))
+
+
 _RUN: Final[dict[str, Callable[[Database, Sequence[Word]], None]]] = {
     "index": _index,
     "add": _add,
     "forget": _forget,
     "sequence": _create_sequence,
     "unsequence": _drop_sequence,
+    "transfer": _transfer,
 }

@@ -5,6 +5,7 @@ A batch ends at its first error. One session writes at a time (SQLite's lock), w
 
 from __future__ import annotations
 
+import socket
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -204,6 +205,8 @@ class Session:
     def function(self, name: str, arguments: Sequence[Any]) -> tuple[SqlType, Any]:
         if name == "SERVERPROPERTY" and arguments == ["ProductVersion"]:
             return SqlType("nvarchar", 128), VERSION
+        if name == "SERVERPROPERTY" and arguments in (["ServerName"], ["MachineName"]):
+            return SqlType("nvarchar", 128), socket.gethostname()
         if name == "DB_ID" and len(arguments) == 1:
             return SqlType("smallint"), self.databases.number(arguments[0])
         if name == "DB_NAME" and not arguments:
@@ -331,6 +334,11 @@ class Session:
         elif name in ("sp_addextendedproperty", "sys.sp_addextendedproperty"):
             values = [self._value(given, SqlType("nvarchar", MAX)) for _, given in arguments]
             self.atomic(lambda: ddl.add_property(self.database, values))
+            yield Count()
+        elif name in ("sp_rename", "sys.sp_rename"):
+            values = [self._value(given, SqlType("nvarchar", MAX)) for _, given in arguments]
+            self.atomic(lambda: ddl.rename(self.database, values))
+            yield Said(15477, "Caution: Changing any part of an object name could break scripts and stored procedures.")
             yield Count()
         else:
             raise SqlError(2812, f"Could not find stored procedure '{name}'.")

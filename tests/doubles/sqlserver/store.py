@@ -12,6 +12,7 @@ import threading
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
@@ -22,7 +23,11 @@ from tests.doubles.sqlserver.types import DEFAULT_COLLATION, IDS, SqlType, named
 _CATALOG: Final[dict[str, dict[str, str]]] = {
     "schemas": {"name": "name", "schema_id": "int"},
     "types": {"name": "name", "system_type_id": "int", "user_type_id": "int"},
-    "objects": {"name": "name", "object_id": "int", "schema_id": "int", "type": "name", "is_ms_shipped": "bit"},
+    "databases": {"name": "name", "database_id": "int", "create_date": "moment"},
+    "objects": {
+        "name": "name", "object_id": "int", "schema_id": "int", "type": "name", "is_ms_shipped": "bit",
+        "parent_object_id": "int",
+    },
     "columns": {
         "object_id": "int", "name": "name", "column_id": "int", "system_type_id": "int", "user_type_id": "int",
         "max_length": "smallint", "precision": "int", "scale": "int", "collation_name": "name", "is_nullable": "bit",
@@ -46,7 +51,7 @@ _CATALOG: Final[dict[str, dict[str, str]]] = {
 }  # fmt: skip
 _CATALOG_TYPES: Final = {
     "name": SqlType("nvarchar", 128), "int": SqlType("int"), "smallint": SqlType("smallint"), "bit": SqlType("bit"),
-    "text": SqlType("nvarchar", 4000),
+    "text": SqlType("nvarchar", 4000), "moment": SqlType("datetime2", 3),
 }  # fmt: skip
 NAMES: Final = DEFAULT_COLLATION
 
@@ -128,6 +133,11 @@ class Databases:
                     each.unlink()
             else:
                 self._files[name.casefold()] = (int(path.stem), name, path)
+        self._started = datetime.now(UTC).replace(tzinfo=None).isoformat(" ", "milliseconds")
+        for _, _, path in self._files.values():
+            database = Database(path)
+            database.started(self._started)
+            database.close()
         if "master" not in self._files:
             self.make("master")
 
@@ -140,6 +150,7 @@ class Databases:
             database = Database(path)
             database.sqlite.execute("BEGIN")
             database.fill_catalog()
+            database.started(self._started)
             database.sqlite.execute("CREATE TABLE database (name TEXT)")
             database.sqlite.execute("INSERT INTO database VALUES (?)", (name,))
             database.sqlite.execute("COMMIT")
@@ -199,6 +210,11 @@ class Database:
             [*((name, number, number) for name, number in IDS.items()), ("sysname", 231, 256)],
         )
 
+    def started(self, moment: str) -> None:
+        """When the server started, which made tempdb then."""
+        self.sqlite.execute('DELETE FROM "sys.databases"')
+        self.sqlite.execute("""INSERT INTO "sys.databases" VALUES ('tempdb', 2, ?)""", (moment,))
+
     def next_number(self) -> int:
         ((number,),) = self.sqlite.execute("UPDATE numbers SET next = next + 1 RETURNING next - 1").fetchall()
         return int(number)
@@ -210,7 +226,7 @@ class Database:
         """The number and the real name of a table."""
         return self.sqlite.execute(
             'SELECT o.object_id, o.name FROM "sys.objects" AS o JOIN "sys.schemas" AS s ON s.schema_id = o.schema_id '
-            "WHERE s.name = ? AND o.name = ?",
+            "WHERE s.name = ? AND o.name = ? AND o.parent_object_id = 0",
             (space, name),
         ).fetchone()
 

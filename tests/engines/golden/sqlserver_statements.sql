@@ -10,6 +10,11 @@ SELECT CONVERT(int, @@SPID);
 -- ping
 SELECT @@VERSION, CONVERT(nvarchar(128), SERVERPROPERTY('ProductVersion'));
 
+-- identity
+SELECT CONVERT(nvarchar(128), SERVERPROPERTY('ServerName')), CONVERT(nvarchar(128), SERVERPROPERTY('MachineName')),
+DB_NAME();
+SELECT d.create_date FROM sys.databases AS d WHERE d.name = N'tempdb';
+
 -- collections
 SELECT s.name FROM sys.schemas AS s;
 SELECT s.name, o.name FROM sys.objects AS o INNER JOIN sys.schemas AS s ON s.schema_id = o.schema_id
@@ -253,6 +258,101 @@ DROP SEQUENCE IF EXISTS [sales].[dbfleet:Order [Details]]:id];
 CREATE SEQUENCE [sales].[dbfleet:Order [Details]]:id] AS bigint START WITH 3;
 ALTER TABLE [sales].[Order [Details]]] ADD DEFAULT NEXT VALUE FOR [sales].[dbfleet:Order [Details]]:id] FOR [id];
 COMMIT TRANSACTION;
+
+-- swap: two tables, into another schema, an index, what counts up
+-- (a table is looked up, as above)
+SELECT c.name, d.name, d.definition FROM sys.default_constraints AS d
+INNER JOIN sys.columns AS c ON c.object_id = d.parent_object_id AND c.column_id = d.parent_column_id
+WHERE d.parent_object_id = 1234 ORDER BY c.column_id;
+DROP TABLE IF EXISTS [dbo].[follows];
+BEGIN TRANSACTION;
+CREATE TABLE [dbo].[_dbfleet_new_1] ([id] bigint NOT NULL, [code] nvarchar(20) NOT NULL, [since] date NULL, PRIMARY KEY ([id]));
+COMMIT TRANSACTION;
+-- (a table is looked up, as above)
+CREATE TABLE [dbo].[_dbfleet_new_2] ([id] bigint NOT NULL, [line] nvarchar(450) COLLATE Latin1_General_100_BIN2 NOT NULL, [customer_id] bigint NOT NULL, [price] decimal(12,2) NOT NULL, [it's] nvarchar(max) NULL, [at] datetimeoffset(3) NULL, [hash] varbinary(16) NULL, PRIMARY KEY ([id], [line]), FOREIGN KEY ([customer_id]) REFERENCES [dbo].[_dbfleet_new_1] ([id]));
+EXEC sys.sp_addextendedproperty N'dbfleet', N'{"partition":["id"]}', N'SCHEMA', N'dbo', N'TABLE', N'_dbfleet_new_2';
+EXEC sys.sp_addextendedproperty N'dbfleet', N'text', N'SCHEMA', N'dbo', N'TABLE', N'_dbfleet_new_2', N'COLUMN', N'line';
+EXEC sys.sp_addextendedproperty N'dbfleet', N'text(5000)', N'SCHEMA', N'dbo', N'TABLE', N'_dbfleet_new_2', N'COLUMN', N'it''s';
+CREATE INDEX [staged] ON [dbo].[_dbfleet_new_1] ([since]);
+-- (a table is looked up, as above)
+SELECT c.name, d.name, d.definition FROM sys.default_constraints AS d
+INNER JOIN sys.columns AS c ON c.object_id = d.parent_object_id AND c.column_id = d.parent_column_id
+WHERE d.parent_object_id = 1234 ORDER BY c.column_id;
+SELECT MAX([id]) FROM [dbo].[_dbfleet_new_2];
+DROP SEQUENCE IF EXISTS [dbo].[dbfleet:_dbfleet_new_2:id];
+CREATE SEQUENCE [dbo].[dbfleet:_dbfleet_new_2:id] AS bigint START WITH 1;
+ALTER TABLE [dbo].[_dbfleet_new_2] ADD DEFAULT NEXT VALUE FOR [dbo].[dbfleet:_dbfleet_new_2:id] FOR [id];
+-- (a table is looked up, as above)
+SELECT s.name, o.name, k.referenced_object_id FROM sys.foreign_key_columns AS k
+INNER JOIN sys.objects AS o ON o.object_id = k.parent_object_id
+INNER JOIN sys.schemas AS s ON s.schema_id = o.schema_id
+WHERE k.referenced_object_id IN (1234) AND k.parent_object_id NOT IN (1234);
+SELECT k.parent_object_id, k.referenced_object_id FROM sys.foreign_key_columns AS k
+WHERE k.parent_object_id IN (1234) AND k.referenced_object_id IN (1234);
+SELECT c.name, d.name, d.definition FROM sys.default_constraints AS d
+INNER JOIN sys.columns AS c ON c.object_id = d.parent_object_id AND c.column_id = d.parent_column_id
+WHERE d.parent_object_id = 1234 ORDER BY c.column_id;
+DROP TABLE [sales].[Order [Details]]];
+DROP SEQUENCE IF EXISTS [sales].[dbfleet:Order [Details]]:id];
+SELECT c.name, d.name, d.definition FROM sys.default_constraints AS d
+INNER JOIN sys.columns AS c ON c.object_id = d.parent_object_id AND c.column_id = d.parent_column_id
+WHERE d.parent_object_id = 1234 ORDER BY c.column_id;
+DROP TABLE [dbo].[customers];
+EXEC sys.sp_rename N'[dbo].[_dbfleet_new_1].[staged]', N'by since', N'INDEX';
+SELECT o.name FROM sys.objects AS o WHERE o.parent_object_id = 1234 AND o.type IN ('PK', 'UQ', 'F', 'D', 'C');
+EXEC sys.sp_rename N'[dbo].[PK___dbfleet___…]', N'PK__customers__…', N'OBJECT';
+SELECT c.name, d.name, d.definition FROM sys.default_constraints AS d
+INNER JOIN sys.columns AS c ON c.object_id = d.parent_object_id AND c.column_id = d.parent_column_id
+WHERE d.parent_object_id = 1234 ORDER BY c.column_id;
+EXEC sys.sp_rename N'[dbo].[_dbfleet_new_1]', N'customers', N'OBJECT';
+SELECT o.name FROM sys.objects AS o WHERE o.parent_object_id = 1234 AND o.type IN ('PK', 'UQ', 'F', 'D', 'C');
+EXEC sys.sp_rename N'[dbo].[PK___dbfleet___…]', N'PK__Order [De__…', N'OBJECT';
+EXEC sys.sp_rename N'[dbo].[FK___dbfleet___…]', N'FK__Order [De__…', N'OBJECT';
+ALTER SCHEMA [sales] TRANSFER [dbo].[_dbfleet_new_2];
+EXEC sys.sp_rename N'[sales].[_dbfleet_new_2]', N'Order [Details]', N'OBJECT';
+SELECT MAX([id]) FROM [sales].[Order [Details]]];
+ALTER TABLE [sales].[Order [Details]]] DROP CONSTRAINT [DF___dbfleet___id__…];
+CREATE SEQUENCE [sales].[dbfleet:Order [Details]]:id] AS bigint START WITH 1;
+ALTER TABLE [sales].[Order [Details]]] ADD DEFAULT NEXT VALUE FOR [sales].[dbfleet:Order [Details]]:id] FOR [id];
+CREATE TABLE [dbo].[follows] ([src] bigint NOT NULL, [dst] bigint NOT NULL, PRIMARY KEY ([src], [dst]), FOREIGN KEY ([src]) REFERENCES [dbo].[customers] ([id]), FOREIGN KEY ([dst]) REFERENCES [dbo].[customers] ([id]));
+EXEC sys.sp_addextendedproperty N'dbfleet', N'{"edge":true}', N'SCHEMA', N'dbo', N'TABLE', N'follows';
+SELECT s.name, o.name FROM sys.objects AS o INNER JOIN sys.schemas AS s ON s.schema_id = o.schema_id
+WHERE o.type IN ('U', 'V') AND o.is_ms_shipped = 0;
+SELECT k.constraint_object_id, c.name, s.name, o.name, r.name FROM sys.foreign_key_columns AS k
+INNER JOIN sys.columns AS c ON c.object_id = k.parent_object_id AND c.column_id = k.parent_column_id
+INNER JOIN sys.objects AS o ON o.object_id = k.referenced_object_id
+INNER JOIN sys.schemas AS s ON s.schema_id = o.schema_id
+INNER JOIN sys.columns AS r ON r.object_id = k.referenced_object_id AND r.column_id = k.referenced_column_id
+WHERE k.parent_object_id = 1234 ORDER BY k.constraint_object_id, k.constraint_column_id;
+SELECT c.name FROM sys.indexes AS i
+INNER JOIN sys.index_columns AS k ON k.object_id = i.object_id AND k.index_id = i.index_id
+INNER JOIN sys.columns AS c ON c.object_id = k.object_id AND c.column_id = k.column_id
+WHERE i.object_id = 1234 AND i.is_primary_key = 1 ORDER BY k.key_ordinal;
+SELECT i.index_id, i.name, i.type_desc, i.is_unique, i.is_disabled, i.filter_definition, k.key_ordinal, c.name
+FROM sys.indexes AS i
+INNER JOIN sys.index_columns AS k ON k.object_id = i.object_id AND k.index_id = i.index_id
+INNER JOIN sys.columns AS c ON c.object_id = k.object_id AND c.column_id = k.column_id
+WHERE i.object_id = 1234 AND i.is_primary_key = 0 AND i.is_hypothetical = 0 ORDER BY i.index_id, k.key_ordinal;
+SELECT k.name FROM sys.check_constraints AS k WHERE k.parent_object_id = 1234 ORDER BY k.object_id;
+SELECT g.name FROM sys.triggers AS g WHERE g.parent_id = 1234 ORDER BY g.object_id;
+
+-- swap: refused, as another table refers to what would go
+BEGIN TRANSACTION;
+CREATE TABLE [dbo].[_dbfleet_new_3] ([id] bigint NOT NULL, [code] nvarchar(20) NOT NULL, [since] date NULL, PRIMARY KEY ([id]));
+COMMIT TRANSACTION;
+-- (a table is looked up, as above)
+SELECT s.name, o.name, k.referenced_object_id FROM sys.foreign_key_columns AS k
+INNER JOIN sys.objects AS o ON o.object_id = k.parent_object_id
+INNER JOIN sys.schemas AS s ON s.schema_id = o.schema_id
+WHERE k.referenced_object_id IN (1234) AND k.parent_object_id NOT IN (1234);
+IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+-- (a table is looked up, as above)
+SELECT s.name, o.name FROM sys.objects AS o INNER JOIN sys.schemas AS s ON s.schema_id = o.schema_id
+WHERE o.type IN ('U', 'V') AND o.is_ms_shipped = 0;
+SELECT c.name, d.name, d.definition FROM sys.default_constraints AS d
+INNER JOIN sys.columns AS c ON c.object_id = d.parent_object_id AND c.column_id = d.parent_column_id
+WHERE d.parent_object_id = 1234 ORDER BY c.column_id;
+DROP TABLE IF EXISTS [dbo].[_dbfleet_new_3];
 
 -- drop
 -- (a table is looked up, as above)

@@ -1,0 +1,121 @@
+"""Which database a connection is in, and tables that take others' places, in one transaction.
+
+https://learn.microsoft.com/en-us/sql/relational-databases/system-stored-procedures/sp-rename-transact-sql. Inside the
+transaction what goes is dropped, children first, and what was staged is moved into its schema and renamed, with its
+indexes and its constraints' made-up names (PK__customer__3213E83F…). Whoever reads waits for the end of it. Foreign
+keys hold on to tables, not to names. A sequence that is a column's default is made again under its final name: the
+server renames none that a default uses. A foreign key from outside the set, or a view WITH SCHEMABINDING, is in the
+way.
+
+A server that was made of another's files has its server's name and its databases' numbers; the moment at which tempdb
+was made, its start, tells them apart.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from dbfleet.adapter import Swap
+from dbfleet.engines import _sqlserver_extras
+from dbfleet.engines._sqlserver_tables import Ask, Table, Tables
+from dbfleet.engines._sqlserver_types import LEXIS, text_literal
+from dbfleet.errors import ConstraintViolated, NotFound
+from dbfleet.extras import Identity
+
+_IDENTITY: Final = """\
+SELECT CONVERT(nvarchar(128), SERVERPROPERTY('ServerName')), CONVERT(nvarchar(128), SERVERPROPERTY('MachineName')),
+DB_NAME()"""
+_STARTED: Final = "SELECT d.create_date FROM sys.databases AS d WHERE d.name = N'tempdb'"
+_OUTSIDE: Final = """\
+SELECT s.name, o.name, k.referenced_object_id FROM sys.foreign_key_columns AS k
+INNER JOIN sys.objects AS o ON o.object_id = k.parent_object_id
+INNER JOIN sys.schemas AS s ON s.schema_id = o.schema_id
+WHERE k.referenced_object_id IN ({ids}) AND k.parent_object_id NOT IN ({ids})"""
+_AMONG: Final = """\
+SELECT k.parent_object_id, k.referenced_object_id FROM sys.foreign_key_columns AS k
+WHERE k.parent_object_id IN ({ids}) AND k.referenced_object_id IN ({ids})"""
+_CONSTRAINTS: Final = """\
+SELECT o.name FROM sys.objects AS o WHERE o.parent_object_id = {id} AND o.type IN ('PK', 'UQ', 'F', 'D', 'C')"""
+
+
+def identity(ask: Ask) -> str:
+    ((server, machine, database),) = ask(_IDENTITY)
+    started = [moment for (moment,) in ask(_STARTED)]
+    return ":".join(str(part or "") for part in ("sqlserver", server, machine, *started[:1], database))
+
+
+def statements(ask: Ask, tables: Tables, swaps: Sequence[Swap]) -> Iterator[str]:
+    """What is to be run in one transaction, one after another: some of it is asked for as it comes."""
+    staged = [tables.find(each.staged.name) for each in swaps]
+    going: list[Table] = []
+    for each in swaps:
+        try:
+            going.append(tables.find(each.name))
+        except NotFound:
+            pass
+    _check_outside(ask, going)
+    for table in _children_first(ask, going):
+        sequences = _sqlserver_extras.own_sequences(ask, table, tables.split(table.name)) if table.kind == "U" else []
+        yield f"DROP {'VIEW' if table.kind == 'V' else 'TABLE'} {table.sql}"
+        for sequence in sequences:
+            yield f"DROP SEQUENCE IF EXISTS {sequence}"
+    for each, table in zip(swaps, staged, strict=True):
+        yield from _placed(ask, tables, each, table)
+
+
+def _placed(ask: Ask, tables: Tables, swap: Swap, table: Table) -> Iterator[str]:
+    (space, staged), (final_space, final) = tables.split(swap.staged.name), tables.split(swap.name)
+    mine = LEXIS.quote(space)
+    for old, new in swap.indexes.items():
+        if old != new:
+            yield _rename(f"{table.sql}.{LEXIS.quote(old)}", new, "INDEX")
+    for (name,) in ask(_CONSTRAINTS.format(id=table.number)):
+        kind, _, rest = str(name).partition("__")
+        if rest and len(kind) == 2:  # the server made it up
+            yield _rename(
+                f"{mine}.{LEXIS.quote(name)}", f"{kind}__{final[:9]}__{secrets.token_hex(8).upper()}", "OBJECT"
+            )
+    counted = _sqlserver_extras.own_sequences(ask, table, (space, staged))
+    columns = [name for name in table.columns if _sqlserver_extras.own_sequence((space, staged), name) in counted]
+    if space != final_space:
+        yield f"ALTER SCHEMA {LEXIS.quote(final_space)} TRANSFER {table.sql}"
+    yield _rename(f"{LEXIS.quote(final_space)}.{LEXIS.quote(staged)}", final, "OBJECT")
+    for column in columns:
+        renamed = tables.find(swap.name)
+        yield from _sqlserver_extras.add_statements(ask, renamed, (final_space, final), Identity(column))
+        yield f"DROP SEQUENCE IF EXISTS {_sqlserver_extras.own_sequence((space, staged), column)}"
+
+
+def _rename(what: str, name: str, kind: str) -> str:
+    return f"EXEC sys.sp_rename {text_literal(what)}, {text_literal(name)}, N'{kind}'"
+
+
+def _check_outside(ask: Ask, going: Sequence[Table]) -> None:
+    if not going:
+        return
+    names = {table.number: table.name for table in going}
+    for space, child, referred in ask(_OUTSIDE.format(ids=", ".join(map(str, names)))):
+        raise ConstraintViolated(
+            f"{space}.{child} refers to {names[referred]} by a foreign key, and is not replaced with it",
+            hint=f"replace {child} together with {names[referred]}, or drop that foreign key first",
+        )
+
+
+def _children_first(ask: Ask, going: Sequence[Table]) -> Iterator[Table]:
+    """The tables in an order in which each can be dropped; those that refer to each other in a circle last, in which
+    the server refuses the first."""
+    if not going:
+        return
+    pairs = {
+        (parent, child)
+        for child, parent in ask(_AMONG.format(ids=", ".join(str(table.number) for table in going)))
+        if parent != child
+    }
+    rest = list(going)
+    while rest:
+        referred = {parent for parent, child in pairs if child in {table.number for table in rest}}
+        free = [table for table in rest if table.number not in referred] or rest
+        yield from free
+        rest = [table for table in rest if table not in free]
