@@ -78,3 +78,12 @@ def weight(rows: Sequence[Row]) -> int:
             except TypeError:  # SQLite's columns hold values of any type
                 found += sum(len(value) for value in column if isinstance(value, str | bytes))
     return found
+
+
+def pieces(fetch: Callable[[int], Batch], size: int) -> Iterator[Batch]:
+    """What `fetch` gives of at most so many rows at once, until it gives none: for `bounded`. The first time one, then
+    more, as many as the last ones let expect to be small together."""
+    wanted = 1
+    while rows := fetch(wanted):
+        yield rows
+        wanted = max(1, min(size, 4 * wanted, BATCH_BYTES // 8 // (weight(rows) // len(rows) + 1)))

@@ -49,6 +49,8 @@ from dbfleet.engines import _oracle_tables as tables
 from dbfleet.engines._bounded import bounded
 from dbfleet.engines._changes import Spelling
 from dbfleet.engines._changes import statements as change_statements
+from dbfleet.engines._columns import bounded as batches_of
+from dbfleet.engines._columns import pieces
 from dbfleet.engines._conditions import part as condition_part
 from dbfleet.engines._oracle_changes import literals
 from dbfleet.engines._oracle_connect import connect_options
@@ -63,6 +65,8 @@ from dbfleet.errors import DbfleetError, NotFound, Unavailable, Unsupported, tra
 from dbfleet.extras import ALL, Extra, Extras
 from dbfleet.values import Batch, Column, Row, Schema, Type
 
+_LONG: Final = (Type.TEXT, Type.BYTES, Type.JSON)
+_SHORT: Final = 255
 SESSION: Final = (
     "ALTER SESSION SET TIME_ZONE = '+00:00' NLS_SORT = 'BINARY' NLS_COMP = 'BINARY' NLS_NUMERIC_CHARACTERS = '.,' "
     "NLS_DATE_FORMAT = 'YYYY-MM-DD HH24:MI:SS' NLS_TIMESTAMP_FORMAT = 'YYYY-MM-DD HH24:MI:SS.FF' "
@@ -161,8 +165,9 @@ class OracleAdapter(Adapter):
     ) -> Iterator[Batch]:
         read = reader(schema.columns)
         with self._cursor() as cursor:
-            cursor.arraysize = batch_size
-            cursor.prefetchrows = batch_size
+            # As many rows as the driver has at once: few where they may be large.
+            large = any(column.type in _LONG and (column.length or _SHORT + 1) > _SHORT for column in schema.columns)
+            cursor.arraysize = cursor.prefetchrows = 1 if large else batch_size
             with self._working():
                 natives = [table.column(column.name) for column, _ in values]
                 bound = [
@@ -174,11 +179,15 @@ class OracleAdapter(Adapter):
                         *(bind_type(column, native) for (column, _), native in zip(values, natives, strict=True))
                     )
                 cursor.execute(text, bound)
-            while True:
+
+            def fetch(count: int) -> Batch:
+                if large:
+                    cursor.arraysize = count
                 with self._working():
-                    rows = cursor.fetchmany(batch_size)
-                if not rows:
-                    return
+                    rows: Batch = cursor.fetchmany(count)
+                return rows
+
+            for rows in batches_of(pieces(fetch, batch_size), batch_size):
                 try:
                     batch = read(rows)
                 except (ValueError, ArithmeticError, AttributeError, TypeError) as error:

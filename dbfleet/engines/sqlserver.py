@@ -38,6 +38,7 @@ from dbfleet.adapter import (
 from dbfleet.engines import _sqlserver_extras, _sqlserver_query, _sqlserver_rows, _sqlserver_swap
 from dbfleet.engines._changes import Spelling
 from dbfleet.engines._changes import statements as change_statements
+from dbfleet.engines._columns import bounded, pieces
 from dbfleet.engines._conditions import part as condition_part
 from dbfleet.engines._sqlserver_carry import PROBE, SENT, Carrier, same_key, spelt
 from dbfleet.engines._sqlserver_connect import CLIENT, examine, open_wire, shell
@@ -167,14 +168,16 @@ class SqlServerAdapter(Adapter):
         read = _sqlserver_rows.reader([(table.native(column.name), column) for column in schema.columns])
         with self._translated():
             rows = self._wire.execute(statement)
+
+        def fetch(count: int) -> Batch:
+            with self._translated():
+                found = rows.fetch(count)
+                if not found:
+                    rows.following()
+            return found
+
         try:
-            while True:
-                with self._translated():
-                    found = rows.fetch(batch_size)
-                    if not found:
-                        rows.following()
-                        break
-                yield read(found)
+            yield from map(read, bounded(pieces(fetch, batch_size), batch_size))
         finally:
             with self._translated():
                 rows.close()
