@@ -6,6 +6,7 @@ Rules:
 - A port from the settings is used or is an error that names who has it. Any other is the recorded one, else the
   engine's own, else a free one: with a note that says which.
 - What is about to be started is on record first, so an interrupted `up` leaves nothing that `down` does not find.
+- What a copy or load that was killed has left staged in a target is dropped, if nobody goes on with it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 from dbfleet.adapter import ServerInfo, Target
 from dbfleet.errors import DbfleetError, FleetPartlyFailed, RuntimeFailure, UsageError
 from dbfleet.fleet import Fleet
-from dbfleet.ops import _servers
+from dbfleet.ops import _servers, _staging
 from dbfleet.runtimes import Deadline, Event, Report, Runtime, Server, port_taken, ports, silent, wait_ready
 
 TIMEOUT_S = 180.0
@@ -122,6 +123,7 @@ def _look(fleet: Fleet, target: Target, deadline: Deadline, report: Report) -> C
     def look() -> ServerInfo:
         info = _servers.ping(fleet, target, max(1.0, min(10.0, deadline.remaining_s)), create=True)
         report(Event(target.name, "ready", f"{info.product} {info.version}"))
+        _clean(fleet, target, report)
         return info
 
     return look
@@ -220,9 +222,26 @@ def _start(
                 break
         what = f"{info.product} {info.version} ({runtime.name}) on port {chosen.port}"
         report(Event(server.target, "ready", f"{what}, {time.monotonic() - began:.1f} s"))
+        _clean(fleet, fleet.targets[server.target].with_(port=chosen.port), report)
         return info
 
     return start
+
+
+def _clean(fleet: Fleet, target: Target, report: Report) -> None:
+    """Costs a connection, so only where a command of this state directory ever staged anything."""
+    if not any(fleet.settings.state_root.glob("*/copies/*.lock")):
+        return
+    try:
+        with fleet.connect(target) as adapter:
+            dropped = _staging.clean(fleet, adapter)
+    except DbfleetError as error:  # it is up nevertheless
+        report(
+            Event(target.name, "note", f"what a killed command may have left could not be looked for: {error.message}")
+        )
+        return
+    if dropped:
+        report(Event(target.name, "note", f"dropped what a killed command had left: {', '.join(dropped)}"))
 
 
 def _start_once(fleet: Fleet, runtime: Runtime, server: Server, deadline: Deadline, report: Report) -> ServerInfo:

@@ -4,6 +4,7 @@ nothing, and the error says what became of the server and what mends it."""
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import socket
 import sqlite3
@@ -18,7 +19,10 @@ import pytest
 from test_fleet import CommandLine, ended, soon
 from test_fleet import dbfleet as dbfleet
 
+from dbfleet.fleet import Fleet
+from dbfleet.ops import _staging
 from dbfleet.runtimes import ports, procfs
+from dbfleet.values import Column, Schema, Type
 
 VERBS = {
     "query": ("query", "redis", "FLUSHALL"),
@@ -212,3 +216,32 @@ def test_a_connection_that_breaks_says_what_became_of_the_server(shop: CommandLi
     assert child.returncode == 3
     assert "redis is not up in fleet default: it ended by itself" in err
     assert "dbfleet up redis starts it again" in err
+
+
+def test_up_drops_what_a_killed_command_has_left(shop: CommandLine) -> None:
+    fleet = Fleet.open(environ=shop.environment, directory=shop.folder)
+    word = secrets.token_hex(8)
+    schema = Schema(_staging.name_of(word, 0), (Column("id", Type.INT),), key=("id",))
+    with fleet.connect(fleet.target("redis")) as adapter:
+        adapter.create(schema)
+        adapter.write(schema, [[(1,)]])
+        assert _staging.leftovers(adapter) == [schema.name]
+    _, err = shop.both("up", "redis")
+    assert schema.name not in err, "nobody knows whose it is"
+    lock = _staging.lock_file(fleet, word)
+    lock.parent.mkdir()
+    lock.touch()
+    _, err = shop.both("up", "redis")
+    assert f"dropped what a killed command had left: {schema.name}" in err
+    with fleet.connect(fleet.target("redis")) as adapter:
+        assert _staging.leftovers(adapter) == []
+
+
+def test_down_of_half_a_fleet_leaves_the_other_half_as_it_is(dbfleet: CommandLine) -> None:
+    dbfleet("up", "postgres", "redis")
+    pid = dbfleet.pid("redis")
+    dbfleet("down", "postgres")
+    assert dbfleet.pid("redis") == pid
+    assert [each["ok"] for each in dbfleet.records("health").values()] == [True], "what was taken down is not ill"
+    _, err = dbfleet.both("query", "postgres", "select 1", code=3)
+    assert "it was taken down" in err
