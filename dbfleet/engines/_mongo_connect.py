@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 from typing import TYPE_CHECKING, Any, Final
 
 from dbfleet.adapter import Target
@@ -52,17 +53,37 @@ def client_of(target: Target, timeout_s: float) -> MongoClient[dict[str, Any]]:
     raise AssertionError("unreachable")
 
 
+_HELLO_ID: Final = 0x6462666C
+_HELLO: Final = struct.pack("<iiiii", 52, _HELLO_ID, 0, 2013, 0) + (
+    b"\0\x1f\0\0\0\x10hello\0\x01\0\0\0\x02$db\0\x06\0\0\0admin\0\0"
+)
+"""OP_MSG of {hello: 1, $db: "admin"}."""
+_REPLIES: Final = (1, 2012, 2013)
+
+
 def _reach(target: Target, timeout_s: float) -> None:
-    """Fails at once where nothing listens: the driver would try again until its timeout."""
+    """Fails at once where nothing listens, or something that is no MongoDB: the driver would try again until its
+    timeout. One answer's head is read; whoever wants TLS or several hosts is left to the driver."""
     if target.scheme.endswith("+srv") or not target.host or not target.port or "/" in target.host:
         return
+    where = f"{target.host}:{target.port}"
     try:
-        socket.create_connection((target.host, target.port), timeout_s).close()
+        with socket.create_connection((target.host, target.port), timeout_s) as connection:
+            if any(option.lower() in ("tls", "ssl") for option in target.options):
+                return
+            connection.sendall(_HELLO)
+            head = connection.recv(16, socket.MSG_WAITALL)
+    except TimeoutError as exc:
+        raise Unavailable(f"{where} does not answer within {timeout_s:g} s", hint="is a MongoDB server there?") from exc
     except OSError as exc:
         raise Unavailable(
-            f"cannot connect to {target.host}:{target.port}: {exc.strerror or exc}",
+            f"cannot connect to {where}: {exc.strerror or exc}",
             hint="is the server up, and is this its port?",
         ) from exc
+    if not head:
+        raise Unavailable(f"{where} closed the connection at once", hint="does it ask for TLS? Then add ?tls=true")
+    if len(head) < 16 or struct.unpack("<iiii", head)[2:] not in [(_HELLO_ID, code) for code in _REPLIES]:
+        raise Unavailable(f"what answers at {where} is no MongoDB server", hint="is this its port?")
 
 
 def _client(target: Target, source: str | None, timeout_s: float) -> MongoClient[dict[str, Any]]:

@@ -260,6 +260,22 @@ def test_the_last_collection_takes_what_is_kept_beside_it_along(here: Any) -> No
     assert here._database.list_collection_names() == ["users"]
 
 
+def test_an_empty_collection_is_the_same_as_an_empty_table(here: Any, tmp_path: Path) -> None:
+    import sqlite3
+
+    here._database.create_collection("users")
+    table = sqlite3.connect(tmp_path / "t.db")
+    table.execute("create table users (id integer primary key, name text)")
+    table.commit()
+    sides = url(here), f"sqlite:///{tmp_path}/t.db"
+    for a, b in (sides, sides[::-1]):
+        assert (run("diff", f"{a}#users", f"{b}#users").code) == 0
+    table.execute("insert into users values (1, 'x')")
+    table.commit()
+    table.close()
+    assert run("diff", f"{sides[0]}#users", f"{sides[1]}#users").code == 1
+
+
 def test_where_and_diff_by_object_ids(here: Any, there: Any) -> None:
     ids = [ObjectId() for _ in range(5)]
     for adapter in (here, there):
