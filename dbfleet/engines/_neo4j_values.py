@@ -206,10 +206,29 @@ def wide_of(value: Any) -> int:
     if isinstance(value, str | bytes | bytearray):
         return len(value)
     if isinstance(value, list | tuple):
-        return sum(map(wide_of, value)) if len(value) < 1000 else 8 * len(value)
+        return sum(map(wide_of, value))
     if hasattr(value, "values"):  # a map, a node, a relationship
         return sum(map(wide_of, value.values()))
     return 8
+
+
+def heap_of(row: Any) -> int:
+    """About how many bytes the values of a row are in Java: text beyond Latin-1 has two a character."""
+    size = 0
+    for value in row:
+        if isinstance(value, str):
+            size += len(value) if value.isascii() else 2 * len(value)
+        elif isinstance(value, bytes):
+            size += len(value)
+        elif isinstance(value, list | dict):
+            size += 2 * wide_of(value)
+    return size
+
+
+def bytes_of(setting: str | None) -> int:
+    """A setting's size, such as 235.20MiB, in bytes; 0 where there is none."""
+    found = re.fullmatch(r"([\d.]+)(B|KiB|MiB|GiB)", setting or "")
+    return int(float(found[1]) * {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}[found[2]]) if found else 0
 
 
 # --- text ---------------------------------------------------------------------------------------------------------

@@ -16,8 +16,10 @@ IF NOT EXISTS throughout, but for the later parts of a copy that has made it. Wh
 table meanwhile is not noticed: a declared quirk.
 
 Oddities: names of tables hold letters, digits and `_`, at most 48. A `timestamp` has milliseconds. A table without a
-key cannot be. A partition key cannot be empty text. The driver gives dates and times as types of its own, and rounds
-datetimes through floats, so timestamps are bound as numbers. A wrong password comes as NoHostAvailable.
+key cannot be. A partition key cannot be empty text. The driver gives dates and times as types of its own, and takes
+timestamps through floats, so they are bound and read as numbers (_cassandra_wire); one beyond the year 9999 would end
+its connection. A value of no bytes at all, which CQL allows for a number, is NULL. What is larger than the server's
+max_mutation_size or its message size is refused before it is sent. A wrong password comes as NoHostAvailable.
 """
 
 from __future__ import annotations
@@ -603,7 +605,7 @@ ENGINE = EngineSpec(
         "missing": "SELECT * FROM dbfleet_nowhere",
     },
     quirks=(
-        "Datetimes and instants keep milliseconds.",
+        "Datetimes and instants keep milliseconds; of keys that fall together so, the second is a refused row.",
         "A row that another client inserts into an empty table, while a write fills it, may be replaced.",
         "Every collection needs a key, and its name letters, digits and _ only.",
         "A write is not atomic: refused rows come back one by one.",

@@ -14,7 +14,12 @@ the time of ten times 1 000. What a batch refuses comes back row by row.
 
 Oddities: labels that nothing has any more are still listed by the server, so a collection is there when it has a node
 or a kept schema. After three wrong passwords the server refuses the right one too, for some seconds. The driver's
-`execute_query` retries for 30 s: everything here is auto-commit. A missing property and a null one are the same.
+`execute_query` retries for 30 s: everything here but a swap is auto-commit. A missing property and a null one are the
+same. Cypher sees no difference between bytes and a list of integers. What the driver cannot make a value of (years
+outside 1 to 9999) makes it raise for the whole record: _neo4j_raw reads what was sent.
+
+Graphs of other people's (_neo4j_foreign): a label's key is that of a unique constraint, or the column `_id`, its nodes'
+element ids, where they have relationships. The ends of relationships hold those keys.
 """
 
 from __future__ import annotations
@@ -58,6 +63,8 @@ from dbfleet.engines._neo4j_swap import HOUSE, OWN
 from dbfleet.engines._neo4j_values import (
     STORE,
     Convert,
+    bytes_of,
+    heap_of,
     literal,
     packing,
     parameters,
@@ -83,7 +90,14 @@ from dbfleet.values import TEXT_OF, VALUE_OF, Batch, Column, Reference, Row, Sch
 
 _CHARACTERS: Final = 1_500_000
 """What one UNWIND takes at most: the driver packs it whole, and the server holds it in its heap."""
-_SAMPLE: Final = 1000
+_ASK_BEYOND: Final = 4 << 20
+_MEMORY: Final = {
+    "dbms.memory.transaction.total.max": 1.0,
+    "db.memory.transaction.total.max": 1.0,
+    "db.memory.transaction.max": 1.0,
+    "server.memory.heap.max_size": 0.7,
+}
+"""The server's settings that bound what one transaction may hold, and which share of each."""
 
 
 class Neo4jAdapter(Adapter):
@@ -225,12 +239,38 @@ class Neo4jAdapter(Adapter):
         self._layouts.pop(schema.name, None)
         store = {**self._packing, **self._layout(schema.name).store(schema)}
         written = Written()
-        for rows in _coalesced(shortened(schema.columns, batches)):
+        for rows in _coalesced(self._fitting(schema, shortened(schema.columns, batches), written)):
             self._write_batch(schema, rows, mode, written, store)
         for reference in schema.references:
             if reference.collection == schema.name and not cypher.is_edge(schema):
                 self._relate_to_itself(schema, reference)
         return written
+
+    def _fitting(self, schema: Schema, batches: Iterable[Batch], written: Written) -> Iterator[Batch]:
+        """The rows that a transaction of the server's holds; the others are refused by the name of what is too large,
+        before they are sent. The server is asked when the first large row comes."""
+        limit: int | None = None
+        for batch in batches:
+            fitting = []
+            for row in batch:
+                wide = heap_of(row)
+                if wide > _ASK_BEYOND:
+                    limit = self._largest_row() if limit is None else limit
+                    if wide > limit:
+                        written.rejected.append(Rejected(row, _too_large(schema, row, wide, limit)))
+                        continue
+                fitting.append(row)
+            yield fitting
+
+    def _largest_row(self) -> int:
+        """A row is in the heap as text, as a property and as what the store keeps: 3.5 times, measured."""
+        found = dict(
+            self._rows(
+                "SHOW SETTINGS YIELD name, value WHERE name IN $names RETURN name, value", {"names": list(_MEMORY)}
+            )
+        )
+        sizes = [size * share for name, share in _MEMORY.items() if (size := bytes_of(found.get(name)))]
+        return int(min(sizes) / 3.6) if sizes else 1 << 62
 
     def _write_batch(
         self, schema: Schema, rows: list[Row], mode: WriteMode, written: Written, store: Mapping[Type, Convert]
@@ -542,6 +582,15 @@ def _stored(columns: Sequence[Column], rows: Sequence[Row], table: Mapping[Type,
     return found
 
 
+def _too_large(schema: Schema, row: Row, wide: int, limit: int) -> str:
+    widest = max(range(len(row)), key=lambda place: heap_of((row[place],)))
+    key = tuple(row[place] for place in schema.key_indexes)
+    what = f"{schema.name}.{schema.names[widest]} of key {key!r:.200}"
+    return (
+        f"{what}: {wide:,} bytes, and a transaction of this server holds {limit:,} (dbms.memory.transaction.total.max)"
+    )
+
+
 def _coalesced(batches: Iterable[Batch]) -> Iterator[list[Row]]:
     """Batches of up to ROWS rows and about _CHARACTERS characters, estimated from each batch's first row."""
     rows: list[Row] = []
@@ -634,6 +683,8 @@ ENGINE = EngineSpec(
         "Decimals, uuids and json are text.",
         "References are properties and relationships; a reference to nothing has the property alone.",
         "A write is committed in batches; refused rows come back one by one.",
+        "Nodes of several labels are rows of each; nodes without a label are of none.",
+        "A replace of more than one transaction's memory holds is in steps: readers see some of the rows meanwhile.",
     ),
     verified_on=("Neo4j Community 5.26.30, real, in a local image",),
 )

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dbfleet.adapter import Adapter, Target
-from dbfleet.values import Type
+from dbfleet.values import Column, Schema, Type
 from tests.zoo.walk import Ran, codes, run, walk
 
 pytestmark = pytest.mark.engines("neo4j")
@@ -174,3 +174,14 @@ def test_a_list_of_lists_and_half_a_pair_of_surrogates_are_refused(
         path = tmp_path / "half.jsonl"
         path.write_text(line + "\n")
         assert run("load", f"{url}#{graph}", str(path)).code in (2, 5, 6, 8)
+
+
+def test_what_a_transaction_does_not_hold_is_refused_by_name(adapter: Adapter, graph: str) -> None:
+    """Before it is sent: 300 MB of heap for one value end a small server."""
+    schema = Schema(graph, (Column("id", Type.INT, False), Column("v", Type.TEXT)), ("id",))
+    adapter.create(schema)
+    written = adapter.write(schema, [[(1, "x"), (2, "x" * 100_000_000), (3, "x" * 3_000_000)]])
+    assert written.rows == 2
+    ((reason),) = [each.reason for each in written.rejected]
+    assert f"{graph}.v of key (2,): 100,000,000 bytes" in reason
+    assert sorted(len(row[1]) for batch in adapter.scan(schema) for row in batch) == [1, 3_000_000]
