@@ -99,7 +99,8 @@ class _Column:
         self.name = json.dumps(column.name, ensure_ascii=False).encode().replace(b"%", b"%%") + b":"
         self._field = field
         self._read = reader(column.type, field, column.native)
-        self._convert = None if field.flags & ZEROFILL else _CONVERT.get((column.type, _family(field.kind)))
+        odd = field.flags & ZEROFILL or (column.native or "").startswith("vector")  # MariaDB's comes as bytes
+        self._convert = None if odd else _CONVERT.get((column.type, _family(field.kind)))
 
     def read(self, values: Raw) -> _Values:
         nulls = None in values

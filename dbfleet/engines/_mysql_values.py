@@ -210,7 +210,7 @@ def reader(type_: Type | None, field: Field, native: str | None = None) -> Read:
         return _numbers(_singles)
     if field.kind == GEOMETRY:
         return lambda values: [None if value is None else geometry_text(value) for value in values]
-    if field.kind == VECTOR and type_ is Type.TEXT:
+    if type_ is Type.TEXT and (field.kind == VECTOR or (native or "").startswith("vector")):
         return lambda values: [None if value is None else _vector_text(value) for value in values]
     return _READ[type_] if type_ else texts
 
