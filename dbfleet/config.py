@@ -86,6 +86,14 @@ class Url:
     collection: str | None
 
 
+def current_directory() -> Path:
+    """Where the command runs. ConfigError where it was removed meanwhile."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError as exc:
+        raise ConfigError("the folder that this runs in is gone", hint="cd to one that is there") from exc
+
+
 def load(
     *,
     fleet: str | None = None,
@@ -95,7 +103,7 @@ def load(
 ) -> Settings:
     """Read every source. ConfigError for a file or variable that is wrong, with its line and key."""
     environ = os.environ if environ is None else environ
-    directory = directory or Path.cwd()
+    directory = directory or current_directory()
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     targets: dict[str, TargetSettings] | None = None

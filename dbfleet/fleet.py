@@ -61,10 +61,7 @@ class Fleet:
         directory: Path | None = None,
     ) -> Fleet:
         """The fleet that the flags, the environment and the files name. ConfigError where one of them is wrong."""
-        try:
-            directory = directory or Path.cwd()
-        except FileNotFoundError as exc:
-            raise UsageError("the folder that this runs in is gone", hint="cd to one that is there") from exc
+        directory = directory or config.current_directory()
         return cls(config.load(fleet=name, runtime=runtime, environ=environ, directory=directory), directory)
 
     # --- targets ---

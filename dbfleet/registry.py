@@ -12,7 +12,7 @@ from importlib import import_module
 
 from dbfleet import engines
 from dbfleet.adapter import Adapter, EngineSpec, Target
-from dbfleet.errors import DbfleetError, Unavailable, UnknownEngine, nearest
+from dbfleet.errors import DbfleetError, Unavailable, UnknownEngine, UsageError, nearest
 
 
 @cache
@@ -72,8 +72,10 @@ def _is_ours(error: Exception) -> bool:
     return place is None or str(place.tb_frame.f_globals.get("__name__")).partition(".")[0] == "dbfleet"
 
 
-def _strange_host(target: Target, error: Exception) -> Unavailable:
+def _strange_host(target: Target, error: Exception) -> DbfleetError:
     title = spec(target.engine).title
+    if isinstance(error, UnicodeEncodeError) and error.encoding == "utf-8":
+        return UsageError("a part of the URL is not UTF-8", engine=target.engine, target=target.name)
     if isinstance(error, (socket.gaierror, UnicodeError)):
         return Unavailable(f"the host {target.host} is not known", engine=target.engine, target=target.name)
     what = f"{type(error).__name__}: {error}".rstrip(": ")

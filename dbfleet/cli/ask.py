@@ -100,6 +100,8 @@ def _statement(text: str | None, file: Path | None) -> str:
             hint="give the statement, - for stdin, or --file F",
         )
     if text is not None and text != "-":
+        if not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):
+            raise UsageError("the statement is not UTF-8")
         return text
     name = "stdin" if file is None or str(file) == "-" else str(file)
     if name == "stdin" and render.is_terminal(sys.stdin):

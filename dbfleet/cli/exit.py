@@ -83,7 +83,7 @@ _PATHS: Final = ("-o", "--output", "--rejected", "--config")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the process's exit code. `arguments` are sys.argv's without the program's name."""
-    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    arguments = _as_utf8(sys.argv[1:] if arguments is None else arguments)
     with Signals() as signals:
         try:
             try:
@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except BaseException as error:
             signals.over()  # once more: a signal may have come before the line above
             # A statement that a signal stopped on the server comes back as the server's error: the signal is the cause.
-            code = _report(KeyboardInterrupt() if signals.first else error)
+            code = _report(KeyboardInterrupt() if signals.first else error, arguments)
         if code > Code.NO:
             _close_what_is_open()
         # What stdout still holds is not written after an interrupt: its reader may have stopped reading.
@@ -134,7 +134,23 @@ def _close_what_is_open() -> None:
     gc.collect()
 
 
-def _report(error: BaseException) -> int:
+def _as_utf8(arguments: Sequence[str]) -> list[str]:
+    """The arguments as UTF-8, whatever the locale says of them: a terminal of ours and a script's bytes are."""
+    if sys.getfilesystemencoding() == "utf-8":
+        return list(arguments)
+    try:
+        return [os.fsencode(each).decode("utf-8", "surrogateescape") for each in arguments]
+    except UnicodeEncodeError:  # they did not come from the system
+        return list(arguments)
+
+
+def _not_text(arguments: Sequence[str]) -> str | None:
+    """The argument that is not UTF-8, as it can be shown."""
+    broken = (each for each in arguments if not each.isascii() and any("\ud800" <= c <= "\udfff" for c in each))
+    return next((each.encode("utf-8", "backslashreplace").decode() for each in broken), None)
+
+
+def _report(error: BaseException, arguments: Sequence[str] = ()) -> int:
     """Say what happened on stderr, once and briefly; the exit code that stands for it."""
     from dbfleet.cli import render
 
@@ -160,6 +176,13 @@ def _report(error: BaseException) -> int:
                 "make room (dbfleet where shows what is ours), or let DBFLEET_STATE_DIR name a folder on another disk",
             )
             return Code.RUNTIME
+        case OSError(errno=errno.EMFILE | errno.ENFILE):
+            render.complain(f"{error.strerror}", "raise the limit: ulimit -n 1024")
+            return Code.RUNTIME
+        case UnicodeEncodeError() if (shown := _not_text(arguments)) is not None:
+            # A file's name may be any bytes, so it is not refused before somebody needs it to be text.
+            render.complain(f"not UTF-8: {shown if len(shown) < 100 and '//' not in shown else 'an argument'}")
+            return Code.USAGE
     render.complain_of_bug(error)
     return Code.BUG
 

@@ -288,12 +288,12 @@ def config_validate() -> None:
 def init(yes: Yes = False) -> None:
     """Write a commented dbfleet.toml into this folder."""
     from dbfleet.cli import render
-    from dbfleet.config import FILE_NAME
+    from dbfleet.config import FILE_NAME, current_directory
     from dbfleet.ops.init import init as write
 
     if Path(FILE_NAME).exists():
         render.confirm(f"{FILE_NAME} is there already. Write over it?", yes=yes)
-    render.say(f"wrote {write(Path.cwd())}")
+    render.say(f"wrote {write(current_directory())}")
 
 
 @commands.command()

@@ -21,12 +21,14 @@ from dbfleet.errors import (
 
 def opened(target: Target, timeout_s: float) -> tuple[Any, tuple[int, int]]:
     """A driver that has proven its login, and the version of Bolt that the server speaks."""
-    neo4j = _driver()
+    import logging
 
+    neo4j = _driver()
     if target.options:
         raise UsageError(f"a Neo4j URL has no option {min(target.options)!r}")
     host = f"[{target.host}]" if ":" in (target.host or "") else target.host
     scheme = target.scheme if target.scheme != "cypher" else "bolt"
+    logging.getLogger("neo4j").addHandler(logging.NullHandler())  # what it logs comes as an error too
     with translated(translate, engine="neo4j", target=target.name):
         driver = neo4j.GraphDatabase.driver(
             f"{scheme}://{host}:{target.port}",

@@ -56,6 +56,7 @@ from dbfleet.engines._sqlite_tables import create_statement, describe, select
 from dbfleet.engines._sqlite_types import FETCH, OURS, STORE, declare, parse_declared, quote, quoted
 from dbfleet.errors import (
     NotFound,
+    StatementError,
     Unavailable,
     UsageError,
     translated,
@@ -512,6 +513,8 @@ def _names(statement: str) -> list[str]:
 
 def _statements(text: str) -> list[str]:
     """The statements of a text: SQLite itself says where one is complete (triggers hold semicolons)."""
+    if "\0" in text:
+        raise StatementError("the statement holds the character U+0000, where SQLite's text ends", engine="sqlite")
     found, start = [], 0
     for match in re.finditer(";", text):
         if sqlite3.complete_statement(text[start : match.end()]):

@@ -14,6 +14,7 @@ declares Capability.FILTER.
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 import time
@@ -380,7 +381,9 @@ def _value(typed: str, word: str, text: str) -> object:
         hint = f"did you mean {close}?" if close else f"the types are: {', '.join(Type)}"
         raise UsageError(f"--param {typed}: no type is called {word!r}", hint=hint) from None
     try:
-        return VALUE_OF[type_](text)
+        value = VALUE_OF[type_](text)
+        json.dumps(value, default=str, ensure_ascii=False).encode()  # half a character is none
+        return value
     except (ValueError, ArithmeticError, KeyError):
         raise UsageError(f"--param {typed}: {text!r} is not of type {type_}") from None
 
