@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import re
+import threading
+from collections.abc import Callable
 from typing import Any
 
 from dbfleet.adapter import Target
@@ -55,7 +57,9 @@ class Session:
         """Ask who we are. AuthFailed for a wrong user or password, Unavailable where nothing answers in time."""
         with self.translated():
             # No redirection: whoever answers so is not CouchDB, and the login is not his.
-            response = self._http.get(f"{self._root}/_session", timeout=self._timeout_s, allow_redirects=False)
+            response = self._in_time(
+                lambda: self._http.get(f"{self._root}/_session", timeout=self._timeout_s, allow_redirects=False)
+            )
             try:
                 answer = response.json()
             except ValueError:
@@ -70,6 +74,26 @@ class Session:
             raise Unavailable(f"what answers is not CouchDB: {said}", hint="check the URL's host and port", **where)
         if self._target.user is None and not (answer["userCtx"] or {}).get("name"):
             self.json("GET", "/_all_dbs")
+
+    def _in_time(self, ask: Callable[[], Any]) -> Any:
+        """The whole answer within the deadline: requests counts from byte to byte, and who sends one now and then would
+        hold us for ever. What has not answered is left to a thread that ends with the process."""
+        found: list[Any] = []
+
+        def work() -> None:
+            try:
+                found.append(ask())
+            except BaseException as exc:
+                found.append(exc)
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        thread.join(self._timeout_s + 1)
+        if not found:
+            raise Unavailable("no answer in time", engine="couchdb", target=self._target.name)
+        if isinstance(found[0], BaseException):
+            raise found[0]
+        return found[0]
 
     def json(self, method: str, path: str, body: object = None, *, query: str = "") -> Any:
         """The whole answer to a request. `body` is JSON already where it is a str; `query` is quoted already."""

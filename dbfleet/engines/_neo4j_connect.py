@@ -70,8 +70,6 @@ def translate(exc: BaseException) -> DbfleetError | None:
         return StatementError("an integer has more than 64 bits, Neo4j's limit")
     if isinstance(exc, UnicodeEncodeError):
         return StatementError("a name or a text holds half of a pair of surrogates, which is no character")
-    if isinstance(exc, exceptions.ConfigurationError):
-        return UsageError(str(exc))
     if not isinstance(exc, exceptions.Neo4jError | exceptions.DriverError):
         return None
     code = getattr(exc, "code", None) or ""
@@ -84,6 +82,8 @@ def translate(exc: BaseException) -> DbfleetError | None:
         return AuthFailed(text)
     if isinstance(exc, exceptions.ServiceUnavailable | exceptions.SessionExpired):
         return Unavailable(text.splitlines()[0])
+    if isinstance(exc, exceptions.UnsupportedServerProduct):
+        return Unavailable("what answers is not Neo4j, or a version of it that this driver does not know")
     if isinstance(exc, exceptions.DriverError):
         return Unavailable(text)
     if "ConstraintValidationFailed" in code:

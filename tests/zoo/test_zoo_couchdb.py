@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +13,10 @@ from typing import Any
 
 import pytest
 
+from dbfleet import registry
 from dbfleet.adapter import Adapter, Target
 from dbfleet.conformance.plugin import Make
+from dbfleet.errors import Unavailable
 from dbfleet.values import Column, Schema, Type
 from tests.zoo.walk import codes, run, walk
 
@@ -178,3 +182,25 @@ def test_somebodys_http_server_is_not_couchdb(adapter: Adapter, somebody: int, t
         ran = run(*verb)
         assert ran.code == 3, ran
         assert "not CouchDB" in ran.err
+
+
+def test_a_server_that_answers_byte_by_byte_has_a_deadline(target: Target) -> None:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        ended = threading.Event()
+
+        def drip() -> None:
+            connection, _ = listening.accept()
+            with connection, contextlib.suppress(OSError):
+                while not ended.wait(0.2):
+                    connection.sendall(b"H")
+
+        thread = threading.Thread(target=drip, daemon=True)
+        thread.start()
+        try:
+            with pytest.raises(Unavailable, match="in time"):
+                registry.connect(target.with_(host="127.0.0.1", port=listening.getsockname()[1]), timeout_s=1)
+        finally:
+            ended.set()
+            thread.join(10)
