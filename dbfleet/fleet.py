@@ -34,7 +34,7 @@ from dbfleet.errors import (
 )
 
 if TYPE_CHECKING:
-    from dbfleet.runtimes import own
+    from dbfleet import own
 
 LOST_S: Final = 1.5
 """A container that the kernel has killed is one that runs, for some tenths of a second, in its engine's eyes."""
@@ -143,7 +143,7 @@ class Fleet:
         `lost`: a connection was; a process of it that was killed is then told although the rest of it is up."""
         if not target.managed or self.spec(target).embedded:
             return None
-        from dbfleet.runtimes import own
+        from dbfleet import own
 
         record = self.record(target.name)
         runtime = record.get("runtime")

@@ -20,8 +20,8 @@ from typing import Final, Literal, Protocol
 
 from dbfleet.adapter import EngineSpec, ServerInfo
 from dbfleet.errors import AuthFailed, DbfleetError, NotReady, RuntimeFailure, Unavailable
+from dbfleet.own import Fate
 from dbfleet.runtimes import ports
-from dbfleet.runtimes.own import Fate
 
 State = Literal["absent", "stopped", "starting", "running", "unhealthy", "failed"]
 """absent: nothing was ever made · stopped: made, not running · starting: runs, not healthy yet · running ·

@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from dbfleet.errors import RuntimeFailure
+from dbfleet.own import ENGINE_FILE, PROJECTS_FILE, project_key
 from dbfleet.runtimes import Server, ports
-from dbfleet.runtimes.own import ENGINE_FILE, PROJECTS_FILE, project_key
 from dbfleet.runtimes.ports import short_hash
 
 

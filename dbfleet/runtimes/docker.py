@@ -22,8 +22,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from dbfleet import own
 from dbfleet.adapter import EngineSpec
 from dbfleet.errors import DbfleetError, RuntimeFailure
+from dbfleet.own import PROJECT, engine_socket
 from dbfleet.runtimes import (
     ClientCommand,
     Deadline,
@@ -34,12 +36,9 @@ from dbfleet.runtimes import (
     compose,
     docker_engine,
     docker_output,
-    engine_socket,
     log_tail,
-    own,
     port_taken,
 )
-from dbfleet.runtimes.own import PROJECT
 
 if TYPE_CHECKING:
     from python_on_whales import DockerClient

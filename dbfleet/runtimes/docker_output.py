@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from dbfleet import own
 from dbfleet.errors import RuntimeFailure
-from dbfleet.runtimes import Event, Report, ServerState, own
+from dbfleet.runtimes import Event, Report, ServerState
 
 STOPPED_CODES: Final = (*own.STOPPED_CODES, own.KILLED)
 """137 is how `docker stop` ends a server that needs longer than its grace."""

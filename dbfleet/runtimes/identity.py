@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from dbfleet.runtimes import procfs
+from dbfleet.own import procfs
 
 
 def of(pid: int) -> str | None:

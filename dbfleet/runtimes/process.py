@@ -25,8 +25,10 @@ from typing import Final, TypeVar
 
 import psutil
 
+from dbfleet import own
 from dbfleet.adapter import EngineSpec, LocalServer, ServerPlan
 from dbfleet.errors import DbfleetError, NotReady, RuntimeFailure, Unavailable
+from dbfleet.own import procfs
 from dbfleet.runtimes import (
     ClientCommand,
     Deadline,
@@ -39,10 +41,8 @@ from dbfleet.runtimes import (
     disk,
     identity,
     log_tail,
-    own,
     port_taken,
     ports,
-    procfs,
     programs,
     tail,
 )

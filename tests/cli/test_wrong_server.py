@@ -21,7 +21,8 @@ from test_fleet import dbfleet as dbfleet
 
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _staging
-from dbfleet.runtimes import ports, procfs
+from dbfleet.own import procfs
+from dbfleet.runtimes import ports
 from dbfleet.values import Column, Schema, Type
 
 VERBS = {

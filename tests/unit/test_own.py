@@ -15,7 +15,9 @@ from typing import Any
 
 import pytest
 
-from dbfleet.runtimes import engine_socket, own, ports, procfs
+from dbfleet import own
+from dbfleet.own import engine_socket, procfs
+from dbfleet.runtimes import ports
 
 UP = {
     "State": {"Status": "running", "Running": True, "OOMKilled": False, "ExitCode": 0},
