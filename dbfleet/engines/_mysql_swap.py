@@ -12,7 +12,7 @@ statement of its own, with a gap before it, so the swap is refused.
 from __future__ import annotations
 
 import contextlib
-import secrets
+import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
@@ -67,7 +67,7 @@ def swap(wire: Wire, swaps: Sequence[Swap]) -> None:
         renamed = [f"RENAME INDEX {LEXIS.quote(a)} TO {LEXIS.quote(b)}" for a, b in each.indexes.items() if a != b]
         if renamed:
             wire.execute(f"ALTER TABLE {LEXIS.quote(each.staged.name)} {', '.join(renamed)}")
-    gone = {name: f"{_GONE}{secrets.token_hex(8)}" for name in going}
+    gone = {name: f"{_GONE}{os.urandom(8).hex()}" for name in going}
     pairs = [*gone.items(), *((each.staged.name, each.name) for each in swaps)]
     with _patient(wire):
         wire.execute("RENAME TABLE " + ", ".join(f"{LEXIS.quote(a)} TO {LEXIS.quote(b)}" for a, b in pairs))

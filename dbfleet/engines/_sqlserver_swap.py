@@ -13,7 +13,7 @@ was made, its start, tells them apart.
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -75,7 +75,7 @@ def _placed(ask: Ask, tables: Tables, swap: Swap, table: Table) -> Iterator[str]
         kind, _, rest = str(name).partition("__")
         if rest and len(kind) == 2:  # the server made it up
             yield _rename(
-                f"{mine}.{LEXIS.quote(name)}", f"{kind}__{final[:9]}__{secrets.token_hex(8).upper()}", "OBJECT"
+                f"{mine}.{LEXIS.quote(name)}", f"{kind}__{final[:9]}__{os.urandom(8).hex().upper()}", "OBJECT"
             )
     counted = _sqlserver_extras.own_sequences(ask, table, (space, staged))
     columns = [name for name in table.columns if _sqlserver_extras.own_sequence((space, staged), name) in counted]
