@@ -56,6 +56,8 @@ def swap(execute: Execute, tables: Tables, swaps: Sequence[Swap]) -> None:
     """Inside a transaction. NotFound for a staged table that is not there; ConstraintViolated, by name, for what
     depends on a table that would go."""
     staged = [tables.find(each.staged.name) for each in swaps]
+    for each in swaps:
+        tables.make_space(each.name)
     old = [table for each in swaps if (table := _there(tables, each.name)) is not None]
     lockable = sorted(table.sql for table in old if table.kind in "rp")
     if lockable:

@@ -42,6 +42,14 @@ LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
 WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'v', 'm', 'f') ORDER BY a.attnum
 """
 
+_SPACE: Final = re.compile(r"[^\W\d]\w*")
+
+_EMPTY: Final = """
+SELECT 1 FROM pg_catalog.pg_namespace n WHERE n.nspname = $1 AND obj_description(n.oid, 'pg_namespace') = 'dbfleet:made'
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+                  WHERE d.refclassid = 'pg_catalog.pg_namespace'::regclass AND d.refobjid = n.oid)
+"""
+
 _SAMPLE_PAGES: Final = 200
 """Pages a part that are sampled for its bounds: parts of a million rows differ by some 10 % then."""
 
@@ -118,6 +126,22 @@ class Tables:
         if name not in self._schemas and self._execute("SELECT 1 FROM pg_namespace WHERE nspname = $1", [name]):
             self._schemas.add(name)
         return name in self._schemas
+
+    def make_space(self, collection: str) -> None:
+        """Make the schema that the name of a collection that is to be says, where it is not there: `s2.t`, as it was
+        called in another database. It has a comment, by which `drop_space` knows it."""
+        space, _, table = collection.partition(".")
+        if not table or not _SPACE.fullmatch(space) or space.startswith("pg_") or self._is_schema(space):
+            return
+        if self._execute("SELECT has_database_privilege(current_database(), 'CREATE')", ())[0][0]:
+            self._execute(f"CREATE SCHEMA {_quote(space)}", ())
+            self._execute(f"COMMENT ON SCHEMA {_quote(space)} IS 'dbfleet:made'", ())
+
+    def drop_space(self, space: str) -> None:
+        """Remove a schema that we made, once nothing is in it."""
+        if self._execute(_EMPTY, [space]):
+            self._schemas.discard(space)
+            self._execute(f"DROP SCHEMA {_quote(space)}", ())
 
     def split(self, collection: str) -> tuple[str, str]:
         """The schema and the table that a collection's name means."""

@@ -145,6 +145,7 @@ class PostgresAdapter(Adapter):
             if "\0" in name or not name:
                 raise self._unsupported(f"PostgreSQL's names are not empty and hold no NUL: {name!r}")
         with self._translated(), self._ready().transaction():
+            self._tables.make_space(schema.name)
             for statement in create_statements(schema, RELATIONAL, split_name=self._tables.split):
                 self._rows(statement)
 
@@ -154,6 +155,7 @@ class PostgresAdapter(Adapter):
         except NotFound:
             return
         self._rows(table.drop)
+        self._tables.drop_space(self._tables.split(name)[0])
 
     def swap(self, swaps: Sequence[Swap]) -> None:
         with self._translated(), self._ready().transaction():
@@ -222,9 +224,10 @@ class PostgresAdapter(Adapter):
             def fill(into: str) -> int:
                 return copy_in(connection, into, columns, arrays, batches)
 
-            if mode == "upsert":
-                return Written(upsert(connection, table.sql, schema.key, [each.name for each in columns], fill))
-            return Written(fill(table.sql))
+            names = [each.name for each in columns]
+            written = upsert(connection, table.sql, schema.key, names, fill) if mode == "upsert" else fill(table.sql)
+            _postgres_extras.count_on(self._rows, connection, table.sql, names)
+            return Written(written)
 
     def lines(self, schema: Schema, part: Part = WHOLE) -> Iterator[bytes] | None:
         """The rows as COPY's text; None where a date is none of ours, which a scan refuses by name."""
@@ -251,9 +254,10 @@ class PostgresAdapter(Adapter):
         connection = self._ready()
         fill = partial(line_copy.copy_in, connection, columns=schema.names, chunks=chunks)
         with translated(translate, engine="postgres", target=self.target.name), connection.transaction():
-            if mode == "upsert":
-                return Written(upsert(connection, table.sql, schema.key, schema.names, fill))
-            return Written(fill(table.sql))
+            names = schema.names
+            written = upsert(connection, table.sql, schema.key, names, fill) if mode == "upsert" else fill(table.sql)
+            _postgres_extras.count_on(self._rows, connection, table.sql, names)
+            return Written(written)
 
     def _literal(self, text: str) -> str:
         from psycopg import sql
