@@ -13,6 +13,7 @@ from contextlib import closing
 from typing import Any, Final
 
 from dbfleet.engines._extras import read_default
+from dbfleet.engines._sqlite_left import of_table
 from dbfleet.errors import Unsupported
 from dbfleet.extras import Default, Extra, Extras, Identity, Index
 from dbfleet.values import Schema, Type
@@ -39,19 +40,16 @@ def extras(ask: Ask, schema: Schema) -> Extras:
     if made and "/* dbfleet:" not in str(made[0][0]) and (key := _rowid(ask, schema)):
         found.append(Identity(key))
     for name, text in rows:
-        if text and name in schema.names and text.startswith(("strftime(", "date(")) and text.endswith("'now')"):
-            found.append(Default(name, None))
-            continue
         if text is None or text.upper() == "NULL" or name not in schema.names:
             continue
-        if default := read_default(schema.column(name), text):
+        moment = text.startswith(("strftime(", "date(")) and text.endswith("'now')")
+        if moment and schema.column(name).type in MOMENTS:
+            found.append(Default(name, None))
+        elif default := read_default(schema.column(name), text):
             found.append(default)
         else:
             left.append(f"default of {name}, an expression: {text}")
-    triggers = ask(
-        "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ? ORDER BY name", [schema.name]
-    )
-    return Extras(tuple(found), (*left, *(f"trigger {name}" for (name,) in triggers)))
+    return Extras(tuple(found), (*left, *of_table(ask, schema.name)))
 
 
 def _rowid(ask: Ask, schema: Schema) -> str | None:

@@ -1,16 +1,18 @@
 """Tables by SQLite's catalog: what a table's columns are, the statement that makes one, and how its rows are read.
 
 A table that dbfleet made says so in a comment of its CREATE TABLE, which SQLite keeps word for word; then the declared
-words are ours. In any other a column is what its values are (`typeof`, one pass).
+words are ours. In any other a column is what its values are: `look`, one pass.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
+from dbfleet.engines._sqlite_forms import Form, forms
 from dbfleet.engines._sqlite_types import OURS, TYPES, affinity, declare, parse_declared, quote, quoted
 from dbfleet.values import Column, Reference, Schema, Type
 
@@ -18,17 +20,14 @@ Ask = Callable[..., list[Any]]
 """Runs a statement with its parameters, and gives all its rows."""
 
 
-def describe(name: str, ask: Ask) -> Schema | None:
-    """The schema of a table or view; None if there is none."""
-    # hidden 2 and 3 are generated columns: read like any other, never written.
-    info = ask('SELECT name, type, "notnull", pk, hidden FROM pragma_table_xinfo(?)', (name,))
-    found = [entry for entry in info if entry[4] != 1]
+def describe(name: str, ask: Ask, looked: Mapping[str, Looked]) -> Schema | None:
+    """The schema of a table or view, whose columns `look` has looked at; None if there is none."""
+    text, found = _declared(name, ask)
     if not found:
         return None
-    ((text,),) = ask("SELECT coalesce(sql, '') FROM sqlite_schema WHERE name = ?", (name,))
-    beside = re.match(r'CREATE TABLE "(?:[^"]|"")*" \( /\* dbfleet:(.*?) \*/', text)
+    beside = _OURS.match(text)
     extras = json.loads(beside[1]) if beside else {}
-    columns = tuple(_column(ask, name, bool(beside), *entry) for entry in found)
+    columns = tuple(_column(entry, ours=bool(beside), looked=looked) for entry in found)
     keys = sorted((pk, column) for column, _, _, pk, _ in found if pk)
     references: dict[int, tuple[str, list[str], list[str]]] = {}
     for number, table, source, key in ask(
@@ -55,16 +54,17 @@ def _key_of(ask: Ask, table: str) -> list[str]:
     return [name for (name,) in ask("SELECT name FROM pragma_table_info(?) WHERE pk ORDER BY pk", (table,))]
 
 
-def _column(
-    ask: Ask, table: str, ours: bool, name: str, declared: str, not_null: int, in_key: int, hidden: int
-) -> Column:
+def _column(entry: Sequence[Any], *, ours: bool, looked: Mapping[str, Looked]) -> Column:
+    name, declared, not_null, in_key, hidden = entry
     word, numbers = parse_declared(declared)
-    nullable = not not_null and not in_key
     note = "generated" if hidden else None
     type_ = TYPES.get(word) if ours else OURS.get(word)
     if type_ is None:
-        type_, foreign = _stored_type(ask, table, name, word)
-        note = note or foreign
+        found = looked[name]
+        type_ = found.type
+        note = ", ".join(filter(None, (found.note, note))) or None
+        if found.form is not None and not found.form.sized:
+            numbers = []
     precision = scale = length = digits = None
     if type_ is Type.DECIMAL and numbers:
         precision, scale = numbers[0], numbers[1] if len(numbers) > 1 else 0
@@ -72,31 +72,78 @@ def _column(
         length = numbers[0]
     elif type_ in (Type.TIME, Type.DATETIME, Type.INSTANT) and numbers:
         digits = numbers[0]
-    return Column(name, type_, nullable, precision, scale, length, digits, declared or None, note)
+    return Column(name, type_, not not_null and not in_key, precision, scale, length, digits, declared or None, note)
 
 
-def _stored_type(ask: Ask, table: str, name: str, word: str) -> tuple[Type, str | None]:
-    """The type of a column that is declared in SQLite's own words: what its values are, else what it says."""
-    column = quote(name)
-    kinds = {kind for (kind,) in ask(f"SELECT DISTINCT typeof({column}) FROM {quote(table)} WHERE {column} NOTNULL")}
-    if kinds <= {"integer"} and "BOOL" in word:
-        odd = ask(f"SELECT 1 FROM {quote(table)} WHERE {column} NOT IN (0, 1) LIMIT 1")
-        return (Type.INT, None) if odd else (Type.BOOL, None)
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a column of somebody else's is found to be, by its values. `form` is how they are stored, where they are of
+    a type that SQLite lacks."""
+
+    type: Type
+    note: str | None = None
+    form: Form | None = None
+
+
+_KINDS: Final = ("integer", "real", "text", "blob")
+_AT_ONCE: Final = 400
+"""Results of one statement: SQLite gives 2000 at most."""
+
+
+def look(table: str, ask: Ask) -> dict[str, Looked]:
+    """What the columns that are declared in SQLite's or others' words are: all in one pass, or in few where they are
+    many. Nothing for a table of ours."""
+    text, columns = _declared(table, ask)
+    if _OURS.match(text):
+        return {}
+    candidates = {
+        name: [form for form in forms(*parse_declared(declared)) if form.unique or not in_key]
+        for name, declared, _, in_key, _ in columns
+        if parse_declared(declared)[0] not in OURS
+    }
+    tests = []
+    for name, possible in candidates.items():
+        column = quote(name)
+        tests += [f"max({column} IS NOT NULL AND NOT ({form.test.format(c=column)}))" for form in possible]
+        tests += [f"max(typeof({column}) = '{kind}')" for kind in _KINDS]
+    answers: list[Any] = []
+    for start in range(0, len(tests), _AT_ONCE):
+        answers += ask(f"SELECT {', '.join(tests[start : start + _AT_ONCE])} FROM {quote(table)}")[0]
+    given = iter(answers)
+    words = {each[0]: each[1] for each in columns}
+    found = {}
+    for name, possible in candidates.items():
+        fitting = [form for form in possible if not next(given)]
+        kinds = {kind for kind in _KINDS if next(given)}
+        found[name] = _looked(words[name], kinds, fitting)
+    return found
+
+
+def _looked(declared: str, kinds: set[str], fitting: Sequence[Form]) -> Looked:
+    """What its values are, else what it says."""
+    if fitting:
+        return Looked(fitting[0].type, None, fitting[0])
     if not kinds:
-        return affinity(word), None
-    if kinds == {"integer"}:
-        return Type.INT, None
-    if kinds == {"real"}:
-        return Type.FLOAT, None
+        return Looked(affinity(parse_declared(declared)[0]))
     if kinds == {"integer", "real"}:
-        return Type.DECIMAL, "integers and floats, as decimals"
-    if kinds == {"blob"}:
-        return Type.BYTES, None
-    if kinds == {"text"}:
-        return Type.TEXT, None
+        return Looked(Type.DECIMAL, "integers and floats, as decimals")
+    if len(kinds) == 1:
+        (kind,) = kinds
+        return Looked({"integer": Type.INT, "real": Type.FLOAT, "blob": Type.BYTES, "text": Type.TEXT}[kind])
     if "blob" in kinds:
-        return Type.BYTES, "values of several types, as bytes of their text"
-    return Type.TEXT, "values of several types, as text"
+        return Looked(Type.BYTES, "values of several types, as bytes of their text")
+    return Looked(Type.TEXT, "values of several types, as text")
+
+
+_OURS: Final = re.compile(r'CREATE TABLE "(?:[^"]|"")*" \( /\* dbfleet:(.*?) \*/')
+
+
+def _declared(name: str, ask: Ask) -> tuple[str, list[Any]]:
+    """The statement that made the table, and of its columns: name, declared type, NOT NULL, place in the key, hidden.
+    Hidden 2 and 3 are generated columns: read like any other, never written."""
+    columns = ask('SELECT name, type, "notnull", pk, hidden FROM pragma_table_xinfo(?) WHERE hidden <> 1', (name,))
+    texts = ask("SELECT coalesce(sql, '') FROM sqlite_schema WHERE name = ?", (name,))
+    return (texts[0][0] if texts else ""), columns
 
 
 def create_statement(schema: Schema) -> str:
@@ -128,10 +175,8 @@ def select(schema: Schema) -> str:
     columns = []
     for column in schema.columns:
         name = quote(column.name)
-        if column.note and column.type in (Type.TEXT, Type.BYTES, Type.DECIMAL) and "values" in column.note:
+        if column.note and column.type in (Type.TEXT, Type.BYTES) and "values" in column.note:
             kind = "BLOB" if column.type is Type.BYTES else "TEXT"
             name = f"CAST({name} AS {kind})"
-        elif column.note and column.type is Type.DECIMAL:
-            name = f"CAST({name} AS TEXT)"
         columns.append(name)
     return f"SELECT {', '.join(columns)} FROM {quote(schema.name)}"

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from datetime import time as clock_time
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from dbfleet.engines._columns import Convert
@@ -45,8 +45,18 @@ STORE: Final[Mapping[Type, Convert]] = {
 }
 """Types that sqlite3 does not bind as they are."""
 
+_perhaps_half: Final = re.compile(r"\\u[dD][89a-fA-F]").search
+
+
+def _document(text: str) -> Any:
+    value = VALUE_OF[Type.JSON](text)
+    if _perhaps_half(text):
+        json_text(value).encode()  # half of a surrogate pair is no text: a UnicodeEncodeError, which is a ValueError
+    return value
+
+
 FETCH: Final[Mapping[Type, Convert]] = {
-    Type.BOOL: bool,
+    Type.BOOL: {0: False, 1: True}.__getitem__,
     Type.DECIMAL: Decimal,
     Type.FLOAT: float,
     Type.DATE: date.fromisoformat,
@@ -54,7 +64,7 @@ FETCH: Final[Mapping[Type, Convert]] = {
     Type.DATETIME: datetime.fromisoformat,
     Type.INSTANT: datetime.fromisoformat,
     Type.UUID: UUID,
-    Type.JSON: VALUE_OF[Type.JSON],
+    Type.JSON: _document,
 }
 """Types whose stored value is not the value. Instants are stored as +00:00, which reads back as UTC."""
 

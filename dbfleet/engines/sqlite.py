@@ -49,11 +49,13 @@ from dbfleet.adapter import (
     WriteMode,
     Written,
 )
-from dbfleet.engines import _changes, _conditions, _sqlite_changes, _sqlite_extras, _sqlite_swap
-from dbfleet.engines._columns import Convert, bounded, converted, converter, shortened
+from dbfleet.engines import _changes, _conditions, _sqlite_changes, _sqlite_extras, _sqlite_left, _sqlite_swap
+from dbfleet.engines._columns import Convert, bounded, converted, shortened
 from dbfleet.engines._sqlite_connect import opened, translate
-from dbfleet.engines._sqlite_tables import create_statement, describe, select
+from dbfleet.engines._sqlite_forms import Form
+from dbfleet.engines._sqlite_tables import Looked, create_statement, describe, look, select
 from dbfleet.engines._sqlite_types import FETCH, OURS, STORE, declare, parse_declared, quote, quoted
+from dbfleet.engines._sqlite_values import fetcher, half_a_pair, storer
 from dbfleet.errors import (
     NotFound,
     StatementError,
@@ -80,6 +82,7 @@ class SqliteAdapter(Adapter):
         self.target = target
         self._connection = connection
         self._timeout_s = timeout_s
+        self._looked: dict[str, tuple[tuple[Any, ...], Mapping[str, Looked]]] = {}
         self._cursors: weakref.WeakSet[sqlite3.Cursor] = weakref.WeakSet()
         self._closed = False
         self._lock = threading.Lock()
@@ -107,7 +110,21 @@ class SqliteAdapter(Adapter):
         return f"sqlite {found.st_dev} {found.st_ino}"
 
     def collections(self) -> Sequence[str]:
-        return [name for name in self._names() if not name.startswith(STAGED)]
+        return [name for name in self._names() if not name.startswith(STAGED) and not self._broken(name)]
+
+    def left(self) -> Sequence[str]:
+        """What the file has besides tables."""
+        return _sqlite_left.of_file(self._rows, {name: why for name in self._names() if (why := self._broken(name))})
+
+    def _broken(self, name: str) -> str | None:
+        """Why a view cannot be read: its table is gone, say."""
+        if not self._rows("SELECT 1 FROM sqlite_schema WHERE type = 'view' AND name = ?", (name,)):
+            return None
+        try:
+            self._rows(f"SELECT * FROM {quote(name)} LIMIT 0")
+        except (StatementError, NotFound) as error:
+            return error.message
+        return None
 
     def leftovers(self) -> Sequence[str]:
         """Collections that a command which was killed had staged: their names begin with `_dbfleet_`. `drop` removes
@@ -115,16 +132,15 @@ class SqliteAdapter(Adapter):
         return [name for name in self._names() if name.startswith(STAGED)]
 
     def _names(self) -> list[str]:
-        return [
-            name
-            for (name,) in self._rows(
-                "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') "
-                "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name"
-            )
-        ]
+        found = self._rows(
+            "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') "
+            "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name"
+        )
+        shadows = {name for (name,) in self._rows(_SHADOWS)} if sqlite3.sqlite_version_info >= (3, 37) else set()
+        return [name for (name,) in found if name not in shadows]
 
     def describe(self, name: str) -> Schema:
-        found = describe(name, self._rows)
+        found = describe(name, self._rows, self._look(name))
         if found is None:
             raise self._not_found(name)
         return found
@@ -187,8 +203,9 @@ class SqliteAdapter(Adapter):
     def get(self, schema: Schema, keys: Sequence[Row]) -> Iterator[Row]:
         where = " AND ".join(f"{quote(name)} = ?" for name in schema.key)
         statement = f"{select(schema)} WHERE {where}"
-        fetch = converter(schema.columns, FETCH)
-        store = converter([schema.column(name) for name in schema.key], STORE)
+        forms = self._forms(schema.name)
+        fetch = fetcher(schema, forms)
+        store = storer(schema.name, [schema.column(name) for name in schema.key], forms)
         for key in store(list(keys)):
             yield from fetch(self._rows(statement, key))
 
@@ -219,7 +236,7 @@ class SqliteAdapter(Adapter):
                 conditions.append(f"({quoted(schema.key)}) {sign} ({marks})")
                 values += part[word]
         where = _conditions.where(f" WHERE {' AND '.join(conditions)}" if conditions else "", part)
-        fetch = converter(schema.columns, FETCH)
+        fetch = fetcher(schema, self._forms(schema.name))
         large = self._largest(schema, where, values) * batch_size > BATCH_BYTES
         for rows in self._pages(select(schema) + where, values, batch_size, large=large):
             yield fetch(rows)
@@ -241,28 +258,37 @@ class SqliteAdapter(Adapter):
             others = [name for name in schema.names if name not in schema.key]
             changes = ", ".join(f"{quote(name)} = excluded.{quote(name)}" for name in others)
             statement += f" ON CONFLICT ({quoted(schema.key)}) DO " + (f"UPDATE SET {changes}" if others else "NOTHING")
-        store = converter(schema.columns, STORE)
+        store = storer(schema.name, schema.columns, self._forms(schema.name))
         written = Written()
         with self._translated(), self._writing():
             for batch in shortened(schema.columns, batches):
-                self._connection.executemany(statement, store(batch))
+                try:
+                    self._connection.executemany(statement, store(batch))
+                except UnicodeEncodeError:
+                    raise half_a_pair(schema.name, schema.columns, batch) from None
                 written.rows += len(batch)
         return written
 
     def delete(self, schema: Schema, keys: Sequence[Row]) -> int:
         where = " AND ".join(f"{quote(name)} = ?" for name in schema.key)
-        store = converter([schema.column(name) for name in schema.key], STORE)
+        store = storer(schema.name, [schema.column(name) for name in schema.key], self._forms(schema.name))
         with self._translated(), self._writing():
             statement = f"DELETE FROM {quote(schema.name)} WHERE {where}"
             cursor = self._connection.executemany(statement, store(list(keys)))
         return max(cursor.rowcount, 0)
 
     def where(self, schema: Schema, condition: Condition) -> Part | None:
-        """A part that the condition chooses."""
+        """A part that the condition chooses. None where a column's values have several forms: SQLite compares these."""
+        forms = self._forms(schema.name)
+        if any(name in forms and not forms[name].unique for name in condition.columns):
+            return None
         return _conditions.part(schema, condition, quote, self._literals(schema))
 
     def _literals(self, schema: Schema) -> Callable[[int, Any], str]:
-        stores = [STORE.get(column.type) for column in schema.columns]
+        forms = self._forms(schema.name)
+        stores = [
+            forms[column.name].store if column.name in forms else STORE.get(column.type) for column in schema.columns
+        ]
 
         def literal(place: int, value: Any) -> str:
             store = stores[place]
@@ -406,6 +432,19 @@ class SqliteAdapter(Adapter):
 
     # --- inside ---
 
+    def _look(self, name: str) -> Mapping[str, Looked]:
+        """What the columns of somebody else's table are; looked at anew once something was written, by whomever."""
+        (version,) = self._rows("SELECT * FROM pragma_data_version, pragma_schema_version")
+        state = (*version, self._connection.total_changes)
+        known = self._looked.get(name)
+        if known is None or known[0] != state:
+            known = self._looked[name] = (state, look(name, self._rows))
+        return known[1]
+
+    def _forms(self, name: str) -> Mapping[str, Form]:
+        """The forms of the table's columns that have one."""
+        return {column: looked.form for column, looked in self._look(name).items() if looked.form is not None}
+
     def _translated(self) -> Any:
         return translated(translate, engine="sqlite", target=self.target.name)
 
@@ -496,6 +535,9 @@ _SMALL: Final = (Type.BOOL, Type.INT, Type.FLOAT, Type.DATE, Type.TIME, Type.DAT
 
 _AT_ONCE: Final = 100
 """Rows that are fetched at once of a statement whose rows' size nobody knows before."""
+
+_SHADOWS: Final = "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow'"
+"""The tables in which a virtual table keeps what it has."""
 
 STAGED: Final = "_dbfleet_"
 """How the names begin of what is staged, and not yet a collection."""
