@@ -39,6 +39,7 @@ class Moving:
     after: set[str]
     done_before: int = 0
     running: int = 0
+    giving: bool = False
     started: float | None = None
     digest: Digest | None = None
     rejected: int = 0
@@ -193,6 +194,7 @@ class Owner:
                 return
 
     def _given(self, each: Moving, given: Given) -> None:
+        each.giving = False
         each.extras, each.left = given.came, given.left
         for text in given.left:
             self._watch.said(f"{each.name}: {text}")
@@ -222,7 +224,8 @@ class Owner:
         for each in left.values():
             while idle and each.waiting:
                 blocked = any(name in left and not left[name].state.complete for name in each.after)
-                if blocked or (one and any(other.running for other in left.values())):
+                # It is not read back while the server makes its indexes: a small one has no room for large rows twice.
+                if blocked or each.giving or (one and any(other.running for other in left.values())):
                     break
                 each.started = each.started or time.perf_counter()
                 each.running += 1
@@ -231,6 +234,7 @@ class Owner:
     def _send(self, worker: Worker, each: Moving, number: int) -> None:
         plan = each.plan
         if number == _GIVE:
+            each.giving = True
             worker.send(Give(plan, self._theirs.get(each.name, frozenset()), not each.state.made))
             return
         if number < _GIVE:
