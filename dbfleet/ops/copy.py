@@ -117,7 +117,7 @@ def _run(ends: Ends, wish: _Wish, stack: ExitStack, workers: Sequence[Worker], w
     known = wish.resume and ends.journal.load()
     if wish.resume and not known:
         watch.said("there is nothing to resume: copying from the beginning")
-    moment = _one_moment(ends, stack, source, len(workers))
+    moment = _one_moment(ends, stack, source, sink, len(workers))
     names = _copy_setup.chosen(ends, source, wish.names, known)
     everything = not wish.names and not known
     schemas, unread = _left.described(source, names) if everything else ([source.describe(name) for name in names], [])
@@ -232,15 +232,16 @@ def _open_sink(ends: Ends, stack: ExitStack, dry_run: bool) -> Adapter | None:
         raise
 
 
-def _one_moment(ends: Ends, stack: ExitStack, source: Adapter, workers: int) -> str | None:
+def _one_moment(ends: Ends, stack: ExitStack, source: Adapter, sink: Adapter | None, workers: int) -> str | None:
     """Hold the source at one moment, where it can: by a name that the workers join, or alone where there is one
-    worker, which does it then."""
+    worker, which does it then. Not where the sink is the same file, which might take no write meanwhile."""
     if Capability.SNAPSHOT not in ends.source_spec.capabilities or not workers:
         return None
     if hasattr(source, "snapshot_id"):
         stack.enter_context(source.snapshot())  # type: ignore[attr-defined]
         return str(source.snapshot_id)
-    return "" if workers == 1 else None
+    itself = sink is not None and ends.source_spec.embedded and _identity.of(source) == _identity.of(sink)
+    return "" if workers == 1 and not itself else None
 
 
 def receipt(

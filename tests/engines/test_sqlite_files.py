@@ -142,6 +142,14 @@ def test_a_snapshot_shows_one_moment(tmp_path: Path) -> None:
         assert adapter.count("people") == 1
 
 
+def test_a_collection_goes_beside_itself_in_a_file_without_a_log(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "a.db")) as connection:
+        connection.executescript("CREATE TABLE t(id integer primary key); INSERT INTO t VALUES (1), (2)")
+    ran = _run("copy", "sqlite:///a.db#t", "sqlite:///./a.db#t2", folder=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    assert os.listdir(tmp_path) == ["a.db"]
+
+
 # --- swap ---
 
 
