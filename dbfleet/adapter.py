@@ -376,6 +376,8 @@ class EngineSpec:
     writers: int = 1  # 2: `seed` fills one collection over two connections, where that is faster and no write is atomic
     query_options: tuple[str, ...] = ()  # options of the URL that `query` may set for one statement: --consistency
     extras: frozenset[type[Extra]] = frozenset()  # what `add_extra` gives to a collection (dbfleet/extras.py)
+    swap_rows: int | None = None  # about so many rows are exchanged in one step, what is more in several
+    swap_collections: int | None = None  # so many collections are exchanged in one step, what is more in several
     embedded: bool = False  # no server: the target is a file that `connect` opens
     keeps_native: Callable[[Column], bool | None] | None = None
     local: LocalServer | None = None

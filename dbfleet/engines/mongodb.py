@@ -499,6 +499,7 @@ ENGINE = EngineSpec(
         Type.DATETIME: Fidelity.ROUNDED,
         Type.INSTANT: Fidelity.ROUNDED,
     },
+    swap_collections=1,  # renameCollection, which no transaction may hold (_mongo_swap)
     capabilities=frozenset(
         {
             Capability.KEYLESS,

@@ -654,6 +654,7 @@ ENGINE = EngineSpec(
         **dict.fromkeys(Type, Fidelity.EXACT),
         **dict.fromkeys((Type.DECIMAL, Type.UUID, Type.JSON), Fidelity.AS_TEXT),
     },
+    swap_rows=100_000,  # at the stacks' cap, 896 MB: one transaction lives in the heap (_neo4j_swap)
     capabilities=frozenset(
         {
             Capability.KEYLESS,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from dbfleet.adapter import Part, Target, WriteMode
+from dbfleet.adapter import EngineSpec, Part, Target, WriteMode
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _ends
 from dbfleet.ops._journal import Journal
@@ -44,20 +44,20 @@ class Copied:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a copy will do, in the order in which it does it; `left` is what does not come along, in words. `swaps`:
-    what is replaced stands until what replaces it is whole."""
+    """What a copy will do, in the order in which it does it; `left` is what does not come along, in words. `spec` is
+    the sink's."""
 
     collections: Sequence[PlannedCollection]
-    left: Sequence[str] = ()
+    left: Sequence[str]
+    spec: EngineSpec
+    sink: str
     resumed: int = 0
-    swaps: bool = False
-    sink: str = ""
 
     @property
     def question(self) -> str:
         """What is at stake, to be agreed to; empty where nothing goes."""
         going = [(plan.sink.name, plan.there) for plan in self.collections if plan.action == "replace"]
-        return _ends.question(going, self.sink, swaps=self.swaps)
+        return _ends.question(going, self.sink, self.spec)
 
 
 class Watch:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from dbfleet.adapter import Adapter, Capability, Target
+from dbfleet.adapter import Adapter, Capability, EngineSpec, Target
 from dbfleet.errors import NoRoom, RuntimeFailure, StatementError, Unavailable, UsageError
 from dbfleet.fleet import Fleet
 
@@ -44,14 +44,27 @@ def count_on(sink: Adapter, name: str) -> list[str]:
     return list(asked(name)) if asked else []
 
 
-def question(going: Sequence[tuple[str, int | None]], sink: str, *, swaps: bool) -> str:
+def question(going: Sequence[tuple[str, int | None]], sink: str, spec: EngineSpec) -> str:
     """What is at stake: what goes, with its rows, and how; empty where nothing does."""
     if not going:
         return ""
     named = [name if rows is None else f"{name} ({rows:,} row{'' if rows == 1 else 's'})" for name, rows in going]
     told = ", ".join(named[:5]) + (f" and {len(named) - 5} more" if named[5:] else "")
-    how = "replaced once the new rows are whole" if swaps else "dropped first: this engine cannot exchange collections"
-    return f"{told} of {sink} will be {how}"
+    return f"{told} of {sink} will be {_how(len(going), spec)}"
+
+
+def _how(collections: int, spec: EngineSpec) -> str:
+    if Capability.SWAP not in spec.capabilities:
+        return "dropped first: this engine cannot exchange collections"
+    how = "replaced once the new rows are whole"
+    if spec.swap_collections is not None and collections > spec.swap_collections:
+        at_once = "one" if spec.swap_collections == 1 else f"{spec.swap_collections}"
+        how += f", {at_once} at a time: until the last, readers see old ones beside new ones"
+    if spec.swap_rows is not None:
+        how += (
+            f"; where that is more than about {spec.swap_rows:,} rows, in steps: until the last, readers see some rows"
+        )
+    return how
 
 
 def refuse_what_is_referred_to(sink: Adapter, dropped: Sequence[str]) -> None:

@@ -127,8 +127,7 @@ def _run(ends: Ends, wish: _Wish, stack: ExitStack, workers: Sequence[Worker], w
     if everything:
         left += _left.of_database(source)
     parts_done = sum(len(each.done) for each in ends.journal.collections.values())
-    swaps = sink is not None and _staging.can_swap(sink)
-    watch.planned(plan := Plan(plans, left, parts_done, swaps, ends.sink.name))
+    watch.planned(plan := Plan(plans, left, ends.fleet.spec(ends.sink), ends.sink.name, parts_done))
     _plan.check(plans, strict=wish.strict)
     if wish.strict:
         _left.refuse(left, ends.source.name, hint="without --strict the rest is copied")

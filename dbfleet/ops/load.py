@@ -121,7 +121,7 @@ def load(
                 return
             swaps = _staging.can_swap(adapter)
             if going and agree:
-                agree(_ends.question([(job.schema.name, job.there) for job in going], target.name, swaps=swaps))
+                agree(_ends.question([(job.schema.name, job.there) for job in going], target.name, spec))
             _staging.clean(fleet, adapter)
             with _staging.claimed(fleet) if going and swaps else nullcontext() as word:
                 run.jobs = _staged(jobs, word) if word else jobs
