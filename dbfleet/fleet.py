@@ -368,8 +368,8 @@ class Fleet:
         try:
             yield
         except OSError as exc:
-            if exc.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise
+            if exc.errno in (None, errno.ENOSPC, errno.EDQUOT):
+                raise  # None: the system said nothing. filelock's Timeout is an OSError too
             file = Path(os.fsdecode(exc.filename or self.state))
             what = "" if file == self.state or file in self.state.parents else f"{file.name}: "
             raise ConfigError(

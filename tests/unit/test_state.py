@@ -5,15 +5,17 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from dbfleet.errors import ConfigError, RuntimeFailure, UsageError
+from dbfleet.errors import ConfigError, NotReady, RuntimeFailure, UsageError
 from dbfleet.fleet import Fleet
 from dbfleet.ops.doctor import doctor
 from dbfleet.ops.init import init
 from dbfleet.ops.stop import stop
+from dbfleet.runtimes import Event
 from dbfleet.runtimes.compose import Projects
 from dbfleet.runtimes.homes import Home
 
@@ -169,3 +171,24 @@ def test_a_folder_that_is_gone_is_told(tmp_path: Path, monkeypatch: pytest.Monke
     gone.rmdir()
     with pytest.raises(UsageError, match="is gone"):
         Fleet.open(environ={"HOME": str(tmp_path)})
+
+
+def test_who_waits_for_another_dbfleet_is_told_so(state: Path) -> None:
+    """Not that the directory cannot be used: the lock's timeout is an OSError as well."""
+    with fleet(state).lock(), pytest.raises(NotReady, match="another dbfleet"), fleet(state).lock(timeout_s=0.2):
+        pass
+
+
+def test_a_command_waits_its_turn_and_says_so(state: Path) -> None:
+    from dbfleet.ops._servers import alone
+
+    one, other, said = fleet(state), fleet(state), []
+
+    def heard(event: Event) -> None:
+        said.append(event.text)
+        held.close()
+
+    held = ExitStack()
+    held.enter_context(one.lock())
+    with alone(other, heard, timeout_s=10):
+        assert said == ["another dbfleet is at work on this fleet; waiting for it"]
