@@ -75,14 +75,16 @@ def copy(
         workers = _workers.start([(f"copy {number}", job) for number in range(count)])
         try:
             with ExitStack() as stack:
-                done = _run(ends, wish, stack, workers, watch)
+                try:
+                    done = _run(ends, wish, stack, workers, watch)
+                finally:
+                    # Before our own connections close: of several that close at once, none is SQLite's last one, which
+                    # removes what lies beside the file.
+                    _workers.stop(workers)
         except BaseException as error:
-            _workers.stop(workers)
             if not goes_on(error) and not ends.journal.path.exists():
                 fresh.remove()
             raise
-        finally:
-            _workers.stop(workers)
         yield from done.records
         if done.error:
             raise done.error
