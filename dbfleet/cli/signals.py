@@ -1,7 +1,7 @@
 """What Ctrl-C and SIGTERM do while a command runs: it unwinds, in bounded time, whatever it is just doing.
 
 A signal is put on record once, and raised in the main thread as a KeyboardInterrupt, so that every `with` and `finally`
-on the way stops statements and cleans up. Four things keep such an exception from arriving; a thread, which learns of
+on the way stops statements and cleans up. Five things keep such an exception from arriving; a thread, which learns of
 the signal through Python's wakeup descriptor, sees to each:
 
 1. Python runs handlers between two bytecodes of the main thread, and some drivers stay in C until the server has
@@ -11,7 +11,9 @@ the signal through Python's wakeup descriptor, sees to each:
    module half made. There the handler does not raise: the thread sends the signal once more, a moment later.
 3. Code of others may swallow it. The exception that the main thread handles tells: where that is not ours, or one that
    was raised because of ours, for half a second, it was lost and is raised once more.
-4. Cleaning up may take forever, as on a line that is dead. After UNWIND_S the process ends, its workers with it; a
+4. A driver that tells the server to stop may do so before the server has begun with the statement, and then waits for
+   its end. While a driver's code handles the exception, what runs is cancelled once more, every RETRY_S.
+5. Cleaning up may take forever, as on a line that is dead. After UNWIND_S the process ends, its workers with it; a
    second signal leaves IMPATIENT_S.
 
 A signal that comes while the command unwinds is not raised: it would cut short what the first one began.
@@ -33,6 +35,7 @@ UNWIND_S: Final = 20.0
 """How long a command may take to clean up: longer than a worker may (ops/_workers.py)."""
 IMPATIENT_S: Final = 2.0
 """How long it may take once a second signal has come."""
+RETRY_S: Final = 1.0
 SAME_S: Final = 0.5
 """A signal that comes so soon after the first is no second one: `timeout` sends each twice."""
 
@@ -185,6 +188,9 @@ class Signals:
             self._send()
         elif _unwinds(_handled_by_main()):
             self._lost_since = None
+            if now - self._sent_at > RETRY_S and _drivers_own(_handled_by_main()):
+                self._sent_at = now
+                self._cancel()
         elif self._lost_since is None:
             self._lost_since = now
         elif now - self._lost_since > _LOST_AFTER_S:
@@ -247,11 +253,16 @@ def _would_be_lost(frame: FrameType | None) -> bool:
     return False
 
 
+def _drivers_own(error: BaseException | None) -> bool:
+    """Whether it has not come out of a driver yet: where we handle it, we clean up, and nobody cancels that."""
+    place = error.__traceback__ if error is not None else None  # begins where it has come to
+    return place is not None and not str(place.tb_frame.f_globals.get("__name__")).startswith("dbfleet.")
+
+
 def _cancel_all() -> None:
-    # By sys.modules: --help must not import what nobody has connected with.
     from dbfleet.errors import DbfleetError
 
-    fleet = sys.modules.get("dbfleet.fleet")
+    fleet = sys.modules.get("dbfleet.fleet")  # --help must not import what nobody has connected with
     for adapter in list(fleet.Fleet.connected) if fleet else ():
         try:
             adapter.cancel()

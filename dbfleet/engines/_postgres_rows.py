@@ -8,6 +8,7 @@ COPY to nowhere takes 0.7 s. A chunk needs no cursor and no transaction, so any 
 from __future__ import annotations
 
 import select
+import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 
 _CHUNK_BYTES: Final = 4 << 20
+_SETTLE_S: Final = 1.0
 _NUL: Final = "the statement holds a NUL character"
 
 
@@ -94,7 +96,7 @@ def describe(connection: Connection[Any], text: str, values: Sequence[object] = 
         connection.wait(generators.send(pgconn))
         _until_sync(connection, found)
     except KeyboardInterrupt:  # it waits for a lock, and psycopg has told the server to stop
-        _until_sync(connection, found)
+        _settle(connection)
         raise
     finally:
         if pgconn.status == ConnStatus.OK:
@@ -118,6 +120,28 @@ def _until_sync(connection: Connection[Any], found: list[PGresult]) -> None:
         pauses = pauses + 1 if result is None else 0
         if result is not None:
             found.append(result)
+
+
+def _settle(connection: Connection[Any]) -> None:
+    """Read a pipeline that was interrupted up to its end. Where that does not come soon, the connection is closed: what
+    was interrupted may be the sending, or the server may have been told to stop before it had begun."""
+    from psycopg.pq import ExecStatus
+
+    pgconn = connection.pgconn
+    readable = select.poll()
+    readable.register(pgconn.socket, select.POLLIN)
+    until, pauses = time.monotonic() + _SETTLE_S, 0
+    while time.monotonic() < until:
+        pgconn.flush()
+        if pgconn.is_busy():
+            readable.poll(50)
+            pgconn.consume_input()
+            continue
+        result = pgconn.get_result()
+        pauses = pauses + 1 if result is None else 0
+        if pauses > 1 or (result is not None and result.status == ExecStatus.PIPELINE_SYNC):
+            return
+    connection.close()
 
 
 def _columns(result: PGresult) -> list[tuple[str, int]]:

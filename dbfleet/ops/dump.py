@@ -121,6 +121,7 @@ def dump(
         # Without a manifest they are nothing, and would stand in the way of the next dump.
         for path in made:
             path.unlink(missing_ok=True)
+            path.with_name(path.name + files.PARTIAL).unlink(missing_ok=True)
         for folder in [place] if place != directory else folders:
             with suppress(OSError):
                 folder.rmdir()
