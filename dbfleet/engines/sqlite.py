@@ -261,6 +261,7 @@ class SqliteAdapter(Adapter):
         store = storer(schema.name, schema.columns, self._forms(schema.name))
         written = Written()
         with self._translated(), self._writing():
+            self._execute("PRAGMA defer_foreign_keys = ON").close()  # a row may refer to one that comes after it
             for batch in shortened(schema.columns, batches):
                 try:
                     self._connection.executemany(statement, store(batch))

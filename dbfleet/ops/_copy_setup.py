@@ -49,7 +49,9 @@ def plans(
     referred = {each.collection for schema in schemas for each in schema.references}
     for name in referred & there if sink else ():
         keys[name] = sink.describe(name).key  # type: ignore[union-attr]
-    kept, left = with_kept_references(schemas, there, keys)
+    # What is replaced is made anew: a reference to it waits for its turn, as one to what is not there yet.
+    anew = {schema.name for schema in schemas if mode == "replace" and schema.name not in ends.journal.collections}
+    kept, left = with_kept_references(schemas, there - anew, keys)
     final = {state.staged: name for name, state in ends.journal.collections.items() if state.staged}
     found_plans = []
     for schema in kept:

@@ -257,9 +257,8 @@ def _jobs(adapter: Adapter, spec: EngineSpec, inputs: Sequence[Input], mode: str
             raise UsageError(f"{schema.name} has no key to upsert by", hint="--key COLUMN[,COLUMN] names it")
         schemas.append(schema)
         found[schema.name] = (schema, action)
-    kept_schemas, left = _order.with_kept_references(
-        [schema for schema in schemas if found[schema.name][1] in ("create", "replace")], there
-    )
+    anew = [schema for schema in schemas if found[schema.name][1] in ("create", "replace")]
+    kept_schemas, left = _order.with_kept_references(anew, there - {schema.name for schema in anew})
     for line in left:
         tell(line)
     made = {schema.name: schema for schema in kept_schemas}
