@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 
 _CHUNK_BYTES: Final = 4 << 20
 _SETTLE_S: Final = 1.0
+_OUT: Final = {
+    Type.DATE: "no date of the years 1 to 9999",
+    Type.TIME: "no time before 24:00",
+    Type.DATETIME: "no datetime of the years 1 to 9999",
+    Type.INSTANT: "no instant of the years 1 to 9999",
+}
+"""What is said of a value that its type holds on the server and not here."""
 _NUL: Final = "the statement holds a NUL character"
 
 
@@ -288,7 +295,7 @@ class Rows(Iterator[Batch]):
             for row in rows:
                 value = row[place]
                 if isinstance(value, Unread) or (times and isinstance(value, str)):
-                    what = f"no {CLOSED[oid][0]} of the years 1 to 9999" if times else "half of a surrogate pair"
+                    what = _OUT[CLOSED[oid][0]] if times else "half of a surrogate pair"
                     raise StatementError(
                         f"{self._exact}: column {name} holds {value[:80]}, which {'is' if times else 'has'} {what}",
                         hint="change the value or leave the row out; a plain query shows it as text",

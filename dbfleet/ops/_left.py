@@ -37,5 +37,7 @@ def of_collection(source: Adapter, name: str) -> Extras:
 def refuse(left: Sequence[str], target: str, *, hint: str) -> None:
     """LossyRefused, where all was asked for."""
     if left:
-        told = "; ".join(left[:5]) + (f"; and {len(left) - 5} more" if left[5:] else "")
+        told = "; ".join(text.removesuffix(": does not come along") for text in left[:5]) + (
+            f"; and {len(left) - 5} more" if left[5:] else ""
+        )
         raise LossyRefused(f"not all of it comes along: {told}", target=target, hint=hint)
