@@ -524,6 +524,10 @@ class Adapter(AbstractContextManager["Adapter"], Protocol):
     #     two. References of one staged collection to another, or to itself, hold under the final names. StatementError
     #     or ConstraintViolated, and nothing has changed, where a collection outside refers to what would go and cannot
     #     be re-pointed.
+    # def lost(self, names: Sequence[str]) -> Sequence[str]
+    #     What goes with these collections when others take their places in one `swap`, and is not given to those, in
+    #     words that begin with the collection's name: triggers, say. ConstraintViolated, by name, for what depends on
+    #     one of them so that the swap would be refused. Nothing is changed.
     # def snapshot(self) -> AbstractContextManager[None]
     #     Capability.SNAPSHOT: all scans inside see one moment.
     # def find(self, collection, filter, params, *, batch_size=BATCH_SIZE) -> Result

@@ -119,6 +119,10 @@ class MySqlAdapter(Adapter):
         with self._session.translated():
             _mysql_swap.swap(wire, swaps)
 
+    def lost(self, names: Sequence[str]) -> Sequence[str]:
+        with self._session.translated():
+            return _mysql_swap.lost(self._session.rows, names)
+
     def leftovers(self) -> Sequence[str]:
         """Staged tables, and gone ones that were not dropped: `drop` removes them."""
         return _mysql_swap.leftovers(self._session.rows)

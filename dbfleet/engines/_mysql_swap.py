@@ -75,6 +75,18 @@ def swap(wire: Wire, swaps: Sequence[Swap]) -> None:
         drop(wire, {gone[name]: there[name] for name in going})
 
 
+def lost(ask: Ask, names: Sequence[str]) -> list[str]:
+    """Triggers and partitions go with a table; privileges and views hold to its name."""
+    going = ", ".join(literal(name, Type.TEXT) for name in names) or "NULL"
+    found = ask(
+        "SELECT event_object_table, concat('trigger ', trigger_name) FROM information_schema.triggers "
+        f"WHERE event_object_schema = DATABASE() AND event_object_table IN ({going}) "
+        "UNION SELECT table_name, 'partitions' FROM information_schema.partitions "
+        f"WHERE table_schema = DATABASE() AND partition_name IS NOT NULL AND table_name IN ({going}) ORDER BY 1, 2"
+    )
+    return [f"{table}: {text}" for table, text in found]
+
+
 def drop(wire: Wire, tables: dict[str, str]) -> None:
     """Drop what is nobody's: by name, and what DROP calls it. References among them have no say."""
     wire.execute("SET SESSION foreign_key_checks = 0")

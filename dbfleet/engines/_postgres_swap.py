@@ -1,8 +1,9 @@
 """Staged tables in the places of others (Adapter.swap), in one transaction: DDL is transactional in PostgreSQL, so a
 kill at any moment leaves the old tables or the new ones, and a reader waits for the lock and then sees the new ones.
 
-What has the name is dropped, the staged table is renamed, and so are its constraints, the indexes behind them and the
-sequences of its identities, as PostgreSQL would have named them for the final name. A foreign key of a table outside
+What has the name is dropped, and the staged table is renamed and gets what the other had around it (_postgres_kept.py).
+Its constraints, the indexes behind them and the sequences of its identities are named as PostgreSQL would have named
+them for the final name. A foreign key of a table outside
 is made anew against the new table, which proves its rows; where they do not fit, nothing has changed. A view, a
 materialized view, a rule or a function's signature that depends on the old table holds to it, not to its name: the
 swap is refused and names it.
@@ -15,9 +16,10 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from dbfleet.adapter import Swap
+from dbfleet.engines._postgres_kept import holders, kept, lost
 from dbfleet.engines._postgres_tables import Execute, Table, Tables
 from dbfleet.engines._postgres_types import LEXIS, NAME_BYTES
-from dbfleet.errors import ConstraintViolated, NotFound
+from dbfleet.errors import ConstraintViolated, NotFound, StatementError
 
 _quote = LEXIS.quote
 
@@ -62,14 +64,41 @@ def swap(execute: Execute, tables: Tables, swaps: Sequence[Swap]) -> None:
     lockable = sorted(table.sql for table in old if table.kind in "rp")
     if lockable:
         execute(f"LOCK TABLE {', '.join(lockable)} IN ACCESS EXCLUSIVE MODE", ())
+    around = [
+        (table, statement)
+        for each, made in zip(swaps, staged, strict=True)
+        if (table := _there(tables, each.name)) is not None
+        for statement in kept(execute, table.sql, made.sql)
+    ]
     referring = execute(_REFERRING, [_array(table.sql for table in old)]) if old else []
     for table, constraint, _ in referring:
         execute(f"ALTER TABLE {table} DROP CONSTRAINT {_quote(constraint)}", ())
     _drop(execute, old)
     for each, table_ in zip(swaps, staged, strict=True):
         _take_place(execute, tables, each, table_)
+    for going, statement in around:
+        try:
+            execute(statement, ())
+        except StatementError as error:
+            error.message = f"what {going.name} has cannot be given to the table in its place: {error.message}"
+            error.hint = f"this failed: {' '.join(statement.split())[:200]}"
+            raise
     for table, constraint, definition in referring:
         execute(f"ALTER TABLE {table} ADD CONSTRAINT {_quote(constraint)} {definition}", ())
+
+
+def what_goes(execute: Execute, tables: Tables, names: Sequence[str]) -> list[str]:
+    """Adapter.lost."""
+    old = [table for name in names if (table := _there(tables, name)) is not None]
+    held = holders(execute, _array(table.sql for table in old)) if old else []
+    if held:
+        told = ", ".join(f"{holder} (of {table})" for holder, table in held[:5])
+        more = f" and {len(held) - 5} more" if held[5:] else ""
+        raise ConstraintViolated(
+            f"what is to be replaced is read by {told}{more}, and would take that with it. Nothing was written",
+            hint="drop what depends on it first, or replace its rows: --mode upsert",
+        )
+    return [f"{table.name}: {text}" for table in old for text in lost(execute, table.sql)]
 
 
 def _there(tables: Tables, name: str) -> Table | None:

@@ -161,6 +161,10 @@ class PostgresAdapter(Adapter):
         with self._translated(), self._ready().transaction():
             _postgres_swap.swap(self._rows, self._tables, swaps)
 
+    def lost(self, names: Sequence[str]) -> Sequence[str]:
+        with self._translated():
+            return _postgres_swap.what_goes(self._rows, self._tables, names)
+
     def count(self, name: str) -> int:
         ((rows,),) = self._rows(f"SELECT count(*) FROM {self._tables.sql(name)}")
         return int(rows)

@@ -45,19 +45,20 @@ class Copied:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What a copy will do, in the order in which it does it; `left` is what does not come along, in words. `spec` is
-    the sink's."""
+    the sink's; `lost` is what goes with what is replaced, and in `left` too."""
 
     collections: Sequence[PlannedCollection]
     left: Sequence[str]
     spec: EngineSpec
     sink: str
     resumed: int = 0
+    lost: Sequence[str] = ()
 
     @property
     def question(self) -> str:
         """What is at stake, to be agreed to; empty where nothing goes."""
         going = [(plan.sink.name, plan.there) for plan in self.collections if plan.action == "replace"]
-        return _ends.question(going, self.sink, self.spec)
+        return _ends.question(going, self.sink, self.spec, self.lost)
 
 
 class Watch:

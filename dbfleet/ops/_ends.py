@@ -44,13 +44,21 @@ def count_on(sink: Adapter, name: str) -> list[str]:
     return list(asked(name)) if asked else []
 
 
-def question(going: Sequence[tuple[str, int | None]], sink: str, spec: EngineSpec) -> str:
+def lost(sink: Adapter, names: Sequence[str]) -> list[str]:
+    """What goes with the collections that are replaced, in words. ConstraintViolated for what cannot go."""
+    asked: Callable[[Sequence[str]], Sequence[str]] | None = getattr(sink, "lost", None)
+    return list(asked(names)) if asked and names else []
+
+
+def question(going: Sequence[tuple[str, int | None]], sink: str, spec: EngineSpec, lost: Sequence[str] = ()) -> str:
     """What is at stake: what goes, with its rows, and how; empty where nothing does."""
     if not going:
         return ""
     named = [name if rows is None else f"{name} ({rows:,} row{'' if rows == 1 else 's'})" for name, rows in going]
     told = ", ".join(named[:5]) + (f" and {len(named) - 5} more" if named[5:] else "")
-    return f"{told} of {sink} will be {_how(len(going), spec)}"
+    more = f" and {len(lost) - 5} more" if lost[5:] else ""
+    goes = f"; lost with it: {'; '.join(lost[:5])}{more}" if lost else ""
+    return f"{told} of {sink} will be {_how(len(going), spec)}{goes}"
 
 
 def _how(collections: int, spec: EngineSpec) -> str:

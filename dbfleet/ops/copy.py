@@ -129,14 +129,17 @@ def _run(ends: Ends, wish: _Wish, stack: ExitStack, workers: Sequence[Worker], w
     if everything:
         left += _left.of_database(source)
     parts_done = sum(len(each.done) for each in ends.journal.collections.values())
-    watch.planned(plan := Plan(plans, left, ends.fleet.spec(ends.sink), ends.sink.name, parts_done))
+    going = [each.sink.name for each in plans if each.action == "replace"]
+    if sink is not None:
+        _ends.refuse_what_is_referred_to(sink, going)
+    lost = _ends.lost(sink, going) if sink is not None else []
+    left += [f"{text}: goes with what is replaced" for text in lost]
+    watch.planned(plan := Plan(plans, left, ends.fleet.spec(ends.sink), ends.sink.name, parts_done, lost))
     _plan.check(plans, strict=wish.strict)
     if wish.strict:
         _left.refuse(left, ends.source.name, hint="without --strict the rest is copied")
     if not known:
         _copy_setup.refuse_rows(ends, sink, plans, wish.mode)
-    if sink is not None:
-        _ends.refuse_what_is_referred_to(sink, [each.sink.name for each in plans if each.action == "replace"])
     if wish.dry_run or sink is None:
         return _Done()
     watch.agree(plan)

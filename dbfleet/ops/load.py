@@ -114,14 +114,18 @@ def load(
             spec = fleet.spec(target)
             jobs = _jobs(adapter, spec, inputs, mode, tell)
             going = [job for job in jobs if job.action == "replace"]
-            if going:
-                _ends.refuse_what_is_referred_to(adapter, [job.schema.name for job in going])
+            names = [job.schema.name for job in going]
+            _ends.refuse_what_is_referred_to(adapter, names)
+            lost = _ends.lost(adapter, names)
+            for text in lost:
+                tell(f"{text}: goes with what is replaced")
             show([_planned(target, spec, job) for job in jobs])
             if dry_run:
                 return
             swaps = _staging.can_swap(adapter)
             if going and agree:
-                agree(_ends.question([(job.schema.name, job.there) for job in going], target.name, spec))
+                there = [(job.schema.name, job.there) for job in going]
+                agree(_ends.question(there, target.name, spec, lost))
             _staging.clean(fleet, adapter)
             with _staging.claimed(fleet) if going and swaps else nullcontext() as word:
                 run.jobs = _staged(jobs, word) if word else jobs

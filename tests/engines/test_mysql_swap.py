@@ -130,3 +130,13 @@ def test_identity_names_the_database(adapter: Any, connect: Connect) -> None:
     _run(other, "use information_schema")
     assert other.identity() != adapter.identity()
     assert other.identity().rpartition(":")[0] == adapter.identity().rpartition(":")[0]
+
+
+def test_triggers_and_partitions_that_go_with_a_table_are_told_before(adapter: Any, name: str) -> None:
+    adapter.query(f"CREATE TABLE {name} (id int PRIMARY KEY) PARTITION BY HASH (id) PARTITIONS 2").close()
+    try:
+        adapter.query(f"CREATE TRIGGER {name}_t BEFORE INSERT ON {name} FOR EACH ROW SET NEW.id = NEW.id").close()
+        assert list(adapter.lost([name])) == [f"{name}: partitions", f"{name}: trigger {name}_t"]
+        assert list(adapter.lost([])) == []
+    finally:
+        adapter.drop(name)
