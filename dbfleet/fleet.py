@@ -203,8 +203,9 @@ class Fleet:
 
     def _explain(self, target: Target, error: Unavailable, *, wait_s: float) -> None:
         """Say in the error of a connection that failed or broke what became of the server, where that is known. It may
-        take the system a moment to know: wait for so long."""
-        if isinstance(error, AuthFailed):
+        take the system a moment to know: wait for so long.
+        A statement that was stopped for its time lost no server."""
+        if isinstance(error, AuthFailed) or (wait_s and isinstance(error, NotReady)):
             return
         end = time.monotonic() + wait_s
         while (fate := self.fate(target, lost=True)) is None:

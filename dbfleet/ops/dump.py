@@ -72,10 +72,11 @@ def dump(
     """
     check(format, compress)
     folders = [each for each in (directory, *directory.parents) if not each.exists()]
-    place = _prepare(directory, agree)
+    place = directory
     started = _now()
     made: list[Path] = []
     try:
+        place = _prepare(directory, agree)
         with fleet.connect(target) as adapter, _one_moment(fleet, target, adapter, tell) as why_not:
             info = adapter.ping()
             schemas, left = _schemas(adapter, collections)

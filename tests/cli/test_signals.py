@@ -198,8 +198,9 @@ class Hunt:
             )
             if not whole:
                 return f"leaves rows of what was to be whole: {rows}"
-        if case.verb == "dump" and case.code and (case.folder / "fresh.dump").exists():
-            return f"leaves a part of a dump: {sorted(each.name for each in (case.folder / 'fresh.dump').iterdir())}"
+        dumped = case.folder / "fresh.dump"
+        if case.verb == "dump" and dumped.exists() and not (dumped / "manifest.json").exists():
+            return f"leaves a part of a dump: {sorted(each.name for each in dumped.iterdir())}"
         return ""
 
 
