@@ -211,7 +211,11 @@ class Signals:
             self._cancelling.start()
 
     def _end(self) -> None:
-        """Unwinding took too long."""
+        """Unwinding took too long. DBFLEET_DEBUG shows where."""
+        if os.environ.get("DBFLEET_DEBUG"):
+            import faulthandler
+
+            faulthandler.dump_traceback()
         if "multiprocessing" in sys.modules:
             import multiprocessing
 

@@ -420,14 +420,13 @@ class SqliteAdapter(Adapter):
 
     def close(self) -> None:
         """The last connection to a file in WAL mode brings all into the file and removes the log beside it: but not
-        while a statement of it is half read, and not after an interrupt, which counts until the next statement."""
+        while a statement of it is half read, and not after an interrupt, which counts until the next statement. Closing
+        once more ends what an interrupt of the process has left half done."""
         with self._lock:
-            if self._closed:
-                return
             self._closed = True
-            for cursor in list(self._cursors):
-                cursor.close()
             with suppress(sqlite3.Error):
+                for cursor in list(self._cursors):
+                    cursor.close()
                 self._connection.execute("SELECT 1").close()
             self._connection.close()
 

@@ -253,7 +253,9 @@ def hunt(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         '[targets.other]\nurl = "sqlite:///other.db"\n'
     )
     fleet = f"s{uuid.uuid4().hex[:8]}"
-    shell = Shell(folder, {**kept, "DBFLEET_STATE_DIR": state, "COLUMNS": "80", "DBFLEET_FLEET": fleet})
+    shell = Shell(
+        folder, {**kept, "DBFLEET_STATE_DIR": state, "COLUMNS": "80", "DBFLEET_FLEET": fleet, "DBFLEET_DEBUG": "1"}
+    )
     shell.environment.pop("DBFLEET_CONFIG", None)
     try:
         yield Hunt(shell, [name for name in chosen(request.config) if name in ("postgres", "redis")])
