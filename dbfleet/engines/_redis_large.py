@@ -38,17 +38,25 @@ def store(wire: Wire, schema: Schema, row: Row, number: str | None, *, upsert: b
         return why
     for _ in range(_AGAIN):
         why = _once(wire, schema, key, fields, upsert=upsert)
+        if why and why.startswith("OOM"):  # what the row becomes in the server was more than its room
+            where, size = _largest(schema, key, fields)
+            return f"{where} has {size:,} bytes, for which this server has no room: {why}"
         if why != "":
             return why
     return f"the key {index_of(schema.name)}:{key} is being changed all the time"
 
 
 def _refused(wire: Wire, schema: Schema, key: str, fields: dict[str, bytes]) -> str | None:
-    name, value = max(fields.items(), key=lambda field: len(field[1]))
-    where = f"{schema.name} with key {key[:80]}: {name}"
-    if len(value) > LONGEST:
-        return f"{where} has {len(value):,} bytes, Redis takes {LONGEST:,}"
+    where, size = _largest(schema, key, fields)
+    if size > LONGEST:
+        return f"{where} has {size:,} bytes, Redis takes {LONGEST:,}"
     return no_room(wire, where, sum(map(len, fields.values())))
+
+
+def _largest(schema: Schema, key: str, fields: dict[str, bytes]) -> tuple[str, int]:
+    """Where the largest value of the row is, and its bytes."""
+    name, value = max(fields.items(), key=lambda field: len(field[1]))
+    return f"{schema.name} with key {key[:80]}: {name}", len(value)
 
 
 def no_room(wire: Wire, what: str, size: int) -> str | None:
