@@ -147,7 +147,7 @@ def test_half_a_pair_of_surrogates(target: Target, table: str, tmp_path: Path) -
     for line in ('{"id": 1, "v": "\\ud83d"}', '{"id": 1, "\\ud83d": 2}'):
         path = tmp_path / "half.jsonl"
         path.write_text(line + "\n")
-        assert run("load", f"{target.url(reveal=True)}#{table}", str(path), "--key", "id").code in (2, 5, 6, 8)
+        assert run("load", f"{target.url(reveal=True)}#{table}", str(path), "--key", "id").code == 2
 
 
 def test_records_are_plain_json(adapter: Adapter, target: Target, table: str) -> None:

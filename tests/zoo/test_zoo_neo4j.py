@@ -173,7 +173,7 @@ def test_a_list_of_lists_and_half_a_pair_of_surrogates_are_refused(
     for line in ('{"id": 1, "v": "\\ud83d"}', '{"id": 1, "\\ud83d": 2}'):
         path = tmp_path / "half.jsonl"
         path.write_text(line + "\n")
-        assert run("load", f"{url}#{graph}", str(path)).code in (2, 5, 6, 8)
+        assert run("load", f"{url}#{graph}", str(path)).code == 2
 
 
 def test_what_a_transaction_does_not_hold_is_refused_by_name(adapter: Adapter, graph: str) -> None:
