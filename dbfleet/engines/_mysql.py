@@ -35,6 +35,7 @@ from dbfleet.engines import (
     _mysql_dump,
     _mysql_encoded,
     _mysql_extras,
+    _mysql_large,
     _mysql_lines,
     _mysql_ordered,
     _mysql_query,
@@ -147,16 +148,26 @@ class MySqlAdapter(Adapter):
             )
             # A table that we did not make may hold 'a' where 'A' was asked for: its collation finds them equal.
             exactly = {tuple(key) for key in wanted} if any(each.type is Type.TEXT for each in columns) else None
-            for batch in self._scan(schema, f" WHERE ({names}) IN ({rows})", BATCH_SIZE):
+            where = f" WHERE ({names}) IN ({rows})"
+            huge = _mysql_large.has_huge_among(schema, where, self._session.rows)
+            for batch in (self._sliced if huge else self._scan)(schema, where, BATCH_SIZE):
                 for row in batch:
                     if exactly is None or tuple(row[place] for place in places) in exactly:
                         yield row
 
     def split(self, schema: Schema, parts: int) -> Sequence[Part]:
+        # A server makes an answer of more than a large row's size, and a small one has no room for two at once.
+        if _mysql_large.first_are_large(schema, self._session.rows):
+            return [WHOLE]
         return split(schema, parts, self._session.rows)
 
     def scan(self, schema: Schema, part: Part = WHOLE, *, batch_size: int = BATCH_SIZE) -> Iterator[Batch]:
-        return self._scan(schema, conditions(schema, part), batch_size)
+        where = conditions(schema, part)
+        return (self._sliced if self._has_huge(schema, part) else self._scan)(schema, where, batch_size)
+
+    def _has_huge(self, schema: Schema, part: Part) -> bool:
+        # A table with large rows has no ranges: see split.
+        return not part.keys() & {"from", "below"} and _mysql_large.has_huge(schema, self._session.rows)
 
     def _scan(self, schema: Schema, where: str, batch_size: int) -> Iterator[Batch]:
         wire = self._session.live()
@@ -166,6 +177,25 @@ class MySqlAdapter(Adapter):
             rows = strict(schema.columns, wire.fields, schema.name)
             while found := self._session.fetch(batch_size):
                 yield rows(found)
+
+    def _sliced(self, schema: Schema, where: str, batch_size: int) -> Iterator[Batch]:
+        """As `_scan`, the rows with huge values last, of the same moment."""
+        wire = self._session.live()
+        folding = _mysql_catalog.folding(self._session.rows, schema)
+        slices = _mysql_large.Slices(schema, [*map(_read_expression, schema.columns)], where)
+        lacking: list[RawRow] = []
+        with contextlib.nullcontext() if self._in_snapshot else self.snapshot():
+            with self._session.translated():
+                wire.execute(slices.select)
+            with self._session.reading():
+                read = strict(schema.columns, wire.fields[: len(schema.columns)], schema.name)
+                while found := self._session.fetch(batch_size):
+                    whole, some = slices.apart(found)
+                    lacking += some
+                    if whole:
+                        yield read(whole)
+            with self._session.translated():
+                yield from slices.whole(wire, lacking, read, folding)
 
     def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
         wire = self._session.live()
@@ -241,7 +271,9 @@ class MySqlAdapter(Adapter):
                 wire.execute("SET SESSION foreign_key_checks = 1")
 
     def lines(self, schema: Schema, part: Part = WHOLE) -> Iterator[bytes] | None:
-        """The rows as COPY's text; None where a column is stored in a way that we do not know."""
+        """The rows as COPY's text; None where a column is stored in a way that we do not know, or has huge values."""
+        if self._has_huge(schema, part):
+            return None
         condition = conditions(schema, part)
         statement = _mysql_lines.statement(schema, self._session.natives(schema.name), condition)
         return self._lines(statement, schema, condition) if statement else None
@@ -314,7 +346,9 @@ class MySqlAdapter(Adapter):
     ) -> Iterator[bytes] | None:
         """What the scan gives, from the wire's own bytes; None where this format cannot be had so."""
         self._session.live()
-        return self._encoded_scan(schema, format, tally) if _mysql_dump.possible(schema, format) else None
+        if not _mysql_dump.possible(schema, format) or self._has_huge(schema, WHOLE):
+            return None
+        return self._encoded_scan(schema, format, tally)
 
     def _encoded_scan(
         self, schema: Schema, word: Literal["csv", "jsonl"], tally: Callable[[Digest], None] | None
@@ -336,7 +370,9 @@ class MySqlAdapter(Adapter):
     def ordered(self, schema: Schema) -> Iterator[bytes] | None:
         """The rows as COPY's text, in the order of their key; None where we do not know its order."""
         statement = _mysql_ordered.statement(schema, self._session.natives(schema.name))
-        return self._rendered(statement, _mysql_ordered.lines(schema)) if statement else None
+        if statement is None or self._has_huge(schema, WHOLE):
+            return None
+        return self._rendered(statement, _mysql_ordered.lines(schema))
 
     def _rendered(self, statement: str, lines: Callable[[list[RawRow]], bytes]) -> Iterator[bytes]:
         wire = self._session.live()

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Collection, Sequence
-from typing import Final
 
-from dbfleet.adapter import BATCH_BYTES, WHOLE, Part
+from dbfleet.adapter import WHOLE, Part
 from dbfleet.engines._conditions import where
 from dbfleet.engines._mysql_texts import literal
 from dbfleet.engines._mysql_types import LEXIS
@@ -65,7 +64,7 @@ def exactly(text: str) -> str:
 def split(schema: Schema, parts: int, ask: Ask) -> Sequence[Part]:
     """At most so many parts of about as many rows each."""
     columns = [schema.column(name) for name in schema.key]
-    if not columns or parts < 2 or any(column.type is Type.JSON for column in columns) or _large(schema, ask):
+    if not columns or parts < 2 or any(column.type is Type.JSON for column in columns):
         return [WHOLE]
     bounds = _even(schema, parts, ask) or _walked(schema, columns, parts, ask)
     ends: list[list[str] | None] = [None, *bounds, None]
@@ -73,25 +72,6 @@ def split(schema: Schema, parts: int, ask: Ask) -> Sequence[Part]:
         {word: end for word, end in (("from", low), ("below", high)) if end is not None}
         for low, high in itertools.pairwise(ends)
     ]
-
-
-def _large(schema: Schema, ask: Ask) -> bool:
-    """Whether the first rows hold large values: a server makes an answer of twice their size, and a small one has no
-    room for two at once."""
-    long = [
-        LEXIS.quote(each.name)
-        for each in schema.columns
-        if each.type in (Type.TEXT, Type.BYTES, Type.JSON) and (each.length or BATCH_BYTES) >= BATCH_BYTES
-    ]
-    if not long:
-        return False
-    sizes = " + ".join(f"COALESCE(LENGTH({name}), 0)" for name in long)
-    return any(
-        int(size or 0) > BATCH_BYTES for (size,) in ask(f"SELECT {sizes} FROM {LEXIS.quote(schema.name)} LIMIT {_FEW}")
-    )
-
-
-_FEW: Final = 5
 
 
 def _even(schema: Schema, parts: int, ask: Ask) -> list[list[str]]:

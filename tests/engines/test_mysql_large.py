@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from dbfleet import registry
-from dbfleet.adapter import BATCH_BYTES, Adapter, Target
+from dbfleet.adapter import BATCH_BYTES, Adapter, Condition, Target
 from dbfleet.conformance.plugin import Make
+from dbfleet.engines import _mysql_large
 from dbfleet.errors import ConstraintViolated
-from dbfleet.values import Batch, Column, Schema, Type
+from dbfleet.values import Batch, Column, Row, Schema, Type
 
 pytestmark = pytest.mark.engines("mysql", "mariadb")
 
@@ -52,6 +53,37 @@ def test_a_value_of_100_mb_goes_in_and_out(adapter: Any, made: Make, name: str) 
     assert _sums(adapter.scan(schema)) == {1: _sum(data), 2: _sum(b"")}
     (row,) = adapter.get(schema, [(1,)])
     assert row[2:] == ("é😀", {"a": ["é", 1]})
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_huge_values_come_in_slices(
+    adapter: Any, made: Make, name: str, monkeypatch: pytest.MonkeyPatch, first: bool
+) -> None:
+    """Whether the first rows tell of them or the table's averages; the characters of a text are never cut."""
+    monkeypatch.setattr(_mysql_large, "HUGE", 1000)
+    monkeypatch.setattr(_mysql_large, "_SLICE", 401)
+    monkeypatch.setattr(_mysql_large, "_SUSPECT", 99)
+    schema = made(_schema(name))
+    small: list[Row] = [(number, b"s", None, None) for number in range(10, 40)]
+    huge = [
+        (1 if first else 1000, _data(1001), "é😀" * 500, [1]),
+        (2 if first else 2000, b"", "x" * 1203, None),
+        (3 if first else 3000, _data(1203), None, {}),
+    ]
+    adapter.write(schema, [small, huge])
+    if not first:
+        list(adapter.query(f"ANALYZE TABLE `{name}`"))
+    assert adapter.lines(schema) is None
+    assert adapter.ordered(schema) is None
+    batches = list(adapter.scan(schema))
+    assert sorted(row for batch in batches for row in batch) == sorted([*small, *huge])
+    assert [len(batch) for batch in batches[-3:]] == [1, 1, 1]
+    assert sorted(adapter.get(schema, [(huge[1][0],), (10,), (huge[2][0],)])) == sorted([small[0], *huge[1:]])
+    wanted = tuple(Condition("=", column="id", value=number) for number in (2, 2000))
+    part = adapter.where(schema, Condition("or", wanted))
+    assert [row for batch in adapter.scan(schema, part) for row in batch] == [huge[1]]
+    adapter.delete(schema, [row[:1] for row in huge])
+    assert adapter.lines(schema) is not None
 
 
 def test_large_bytes_are_the_same_on_every_way(adapter: Any, made: Make, name: str, target: Target) -> None:
