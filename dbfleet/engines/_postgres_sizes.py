@@ -28,7 +28,7 @@ _UNPACKED: Final = 10
 """What a value of another type may be longer as text than as it is stored, compressed: a guess."""
 _UNKNOWN: Final = BATCH_BYTES // 50
 """Of a view or a foreign table, which would be computed twice to be asked."""
-_SLICE: Final = 16 << 20
+SLICE: Final = 16 << 20
 HUGE: Final = 16 << 20
 """From here on a value goes alone, and comes in slices: a server has a value of 100 MB some six times in memory while
 it makes its text, or reads it from a line of COPY."""
@@ -66,7 +66,7 @@ class Slices:
     def __init__(self, schema: Schema, table: Table, expressions: Sequence[str]) -> None:
         kinds = [table.column(column.name).cast for column in schema.columns]
         self._table, self._width = table.sql, len(kinds)
-        self._places = [place for place, kind in enumerate(kinds) if _sliced(schema.columns[place].type, kind)]
+        self._places = [place for place, kind in enumerate(kinds) if sliced(schema.columns[place].type, kind)]
         self._names = [LEXIS.quote(schema.names[place]) for place in self._places]
         huge = [f"octet_length({name}) > {HUGE}" for name in self._names]
         columns = list(expressions)
@@ -85,17 +85,16 @@ class Slices:
         return tuple(values)
 
     def _joined(self, name: str, oid: int, ctid: str, execute: Execute) -> Any:
-        text = (
-            f"SELECT substr({name}, $1::int, {_SLICE}) FROM {self._table} WHERE tableoid = $2::oid AND ctid = $3::tid"
-        )
+        text = f"SELECT substr({name}, $1::int, {SLICE}) FROM {self._table} WHERE tableoid = $2::oid AND ctid = $3::tid"
         slices: list[Any] = []
-        while not slices or len(slices[-1]) == _SLICE:
-            ((piece,),) = execute(text, [len(slices) * _SLICE + 1, oid, ctid])
+        while not slices or len(slices[-1]) == SLICE:
+            ((piece,),) = execute(text, [len(slices) * SLICE + 1, oid, ctid])
             slices.append(piece)
         return slices[0][:0].join(slices)
 
 
-def _sliced(type_: Type, native: str) -> bool:
+def sliced(type_: Type, native: str) -> bool:
+    """Whether a value of this type can be read and written in slices; `native` is the column's own type."""
     return (type_ is Type.BYTES and native == "bytea") or (
         type_ is Type.TEXT and native in ("text", "character varying")
     )

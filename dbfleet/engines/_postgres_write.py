@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dbfleet.engines._columns import weight
 from dbfleet.engines._postgres_rows import run
-from dbfleet.engines._postgres_sizes import HUGE
+from dbfleet.engines._postgres_sizes import HUGE, SLICE
 from dbfleet.engines._postgres_types import LEXIS, array_text, json_array_text
 from dbfleet.errors import StatementError
 from dbfleet.values import Batch, Column, Row, Type, json_text
@@ -199,11 +199,17 @@ def literals(columns: Sequence[Column], arrays: Sequence[bool]) -> Callable[[int
 
 
 def copy_in(
-    connection: Connection[Any], into: str, columns: Sequence[Column], arrays: Sequence[bool], batches: Iterable[Batch]
+    connection: Connection[Any],
+    into: str,
+    columns: Sequence[Column],
+    arrays: Sequence[bool],
+    batches: Iterable[Batch],
+    *,
+    in_slices: Sequence[bool],
 ) -> int:
     """COPY the rows into the table (its name in SQL), or INSERT those with a huge value, of which a line of COPY would
-    be several times in the server's memory; how many there were. An exception of the batches, whatever it is, ends the
-    COPY on the server and comes through."""
+    be several times in the server's memory; how many there were. `in_slices` says which columns are bytea or text. An
+    exception of the batches, whatever it is, ends the COPY on the server and comes through. Inside a transaction."""
     encode = encoder(columns, arrays)
     rows = 0
     statement = f"COPY {into} ({LEXIS.quote_all(column.name for column in columns)}) FROM STDIN"
@@ -211,7 +217,7 @@ def copy_in(
         for alone, pieces in groupby(_by_size(batches), key=itemgetter(0)):
             if alone:
                 for _, batch in pieces:
-                    _insert(connection, into, columns, arrays, batch[0])
+                    _insert(connection, into, columns, arrays, in_slices, batch[0])
                     rows += 1
                 continue
             with cursor.copy(statement.encode()) as copy:
@@ -233,25 +239,68 @@ def _by_size(batches: Iterable[Batch]) -> Iterator[tuple[bool, Batch]]:
 
 
 def _insert(
-    connection: Connection[Any], into: str, columns: Sequence[Column], arrays: Sequence[bool], row: Row
+    connection: Connection[Any],
+    into: str,
+    columns: Sequence[Column],
+    arrays: Sequence[bool],
+    in_slices: Sequence[bool],
+    row: Row,
 ) -> None:
-    """Bytes go as they are, all else as its text. OVERRIDING: an identity column takes the row's value, as by COPY."""
-    literals: list[bytes | None] = []
-    for column, array, value in zip(columns, arrays, row, strict=True):
-        if value is None or column.type is Type.BYTES:
-            literals.append(value)
-            continue
-        text = _plain(column, array)(value)
-        if "\0" in text:
-            raise StatementError("a text holds the character U+0000, which PostgreSQL cannot store", engine=ENGINE)
-        try:
-            literals.append(text.encode())
-        except UnicodeEncodeError as exc:
-            raise _half_a_pair(exc) from None
-    marks = ", ".join(f"${number}" for number in range(1, len(columns) + 1))
+    """Bytes go as they are, all else as its text; what is huge by way of a large object, in slices: the server has it
+    twice then (192 MB for 100 MB), and three times as a parameter. OVERRIDING: an identity column takes the row's
+    value, as by COPY."""
+    values: list[bytes | None] = []
+    marks: list[str] = []
+    objects: list[bytes] = []
+    for column, array, sliced, value in zip(columns, arrays, in_slices, row, strict=True):
+        literal = value if value is None or column.type is Type.BYTES else _encoded(_plain(column, array)(value))
+        mark = f"${len(marks) + 1}"
+        if literal is not None and sliced and len(literal) >= HUGE and _has_large_objects(connection):
+            literal = _large_object(connection, literal)
+            objects.append(literal)
+            mark = f"lo_get({mark}::oid)"
+            if column.type is not Type.BYTES:
+                mark = f"convert_from({mark}, 'UTF8')"
+        values.append(literal)
+        marks.append(mark)
     listed = LEXIS.quote_all(column.name for column in columns)
-    statement = f"INSERT INTO {into} ({listed}) OVERRIDING SYSTEM VALUE VALUES ({marks})"
-    run(connection, statement, literals, [column.type is Type.BYTES for column in columns])
+    statement = f"INSERT INTO {into} ({listed}) OVERRIDING SYSTEM VALUE VALUES ({', '.join(marks)})"
+    binary = [column.type is Type.BYTES and "lo_get" not in mark for column, mark in zip(columns, marks, strict=True)]
+    run(connection, statement, values, binary)
+    for oid in objects:
+        run(connection, "SELECT lo_unlink($1::oid)", [oid], [False])
+
+
+def _encoded(text: str) -> bytes:
+    if "\0" in text:
+        raise StatementError("a text holds the character U+0000, which PostgreSQL cannot store", engine=ENGINE)
+    try:
+        return text.encode()
+    except UnicodeEncodeError as exc:
+        raise _half_a_pair(exc) from None
+
+
+def _has_large_objects(connection: Connection[Any]) -> bool:
+    """Whether the server has the functions: some that speak its protocol do not."""
+    found = connection.execute(
+        "SELECT to_regprocedure('lo_put(oid,bigint,bytea)') IS NOT NULL "
+        "AND to_regprocedure('lo_get(oid)') IS NOT NULL AND to_regprocedure('lo_unlink(oid)') IS NOT NULL"
+    ).fetchone()
+    return bool(found and found[0])
+
+
+def _large_object(connection: Connection[Any], value: bytes) -> bytes:
+    """The OID, as text, of a new large object that holds the value. It goes with the transaction, if that fails."""
+    (oid,) = connection.execute("SELECT lo_create(0)::text").fetchone() or ("",)
+    for start in range(0, len(value), SLICE):
+        piece = value[start : start + SLICE]
+        run(
+            connection,
+            "SELECT lo_put($1::oid, $2::bigint, $3::bytea)",
+            [oid.encode(), str(start).encode(), piece],
+            [False, False, True],
+        )
+    return bytes(oid.encode())
 
 
 def upsert(

@@ -59,7 +59,7 @@ from dbfleet.engines._postgres_connect import SESSION, opened
 from dbfleet.engines._postgres_errors import translate
 from dbfleet.engines._postgres_nested import Nested
 from dbfleet.engines._postgres_server import LOCAL, examine, product, shell
-from dbfleet.engines._postgres_sizes import HUGE, Slices, largest, rows_at_once
+from dbfleet.engines._postgres_sizes import HUGE, Slices, largest, rows_at_once, sliced
 from dbfleet.engines._postgres_tables import Table, Tables, by_keys, order, where
 from dbfleet.engines._postgres_types import CLOSED, LEXIS, NAME_BYTES, RELATIONAL, Carried, TypeCatalog, keeps_native
 from dbfleet.engines._postgres_write import copy_in, keys_parameter, literals, upsert
@@ -176,11 +176,10 @@ class PostgresAdapter(Adapter):
             raise self._unsupported(f"{schema.name} has no key to get rows by")
         table = self._find(schema.name)
         columns = [schema.column(name) for name in schema.key]
-        select = f"{self._tables.select(schema, table)} WHERE {by_keys(schema, table)}"
         for start in range(0, len(keys), BATCH_SIZE):
             some = keys[start : start + BATCH_SIZE]
             texts = [keys_parameter(column, some, place) for place, column in enumerate(columns)]
-            for batch in self._batches(self._start(select, texts, BATCH_SIZE, exact=schema.name)):
+            for batch in self._read(schema, table, f" WHERE {by_keys(schema, table)}", texts, BATCH_SIZE):
                 yield from batch
 
     def split(self, schema: Schema, parts: int) -> Sequence[Part]:
@@ -189,6 +188,11 @@ class PostgresAdapter(Adapter):
     def scan(self, schema: Schema, part: Part = WHOLE, *, batch_size: int = BATCH_SIZE) -> Iterator[Batch]:
         table = self._find(schema.name)
         condition, values = where(schema, table, part)
+        yield from self._read(schema, table, condition, values, batch_size)
+
+    def _read(
+        self, schema: Schema, table: Table, condition: str, values: Sequence[str], batch_size: int
+    ) -> Iterator[Batch]:
         row_bytes = largest(self._rows, schema, table, condition, values)
         if row_bytes > HUGE and (self.snapshot_id is not None or not self._in_transaction()):
             yield from bounded(self._scan_in_slices(schema, table, condition, values), batch_size)
@@ -222,11 +226,12 @@ class PostgresAdapter(Adapter):
             batches = ([tuple([row[place] for place in kept]) for row in batch] for batch in batches)
         columns = [schema.columns[place] for place in kept]
         arrays = [bool(self._types[there[place].oid].element) for place in kept]
+        in_slices = [sliced(schema.columns[place].type, there[place].cast) for place in kept]
         connection = self._ready()
         with translated(translate, engine="postgres", target=self.target.name), connection.transaction():
 
             def fill(into: str) -> int:
-                return copy_in(connection, into, columns, arrays, batches)
+                return copy_in(connection, into, columns, arrays, batches, in_slices=in_slices)
 
             names = [each.name for each in columns]
             written = upsert(connection, table.sql, schema.key, names, fill) if mode == "upsert" else fill(table.sql)

@@ -27,9 +27,23 @@ def test_huge_values_go_in_and_come_out_as_they_are(adapter: Any, made: Make, na
     ]
     assert adapter.write(schema, [rows, [(5, None, None, None)]], mode=mode).rows == 5
     assert sorted(row for batch in adapter.scan(schema) for row in batch) == [*rows, (5, None, None, None)]
+    assert list(adapter.get(schema, [(2,)])) == [rows[1]]
+    assert list(adapter.query("SELECT count(*) FROM pg_largeobject_metadata")) == [[(0,)]]
     assert adapter.digest(schema) == digest_rows(schema.columns, [[*rows, (5, None, None, None)]])
     assert adapter.lines(schema) is None
     assert adapter.encoded_scan(schema, "csv") is None
+
+
+def test_a_value_of_100_mb_goes_in_and_out(adapter: Any, made: Make, name: str) -> None:
+    """Within the memory of the stack, also of a server whose shared buffers are full."""
+    schema = made(Schema(name, _COLUMNS, ("id",)))
+    data = (bytes(range(256)) * 4096 * 100)[:100_000_000]
+    text = "é€😀xyz" * 8_000_000
+    for row in ((1, data, None, None), (2, None, text, None)):
+        assert adapter.write(schema, [[row]]).rows == 1
+    assert sorted(len(row[1] or row[2]) for batch in adapter.scan(schema) for row in batch) == [len(text), len(data)]
+    assert list(adapter.get(schema, [(1,)])) == [(1, data, None, None)]
+    assert list(adapter.get(schema, [(2,)])) == [(2, None, text, None)]
 
 
 def test_a_refused_huge_value_leaves_nothing(adapter: Any, made: Make, name: str) -> None:
