@@ -8,12 +8,14 @@ say it tells the rest (`_sql.type_comment`), and so does the table's. A domain's
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import Any, Final
 
-from dbfleet.engines._postgres_tables import Execute, TableColumn, Tables
-from dbfleet.engines._postgres_types import CLOSED, TypeCatalog
+from dbfleet.engines._postgres_digest import BOUNDS
+from dbfleet.engines._postgres_tables import Execute, Table, TableColumn, Tables
+from dbfleet.engines._postgres_types import BEYOND, CLOSED, LEXIS, TypeCatalog
 from dbfleet.engines._sql import table_comment, typed_by_comment
 from dbfleet.values import Column, Reference, Schema, Type
 
@@ -38,7 +40,7 @@ def describe(execute: Execute, tables: Tables, types: TypeCatalog, name: str) ->
     """The schema of the table or view. NotFound if there is none."""
     table = tables.find(name)
     kept = table_comment(table.comment)
-    columns = tuple(_column(column, there, types) for column, there in table.columns.items())
+    columns = [_column(column, there, types) for column, there in table.columns.items()]
     key: tuple[str, ...] = ()
     references = []
     for (kind, _), group in groupby(execute(_CONSTRAINTS, tables.split(name)), key=lambda row: row[:2]):
@@ -50,9 +52,12 @@ def describe(execute: Execute, tables: Tables, types: TypeCatalog, name: str) ->
             references.append(Reference(own, tables.joined(*rows[0][3:5]), tuple(row[5] for row in rows)))
     order = {column: number for number, column in enumerate(table.columns)}
     references.sort(key=lambda each: [order[column] for column in each.columns])
+    told = {*key, *(column for reference in references for column in reference.columns)}
+    dated = [column for column in columns if column.type in BOUNDS and column.name not in told]
+    beyond = _beyond(execute, tables, table, dated)
     return Schema(
         name,
-        columns,
+        tuple(_as_text(column) if column.name in beyond else column for column in columns),
         key,
         tuple(references),
         edge=bool(kept.get("edge")),
@@ -79,3 +84,31 @@ def _sizes(type_: Type, native: str) -> dict[str, Any]:
     word = {Type.TEXT: "length", Type.TIME: "fraction_digits", Type.DATETIME: "fraction_digits",
             Type.INSTANT: "fraction_digits"}.get(type_)  # fmt: skip
     return {word: int(found[1])} if word else {}
+
+
+_EXACTLY: Final = 8 << 20
+"""Bytes of a table that is read for it, in a few milliseconds."""
+_STATISTICS: Final = """
+SELECT attname FROM pg_catalog.pg_stats WHERE schemaname = $1 AND tablename = $2
+  AND concat(most_common_vals::text, histogram_bounds::text) ~ 'infinity| BC|[0-9]{5}-|24:00'
+"""
+
+
+def _beyond(execute: Execute, tables: Tables, table: Table, dated: Sequence[Column]) -> set[str]:
+    """Which of these columns hold a date or time that is none of ours: infinity, BC, a year beyond 9999, 24:00:00. Of a
+    large table the server's statistics tell; a value that is too rare for these is refused by a scan, by name."""
+    if not dated or table.kind not in "rpm":
+        return set()
+    if tables.bytes(table) > _EXACTLY:
+        found = {name for (name,) in execute(_STATISTICS, tables.split(table.name))}
+        return {column.name for column in dated if column.name in found}
+    asked = [
+        f"coalesce(bool_or({LEXIS.quote(each.name)} NOT BETWEEN {low} AND {high}), false)"
+        for each, (low, high) in ((each, BOUNDS[each.type]) for each in dated)
+    ]
+    (found_in,) = execute(f"SELECT {', '.join(asked)} FROM {table.sql}", ())
+    return {column.name for column, found in zip(dated, found_in, strict=True) if found}
+
+
+def _as_text(column: Column) -> Column:
+    return replace(column, type=Type.TEXT, fraction_digits=None, note=f"{column.native}, as text: {BEYOND}")

@@ -17,13 +17,13 @@ from dbfleet.values import Digest, Schema, Type, digest_order
 if TYPE_CHECKING:
     from psycopg import Connection
 
-_BOUNDS: Final = {
+BOUNDS: Final = {
     Type.DATE: ("date '0001-01-01'", "date '9999-12-31'"),
     Type.TIME: ("time '00:00:00'", "time '23:59:59.999999'"),  # 24:00:00 is one, too, of the server's
     Type.DATETIME: ("timestamp '0001-01-01 00:00:00'", "timestamp '9999-12-31 23:59:59.999999'"),
     Type.INSTANT: ("timestamptz '0001-01-01 00:00:00+00'", "timestamptz '9999-12-31 23:59:59.999999+00'"),
 }
-
+"""The first and the last value of ours, in SQL."""
 _AT_ONCE: Final = 33
 """Columns: a function takes 100 arguments."""
 
@@ -63,9 +63,9 @@ def statement(schema: Schema, select: str, natives: Sequence[str]) -> str | None
 def beyond(places: Sequence[str], types: Sequence[Type]) -> str:
     """Whether one of the columns holds a date beyond the years that we know."""
     found = [
-        f"{c} NOT BETWEEN {_BOUNDS[type_][0]} AND {_BOUNDS[type_][1]}"
+        f"{c} NOT BETWEEN {BOUNDS[type_][0]} AND {BOUNDS[type_][1]}"
         for c, type_ in zip(places, types, strict=True)
-        if type_ in _BOUNDS
+        if type_ in BOUNDS
     ]
     return " OR ".join(found) or "false"
 

@@ -96,8 +96,9 @@ def _beyond(kind: str, orders: str, definition: str, *, more: bool) -> list[str]
 
 def count_on(ask: Ask, connection: Connection[Any], table: str, names: Sequence[str]) -> None:
     """Inside the transaction that has written these columns: what counts up for one of them goes on behind the greatest
-    value, or the least where it counts down. Not where the sequence is another's, who lets us only use it."""
-    from psycopg.errors import InsufficientPrivilege
+    value, or the least where it counts down. Not where the sequence is another's, who lets us only use it,
+    or ends before."""
+    from psycopg.errors import InsufficientPrivilege, NumericValueOutOfRange
 
     for name, sequence, step in ask(_SEQUENCES, [table]):
         if name not in names:
@@ -115,8 +116,8 @@ def count_on(ask: Ask, connection: Connection[Any], table: str, names: Sequence[
                 lock = f"SELECT pg_advisory_xact_lock({literal}::regclass::oid::bigint)"
                 connection.execute(lock.encode(), prepare=False)
                 connection.execute(statement.encode(), prepare=False)
-        except InsufficientPrivilege:
-            pass
+        except (InsufficientPrivilege, NumericValueOutOfRange):
+            pass  # who counts on afterwards tells it (_postgres_counters)
 
 
 def add_statement(ask: Ask, table: str, schema: Schema, extra: Extra) -> str:

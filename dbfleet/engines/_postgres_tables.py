@@ -207,6 +207,15 @@ class Tables:
             for pair in itertools.pairwise(edges)
         ]
 
+    def bytes(self, table: Table) -> int:
+        """The size of the table's rows, without what they keep outside their pages."""
+        ((size,),) = self._execute(
+            "SELECT coalesce(sum(pg_relation_size(relid)), pg_relation_size($1::regclass))::bigint "
+            "FROM pg_partition_tree($1::regclass)",
+            [table.sql],
+        )
+        return int(size)
+
     def _pages(self, table: Table) -> int:
         sizes = "pg_relation_size($1::regclass)"
         if table.kind == "p":

@@ -73,6 +73,8 @@ _WORDS: Final = (
 )
 _AS_TEXT: Final = frozenset({*_WORDS.split(), "bit varying", "time with time zone"})
 """Built-in types whose text reads back as the very value, on every server."""
+BEYOND: Final = "infinity, 24:00:00 or a year outside 1 to 9999 is among its values"
+"""How the note ends of a column of dates or times that not all are values of ours."""
 _NARROW: Final = {
     "smallint": Type.INT, "integer": Type.INT, "oid": Type.INT, "real": Type.FLOAT,
     "character": Type.TEXT, "name": Type.TEXT, '"char"': Type.TEXT,
@@ -86,6 +88,8 @@ def keeps_native(column: Column) -> bool | None:
     base = re.sub(r"\([\d,]+\)", "", column.native)
     if base in _NARROW:
         return column.type is _NARROW[base] and column.note is None
+    if column.type is Type.TEXT and (column.note or "").endswith(BEYOND):
+        return True
     if column.type is Type.TEXT and (base in _AS_TEXT or base.startswith("interval ")):
         return True
     return None if column.note and column.note.endswith(", as text") else False

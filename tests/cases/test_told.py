@@ -10,21 +10,59 @@ import pytest
 
 from dbfleet import registry
 from dbfleet.adapter import Target
+from dbfleet.engines import _postgres_describe
 from tests.zoo.walk import run
 
 
 @pytest.mark.engines("postgres")
-def test_the_end_of_a_day_is_refused_as_a_time(target: Target, name: str, tmp_path: Path) -> None:
+def test_the_end_of_a_day_is_told_to_be_a_text(target: Target, name: str, tmp_path: Path) -> None:
     with registry.connect(target) as adapter:
         adapter.query(f"create table {name} (id int primary key, at time)").close()
         adapter.query(f"insert into {name} values (1, '24:00:00')").close()
         try:
             ran = run("copy", f"{target.url(reveal=True)}#{name}", f"sqlite:///{tmp_path}/a.db")
+            strict = run("copy", f"{target.url(reveal=True)}#{name}", f"sqlite:///{tmp_path}/b.db", "--strict")
         finally:
             adapter.drop(name)
-    assert ran.code == 5
-    assert "column at holds 24:00:00, which is no time before 24:00" in ran.err
-    assert "years" not in ran.err
+    assert (ran.code, strict.code) == (0, 6)
+    assert "as text: infinity, 24:00:00 or a year outside 1 to 9999" in ran.err
+
+
+@pytest.mark.engines("postgres")
+@pytest.mark.parametrize("statistics", [False, True])
+def test_dates_that_are_none_of_ours_come_along_to_another_postgres(
+    target: Target, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, statistics: bool
+) -> None:
+    if statistics:  # of a large table: it is not read for it
+        monkeypatch.setattr(_postgres_describe, "_EXACTLY", 0)
+    url = target.url(reveal=True)
+    other = target.with_(database=f"{name}_two").url(reveal=True)
+    with registry.connect(target) as adapter:
+        adapter.query(
+            f"create table {name} (id int primary key, d date, t timestamp(3), z timestamptz, a time)"
+        ).close()
+        adapter.query(
+            f"insert into {name} values (1, 'infinity', '-infinity', 'infinity', '24:00'), "
+            "(2, '4713-01-01 BC', '0044-03-15 BC', '20000-01-01 UTC', '12:00'), "
+            "(3, '2020-01-01', '2020-01-01', null, null)"
+        ).close()
+        adapter.query(f"create database {name}_two").close()
+        adapter.query(f"analyze {name}").close()
+        try:
+            assert run("copy", f"{url}#{name}", other, "--verify", "--strict").code == 0
+            assert run("diff", f"{url}#{name}", f"{other}#{name}").code == 0
+            assert run("dump", url, name, "-o", str(tmp_path / "dump")).code == 0
+            assert run("load", other, str(tmp_path / "dump"), "--mode", "replace", "--yes", "--verify").code == 0
+            with registry.connect(target.with_(database=f"{name}_two")) as there:
+                result = there.query(f"select t from {name} order by id")
+                found = [row[0] for batch in result for row in batch]
+                natives = [column.native for column in there.describe(name).columns]
+        finally:
+            adapter.drop(name)
+            adapter.query(f"drop database {name}_two with (force)").close()
+    assert [str(each) for each in found] == ["-infinity", "0044-03-15 00:00:00 BC", "2020-01-01 00:00:00"]
+    assert natives == ["integer", "date", "timestamp(3) without time zone", "timestamp with time zone",
+                       "time without time zone"]  # fmt: skip
 
 
 @pytest.mark.engines("sqlite")
