@@ -151,7 +151,7 @@ def copy(
         typer.Argument(metavar="[COLLECTION]...", help="All if none is given.", autocompletion=complete_collection),
     ] = None,
     mode: Annotated[
-        str, typer.Option(metavar="MODE", help="insert (into nothing), upsert (by key), or replace (drop first).")
+        str, typer.Option(metavar="MODE", help="insert (into nothing), upsert (by key), or replace (new rows for old).")
     ] = "insert",
     verify: Annotated[bool, typer.Option("--verify", help="Read everything back and compare digests.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Refuse a column that is not kept exactly.")] = False,

@@ -117,7 +117,7 @@ def refuse_rows(ends: Ends, sink: Adapter | None, plans: Sequence[PlannedCollect
             raise Unsupported(
                 f"{keyless[0]} has no key to upsert by",
                 target=ends.sink.name,
-                hint="--mode replace empties it first",
+                hint="--mode replace puts the source's rows in the place of its own",
             )
     if mode != "insert" or sink is None:
         return
@@ -130,5 +130,5 @@ def refuse_rows(ends: Ends, sink: Adapter | None, plans: Sequence[PlannedCollect
             f"{ends.sink.name} has data already: {told}{more}. Nothing was written",
             hint="--resume goes on with the copy that was cut off; --mode upsert or replace begins anew"
             if journal
-            else "--mode upsert keeps its rows and lets ours win by key; --mode replace drops them first",
+            else "--mode upsert keeps its rows and lets ours win by key; --mode replace puts ours in their place",
         )

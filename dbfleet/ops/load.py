@@ -99,9 +99,9 @@ def load(
 ) -> Iterator[Loaded]:
     """Load the inputs (`_inputs.find`) in the order of their references; a record for each collection when it is done.
 
-    `mode`: insert refuses a key that exists, upsert replaces its row, replace drops the collection first (`agree` is
-    told what goes, and may raise). `rejected` is where refused rows are listed; with it, an engine that refuses a
-    write as a whole is given the rows apart, and keeps the good ones. UsageError before anything is written;
+    `mode`: insert refuses a key that exists, upsert replaces its row, replace puts the new rows in the place of the old
+    (`agree` is told what goes, and may raise). `rejected` is where refused rows are listed; with it, an engine that
+    refuses a write as a whole is given the rows apart, and keeps the good ones. UsageError before anything is written;
     PartialWrite at the end, where rows were refused and others are stored.
     """
     if mode not in MODES:
@@ -293,7 +293,7 @@ def _compare(ours: Schema, there: Schema, source: Input, mode: str) -> None:
     if differences:
         raise UsageError(
             f"{there.name} is there with another schema: {'; '.join(differences)}",
-            hint="--mode replace drops it and makes it anew",
+            hint="--mode replace makes it anew",
         )
 
 
@@ -306,7 +306,7 @@ def _if_empty(adapter: Adapter, source: Input, there: Schema) -> str:
         return "skip"
     raise UsageError(
         f"{there.name} holds {rows:,} rows already, and not those of the dump",
-        hint="--mode upsert adds ours and replaces those with the same keys, --mode replace drops it first",
+        hint="--mode upsert adds ours and replaces those with the same keys, --mode replace puts ours in its place",
     )
 
 
