@@ -26,5 +26,5 @@ def shell(tmp_path: Path) -> Shell:
     (tmp_path / "dbfleet.toml").write_text('[targets.shop]\nurl = "sqlite:///shop.db"\n')
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPYCACHEPREFIX") if name in os.environ}
     # This tree's dbfleet, wherever another one is installed.
-    kept["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+    kept["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
     return Shell(tmp_path, {**kept, "DBFLEET_STATE_DIR": str(tmp_path / "state"), "COLUMNS": "80"})

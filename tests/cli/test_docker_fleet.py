@@ -48,7 +48,7 @@ def dbfleet(tmp_path: Path) -> Iterator[CommandLine]:
             "DBFLEET_STATE_DIR": str(tmp_path / "s"),
             "DBFLEET_RUNTIME": "docker",
             "DBFLEET_FLEET": f"t{uuid.uuid4().hex[:8]}",
-            "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]),
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")])),
         },
     )
     yield found

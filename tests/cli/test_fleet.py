@@ -64,7 +64,7 @@ def dbfleet(tmp_path: Path) -> Iterator[CommandLine]:
     (tmp_path / "dbfleet.toml").write_text("[targets.postgres]\n[targets.redis]\n[targets.sqlite]\n", "utf-8")
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     root = str(Path(__file__).parents[2])
-    kept["PYTHONPATH"] = os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])
+    kept["PYTHONPATH"] = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     found = CommandLine(tmp_path, kept | {"DBFLEET_STATE_DIR": str(tmp_path / "s"), "DBFLEET_RUNTIME": "process"})
     yield found
     found("down", "--volumes", "--yes")
