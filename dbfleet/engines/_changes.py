@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dbfleet.adapter import Change
+from dbfleet.errors import Unsupported
 from dbfleet.values import TEXT_OF, Column, Row, Schema
 
 
@@ -17,8 +18,8 @@ from dbfleet.values import TEXT_OF, Column, Row, Schema
 class Spelling:
     """How one table's statements are spelt: its name and its columns' in the language, the literal of a value that is
     not NULL by its column's place, what says that the key's column at a place has a value where `=` does not do, the
-    columns that the server computes, what stands before VALUES, and the columns that an UPDATE sets by itself if it
-    does not name them."""
+    columns that the server computes, what stands before VALUES, the columns that an UPDATE sets by itself if it does
+    not name them, those that no UPDATE can set, and those that no INSERT can."""
 
     table: str
     quote: Callable[[str], str]
@@ -27,6 +28,8 @@ class Spelling:
     computed: frozenset[str] = frozenset()
     before_values: str = ""
     touched: frozenset[str] = frozenset()
+    fixed: frozenset[str] = frozenset()
+    counted: frozenset[str] = frozenset()
 
 
 def changed(columns: Sequence[Column], change: Change) -> list[int]:
@@ -52,7 +55,7 @@ def key_of(schema: Schema, change: Change) -> Row:
 
 
 def statements(schema: Schema, changes: Iterable[Change], spelling: Spelling) -> Iterator[str]:
-    """The statements, each with its semicolon."""
+    """The statements, each with its semicolon. Unsupported, by name, for a column that none can set."""
     quote, table, literal = spelling.quote, spelling.table, spelling.literal
     written = [place for place, name in enumerate(schema.names) if name not in spelling.computed]
     names = ", ".join(quote(schema.names[place]) for place in written)
@@ -67,6 +70,10 @@ def statements(schema: Schema, changes: Iterable[Change], spelling: Spelling) ->
         before, after = change.before, change.after
         if before is None:
             assert after is not None
+            for name in sorted(spelling.counted.intersection(schema.names)):
+                raise Unsupported(
+                    f"column {name} of {schema.name} counts by itself, and the server takes no other value in an INSERT"
+                )
             cells = ", ".join([cell(place, after[place]) for place in written])
             yield f"INSERT INTO {table} ({names}){spelling.before_values} VALUES ({cells});"
             continue
@@ -75,6 +82,9 @@ def statements(schema: Schema, changes: Iterable[Change], spelling: Spelling) ->
             yield f"DELETE FROM {table} WHERE {where};"
             continue
         places = [place for place in changed(schema.columns, change) if schema.names[place] not in spelling.computed]
+        for place in places:
+            if schema.names[place] in spelling.fixed:
+                raise Unsupported(f"column {schema.names[place]} of {schema.name} counts by itself: no UPDATE sets it")
         if places:
             more = [
                 place for place, name in enumerate(schema.names) if name in spelling.touched and place not in places

@@ -123,10 +123,14 @@ class Carrier:
 
     def upsert(self, rows: Batch) -> Iterator[str]:
         """UPDATE, then INSERT of the rest, both holding the keys' ranges: MERGE does no better, and is known for its
-        faults. Of rows with one key the last counts."""
+        faults. Of rows with one key the last counts. No UPDATE sets an IDENTITY (see `unlike`)."""
         places = [place for place, native in enumerate(self._natives) if native in self._key]
         rows = list({tuple(row[place] for place in places): row for row in rows}.values())
-        others = [name for name, native in zip(self._names, self._natives, strict=True) if native not in self._key]
+        others = [
+            name
+            for name, native in zip(self._names, self._natives, strict=True)
+            if native not in self._key and not native.identity
+        ]
         names = ", ".join(self._names)
         changes = ", ".join(f"t.{name} = s.{name}" for name in others)
         same = self._same_key()
@@ -142,6 +146,19 @@ class Carrier:
                 f"(SELECT 1 FROM {self._table.sql} AS t WITH (UPDLOCK, HOLDLOCK) WHERE {same})"
             )
             yield chunk.run((update if others else "") + insert)
+
+    def unlike(self, rows: Batch) -> Iterator[str]:
+        """The names of IDENTITY columns that would have to change, for rows that are there."""
+        same = self._same_key()
+        for native in self._natives:
+            if not native.identity or native in self._key:
+                continue
+            name = LEXIS.quote(native.column.name)
+            for chunk in self._chunks(rows):
+                yield chunk.run(
+                    f"SELECT TOP (1) {text_literal(native.column.name)} FROM {self._table.sql} AS t WITH (UPDLOCK, "
+                    f"HOLDLOCK) INNER JOIN {self._derived(chunk)} ON {same} WHERE t.{name} <> s.{name}"
+                )
 
     def select(self, columns: str, keys: Batch) -> Iterator[str]:
         """The rows whose keys these are; `columns` name those of t."""
@@ -220,6 +237,16 @@ class Carrier:
         if odd:
             text = _dumps(converted(carried, [(place, _hexadecimal) for place in odd]))
         return _Chunk(text, "", odd)
+
+
+def refuse_unlike(table: Table, found: Iterable[Row]) -> None:
+    """StatementError for what `Carrier.unlike` has found."""
+    for (name,) in found:
+        raise StatementError(
+            f"column {name} of {table.name} is an IDENTITY, and no UPDATE sets it: a row that is there has another "
+            "value. Nothing was written",
+            hint="delete that row first",
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,19 +12,21 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, Final
 
 from dbfleet.engines._extras import read_default, value_default
-from dbfleet.engines._sqlserver_tables import Ask, Table
+from dbfleet.engines._sqlserver_left import of_table
+from dbfleet.engines._sqlserver_tables import Ask, Table, Tables
 from dbfleet.engines._sqlserver_types import LEXIS, NAME_LENGTH, Native, text_literal
-from dbfleet.errors import Unsupported
+from dbfleet.errors import StatementError, Unsupported
 from dbfleet.extras import Default, Extra, Extras, Identity, Index
 from dbfleet.values import VALUE_OF, Column, Type
 
 _INDEXES: Final = """\
-SELECT i.index_id, i.name, i.type_desc, i.is_unique, i.is_disabled, i.filter_definition, k.key_ordinal, c.name
+SELECT i.index_id, i.name, i.type_desc, i.is_unique, i.is_disabled, i.filter_definition, i.ignore_dup_key,
+k.key_ordinal, k.is_included_column, k.is_descending_key, c.name
 FROM sys.indexes AS i
 INNER JOIN sys.index_columns AS k ON k.object_id = i.object_id AND k.index_id = i.index_id
 INNER JOIN sys.columns AS c ON c.object_id = k.object_id AND c.column_id = k.column_id
@@ -33,9 +35,6 @@ _DEFAULTS: Final = """\
 SELECT c.name, d.name, d.definition FROM sys.default_constraints AS d
 INNER JOIN sys.columns AS c ON c.object_id = d.parent_object_id AND c.column_id = d.parent_column_id
 WHERE d.parent_object_id = {id} ORDER BY c.column_id"""
-_CHECKS: Final = "SELECT k.name FROM sys.check_constraints AS k WHERE k.parent_object_id = {id} ORDER BY k.object_id"
-_TRIGGERS: Final = "SELECT g.name FROM sys.triggers AS g WHERE g.parent_id = {id} ORDER BY g.object_id"
-
 _PLAIN: Final = ("CLUSTERED", "NONCLUSTERED")
 _KEY_BYTES: Final = 1700
 _NOT_NULL: Final = re.compile(r"\[((?:[^\]]|\]\])+)\] IS NOT NULL", re.IGNORECASE)
@@ -45,7 +44,9 @@ _MOMENT: Final = re.compile(
     r"(?:CONVERT\(\[date\],)?(?:getdate|getutcdate|sysdatetime|sysutcdatetime|sysdatetimeoffset)\(\)(?:,\(?0\)?)?\)?",
     re.IGNORECASE,
 )
-_NEXT: Final = re.compile(r"\(?NEXT VALUE FOR\b", re.IGNORECASE)
+_NAME: Final = r"\[((?:[^\]]|\]\])+)\]"
+_NEXT: Final = re.compile(rf"\(*NEXT VALUE FOR (?:(?:{_NAME}\.)?{_NAME}\.)?{_NAME}\)*", re.IGNORECASE)
+"""Of a sequence and of nothing else: the database where it is told, the schema, the name."""
 _NOW: Final = {
     Type.DATE: "CONVERT(date, SYSDATETIME())",
     Type.DATETIME: "SYSDATETIME()",
@@ -53,33 +54,36 @@ _NOW: Final = {
 }
 
 
-def extras(ask: Ask, table: Table) -> Extras:
+def extras(ask: Ask, tables: Tables, table: Table) -> Extras:
     """What the table has."""
     found: list[Extra] = []
     left: list[str] = []
     for _, rows in groupby(ask(_INDEXES.format(id=table.number)), key=lambda row: row[0]):
-        index, why = _read_index(table, list(rows))
+        index, why, beyond = _read_index(table, list(rows))
         if why:
             left.append(f"index {index.name}, {why}")
         else:
             found.append(index)
+            left += [f"of index {index.name}, {what}" for what in beyond]
     found += [Identity(name) for name, native in table.columns.items() if native.identity]
     for name, _, definition in ask(_DEFAULTS.format(id=table.number)):
-        if _NEXT.match(definition):
+        if _NEXT.fullmatch(definition) and _counts(table.columns[name]):
             found.append(Identity(name))
         elif default := _read_default(table.columns[name].column, definition):
             found.append(default)
         elif definition.strip("()").upper() != "NULL":
             left.append(f"default of {name}, an expression: {definition}")
-    left += [f"check {name}" for (name,) in ask(_CHECKS.format(id=table.number))]
-    left += [f"trigger {name}" for (name,) in ask(_TRIGGERS.format(id=table.number))]
-    return Extras(tuple(found), tuple(left))
+    return Extras(tuple(found), (*left, *of_table(ask, tables, table)))
 
 
-def _read_index(table: Table, rows: Sequence[tuple[Any, ...]]) -> tuple[Index, str | None]:
-    """The index, and why it does not come along."""
-    _, name, kind, unique, disabled, only, _, _ = rows[0]
-    columns = tuple(str(row[7]) for row in rows if row[6])  # the others are included, or of no order
+def _counts(native: Native) -> bool:
+    return native.column.type in (Type.INT, Type.DECIMAL) and not native.scale
+
+
+def _read_index(table: Table, rows: Sequence[tuple[Any, ...]]) -> tuple[Index, str | None, list[str]]:
+    """The index, why it does not come along, and what of it does not where it does."""
+    _, name, kind, unique, disabled, only, ignoring, *_ = rows[0]
+    columns = tuple(str(row[-1]) for row in rows if row[7])  # the others are included, or of no order
     nullable = {column for column in columns if table.columns[column].column.nullable}
     rest = _NOT_NULL.sub("", only or "").upper().replace("AND", "").strip(" ()")
     said = set() if rest else {column.replace("]]", "]") for column in _NOT_NULL.findall(only or "")}
@@ -90,7 +94,12 @@ def _read_index(table: Table, rows: Sequence[tuple[Any, ...]]) -> tuple[Index, s
         else "in which NULLs are the same" if unique and nullable - said
         else None
     )  # fmt: skip
-    return Index(name, columns, bool(unique)), why
+    beyond = [
+        "its descending order" if any(row[9] for row in rows) else "",
+        "its included columns" if any(row[8] for row in rows) else "",
+        "that it passes over a second row with its values" if ignoring else "",
+    ]
+    return Index(name, columns, bool(unique)), why, list(filter(None, beyond))
 
 
 def _read_default(column: Column, definition: str) -> Default | None:
@@ -121,7 +130,7 @@ def add_statements(ask: Ask, table: Table, place: tuple[str, str], extra: Extra)
         if column.name in there:
             yield forget
     else:
-        if column.type not in (Type.INT, Type.DECIMAL) or native.scale:
+        if not _counts(native):
             raise Unsupported(f"a sequence counts in whole numbers, and {column.name} is {native.native}")
         ((greatest,),) = ask(f"SELECT MAX({name}) FROM {table.sql}")
         sequence = own_sequence(place, column.name)
@@ -181,6 +190,42 @@ def own_sequences(ask: Ask, table: Table, place: tuple[str, str]) -> list[str]:
         for column, _, definition in ask(_DEFAULTS.format(id=table.number))
         if _sequence_name(place[1], column) in definition.replace("]]", "]")
     ]
+
+
+_SEQUENCE: Final = """\
+SELECT CONVERT(nvarchar(40), q.current_value), CONVERT(nvarchar(40), q.increment),
+CONVERT(nvarchar(40), q.minimum_value), CONVERT(nvarchar(40), q.maximum_value)
+FROM sys.sequences AS q INNER JOIN sys.schemas AS s ON s.schema_id = q.schema_id
+WHERE s.name = {space} AND q.name = {name}"""
+
+
+def count_on(ask: Ask, do: Callable[[str], object], table: Table, space: str) -> Iterator[str]:
+    """Let the sequences that are defaults of the table's columns go on behind the values that are there; those that
+    cannot be set, in words. An IDENTITY goes on behind each greater value that it was given. `space` is the schema of
+    a sequence that names none; `do` runs a statement and raises errors of ours."""
+    for name, _, definition in ask(_DEFAULTS.format(id=table.number)):
+        counting = _NEXT.fullmatch(definition)
+        if not counting or not _counts(table.columns[name]):
+            continue
+        own = (counting[2] or space).replace("]]", "]"), counting[3].replace("]]", "]")
+        found = ask(_SEQUENCE.format(space=text_literal(own[0]), name=text_literal(own[1])))
+        if counting[1] or not found:
+            yield f"the counter of {name}, {definition}, stays where it was"
+            continue
+        current, step, least, most = map(int, found[0])
+        word = "MAX" if step > 0 else "MIN"
+        ((last,),) = ask(f"SELECT {word}({LEXIS.quote(name)}) FROM {table.sql}")
+        # Not used yet, a sequence has its first value for its current one.
+        if last is None or (int(last) - current) * step < 0:
+            continue
+        following = int(last) + step
+        if not least <= following <= most:
+            yield f"the counter of {name} ends before its last value: {own[1]} has none behind {last}"
+            continue
+        try:
+            do(f"ALTER SEQUENCE {'.'.join(map(LEXIS.quote, own))} RESTART WITH {following}")
+        except StatementError as error:
+            yield f"the counter of {name} is behind its last value: {error.message}"
 
 
 def own_sequence(place: tuple[str, str], column: str) -> str:

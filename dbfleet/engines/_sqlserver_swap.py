@@ -4,8 +4,10 @@ https://learn.microsoft.com/en-us/sql/relational-databases/system-stored-procedu
 transaction what goes is dropped, children first, and what was staged is moved into its schema and renamed, with its
 indexes and its constraints' made-up names (PK__customer__3213E83F…). Whoever reads waits for the end of it. Foreign
 keys hold on to tables, not to names. A sequence that is a column's default is made again under its final name: the
-server renames none that a default uses. A foreign key from outside the set, or a view WITH SCHEMABINDING, is in the
-way.
+server renames none that a default uses. What the dropped table had around it (triggers, privileges, extended
+properties) is not given to the other: `lost` tells it before. In the way, and told before too, are a foreign key from
+outside the set, whatever is bound to the table's schema (a view WITH SCHEMABINDING, a security policy), and tables that
+no transaction can drop: of a past that is kept, in memory, external.
 
 A server that was made of another's files has its server's name and its databases' numbers; the moment at which tempdb
 was made, its start, tells them apart.
@@ -13,12 +15,13 @@ was made, its start, tells them apart.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from dbfleet.adapter import Swap
-from dbfleet.engines import _sqlserver_extras
+from dbfleet.engines import _sqlserver_extras, _sqlserver_left
 from dbfleet.engines._sqlserver_tables import Ask, Table, Tables
 from dbfleet.engines._sqlserver_types import LEXIS, text_literal
 from dbfleet.errors import ConstraintViolated, NotFound
@@ -40,6 +43,18 @@ _CONSTRAINTS: Final = """\
 SELECT o.name FROM sys.objects AS o WHERE o.parent_object_id = {id} AND o.type IN ('PK', 'UQ', 'F', 'D', 'C')"""
 
 
+_BOUND: Final = """\
+SELECT s.name, o.name, d.referenced_id FROM sys.sql_expression_dependencies AS d
+INNER JOIN sys.objects AS o ON o.object_id = d.referencing_id
+INNER JOIN sys.schemas AS s ON s.schema_id = o.schema_id
+WHERE d.is_schema_bound_reference = 1 AND d.referenced_id IN ({ids}) AND o.object_id NOT IN ({ids})
+AND o.parent_object_id NOT IN ({ids})"""
+_KEPT: Final = """\
+SELECT t.object_id, t.temporal_type, t.is_memory_optimized, t.is_external FROM sys.tables AS t
+WHERE t.object_id IN ({ids})"""
+_REPLACE_ROWS: Final = "or replace its rows: --mode upsert"
+
+
 def identity(ask: Ask) -> str:
     ((server, machine, database),) = ask(_IDENTITY)
     started = [moment for (moment,) in ask(_STARTED)]
@@ -49,12 +64,7 @@ def identity(ask: Ask) -> str:
 def statements(ask: Ask, tables: Tables, swaps: Sequence[Swap]) -> Iterator[str]:
     """What is to be run in one transaction, one after another: some of it is asked for as it comes."""
     staged = [tables.find(each.staged.name) for each in swaps]
-    going: list[Table] = []
-    for each in swaps:
-        try:
-            going.append(tables.find(each.name))
-        except NotFound:
-            pass
+    going = _there(tables, [each.name for each in swaps])
     _check_outside(ask, going)
     for table in _children_first(ask, going):
         sequences = _sqlserver_extras.own_sequences(ask, table, tables.split(table.name)) if table.kind == "U" else []
@@ -63,6 +73,26 @@ def statements(ask: Ask, tables: Tables, swaps: Sequence[Swap]) -> Iterator[str]
             yield f"DROP SEQUENCE IF EXISTS {sequence}"
     for each, table in zip(swaps, staged, strict=True):
         yield from _placed(ask, tables, each, table)
+
+
+def what_goes(ask: Ask, tables: Tables, names: Sequence[str]) -> list[str]:
+    """Adapter.lost."""
+    going = _there(tables, names)
+    _check_outside(ask, going)
+    _check_droppable(ask, going)
+    return [
+        f"{table.name}: {text}"
+        for table in going
+        for text in _sqlserver_left.lost(_sqlserver_left.of_table(ask, tables, table))
+    ]
+
+
+def _there(tables: Tables, names: Sequence[str]) -> list[Table]:
+    found = []
+    for name in names:
+        with contextlib.suppress(NotFound):
+            found.append(tables.find(name))
+    return found
 
 
 def _placed(ask: Ask, tables: Tables, swap: Swap, table: Table) -> Iterator[str]:
@@ -101,6 +131,31 @@ def _check_outside(ask: Ask, going: Sequence[Table]) -> None:
             f"{space}.{child} refers to {names[referred]} by a foreign key, and is not replaced with it",
             hint=f"replace {child} together with {names[referred]}, or drop that foreign key first",
         )
+
+
+def _check_droppable(ask: Ask, going: Sequence[Table]) -> None:
+    if not going:
+        return
+    names = {table.number: table.name for table in going}
+    ids = ", ".join(map(str, names))
+    if held := sorted(set(ask(_BOUND.format(ids=ids)))):
+        told = ", ".join(f"{space}.{name} (to {names[number]})" for space, name, number in held[:5])
+        more = f" and {len(held) - 5} more" if held[5:] else ""
+        raise ConstraintViolated(
+            f"what is to be replaced is bound to by {told}{more}. Nothing was written",
+            hint=f"drop what is bound to it first, {_REPLACE_ROWS}",
+        )
+    for number, temporal, memory, external in ask(_KEPT.format(ids=ids)):
+        for there, words, way in (
+            (temporal, "keeps its past, or is another's past", "ALTER TABLE … SET (SYSTEM_VERSIONING = OFF) first"),
+            (memory, "is in memory, and no transaction drops it", "drop it first"),
+            (external, "is an external table", "drop it first"),
+        ):
+            if there:
+                raise ConstraintViolated(
+                    f"{names[number]} {words}: it cannot be replaced. Nothing was written",
+                    hint=f"{way}, {_REPLACE_ROWS}",
+                )
 
 
 def _children_first(ask: Ask, going: Sequence[Table]) -> Iterator[Table]:

@@ -23,7 +23,7 @@ from dbfleet.engines._sqlserver_types import (
     read_native,
     text_literal,
 )
-from dbfleet.errors import NotFound, Unsupported, nearest
+from dbfleet.errors import NotFound, StatementError, Unsupported, nearest
 from dbfleet.values import Column, Reference, Schema
 
 HIDDEN: Final = "_dbfleet_"
@@ -42,7 +42,7 @@ ON p.class = 1 AND p.major_id = o.object_id AND p.minor_id = 0 AND p.name = N'db
 WHERE s.name = {space} AND o.name = {table} AND o.type IN ('U', 'V')"""
 _COLUMNS: Final = """\
 SELECT c.name, COALESCE(b.name, t.name), c.max_length, c.precision, c.scale, c.is_nullable, c.collation_name,
-c.is_identity, c.is_computed, CONVERT(nvarchar(4000), p.value)
+c.is_identity, c.is_computed, c.generated_always_type, c.is_column_set, CONVERT(nvarchar(4000), p.value)
 FROM sys.columns AS c INNER JOIN sys.types AS t ON t.user_type_id = c.user_type_id
 LEFT JOIN sys.types AS b ON b.user_type_id = c.system_type_id
 LEFT JOIN sys.extended_properties AS p
@@ -61,7 +61,13 @@ INNER JOIN sys.schemas AS s ON s.schema_id = o.schema_id
 INNER JOIN sys.columns AS r ON r.object_id = k.referenced_object_id AND r.column_id = k.referenced_column_id
 WHERE k.parent_object_id = {id} ORDER BY k.constraint_object_id, k.constraint_column_id"""
 
-STATEMENTS: Final = (_SCHEMA, _SCHEMAS, _COLLECTIONS, _OBJECT, _COLUMNS, _KEY, _REFERENCES)
+_VIEWS: Final = """\
+SELECT s.name, o.name FROM sys.objects AS o INNER JOIN sys.schemas AS s ON s.schema_id = o.schema_id
+WHERE o.type = 'V' AND o.is_ms_shipped = 0"""
+_READABLE: Final = frozenset({"229", "230", "297", "300", "701", "802", "916", "1204", "1205", "1222", "3617", "8645"})
+"""What reading a view may fail of that the view cannot help: a privilege, a lock, no memory, somebody's stop."""
+
+STATEMENTS: Final = (_SCHEMA, _SCHEMAS, _COLLECTIONS, _OBJECT, _COLUMNS, _KEY, _REFERENCES, _VIEWS)
 """What the catalog is asked."""
 
 
@@ -106,6 +112,28 @@ class Tables:
         """The collections' names, sorted."""
         return sorted(name for name, hidden in self._names() if not hidden)
 
+    def broken_views(self, ask: Ask) -> dict[str, str]:
+        """The views that nobody can read, and why: a table of theirs is gone, or a column. Only asking each tells;
+        `ask` raises errors of ours."""
+        schemas = self._schemas()
+        broken = {}
+        for space, view in self._ask(_VIEWS):
+            try:
+                ask(f"SELECT TOP (0) 0 AS [dbfleet] FROM {LEXIS.quote(space)}.{LEXIS.quote(view)}")
+            except StatementError as error:
+                if error.code not in _READABLE:
+                    broken[self._joined(space, view, schemas)] = error.message
+        return broken
+
+    def joined(self, space: str, name: str) -> str:
+        """A collection's name, or another object's, as `split` reads it."""
+        return self._joined(space, name, self._schemas() if "." in name else set())
+
+    def keyed(self, table: Table) -> set[str]:
+        """The columns of the key and of the references."""
+        key = {str(name) for (name,) in self._ask(_KEY.format(id=table.number))}
+        return key | {str(row[1]) for row in self._ask(_REFERENCES.format(id=table.number))}
+
     def leftovers(self) -> list[str]:
         """The names of tables that are dbfleet's own housekeeping, and nobody's collections."""
         return sorted(name for name, hidden in self._names() if hidden)
@@ -145,12 +173,12 @@ class Tables:
             raise NotFound(f"there is no table {collection}")
         number, name, kind, beside = found[0]
         columns = {}
-        for column, word, length, precision, scale, nullable, collation, identity, computed, kept in self._ask(
+        for column, word, length, precision, scale, nullable, collation, identity, *computed, kept in self._ask(
             _COLUMNS.format(id=int(number))
         ):
             columns[str(column)] = read_native(
                 column, word, length, precision, scale, bool(nullable),
-                collation=collation, identity=bool(identity), computed=bool(computed), beside=kept,
+                collation=collation, identity=bool(identity), computed=any(computed), beside=kept,
             )  # fmt: skip
         sql = ".".join(map(LEXIS.quote, (space, name)))
         return Table(int(number), collection, sql, kind, columns, _kept(beside))

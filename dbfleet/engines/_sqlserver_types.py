@@ -76,7 +76,8 @@ def kept_beside(column: Column, read: Column) -> str | None:
 @dataclass(frozen=True, slots=True)
 class Native:
     """A column as the server has it: what it is to us, its type's word ("nvarchar") and whole ("nvarchar(20)"), its
-    collation; `identity` has values of its own unless told otherwise, `computed` always."""
+    collation; `identity` has values of its own unless told otherwise, `computed` always: by an expression, as a row's
+    version, as a period's bound, as the set of the sparse columns."""
 
     column: Column
     word: str
@@ -183,13 +184,13 @@ def read_native(
         sizes = {"length": count} if length >= 0 else {}
     elif word == "timestamp":
         sizes = {"length": 8}
-    notes = [note, "computed" if computed or word == "timestamp" else None, "identity" if identity else None]
-    column = Column(
-        name, type_ or Type.TEXT, nullable, native=native, note=", ".join(filter(None, notes)) or None, **sizes
-    )
+    computed = computed or word == "timestamp"
+    column = Column(name, type_ or Type.TEXT, nullable, native=native, note=note, **sizes)
     if beside:
         column = typed_by_comment(column, f"dbfleet:{beside}")
-    return Native(column, word, native, collation, identity, computed or word == "timestamp", scale)
+    if computed:
+        column = replace(column, note=", ".join(filter(None, (column.note, "generated"))))
+    return Native(column, word, native, collation, identity, computed, scale)
 
 
 _UNSAFE: Final = re.compile(r"\\\r?\n|\0")

@@ -6,6 +6,11 @@ compatibility level 130 or more.
 A collection's name is a table's in the user's default schema, or `schema.table`. Oddities: to the server blanks at the
 end of a text are nothing, even in a binary collation, so two keys that differ in them only are one key: the second is
 refused, never taken for the first. nvarchar(n) counts UTF-16's units: a character outside of the first plane is two.
+
+What the server computes is not written: a column with an expression, a rowversion, a temporal table's period, the set
+of the sparse columns. An IDENTITY takes the rows' values (IDENTITY_INSERT) and goes on behind the greatest; no UPDATE
+sets one, so an upsert that would have to is refused. This, and what is told of a catalog, is after Microsoft's
+documentation: not verified on a real server.
 """
 
 from __future__ import annotations
@@ -35,12 +40,12 @@ from dbfleet.adapter import (
     WriteMode,
     Written,
 )
-from dbfleet.engines import _sqlserver_extras, _sqlserver_query, _sqlserver_rows, _sqlserver_swap
+from dbfleet.engines import _sqlserver_extras, _sqlserver_left, _sqlserver_query, _sqlserver_rows, _sqlserver_swap
 from dbfleet.engines._changes import Spelling
 from dbfleet.engines._changes import statements as change_statements
 from dbfleet.engines._columns import bounded, pieces
 from dbfleet.engines._conditions import part as condition_part
-from dbfleet.engines._sqlserver_carry import PROBE, SENT, Carrier, same_key, spelt
+from dbfleet.engines._sqlserver_carry import PROBE, SENT, Carrier, refuse_unlike, same_key, spelt
 from dbfleet.engines._sqlserver_connect import CLIENT, examine, open_wire, shell
 from dbfleet.engines._sqlserver_errors import translate
 from dbfleet.engines._sqlserver_tables import Table, Tables, with_types
@@ -83,7 +88,8 @@ class SqlServerAdapter(Adapter):
 
     def collections(self) -> Sequence[str]:
         with self._translated():
-            return self._tables.names()
+            broken = self._tables.broken_views(self._asked)
+            return [name for name in self._tables.names() if name not in broken]
 
     def describe(self, name: str) -> Schema:
         with self._translated():
@@ -119,6 +125,11 @@ class SqlServerAdapter(Adapter):
             for statement in _sqlserver_swap.statements(self._wire.rows, self._tables, swaps):
                 self._wire.run(statement)
 
+    def lost(self, names: Sequence[str]) -> Sequence[str]:
+        """What goes with these tables in a swap; ConstraintViolated for what cannot go."""
+        with self._translated():
+            return _sqlserver_swap.what_goes(self._wire.rows, self._tables, names)
+
     def leftovers(self) -> Sequence[str]:
         """Staged tables that are there: `drop` removes them."""
         with self._translated():
@@ -126,7 +137,19 @@ class SqlServerAdapter(Adapter):
 
     def extras(self, name: str) -> Extras:
         with self._translated():
-            return _sqlserver_extras.extras(self._wire.rows, self._tables.find(name))
+            return _sqlserver_extras.extras(self._wire.rows, self._tables, self._tables.find(name))
+
+    def left(self) -> Sequence[str]:
+        """What the database has besides its tables: views, sequences, routines, synonyms, types."""
+        with self._translated():
+            broken = self._tables.broken_views(self._asked)
+            return _sqlserver_left.of_database(self._wire.rows, self._tables, broken)
+
+    def count_on(self, name: str) -> Sequence[str]:
+        """Let the sequences of the table's columns go on behind the rows that are there."""
+        with self._translated():
+            space, table = self._tables.split(name)[0], self._tables.find(name)
+            return list(_sqlserver_extras.count_on(self._wire.rows, self._done, table, space))
 
     def add_extra(self, schema: Schema, extra: Extra) -> None:
         with self._translated():
@@ -189,12 +212,15 @@ class SqlServerAdapter(Adapter):
             # What the server computes is not written.
             kept = [place for place, name in enumerate(schema.names) if not table.native(name).computed]
             carrier = self._carrier(table, [schema.columns[place] for place in kept], schema)
-            statements = carrier.upsert if mode == "upsert" and schema.key else carrier.insert
+            upserting = mode == "upsert" and bool(schema.key)
+            statements = carrier.upsert if upserting else carrier.insert
             with self._transaction(), self._own_identities(table, schema):
                 for batch in batches:
                     rows = batch
                     if len(kept) < len(schema.columns):
                         rows = [tuple(row[place] for place in kept) for row in batch]
+                    for statement in carrier.unlike(rows) if upserting else ():
+                        refuse_unlike(table, self._wire.rows(statement))
                     for statement in statements(rows):
                         self._wire.run(statement)
                     written.rows += len(batch)
@@ -221,8 +247,10 @@ class SqlServerAdapter(Adapter):
         with self._translated():
             natives = with_types(table, schema.columns)
             computed = frozenset(native.column.name for native in natives if native.computed)
-            identity = any(native.identity for native in natives)
-            spelling = Spelling(table.sql, LEXIS.quote, spelt(natives), same_key(natives), computed)
+            identity = frozenset(native.column.name for native in natives if native.identity)
+            spelling = Spelling(
+                table.sql, LEXIS.quote, spelt(natives), same_key(natives), computed=computed, fixed=identity
+            )
             for statement in change_statements(schema, changes, spelling):
                 if identity and statement.startswith("INSERT"):
                     yield f"SET IDENTITY_INSERT {table.sql} ON;"
@@ -263,6 +291,15 @@ class SqlServerAdapter(Adapter):
             error.engine = error.engine or "sqlserver"
             error.target = error.target or self.target.name
             raise
+
+    def _asked(self, statement: str) -> list[Row]:
+        """As the wire's `rows`, errors being ours."""
+        with self._translated():
+            return self._wire.rows(statement)
+
+    def _done(self, statement: str) -> None:
+        with self._translated():
+            self._wire.run(statement)
 
     def _find(self, name: str) -> Table:
         with self._translated():

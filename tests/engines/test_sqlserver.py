@@ -323,3 +323,31 @@ def test_login_that_fails_says_why(target: Target) -> None:
 def test_unknown_option_is_a_usage_error(target: Target) -> None:
     with pytest.raises(UsageError, match="encryptoin"):
         registry.connect(target.with_(options={"encryptoin": "off"}))
+
+
+def test_sequence_goes_on_behind_rows_that_brought_their_own_values(adapter: Any, name: str) -> None:
+    schema = Schema(name, PAIR, ("id",))
+    adapter.create(schema)
+    try:
+        adapter.add_extra(schema, Identity("id"))
+        adapter.write(schema, [[(1, "a"), (41, "b")]])
+        assert adapter.count_on(name) == []
+        results(adapter, f"insert into [{name}] ([v]) values (N'next')")
+        assert value(adapter, f"select max([id]) as m from [{name}]") == 42
+        adapter.delete(schema, [(41,), (42,)])
+        assert adapter.count_on(name) == []  # never back
+        results(adapter, f"insert into [{name}] ([v]) values (N'more')")
+        assert value(adapter, f"select max([id]) as m from [{name}]") == 43
+    finally:
+        adapter.drop(name)
+
+
+def test_plain_table_leaves_nothing_behind(adapter: Any, name: str) -> None:
+    schema = Schema(name, (Column("id", Type.TEXT, False, length=20), Column("v", Type.TEXT)), ("id",))
+    adapter.create(schema)
+    try:
+        assert adapter.extras(name).left == ()
+        assert adapter.lost([name, f"{name}_nowhere"]) == []
+        assert not [text for text in adapter.left() if name in text]
+    finally:
+        adapter.drop(name)

@@ -186,6 +186,9 @@ STEPS: list[tuple[str, Callable[[Adapter], object]]] = [
     ("extras: what a table has", lambda adapter: adapter.extras("customers")),  # type: ignore[attr-defined]
     ("extras: a default of each type, the moment in place of three, another text", give_defaults),
     ("extras: what counts up", lambda adapter: adapter.add_extra(ORDERS, Identity("id"))),  # type: ignore[attr-defined]
+    ("count_on: behind the rows", lambda adapter: adapter.count_on(ORDERS.name)),  # type: ignore[attr-defined]
+    ("left: what the database has", lambda adapter: adapter.left()),  # type: ignore[attr-defined]
+    ("lost: what goes with a table", lambda adapter: adapter.lost(["follows"])),  # type: ignore[attr-defined]
     ("swap: two tables, into another schema, an index, what counts up", swap_two),
     ("swap: refused, as another table refers to what would go", swap_refused),
     ("drop", lambda adapter: [adapter.drop(name) for name in ("follows", ORDERS.name, "nowhere")]),
@@ -230,7 +233,7 @@ def _section(parts: list[str], title: str, log: Path, seen: int) -> int:
             text = text.replace("x" * (len(SENT) - 5), "xxx… (4100 of them)")
         text = re.sub(r"(object_id|major_id|parent_id) = \d{4}\b", r"\1 = 1234", text)
         text = re.sub(r"((?:PK|FK|DF)__.{1,9}?__)[0-9A-F]{16}", r"\1…", text)
-        text = re.sub(r"(_object_id|object_id) (NOT IN|IN) \([\d, ]+\)", r"\1 \2 (1234)", text)
+        text = re.sub(r"(_object_id|object_id|referenced_id) (NOT IN|IN) \([\d, ]+\)", r"\1 \2 (1234)", text)
         text = re.sub(r"\[(DF__\w+?__)[0-9A-F]{8}\]", r"[\1…]", text)
         text = text if text.endswith(";") else f"{text};"
         if text.startswith(_LOOKS_UP):

@@ -100,7 +100,7 @@ def test_decimal_beyond_the_server_is_unsupported() -> None:
         ("money", Type.DECIMAL, None),
         ("real", Type.FLOAT, None),
         ("smalldatetime", Type.DATETIME, None),
-        ("timestamp", Type.BYTES, "rowversion, as bytes, computed"),
+        ("timestamp", Type.BYTES, "rowversion, as bytes, generated"),
         ("xml", Type.TEXT, "xml, as text"),
         ("sql_variant", Type.TEXT, "sql_variant, as text"),
         ("hierarchyid", Type.TEXT, "hierarchyid, as text"),

@@ -150,17 +150,18 @@ def _fill_catalog(database: Database, table: Table, schema: int) -> None:
         type_id = IDS[column.type.word]
         precision, scale = column.type.precision_and_scale
         execute(
-            'INSERT INTO "sys.columns" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)',
+            """INSERT INTO "sys.columns" VALUES
+            (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 'NOT_APPLICABLE', 0, 0, 0, 0, 0, 0, 0)""",
             (table.number, column.name, column.number, type_id, type_id, column.type.max_length, precision, scale,
              column.collation, int(column.nullable)),
         )  # fmt: skip
     if table.key:
         execute(
-            """INSERT INTO "sys.indexes" VALUES (?, 1, 1, ?, 'CLUSTERED', 1, 0, 0, NULL)""",
+            """INSERT INTO "sys.indexes" VALUES (?, 1, 1, ?, 'CLUSTERED', 1, 0, 0, NULL, 1, 0)""",
             (table.number, _constraint(database, "PK", schema, table)),
         )
     for place, number in enumerate(table.key, 1):
-        execute('INSERT INTO "sys.index_columns" VALUES (?, 1, ?, ?)', (table.number, number, place))
+        execute('INSERT INTO "sys.index_columns" VALUES (?, 1, ?, ?, 0, 0, 0)', (table.number, number, place))
 
 
 def _constraint(database: Database, kind: str, schema: int, table: Table) -> str:

@@ -1,8 +1,9 @@
 """Indexes, defaults and sequences, by a closed list of shapes:
 
 CREATE [UNIQUE] INDEX n ON t (c, …) [WHERE c IS NOT NULL [AND …]]; ALTER TABLE t ADD DEFAULT d FOR c; ALTER TABLE t DROP
-CONSTRAINT n; CREATE SEQUENCE n AS type START WITH number; DROP SEQUENCE IF EXISTS n. A default is a text, a number, hex
-as nvarchar(max), a moment, or NEXT VALUE FOR a sequence; the catalog has it as SQL Server spells it.
+CONSTRAINT n; CREATE SEQUENCE n AS type START WITH number; ALTER SEQUENCE n RESTART WITH number; DROP SEQUENCE IF EXISTS
+n. A default is a text, a number, hex as nvarchar(max), a moment, or NEXT VALUE FOR a sequence; the catalog has it as
+SQL Server spells it.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ _SHAPES: Final = {
     "add": r"ALTER TABLE @(?: \. @)? ADD DEFAULT .* FOR @",
     "forget": r"ALTER TABLE @(?: \. @)? DROP CONSTRAINT @",
     "sequence": r"CREATE SEQUENCE @ \. @ AS \w+(?: \( #(?: , #)? \))? START WITH #",
+    "restart": r"ALTER SEQUENCE @ \. @ RESTART WITH #",
     "unsequence": r"DROP SEQUENCE IF EXISTS @ \. @",
     "transfer": r"ALTER SCHEMA @ TRANSFER @ \. @",
 }
@@ -109,11 +111,14 @@ def _index(database: Database, words: Sequence[Word]) -> None:
     ).fetchall()
     only = " AND ".join(f"[{column.name.replace(']', ']]')}] IS NOT NULL" for column in filtered)
     execute(
-        """INSERT INTO "sys.indexes" VALUES (?, ?, 0, ?, 'NONCLUSTERED', ?, 0, 0, ?)""",
+        """INSERT INTO "sys.indexes" VALUES (?, ?, 0, ?, 'NONCLUSTERED', ?, 0, 0, ?, 1, 0)""",
         (table.number, last + 1, index, int(unique), f"({only})" if only else None),
     )
     for place, column in enumerate(columns, 1):
-        execute('INSERT INTO "sys.index_columns" VALUES (?, ?, ?, ?)', (table.number, last + 1, column.number, place))
+        execute(
+            'INSERT INTO "sys.index_columns" VALUES (?, ?, ?, ?, 0, 0, 0)',
+            (table.number, last + 1, column.number, place),
+        )
     own = ", ".join(f"c{column.number}" for column in columns)
     some = f" WHERE {' AND '.join(f'c{column.number} IS NOT NULL' for column in filtered)}" if filtered else ""
     try:
@@ -251,7 +256,18 @@ def _create_sequence(database: Database, words: Sequence[Word]) -> None:
         raise SqlError(2760, f'The specified schema name "{space}" either does not exist or you cannot use it.')
     if database.object(space, name) or sequence(database, space, name):
         raise SqlError(2714, f"There is already an object named '{name}' in the database.")
-    database.sqlite.execute("INSERT INTO sequences VALUES (?, ?, ?)", (space, name, int(words[-1].text)))
+    first = int(words[-1].text)
+    database.sqlite.execute("INSERT INTO sequences VALUES (?, ?, ?, ?)", (space, name, first, first))
+
+
+def _restart_sequence(database: Database, words: Sequence[Word]) -> None:
+    (space, name), _ = _place(words, "SEQUENCE")
+    if not sequence(database, space, name):
+        raise SqlError(15151, f"Cannot alter the sequence object '{name}', because it does not exist.")
+    first = int(words[-1].text)
+    database.sqlite.execute(
+        "UPDATE sequences SET first = ?, next = ? WHERE space = ? AND name = ?", (first, first, space, name)
+    )
 
 
 def _drop_sequence(database: Database, words: Sequence[Word]) -> None:
@@ -274,6 +290,7 @@ _RUN: Final[dict[str, Callable[[Database, Sequence[Word]], None]]] = {
     "add": _add,
     "forget": _forget,
     "sequence": _create_sequence,
+    "restart": _restart_sequence,
     "unsequence": _drop_sequence,
     "transfer": _transfer,
 }

@@ -20,7 +20,7 @@ from tests.doubles.sqlserver.faults import SqlError, refused, syntax
 from tests.doubles.sqlserver.lexer import Statement, Word, statements
 from tests.doubles.sqlserver.select import Piece, Translator
 from tests.doubles.sqlserver.store import Database, Databases
-from tests.doubles.sqlserver.types import MAX, SqlType, convert, named
+from tests.doubles.sqlserver.types import DEFAULT_COLLATION, MAX, SqlType, convert, named
 
 PRODUCT: Final = "dbfleet wire double for SQL Server"
 VERSION: Final = "0.1.0.0"
@@ -211,6 +211,8 @@ class Session:
             return SqlType("smallint"), self.databases.number(arguments[0])
         if name == "DB_NAME" and not arguments:
             return SqlType("nvarchar", 128), self.name
+        if name == "DATABASEPROPERTYEX" and arguments == [self.name, "Collation"]:
+            return SqlType("nvarchar", 128), DEFAULT_COLLATION
         raise refused(f"the function {name}({', '.join(map(repr, arguments))})")
 
     # --- statements that are not sqlglot's ---

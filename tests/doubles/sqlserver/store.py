@@ -22,7 +22,9 @@ from tests.doubles.sqlserver.types import DEFAULT_COLLATION, IDS, SqlType, named
 
 _CATALOG: Final[dict[str, dict[str, str]]] = {
     "schemas": {"name": "name", "schema_id": "int"},
-    "types": {"name": "name", "system_type_id": "int", "user_type_id": "int"},
+    "types": {
+        "name": "name", "system_type_id": "int", "user_type_id": "int", "schema_id": "int", "is_user_defined": "bit",
+    },
     "databases": {"name": "name", "database_id": "int", "create_date": "moment"},
     "objects": {
         "name": "name", "object_id": "int", "schema_id": "int", "type": "name", "is_ms_shipped": "bit",
@@ -31,24 +33,74 @@ _CATALOG: Final[dict[str, dict[str, str]]] = {
     "columns": {
         "object_id": "int", "name": "name", "column_id": "int", "system_type_id": "int", "user_type_id": "int",
         "max_length": "smallint", "precision": "int", "scale": "int", "collation_name": "name", "is_nullable": "bit",
-        "is_identity": "bit", "is_computed": "bit",
+        "is_identity": "bit", "is_computed": "bit", "generated_always_type": "int",
+        "generated_always_type_desc": "name", "is_column_set": "bit", "is_sparse": "bit", "is_filestream": "bit",
+        "is_rowguidcol": "bit", "is_hidden": "bit", "default_object_id": "int", "rule_object_id": "int",
     },
     "extended_properties": {"class": "int", "major_id": "int", "minor_id": "int", "name": "name", "value": "text"},
     "indexes": {
         "object_id": "int", "index_id": "int", "is_primary_key": "bit", "name": "name", "type_desc": "name",
         "is_unique": "bit", "is_disabled": "bit", "is_hypothetical": "bit", "filter_definition": "text",
+        "data_space_id": "int", "ignore_dup_key": "bit",
     },
-    "index_columns": {"object_id": "int", "index_id": "int", "column_id": "int", "key_ordinal": "int"},
+    "index_columns": {
+        "object_id": "int", "index_id": "int", "column_id": "int", "key_ordinal": "int", "partition_ordinal": "int",
+        "is_included_column": "bit", "is_descending_key": "bit",
+    },
     "default_constraints": {
         "name": "name", "object_id": "int", "parent_object_id": "int", "parent_column_id": "int", "definition": "text",
     },
-    "check_constraints": {"name": "name", "object_id": "int", "parent_object_id": "int"},
-    "triggers": {"name": "name", "object_id": "int", "parent_id": "int"},
+    "check_constraints": {
+        "name": "name", "object_id": "int", "parent_object_id": "int", "definition": "text", "is_disabled": "bit",
+    },
+    "triggers": {"name": "name", "object_id": "int", "parent_id": "int", "parent_class": "int"},
     "foreign_key_columns": {
         "constraint_object_id": "int", "constraint_column_id": "int", "parent_object_id": "int",
         "parent_column_id": "int", "referenced_object_id": "int", "referenced_column_id": "int",
     },
+    # What no statement here makes: empty.
+    "computed_columns": {
+        "object_id": "int", "name": "name", "column_id": "int", "definition": "text", "is_persisted": "bit",
+    },
+    "identity_columns": {"object_id": "int", "name": "name", "increment_value": "int"},
+    "masked_columns": {
+        "object_id": "int", "name": "name", "column_id": "int", "masking_function": "text", "is_masked": "bit",
+    },
+    "partition_schemes": {"name": "name", "data_space_id": "int"},
+    "partition_functions": {"name": "name"},
+    "stats": {"object_id": "int", "name": "name", "user_created": "bit"},
+    "fulltext_indexes": {"object_id": "int"},
+    "fulltext_catalogs": {"name": "name"},
+    "security_predicates": {"object_id": "int", "target_object_id": "int"},
+    "security_policies": {"object_id": "int", "name": "name"},
+    "change_tracking_tables": {"object_id": "int"},
+    "database_permissions": {"class": "int", "major_id": "int"},
+    "xml_schema_collections": {"name": "name", "schema_id": "int"},
+    "assemblies": {"name": "name", "is_user_defined": "bit"},
+    "sql_expression_dependencies": {
+        "referencing_id": "int", "referenced_id": "int", "is_schema_bound_reference": "bit",
+    },
 }  # fmt: skip
+_DERIVED: Final[dict[str, tuple[dict[str, str], str]]] = {
+    "tables": (
+        {"object_id": "int", "name": "name", "temporal_type": "int", "history_table_id": "int",
+         "is_memory_optimized": "bit", "is_external": "bit", "is_filetable": "bit", "is_tracked_by_cdc": "bit"},
+        """SELECT object_id, name, 0, NULL, 0, 0, 0, 0 FROM "sys.objects" WHERE type = 'U '""",
+    ),
+    "foreign_keys": (
+        {"object_id": "int", "name": "name", "parent_object_id": "int", "delete_referential_action_desc": "name",
+         "update_referential_action_desc": "name", "is_disabled": "bit", "is_not_trusted": "bit"},
+        """SELECT object_id, name, parent_object_id, 'NO_ACTION', 'NO_ACTION', 0, 0 FROM "sys.objects" """
+        "WHERE type = 'F '",
+    ),
+    "sequences": (
+        {"name": "name", "schema_id": "int", "current_value": "int", "increment": "int", "minimum_value": "int",
+         "maximum_value": "int"},
+        "SELECT q.name, s.schema_id, max(q.first, q.next - 1), 1, -9223372036854775808, 9223372036854775807 "
+        'FROM sequences AS q JOIN "sys.schemas" AS s ON s.name = q.space',
+    ),
+}  # fmt: skip
+"""Views of what is kept already."""
 _CATALOG_TYPES: Final = {
     "name": SqlType("nvarchar", 128), "int": SqlType("int"), "smallint": SqlType("smallint"), "bit": SqlType("bit"),
     "text": SqlType("nvarchar", 4000), "moment": SqlType("datetime2", 3),
@@ -200,13 +252,17 @@ class Database:
                 for name, kind in columns.items()
             )
             self.sqlite.execute(f'CREATE TABLE "sys.{view}" ({lines})')
-        self.sqlite.execute("CREATE TABLE sequences (space TEXT COLLATE CI, name TEXT COLLATE CI, next BIGINT)")
+        self.sqlite.execute(
+            "CREATE TABLE sequences (space TEXT COLLATE CI, name TEXT COLLATE CI, first BIGINT, next BIGINT)"
+        )
+        for view, (columns, query) in _DERIVED.items():
+            self.sqlite.execute(f'CREATE VIEW "sys.{view}" ({", ".join(columns)}) AS {query}')
         self.sqlite.execute("CREATE TABLE numbers (next)")
         self.sqlite.execute("INSERT INTO numbers VALUES (1001)")
         for number, name in ((1, "dbo"), (2, "guest"), (3, "INFORMATION_SCHEMA"), (4, "sys")):
             self.sqlite.execute('INSERT INTO "sys.schemas" VALUES (?, ?)', (name, number))
         self.sqlite.executemany(
-            'INSERT INTO "sys.types" VALUES (?, ?, ?)',
+            'INSERT INTO "sys.types" VALUES (?, ?, ?, 4, 0)',
             [*((name, number, number) for name, number in IDS.items()), ("sysname", 231, 256)],
         )
 
@@ -263,7 +319,8 @@ class Database:
 
 def catalog_view(name: str) -> dict[str, tuple[str, SqlType, str | None]] | None:
     """The columns of sys.<name>: SQLite's name, type, collation."""
-    found = _CATALOG.get(name.casefold())
+    derived = _DERIVED.get(name.casefold())
+    found = derived[0] if derived else _CATALOG.get(name.casefold())
     if found is None:
         return None
     return {

@@ -18,6 +18,8 @@ SELECT d.create_date FROM sys.databases AS d WHERE d.name = N'tempdb';
 -- collections
 SELECT s.name FROM sys.schemas AS s;
 SELECT s.name, o.name FROM sys.objects AS o INNER JOIN sys.schemas AS s ON s.schema_id = o.schema_id
+WHERE o.type = 'V' AND o.is_ms_shipped = 0;
+SELECT s.name, o.name FROM sys.objects AS o INNER JOIN sys.schemas AS s ON s.schema_id = o.schema_id
 WHERE o.type IN ('U', 'V') AND o.is_ms_shipped = 0;
 
 -- create: a column of each type
@@ -44,7 +46,7 @@ LEFT JOIN sys.extended_properties AS p
 ON p.class = 1 AND p.major_id = o.object_id AND p.minor_id = 0 AND p.name = N'dbfleet'
 WHERE s.name = N'dbo' AND o.name = N'customers' AND o.type IN ('U', 'V');
 SELECT c.name, COALESCE(b.name, t.name), c.max_length, c.precision, c.scale, c.is_nullable, c.collation_name,
-c.is_identity, c.is_computed, CONVERT(nvarchar(4000), p.value)
+c.is_identity, c.is_computed, c.generated_always_type, c.is_column_set, CONVERT(nvarchar(4000), p.value)
 FROM sys.columns AS c INNER JOIN sys.types AS t ON t.user_type_id = c.user_type_id
 LEFT JOIN sys.types AS b ON b.user_type_id = c.system_type_id
 LEFT JOIN sys.extended_properties AS p
@@ -205,7 +207,8 @@ CREATE UNIQUE INDEX [Code]]s] ON [dbo].[customers] ([code], [since]) WHERE [sinc
 
 -- extras: what a table has
 -- (a table is looked up, as above)
-SELECT i.index_id, i.name, i.type_desc, i.is_unique, i.is_disabled, i.filter_definition, k.key_ordinal, c.name
+SELECT i.index_id, i.name, i.type_desc, i.is_unique, i.is_disabled, i.filter_definition, i.ignore_dup_key,
+k.key_ordinal, k.is_included_column, k.is_descending_key, c.name
 FROM sys.indexes AS i
 INNER JOIN sys.index_columns AS k ON k.object_id = i.object_id AND k.index_id = i.index_id
 INNER JOIN sys.columns AS c ON c.object_id = k.object_id AND c.column_id = k.column_id
@@ -213,8 +216,38 @@ WHERE i.object_id = 1234 AND i.is_primary_key = 0 AND i.is_hypothetical = 0 ORDE
 SELECT c.name, d.name, d.definition FROM sys.default_constraints AS d
 INNER JOIN sys.columns AS c ON c.object_id = d.parent_object_id AND c.column_id = d.parent_column_id
 WHERE d.parent_object_id = 1234 ORDER BY c.column_id;
-SELECT k.name FROM sys.check_constraints AS k WHERE k.parent_object_id = 1234 ORDER BY k.object_id;
+SELECT t.temporal_type, s.name, h.name, t.is_memory_optimized, t.is_external, t.is_filetable, t.is_tracked_by_cdc FROM sys.tables AS t LEFT JOIN sys.objects AS h ON h.object_id = t.history_table_id LEFT JOIN sys.schemas AS s ON s.schema_id = h.schema_id WHERE t.object_id = 1234;
+SELECT s.name, c.name FROM sys.partition_schemes AS s INNER JOIN sys.indexes AS i ON i.data_space_id = s.data_space_id INNER JOIN sys.index_columns AS k ON k.object_id = i.object_id AND k.index_id = i.index_id INNER JOIN sys.columns AS c ON c.object_id = k.object_id AND c.column_id = k.column_id WHERE i.object_id = 1234 AND i.index_id IN (0, 1) AND k.partition_ordinal = 1;
+SELECT c.name, c.definition, c.is_persisted FROM sys.computed_columns AS c WHERE c.object_id = 1234 ORDER BY c.column_id;
+SELECT c.name, c.generated_always_type_desc FROM sys.columns AS c WHERE c.object_id = 1234 AND c.generated_always_type <> 0 ORDER BY c.column_id;
+SELECT c.name, CONVERT(nvarchar(40), c.increment_value) FROM sys.identity_columns AS c WHERE c.object_id = 1234;
+SELECT c.name, c.is_sparse, c.is_column_set, c.is_filestream, c.is_rowguidcol, c.is_hidden FROM sys.columns AS c WHERE c.object_id = 1234 ORDER BY c.column_id;
+SELECT c.name, c.masking_function FROM sys.masked_columns AS c WHERE c.object_id = 1234 AND c.is_masked = 1 ORDER BY c.column_id;
+SELECT c.name, s.name, t.name FROM sys.columns AS c INNER JOIN sys.types AS t ON t.user_type_id = c.user_type_id INNER JOIN sys.schemas AS s ON s.schema_id = t.schema_id WHERE c.object_id = 1234 AND t.is_user_defined = 1 ORDER BY c.column_id;
+SELECT c.name, o.name FROM sys.columns AS c INNER JOIN sys.objects AS o ON o.object_id = c.default_object_id WHERE c.object_id = 1234 AND o.parent_object_id = 0 ORDER BY c.column_id;
+SELECT c.name, o.name FROM sys.columns AS c INNER JOIN sys.objects AS o ON o.object_id = c.rule_object_id WHERE c.object_id = 1234 ORDER BY c.column_id;
+SELECT k.name, k.definition, k.is_disabled FROM sys.check_constraints AS k WHERE k.parent_object_id = 1234 ORDER BY k.object_id;
+SELECT f.name, f.delete_referential_action_desc, f.update_referential_action_desc, f.is_disabled, f.is_not_trusted FROM sys.foreign_keys AS f WHERE f.parent_object_id = 1234 ORDER BY f.object_id;
 SELECT g.name FROM sys.triggers AS g WHERE g.parent_id = 1234 ORDER BY g.object_id;
+SELECT p.name, c.name FROM sys.extended_properties AS p LEFT JOIN sys.columns AS c ON c.object_id = p.major_id AND c.column_id = p.minor_id WHERE p.class = 1 AND p.major_id = 1234 AND p.name <> N'dbfleet' ORDER BY p.minor_id;
+SELECT p.name, o.name FROM sys.extended_properties AS p INNER JOIN sys.objects AS o ON o.object_id = p.major_id WHERE p.class = 1 AND o.parent_object_id = 1234;
+SELECT p.name, i.name FROM sys.extended_properties AS p INNER JOIN sys.indexes AS i ON i.object_id = p.major_id AND i.index_id = p.minor_id WHERE p.class = 7 AND p.major_id = 1234;
+SELECT x.name FROM sys.stats AS x WHERE x.object_id = 1234 AND x.user_created = 1;
+SELECT x.object_id FROM sys.fulltext_indexes AS x WHERE x.object_id = 1234;
+SELECT p.name FROM sys.security_predicates AS x INNER JOIN sys.security_policies AS p ON p.object_id = x.object_id WHERE x.target_object_id = 1234;
+SELECT x.object_id FROM sys.change_tracking_tables AS x WHERE x.object_id = 1234;
+SELECT x.class FROM sys.database_permissions AS x WHERE x.class = 1 AND x.major_id = 1234;
+SELECT CONVERT(nvarchar(128), DATABASEPROPERTYEX(DB_NAME(), N'Collation'));
+SELECT c.name FROM sys.indexes AS i
+INNER JOIN sys.index_columns AS k ON k.object_id = i.object_id AND k.index_id = i.index_id
+INNER JOIN sys.columns AS c ON c.object_id = k.object_id AND c.column_id = k.column_id
+WHERE i.object_id = 1234 AND i.is_primary_key = 1 ORDER BY k.key_ordinal;
+SELECT k.constraint_object_id, c.name, s.name, o.name, r.name FROM sys.foreign_key_columns AS k
+INNER JOIN sys.columns AS c ON c.object_id = k.parent_object_id AND c.column_id = k.parent_column_id
+INNER JOIN sys.objects AS o ON o.object_id = k.referenced_object_id
+INNER JOIN sys.schemas AS s ON s.schema_id = o.schema_id
+INNER JOIN sys.columns AS r ON r.object_id = k.referenced_object_id AND r.column_id = k.referenced_column_id
+WHERE k.parent_object_id = 1234 ORDER BY k.constraint_object_id, k.constraint_column_id;
 
 -- extras: a default of each type, the moment in place of three, another text
 BEGIN TRANSACTION;
@@ -258,6 +291,67 @@ DROP SEQUENCE IF EXISTS [sales].[dbfleet:Order [Details]]:id];
 CREATE SEQUENCE [sales].[dbfleet:Order [Details]]:id] AS bigint START WITH 3;
 ALTER TABLE [sales].[Order [Details]]] ADD DEFAULT NEXT VALUE FOR [sales].[dbfleet:Order [Details]]:id] FOR [id];
 COMMIT TRANSACTION;
+
+-- count_on: behind the rows
+-- (a table is looked up, as above)
+SELECT c.name, d.name, d.definition FROM sys.default_constraints AS d
+INNER JOIN sys.columns AS c ON c.object_id = d.parent_object_id AND c.column_id = d.parent_column_id
+WHERE d.parent_object_id = 1234 ORDER BY c.column_id;
+SELECT CONVERT(nvarchar(40), q.current_value), CONVERT(nvarchar(40), q.increment),
+CONVERT(nvarchar(40), q.minimum_value), CONVERT(nvarchar(40), q.maximum_value)
+FROM sys.sequences AS q INNER JOIN sys.schemas AS s ON s.schema_id = q.schema_id
+WHERE s.name = N'sales' AND q.name = N'dbfleet:Order [Details]:id';
+SELECT MAX([id]) FROM [sales].[Order [Details]]];
+
+-- left: what the database has
+-- (a table is looked up, as above)
+SELECT s.name, o.name FROM sys.objects AS o INNER JOIN sys.schemas AS s ON s.schema_id = o.schema_id
+WHERE o.type = 'V' AND o.is_ms_shipped = 0;
+SELECT RTRIM(o.type), s.name, o.name FROM sys.objects AS o INNER JOIN sys.schemas AS s ON s.schema_id = o.schema_id WHERE o.is_ms_shipped = 0 AND o.parent_object_id = 0 AND o.type IN ('V', 'P', 'PC', 'X', 'FN', 'IF', 'TF', 'FS', 'FT', 'AF', 'SO', 'SN', 'SQ', 'R', 'D', 'ET');
+SELECT s.name, t.name FROM sys.types AS t INNER JOIN sys.schemas AS s ON s.schema_id = t.schema_id WHERE t.is_user_defined = 1;
+SELECT x.name FROM sys.xml_schema_collections AS x INNER JOIN sys.schemas AS s ON s.schema_id = x.schema_id WHERE s.name <> N'sys';
+SELECT x.name FROM sys.assemblies AS x WHERE x.is_user_defined = 1;
+SELECT x.name FROM sys.triggers AS x WHERE x.parent_class = 0;
+SELECT x.name FROM sys.security_policies AS x;
+SELECT x.name FROM sys.partition_functions AS x;
+SELECT x.name FROM sys.partition_schemes AS x;
+SELECT x.name FROM sys.fulltext_catalogs AS x;
+SELECT x.name FROM sys.extended_properties AS x WHERE x.class = 0;
+
+-- lost: what goes with a table
+-- (a table is looked up, as above)
+SELECT s.name, o.name, k.referenced_object_id FROM sys.foreign_key_columns AS k
+INNER JOIN sys.objects AS o ON o.object_id = k.parent_object_id
+INNER JOIN sys.schemas AS s ON s.schema_id = o.schema_id
+WHERE k.referenced_object_id IN (1234) AND k.parent_object_id NOT IN (1234);
+SELECT s.name, o.name, d.referenced_id FROM sys.sql_expression_dependencies AS d
+INNER JOIN sys.objects AS o ON o.object_id = d.referencing_id
+INNER JOIN sys.schemas AS s ON s.schema_id = o.schema_id
+WHERE d.is_schema_bound_reference = 1 AND d.referenced_id IN (1234) AND o.object_id NOT IN (1234)
+AND o.parent_object_id NOT IN (1234);
+SELECT t.object_id, t.temporal_type, t.is_memory_optimized, t.is_external FROM sys.tables AS t
+WHERE t.object_id IN (1234);
+SELECT t.temporal_type, s.name, h.name, t.is_memory_optimized, t.is_external, t.is_filetable, t.is_tracked_by_cdc FROM sys.tables AS t LEFT JOIN sys.objects AS h ON h.object_id = t.history_table_id LEFT JOIN sys.schemas AS s ON s.schema_id = h.schema_id WHERE t.object_id = 1234;
+SELECT s.name, c.name FROM sys.partition_schemes AS s INNER JOIN sys.indexes AS i ON i.data_space_id = s.data_space_id INNER JOIN sys.index_columns AS k ON k.object_id = i.object_id AND k.index_id = i.index_id INNER JOIN sys.columns AS c ON c.object_id = k.object_id AND c.column_id = k.column_id WHERE i.object_id = 1234 AND i.index_id IN (0, 1) AND k.partition_ordinal = 1;
+SELECT c.name, c.definition, c.is_persisted FROM sys.computed_columns AS c WHERE c.object_id = 1234 ORDER BY c.column_id;
+SELECT c.name, c.generated_always_type_desc FROM sys.columns AS c WHERE c.object_id = 1234 AND c.generated_always_type <> 0 ORDER BY c.column_id;
+SELECT c.name, CONVERT(nvarchar(40), c.increment_value) FROM sys.identity_columns AS c WHERE c.object_id = 1234;
+SELECT c.name, c.is_sparse, c.is_column_set, c.is_filestream, c.is_rowguidcol, c.is_hidden FROM sys.columns AS c WHERE c.object_id = 1234 ORDER BY c.column_id;
+SELECT c.name, c.masking_function FROM sys.masked_columns AS c WHERE c.object_id = 1234 AND c.is_masked = 1 ORDER BY c.column_id;
+SELECT c.name, s.name, t.name FROM sys.columns AS c INNER JOIN sys.types AS t ON t.user_type_id = c.user_type_id INNER JOIN sys.schemas AS s ON s.schema_id = t.schema_id WHERE c.object_id = 1234 AND t.is_user_defined = 1 ORDER BY c.column_id;
+SELECT c.name, o.name FROM sys.columns AS c INNER JOIN sys.objects AS o ON o.object_id = c.default_object_id WHERE c.object_id = 1234 AND o.parent_object_id = 0 ORDER BY c.column_id;
+SELECT c.name, o.name FROM sys.columns AS c INNER JOIN sys.objects AS o ON o.object_id = c.rule_object_id WHERE c.object_id = 1234 ORDER BY c.column_id;
+SELECT k.name, k.definition, k.is_disabled FROM sys.check_constraints AS k WHERE k.parent_object_id = 1234 ORDER BY k.object_id;
+SELECT f.name, f.delete_referential_action_desc, f.update_referential_action_desc, f.is_disabled, f.is_not_trusted FROM sys.foreign_keys AS f WHERE f.parent_object_id = 1234 ORDER BY f.object_id;
+SELECT g.name FROM sys.triggers AS g WHERE g.parent_id = 1234 ORDER BY g.object_id;
+SELECT p.name, c.name FROM sys.extended_properties AS p LEFT JOIN sys.columns AS c ON c.object_id = p.major_id AND c.column_id = p.minor_id WHERE p.class = 1 AND p.major_id = 1234 AND p.name <> N'dbfleet' ORDER BY p.minor_id;
+SELECT p.name, o.name FROM sys.extended_properties AS p INNER JOIN sys.objects AS o ON o.object_id = p.major_id WHERE p.class = 1 AND o.parent_object_id = 1234;
+SELECT p.name, i.name FROM sys.extended_properties AS p INNER JOIN sys.indexes AS i ON i.object_id = p.major_id AND i.index_id = p.minor_id WHERE p.class = 7 AND p.major_id = 1234;
+SELECT x.name FROM sys.stats AS x WHERE x.object_id = 1234 AND x.user_created = 1;
+SELECT x.object_id FROM sys.fulltext_indexes AS x WHERE x.object_id = 1234;
+SELECT p.name FROM sys.security_predicates AS x INNER JOIN sys.security_policies AS p ON p.object_id = x.object_id WHERE x.target_object_id = 1234;
+SELECT x.object_id FROM sys.change_tracking_tables AS x WHERE x.object_id = 1234;
+SELECT x.class FROM sys.database_permissions AS x WHERE x.class = 1 AND x.major_id = 1234;
 
 -- swap: two tables, into another schema, an index, what counts up
 -- (a table is looked up, as above)
@@ -328,13 +422,34 @@ SELECT c.name FROM sys.indexes AS i
 INNER JOIN sys.index_columns AS k ON k.object_id = i.object_id AND k.index_id = i.index_id
 INNER JOIN sys.columns AS c ON c.object_id = k.object_id AND c.column_id = k.column_id
 WHERE i.object_id = 1234 AND i.is_primary_key = 1 ORDER BY k.key_ordinal;
-SELECT i.index_id, i.name, i.type_desc, i.is_unique, i.is_disabled, i.filter_definition, k.key_ordinal, c.name
+SELECT i.index_id, i.name, i.type_desc, i.is_unique, i.is_disabled, i.filter_definition, i.ignore_dup_key,
+k.key_ordinal, k.is_included_column, k.is_descending_key, c.name
 FROM sys.indexes AS i
 INNER JOIN sys.index_columns AS k ON k.object_id = i.object_id AND k.index_id = i.index_id
 INNER JOIN sys.columns AS c ON c.object_id = k.object_id AND c.column_id = k.column_id
 WHERE i.object_id = 1234 AND i.is_primary_key = 0 AND i.is_hypothetical = 0 ORDER BY i.index_id, k.key_ordinal;
-SELECT k.name FROM sys.check_constraints AS k WHERE k.parent_object_id = 1234 ORDER BY k.object_id;
+SELECT t.temporal_type, s.name, h.name, t.is_memory_optimized, t.is_external, t.is_filetable, t.is_tracked_by_cdc FROM sys.tables AS t LEFT JOIN sys.objects AS h ON h.object_id = t.history_table_id LEFT JOIN sys.schemas AS s ON s.schema_id = h.schema_id WHERE t.object_id = 1234;
+SELECT s.name, c.name FROM sys.partition_schemes AS s INNER JOIN sys.indexes AS i ON i.data_space_id = s.data_space_id INNER JOIN sys.index_columns AS k ON k.object_id = i.object_id AND k.index_id = i.index_id INNER JOIN sys.columns AS c ON c.object_id = k.object_id AND c.column_id = k.column_id WHERE i.object_id = 1234 AND i.index_id IN (0, 1) AND k.partition_ordinal = 1;
+SELECT c.name, c.definition, c.is_persisted FROM sys.computed_columns AS c WHERE c.object_id = 1234 ORDER BY c.column_id;
+SELECT c.name, c.generated_always_type_desc FROM sys.columns AS c WHERE c.object_id = 1234 AND c.generated_always_type <> 0 ORDER BY c.column_id;
+SELECT c.name, CONVERT(nvarchar(40), c.increment_value) FROM sys.identity_columns AS c WHERE c.object_id = 1234;
+SELECT c.name, c.is_sparse, c.is_column_set, c.is_filestream, c.is_rowguidcol, c.is_hidden FROM sys.columns AS c WHERE c.object_id = 1234 ORDER BY c.column_id;
+SELECT c.name, c.masking_function FROM sys.masked_columns AS c WHERE c.object_id = 1234 AND c.is_masked = 1 ORDER BY c.column_id;
+SELECT c.name, s.name, t.name FROM sys.columns AS c INNER JOIN sys.types AS t ON t.user_type_id = c.user_type_id INNER JOIN sys.schemas AS s ON s.schema_id = t.schema_id WHERE c.object_id = 1234 AND t.is_user_defined = 1 ORDER BY c.column_id;
+SELECT c.name, o.name FROM sys.columns AS c INNER JOIN sys.objects AS o ON o.object_id = c.default_object_id WHERE c.object_id = 1234 AND o.parent_object_id = 0 ORDER BY c.column_id;
+SELECT c.name, o.name FROM sys.columns AS c INNER JOIN sys.objects AS o ON o.object_id = c.rule_object_id WHERE c.object_id = 1234 ORDER BY c.column_id;
+SELECT k.name, k.definition, k.is_disabled FROM sys.check_constraints AS k WHERE k.parent_object_id = 1234 ORDER BY k.object_id;
+SELECT f.name, f.delete_referential_action_desc, f.update_referential_action_desc, f.is_disabled, f.is_not_trusted FROM sys.foreign_keys AS f WHERE f.parent_object_id = 1234 ORDER BY f.object_id;
 SELECT g.name FROM sys.triggers AS g WHERE g.parent_id = 1234 ORDER BY g.object_id;
+SELECT p.name, c.name FROM sys.extended_properties AS p LEFT JOIN sys.columns AS c ON c.object_id = p.major_id AND c.column_id = p.minor_id WHERE p.class = 1 AND p.major_id = 1234 AND p.name <> N'dbfleet' ORDER BY p.minor_id;
+SELECT p.name, o.name FROM sys.extended_properties AS p INNER JOIN sys.objects AS o ON o.object_id = p.major_id WHERE p.class = 1 AND o.parent_object_id = 1234;
+SELECT p.name, i.name FROM sys.extended_properties AS p INNER JOIN sys.indexes AS i ON i.object_id = p.major_id AND i.index_id = p.minor_id WHERE p.class = 7 AND p.major_id = 1234;
+SELECT x.name FROM sys.stats AS x WHERE x.object_id = 1234 AND x.user_created = 1;
+SELECT x.object_id FROM sys.fulltext_indexes AS x WHERE x.object_id = 1234;
+SELECT p.name FROM sys.security_predicates AS x INNER JOIN sys.security_policies AS p ON p.object_id = x.object_id WHERE x.target_object_id = 1234;
+SELECT x.object_id FROM sys.change_tracking_tables AS x WHERE x.object_id = 1234;
+SELECT x.class FROM sys.database_permissions AS x WHERE x.class = 1 AND x.major_id = 1234;
+SELECT CONVERT(nvarchar(128), DATABASEPROPERTYEX(DB_NAME(), N'Collation'));
 
 -- swap: refused, as another table refers to what would go
 BEGIN TRANSACTION;
