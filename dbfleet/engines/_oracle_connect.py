@@ -1,4 +1,4 @@
-"""A target's URL as python-oracledb's options."""
+"""A target's URL as python-oracledb's options, and what a connection asks and sets for itself."""
 
 from __future__ import annotations
 
@@ -8,6 +8,18 @@ from dbfleet.adapter import Target
 from dbfleet.errors import UsageError, nearest
 
 _OPTIONS: Final = ("schema", "sid", "protocol", "wallet_location", "ssl_server_dn_match", "ssl_server_cert_dn")
+
+SESSION: Final = (
+    "ALTER SESSION SET TIME_ZONE = '+00:00' NLS_SORT = 'BINARY' NLS_COMP = 'BINARY' NLS_NUMERIC_CHARACTERS = '.,' "
+    "NLS_DATE_FORMAT = 'YYYY-MM-DD HH24:MI:SS' NLS_TIMESTAMP_FORMAT = 'YYYY-MM-DD HH24:MI:SS.FF' "
+    "NLS_TIMESTAMP_TZ_FORMAT = 'YYYY-MM-DD HH24:MI:SS.FF TZH:TZM'"
+)
+VERSION: Final = "SELECT banner FROM v$version"
+IDENTITY: Final = (
+    "SELECT SYS_CONTEXT('USERENV', 'DB_UNIQUE_NAME'), SYS_CONTEXT('USERENV', 'CON_NAME'), "
+    "SYS_CONTEXT('USERENV', 'SERVER_HOST'), SYS_CONTEXT('USERENV', 'INSTANCE_NAME'), "
+    "SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') FROM dual"
+)
 
 
 def connect_options(target: Target, default_service: str | None, timeout_s: float) -> dict[str, Any]:

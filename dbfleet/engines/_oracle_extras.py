@@ -12,17 +12,18 @@ tests/engines/golden/oracle_statements.sql.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from dbfleet.engines._extras import read_default, value_default
 from dbfleet.engines._oracle_changes import literals
+from dbfleet.engines._oracle_left import VIEWED, of_table
 from dbfleet.engines._oracle_tables import OWNER, Ask, Table
 from dbfleet.engines._oracle_text import LEXIS
 from dbfleet.engines._oracle_types import NAME_BYTES, VARCHAR_BYTES, Native
-from dbfleet.errors import AlreadyExists, DbfleetError, Unsupported
+from dbfleet.errors import AlreadyExists, ConstraintViolated, DbfleetError, StatementError, Unsupported
 from dbfleet.extras import Default, Extra, Extras, Identity, Index
-from dbfleet.values import VALUE_OF, Type
+from dbfleet.values import VALUE_OF, Row, Type
 
 Do = Callable[[str], None]
 
@@ -33,8 +34,8 @@ CONSTRAINTS: Final = (
     "ORDER BY c.constraint_name, k.position, k.column_name"
 )
 INDEXES: Final = (
-    "SELECT i.index_name, i.uniqueness, i.index_type, i.status, c.column_name FROM all_indexes i "
-    "JOIN all_ind_columns c ON c.index_owner = i.owner AND c.index_name = i.index_name "
+    "SELECT i.index_name, i.uniqueness, i.index_type, i.status, i.visibility, c.descend, c.column_name "
+    "FROM all_indexes i JOIN all_ind_columns c ON c.index_owner = i.owner AND c.index_name = i.index_name "
     f"WHERE i.table_{OWNER} AND i.table_name = :1 AND i.index_type <> 'LOB' ORDER BY i.index_name, c.column_position"
 )
 EXPRESSIONS: Final = (
@@ -43,16 +44,19 @@ EXPRESSIONS: Final = (
 )
 DEFAULTS: Final = (
     "SELECT column_name, default_on_null, data_default FROM all_tab_cols "
-    f"WHERE {OWNER} AND table_name = :1 AND hidden_column = 'NO' AND virtual_column = 'NO' "
-    "AND default_length IS NOT NULL ORDER BY column_id"
+    f"WHERE {OWNER} AND table_name = :1 AND user_generated = 'YES' "
+    "AND default_length IS NOT NULL ORDER BY column_id, internal_column_id"
 )
-TRIGGERS: Final = f"SELECT trigger_name FROM all_triggers WHERE table_{OWNER} AND table_name = :1 ORDER BY trigger_name"
+SEQUENCE: Final = (
+    "SELECT increment_by, cache_size, last_number, min_value, max_value FROM all_sequences "
+    "WHERE sequence_name = :1 AND sequence_owner = NVL(:2, SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA'))"
+)
 
 _NAMED_BY_ORACLE: Final = re.compile(r"SYS_C\d+")
 _NOT_NULL: Final = re.compile(r'"[^"]+" IS NOT NULL')
 _IS_JSON: Final = re.compile(r'"([^"]+)" IS JSON')
 _COLUMN: Final = re.compile(r'(SYS_EXTRACT_UTC\()?"([^"]+)"\)?')
-_NEXT: Final = re.compile(r'(?:(?:"[^"]+"|[\w$#]+)\.)?("[^"]+"|[\w$#]+)\."?nextval"?', re.IGNORECASE)
+_NEXT: Final = re.compile(r'(?:("[^"]+"|[\w$#]+)\.)?("[^"]+"|[\w$#]+)\."?nextval"?', re.IGNORECASE)
 
 
 def extras(ask: Ask, table: Table) -> Extras:
@@ -60,17 +64,46 @@ def extras(ask: Ask, table: Table) -> Extras:
     indexes, left = _indexes(ask, table)
     found: list[Extra] = list(indexes)
     for name, on_null, text in ask(DEFAULTS, [table.name]):
-        text = text.strip()
-        if _NEXT.fullmatch(text):
+        text, native = text.strip(), table.column(name)
+        if native.generated:
+            left.append(f"generated column {name}, {text}: its values come")
+        elif (counting := _NEXT.fullmatch(text)) and _counts(native):
             found.append(Identity(name))
-        elif default := _read_default(table.column(name), text):
+            left += [f"that {name} counts by {step}" for step, *_ in _sequence(ask, counting) if int(step) != 1]
+            left += [f"that {name} counts for what is NULL"] if on_null == "YES" else []
+        elif default := _read_default(native, text):
             found.append(default)
             if on_null == "YES":
                 left.append(f"default of {name} for what is NULL")
         elif text.upper() != "NULL":
             left.append(f"default of {name}, an expression: {text}")
-    left += [f"trigger {name}" for (name,) in ask(TRIGGERS, [table.name])]
-    return Extras(tuple(found), tuple(left))
+    return Extras(tuple(found), (*left, *of_table(ask, table)))
+
+
+def lost(ask: Ask, table: Table) -> list[str]:
+    """What of it goes with the table and comes with no other. ConstraintViolated for what is another thing's table."""
+    if ask(VIEWED, [table.name]):
+        raise ConstraintViolated(
+            f"{table.name} is a materialized view, which cannot be replaced by a table. Nothing was written",
+            hint="drop it first",
+        )
+    return [
+        text.removesuffix(": its rows come as a table").removesuffix(": its values come")
+        for text in extras(ask, table).left
+    ]
+
+
+def _counts(native: Native) -> bool:
+    return native.column.type in (Type.INT, Type.DECIMAL) and not native.column.scale
+
+
+def _named(name: str) -> str:
+    """As the dictionary has it."""
+    return name[1:-1] if name.startswith('"') else name.upper()
+
+
+def _sequence(ask: Ask, counting: re.Match[str]) -> Sequence[Row]:
+    return ask(SEQUENCE, [_named(counting[2]), _named(counting[1]) if counting[1] else None])
 
 
 def _indexes(ask: Ask, table: Table) -> tuple[list[Index], list[str]]:
@@ -92,11 +125,13 @@ def _indexes(ask: Ask, table: Table) -> tuple[list[Index], list[str]]:
                 said = f"{table.name}_{'_'.join(columns)}_key" if _NAMED_BY_ORACLE.fullmatch(name) else name
                 found.append(Index(said, tuple(columns), True))
     indexes: dict[tuple[Any, ...], list[str]] = {}
-    for *index, column in ask(INDEXES, [table.name]):
+    falling = set()
+    for *index, order, column in ask(INDEXES, [table.name]):
         indexes.setdefault(tuple(index), []).append(column)
-    computed = any("FUNCTION-BASED" in kind for _, _, kind, _ in indexes)
+        falling |= {index[0]} if order == "DESC" else set()
+    computed = any("FUNCTION-BASED" in kind for _, _, kind, *_ in indexes)
     expressions = {(name, int(place)): text for name, place, text in ask(EXPRESSIONS, [table.name])} if computed else {}
-    for (name, uniqueness, kind, status), parts in indexes.items():
+    for (name, uniqueness, kind, status, visible), parts in indexes.items():
         plain = [_plain(table, expressions.get((name, place), f'"{part}"')) for place, part in enumerate(parts, 1)]
         if sorted(enforced.get(name, ())) == sorted(parts):
             continue
@@ -110,6 +145,9 @@ def _indexes(ask: Ask, table: Table) -> tuple[list[Index], list[str]]:
             left.append(f"index {name}, {why}")
         else:
             found.append(Index(name, tuple(filter(None, plain)), uniqueness == "UNIQUE"))
+            left += [f"of index {name}, its descending order"] if name in falling else []
+            left += [f"of index {name}, that its keys are reversed"] if kind.endswith("/REV") else []
+            left += [f"of index {name}, that the server does not use it"] if visible == "INVISIBLE" else []
     return found, left
 
 
@@ -197,7 +235,7 @@ def add(ask: Ask, do: Do, table: Table, extra: Extra) -> None:
     if isinstance(extra, Default):
         do(_modify(table, native, _default(native, extra.text)))
         return
-    if native.column.type not in (Type.INT, Type.DECIMAL):
+    if not _counts(native):
         raise Unsupported(f"{extra.column} holds no integers to count up")
     ((greatest,),) = ask(f"SELECT MAX({LEXIS.quote(native.name)}) FROM {table.sql}")
     sequence = LEXIS.quote(sequence_name(table.name, native.name))
@@ -236,6 +274,44 @@ def own_sequences(ask: Ask, table: Table) -> Sequence[str]:
     for name, _, text in ask(DEFAULTS, [table.name]):
         sequence = LEXIS.quote(sequence_name(table.name, name))
         counting = _NEXT.fullmatch(text.strip())
-        if counting and counting[1] == sequence:
+        if counting and counting[2] == sequence:
             found.append(f"DROP SEQUENCE {sequence}")
     return found
+
+
+def count_on(ask: Ask, do: Do, table: Table) -> Iterator[str]:
+    """Let what counts for the table's columns go on behind the values that are there; what cannot be set, in words.
+
+    The dictionary tells the number behind those that a cache holds, so the next one may be as much earlier. It is set
+    behind both, never back. An identity's own sequence is set by ALTER TABLE only (ORA-32793); one that is always
+    generated was given no value."""
+    for name, on_null, text in ask(DEFAULTS, [table.name]):
+        native, counting = table.column(name), _NEXT.fullmatch(text.strip())
+        if not counting or native.generated or native.always or not _counts(native):
+            continue
+        found = _sequence(ask, counting)
+        if not found:
+            yield f"the counter of {name}, {text.strip()}, stays where it was"
+            continue
+        step, cached, stored, least, most = map(int, found[0])
+        ((last,),) = ask(f"SELECT {'MAX' if step > 0 else 'MIN'}({LEXIS.quote(name)}) FROM {table.sql}")
+        if last is None or (int(last) - stored + cached * step) * step < 0:
+            continue
+        following = (max if step > 0 else min)(int(last) + step, stored)
+        if not least <= following <= most:
+            yield f"the counter of {name} ends before its last value: it has none behind {last}"
+            continue
+        start = f"START WITH {following}"
+        if counting[2].startswith('"ISEQ$$_'):
+            null = " ON NULL" if on_null == "YES" else ""
+            statement = (
+                f"ALTER TABLE {table.sql} MODIFY ({LEXIS.quote(name)} GENERATED BY DEFAULT{null} AS IDENTITY "
+                f"({start} INCREMENT BY {step}))"
+            )
+        else:
+            sequence = ".".join(LEXIS.quote(_named(part)) for part in counting.groups() if part)
+            statement = f"ALTER SEQUENCE {sequence} RESTART {start}"
+        try:
+            do(statement)
+        except StatementError as error:
+            yield f"the counter of {name} is behind its last value: {error.message}"

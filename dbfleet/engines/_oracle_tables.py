@@ -1,8 +1,8 @@
 """Tables: the dictionary's answers about them, the statements that make and drop them, and the ranges of their keys.
 
 The dictionary is asked through its ALL_ views for the connection's current schema, so that `?schema=APP` works for
-somebody else's tables. A reference into
-another schema is not told. Every statement stands in tests/engines/golden/oracle_statements.sql.
+somebody else's tables. A reference into another schema is none here, and told with what is left (_oracle_left). Every
+statement stands in tests/engines/golden/oracle_statements.sql.
 """
 
 from __future__ import annotations
@@ -17,20 +17,24 @@ from dbfleet.adapter import WHOLE, Part
 from dbfleet.engines._conditions import where
 from dbfleet.engines._oracle_text import LEXIS
 from dbfleet.engines._oracle_types import NAME_BYTES, Described, Native, made, read, select_expression
-from dbfleet.errors import NotFound, Unsupported
+from dbfleet.errors import NotFound, StatementError, Unsupported
 from dbfleet.values import TEXT_OF, VALUE_OF, Column, Reference, Row, Schema, Type
 
 Ask = Callable[..., Sequence[Row]]
 
 OWNER: Final = "owner = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA')"
-NAMES: Final = f"SELECT table_name FROM all_tab_comments WHERE {OWNER} AND table_type IN ('TABLE', 'VIEW')"
+NAMES: Final = f"SELECT table_name, table_type FROM all_tab_comments WHERE {OWNER} AND table_type IN ('TABLE', 'VIEW')"
 TABLE: Final = f"SELECT table_type, comments FROM all_tab_comments WHERE {OWNER} AND table_name = :1"
 COLUMNS: Final = (
     "SELECT c.column_name, c.data_type, c.data_length, c.char_length, c.char_used, c.data_precision, c.data_scale, "
-    "c.nullable, c.virtual_column, m.comments FROM all_tab_cols c LEFT JOIN all_col_comments m ON m.owner = c.owner "
+    "c.nullable, c.virtual_column, m.comments, c.hidden_column, c.default_length, g.generation_type "
+    "FROM all_tab_cols c LEFT JOIN all_col_comments m ON m.owner = c.owner "
     "AND m.table_name = c.table_name AND m.column_name = c.column_name "
-    f"WHERE c.{OWNER} AND c.table_name = :1 AND c.hidden_column = 'NO' ORDER BY c.column_id"
+    "LEFT JOIN all_tab_identity_cols g ON g.owner = c.owner "
+    "AND g.table_name = c.table_name AND g.column_name = c.column_name "
+    f"WHERE c.{OWNER} AND c.table_name = :1 AND c.user_generated = 'YES' ORDER BY c.column_id, c.internal_column_id"
 )
+"""Those that a user made: an invisible one is hidden, and holds values all the same."""
 KEYS: Final = (
     "SELECT c.constraint_type, c.constraint_name, k.column_name, p.table_name, p.column_name FROM all_constraints c "
     "JOIN all_cons_columns k ON k.owner = c.owner AND k.constraint_name = c.constraint_name "
@@ -40,8 +44,8 @@ KEYS: Final = (
     "ORDER BY c.constraint_name, k.position"
 )
 
-_HOUSEKEEPING: Final = ("BIN$", "MLOG$_", "RUPD$_", "DR$", "SYS_IOT_OVER_", "ISEQ$$_")
-_MARK: Final = "dbfleet:"
+HOUSEKEEPING: Final = ("BIN$", "MLOG$_", "RUPD$_", "DR$", "SYS_IOT_OVER_", "ISEQ$$_")
+MARK: Final = "dbfleet:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,25 @@ class Table:
 
 def names(ask: Ask) -> list[str]:
     """Tables and views, without the recycle bin and what Oracle keeps for itself."""
-    return sorted(name for (name,) in ask(NAMES) if not name.startswith(_HOUSEKEEPING))
+    return sorted(name for name, _ in ask(NAMES) if not name.startswith(HOUSEKEEPING))
+
+
+_NOT_BROKEN: Final = frozenset({"ORA-01013", "ORA-01031", "ORA-00054", "ORA-00060", "ORA-04020", "ORA-04021"})
+"""What reading a view may fail of that the view cannot help: somebody's stop, a privilege, a lock."""
+
+
+def broken_views(ask: Ask) -> dict[str, str]:
+    """The views that nobody can read, and why: a table of theirs is gone, or a column. Only asking each tells: what the
+    dictionary calls invalid may only wait for its next use."""
+    broken = {}
+    for name, kind in ask(NAMES):
+        if kind == "VIEW":
+            try:
+                ask(f"SELECT 0 FROM {LEXIS.quote(name)} WHERE 1 = 0")
+            except StatementError as error:
+                if error.code not in _NOT_BROKEN:
+                    broken[name] = error.message
+    return broken
 
 
 def find(name: str, ask: Ask) -> Table:
@@ -88,10 +110,10 @@ def find(name: str, ask: Ask) -> Table:
 
 
 def _plain(row: Row) -> Iterator[Any]:
-    name, data_type, length, chars, used, precision, scale, nullable, virtual, comment = row
+    name, data_type, length, chars, used, precision, scale, nullable, virtual, comment, hidden, default, kind = row
     yield from (name, data_type, int(length or 0), int(chars or 0), used)
     yield from (None if precision is None else int(precision), None if scale is None else int(scale))
-    yield from (nullable, virtual, comment)
+    yield from (nullable, virtual, comment, hidden, None if default is None else int(default), kind)
 
 
 def describe(table: Table, ask: Ask) -> Schema:
@@ -120,10 +142,10 @@ def describe(table: Table, ask: Ask) -> Schema:
 
 
 def _kept(comment: str | None) -> dict[str, Any]:
-    if not (comment or "").startswith(_MARK):
+    if not (comment or "").startswith(MARK):
         return {}
     try:
-        found = json.loads((comment or "")[len(_MARK) :])
+        found = json.loads((comment or "")[len(MARK) :])
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
@@ -153,7 +175,7 @@ def create_statements(schema: Schema) -> list[str]:
     found = [f"CREATE TABLE {table} ({', '.join(parts)})"]
     kept = {key: value for key, value in (("edge", schema.edge), ("partition", list(schema.partition))) if value}
     if kept:
-        found.append(f"COMMENT ON TABLE {table} IS {_literal(_MARK + json.dumps(kept, separators=(',', ':')))}")
+        found.append(f"COMMENT ON TABLE {table} IS {_literal(MARK + json.dumps(kept, separators=(',', ':')))}")
     for column, each in zip(schema.columns, columns, strict=True):
         if each.comment:
             found.append(f"COMMENT ON COLUMN {table}.{LEXIS.quote(column.name)} IS {_literal(each.comment)}")

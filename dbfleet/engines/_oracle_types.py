@@ -38,7 +38,9 @@ class Native:
     column: Column
     data_type: str  # without sizes: "TIMESTAMP WITH TIME ZONE"
     chars: int  # of a VARCHAR2
-    generated: bool
+    generated: bool  # by an expression: never written
+    always: bool = False  # an identity that takes no row's value
+    invisible: bool = False  # to who does not name it
 
     @property
     def name(self) -> str:
@@ -67,6 +69,9 @@ class Described:
     nullable: str = "Y"
     virtual: str = "NO"
     comment: str | None = None
+    hidden: str = "NO"
+    expression: int | None = None  # the length of its default's text, or of the expression that it is
+    generation: str | None = None  # of an identity: ALWAYS or BY DEFAULT
 
 
 def read(given: Described) -> Native:
@@ -75,10 +80,11 @@ def read(given: Described) -> Native:
     column = _READ.get(plain, _foreign)(given)
     column = replace(column, nullable=given.nullable == "Y", native=_native(given))
     column = typed_by_comment(column, given.comment)
-    generated = given.virtual == "YES"
+    # An XMLTYPE is virtual too, to the dictionary: what computes a column is its expression.
+    generated = given.virtual == "YES" and given.expression is not None and plain != "XMLTYPE"
     if generated:
         column = replace(column, note=", ".join(filter(None, (column.note, "generated"))))
-    return Native(column, plain, given.char_length, generated)
+    return Native(column, plain, given.char_length, generated, given.generation == "ALWAYS", given.hidden == "YES")
 
 
 def _native(given: Described) -> str:

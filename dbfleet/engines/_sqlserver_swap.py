@@ -83,7 +83,7 @@ def what_goes(ask: Ask, tables: Tables, names: Sequence[str]) -> list[str]:
     return [
         f"{table.name}: {text}"
         for table in going
-        for text in _sqlserver_left.lost(_sqlserver_left.of_table(ask, tables, table))
+        for text in _sqlserver_left.lost(_sqlserver_extras.extras(ask, tables, table).left)
     ]
 
 

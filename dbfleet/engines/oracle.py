@@ -13,6 +13,10 @@ text of several statements commits each of them, unless it says COMMIT, ROLLBACK
 Each DDL statement commits by itself, and none renames two tables: there is no way to let tables take others' places in
 one step.
 
+A column that has an expression is generated: read, never written. An identity BY DEFAULT takes the rows' values, and is
+told to go on behind the greatest; one that is GENERATED ALWAYS takes none, and a write is refused before its first row.
+This, and what is told of a dictionary, is after Oracle's documentation: not verified on a real server.
+
 Oddities: empty text and empty bytes are NULL. NUMBER has 38 digits and no NaN. A DATE has a time of day, so a foreign
 one is a datetime; ours say `dbfleet:date` in their comment, as do the other types that Oracle does not have
 (_oracle_types). The zone of a TIMESTAMP WITH TIME ZONE is not kept: an instant is read in UTC. In a query of your own,
@@ -43,7 +47,7 @@ from dbfleet.adapter import (
     WriteMode,
     Written,
 )
-from dbfleet.engines import _oracle_extras
+from dbfleet.engines import _oracle_extras, _oracle_left
 from dbfleet.engines import _oracle_query as statements
 from dbfleet.engines import _oracle_tables as tables
 from dbfleet.engines._bounded import bounded
@@ -53,7 +57,7 @@ from dbfleet.engines._columns import bounded as batches_of
 from dbfleet.engines._columns import pieces
 from dbfleet.engines._conditions import part as condition_part
 from dbfleet.engines._oracle_changes import literals
-from dbfleet.engines._oracle_connect import connect_options
+from dbfleet.engines._oracle_connect import IDENTITY, SESSION, VERSION, connect_options
 from dbfleet.engines._oracle_errors import translate, translate_connecting
 from dbfleet.engines._oracle_interrupt import hurry, interruptible
 from dbfleet.engines._oracle_shell import CLIENT, shell
@@ -67,17 +71,6 @@ from dbfleet.values import Batch, Column, Row, Schema, Type
 
 _LONG: Final = (Type.TEXT, Type.BYTES, Type.JSON)
 _SHORT: Final = 255
-SESSION: Final = (
-    "ALTER SESSION SET TIME_ZONE = '+00:00' NLS_SORT = 'BINARY' NLS_COMP = 'BINARY' NLS_NUMERIC_CHARACTERS = '.,' "
-    "NLS_DATE_FORMAT = 'YYYY-MM-DD HH24:MI:SS' NLS_TIMESTAMP_FORMAT = 'YYYY-MM-DD HH24:MI:SS.FF' "
-    "NLS_TIMESTAMP_TZ_FORMAT = 'YYYY-MM-DD HH24:MI:SS.FF TZH:TZM'"
-)
-VERSION: Final = "SELECT banner FROM v$version"
-IDENTITY: Final = (
-    "SELECT SYS_CONTEXT('USERENV', 'DB_UNIQUE_NAME'), SYS_CONTEXT('USERENV', 'CON_NAME'), "
-    "SYS_CONTEXT('USERENV', 'SERVER_HOST'), SYS_CONTEXT('USERENV', 'INSTANCE_NAME'), "
-    "SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') FROM dual"
-)
 
 
 class OracleAdapter(Adapter):
@@ -110,7 +103,8 @@ class OracleAdapter(Adapter):
         return ":".join(str(part or "") for part in ("oracle", *parts))
 
     def collections(self) -> Sequence[str]:
-        return tables.names(self._rows)
+        broken = tables.broken_views(self._rows)
+        return [name for name in tables.names(self._rows) if name not in broken]
 
     def describe(self, name: str) -> Schema:
         return tables.describe(self._find(name), self._rows)
@@ -242,12 +236,34 @@ class OracleAdapter(Adapter):
         table = self._find(schema.name)
         natives = [table.column(name) for name in schema.names]
         computed = frozenset(native.name for native in natives if native.generated)
-        spelling = Spelling(table.sql, LEXIS.quote, literals(schema.columns, natives), computed=computed)
+        always = frozenset(native.name for native in natives if native.always)
+        spelling = Spelling(
+            table.sql, LEXIS.quote, literals(schema.columns, natives), computed=computed, fixed=always, counted=always
+        )
         with self._translated():
             yield from change_statements(schema, changes, spelling)
 
     def extras(self, name: str) -> Extras:
         return _oracle_extras.extras(self._rows, self._find(name))
+
+    def left(self) -> Sequence[str]:
+        """What the schema has besides its tables: views, sequences, packages, synonyms, types."""
+        return _oracle_left.of_schema(self._rows, tables.broken_views(self._rows))
+
+    def lost(self, names: Sequence[str]) -> Sequence[str]:
+        """What goes with these tables when they are made anew; ConstraintViolated for what DROP TABLE does not drop."""
+        found = []
+        for name in names:
+            try:
+                found.append(self._find(name))
+            except NotFound:
+                continue
+        with self._translated():
+            return [f"{table.name}: {text}" for table in found for text in _oracle_extras.lost(self._rows, table)]
+
+    def count_on(self, name: str) -> Sequence[str]:
+        """Let what counts for the table's columns go on behind the rows that are there."""
+        return list(_oracle_extras.count_on(self._rows, self._do, self._find(name)))
 
     def add_extra(self, schema: Schema, extra: Extra) -> None:
         with self._translated():

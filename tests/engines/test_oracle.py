@@ -264,3 +264,19 @@ def test_default_that_oracle_does_not_keep_is_refused(adapter: Adapter, made: Ma
             extended(adapter).add_extra(schema, Default("v", text))
     extended(adapter).add_extra(schema, Default("v", "é" * 2000))
     assert extended(adapter).extras(name).has == (Default("v", "é" * 2000),)
+
+
+def test_sequence_goes_on_behind_rows_that_brought_their_own_values(adapter: Any, name: str) -> None:
+    schema = Schema(name, (Column("id", Type.INT, False), Column("v", Type.INT)), ("id",))
+    adapter.create(schema)
+    try:
+        adapter.add_extra(schema, Identity("id"))
+        adapter.write(schema, [[(1, 1), (41, 2)]])
+        assert adapter.count_on(name) == []
+        adapter.query(f'insert into "{name}" ("v") values (3)').close()
+        assert max(row[0] for batch in adapter.scan(schema) for row in batch) >= 42
+        assert adapter.extras(name).left == ()
+        assert not [text for text in adapter.left() if name in text]
+        assert adapter.lost([name, f"{name}_nowhere"]) == []
+    finally:
+        adapter.drop(name)

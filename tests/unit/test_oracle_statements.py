@@ -144,6 +144,9 @@ STEPS: list[tuple[str, Callable[[Adapter], object]]] = [
     ("extras: the moment in a key, in UTC", lambda adapter: give(adapter, KEYS[2], Default("k", None))),
     ("extras: an identity", lambda adapter: give(adapter, CUSTOMERS, Identity("id"))),
     ("extras", lambda adapter: adapter.extras("Order Details")),  # type: ignore[attr-defined]
+    ("count_on: behind the rows", lambda adapter: adapter.count_on("customers")),  # type: ignore[attr-defined]
+    ("left: what the schema has", lambda adapter: adapter.left()),  # type: ignore[attr-defined]
+    ("lost: what goes with a table", lambda adapter: adapter.lost(["customers"])),  # type: ignore[attr-defined]
     ("snapshot", snapshot),
     ("query: a parameter", lambda adapter: drain(adapter, "select :date from dual;", {"date": "x"})),
     ("query: a column with a time zone", lambda adapter: drain(adapter, 'select "id", "at" from "Order Details"')),

@@ -107,6 +107,8 @@ class Engine:
                 self.store.create_sequence(statement.name, statement.start, self.connection)
             case sql.DropSequence():
                 self.store.drop_sequence(statement.name, statement.position, self.connection)
+            case sql.RestartSequence():
+                self.store.restart_sequence(statement.name, statement.position, statement.start, self.connection)
             case sql.Modify():
                 self._modify(statement)
             case sql.Comment():

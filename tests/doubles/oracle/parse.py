@@ -32,6 +32,7 @@ from tests.doubles.oracle.sql import (
     Now,
     OraError,
     Plain,
+    RestartSequence,
     Select,
     Table,
     Token,
@@ -312,7 +313,13 @@ class _Parser:
         self.need("IS")
         return Comment(table, column, self.text())
 
-    def _alter(self) -> Modify:
+    def _alter(self) -> Modify | RestartSequence:
+        if self.found("SEQUENCE"):
+            name, position = self.identifier()
+            while self.found("."):
+                name, position = self.identifier()
+            self.need("RESTART", "START", "WITH")
+            return RestartSequence(name, position, self.integer())
         self.need("TABLE")
         table = self.table()
         self.need("MODIFY", "(")

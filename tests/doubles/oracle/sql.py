@@ -3,7 +3,8 @@
 SELECT items FROM dual | table | (select) | WITH name(columns) AS (select)  [WHERE] [ORDER BY] [OFFSET … FETCH …]
 INSERT … VALUES · UPDATE … SET … WHERE · DELETE FROM … WHERE · MERGE by equal columns
 CREATE TABLE · DROP TABLE … PURGE · COMMENT ON · CREATE [UNIQUE] INDEX … ON table (column [DESC], …)
-ALTER TABLE … MODIFY (column DEFAULT …) · CREATE SEQUENCE … START WITH n · DROP SEQUENCE
+ALTER TABLE … MODIFY (column DEFAULT …) · CREATE SEQUENCE … START WITH n · ALTER SEQUENCE …
+RESTART START WITH n · DROP SEQUENCE
 SET TRANSACTION READ ONLY · COMMIT · ROLLBACK
 BEGIN DBMS_SESSION.SLEEP(n); END;  ·  BEGIN NULL; END;
 """
@@ -225,6 +226,13 @@ class CreateSequence:
 class DropSequence:
     name: str
     position: int
+
+
+@dataclass(frozen=True, slots=True)
+class RestartSequence:
+    name: str
+    position: int
+    start: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -207,6 +207,13 @@ class Store:
             del self.sequences[name]
             connection.execute("DELETE FROM sequences WHERE name = ?", (name,))
 
+    def restart_sequence(self, name: str, position: int, start: int, connection: sqlite3.Connection) -> None:
+        """ORA-02289 if it is not there."""
+        with self.lock:
+            self.sequence(name, position)
+            self.sequences[name] = start
+            connection.execute("UPDATE sequences SET following = ? WHERE name = ?", (start, name))
+
     def sequence(self, name: str, position: int) -> int:
         """The value that comes next. ORA-02289 if there is no such sequence."""
         if name not in self.sequences:

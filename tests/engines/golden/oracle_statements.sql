@@ -10,7 +10,7 @@ SELECT banner FROM v$version;
 SELECT SYS_CONTEXT('USERENV', 'DB_UNIQUE_NAME'), SYS_CONTEXT('USERENV', 'CON_NAME'), SYS_CONTEXT('USERENV', 'SERVER_HOST'), SYS_CONTEXT('USERENV', 'INSTANCE_NAME'), SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') FROM dual;
 
 -- collections
-SELECT table_name FROM all_tab_comments WHERE owner = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND table_type IN ('TABLE', 'VIEW');
+SELECT table_name, table_type FROM all_tab_comments WHERE owner = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND table_type IN ('TABLE', 'VIEW');
 
 -- create: a column of each type
 CREATE TABLE "wide" ("id" NUMBER(19) NOT NULL, "c_bool" NUMBER(1), "c_int" NUMBER(19), "c_decimal" NUMBER, "c_float" BINARY_DOUBLE, "c_text" CLOB, "c_bytes" BLOB, "c_date" DATE, "c_time" VARCHAR2(15 CHAR), "c_datetime" TIMESTAMP(6), "c_instant" TIMESTAMP(6) WITH TIME ZONE, "c_uuid" VARCHAR2(36 CHAR), "c_json" CLOB CHECK ("c_json" IS JSON), PRIMARY KEY ("id"));
@@ -49,7 +49,7 @@ COMMENT ON COLUMN "by two texts"."b" IS 'dbfleet:text';
 
 -- describe
 SELECT table_type, comments FROM all_tab_comments WHERE owner = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND table_name = :1;  -- binds: VARCHAR2
-SELECT c.column_name, c.data_type, c.data_length, c.char_length, c.char_used, c.data_precision, c.data_scale, c.nullable, c.virtual_column, m.comments FROM all_tab_cols c LEFT JOIN all_col_comments m ON m.owner = c.owner AND m.table_name = c.table_name AND m.column_name = c.column_name WHERE c.owner = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND c.table_name = :1 AND c.hidden_column = 'NO' ORDER BY c.column_id;  -- binds: VARCHAR2
+SELECT c.column_name, c.data_type, c.data_length, c.char_length, c.char_used, c.data_precision, c.data_scale, c.nullable, c.virtual_column, m.comments, c.hidden_column, c.default_length, g.generation_type FROM all_tab_cols c LEFT JOIN all_col_comments m ON m.owner = c.owner AND m.table_name = c.table_name AND m.column_name = c.column_name LEFT JOIN all_tab_identity_cols g ON g.owner = c.owner AND g.table_name = c.table_name AND g.column_name = c.column_name WHERE c.owner = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND c.table_name = :1 AND c.user_generated = 'YES' ORDER BY c.column_id, c.internal_column_id;  -- binds: VARCHAR2
 SELECT c.constraint_type, c.constraint_name, k.column_name, p.table_name, p.column_name FROM all_constraints c JOIN all_cons_columns k ON k.owner = c.owner AND k.constraint_name = c.constraint_name LEFT JOIN all_cons_columns p ON p.owner = c.owner AND c.r_owner = c.owner AND p.constraint_name = c.r_constraint_name AND p.position = k.position WHERE c.owner = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND c.table_name = :1 AND c.constraint_type IN ('P', 'R') ORDER BY c.constraint_name, k.position;  -- binds: VARCHAR2
 
 -- count
@@ -143,10 +143,28 @@ ALTER TABLE "customers" MODIFY ("id" DEFAULT "dbfleet:customers.id".NEXTVAL);
 
 -- extras
 SELECT c.constraint_type, c.constraint_name, c.status, c.index_name, c.search_condition_vc, k.column_name FROM all_constraints c JOIN all_cons_columns k ON k.owner = c.owner AND k.constraint_name = c.constraint_name WHERE c.owner = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND c.table_name = :1 AND c.constraint_type IN ('C', 'P', 'U') ORDER BY c.constraint_name, k.position, k.column_name;  -- binds: VARCHAR2
-SELECT i.index_name, i.uniqueness, i.index_type, i.status, c.column_name FROM all_indexes i JOIN all_ind_columns c ON c.index_owner = i.owner AND c.index_name = i.index_name WHERE i.table_owner = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND i.table_name = :1 AND i.index_type <> 'LOB' ORDER BY i.index_name, c.column_position;  -- binds: VARCHAR2
+SELECT i.index_name, i.uniqueness, i.index_type, i.status, i.visibility, c.descend, c.column_name FROM all_indexes i JOIN all_ind_columns c ON c.index_owner = i.owner AND c.index_name = i.index_name WHERE i.table_owner = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND i.table_name = :1 AND i.index_type <> 'LOB' ORDER BY i.index_name, c.column_position;  -- binds: VARCHAR2
 SELECT index_name, column_position, column_expression FROM all_ind_expressions WHERE table_owner = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND table_name = :1 ORDER BY index_name, column_position;  -- binds: VARCHAR2
-SELECT column_name, default_on_null, data_default FROM all_tab_cols WHERE owner = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND table_name = :1 AND hidden_column = 'NO' AND virtual_column = 'NO' AND default_length IS NOT NULL ORDER BY column_id;  -- binds: VARCHAR2
+SELECT column_name, default_on_null, data_default FROM all_tab_cols WHERE owner = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND table_name = :1 AND user_generated = 'YES' AND default_length IS NOT NULL ORDER BY column_id, internal_column_id;  -- binds: VARCHAR2
+SELECT iot_type, temporary, cluster_name, read_only FROM all_tables WHERE owner = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND table_name = :1;  -- binds: VARCHAR2
+SELECT mview_name FROM all_mviews WHERE owner = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND mview_name = :1;  -- binds: VARCHAR2
+SELECT type_name FROM all_external_tables WHERE owner = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND table_name = :1;  -- binds: VARCHAR2
+SELECT p.partitioning_type, k.column_name FROM all_part_tables p JOIN all_part_key_columns k ON k.owner = p.owner AND k.name = p.table_name AND k.object_type = 'TABLE' WHERE p.owner = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND p.table_name = :1 ORDER BY k.column_position;  -- binds: VARCHAR2
+SELECT constraint_type, constraint_name, delete_rule, deferrable, deferred, status, validated, r_owner, r_constraint_name, CASE WHEN r_owner <> owner THEN 'YES' ELSE 'NO' END FROM all_constraints WHERE owner = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND table_name = :1 AND constraint_type IN ('P', 'U', 'R') ORDER BY constraint_name;  -- binds: VARCHAR2
 SELECT trigger_name FROM all_triggers WHERE table_owner = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND table_name = :1 ORDER BY trigger_name;  -- binds: VARCHAR2
+SELECT policy_name FROM all_policies WHERE object_owner = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND object_name = :1 ORDER BY policy_name;  -- binds: VARCHAR2
+SELECT column_name, comments FROM all_col_comments WHERE owner = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND table_name = :1 AND comments IS NOT NULL ORDER BY column_name;  -- binds: VARCHAR2
+SELECT grantee FROM all_tab_privs WHERE table_schema = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND table_name = :1 UNION ALL SELECT grantee FROM all_col_privs WHERE table_schema = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND table_name = :2;  -- binds: VARCHAR2, VARCHAR2
+
+-- count_on: behind the rows
+SELECT increment_by, cache_size, last_number, min_value, max_value FROM all_sequences WHERE sequence_name = :1 AND sequence_owner = NVL(:2, SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA'));  -- binds: VARCHAR2, VARCHAR2
+
+-- left: what the schema has
+SELECT table_name, table_type FROM all_tab_comments WHERE owner = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND table_type IN ('TABLE', 'VIEW');
+SELECT object_type, object_name FROM all_objects WHERE owner = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND generated = 'N' AND secondary = 'N' AND object_type NOT IN ('TABLE', 'INDEX', 'LOB', 'TRIGGER', 'PACKAGE BODY', 'TYPE BODY', 'TABLE PARTITION', 'TABLE SUBPARTITION', 'INDEX PARTITION', 'INDEX SUBPARTITION', 'LOB PARTITION', 'LOB SUBPARTITION') ORDER BY object_type, object_name;
+SELECT trigger_name FROM all_triggers WHERE owner = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND TRIM(base_object_type) NOT IN ('TABLE', 'VIEW') ORDER BY trigger_name;
+
+-- lost: what goes with a table
 
 -- snapshot
 SET TRANSACTION READ ONLY;
@@ -166,6 +184,9 @@ select "id", "at" from "Order Details"
 begin null; end;
 
 -- drop
+SELECT table_type, comments FROM all_tab_comments WHERE owner = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND table_name = :1;  -- binds: VARCHAR2
+SELECT c.column_name, c.data_type, c.data_length, c.char_length, c.char_used, c.data_precision, c.data_scale, c.nullable, c.virtual_column, m.comments, c.hidden_column, c.default_length, g.generation_type FROM all_tab_cols c LEFT JOIN all_col_comments m ON m.owner = c.owner AND m.table_name = c.table_name AND m.column_name = c.column_name LEFT JOIN all_tab_identity_cols g ON g.owner = c.owner AND g.table_name = c.table_name AND g.column_name = c.column_name WHERE c.owner = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND c.table_name = :1 AND c.user_generated = 'YES' ORDER BY c.column_id, c.internal_column_id;  -- binds: VARCHAR2
+SELECT column_name, default_on_null, data_default FROM all_tab_cols WHERE owner = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND table_name = :1 AND user_generated = 'YES' AND default_length IS NOT NULL ORDER BY column_id, internal_column_id;  -- binds: VARCHAR2
 DROP TABLE "follows" PURGE;
 DROP TABLE "Order Details" PURGE;
 DROP TABLE "customers" PURGE;

@@ -331,6 +331,15 @@ WHERE d.is_schema_bound_reference = 1 AND d.referenced_id IN (1234) AND o.object
 AND o.parent_object_id NOT IN (1234);
 SELECT t.object_id, t.temporal_type, t.is_memory_optimized, t.is_external FROM sys.tables AS t
 WHERE t.object_id IN (1234);
+SELECT i.index_id, i.name, i.type_desc, i.is_unique, i.is_disabled, i.filter_definition, i.ignore_dup_key,
+k.key_ordinal, k.is_included_column, k.is_descending_key, c.name
+FROM sys.indexes AS i
+INNER JOIN sys.index_columns AS k ON k.object_id = i.object_id AND k.index_id = i.index_id
+INNER JOIN sys.columns AS c ON c.object_id = k.object_id AND c.column_id = k.column_id
+WHERE i.object_id = 1234 AND i.is_primary_key = 0 AND i.is_hypothetical = 0 ORDER BY i.index_id, k.key_ordinal;
+SELECT c.name, d.name, d.definition FROM sys.default_constraints AS d
+INNER JOIN sys.columns AS c ON c.object_id = d.parent_object_id AND c.column_id = d.parent_column_id
+WHERE d.parent_object_id = 1234 ORDER BY c.column_id;
 SELECT t.temporal_type, s.name, h.name, t.is_memory_optimized, t.is_external, t.is_filetable, t.is_tracked_by_cdc FROM sys.tables AS t LEFT JOIN sys.objects AS h ON h.object_id = t.history_table_id LEFT JOIN sys.schemas AS s ON s.schema_id = h.schema_id WHERE t.object_id = 1234;
 SELECT s.name, c.name FROM sys.partition_schemes AS s INNER JOIN sys.indexes AS i ON i.data_space_id = s.data_space_id INNER JOIN sys.index_columns AS k ON k.object_id = i.object_id AND k.index_id = i.index_id INNER JOIN sys.columns AS c ON c.object_id = k.object_id AND c.column_id = k.column_id WHERE i.object_id = 1234 AND i.index_id IN (0, 1) AND k.partition_ordinal = 1;
 SELECT c.name, c.definition, c.is_persisted FROM sys.computed_columns AS c WHERE c.object_id = 1234 ORDER BY c.column_id;
