@@ -31,7 +31,7 @@ from types import TracebackType
 from typing import Any, Final, Literal, Protocol, Self, runtime_checkable
 from urllib.parse import quote
 
-from dbfleet.extras import Extra
+from dbfleet.extras import AnyExtra
 from dbfleet.values import JSON_NULL, Batch, Column, Row, Schema, Type
 
 BATCH_SIZE: Final = 1000
@@ -375,7 +375,7 @@ class EngineSpec:
     default_options: Mapping[str, str] = field(default_factory=dict)  # of a managed target's URL
     writers: int = 1  # 2: `seed` fills one collection over two connections, where that is faster and no write is atomic
     query_options: tuple[str, ...] = ()  # options of the URL that `query` may set for one statement: --consistency
-    extras: frozenset[type[Extra]] = frozenset()  # what `add_extra` gives to a collection (dbfleet/extras.py)
+    extras: frozenset[type[AnyExtra]] = frozenset()  # what `add_extra` gives to a collection (dbfleet/extras.py)
     swap_rows: int | None = None  # about so many rows are exchanged in one step, what is more in several
     swap_collections: int | None = None  # so many collections are exchanged in one step, what is more in several
     embedded: bool = False  # no server: the target is a file that `connect` opens

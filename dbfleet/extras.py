@@ -1,4 +1,4 @@
-"""What a collection may have besides its columns, key and references, and another engine can have too.
+"""What a collection may have besides its columns, key and references, and another one can have too.
 
 An adapter of an engine that has such things gives two methods, asked for with getattr:
 
@@ -9,8 +9,9 @@ An adapter of an engine that has such things gives two methods, asked for with g
         the greatest value. AlreadyExists where the name of an index is taken; Unsupported for what this engine cannot;
         else what the server says.
 
-Only what is portable has a record: an index or a unique constraint over plain columns, a default that is a value or the
-moment of the insert, a column that counts up by itself. All else is `left`: by name, in words.
+What is portable has a record: an index or a unique constraint over plain columns, a default that is a value or the
+moment of the insert, a column that counts up by itself (`Extra`); and what only another of the same engine can have
+(`Native`). All else is `left`: by name, in words.
 """
 
 from __future__ import annotations
@@ -53,19 +54,34 @@ class Identity:
         return f"identity {self.column}"
 
 
+@dataclass(frozen=True, slots=True)
+class Native:
+    """What this engine alone has: `kind` in a word, `words` say what it is, `definition` is the engine's own."""
+
+    engine: str
+    kind: str
+    words: str
+    definition: str
+
+    def __str__(self) -> str:
+        return self.words
+
+
 Extra = Index | Default | Identity
+AnyExtra = Extra | Native
 ALL: Final[frozenset[type[Extra]]] = frozenset({Index, Default, Identity})
+"""What several engines have."""
 
 
 @dataclass(frozen=True, slots=True)
 class Extras:
     """A collection's; `left` names what has no record here."""
 
-    has: tuple[Extra, ...] = ()
+    has: tuple[AnyExtra, ...] = ()
     left: tuple[str, ...] = ()
 
 
-def same(one: Extra, other: Any) -> bool:
+def same(one: AnyExtra, other: Any) -> bool:
     """Whether the two are the same but for their names."""
     if isinstance(one, Index) and isinstance(other, Index):
         return (one.columns, one.unique) == (other.columns, other.unique)

@@ -90,7 +90,7 @@ def _summed(columns: Sequence[PlannedColumn]) -> str:
 def _counted_extras(extras: Sequence[object]) -> str:
     counts: dict[str, int] = {}
     for extra in extras:
-        word = type(extra).__name__.lower()
+        word = getattr(extra, "kind", type(extra).__name__.lower())
         counts[word] = counts.get(word, 0) + 1
     return ", ".join(f"{n} {word}{_plural(word) if n > 1 else ''}" for word, n in counts.items())
 

@@ -25,8 +25,8 @@ from pymongo.database import Database
 from pymongo.errors import OperationFailure, WriteConcernError
 
 from dbfleet.adapter import Rejected, WriteMode, Written
-from dbfleet.engines._mongo_encode import Raw, document
-from dbfleet.engines._mongo_rows import Document, Layout
+from dbfleet.engines._mongo_encode import Raw, document, id_element
+from dbfleet.engines._mongo_rows import Document, Documents, Layout
 from dbfleet.engines._mongo_values import CODEC
 from dbfleet.values import Batch, Row
 
@@ -121,6 +121,7 @@ class Sink:
     def __init__(self, database: Database[Document], layout: Layout, mode: WriteMode) -> None:
         self.written = Written()
         self._database = database
+        self._layout = layout
         self._schema = layout.schema
         self._encode = layout.encoder().encode
         self._upsert = mode == "upsert" and bool(layout.key)
@@ -129,7 +130,11 @@ class Sink:
         self._concern = database.write_concern.document
 
     def load(self, rows: Batch) -> Load:
-        """The rows that can be documents, and these. The others are rejected."""
+        """The rows that can be documents, and these. The others are rejected. Rows that come with documents which this
+        collection may have as they are stay what they are."""
+        if isinstance(rows, Documents) and self._layout.takes(rows.layout):
+            raw = self._layout.documents(rows)
+            return self._within(Load(rows, raw, list(map(id_element, raw)) if self._layout.key else []))
         for place in self._schema.key_indexes:
             if None in [row[place] for row in rows]:
                 for row in rows:

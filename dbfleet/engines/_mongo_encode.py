@@ -31,8 +31,10 @@ One = Callable[[Any], bytes]
 NATIVE_OBJECT_ID: Final = "objectId"
 """Column.native of text that is an ObjectId in MongoDB, and is stored as one again."""
 _BSON: Final = "bson ("
+JSON_KINDS: Final = frozenset({"object", "array", "array, object"})
+"""Column.native of json in a collection that dbfleet did not make: its null is a missing field."""
+_KIND: Final = re.compile(r"int|long|double|decimal|string|symbol|undefined|uuid|binData( [0-9]{1,3})?")
 _BINARY: Final = re.compile(r"binData ([0-9]{1,3})")
-_AGAIN: Final = frozenset({"objectId", "int", "long", "double", "decimal", "bool", "string", "date", "uuid", "binData"})
 
 
 def bson_native(kinds: Iterable[str]) -> str:
@@ -44,18 +46,13 @@ def is_bson(column: Column) -> bool:
     return column.type is Type.JSON and (column.native or "").startswith(_BSON)
 
 
-def keeps(column: Column) -> bool:
-    """EngineSpec.keeps_native: whether such a column is stored as the very BSON that it was read from."""
-    native = column.native or ""
-    if any(each in (column.note or "") for each in ("sample", "twice")):
-        return False
-    return native in _AGAIN or is_bson(column) or _BINARY.fullmatch(native) is not None
-
-
 def kept_beside(column: Column) -> bool:
     """Whether the native type says something that the type does not."""
     native = column.native or ""
-    return native in (NATIVE_OBJECT_ID, "long") or is_bson(column) or _BINARY.fullmatch(native) is not None
+    if native in (NATIVE_OBJECT_ID, "long") or native in JSON_KINDS or is_bson(column):
+        return True
+    kinds = native.split(", ")
+    return (len(kinds) > 1 or native.startswith("binData ")) and all(map(_KIND.fullmatch, kinds))
 
 
 _length = Struct("<i").pack
@@ -77,6 +74,41 @@ class Raw:
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
+
+
+_FIXED: Final = {1: 8, 6: 0, 7: 12, 8: 1, 9: 8, 10: 0, 16: 4, 17: 8, 18: 8, 19: 16, 127: 0, 255: 0}
+"""How many bytes a value has, by its type's byte."""
+_COUNTED: Final = {2: 4, 3: 0, 4: 0, 5: 5, 13: 4, 14: 4, 12: 16, 15: 0}
+"""The same of values that begin with their length, to be added to it."""
+_REGEX: Final = 11
+
+
+def id_element(raw: bytes) -> bytes:
+    """The element of the document's `_id`, which the server keeps as the first; else where it is."""
+    place = 4
+    while raw[place]:
+        end = raw.index(0, place) + 1
+        named = raw[place + 1 : end - 1]
+        kind = raw[place]
+        if kind == _REGEX:
+            end = raw.index(0, raw.index(0, end) + 1) + 1
+        elif kind in _FIXED:
+            end += _FIXED[kind]
+        else:
+            end += int.from_bytes(raw[end : end + 4], "little") + _COUNTED[kind]
+        if named == b"_id":
+            return raw[place:end]
+        place = end
+    return b""
+
+
+def renamed_id(raw: bytes, name: bytes | None) -> bytes:
+    """The document with its `_id` called so, or without it."""
+    element = id_element(raw)
+    if not element:
+        return raw
+    other = b"" if name is None else element[:1] + name + element[4:]
+    return document(raw[4:-1].replace(element, other, 1))
 
 
 def document(elements: bytes) -> bytes:

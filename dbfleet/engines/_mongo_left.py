@@ -1,13 +1,19 @@
-"""What a copy or a dump leaves behind, in words: indexes, options of a collection, what is stored on the server. Needs
-pymongo: imported only behind a connection."""
+"""What a collection has besides its documents: its indexes and its validator, which another MongoDB can have too, and
+what a copy leaves behind, in words: its other options, what is stored on the server. Needs pymongo: behind a connection
+only."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from bson import json_util
+from bson.binary import UuidRepresentation
+from bson.codec_options import DatetimeConversion
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
+
+from dbfleet.extras import Extras, Native
 
 Document = dict[str, Any]
 
@@ -18,20 +24,56 @@ _OPTIONS: Final[Mapping[str, str]] = {
     "indexOptionDefaults": "defaults for indexes",
     "storageEngine": "storage options",
 }
+ENGINE: Final = "mongodb"
+_EXACT: Final = json_util.JSONOptions(
+    json_mode=json_util.JSONMode.CANONICAL,
+    uuid_representation=UuidRepresentation.STANDARD,
+    document_class=dict,
+    tz_aware=True,
+    datetime_conversion=DatetimeConversion.DATETIME_AUTO,
+)
+_USUAL: Final = {"validationLevel": "strict", "validationAction": "error"}
 _UNSEEN: Final = "indexes and options: this user may not see them"
 
 
-def of_collection(database: Database[Document], name: str) -> tuple[str, ...]:
+def of_collection(database: Database[Document], name: str) -> Extras:
     try:
-        options = next(iter(database.list_collections(filter={"name": name})))
-        found = [*_of_options(options.get("type", "collection"), options.get("options", {}))]
-        if options.get("type") != "view":
-            found += [_index(each) for each in database[name].list_indexes() if each["name"] != "_id_"]
+        found = next(iter(database.list_collections(filter={"name": name})))
+        options = found.get("options", {})
+        kind = found.get("type", "collection")
+        indexes = [] if kind == "view" else [each for each in database[name].list_indexes() if not _of_the_key(each)]
     except OperationFailure as exc:
         if exc.code != 13:
             raise
-        return (_UNSEEN,)
-    return tuple(found)
+        return Extras(left=(_UNSEEN,))
+    has = [Native(ENGINE, "validator", *_validator(options))] if "validator" in options else []
+    has += [Native(ENGINE, "index", _index(each), _definition(each)) for each in indexes]
+    return Extras(tuple(has), tuple(_of_options(kind, options)))
+
+
+def add(database: Database[Document], name: str, extra: Native) -> None:
+    """Give it to the collection."""
+    definition = json_util.loads(extra.definition, json_options=_EXACT)
+    if extra.kind == "validator":
+        database.command({"collMod": name, **definition})
+    else:
+        database.command("createIndexes", name, indexes=[definition])
+
+
+def _of_the_key(index: Mapping[str, Any]) -> bool:
+    return index["name"] == "_id_" or bool(index.get("clustered"))
+
+
+def _definition(index: Mapping[str, Any]) -> str:
+    return json_util.dumps(
+        {word: value for word, value in index.items() if word not in ("v", "ns")}, json_options=_EXACT
+    )
+
+
+def _validator(options: Mapping[str, Any]) -> tuple[str, str]:
+    definition = {"validator": options["validator"], **{word: options.get(word, _USUAL[word]) for word in _USUAL}}
+    how = ", ".join(str(definition[word]) for word, usual in _USUAL.items() if definition[word] != usual)
+    return f"the validator{f' ({how})' if how else ''}", json_util.dumps(definition, json_options=_EXACT)
 
 
 def of_database(database: Database[Document]) -> tuple[str, ...]:
@@ -53,9 +95,6 @@ def _of_options(kind: str, options: Mapping[str, Any]) -> Iterator[str]:
     if options.get("capped"):
         most = f" or {options['max']:,} documents" if options.get("max") else ""
         yield f"the cap at {options.get('size', 0):,} bytes{most}"
-    if "validator" in options:
-        how = ", ".join(str(options[word]) for word in ("validationLevel", "validationAction") if word in options)
-        yield f"the validator{f' ({how})' if how else ''}"
     if collation := options.get("collation"):
         yield f"the collation {collation.get('locale')} (strength {collation.get('strength')})"
     if "expireAfterSeconds" in options:

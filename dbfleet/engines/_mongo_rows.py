@@ -6,13 +6,17 @@ but `_id` that is no key is stored as `__id`, and `$` before a name inside `_id`
 operator there).
 
 Columns are converted one after another, not row by row: 1.6 times faster.
+
+Rows that a scan gives carry their documents with them (`Documents`): these go to another MongoDB as they are, with what
+no column says: an int among doubles, a null that is not a missing field, the order of the fields.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, time
 from decimal import Decimal
+from struct import Struct
 from typing import Any, Final
 from uuid import UUID
 
@@ -22,7 +26,7 @@ from bson.decimal128 import Decimal128
 from bson.int64 import Int64
 from bson.objectid import ObjectId
 
-from dbfleet.engines._mongo_encode import Encoder, is_bson, kept_beside
+from dbfleet.engines._mongo_encode import JSON_KINDS, Encoder, is_bson, kept_beside, renamed_id
 from dbfleet.engines._mongo_values import CODEC, exact, fetched_json, from_decimal128, from_extended_values
 from dbfleet.values import JSON_NULL, Batch, Column, Row, Schema, Type
 
@@ -30,6 +34,7 @@ Document = dict[str, Any]
 Convert = Callable[[Any], Any]
 
 _MISSING: Final = object()
+_length = Struct("<i").unpack_from
 
 
 class Deviates(Exception):
@@ -42,6 +47,26 @@ class Deviates(Exception):
         )
 
 
+class Documents(list[Row]):
+    """A batch of rows, and the BSON that they were read from."""
+
+    __slots__ = ("_page", "layout")
+
+    def __init__(self, rows: Iterable[Row], layout: Layout, page: bytes) -> None:
+        super().__init__(rows)
+        self.layout = layout
+        self._page = page
+
+    def raw(self) -> list[bytes]:
+        """Each row's document."""
+        found, start, page = [], 0, self._page
+        while start < len(page):
+            end = start + _length(page, start)[0]
+            found.append(page[start:end])
+            start = end
+        return found
+
+
 class Layout:
     """Where a schema's columns lie in its documents. `stored` is the schema that the collection was made with, where
     there is one: its key says what `_id` holds, whatever part of the columns is asked for."""
@@ -51,8 +76,8 @@ class Layout:
         base = stored or schema
         self.key = base.key
         self.names = base.names
-        # Elsewhere a missing field and a null one are the same.
-        self.null = None if stored is None else JSON_NULL
+        self.foreign = stored is None
+        self._missing = {column.name for column in base.columns if column.native in JSON_KINDS}
         self.compound = len(self.key) > 1
         taken = set(base.names)
         self._fields: dict[str, str] = {}
@@ -70,6 +95,32 @@ class Layout:
         """The column's field; for a column of a compound key its field inside `_id`."""
         return "_id" if self.key == (name,) else self._fields[name]
 
+    def takes(self, other: Layout) -> bool:
+        """Whether documents of the other layout, but for the `_id` of one without a key, are rows of this one."""
+        return self.key == other.key and self._places() == other._places()
+
+    def documents(self, found: Documents) -> list[bytes]:
+        """The documents of such rows, for this collection. Without a key `_id` is the server's, and one that rows of a
+        view had is a column."""
+        if self.key:
+            return found.raw()
+        theirs = found.layout
+        name = self.field("_id").encode() if theirs.foreign and "_id" in theirs.names else None
+        return [renamed_id(raw, name) for raw in found.raw()]
+
+    def _places(self) -> set[tuple[str, str, str, bool]]:
+        found = set()
+        for column in self.schema.columns:
+            field = column.name if column.name == "_id" and not self.key else self.field(column.name)
+            native = (column.native or "") if kept_beside(column) else ""
+            null = column.type is Type.JSON and not is_bson(column) and self._null(column) is None
+            found.add((field, column.type.value, "" if native in JSON_KINDS else native, null))
+        return found
+
+    def _null(self, column: Column) -> Any:
+        """What the null of a json column is: elsewhere a missing field and a null one are the same."""
+        return None if self.foreign or column.name in self._missing else JSON_NULL
+
     # --- to documents ---
 
     def encoder(self) -> Encoder:
@@ -82,7 +133,7 @@ class Layout:
         encoder = Encoder(Schema(self.schema.name, columns, self.key), self.key, self.field)
         documents, _ = encoder.encode(keys)
         found = [decode(each, CODEC)["_id"] for each in documents]
-        if self.null is None and not any(map(is_bson, columns)):
+        if self.foreign and not any(map(is_bson, columns)):
             found = from_extended_values(found)  # who names no native types gives a key of mixed types so
         return found
 
@@ -98,7 +149,7 @@ class Layout:
             else:
                 default = _MISSING if column.type is Type.JSON else None
                 values = [document.get(field, default) for document in documents]
-            columns.append(_fetch(column, values, documents, null=self.null))
+            columns.append(_fetch(column, values, documents, null=self._null(column)))
         return list(zip(*columns, strict=True))
 
 

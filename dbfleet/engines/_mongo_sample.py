@@ -10,8 +10,9 @@ each column's note says so.
     objectId: text · date: instant · binData: bytes, uuid if all are · object, array, anything else, a mix: json
 
 A json column that holds anything which JSON has not, at any depth, is of the native type `bson (…)`: Extended JSON that
-says every type exactly (_mongo_values.exact), so that MongoDB gets its own values back. A note says what is not kept as
-what it is: whole numbers among doubles, symbols, fields that a document has twice.
+says every type exactly (_mongo_values.exact), so that MongoDB gets its own values back out of a dump. A note says what
+is not kept as what it is: whole numbers among doubles, symbols, fields that a document has twice. A copy to another
+MongoDB keeps those too: it takes the documents as they are (_mongo_rows.Documents).
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ Seen = dict[str, Shape]
 
 
 def describe(collection: Collection[Document], info: Mapping[str, Any]) -> Schema:
-    """The collection's schema; of an empty one `_id` alone. A view has no key: its `_id` may repeat."""
+    """The collection's schema; of one without documents `_id` alone. A view has no key: its `_id` may repeat."""
     stored = info["type"] == "collection"
     seen: Seen = {"_id": Shape()} if stored else {}
     sample = list(collection.aggregate([{"$sample": {"size": _SAMPLE}}]))
@@ -78,6 +79,7 @@ def describe(collection: Collection[Document], info: Mapping[str, Any]) -> Schem
     twice = _twice(collection)
     inside = everything or (whole and _verified_inside(collection, seen))
     columns = []
+    seen = seen or {"_id": Shape()}
     for name, shape in seen.items():
         notes = []
         if name in twice:

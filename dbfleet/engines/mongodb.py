@@ -50,7 +50,7 @@ from dbfleet.errors import (
     UsageError,
     translated,
 )
-from dbfleet.extras import Extra, Extras
+from dbfleet.extras import AnyExtra, Extras, Native
 from dbfleet.values import Batch, Column, Row, Schema, Type
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ _NATIVE: Final[Mapping[Type, str]] = {
     Type.DATETIME: "date",
     Type.INSTANT: "date",
     Type.UUID: "binData (uuid)",
-    Type.JSON: "object",
+    Type.JSON: "json",
 }
 
 
@@ -177,15 +177,20 @@ class MongodbAdapter(Adapter):
             return sorted(self._database.list_collection_names(filter={"name": {"$regex": f"^{STAGED}"}}))
 
     def extras(self, name: str) -> Extras:
-        """What a copy leaves behind of the collection."""
+        """What the collection has besides its documents."""
         from dbfleet.engines._mongo_left import of_collection
 
         with self._translated():
             self._info(name)
-            return Extras(left=of_collection(self._database, name))
+            return of_collection(self._database, name)
 
-    def add_extra(self, schema: Schema, extra: Extra) -> None:
-        raise Unsupported(f"dbfleet makes no {type(extra).__name__.lower()} in MongoDB", target=self.target.name)
+    def add_extra(self, schema: Schema, extra: AnyExtra) -> None:
+        from dbfleet.engines._mongo_left import add
+
+        if not isinstance(extra, Native) or extra.engine != self.spec.name:
+            raise Unsupported(f"dbfleet makes no {type(extra).__name__.lower()} in MongoDB", target=self.target.name)
+        with self._translated():
+            add(self._database, schema.name, extra)
 
     def left(self) -> Sequence[str]:
         """What a copy leaves behind of the database."""
@@ -217,6 +222,7 @@ class MongodbAdapter(Adapter):
     def scan(self, schema: Schema, part: Part = WHOLE, *, batch_size: int = BATCH_SIZE) -> Iterator[Batch]:
         from bson import decode_all
 
+        from dbfleet.engines._mongo_rows import Documents
         from dbfleet.engines._mongo_values import CODEC
 
         with self._translated():
@@ -227,7 +233,7 @@ class MongodbAdapter(Adapter):
                     page = next(pages, None)
                     if page is None:
                         return
-                    rows = self._rows(layout, decode_all(page, CODEC))
+                    rows = Documents(self._rows(layout, decode_all(page, CODEC)), layout, page)
                 del page
                 if rows:
                     yield rows
@@ -470,9 +476,8 @@ def connect(target: Target, *, timeout_s: float = 10.0) -> MongodbAdapter:
 
 
 def _keeps_native(column: Column) -> bool:
-    from dbfleet.engines._mongo_encode import keeps
-
-    return keeps(column)
+    """Documents go to another MongoDB as they are (_mongo_rows.Documents)."""
+    return column.native is not None
 
 
 def _translate(exc: BaseException) -> DbfleetError | None:
@@ -512,6 +517,7 @@ ENGINE = EngineSpec(
     ),
     limits=Limits(fraction_digits=3, int_bits=None, name_length=_NAME_LENGTH),
     keeps_native=_keeps_native,
+    extras=frozenset({Native}),
     local=_mongo_server.LOCAL,
     client=(
         "mongosh",

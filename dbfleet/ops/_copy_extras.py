@@ -16,7 +16,7 @@ from typing import Any
 
 from dbfleet.adapter import Adapter, EngineSpec
 from dbfleet.errors import AlreadyExists, StatementError, Unsupported
-from dbfleet.extras import Extras, Index, same
+from dbfleet.extras import AnyExtra, Extras, Index, Native, same
 from dbfleet.ops import _left
 from dbfleet.ops._copy_words import Given
 from dbfleet.ops._plan import PlannedCollection
@@ -26,9 +26,13 @@ def planned(source: Adapter, sink: EngineSpec, plan: PlannedCollection) -> tuple
     """The plan with what comes along, and what does not, in words."""
     found = _left.of_collection(source, plan.source.name)
     left = [f"{plan.sink.name}: {text}: does not come along" for text in found.left]
-    came = tuple(extra for extra in found.has if type(extra) in sink.extras)
+    came = tuple(extra for extra in found.has if type(extra) in sink.extras and _of(extra, sink))
     left += [f"{plan.sink.name}: {extra}: not into {sink.title}" for extra in found.has if extra not in came]
     return replace(plan, extras=came), left
+
+
+def _of(extra: AnyExtra, sink: EngineSpec) -> bool:
+    return not isinstance(extra, Native) or extra.engine == sink.name
 
 
 def give(writer: Adapter, plan: PlannedCollection, theirs: frozenset[str] = frozenset()) -> Given:

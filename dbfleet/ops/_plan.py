@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from dbfleet.adapter import Capability, EngineSpec, Fidelity
 from dbfleet.errors import LossyRefused, Unsupported
-from dbfleet.extras import Extra
+from dbfleet.extras import AnyExtra
 from dbfleet.values import TEXT_OF, Batch, Column, Schema, Type
 
 _TIMES: Final = (Type.TIME, Type.DATETIME, Type.INSTANT)
@@ -49,7 +49,7 @@ class PlannedCollection:
     action: str
     rows: int
     columns: tuple[PlannedColumn, ...]
-    extras: tuple[Extra, ...] = ()
+    extras: tuple[AnyExtra, ...] = ()
     staged: Schema | None = None
     there: int | None = None
 

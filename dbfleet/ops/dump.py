@@ -280,9 +280,8 @@ def _not_kept(adapter: Adapter, schemas: Sequence[Schema]) -> list[str]:
     """What the collections have besides what a dump holds of them, and columns that are held as something else."""
     left = []
     for schema in schemas:
-        left += [
-            f"{schema.name}: {text}: does not come along" for text in _left.of_collection(adapter, schema.name).left
-        ]
+        extras = _left.of_collection(adapter, schema.name)
+        left += [f"{schema.name}: {text}: does not come along" for text in (*extras.has, *extras.left)]
         for column in schema.columns:
             if column.note and column.note != GENERATED:
                 left.append(f"{schema.name}.{column.name}: {column.note}")

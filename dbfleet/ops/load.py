@@ -106,7 +106,9 @@ def load(
     """
     if mode not in MODES:
         raise UsageError(f"no mode is called {mode!r}", hint=f"they are: {', '.join(MODES)}")
-    refused = RejectedFile(rejected or inputs[0].beside, asked=rejected is not None)
+    # A dump of an empty database has no inputs, and no row that could be refused.
+    beside = inputs[0].beside if inputs else Path("rejected.jsonl")
+    refused = RejectedFile(rejected or beside, asked=rejected is not None)
     fresh = _ends.FreshFile(fleet, target)
     run = _Run(fleet, target, verify, refused, tell, progress)
     try:

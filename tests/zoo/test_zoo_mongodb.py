@@ -31,7 +31,7 @@ from hypothesis import strategies as st
 from dbfleet import registry
 from dbfleet.adapter import Target
 from dbfleet.engines._mongo_values import CODEC, exact, from_exact
-from dbfleet.values import json_text, loads_json
+from dbfleet.values import JSON_NULL, Column, Schema, Type, json_text, loads_json
 from tests.zoo.walk import Ran, run, walk
 
 pytestmark = pytest.mark.engines("mongodb")
@@ -133,9 +133,7 @@ def test_every_type_goes_through_every_verb_and_stays_what_it_is(here: Any, ther
     here._database.every.insert_one({"_id": 1, **EVERY})
     ran = walk(url(here), "every", tmp_path, statement="db.every.find()", sink=url(there))
     assert failed(ran) == {}
-    # A field that is null is one that is not there.
-    without = {name: value for name, value in {"_id": 1, **EVERY}.items() if value is not None}
-    assert raw(there, "every") == [encode(without, codec_options=CODEC)]
+    assert raw(there, "every") == raw(here, "every")
 
 
 def test_each_type_alone_is_exact(here: Any, there: Any) -> None:
@@ -158,18 +156,58 @@ def test_keys_of_every_type_go_to_another_mongodb(here: Any, there: Any, tmp_pat
     assert raw(there, "keys") == raw(here, "keys")
 
 
-def test_numbers_of_several_types_and_shapes_are_told(here: Any, there: Any) -> None:
-    documents = [{"_id": 1, "n": 1, "s": "x"}, {"_id": 2, "n": 2.5}, {"_id": 3, "n": Int64(2**60)}, {"_id": 4}]
-    here._database.mixed.insert_many(documents)
-    assert run("copy", url(here), url(there), "--strict").code == 6
-    copied = run("copy", url(here), url(there), "--verify")
-    assert copied.code == 0
-    assert "double, int, long, as decimal" in copied.err
-    found = {column.name: column.note for column in here.describe("mixed").columns}
-    assert found == {"_id": None, "n": "double, int, long, as decimal", "s": None}
+def test_what_no_column_says_comes_along(here: Any, there: Any, tmp_path: Path) -> None:
+    base = here._database
+    base.numbers.insert_many([{"_id": 1, "n": 1}, {"_id": 2, "n": 2.5}, {"_id": 3, "n": Int64(2**60)}, {"_id": 4}])
+    base.doubles.insert_many([{"_id": 1, "n": 1}, {"_id": 2, "n": 1.0}])
+    base.longs.insert_many([{"_id": 1, "n": 1}, {"_id": Int64(2), "n": Int64(1)}])
+    base.nulls.insert_many([{"_id": 1, "a": None, "o": None}, {"_id": 2, "o": {"x": None}}, {"_id": 3, "a": "x"}])
+    base.order.insert_many([{"_id": 1, "a": 1, "b": {"y": 1, "x": 2}}, {"_id": 2, "b": {"x": 1, "y": 2}, "a": 2}])
+    base.binaries.insert_many([{"_id": 1, "v": Binary(b"1", 0)}, {"_id": 2, "v": Binary(b"1", 6)}, {"_id": 3, "v": U}])
+    base.zeros.insert_many(
+        {"_id": n, "v": Decimal128(v)} for n, v in enumerate(["1.50", "-0", "1E+3", "0E-10", "sNaN"])
+    )
+    names = sorted(base.list_collection_names())
+    for mode in ("insert", "upsert", "replace"):
+        copied = run("copy", url(here), url(there), "--strict", "--verify", "--mode", mode, "--yes")
+        assert copied.code == 0, copied.err
+        assert [raw(there, name) for name in names] == [raw(here, name) for name in names]
+        assert run("diff", url(here), url(there)).code == 0
+    # The copy of a copy, too.
+    with registry.connect(there.target.with_(database="dbfleet_zoo_c")) as third:
+        third._client.drop_database("dbfleet_zoo_c")  # type: ignore[attr-defined]
+        try:
+            copied = run("copy", url(there), url(third), "--strict", "--verify")
+            assert copied.code == 0, copied.err
+            assert [raw(third, name) for name in names] == [raw(here, name) for name in names]
+        finally:
+            third._client.drop_database("dbfleet_zoo_c")  # type: ignore[attr-defined]
+    # Elsewhere it is told.
+    assert run("copy", url(here), f"sqlite:///{tmp_path}/n.db", "numbers", "--strict").code == 6
+    assert "double, int, long, as decimal" in run("dump", url(here), "numbers", "-o", str(tmp_path / "d")).err
 
 
-def test_what_drivers_do_not_see_is_told(here: Any, there: Any) -> None:
+def test_a_null_of_a_collection_that_dbfleet_made_is_not_a_missing_field(here: Any, there: Any) -> None:
+    schema = Schema("made", (Column("id", Type.INT, False), Column("j", Type.JSON)), ("id",))
+    here.create(schema)
+    here.write(schema, [[(1, JSON_NULL), (2, None), (3, {"a": None})]])
+    assert run("copy", url(here), url(there), "--strict", "--verify").code == 0
+    (rows,) = there.scan(there.describe("made"))
+    assert rows == [(1, JSON_NULL), (2, None), (3, {"a": None})]
+
+
+def test_rows_of_a_view_are_those_of_a_collection(here: Any, there: Any) -> None:
+    here._database.base.insert_many([{"_id": 1, "a": [1, 2.5]}, {"_id": 2, "a": [None, Int64(3)]}])
+    here._database.command("create", "seen", viewOn="base", pipeline=[{"$unwind": "$a"}])
+    here._database.command("create", "empty", viewOn="gone", pipeline=[])
+    assert [column.name for column in here.describe("empty").columns] == ["_id"]
+    assert run("copy", url(here), url(there), "--verify").code == 0
+    found = list(there._database.seen.find({}, {"_id": 0}).sort([("__id", 1), ("a", 1)]))
+    right = [(1, 1), (1, 2.5), (2, None), (2, Int64(3))]
+    assert [encode(each) for each in found] == [encode({"__id": of, "a": value}) for of, value in right]
+
+
+def test_what_drivers_do_not_see_is_told(here: Any, there: Any, tmp_path: Path) -> None:
     number = b"\x10_id\0\1\0\0\0"
     twice = odd("twice", number, b"\x10a\0\1\0\0\0", b"\x10a\0\2\0\0\0", b"\x10b\0\2\0\0\0")
     old = odd("old", number, b"\x0es\0\2\0\0\0x\0", b"\x06u\0")
@@ -184,7 +222,9 @@ def test_what_drivers_do_not_see_is_told(here: Any, there: Any) -> None:
         "u": "undefined, as text and null",
     }
     for name in ("twice", "old"):
-        assert run("copy", url(here), url(there), name, "--strict").code == 6
+        assert run("copy", url(here), f"sqlite:///{tmp_path}/{name}.db", name, "--strict").code == 6
+        assert run("copy", url(here), url(there), name, "--strict", "--verify").code == 0
+        assert raw(there, name) == raw(here, name)
 
 
 def test_one_document_in_thousands_is_told_however_deep(here: Any, there: Any) -> None:
@@ -227,7 +267,7 @@ def test_kinds_of_collections_go_and_what_is_left_is_told(here: Any, there: Any,
     base.checked.create_index([("s", "text")], name="words")
     base["system.js"].insert_one({"_id": "f", "value": Code("function() {}")})
     assert here.extras("capped").left == ("the cap at 100,096 bytes or 50 documents",)
-    assert here.extras("checked").left == (
+    assert tuple(map(str, here.extras("checked").has)) == (
         "the validator (warn)",
         "unique index v_u (v 1)",
         "TTL index ttl (at 1, after 60 seconds)",
@@ -244,7 +284,13 @@ def test_kinds_of_collections_go_and_what_is_left_is_told(here: Any, there: Any,
         assert failed(walk(url(here), name, folder, statement=f"db.{name}.find()", sink=url(there))) == {}
     assert run("copy", url(here), url(there), "capped", "checked", "german", "--verify").code == 0
     assert run("diff", url(here), url(there)).code == 0
-    assert "unique index v_u (v 1)" in run("copy", url(here), url(there), "checked", "--mode", "replace", "--yes").err
+    for mode in ("replace", "upsert"):
+        copied = run("copy", url(here), url(there), "checked", "--mode", mode, "--yes", "--strict")
+        assert copied.code == 0, copied.err
+        assert there.extras("checked") == here.extras("checked")
+    elsewhere = run("copy", url(here), f"sqlite:///{tmp_path}/checked.db", "checked")
+    assert "unique index v_u (v 1): not into SQLite" in elsewhere.err
+    assert "unique index v_u (v 1)" in run("dump", url(here), "checked", "-o", str(tmp_path / "checked")).err
 
 
 def test_the_last_collection_takes_what_is_kept_beside_it_along(here: Any) -> None:
