@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dbfleet.adapter import Target
+from dbfleet.errors import StatementError
 from dbfleet.fleet import Fleet
 from dbfleet.ops._named import schema_of
 from dbfleet.values import Column, Schema, Type
@@ -27,12 +28,23 @@ class Described:
 
 
 def describe(fleet: Fleet, target: Target, collection: str | None = None) -> Iterator[Described]:
-    """The columns of a collection, or of all of them. NotFound if the collection is not there."""
+    """The columns of a collection, or of all of them. NotFound if the collection is not there. Of all of them one that
+    cannot be described, as a broken view, does not hide the others: its error is raised when the last was given."""
+    failed: list[StatementError] = []
     with fleet.connect(target) as adapter:
         for name in adapter.collections() if collection is None else (collection,):
-            schema = schema_of(adapter, target, name)
+            try:
+                schema = schema_of(adapter, target, name)
+            except StatementError as error:
+                if collection is not None:
+                    raise
+                error.target = error.target or target.name
+                failed.append(error)
+                continue
             for column in schema.columns:
                 yield _described(schema, column)
+    if failed:
+        raise failed[0]
 
 
 def _described(schema: Schema, column: Column) -> Described:

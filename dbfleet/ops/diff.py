@@ -28,6 +28,7 @@ from dbfleet.errors import DbfleetError, NotFound, UsageError, nearest
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _identity, _merge, _pairing, _sides, _where, _workers
 from dbfleet.ops._differences import Cells, Counted, Difference, Unlike, counted, of_rows, told
+from dbfleet.ops._named import described
 from dbfleet.ops._pairing import Choice
 from dbfleet.ops._sides import BUCKETS, FEW_BUCKETS, CanOrder, Order, Pairing, Spill, Sum, Summed
 from dbfleet.ops._workers import Worker
@@ -283,7 +284,7 @@ class _Describe:
 
     def __call__(self, adapter: Any) -> Any:
         try:
-            return adapter.describe(self.name)
+            return described(adapter, self.name)
         except NotFound as error:
             if error.hint is None:
                 with contextlib.suppress(DbfleetError):

@@ -196,6 +196,25 @@ def test_a_null_of_a_collection_that_dbfleet_made_is_not_a_missing_field(here: A
     assert rows == [(1, JSON_NULL), (2, None), (3, {"a": None})]
 
 
+def test_a_broken_view_hides_nothing_else(here: Any, there: Any, tmp_path: Path) -> None:
+    here._database.z.insert_one({"_id": 1, "a": 1})
+    here._database.command("create", "broken", viewOn="z", pipeline=[{"$project": {"x": {"$divide": [1, 0]}}}])
+    found = run("describe", url(here))
+    assert (found.code, b'"z"' in found.out, "broken: " in found.err) == (5, True, True)
+    for verb in (("digest", url(here)), ("diff", url(here), url(there))):
+        assert "broken: " in run(*verb).err
+    copied = run("copy", url(here), url(there), "--verify")
+    assert (copied.code, "broken, which cannot be read" in copied.err) == (0, True)
+    assert raw(there, "z") == raw(here, "z")
+    assert run("copy", url(here), url(there), "--mode", "replace", "--yes", "--strict").code == 6
+
+
+def test_a_dump_of_nothing_is_loaded(here: Any, tmp_path: Path) -> None:
+    assert run("dump", url(here), "-o", str(tmp_path / "d")).code == 0
+    assert run("load", url(here), str(tmp_path / "d"), "--verify").code == 0
+    assert run("load", f"sqlite:///{tmp_path}/n.db", str(tmp_path / "d")).code == 0
+
+
 def test_rows_of_a_view_are_those_of_a_collection(here: Any, there: Any) -> None:
     here._database.base.insert_many([{"_id": 1, "a": [1, 2.5]}, {"_id": 2, "a": [None, Int64(3)]}])
     here._database.command("create", "seen", viewOn="base", pipeline=[{"$unwind": "$a"}])
