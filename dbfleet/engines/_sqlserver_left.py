@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from dbfleet.engines._sqlserver_tables import Ask, Table, Tables
 from dbfleet.engines._sqlserver_types import KEY_COLLATION, PROPERTY
+from dbfleet.errors import NotFound
 
 _Words = Callable[..., str | None]
 _COMMENT: Final = "MS_Description"
@@ -166,11 +167,20 @@ _OF_TABLE: Final[tuple[tuple[str, _Words], ...]] = (
 _COLLATION: Final = "SELECT CONVERT(nvarchar(128), DATABASEPROPERTYEX(DB_NAME(), N'Collation'))"
 
 
+def _where_known(ask: Ask, statement: str) -> list[tuple[Any, ...]]:
+    """The rows; none where this server has no such catalog view or column, and so nothing that it tells of: an older
+    one, or another that speaks the protocol (Babelfish)."""
+    try:
+        return list(ask(statement))
+    except NotFound:
+        return []
+
+
 def of_table(ask: Ask, tables: Tables, table: Table) -> list[str]:
     """What it has besides its indexes, defaults and what counts up."""
     found = ["that it is a view: its rows come as a table"] if table.kind == "V" else []
     for statement, words in _OF_TABLE:
-        said = filter(None, (words(*row) for row in ask(statement.format(id=table.number))))
+        said = filter(None, (words(*row) for row in _where_known(ask, statement.format(id=table.number))))
         found += said if "ORDER BY" in statement else sorted(said)
     return [*dict.fromkeys(found), *_collations(ask, tables, table)]
 
@@ -228,16 +238,18 @@ _OWN: Final = "dbfleet:"
 def of_database(ask: Ask, tables: Tables, broken: Mapping[str, str]) -> list[str]:
     """Views, sequences, procedures, functions, synonyms, types. A sequence of ours is its column's."""
     found = []
-    for kind, space, name in sorted(ask(_OBJECTS), key=lambda row: (list(_KINDS).index(row[0]), *row[1:])):
+    for kind, space, name in sorted(
+        _where_known(ask, _OBJECTS), key=lambda row: (list(_KINDS).index(row[0]), *row[1:])
+    ):
         said = tables.joined(space, name)
         if kind == "V":
             end = f", which cannot be read: {broken[said]}" if said in broken else ": its rows come as a table"
             found.append(f"view {said}{end}")
         elif not (kind == "SO" and name.startswith(_OWN)):
             found.append(f"{_KINDS[kind]} {said}")
-    found += [f"type {tables.joined(space, name)}" for space, name in sorted(ask(_TYPES))]
+    found += [f"type {tables.joined(space, name)}" for space, name in sorted(_where_known(ask, _TYPES))]
     for word, statement in _NAMED:
-        found += [f"{word} {name}" for (name,) in sorted(ask(statement))]
+        found += [f"{word} {name}" for (name,) in sorted(_where_known(ask, statement))]
     return found
 
 

@@ -11,7 +11,7 @@ from dbfleet.engines._sqlserver_extras import extras as read_extras
 from dbfleet.engines._sqlserver_left import of_database
 from dbfleet.engines._sqlserver_tables import Table, Tables
 from dbfleet.engines._sqlserver_types import read_native
-from dbfleet.errors import StatementError, Unsupported
+from dbfleet.errors import NotFound, StatementError, Unsupported
 from dbfleet.extras import Default, Extra, Extras, Identity, Index
 
 _COLUMNS = {
@@ -296,6 +296,17 @@ def test_what_the_database_has_besides_its_tables_is_told_by_name() -> None:
         "assembly clr",
         "partition function by_year",
     ]
+
+
+def test_a_catalog_view_that_this_server_lacks_tells_of_nothing() -> None:
+    catalog = Catalog(assemblies=[("clr",)])
+
+    def ask(statement: str) -> list[tuple[Any, ...]]:
+        if "sys.security_policies" in statement:
+            raise NotFound("Invalid object name 'sys.security_policies'.")
+        return catalog(statement)
+
+    assert of_database(ask, Tables(catalog), {}) == ["assembly clr"]
 
 
 @pytest.mark.parametrize(
