@@ -8,17 +8,16 @@ tables that we made, whose statements we know by heart.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import closing
-from typing import Any, Final
+from typing import Final
 
 from dbfleet.engines._extras import read_default
 from dbfleet.engines._sqlite_left import of_table
+from dbfleet.engines._sqlite_tables import Ask
 from dbfleet.errors import Unsupported
 from dbfleet.extras import Default, Extra, Extras, Identity, Index
 from dbfleet.values import Schema, Type
-
-Ask = Callable[..., Sequence[Sequence[Any]]]
 
 
 def extras(ask: Ask, schema: Schema) -> Extras:

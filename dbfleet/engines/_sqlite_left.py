@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterator, Mapping
+from typing import Final
 
-Ask = Callable[..., Sequence[Sequence[Any]]]
+from dbfleet.engines._sqlite_tables import Ask, key_with_null
 
 _TOKENS: Final = re.compile(
     r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|--[^\n]*|/\*.*?(?:\*/|\Z)|[(),]|[^\s'"`\[(),]+""",
@@ -26,7 +26,9 @@ def of_table(ask: Ask, name: str) -> list[str]:
     """What the table or view has."""
     text = "SELECT type, coalesce(sql, '') FROM sqlite_master WHERE type IN ('table', 'view') AND name = ?"
     ((kind, made),) = ask(text, [name])
-    return [*_by_words(kind, made), *_by_catalog(ask, name)]
+    key = key_with_null(name, ask) if kind == "table" else ()
+    missing = [f"primary key {', '.join(key)}, in which rows hold NULL"] if key else []
+    return [*missing, *_by_words(kind, made), *_by_catalog(ask, name)]
 
 
 def _by_words(kind: str, made: str) -> Iterator[str]:

@@ -27,6 +27,8 @@ def describe(name: str, ask: Ask, looked: Mapping[str, Looked]) -> Schema | None
         return None
     beside = _OURS.match(text)
     extras = json.loads(beside[1]) if beside else {}
+    if key_with_null(name, ask):  # it tells no rows apart
+        found = [(column, declared, not_null, 0, hidden) for column, declared, not_null, _, hidden in found]
     columns = tuple(_column(entry, ours=bool(beside), looked=looked) for entry in found)
     keys = sorted((pk, column) for column, _, _, pk, _ in found if pk)
     references: dict[int, tuple[str, list[str], list[str]]] = {}
@@ -48,6 +50,23 @@ def describe(name: str, ask: Ask, looked: Mapping[str, Looked]) -> Schema | None
         extras.get("edge", False),
         tuple(extras.get("partition", ())),
     )
+
+
+_NO_ROWID: Final = re.compile(r"\bWITHOUT\s+ROWID\b", re.IGNORECASE)
+
+
+def key_with_null(table: str, ask: Ask) -> tuple[str, ...]:
+    """The columns of the declared primary key, where rows hold NULL in it: in a table with rowids, whose key is not the
+    rowid itself, SQLite takes such rows, and several of them. https://sqlite.org/lang_createtable.html#primkeyconst"""
+    text, columns = _declared(table, ask)
+    keys = [(pk, name, declared, not_null) for name, declared, not_null, pk, _ in columns if pk]
+    nullable = [name for _, name, _, not_null in keys if not not_null]
+    if not nullable or (len(keys) == 1 and keys[0][2].upper() == "INTEGER") or _NO_ROWID.search(text):
+        return ()
+    condition = " OR ".join(f"{quote(name)} IS NULL" for name in nullable)
+    if not ask(f"SELECT 1 FROM {quote(table)} WHERE {condition} LIMIT 1"):
+        return ()
+    return tuple(name for _, name, *_ in sorted(keys))
 
 
 def _key_of(ask: Ask, table: str) -> list[str]:

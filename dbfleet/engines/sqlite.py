@@ -9,7 +9,7 @@ inside the word keeps SQLite from turning digits into floats. Times have six dig
 order. In a table that dbfleet did not make a column's type is what its values really are (`typeof`, one pass).
 
 Oddities: binding NaN stores NULL, so NaN is written as text, which REAL affinity leaves alone. A key of a rowid
-table may hold NULL, so keys are declared NOT NULL. `LIKE` ignores case.
+table may hold NULL, so keys are declared NOT NULL, and one that holds it is told to be none. `LIKE` ignores case.
 """
 
 from __future__ import annotations

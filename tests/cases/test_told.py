@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -63,6 +64,29 @@ def test_dates_that_are_none_of_ours_come_along_to_another_postgres(
     assert [str(each) for each in found] == ["-infinity", "0044-03-15 00:00:00 BC", "2020-01-01 00:00:00"]
     assert natives == ["integer", "date", "timestamp(3) without time zone", "timestamp with time zone",
                        "time without time zone"]  # fmt: skip
+
+
+@pytest.mark.engines("sqlite")
+def test_a_key_in_which_rows_hold_null_is_none(target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DBFLEET_STATE_DIR", str(tmp_path / "state"))
+    with closing(sqlite3.connect(tmp_path / "a.db")) as connection:
+        connection.executescript(
+            "create table t (k text primary key, v int); insert into t values (null, 1), (null, 1), ('a', 3);"
+            "create table p (a int, b text not null, primary key (a, b)); insert into p values (null, 'x');"
+            "create table i (id integer primary key, v int); insert into i values (null, 1);"
+            "create table w (k text primary key) without rowid; insert into w values ('a');"
+        )
+    source, sink = f"sqlite:///{tmp_path}/a.db", f"sqlite:///{tmp_path}/b.db"
+    assert run("copy", source, sink, "--strict").code == 6
+    ran = run("copy", source, sink, "--verify")
+    assert ran.code == 0
+    said = " ".join(ran.err.split())
+    assert "t: primary key k, in which rows hold NULL: does not come along" in said
+    assert "p: primary key a, b, in which rows hold NULL: does not come along" in said
+    assert "i: primary key" not in said
+    assert run("diff", source, sink).code == 0
+    described = [json.loads(line) for line in run("describe", sink).out.splitlines()]
+    assert {each["collection"] for each in described if each["key"]} == {"i", "w"}
 
 
 @pytest.mark.engines("sqlite")
