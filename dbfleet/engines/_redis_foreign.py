@@ -3,15 +3,17 @@
 - All hashes: a column `key` and one for each field. All strings: `key` and `value`. Anything else, or hashes of more
   than MOST_FIELDS different fields: `key`, `type` and `value` as json, see `_JSON`.
 - Values are text; bytes where the sample holds one that is no UTF-8; in json `{"base64": …}` stands for such a one.
-- The columns come from a sample of keys. A scan that meets what the sample did not show (a field, a type, bytes in
-  text) stops with an error: nothing is lost in silence.
+- The columns come from a sample of keys, and say so where there are more. A scan that meets what the sample did not
+  show (a field, a type, bytes in text) stops with an error: nothing is lost in silence.
 - The native types say what is what ("key", "string", "hash field", "type", "any"): by them `_redis_kept` writes keys.
+- A batch knows its keys (`Keys`): what goes to another Redis is each key whole, with what no column says.
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from dbfleet.engines import _redis_sizes as sizes
@@ -35,19 +37,24 @@ def described(wire: Wire, name: str, ours: Collection[str]) -> Schema | None:
     """The schema that a sample of the keys shows; None where there is no key."""
     keys: list[bytes] = []
     for page in keys_of(wire, name, ours):
-        keys += page[: SAMPLE - len(keys)]
-        if len(keys) >= SAMPLE:
+        keys += page[: SAMPLE + 1 - len(keys)]
+        if len(keys) > SAMPLE:
             break
+    note = NOTE if len(keys) > SAMPLE else None
+    del keys[SAMPLE:]
     kinds = set(replies(wire, [["TYPE", key] for key in keys]))
     kinds.discard(b"none")
     if not kinds:
         return None
     columns: list[Column] | None = None
     if kinds == {b"string"}:
-        text = all(all(map(_is_text, values)) for values in _sampled(wire, "GET", keys))
-        columns = [Column("value", Type.TEXT if text else Type.BYTES, False, native="string", note=NOTE)]
+        pieces, whole = _sampled(wire, "GET", keys)
+        text = all(all(map(_is_text, values)) for values in pieces)
+        kind = Type.TEXT if text else Type.BYTES
+        columns = [Column("value", kind, False, native="string", note=note if whole else NOTE)]
     elif kinds == {b"hash"}:
-        columns = _hash_columns(_sampled(wire, "HGETALL", keys))
+        pieces, whole = _sampled(wire, "HGETALL", keys)
+        columns = _hash_columns(pieces, note if whole else NOTE)
     if columns is None:
         columns = [
             Column("type", Type.TEXT, False, native="type"),
@@ -60,16 +67,20 @@ def described(wire: Wire, name: str, ours: Collection[str]) -> Schema | None:
     return Schema(name, (Column(key_name, kind, False, native="key"), *columns), (key_name,))
 
 
-def _sampled(wire: Wire, command: str, keys: Sequence[bytes]) -> Iterator[list[Any]]:
-    """The keys' values, a piece at a time. One whose type has changed since gives none."""
-    for number, piece in enumerate(sizes.cut(wire, sizes.ask(wire, keys), keys)):
-        if number == SAMPLE_PIECES:
-            return
-        found = replies(wire, [[command, key] for key in piece], keep=True)
-        yield [each for each in found if not isinstance(each, ReplyError)]
+def _sampled(wire: Wire, command: str, keys: Sequence[bytes]) -> tuple[Iterator[list[Any]], bool]:
+    """The keys' values, a piece at a time, and whether these are all of them. One whose type has changed since gives
+    none."""
+    pieces = list(sizes.cut(wire, sizes.ask(wire, keys), keys))
+
+    def values() -> Iterator[list[Any]]:
+        for piece in pieces[:SAMPLE_PIECES]:
+            found = replies(wire, [[command, key] for key in piece], keep=True)
+            yield [each for each in found if not isinstance(each, ReplyError)]
+
+    return values(), len(pieces) <= SAMPLE_PIECES
 
 
-def _hash_columns(pieces: Iterator[list[Any]]) -> list[Column] | None:
+def _hash_columns(pieces: Iterator[list[Any]], note: str | None) -> list[Column] | None:
     texts: dict[bytes, bool] = {}
     for hashes in pieces:
         for each in hashes:
@@ -80,7 +91,7 @@ def _hash_columns(pieces: Iterator[list[Any]]) -> list[Column] | None:
     if not all(map(_is_text, texts)):
         return None
     return [
-        Column(field.decode(), Type.TEXT if text else Type.BYTES, native="hash field", note=NOTE)
+        Column(field.decode(), Type.TEXT if text else Type.BYTES, native="hash field", note=note)
         for field, text in texts.items()
     ]
 
@@ -98,6 +109,39 @@ def pairs(reply: Any) -> list[tuple[bytes, bytes]]:
     return list(reply.items()) if isinstance(reply, dict) else list(zip(reply[::2], reply[1::2], strict=True))
 
 
+# --- whole keys -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A key as the server gives and takes it: its value with all that belongs to it, and when it expires, in
+    milliseconds since 1970 (0: never). `value` is None where the server does not give it."""
+
+    value: bytes | None
+    expires: int
+
+
+class Keys(list[Row]):
+    """A batch of rows, and the keys that they were read from."""
+
+    __slots__ = ("_before", "_wire")
+
+    def __init__(self, rows: Iterable[Row], wire: Wire, before: bytes) -> None:
+        super().__init__(rows)
+        self._wire = wire
+        self._before = before
+
+    def whole(self, names: Sequence[bytes], *, values: bool) -> list[Whole]:
+        """These of its keys, as they are now; without their values, where only their end is asked for."""
+        commands = [["PEXPIRETIME", self._before + name] for name in names]
+        if values:
+            commands += [["DUMP", self._before + name] for name in names]
+        found = replies(self._wire, commands, keep=True)
+        ends = [each if isinstance(each, int) and each > 0 else 0 for each in found[: len(names)]]
+        dumped = [each if isinstance(each, bytes) else None for each in found[len(names) :]]
+        return [Whole(*each) for each in zip(dumped or [None] * len(names), ends, strict=True)]
+
+
 # --- reading ------------------------------------------------------------------------------------------------------
 
 
@@ -106,7 +150,8 @@ class Reader:
 
     def __init__(self, wire: Wire, schema: Schema, known: Schema) -> None:
         self._wire = wire
-        self._before = len(waiting_as(schema.name))
+        self._waiting = waiting_as(schema.name)
+        self._before = len(self._waiting)
         natives = {column.name: column.native for column in known.columns}
         missing = [name for name in schema.names if name not in natives]
         if missing:
@@ -122,7 +167,7 @@ class Reader:
         """The rows of these keys, in batches that are bounded in bytes; a key that is gone gives none."""
         for piece in sizes.cut(self._wire, sizes.ask(self._wire, keys), keys):
             if batch := self._rows(piece):
-                yield batch
+                yield Keys(batch, self._wire, self._waiting)
 
     def _rows(self, keys: list[bytes]) -> Batch:
         found: Batch = []

@@ -1,5 +1,6 @@
 """Keys of others written as what they are: a copy between two databases of Redis's, or a dump that comes back, keeps
-names and types. `sess:abc`, a string, is the string `sess:abc` there, too.
+names and types. `sess:abc`, a string, is the string `sess:abc` there, too. Out of a database it comes whole, with its
+time to live, a stream's groups, the times to live of a hash's fields; out of a dump it is made by commands.
 
 A schema whose columns have the native types of `_redis_foreign` is of this kind. What is made of it is an entry in the
 hash KEPT, so that a collection without keys is one; its keys have no index, and are found like those of others. While
@@ -9,13 +10,13 @@ it is staged, its name stands before each key.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, Final
 
 from dbfleet.adapter import Rejected, Written
-from dbfleet.engines._redis_foreign import replies, word_of
+from dbfleet.engines._redis_foreign import Keys, replies, word_of
 from dbfleet.engines._redis_keys import belongs, shown, waiting_as
 from dbfleet.engines._redis_large import LONGEST, no_room
 from dbfleet.engines._redis_wire import ReplyError, Wire
@@ -58,36 +59,92 @@ def joined(made: Schema, found: Schema) -> Schema:
     return replace(made, columns=(*made.columns, *(each for each in fields if each.name not in made.names)))
 
 
+@dataclass(slots=True)
+class _Waiting:
+    """A row that is to be stored: as the key that it was, where that is known, else by the commands that make it."""
+
+    row: Row
+    work: list[Words]
+    whole: list[Words] | None = None
+
+    @property
+    def commands(self) -> list[Words]:
+        return self.whole or self.work
+
+    @property
+    def size(self) -> int:
+        return sum(len(word) for words in self.commands for word in words if isinstance(word, bytes))
+
+
 def write(wire: Wire, schema: Schema, batches: Iterable[Batch], *, upsert: bool) -> Written:
     """Unsupported for a key that has no place in this collection."""
     written = Written()
     for batch in batches:
-        waiting: list[tuple[Row, list[Words]]] = []
+        waiting: list[_Waiting] = []
         size = 0
-        for row, key in _wanted(wire, schema, batch, written, upsert=upsert):
-            try:
-                work = _work(schema, row, key)
-            except (ValueError, TypeError, KeyError, AttributeError) as exc:
-                written.rejected.append(Rejected(row, f"{shown(key)}: {exc}"))
-                continue
-            lengths = [len(word) for words in work for word in words if isinstance(word, bytes)]
-            length = sum(lengths)
-            if length > _LARGE:
-                what = f"the key {shown(key)[:80]}"
-                longest = max(lengths)
-                why = no_room(wire, what, length)
-                if longest > LONGEST:
-                    why = f"{what} has a value of {longest:,} bytes, Redis takes {LONGEST:,}"
-                if why:
-                    written.rejected.append(Rejected(row, why))
-                    continue
-            waiting.append((row, work))
-            size += length
+        for each in _with_keys(batch, schema, _prepared(wire, schema, batch, written, upsert=upsert)):
+            waiting.append(each)
+            size += each.size
             if size > _CHUNK_BYTES:
                 _store(wire, waiting, written)
                 waiting, size = [], 0
         _store(wire, waiting, written)
     return written
+
+
+def _prepared(
+    wire: Wire, schema: Schema, batch: Batch, written: Written, *, upsert: bool
+) -> Iterator[tuple[bytes, _Waiting]]:
+    """The rows that can be keys, by their keys as they are stored."""
+    for row, key in _wanted(wire, schema, batch, written, upsert=upsert):
+        try:
+            work = _work(schema, row, key)
+        except (ValueError, TypeError, KeyError, AttributeError) as exc:
+            written.rejected.append(Rejected(row, f"{shown(key)}: {exc}"))
+            continue
+        lengths = [len(word) for words in work for word in words if isinstance(word, bytes)]
+        if sum(lengths) > _LARGE:
+            what = f"the key {shown(key)[:80]}"
+            longest = max(lengths)
+            why = no_room(wire, what, sum(lengths))
+            if longest > LONGEST:
+                why = f"{what} has a value of {longest:,} bytes, Redis takes {LONGEST:,}"
+            if why:
+                written.rejected.append(Rejected(row, why))
+                continue
+        yield key, _Waiting(row, work)
+
+
+def _with_keys(batch: Batch, schema: Schema, found: Iterable[tuple[bytes, _Waiting]]) -> Iterator[_Waiting]:
+    """The rows, with the keys that they come from, some at a time: what is large would be too much to hold twice, and
+    is made by commands."""
+    if not isinstance(batch, Keys):
+        yield from (waiting for _, waiting in found)
+        return
+    before = len(waiting_as(schema.name))
+    for some in _some(found):
+        for values in (True, False):
+            mine = [(key, each) for key, each in some if (each.size <= _LARGE) is values]
+            for (key, each), whole in zip(
+                mine, batch.whole([key[before:] for key, _ in mine], values=values), strict=True
+            ):
+                if whole.value is not None:
+                    each.whole = [["RESTORE", key, str(whole.expires), whole.value, "REPLACE", "ABSTTL"]]
+                if whole.expires:
+                    each.work.append(["PEXPIREAT", key, str(whole.expires)])
+                yield each
+
+
+def _some(found: Iterable[tuple[bytes, _Waiting]]) -> Iterator[list[tuple[bytes, _Waiting]]]:
+    some, size = [], 0
+    for key, each in found:
+        some.append((key, each))
+        size += each.size
+        if size > _CHUNK_BYTES:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
 
 
 def _wanted(wire: Wire, schema: Schema, batch: Batch, written: Written, *, upsert: bool) -> Iterable[tuple[Row, bytes]]:
@@ -114,24 +171,31 @@ def _wanted(wire: Wire, schema: Schema, batch: Batch, written: Written, *, upser
     return [(row, key) for key, row in found.items()]
 
 
-def _store(wire: Wire, waiting: Sequence[tuple[Row, list[Words]]], written: Written) -> None:
-    """Each row in a transaction of its own."""
+def _store(wire: Wire, waiting: Sequence[_Waiting], written: Written) -> None:
+    """Each row in a transaction of its own. What was another server's key, and is none to this one, is made."""
     packed, counts = [], []
-    for _, work in waiting:
-        commands = [["MULTI"], *work, ["EXEC"]]
+    for each in waiting:
+        commands = [["MULTI"], *each.commands, ["EXEC"]]
         packed += list(map(wire.packed, commands))
         counts.append(len(commands))
     found = iter(wire.take(wire.send(b"".join(packed), len(packed))))
-    for (row, _), count in zip(waiting, counts, strict=True):
+    again = []
+    for each, count in zip(waiting, counts, strict=True):
         mine = [next(found) for _ in range(count)]
         done = mine[-1] if isinstance(mine[-1], list) else []
-        refused = next((str(each) for each in chain(mine, done) if isinstance(each, ReplyError)), None)
+        refused = next((str(reply) for reply in chain(mine, done) if isinstance(reply, ReplyError)), None)
         if refused is None:
             written.rows += 1
-        elif refused.startswith(("MISCONF ", "READONLY ", "NOREPLICAS ", "NOPERM ")):
+        elif refused.startswith(("MISCONF ", "READONLY ", "NOREPLICAS ")):
+            raise ReplyError(refused)
+        elif each.whole is not None and not refused.startswith("OOM "):
+            again.append(_Waiting(each.row, each.work))
+        elif refused.startswith("NOPERM "):
             raise ReplyError(refused)
         else:
-            written.rejected.append(Rejected(row, refused))
+            written.rejected.append(Rejected(each.row, refused))
+    if again:
+        _store(wire, again, written)
 
 
 # --- a row as commands ----------------------------------------------------------------------------------------------

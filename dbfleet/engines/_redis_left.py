@@ -1,4 +1,5 @@
-"""What a copy or a dump leaves behind, in words: what expires, and what streams have besides their entries.
+"""What keys have besides their values, in words: what expires, and what streams have besides their entries. Another
+Redis gets it with the keys (_redis_kept); nothing else does.
 
 The numbers of INFO keyspace say at once whether anything expires at all; only then is each key asked.
 """
@@ -10,14 +11,15 @@ from typing import Any, Final
 
 from dbfleet.engines._redis_foreign import replies
 from dbfleet.engines._redis_wire import ReplyError, Wire
+from dbfleet.extras import Native
 
 _NAMES_SHOWN: Final = 5
 _FIELDS_EXPIRE: Final = ("subexpiry", "keys_with_volatile_items")
 """As Redis and Valkey call the number of hashes that have fields which expire."""
 
 
-def of_keys(wire: Wire, database: int, pages: Iterable[list[bytes]]) -> tuple[str, ...]:
-    """Of these keys."""
+def of_keys(wire: Wire, database: int, pages: Iterable[list[bytes]], before: int = 0) -> tuple[Native, ...]:
+    """Of these keys, of whose names so many bytes are not told."""
     known = _keyspace(wire, database)
     expire = known is None or known.get("expires", 0) > 0
     fields = known is None or any(known.get(word, 0) > 0 for word in _FIELDS_EXPIRE)
@@ -30,15 +32,19 @@ def of_keys(wire: Wire, database: int, pages: Iterable[list[bytes]]) -> tuple[st
         if fields:
             hashes += sum(_has_mortal_fields(wire, key) for key, kind in kinds.items() if kind == b"hash")
         for key in (key for key, kind in kinds.items() if kind == b"stream"):
-            groups += [f"{found} of {key.decode('utf-8', 'backslashreplace')}" for found in _groups(wire, key)]
+            groups += [f"{found} of {key[before:].decode('utf-8', 'backslashreplace')}" for found in _groups(wire, key)]
             last_ids += _ends_elsewhere(wire, key)
     return tuple(
-        text
-        for many, text in (
-            (mortal, f"the time to live of {mortal:,} {_plural(mortal, 'key')}"),
-            (hashes, f"the times to live of fields in {hashes:,} {_plural(hashes, 'hash', 'hashes')}"),
-            (len(groups), f"consumer {_plural(len(groups), 'group')} {_some(groups)}"),
-            (last_ids, f"the last id of {last_ids:,} {_plural(last_ids, 'stream')} that lost newer entries"),
+        Native("redis", kind, text, "")
+        for many, kind, text in (
+            (mortal, "expiration", f"the time to live of {mortal:,} {_plural(mortal, 'key')}"),
+            (
+                hashes,
+                "expiration of fields",
+                f"the times to live of fields in {hashes:,} {_plural(hashes, 'hash', 'hashes')}",
+            ),
+            (len(groups), "consumer group", f"consumer {_plural(len(groups), 'group')} {_some(sorted(groups))}"),
+            (last_ids, "last id", f"the last id of {last_ids:,} {_plural(last_ids, 'stream')} that lost newer entries"),
         )
         if many
     )

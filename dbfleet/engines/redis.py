@@ -66,7 +66,7 @@ from dbfleet.errors import (
     UsageError,
     translated,
 )
-from dbfleet.extras import Extra, Extras
+from dbfleet.extras import AnyExtra, Extras, Native
 from dbfleet.values import Batch, Row, Schema, Type
 
 PRODUCTS: Final = {
@@ -193,20 +193,24 @@ class RedisAdapter(Adapter):
             return sorted(name for name in found if name.startswith(keyspace.STAGED))
 
     def extras(self, name: str) -> Extras:
-        """What a copy leaves behind of its keys."""
+        """What its keys have besides their values: keys of others have it in another Redis, too."""
         with self._translated():
             wire = self._data()
             found = wire.ask("HGET", SCHEMAS, name, decode=True)
+            number = database_number(self.target)
             if found is None:
                 self._foreign(wire, name)
-                pages: Iterator[list[bytes]] = keyspace.keys_of(wire, name, self._indexes(wire))
-            else:
-                before = index_of(name).encode() + b":"
-                part = index.Pages(wire, rows.schema_of(found), WHOLE, BATCH_SIZE)
-                pages = ([before + key for key in page] for page in iter(part.next, []))
-            return Extras(left=left.of_keys(wire, database_number(self.target), pages))
+                keys = keyspace.keys_of(wire, name, self._indexes(wire))
+                return Extras(has=left.of_keys(wire, number, keys, len(keyspace.waiting_as(name))))
+            before = index_of(name).encode() + b":"
+            part = index.Pages(wire, rows.schema_of(found), WHOLE, BATCH_SIZE)
+            pages = ([before + key for key in page] for page in iter(part.next, []))
+            return Extras(left=tuple(map(str, left.of_keys(wire, number, pages))))
 
-    def add_extra(self, schema: Schema, extra: Extra) -> None:
+    def add_extra(self, schema: Schema, extra: AnyExtra) -> None:
+        """Nothing: what keys have comes with them, or not at all."""
+        if isinstance(extra, Native) and extra.engine == self.spec.name:
+            raise Unsupported("not all of it came along, or it has ended meanwhile", target=self.target.name)
         raise Unsupported(f"Redis has no {type(extra).__name__.lower()} of a collection", target=self.target.name)
 
     def left(self) -> Sequence[str]:
@@ -486,6 +490,7 @@ ENGINE = EngineSpec(
     ),
     limits=Limits(int_bits=None),
     keeps_native=kept.keeps,
+    extras=frozenset({Native}),
     default_port=6379,
     default_user="default",
     default_database="0",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dbfleet.errors import DbfleetError
+from dbfleet.errors import DbfleetError, Unavailable, Unsupported
 from dbfleet.ops._copy_owner import Moving, Owner
 from dbfleet.ops._copy_words import Ends, Watch
 from dbfleet.ops._ends import goes_on
@@ -55,13 +55,21 @@ def _drop(ends: Ends, names: Sequence[str]) -> list[str]:
     """Drop them, on a connection of its own: the other may be lost, or hold locks no more. Those that stay."""
     if not names:
         return []
+    stays: list[str] = []
     try:
         with ends.fleet.connect(ends.sink) as adapter:
             for name in reversed(names):
-                adapter.drop(name)
+                try:
+                    adapter.drop(name)
+                except Unsupported:
+                    pass  # the engine has no such names: it was never made
+                except Unavailable:
+                    raise
+                except DbfleetError:
+                    stays.insert(0, name)
     except DbfleetError:
         return list(names)
-    return []
+    return stays
 
 
 def progress(moving: Sequence[Moving]) -> str:

@@ -137,30 +137,75 @@ def test_what_a_query_gives_of_each_type_in_each_format(here: Any) -> None:
             assert run("query", url, statement, "--format", format).code == 0
 
 
-def test_what_stays_behind_is_told(here: Any, elsewhere: Any) -> None:
+def _with_more_than_values(here: Any) -> dict[str, tuple[str, ...]]:
+    """Keys with ends, groups and ids; what is to be said of each collection."""
     ask(here, "SET sess:abc tok EX 3600")
     ask(here, "SET sess:for_ever tok")
     ask(here, "XADD s:1 1-1 a 1")
     ask(here, "XGROUP CREATE s:1 readers 0")
+    ask(here, "XREADGROUP GROUP readers one STREAMS s:1 >")
     ask(here, "XADD s:2 5-5 a 1")
     ask(here, "XDEL s:2 5-5")
-    ask(here, "HSET h:1 f v")
+    ask(here, "HSET h:1 f v g w")
+    said: dict[str, tuple[str, ...]] = {
+        "sess": ("the time to live of 1 key",),
+        "s": ("consumer group readers of s:1", "the last id of 1 stream that lost newer entries"),
+    }
     try:
         ask(here, "HEXPIRE h:1 1000 FIELDS 1 f")
-        fields: tuple[str, ...] = ("the times to live of fields in 1 hash",)
+        said["h"] = ("the times to live of fields in 1 hash",)
     except Exception:
-        fields = ()  # before Redis 7.4 and Valkey 9
-    assert here.extras("sess").left == ("the time to live of 1 key",)
-    assert here.extras("s").left == (
-        "consumer group readers of s:1", "the last id of 1 stream that lost newer entries",
-    )  # fmt: skip
-    assert here.extras("h").left == fields
+        said["h"] = ()  # before Redis 7.4 and Valkey 9
+    return said
+
+
+def _ends(adapter: Any) -> Any:
+    """What no row says."""
+    info = [ask(adapter, f"XINFO STREAM s:{number}") for number in (1, 2)]
+    waiting = ask(adapter, "XPENDING s:1 readers")
+    return ask(adapter, "PEXPIRETIME sess:abc"), ask(adapter, "PEXPIRETIME sess:for_ever"), info, waiting
+
+
+def test_keys_come_whole_to_another_redis(here: Any, elsewhere: Any, tmp_path: Path) -> None:
+    said = _with_more_than_values(here)
+    assert {name: tuple(map(str, here.extras(name).has)) for name in said} == said
     with pytest.raises(NotFound):
         here.extras("nowhere")
-    copied = run("copy", here.target.url(reveal=True), elsewhere.target.url(reveal=True))
-    assert copied.code == 0
-    assert "the time to live of 1 key" in copied.err
-    assert "readers of s:1" in copied.err
+    for mode in ("insert", "replace", "upsert"):
+        copied = run(
+            "copy", here.target.url(reveal=True), elsewhere.target.url(reveal=True), "--strict", "--verify",
+            "--mode", mode, "--yes",
+        )  # fmt: skip
+        assert copied.code == 0, copied.err
+        assert {name: elsewhere.extras(name) for name in said} == {name: here.extras(name) for name in said}
+        assert _ends(elsewhere) == _ends(here)
+    for other in (f"sqlite:///{tmp_path}/a.db", None):
+        verb = (
+            ["copy", here.target.url(reveal=True), other]
+            if other
+            else ["dump", here.target.url(reveal=True), "-o", str(tmp_path / "d")]
+        )
+        told = run(*verb)
+        assert told.code == 0
+        assert all(text in told.err for texts in said.values() for text in texts)
+        assert run(*verb[:-1], f"{verb[-1]}2", "--strict").code == 6
+
+
+def test_where_whole_keys_are_refused_they_are_made_and_the_rest_is_told(here: Any, elsewhere: Any) -> None:
+    said = _with_more_than_values(here)
+    ask(elsewhere, "ACL SETUSER no_restore on >secret ~* &* +@all -restore")
+    try:
+        other = elsewhere.target.url(reveal=True)
+        scheme, _, rest = other.partition("://")
+        limited = f"{scheme}://no_restore:secret@{rest.rpartition('@')[2]}"
+        copied = run("copy", here.target.url(reveal=True), limited, "--verify")
+        assert copied.code == 0, copied.err
+        assert "consumer group readers of s:1: not all of it came along" in copied.err
+        assert ask(elsewhere, "PEXPIRETIME sess:abc") == ask(here, "PEXPIRETIME sess:abc")
+        assert elsewhere.extras("sess").has == here.extras("sess").has
+        assert ("times to live of fields" in copied.err) is bool(said["h"])
+    finally:
+        ask(elsewhere, "ACL DELUSER no_restore")
 
 
 def test_rows_of_ours_that_expire_are_told(here: Any) -> None:
