@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from dbfleet.engines._neo4j_cypher import match
 from dbfleet.engines._neo4j_values import FETCH, Convert, plain_value, quoted
 from dbfleet.engines._nested import json_of
 from dbfleet.errors import NotFound, Unsupported
@@ -41,11 +42,18 @@ _AS_TEXT: Final[Mapping[str, str]] = {"ZONED TIME": "a time with a zone, as text
 class Layout:
     """A collection's schema, and what gives each column in Cypher, of a node or relationship x. `expressions` is empty
     for what dbfleet made: there each column is a property. `made` are columns that are no properties: element ids, and
-    the keys of what a relationship connects."""
+    the keys of what a relationship connects. `relationship`: x is one, whether or not a schema can say so, as where its
+    ends are of many labels."""
 
     schema: Schema
     expressions: Mapping[str, str] = field(default_factory=dict)
     made: frozenset[str] = frozenset()
+    relationship: bool = False
+
+    @property
+    def match(self) -> str:
+        """The pattern of x."""
+        return f"()-[x:{quoted(self.schema.name)}]->()" if self.relationship else match(self.schema)
 
     @property
     def foreign(self) -> bool:
@@ -139,7 +147,7 @@ def _type(adapter: Neo4jAdapter, name: str) -> Layout:
     if len(references) < 2:
         references = []
     schema = Schema(name, tuple(columns), (), tuple(references), edge=len(references) == 2)
-    return Layout(schema, expressions, made)
+    return Layout(schema, expressions, made, relationship=True)
 
 
 def _home(adapter: Neo4jAdapter, name: str, labels: Sequence[str], *, outgoing: bool) -> Layout | None:

@@ -27,6 +27,9 @@ def of_collection(adapter: Neo4jAdapter, name: str) -> list[str]:
             {"name": name},
         )
         found += [f"{count} of its nodes are nodes of {other} too, and become two rows" for other, count in shared]
+        if not ours and not adapter._layout(name).relationship:
+            ((hidden,),) = adapter._rows(f"MATCH ()-[x:{quoted(name)}]->() RETURN count(x)")
+            found += [f"{hidden} relationships of a type that is called as this label is"] if hidden else []
     if ours:
         pattern = f"()-[x:{quoted(name)}]->()" if schema.edge else f"(x:{quoted(name)})"
         others = adapter._rows(

@@ -185,7 +185,7 @@ class Neo4jAdapter(Adapter):
         layout = self._known(schema)
         columns = [schema.column(name) for name in schema.key]
         where = " AND ".join(f"{layout.lies(name)} = k[{place}]" for place, name in enumerate(schema.key))
-        match = f"UNWIND $keys AS k MATCH {cypher.match(layout.schema)} WHERE {where}"
+        match = f"UNWIND $keys AS k MATCH {layout.match} WHERE {where}"
         statement = f"{match} RETURN {layout.fields(schema)}"
         for start in range(0, len(keys), BATCH_SIZE):
             wanted = _stored(columns, keys[start : start + BATCH_SIZE])
@@ -203,8 +203,7 @@ class Neo4jAdapter(Adapter):
         bounds: list[str] = []
         for number in range(1, parts):
             found = self._rows(
-                f"MATCH {cypher.match(layout.schema)} WHERE x.{name} IS NOT NULL "
-                f"RETURN x.{name} ORDER BY x.{name} SKIP $skip LIMIT 1",
+                f"MATCH {layout.match} WHERE x.{name} IS NOT NULL RETURN x.{name} ORDER BY x.{name} SKIP $skip LIMIT 1",
                 {"skip": rows * number // parts},
             )
             if found:
@@ -227,7 +226,7 @@ class Neo4jAdapter(Adapter):
                 conditions.append(f"x.{quoted(column.name)} {sign} ${word}")
                 params[word] = _stored([column], [(VALUE_OF[column.type](part[word]),)])[0][0]
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        statement = f"MATCH {cypher.match(layout.schema)}{where} RETURN {layout.fields(schema)}"
+        statement = f"MATCH {layout.match}{where} RETURN {layout.fields(schema)}"
         empty = True
         for rows in self._pages(statement, params, batch_size):
             empty = False
@@ -324,8 +323,8 @@ class Neo4jAdapter(Adapter):
         columns = [schema.column(name) for name in schema.key]
         where = " AND ".join(f"{layout.lies(name)} = k[{place}]" for place, name in enumerate(schema.key))
         statement = (
-            f"UNWIND $keys AS k MATCH {cypher.match(layout.schema)} WHERE {where} WITH DISTINCT x "
-            f"{'' if cypher.is_edge(layout.schema) else 'DETACH '}DELETE x RETURN count(*)"
+            f"UNWIND $keys AS k MATCH {layout.match} WHERE {where} WITH DISTINCT x "
+            f"{'' if layout.relationship or cypher.is_edge(layout.schema) else 'DETACH '}DELETE x RETURN count(*)"
         )
         removed = 0
         for start in range(0, len(keys), ROWS):

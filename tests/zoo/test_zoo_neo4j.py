@@ -140,6 +140,45 @@ def test_what_a_copy_leaves_or_changes_is_named(adapter: Adapter, target: Target
         _rows(adapter, f"DROP INDEX {graph}_i")
 
 
+def test_relationships_between_nodes_of_many_labels_are_rows_too(
+    adapter: Adapter, target: Target, graph: str, tmp_path: Path
+) -> None:
+    """Without references, as no label has all of their ends; between nodes without a label, from a node to itself,
+    several between the same two."""
+    one, two, kind = f"{graph}_A", f"{graph}_B", f"{graph}_R"
+    _rows(
+        adapter,
+        f"CREATE (a:{one} {{v: 1}})-[:{kind} {{w: 1}}]->(b:{two} {{v: 2}})-[:{kind} {{w: 2}}]->(a), "
+        f"(b)-[:{kind} {{w: 3}}]->(b), (a)-[:{kind}]->(b), (a)-[:{kind}]->(b), "
+        f"(b)-[:{kind} {{w: 4}}]->(c {{of: '{graph}'}})",
+    )
+    try:
+        (tmp_path / kind).mkdir()
+        ran = walk(
+            target.url(reveal=True), kind, tmp_path / kind, statement=f"MATCH ()-[x:{kind}]->() RETURN x.w, type(x)"
+        )
+        assert {verb: (each.code, each.err) for verb, each in ran.items() if each.code} == {}
+        found = _records(run("query", f"sqlite:///{tmp_path}/{kind}/copied.db", f'select w from "{kind}" order by w'))
+        assert [each["w"] for each in found] == [None, None, 1, 2, 3, 4]
+        assert adapter.count(kind) == 6
+    finally:
+        _rows(adapter, f"MATCH (x) WHERE x.of = '{graph}' DETACH DELETE x")
+
+
+def test_relationships_of_a_type_that_is_called_as_a_label_are_told(
+    adapter: Adapter, target: Target, graph: str, tmp_path: Path
+) -> None:
+    both = f"{graph}_K"
+    _rows(adapter, f"CREATE (:{both} {{id: 1}})-[:{both} {{w: 1}}]->(:{both} {{id: 2}})")
+    told = "1 relationships of a type that is called as this label is"
+    reading: Any = adapter
+    assert told in reading.extras(both).left
+    url, sink = target.url(reveal=True), f"sqlite:///{tmp_path}/k.db"
+    assert run("copy", url, sink, both, "--strict").code == 6
+    assert told in run("copy", url, sink, both).err
+    assert told in run("dump", url, both, "-o", str(tmp_path / "d")).err
+
+
 def test_names_of_properties_that_are_ours_too(adapter: Adapter, target: Target, graph: str, tmp_path: Path) -> None:
     _rows(adapter, f"CREATE (a:{graph} {{_id: 7, _from: 'x', `a.b``c`: 1, `\U0001f600`: 2, `select`: 3}})"
                    f"-[:{graph}_R {{_from: 1, _to: 2}}]->(a)")  # fmt: skip
