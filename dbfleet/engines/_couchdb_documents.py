@@ -14,6 +14,7 @@ that a double holds digit for digit. Others are text, subnormal floats too; in a
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -129,6 +130,8 @@ def _store_json(value: Any) -> Any:
 
 
 def _fetch_json(value: Any) -> Any:
+    if value and "\\ud" in json.dumps(value):
+        json.dumps(value, ensure_ascii=False).encode()  # ValueError for half a pair of surrogates
     if isinstance(value, dict) and value.keys() == {_WRAP} and isinstance(value[_WRAP], str):
         return loads_json(value[_WRAP])
     return JSON_NULL if value is None else value
@@ -174,12 +177,19 @@ def _text(fetch: Callable[[str], Any]) -> Callable[[Any], Any]:
     return lambda value: fetch(_only(str)(value))
 
 
+def _whole(value: str) -> str:
+    """UnicodeEncodeError, which is a ValueError, for half a pair of surrogates."""
+    if not value.isascii():
+        value.encode()
+    return value
+
+
 _FETCH: Final[Mapping[Type, Callable[[Any], Any]]] = {
     Type.BOOL: _only(bool),
     Type.INT: lambda value: int(_only(int, str)(value)),
     Type.DECIMAL: lambda value: Decimal(value if isinstance(value, str) else repr(_only(int, float)(value))),
     Type.FLOAT: lambda value: float(_only(float, int, str)(value)),
-    Type.TEXT: _only(str),
+    Type.TEXT: _text(_whole),
     Type.BYTES: _text(VALUE_OF[Type.BYTES]),
     Type.DATE: _text(VALUE_OF[Type.DATE]),
     Type.TIME: _text(VALUE_OF[Type.TIME]),
@@ -253,22 +263,32 @@ def row_of(schema: Schema) -> Callable[[Document], Row]:
 # --- documents that dbfleet did not make ----------------------------------------------------------------------------
 
 
-def sampled_schema(name: str, documents: Sequence[Document]) -> Schema:
-    """What the documents have in common: `_id` as the key, and a column for each field; a field whose values are of
-    several types is json, which holds them all."""
-    kinds: dict[str, set[Type]] = {}
-    for document in documents:
-        for field, value in document.items():
-            if field[:1] != "_" and field != _ID_FIELD:  # it says of the key what `_id` could not
-                kinds.setdefault(field, set()).update(_kinds(value))
-    columns = [Column("_id", Type.TEXT, nullable=False)]
-    for field, found in kinds.items():
-        if found == {Type.INT, Type.DECIMAL}:
-            found = {Type.DECIMAL}
-        type_ = next(iter(found)) if len(found) == 1 else Type.JSON
-        note = "values of several types, as json" if len(found) > 1 else None
-        columns.append(Column(column_name(field), type_, note=note))
-    return Schema(name, tuple(columns), ("_id",))
+BY_SAMPLE: Final = "by a sample of the documents"
+
+
+class Seen:
+    """What documents have in common: `_id` as the key, and a column for each field; a field whose values are of several
+    types is json, which holds them all."""
+
+    def __init__(self) -> None:
+        self._fields: dict[str, set[Type]] = {}
+
+    def look(self, documents: Sequence[Document]) -> None:
+        for document in documents:
+            for field, value in document.items():
+                if field[:1] != "_" and field != _ID_FIELD:  # it says of the key what `_id` could not
+                    self._fields.setdefault(field, set()).update(_kinds(value))
+
+    def schema(self, name: str, note: str | None = None) -> Schema:
+        """`note` says what is to be said of every column."""
+        columns = [Column("_id", Type.TEXT, nullable=False)]
+        for field, found in self._fields.items():
+            kinds = {Type.DECIMAL} if found == {Type.INT, Type.DECIMAL} else found
+            notes = ["values of several types, as json"] if len(kinds) > 1 else []
+            type_ = next(iter(kinds)) if len(kinds) == 1 else Type.JSON
+            notes += [note] if note else []
+            columns.append(Column(column_name(field), type_, note=", ".join(notes) or None))
+        return Schema(name, tuple(columns), ("_id",))
 
 
 def _kinds(value: Any) -> set[Type]:

@@ -1,8 +1,8 @@
 """Graphs that dbfleet did not make: the columns of their labels and relationship types, and where each value lies.
 
-Properties are looked at on the server, of the first hundred thousand nodes; a property of one kind is a column of its
-type, one of several kinds is json. What Python or the closed set cannot hold comes as Neo4j's own text, and its column
-has a note: nanoseconds, zones, years outside 1 to 9999, durations. Lists and points are json.
+Properties are looked at on the server, of all nodes: one that a single node has is not to be lost. A property of one
+kind is a column of its type, one of several kinds is json. What Python or the closed set cannot hold comes as Neo4j's
+own text, and its column has a note: nanoseconds, zones, years outside 1 to 9999, durations. Lists and points are json.
 
 A label's key is that of a unique constraint, if every node has it. Where it has none and its nodes have relationships,
 the nodes' element ids are its key: the column `_id`. The ends of relationships, `_from` and `_to`, hold the keys of the
@@ -26,7 +26,6 @@ from dbfleet.values import JSON_NULL, Column, Reference, Schema, Type, json_text
 if TYPE_CHECKING:
     from dbfleet.engines.neo4j import Neo4jAdapter
 
-_SAMPLE: Final = 100_000
 _BYTES_SAMPLE: Final = 20
 _ZONED: Final = "ZONED DATETIME"
 _MADE_OF: Final = "Neo4j's element id"
@@ -178,7 +177,7 @@ def _free(name: str, taken: Mapping[str, Any] | set[str]) -> str:
 def _columns(adapter: Neo4jAdapter, pattern: str) -> list[tuple[Column, str]]:
     """A column for each property, in the order of their names, and what gives it."""
     found = adapter._rows(
-        f"MATCH {pattern} WITH x LIMIT {_SAMPLE} UNWIND keys(x) AS k WITH k, valueType(x[k]) AS kind, x[k] AS v "
+        f"MATCH {pattern} UNWIND keys(x) AS k WITH k, valueType(x[k]) AS kind, x[k] AS v "
         "WITH k, replace(kind, ' NOT NULL', '') AS kind, CASE WHEN kind STARTS WITH 'DATE' OR kind STARTS WITH 'LOCAL' "
         "OR kind STARTS WITH 'ZONED' THEN toString(v) ELSE '' END AS text, "
         "CASE WHEN kind STARTS WITH 'ZONED DATETIME' THEN v.epochSeconds ELSE 0 END AS since "

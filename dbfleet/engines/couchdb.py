@@ -47,14 +47,15 @@ from dbfleet.engines import _couchdb_left, _couchdb_query
 from dbfleet.engines._changes import changed
 from dbfleet.engines._columns import shortened
 from dbfleet.engines._couchdb_documents import (
+    BY_SAMPLE,
     Document,
+    Seen,
     collection_name,
     column_name,
     database_name,
     document_of,
     id_maker,
     row_of,
-    sampled_schema,
 )
 from dbfleet.engines._couchdb_http import ID_BASE, ID_DIGITS, dumps, id_text, is_design, json_query
 from dbfleet.engines._couchdb_session import Session
@@ -63,7 +64,7 @@ from dbfleet.extras import Extra, Extras
 from dbfleet.values import Batch, Row, Schema, Type
 
 _SCHEMA_ID: Final = "_design/dbfleet"
-_SAMPLE: Final = 1000
+_PATIENCE_S: Final = 60
 _BULK_BYTES: Final = 256 << 10
 """A `_bulk_docs` body's size. In Erlang a small document is many times as large as its text: 30 000 orders take a real
 server 161 MB in bodies of 256 KiB and more than 224 MB in bodies of 1 MiB, and no less time."""
@@ -83,6 +84,7 @@ class CouchAdapter(Adapter):
         self.target = target
         self._session = session
         self._prefix = target.database or ""
+        self._strangers: set[str] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -112,10 +114,13 @@ class CouchAdapter(Adapter):
         kept = self._kept(name)
         if kept is not None:
             return kept
-        rows = self._session.json("GET", f"{self._path(name)}/_all_docs", query=f"include_docs=true&limit={_SAMPLE}")[
-            "rows"
-        ]
-        return sampled_schema(name, [row["doc"] for row in rows if not is_design(row["id"])])
+        seen = Seen()
+        give_up = time.monotonic() + _PATIENCE_S
+        for number, documents in enumerate(self._documents(self._path(name), WHOLE, BATCH_SIZE)):
+            seen.look(documents)
+            if time.monotonic() > give_up and number:
+                return seen.schema(name, note=BY_SAMPLE)
+        return seen.schema(name)
 
     def create(self, schema: Schema) -> None:
         path = self._path(schema.name)
@@ -192,7 +197,11 @@ class CouchAdapter(Adapter):
 
     def scan(self, schema: Schema, part: Part = WHOLE, *, batch_size: int = BATCH_SIZE) -> Iterator[Batch]:
         make_row = row_of(schema)
-        path = f"{self._path(schema.name)}/_all_docs"
+        for page in self._documents(self._path(schema.name), part, batch_size):
+            yield [self._row(schema, make_row, document) for document in page]
+
+    def _documents(self, path: str, part: Part, batch_size: int) -> Iterator[list[Document]]:
+        """The documents of the part but for design documents, in pages that are bounded in bytes."""
         start, rest = part.get("from"), "include_docs=true"
         if "below" in part:
             rest += f"&endkey={json_query(part['below'])}&inclusive_end=false"
@@ -200,13 +209,9 @@ class CouchAdapter(Adapter):
         while True:
             # One more than a page: its id is where the next one starts, whatever happens to it until then.
             query = f"{rest}&limit={wanted + 1}" + ("" if start is None else f"&startkey={json_query(start)}")
-            rows, size, whole = self._session.rows(path, query, 2 * BATCH_BYTES)
+            rows, size, whole = self._session.rows(f"{path}/_all_docs", query, 2 * BATCH_BYTES)
             start = None if whole and len(rows) <= wanted else rows.pop()["id"]
-            page = [
-                self._row(schema, make_row, entry["doc"])
-                for entry in rows
-                if entry.get("doc") and not is_design(entry["id"])
-            ]
+            page = [entry["doc"] for entry in rows if entry.get("doc") and not is_design(entry["id"])]
             if page:
                 yield page
             if start is None:
@@ -395,7 +400,17 @@ class CouchAdapter(Adapter):
     # --- inside ---
 
     def _database(self, name: str) -> str:
-        return self._prefix + database_name(name)
+        database = database_name(name)
+        return self._prefix + (name if database != name and name in self._strange() else database)
+
+    def _strange(self) -> set[str]:
+        """Databases of others whose names would be other ones, if dbfleet made them: `a(b)`."""
+        if self._strangers is None:
+            names = {name[len(self._prefix) :] for name in self._session.json("GET", "/_all_dbs")
+                     if name.startswith(self._prefix)}  # fmt: skip
+            odd = {name for name in names if collection_name(name) == name}
+            self._strangers = {name for name in odd if database_name(name) != name and database_name(name) not in names}
+        return self._strangers
 
     def _path(self, name: str) -> str:
         try:

@@ -10,13 +10,14 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from dbfleet import registry
 from dbfleet.adapter import Adapter, Target
 from dbfleet.conformance.plugin import Make
-from dbfleet.errors import Unavailable
+from dbfleet.errors import StatementError, Unavailable
 from dbfleet.values import Column, Schema, Type
 from tests.zoo.walk import codes, run, walk
 
@@ -103,6 +104,68 @@ def test_what_a_copy_leaves_is_named(adapter: Adapter, target: Target, database:
         assert "conflicting revisions of 1 documents" in left
     ran = run("copy", target.url(reveal=True), f"sqlite:///{tmp_path}/s.db", database, "--strict")
     assert ran.code == 6, ran
+
+
+def test_a_field_that_one_document_in_thousands_has_is_a_column(
+    adapter: Adapter, target: Target, database: str, tmp_path: Path
+) -> None:
+    for start in range(0, 3000, 500):
+        _fill(adapter, database, [{"_id": f"{number:05}", "n": number} for number in range(start, start + 500)])
+    _fill(adapter, database, [{"_id": "99999", "n": 1.5, "late": "x"}])
+    assert {column.name: column.type for column in adapter.describe(database).columns} == {
+        "_id": Type.TEXT, "n": Type.JSON, "late": Type.TEXT,
+    }  # fmt: skip
+    url, sink = f"{target.url(reveal=True)}", f"sqlite:///{tmp_path}/late.db"
+    assert run("copy", url, sink, database, "--verify").code == 0
+    found = run("query", sink, f'select _id, late from "{database}" where late is not null')
+    assert json.loads(found.out) == {"_id": "99999", "late": "x"}
+
+
+def test_databases_whose_names_are_none_of_ours(adapter: Adapter, target: Target, name: str, tmp_path: Path) -> None:
+    """By the prefix's rest they begin with a slash or a digit, or hold parentheses that say nothing."""
+    odd = ["/slash", "(a)", "9", "a(b)", "-"]
+    for each in odd:
+        _ask(adapter, f"PUT /{quote(name + each, safe='')}")
+        _ask(adapter, f"PUT /{quote(name + each, safe='')}/d {json.dumps({'of': each})}")
+    inside = target.with_(database=name)
+    url = inside.url(reveal=True)
+    try:
+        with registry.connect(inside) as found:
+            assert found.collections() == sorted(odd)
+            for each in odd:
+                schema = found.describe(each)
+                assert [row for batch in found.scan(schema) for row in batch] == [("d", each)]
+        sink = f"sqlite:///{tmp_path}/odd.db"
+        assert run("copy", url, sink, "--verify").code == 0
+        assert run("diff", url, sink).code == 0
+        assert len(run("digest", url).out.splitlines()) == len(odd)
+    finally:
+        with registry.connect(inside) as found:
+            for each in odd:
+                found.drop(each)
+            assert found.collections() == []
+
+
+def test_half_a_pair_of_surrogates_is_told_by_document_and_field(
+    adapter: Adapter, target: Target, database: str, tmp_path: Path
+) -> None:
+    for value in ("\ud83d", ["\ud83d"], {"\ud83d": 1}):
+        try:
+            _ask(adapter, f"PUT /{database}/d {json.dumps({'half': value})}")
+        except StatementError:  # Apache CouchDB takes none
+            continue
+        sink = f"sqlite:///{tmp_path}/s.db"
+        url = target.url(reveal=True)
+        for verb in (
+            ("digest", f"{url}#{database}"),
+            ("copy", url, sink, database),
+            ("dump", url, database, "-o", str(tmp_path / "d")),
+        ):
+            ran = run(*verb)
+            assert ran.code == 5, ran
+            assert "document 'd': half" in ran.err
+        (document,) = _ask(adapter, f"GET /{database}/d")
+        _ask(adapter, f"DELETE /{database}/d?rev={document['_rev']}")
 
 
 def test_what_dbfleet_made_leaves_nothing(adapter: Adapter, made: Make, name: str) -> None:
