@@ -284,7 +284,8 @@ def parse_url(text: str) -> Url:
         raise UsageError("the URL holds a NUL character")
     scheme, separator, rest = PLACEHOLDER.sub(hold, text).partition("://")
     if not separator or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme):
-        raise UsageError("not a URL: a URL begins with scheme://")
+        hint = "leave jdbc: out" if text.startswith("jdbc:") else "for example postgresql://localhost/shop"
+        raise UsageError("not a URL: a URL begins with scheme://", hint=hint)
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
     tail = rest[len(authority) :]
     if authority and "@" in tail:

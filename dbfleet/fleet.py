@@ -72,6 +72,11 @@ class Fleet:
         return tuple(self.settings.targets) if self.settings.targets is not None else registry.names()
 
     @property
+    def target_file(self) -> str:
+        """The file that names the fleet's targets, as a user knows it."""
+        return str(self.settings.files[0]) if self.settings.files else config.FILE_NAME
+
+    @property
     def targets(self) -> Mapping[str, Target]:
         """Every target of the fleet, by name."""
         return {name: self._of_fleet(name) for name in self.names}
@@ -80,7 +85,10 @@ class Fleet:
         """The target that a name, an alias or a URL means. UnknownEngine, with the nearest name, for none."""
         target, collection = self.locate(text)
         if collection:
-            raise UsageError(f"{secrets.redact(text)} names a collection; a target is meant here")
+            raise UsageError(
+                f"{secrets.redact(text)} names a collection; a target is meant here",
+                hint=f"the target is {target.name}",
+            )
         return target
 
     def locate(self, text: str) -> tuple[Target, str | None]:
@@ -156,7 +164,7 @@ class Fleet:
         else:
             found = own.Fate("it was never started")
         if found is not None and runtime and not record.get("wanted"):
-            return own.Fate("it was taken down")
+            return own.Fate("its last start failed" if record.get("failed") else "it was taken down")
         if found is not None and record.get("stopped"):
             return own.Fate("it was stopped")
         return found
@@ -238,20 +246,19 @@ class Fleet:
         if same:
             raise UsageError(f"{name!r} may mean {' or '.join(same)}", hint="name one of them")
         if engine:
-            raise UnknownEngine(f"this fleet has no {engine}", hint=f"its targets are: {', '.join(self.names)}")
+            raise UnknownEngine(
+                f"this fleet has no {engine}",
+                hint=f"{self.target_file} names its targets: {', '.join(self.names)}; add [targets.{engine}] there",
+            )
         known = {*self.names, *(alias for spec in registry.specs() for alias in spec.aliases)}
-        close = nearest(name, known)
         if "@" in typed:  # a URL that lost its //, most likely: it may hold a password
             raise UnknownEngine(
                 "what was given is no target's name and no URL",
                 hint="a URL begins with engine://, then who and where: postgresql://localhost/shop",
             )
-        if "/" in typed or typed.endswith((".db", ".db3", ".sqlite", ".sqlite3")):
-            scheme = next((spec.schemes[0] for spec in registry.specs() if spec.embedded), "sqlite")
-            raise UnknownEngine(f"no target is called {typed!r}", hint=f"a file is named by a URL: {scheme}:///{typed}")
+        hint = _target_meant(typed) or (f"did you mean {close}?" if (close := nearest(name, known)) else None)
         raise UnknownEngine(
-            f"no target is called {typed!r}",
-            hint=f"did you mean {close}?" if close else f"the targets are: {', '.join(self.names)}, or a URL",
+            f"no target is called {typed!r}", hint=hint or f"the targets are: {', '.join(self.names)}, or a URL"
         )
 
     def _engine(self, name: str) -> str:
@@ -304,7 +311,7 @@ class Fleet:
             host=record.get("host", "127.0.0.1"),
             port=record.get("port") or settings.port or spec.default_port,
             user=spec.default_user,
-            password=self._stored_password(),
+            password=self.stored_password(),
             database=spec.default_database,
             options=spec.default_options,
             managed=True,
@@ -324,6 +331,11 @@ class Fleet:
         if (whole := secrets.PLACEHOLDER.fullmatch(text)) is not None:
             text = secrets.expand(whole[0], **expand)  # type: ignore[arg-type]
         url = config.parse_url(text)
+        if url.password == secrets.HIDDEN:
+            raise UsageError(
+                f"the URL's password is {secrets.HIDDEN}, which stands for a password that was not shown",
+                hint="dbfleet url TARGET --reveal shows it; a target of the fleet is named without a URL",
+            )
         spec = registry.by_scheme(url.scheme)
 
         def value(part: str | None) -> str | None:
@@ -390,7 +402,7 @@ class Fleet:
     @property
     def password(self) -> str:
         """The fleet's password, made at the first need."""
-        found = self._stored_password()
+        found = self.stored_password()
         if found is None:
             self.made_state()
             with self._usable():
@@ -408,7 +420,7 @@ class Fleet:
                 found = self.password_file.read_text("ascii").strip()
         return found
 
-    def _stored_password(self) -> str | None:
+    def stored_password(self) -> str | None:
         try:
             with self._usable():
                 found = self.password_file.read_bytes().decode("ascii").strip()
@@ -502,3 +514,25 @@ def _is_record(record: Mapping[str, Any]) -> bool:
     """Whether the facts of a target are what they should be, as far as anybody uses them."""
     port, runtime = record.get("port"), record.get("runtime")
     return (port is None or (type(port) is int and 0 < port < 65536)) and runtime in (None, "docker", "process")
+
+
+def _target_meant(typed: str) -> str | None:
+    """What to type in place of a text that is no target's name, where its form tells."""
+    scheme = next((spec.schemes[0] for spec in registry.specs() if spec.embedded), "sqlite")
+    stem, _, end = typed.rpartition(".")
+    if typed in ("all", "*"):
+        return "name no target, and all are meant (seed: --all)"
+    if " " in typed.strip():
+        return "the target stands first: dbfleet query TARGET 'STATEMENT'"
+    if "," in typed:
+        return f"name them with blanks between: {' '.join(part for part in typed.split(',') if part)}"
+    if stem and end in ("csv", "tsv", "json", "jsonl", "ndjson", "parquet"):
+        return f"a file of rows is loaded into a target: dbfleet load TARGET {typed}"
+    if "/" in typed or end in ("db", "db3", "sqlite", "sqlite3"):
+        return f"a file is named by a URL: {scheme}:///{typed.removeprefix(f'{scheme}:')}"
+    name, colon, port = typed.partition(":")
+    if typed == "localhost" or (colon and port.isdecimal()):
+        where = f"localhost:{port}" if colon and name in registry.names() else typed
+        engine = name if name in registry.names() else "postgresql"
+        return f"a server that is not of the fleet is named by a URL: {engine}://{where}/DATABASE"
+    return None

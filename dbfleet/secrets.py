@@ -15,6 +15,8 @@ from typing import Final
 from dbfleet.errors import ConfigError
 
 PLACEHOLDER: Final = re.compile(r"\$\{(env|file|keyring):([^}]*)\}")
+HIDDEN: Final = "***"
+"""What is shown in place of a password."""
 _ALPHABET: Final = string.ascii_letters + string.digits
 
 
@@ -31,7 +33,7 @@ def generate_password() -> str:
 
 def redact(text: str) -> str:
     """`text` with whatever may be a URL's login hidden: all between `//` and the last `@`, however malformed."""
-    return re.sub(r"//.*@", "//***@", text, flags=re.DOTALL)
+    return re.sub(r"//.*@", f"//{HIDDEN}@", text, flags=re.DOTALL)
 
 
 def expand(text: str, *, environ: Mapping[str, str], directory: Path) -> str:

@@ -5,6 +5,7 @@ mark that is read without its colour, and below them what is wrong and what to d
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -43,8 +44,8 @@ _REMEDIES: Final = {
 }
 
 
-def status(records: Sequence[Record], page: Page) -> Iterator[str]:
-    """A line a target; below them a paragraph for each that needs one."""
+def status(records: Sequence[Record], page: Page, told: Mapping[str, str] = MappingProxyType({})) -> Iterator[str]:
+    """A line a target; below them a paragraph for each that needs one, and what else is `told`, by whom it is about."""
     order = list(_MARKS)
     found = sorted(records, key=lambda record: order.index(_state(record)))
     rows: list[Sequence[Cell]] = []
@@ -63,9 +64,12 @@ def status(records: Sequence[Record], page: Page) -> Iterator[str]:
     yield from grid(("  target", "state", "server", "port", "memory"), rows, page, right=("port", "memory"))
     troubled = [record for record in found if _state(record) not in ("running", "absent", "starting")]
     yield from _paragraphs(((_MARKS[_state(record)], record, _state(record)) for record in troubled), page)
+    for names, text in told.items():
+        yield ""
+        yield from wrapped(harmless(f"! {names}: {text}"), page.width, rest="    ")
     if any(record["state"] == "absent" for record in found):
         yield ""
-        text = "absent: nothing was started yet. dbfleet up starts everything, dbfleet up TARGET one."
+        text = "absent: not started yet, or taken down. dbfleet up TARGET starts one, dbfleet up all of them."
         yield from (painted(line, "dim", page) for line in wrapped(text, page.width))
 
 

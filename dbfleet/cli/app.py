@@ -22,7 +22,8 @@ import typer.main
 
 from dbfleet import __version__
 from dbfleet.cli.chosen import chosen
-from dbfleet.cli.examples import epilog
+from dbfleet.cli.examples import EXAMPLES, epilog
+from dbfleet.cli.meant import ALIASES, COMMANDS, by_option
 from dbfleet.errors import UsageError, nearest
 
 MODULES: Final = {
@@ -66,29 +67,15 @@ def _summary(program: typer.Typer) -> str:
     return (getdoc(function) or "").split("\n\n")[0].replace("\n", " ").removesuffix(".")
 
 
-ALIASES: Final = {"ps": "status", "start": "up"}
-"""What people type as well."""
+def _command_meant(name: str, known: Sequence[str]) -> str:
+    """What to type in place of a word that is no command."""
+    if meant := COMMANDS.get(name.lower().lstrip("\\")) or nearest(name, known):
+        return f"did you mean {meant}?"
+    from dbfleet import registry
 
-MEANT: Final = {
-    **dict.fromkeys(("list", "tables", "collections", "show"), "ls"),
-    **dict.fromkeys(("sql", "exec", "execute", "run", "ask", "select"), "query"),
-    **dict.fromkeys(("connect", "console", "cli", "repl"), "shell"),
-    **dict.fromkeys(("schema", "desc", "inspect"), "describe"),
-    **dict.fromkeys(("checksum", "hash", "sum"), "digest"),
-    **dict.fromkeys(("export", "backup", "save"), "dump"),
-    **dict.fromkeys(("import", "restore", "ingest"), "load"),
-    **dict.fromkeys(("compare", "cmp"), "diff"),
-    **dict.fromkeys(("migrate", "clone", "transfer", "move"), "copy"),
-    **dict.fromkeys(("rm", "remove", "destroy", "delete", "clean"), "down"),
-    **dict.fromkeys(("kill", "halt", "pause"), "stop"),
-    **dict.fromkeys(("fill", "populate", "generate"), "seed"),
-    **dict.fromkeys(("check", "ping", "test"), "health"),
-    **dict.fromkeys(("path", "paths"), "where"),
-    "sync": "diff A B --sync",
-    "log": "logs",
-    "settings": "config show",
-}
-"""The command that is meant by another tool's word; words that are only mistyped are found by their letters."""
+    if name in registry.names():
+        return f"{name} is a target: dbfleet up {name}, dbfleet query {name} 'STATEMENT', dbfleet shell {name}"
+    return "dbfleet --help lists the commands"
 
 
 class Commands(typer.core.TyperGroup):
@@ -119,9 +106,7 @@ class Commands(typer.core.TyperGroup):
                 return self.resolve_command(ctx, [*rest, "--help"])
             typer.echo(ctx.get_help())
             raise typer.Exit
-        meant = MEANT.get(name.lower()) or nearest(name, [*known, "help", "version"])
-        hint = f"did you mean {meant}?" if meant else "dbfleet --help lists the commands"
-        raise UsageError(f"no command is called {name!r}", hint=hint)
+        raise UsageError(f"no command is called '{name}'", hint=_command_meant(name, [*known, "help", "version"]))
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         width = max(map(len, self.list_commands(ctx)), default=0)
@@ -170,7 +155,11 @@ def root(
 ) -> None:
     """Start, check, fill, question, move and compare ten database engines from one command line.
 
-    Try: dbfleet up && dbfleet seed --all && dbfleet query postgres 'select count(*) from orders'
+    \b
+    Try:
+      dbfleet up
+      dbfleet seed --all
+      dbfleet query postgres 'select count(*) from orders'
     """
 
 
@@ -264,14 +253,27 @@ def _shared_options() -> tuple[Any, ...]:
     return tuple(found)
 
 
+def _least(param: Any) -> str | None:
+    """A number's limit as a person says it; typer's own words are x>=1."""
+    return None if param.min is None else f"at least {param.min}"
+
+
 def _share_options(command: Any, name: str) -> None:
     taken = {opt for param in command.params for opt in param.opts}
     for option in _shared_options():
         if not taken & set(option.opts):
             command.params.append(option)
-    everywhere = "Everywhere: --quiet, --verbose, --fleet NAME, --runtime NAME (dbfleet --help)."
+    for param in command.params:
+        if param.param_type_name == "option":
+            param._get_number_range_help_str = lambda param=param: _least(param)
+        else:
+            # Newer typers add braces, brackets and Python's types to what is said already.
+            param.get_usage_pieces = lambda context, param=param: [param.metavar]
+            param.get_help_record = lambda context, param=param: (param.metavar, param.help or "")
+    everywhere = "Everywhere: --quiet, --verbose, --fleet NAME, --runtime NAME."
     command.epilog = "\n\n".join(each for each in (epilog(name), everywhere) if each)
     for child in getattr(command, "commands", {}).values():
+        child.short_help = " ".join((child.help or "").split("\n\n")[0].split()).removesuffix(".")  # whole, not cut
         _share_options(child, f"{name} {child.name}")
 
 
@@ -323,25 +325,38 @@ def run(arguments: Sequence[str], begin: Callable[[], None] = lambda: None) -> i
         if type(error).__name__ == "NoArgsIsHelpError":
             typer.echo(error.ctx.get_help(), err=True)  # type: ignore[attr-defined]
             return 2
-        raise _ours(error) from error
+        raise _ours(error, arguments) from error
     except _TyperError as error:
         raise UsageError(error.format_message()) from error  # type: ignore[attr-defined]
     return 0
 
 
-def _ours(error: Any) -> UsageError:
+def _ours(error: Any, arguments: Sequence[str]) -> UsageError:
     """typer's complaint in our form: what is wrong, and where to look."""
     path = error.ctx.command_path if error.ctx else "dbfleet"
+    if not error.ctx and any(arguments[0] in programs for programs in _registered().values()):
+        path = f"dbfleet {arguments[0]}"
+    command = path.removeprefix("dbfleet").strip()
     text = error.format_message().rstrip(".")
     text, hint = text[:1].lower() + text[1:], f"{path} --help shows what it takes"
-    if (name := getattr(error, "option_name", None)) and error.ctx:
+    if (name := getattr(error, "option_name", None)) and error.ctx and text.startswith("no such option"):
         text = f"no such option: {name}"
         options = {opt for param in error.ctx.command.params for opt in (*param.opts, *param.secondary_opts)}
         close = nearest(name, sorted(each for each in options if each.startswith("--")))
-        if close and close != "--reveal":  # nobody is led to show a password
+        if instead := by_option(command, name):
+            hint = instead if name not in options else hint
+        elif close and close != "--reveal":  # nobody is led to show a password
             hint = f"did you mean {close}?"
     elif extra := re.search(r"extra arguments?(?:\(s\))? \((.*)\)", text):
         text, hint = f"too many arguments: {extra[1]}", _with_extra(error.ctx, extra[1].split()) or hint
+    elif text.startswith("missing argument") and (examples := EXAMPLES.get(command)):
+        hint = f"for example: {examples[0][0]}"
+    elif wrong := re.match(r"no such command '(.*?)'", text):
+        text, known = f"{path} has no command '{wrong[1]}'", list(getattr(error.ctx.command, "commands", ()))
+        close = nearest(wrong[1], known)
+        hint = f"did you mean {path} {close}?" if close else f"its commands are: {', '.join(known)}"
+        if command == "config" and not close:
+            hint += "; to change a setting, edit dbfleet.toml (dbfleet init writes one)"
     return UsageError(text, hint=hint)
 
 
@@ -350,6 +365,8 @@ def _with_extra(ctx: Any, extra: Sequence[str]) -> str | None:
     given = {key: value for key, value in ctx.params.items() if isinstance(value, str)}
     if "text" in given:
         return "a statement is one argument: put it in quotes"
+    if "a" in given and "b" in given and not any("://" in each or "." in each for each in (given["a"], given["b"])):
+        return f"one collection of each: dbfleet diff {given['a']}.{extra[0]} {given['b']}.{extra[0]}"
     target = given.get("where") or given.get("target")
     if not target or ("//" in target and "@" in target):
         return None

@@ -97,7 +97,7 @@ def _statement(text: str | None, file: Path | None) -> str:
     if (text is None) == (file is None):
         raise UsageError(
             "what is to be asked?" if text is None else "a statement and --file: only one can be asked",
-            hint="give the statement, - for stdin, or --file F",
+            hint="give the statement, in quotes; or - for stdin, or --file F",
         )
     if text is not None and text != "-":
         if not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):

@@ -158,7 +158,7 @@ def _report(error: BaseException, arguments: Sequence[str] = ()) -> int:
         case SystemExit():
             return error.code if isinstance(error.code, int) else Code.OK if error.code is None else Code.BUG
         case KeyboardInterrupt():
-            render.complain("interrupted")
+            render.complain_of_interrupt()
             return Code.INTERRUPTED
         case BrokenPipeError() if _reader_is_gone():  # typer's help, mostly
             return Code.READER_GONE

@@ -36,9 +36,11 @@ _DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done
 
 @contextmanager
 def _live() -> Iterator[Report]:
-    """A line for each target that changes as its events come; notes stand above them."""
+    """A line for each target that changes as its events come; notes stand above them. What is skipped is told below,
+    once a reason: how to get it is the longest text of all."""
     from dbfleet.cli import render
 
+    skipped: dict[str, list[str]] = {}
     with render.progress() as display:
         bars: dict[str, render.Bar] = {}
 
@@ -46,18 +48,22 @@ def _live() -> Iterator[Report]:
             if event.stage == "note":
                 render.say(render.harmless(f"{event.target}: {event.text}"))
                 return
+            if event.stage == "skipped":
+                skipped.setdefault(event.text, []).append(event.target)
+                return
             if event.target not in bars:
                 bars[event.target] = display.bar(event.target, event.stage)
             # What failed, and why, is told once, at the end.
             text = event.stage if event.stage == "failed" else f"{event.stage} {event.text}".rstrip()
             text = event.text if event.stage == "removed" else text
-            text = f"skipped: {event.text}" if event.stage == "skipped" else text
-            if event.stage in ("ready", "stopped", "removed", "failed", "skipped"):
-                bars[event.target].finish(text, ok=event.stage not in ("failed", "skipped"))
+            if event.stage in ("ready", "stopped", "removed", "failed"):
+                bars[event.target].finish(text, ok=event.stage != "failed")
             else:
                 bars[event.target].update(text)
 
         yield report
+    for reason, names in skipped.items():
+        render.say(render.harmless(f"skipped {', '.join(names)}: {reason}"), rest="  ")
 
 
 @commands.command()
@@ -148,14 +154,18 @@ def down(
 def status(targets: TargetNames = None, reveal: Reveal = False, format: Format = None) -> None:
     """Show what each target is, where it is, and which server really answers."""
     from dbfleet.cli import render
+    from dbfleet.ops._servers import why_dropped
     from dbfleet.ops.status import FIELDS
     from dbfleet.ops.status import status as look
 
-    found = look(open_fleet(), targets, reveal=reveal)
+    fleet = open_fleet()
+    found = look(fleet, targets, reveal=reveal)
     if render.format_of(format) == "table" and not reveal:
         from dbfleet.cli import _fleet_view
 
-        render.lines(_fleet_view.status(found, render.page()))
+        dropped = [name for record in found if (name := record["target"]) not in fleet.names and fleet.record(name)]
+        told = {", ".join(dropped): why_dropped(fleet, dropped)} if dropped else {}
+        render.lines(_fleet_view.status(found, render.page(), told))
     else:
         render.records(found, FIELDS, format=format)
 

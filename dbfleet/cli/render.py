@@ -96,6 +96,11 @@ def complain(text: str, hint: str | None = None) -> None:
         _to_stderr(f"  {harmless(hint)}", "  ")
 
 
+def complain_of_interrupt() -> None:
+    """On a line of its own: the terminal has shown ^C where the cursor was."""
+    _to_stderr(("\n" if is_terminal(sys.stderr) else "") + f"{paint('dbfleet:', 'red')} interrupted")
+
+
 def complain_of(error: DbfleetError) -> None:
     """One short paragraph: to which target, what happened, what next; of a fleet, one line a target that failed."""
     # The target's name is ours and has no login: redacted together with the message, a URL's name would take the
@@ -284,12 +289,28 @@ def confirm(question: str, *, yes: bool) -> None:
     from dbfleet.cli.layout import columns_of, wrapped
 
     asked = "\n".join(wrapped(f"{harmless(question)} [y/N]", columns_of(sys.stderr)))
+    display = _drawn[-1] if _drawn else None
+    if display:  # it would draw over the question, and over the answer
+        display.pause()
     print(f"{asked} ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+    answer = sys.stdin.readline()
+    if not answer.endswith("\n"):  # Ctrl-D leaves the cursor behind the question
+        print(file=sys.stderr)
+    if answer.strip().lower() not in ("y", "yes"):
         raise UsageError("nothing was changed")
+    if display:
+        display.go_on()
 
 
 # --- progress, on a terminal's stderr ------------------------------------------------------------------------------
+
+
+class _Drawn(Protocol):
+    """A display that a question interrupts."""
+
+    def pause(self) -> None: ...
+
+    def go_on(self) -> None: ...
 
 
 class Bar(Protocol):
@@ -302,6 +323,10 @@ class Bar(Protocol):
     def finish(self, text: str, *, ok: bool = True) -> None:
         """The line's last word."""
         ...
+
+
+_drawn: Final[list[_Drawn]] = []
+"""The display that is on the terminal now, if there is one."""
 
 
 class Progress(Protocol):
@@ -353,6 +378,7 @@ def _live(unit: str, passing: bool) -> Iterator[Progress]:
     from rich.console import Console
     from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as RichProgress
+    from rich.table import Column
     from rich.text import Text
 
     class Far(ProgressColumn):
@@ -384,7 +410,8 @@ def _live(unit: str, passing: bool) -> Iterator[Progress]:
         TextColumn("{task.fields[name]}", style="bold", markup=False),
         Far(),
         Count(),
-        TextColumn("{task.fields[text]}", markup=False),
+        # Where a line has too little room this text breaks, at blanks; no name is cut.
+        TextColumn("{task.fields[text]}", markup=False, table_column=Column(no_wrap=False, overflow="fold")),
         Elapsed(),
         console=console,
         transient=passing,
@@ -407,10 +434,21 @@ def _live(unit: str, passing: bool) -> Iterator[Progress]:
         def bar(self, name: str, text: str = "", *, total: float | None = None) -> Bar:
             return LiveBar(name, text, total)
 
+        def pause(self) -> None:
+            display.live.transient = True  # nothing of it is left standing
+            display.stop()
+            display.live.transient = passing
+
+        def go_on(self) -> None:
+            display.start()
+
     with display:
+        live = Live()
+        _drawn.append(live)
         try:
-            yield Live()
+            yield live
         finally:
+            _drawn.remove(live)
             for task in display.tasks:
                 if not task.fields["ended"]:  # a spinner that turns no more says nothing
                     display.remove_task(task.id)

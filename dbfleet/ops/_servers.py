@@ -5,7 +5,7 @@ flags, the files or the machine change. What was never started runs on the runti
 the one that is asked for, else on docker where an engine answers (a client alone is common), else as processes.
 
 A record in the fleet's state: `engine` `runtime` `port`, `earlier` (runtimes that it was on before), `wanted` from
-`up` until `down`, and `stopped` from `stop` until `up`.
+`up` until `down`, `stopped` from `stop` until `up`, and `failed` where it could not even be made.
 """
 
 from __future__ import annotations
@@ -65,6 +65,15 @@ def targets(fleet: Fleet, names: Sequence[str] | None) -> list[Target]:
     return list(found.values())
 
 
+def targets_and_dropped(fleet: Fleet, names: Sequence[str] | None) -> list[Target]:
+    """As `targets`, and those that were started and are no longer in the settings: by their names, or after all."""
+    past = {target.name: target for target in dropped(fleet)}
+    if not names:
+        return [*fleet.targets.values(), *past.values()]
+    found = [past[name] if name in past else fleet.target(name) for name in names]
+    return list({target.name: target for target in found}.values())
+
+
 def server(fleet: Fleet, target: Target, *, port: int | None = None) -> Server:
     """The target as its runtime knows it."""
     spec = fleet.spec(target)
@@ -112,7 +121,7 @@ def by_runtime(
 
 
 def dropped(fleet: Fleet) -> list[Target]:
-    """Targets that were started and are no longer in the settings: `stop` and `down` of everything mean them too."""
+    """Targets that were started and are no longer in the settings: `stop`, `down` and `status` mean them too."""
     found = []
     for name, record in fleet.records().items():
         if name in fleet.names or not record.get("runtime"):
@@ -123,9 +132,20 @@ def dropped(fleet: Fleet) -> list[Target]:
             continue
         found.append(
             Target(name, spec.name, spec.schemes[0], host="127.0.0.1", port=record.get("port"),
-                   user=spec.default_user, database=spec.default_database, managed=True)
+                   user=spec.default_user, password=fleet.stored_password(), database=spec.default_database,
+                   options=spec.default_options, managed=True)
         )  # fmt: skip
     return found
+
+
+def why_dropped(fleet: Fleet, names: Sequence[str]) -> str:
+    """What became of dropped targets, and what to do."""
+    one = len(names) == 1
+    return (
+        f"started by this fleet, but {fleet.target_file} does not name {'it' if one else 'them'}: add "
+        f"{' '.join(f'[targets.{name}]' for name in names)} there, or take {'it' if one else 'them'} down with "
+        f"{fleet.command('down ' + ' '.join(names))}"
+    )
 
 
 def ping(fleet: Fleet, target: Target, timeout_s: float, *, create: bool = False) -> ServerInfo:

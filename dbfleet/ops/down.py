@@ -63,7 +63,7 @@ def down(
             if volumes:
                 fleet.forget(server.target)
             else:
-                fleet.save_record(server.target, wanted=None)
+                fleet.save_record(server.target, wanted=None, failed=None)
         gone = list(dict.fromkeys(gone))
         for name in gone:
             report(Event(name, "removed", "removed with its data" if volumes else "down, its data is kept"))
@@ -71,7 +71,7 @@ def down(
 
 
 def _chosen(fleet: Fleet, names: Sequence[str] | None) -> list[Target]:
-    return _servers.targets(fleet, names) + ([] if names else _servers.dropped(fleet))
+    return _servers.targets_and_dropped(fleet, names)
 
 
 def _files(fleet: Fleet, chosen: Sequence[Target]) -> dict[str, Path]:

@@ -392,7 +392,7 @@ def places_of(fleet: Fleet, typed: str) -> list[Place]:
     """Whom a comma list names: targets, or collections of them. A comma inside a URL (several hosts) is the URL's: what
     follows it belongs to the list where it is a bare name or a URL again."""
     texts: list[str] = []
-    for part in typed.split(","):
+    for part in map(str.strip, typed.split(",")):
         if texts and "://" in texts[-1] and "://" not in part and not re.fullmatch(r"[\w-]+", part):
             texts[-1] += "," + part
         else:

@@ -39,7 +39,7 @@ PING_TIMEOUT_S: Final = 3.0
 
 def status(fleet: Fleet, names: Sequence[str] | None = None, *, reveal: bool = False) -> list[dict[str, Any]]:
     """A record a target, in the fleet's order; those that were dropped from the settings and still run at the end."""
-    chosen = _servers.targets(fleet, names) + ([] if names else _servers.dropped(fleet))
+    chosen = _servers.targets_and_dropped(fleet, names)
     states: dict[str, ServerState] = {}
     trouble: dict[str, DbfleetError] = {}
     for runtime, servers in _servers.by_runtime(fleet, chosen):

@@ -13,7 +13,7 @@ LOCK_TIMEOUT_S = 300.0
 
 def stop(fleet: Fleet, names: Sequence[str] | None = None, *, report: Report = silent) -> list[str]:
     """Stop the named targets, or all; the names of those that ran."""
-    chosen = _servers.targets(fleet, names) + ([] if names else _servers.dropped(fleet))
+    chosen = _servers.targets_and_dropped(fleet, names)
     stopped: list[str] = []
     if not fleet.state.exists():
         return stopped

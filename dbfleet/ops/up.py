@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -47,6 +47,7 @@ def up(
     chosen = _servers.targets(fleet, names)
     deadline = Deadline(TIMEOUT_S, firm=False) if timeout_s is None else Deadline(timeout_s)
     with _servers.alone(fleet, report, timeout_s=deadline.seconds):
+        _tell_of_dropped(fleet, report)
         default, why = _servers.default_runtime(fleet)
         done = Up()
         work: dict[str, Callable[[], ServerInfo]] = {}
@@ -117,6 +118,13 @@ def _failed(done: Up) -> DbfleetError:
     )
 
 
+def _tell_of_dropped(fleet: Fleet, report: Report) -> None:
+    """A file that names one target makes the fleet of this one: what runs besides would be met by surprise."""
+    names = [target.name for target in _servers.dropped(fleet) if fleet.record(target.name).get("wanted")]
+    if names:
+        report(Event(", ".join(names), "note", _servers.why_dropped(fleet, names)))
+
+
 def _look(fleet: Fleet, target: Target, deadline: Deadline, report: Report) -> Callable[[], ServerInfo]:
     """There is nothing to start: a file is made if need be, somebody's server must answer."""
 
@@ -154,6 +162,7 @@ def _starts(
     runtime.check()  # before anything is on record: a fleet stays on the runtime that it has on record
     _ = fleet.password  # made now, so that no two threads make it
     servers: list[Server] = []
+    before: dict[str, Mapping[str, Any]] = {}
     known = [_servers.server(fleet, fleet.targets[target.name]) for target in members]
     states = runtime.states(known)
     for each in known:
@@ -175,13 +184,17 @@ def _starts(
             port=port,
             wanted=True,
             stopped=None,
+            failed=None,
         )
+        before[target.name] = record
         servers.append(_servers.server(fleet, fleet.targets[target.name], port=port))
     if runtime.name == "docker":
         _warn_of_memory(fleet, [each.target for each in servers if not states[each.target].alive], report)
     for name, failure in runtime.prepare(servers, deadline=deadline, report=report).items():
         done.failures[name] = failure
         report(Event(name, "failed", failure.message))
+        if not before[name].get("wanted"):  # nothing was made, so nobody is to miss it
+            fleet.save_record(name, wanted=None, failed=True)
     return {
         each.target: _start(fleet, runtime, each, deadline, report)
         for each in servers

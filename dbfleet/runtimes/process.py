@@ -70,7 +70,7 @@ class ProcessRuntime:
 
     def missing(self, spec: EngineSpec) -> str | None:
         if spec.local is None:
-            return f"{spec.title} cannot run as a local process yet; it needs Docker (Engine and compose v2)"
+            return "Docker is needed (Engine with compose v2): as a local process it cannot run yet"
         if programs.find(spec.local) is None:
             return spec.local.how_to_get
         return None

@@ -57,6 +57,16 @@ def test_a_server_that_dies_of_memory_under_a_command_is_told_with_its_cap(dbfle
     assert dbfleet.records("status", "redis")["redis"]["error"] is None
 
 
+def test_a_start_that_failed_before_anything_was_made_leaves_nobody_missing(dbfleet: CommandLine) -> None:
+    dbfleet.environment["DBFLEET_REDIS_IMAGE"] = "127.0.0.1:1/nosuch/redis:0"
+    assert "cannot be pulled" in dbfleet.both("up", "redis", code=7)[1]
+    assert dbfleet.records("status", "redis")["redis"]["state"] == "absent"
+    assert dbfleet.records("health", code=1) == {}
+    _, err = dbfleet.both("query", "redis", "PING", code=3)
+    assert "its last start failed" in err
+    assert "removed" not in err
+
+
 def test_a_container_that_ends_says_how(dbfleet: CommandLine) -> None:
     dbfleet("up", "redis")
     docker("pause", container(dbfleet))

@@ -250,6 +250,21 @@ def test_what_cannot_be_started_is_listed_by_a_bare_up_and_an_error_when_named(d
     assert "1 target ready" in err
 
 
+def test_a_file_that_names_fewer_targets_tells_of_those_that_are_up(dbfleet: CommandLine) -> None:
+    dbfleet("up", "redis")
+    (dbfleet.folder / "dbfleet.toml").write_text("[targets.sqlite]\n")
+    _, err = dbfleet.both("up")
+    assert "redis: started by this fleet, but " in err
+    assert "dbfleet.toml does not name it: add [targets.redis] there" in err
+    record = dbfleet.records("status")["redis"]
+    assert (record["state"], record["product"], record["error"]) == ("running", "Valkey", None)
+    assert dbfleet.records("status", "redis")["redis"]["state"] == "running"
+    assert "add [targets.redis] there" in dbfleet.both("query", "redis", "PING", code=2)[1]
+    dbfleet("down", "redis")
+    assert dbfleet.records("status", "redis")["redis"]["state"] == "absent"
+    assert "does not name" not in dbfleet.both("up")[1]
+
+
 def test_somebodys_server_has_nothing_to_start(dbfleet: CommandLine) -> None:
     dbfleet("up", "redis")
     url = dbfleet("url", "redis", "--reveal").strip()

@@ -170,6 +170,35 @@ def test_a_question_names_the_target_and_the_rows_and_no_changes_nothing(shop: S
     assert shop("diff", A, B).code == 1
 
 
+@pytest.mark.parametrize(
+    ("does", "code"),
+    [({"typed": b"n\n"}, 2), ({"typed": b"y\n"}, 0), ({"typed": b"\x04"}, 2), ({"interrupt_at": "[y/N]"}, 130)],
+    ids=["no", "yes", "ctrl-d", "ctrl-c"],
+)
+def test_a_question_in_the_middle_of_work_stands_whole_and_alone(
+    shop: Shell, look: Look, does: dict[str, Any], code: int
+) -> None:
+    shop.ok("dump", A, "-o", "there")
+    screen = look(80, "dump", A, "-o", "there", **does)
+    assert screen.code == code, screen.text
+    asked, *rest = screen.text.splitlines()
+    assert re.fullmatch(
+        r"there is not empty: a dump that is in it will be replaced\. Go on\? \[y/N\]( [ny])?", asked
+    ), screen.text
+    assert not re.search("[\u2800-\u28ff]", screen.text)  # no spinner
+    assert rest == {2: ["dbfleet: nothing was changed"], 130: ["dbfleet: interrupted"]}.get(code, rest)
+
+
+@pytest.mark.parametrize("columns", WIDTHS)
+def test_what_up_leaves_out_is_told_whole(shell: Shell, look: Look, columns: int) -> None:
+    names = ("cassandra", "neo4j", "sqlserver", "sqlite")
+    (shell.folder / "dbfleet.toml").write_text("".join(f"[targets.{name}]\n" for name in names))
+    shell.environment["DBFLEET_RUNTIME"] = "process"
+    screen = look(columns, "up")
+    assert screen.code == 0, screen.text
+    hold("up", columns, screen.text)
+
+
 @pytest.mark.parametrize("columns", WIDTHS)
 def test_what_a_copy_leaves_on_the_screen(shop: Shell, look: Look, columns: int) -> None:
     screen = look(columns, "copy", A, "sqlite:///new.db", "articles", "--verify")

@@ -3,6 +3,8 @@ completes."""
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from command_line import Shell
 
@@ -25,6 +27,33 @@ from dbfleet import __version__
         ("ls shop people", "dbfleet describe shop.people"),
         ("query shop select 1", "put it in quotes"),
         ("--show-completion fis", "did you mean fish?"),
+        ("psql", "did you mean shell postgres?"),
+        ("mysql", "dbfleet query mysql 'STATEMENT'"),
+        ("\\dt", "did you mean ls?"),
+        ("exec shop", "did you mean query or shell?"),
+        ("drop people", "dbfleet query TARGET 'STATEMENT'"),
+        ("up -d", "leave it out"),
+        ("up all", "name no target, and all are meant"),
+        ("down --all", "without a name all are meant"),
+        ("up shop,redis", "name them with blanks between: shop redis"),
+        ("query shop -c x", "dbfleet query TARGET 'STATEMENT'"),
+        ("query shop x --json", "did you mean --format json?"),
+        ("query shop x -o out.txt", "> FILE"),
+        ("query -U me shop x", "named by a URL"),
+        ("--format json status", "stands behind the command: dbfleet status --format json"),
+        ("init --force", "did you mean --yes?"),
+        ("query x.csv y", "dbfleet load TARGET x.csv"),
+        ("query sqlite:x.db y", "sqlite:///x.db"),
+        ("query localhost y", "postgresql://localhost/DATABASE"),
+        ("query postgres:5432 y", "postgres://localhost:5432/DATABASE"),
+        ("query jdbc:postgresql://localhost/db y", "leave jdbc: out"),
+        ("query postgresql://me:***@127.0.0.1/db y", "dbfleet url TARGET --reveal"),
+        ("config shw", "did you mean dbfleet config show?"),
+        ("config set x", "edit dbfleet.toml"),
+        ("logs", "for example: dbfleet logs postgres"),
+        ("up --timeout", "dbfleet up --help"),
+        ("diff shop shop people", "dbfleet diff shop.people shop.people"),
+        ("ls shop.people", "the target is shop"),
     ],
 )
 def test_a_slip_is_led_to_the_right_spelling(shell: Shell, typed: str, hint: str) -> None:
@@ -32,6 +61,27 @@ def test_a_slip_is_led_to_the_right_spelling(shell: Shell, typed: str, hint: str
     assert ran.code in (2, 5), ran
     assert ran.err.startswith("dbfleet: ")
     assert hint in ran.err
+
+
+def test_the_target_stands_before_the_statement(shell: Shell) -> None:
+    ran = shell("query", "select 1", "shop")
+    assert (ran.code, ran.out) == (2, "")
+    assert "the target stands first: dbfleet query TARGET 'STATEMENT'" in ran.err
+
+
+def test_a_statement_that_begins_with_a_comment_is_no_option(shell: Shell) -> None:
+    assert "query TARGET -- '-- a comment'" in shell("query", "shop", "-- all of them\nselect 1").err
+    assert shell.ok("query", "shop", "--", "-- all of them\nselect 1 as x") == '{"x":1}\n'
+
+
+def test_a_list_of_targets_may_have_blanks(shell: Shell) -> None:
+    assert shell.ok("query", "shop, shop", "select 1 as x").count('"x":1') == 2
+
+
+def test_help_says_each_thing_once_and_cuts_nothing(shell: Shell) -> None:
+    for command in ("up", "query", "copy", "health", "config", "config show"):
+        told = shell.ok(*command.split(), "--help")
+        assert not re.search(r"\[\[|<str>|list\[|x>=|\{|\w\.\.\.$", told, re.MULTILINE), told
 
 
 @pytest.mark.parametrize("option", ["--revel", "--reve", "--revea", "--reveall"])

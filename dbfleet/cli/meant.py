@@ -1,0 +1,91 @@
+"""What people type who come from other tools, and what they mean by it: words for commands, and options that we do not
+have. Words that are only mistyped are found by their letters, elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+ALIASES: Final = {"ps": "status", "start": "up"}
+"""Words that are as good as ours."""
+
+_A_STATEMENT: Final = "dbfleet query TARGET 'STATEMENT'"
+
+COMMANDS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("list", "tables", "collections", "show", "dt"), "ls"),
+    **dict.fromkeys(("sql", "execute", "ask"), "query"),
+    **dict.fromkeys(("exec", "run"), "query or shell"),
+    **dict.fromkeys(("select", "insert", "update", "drop", "truncate", "alter", "explain"), _A_STATEMENT),
+    **dict.fromkeys(("connect", "console", "cli", "repl", "attach", "login", "open"), "shell"),
+    **dict.fromkeys(("schema", "desc", "inspect", "columns"), "describe"),
+    **dict.fromkeys(("checksum", "hash", "sum"), "digest"),
+    **dict.fromkeys(("export", "backup", "save", "pg_dump", "mysqldump", "mongodump", "unload"), "dump"),
+    **dict.fromkeys(("import", "restore", "ingest", "pg_restore", "mongorestore", "mongoimport"), "load"),
+    **dict.fromkeys(("compare", "cmp"), "diff"),
+    **dict.fromkeys(("migrate", "clone", "transfer", "move", "cp", "mv", "replicate"), "copy"),
+    **dict.fromkeys(("rm", "remove", "destroy", "delete", "clean", "prune"), "down"),
+    **dict.fromkeys(("kill", "halt", "pause"), "stop"),
+    **dict.fromkeys(("create", "launch", "pull", "build", "install"), "up"),
+    **dict.fromkeys(("fill", "populate", "generate"), "seed"),
+    **dict.fromkeys(("check", "ping", "test"), "health"),
+    **dict.fromkeys(("top", "stats", "info", "state"), "status"),
+    **dict.fromkeys(("path", "paths", "volumes"), "where"),
+    **dict.fromkeys(("images", "drivers", "types"), "engines"),
+    **dict.fromkeys(("docker", "compose"), "up, status, logs or down"),
+    "psql": "shell postgres",
+    "mongosh": "shell mongodb",
+    "mongo": "shell mongodb",
+    "redis-cli": "shell redis",
+    "sqlplus": "shell oracle",
+    "sqlcmd": "shell sqlserver",
+    "cqlsh": "shell cassandra",
+    "cypher-shell": "shell neo4j",
+    "sqlite3": "shell sqlite",
+    "sync": "diff A B --sync",
+    "log": "logs",
+    "settings": "config show",
+    "d": "describe",
+}
+"""By a word in small letters, the command that is meant."""
+
+_NOT_NEEDED: Final = "leave it out: up ends when the servers answer, and they run on"
+_A_URL: Final = "a server and its user are named by a URL in TARGET's place: postgresql://HOST:PORT/DATABASE"
+_NO_NAME: Final = "leave it out: without a name all are meant"
+
+OPTIONS: Final[Mapping[tuple[str, str], str]] = {
+    ("up", "-d"): _NOT_NEEDED,
+    ("up", "--detach"): _NOT_NEEDED,
+    ("up", "--wait"): _NOT_NEEDED,
+    ("up", "--build"): "nothing is built: image in dbfleet.toml names another image",
+    **{(command, option): _NO_NAME for command in ("up", "down", "stop", "restart", "status", "health", "env")
+       for option in ("--all", "-a")},
+    **{("query", option): "the statement is an argument: dbfleet query TARGET 'STATEMENT'"
+       for option in ("-c", "-e", "--command", "--execute", "--eval", "-q")},
+    **{(command, option): _A_URL for command in ("query", "shell")
+       for option in ("-U", "-u", "-H", "-d", "-P", "--user", "--username", "--host", "--port", "--dbname",
+                      "--database", "--password")},
+    **{("query", option): "> FILE behind the command writes the answer to a file" for option in ("-o", "--output")},
+    ("load", "--file"): "the file is an argument: dbfleet load TARGET FILE",
+    ("load", "-f"): "the file is an argument: dbfleet load TARGET FILE",
+}  # fmt: skip
+"""By the command and an option of another tool's, what to do instead."""
+
+_FORMATS: Final = ("table", "jsonl", "json", "csv", "tsv", "markdown")
+
+
+def by_option(command: str, name: str) -> str | None:
+    """What to type in place of an option that the command does not have; None where nothing is known."""
+    if found := OPTIONS.get((command, name)):
+        return found
+    if name.removeprefix("--") in _FORMATS and name.startswith("--"):
+        return f"did you mean --format {name[2:]}?"
+    if name == "-V":
+        return "did you mean --version, or -v for --verbose?"
+    if name in ("--force", "-f", "--no-prompt", "--assume-yes"):
+        return "did you mean --yes?"
+    if name == "--format":
+        return "it stands behind the command: dbfleet status --format json"
+    if " " in name:
+        return "a text that begins with - stands behind --: dbfleet query TARGET -- '-- a comment'"
+    return None
