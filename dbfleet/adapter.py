@@ -518,6 +518,10 @@ class Adapter(AbstractContextManager["Adapter"], Protocol):
     #     Which database this is, however it was spelled: the same text on every connection to it, and another one for
     #     every other database, on this server or another, a copy of this server's data directory too (which has its
     #     system identifier or uuid). Asked of the server, or of the file: device and inode.
+    # def places(self, names: Sequence[str]) -> Sequence[str]
+    #     Where the collection of each name is or would be, where one has several names (t and public.t, T and t) or can
+    #     be reached from two databases by `identity`: the same text for the same collection on every connection to the
+    #     server, another for every other.
     # def swap(self, swaps: Sequence[Swap]) -> None
     #     Capability.SWAP: all of them take their places in one step. At any moment, also after a kill, all of the names
     #     show what was there before, or all show what was staged; nothing half, and a reader waits or sees one of the

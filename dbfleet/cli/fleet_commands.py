@@ -159,7 +159,7 @@ def status(targets: TargetNames = None, reveal: Reveal = False, format: Format =
     from dbfleet.ops.status import status as look
 
     fleet = open_fleet()
-    found = look(fleet, targets, reveal=reveal)
+    found = look(fleet, targets, reveal=reveal, tell=render.say)
     if render.format_of(format) == "table" and not reveal:
         from dbfleet.cli import _fleet_view
 

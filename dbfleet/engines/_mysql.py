@@ -114,6 +114,11 @@ class MySqlAdapter(Adapter):
         """The server's id, where and since when it runs, and the database."""
         return _mysql_swap.identity(self._session.rows, self._session.server)
 
+    def places(self, names: Sequence[str]) -> Sequence[str]:
+        """A table's name in capitals is the same where the server says so."""
+        database, folds = self.identity(), self._session.server.folds_names
+        return [f"{database}:{name.lower() if folds else name}" for name in names]
+
     def swap(self, swaps: Sequence[Swap]) -> None:
         """All of them take their places by one RENAME TABLE."""
         wire = self._session.live()

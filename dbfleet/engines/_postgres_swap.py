@@ -51,19 +51,30 @@ WHERE n.nspname = $1 AND c.relname = $2
 UNION ALL SELECT 1 FROM pg_catalog.pg_constraint WHERE conrelid = $3::regclass AND conname = $2
 """
 
+_WAIT_S: Final = 60
+"""Of a lock for those who hold a table, in a transaction that was left open say."""
+_LOCK_NOT_AVAILABLE: Final = "55P03"
 _LABELS: Final = {"p": "pkey", "u": "key", "f": "fkey", "n": "not_null"}
 
 
 def swap(execute: Execute, tables: Tables, swaps: Sequence[Swap]) -> None:
     """Inside a transaction. NotFound for a staged table that is not there; ConstraintViolated, by name, for what
     depends on a table that would go."""
+    # Whoever comes later waits behind us, and PostgreSQL's own limit is none.
+    execute(f"SET LOCAL lock_timeout = '{_WAIT_S}s'", ())
     staged = [tables.find(each.staged.name) for each in swaps]
     for each in swaps:
         tables.make_space(each.name)
     old = [table for each in swaps if (table := _there(tables, each.name)) is not None]
     lockable = sorted(table.sql for table in old if table.kind in "rp")
     if lockable:
-        execute(f"LOCK TABLE {', '.join(lockable)} IN ACCESS EXCLUSIVE MODE", ())
+        try:
+            execute(f"LOCK TABLE {', '.join(lockable)} IN ACCESS EXCLUSIVE MODE", ())
+        except StatementError as error:
+            if error.code == _LOCK_NOT_AVAILABLE:
+                error.message = f"somebody has held {', '.join(lockable)} for {_WAIT_S} s, in an open transaction"
+                error.hint = "pg_stat_activity and pg_locks tell who: end that first"
+            raise
     around = [
         (table, statement)
         for each, made in zip(swaps, staged, strict=True)

@@ -383,6 +383,14 @@ class CouchAdapter(Adapter):
     def identity(self) -> str:
         """The server's uuid and the target's prefix. A copy of a whole installation has the same uuid; of a single
         node an administrator sees its ports and folders too, in which the two differ on one machine."""
+        return f"{self._server()} {self._prefix}"
+
+    def places(self, names: Sequence[str]) -> Sequence[str]:
+        """The whole name of each one's database: two prefixes may reach the same."""
+        server = self._server()
+        return [f"{server} {self._database(name)}" for name in names]
+
+    def _server(self) -> str:
         found = [self._session.json("GET", "/").get("uuid") or self._session.address]
         try:
             nodes = self._session.json("GET", "/_membership")["cluster_nodes"]
@@ -392,7 +400,7 @@ class CouchAdapter(Adapter):
                 found += [nodes[0], *(str(config.get(section, {}).get(word)) for section, word in words)]
         except (AuthFailed, StatementError, KeyError):
             pass  # no administrator, or a server that speaks only a part of CouchDB's API
-        return " ".join(["couchdb", *found, self._prefix])
+        return " ".join(["couchdb", *found])
 
     def close(self) -> None:
         self._session.close()

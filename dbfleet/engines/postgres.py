@@ -119,12 +119,23 @@ class PostgresAdapter(Adapter):
     def identity(self) -> str:
         """The server, by the moment at which it was started, which a copy of its data has not; the database, and the
         schema that plain names mean."""
+        return " ".join(("postgres", *self._whose()))
+
+    def places(self, names: Sequence[str]) -> Sequence[str]:
+        """The schema and table of each: a connection with another search_path has another name for it."""
+        server = self._whose()[:-1]
+        with self._translated():
+            found = [self._tables.split(name) for name in names]
+        return [" ".join(("postgres", *server, _quote(space), _quote(table))) for space, table in found]
+
+    def _whose(self) -> tuple[str, str, str, str]:
+        """When the server was started, its port, the database's number, and the schema that plain names mean."""
         try:
             ((started, port, database, space),) = self._rows(_SERVER)
         except StatementError:  # another server that speaks the protocol
             ((database, space),) = self._rows("SELECT current_database(), coalesce(current_schema(), 'public')")
             started, port = self._connection.info.host, self._connection.info.port
-        return f"postgres {started} {port} {database} {space}"
+        return str(started), str(port), str(database), str(space)
 
     def collections(self) -> Sequence[str]:
         return self._tables.names()

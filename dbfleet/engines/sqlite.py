@@ -109,6 +109,11 @@ class SqliteAdapter(Adapter):
             raise Unavailable(f"{path} is gone: {error.strerror}", engine="sqlite", target=self.target.name) from error
         return f"sqlite {found.st_dev} {found.st_ino}"
 
+    def places(self, names: Sequence[str]) -> Sequence[str]:
+        """Of a table's name ASCII's letters alone are the same in capitals."""
+        file = self.identity()
+        return [f"{file} {re.sub('[A-Z]+', lambda found: found[0].lower(), name)}" for name in names]
+
     def collections(self) -> Sequence[str]:
         return [name for name in self._names() if not name.startswith(STAGED) and not self._broken(name)]
 

@@ -119,6 +119,12 @@ class SqlServerAdapter(Adapter):
         with self._translated():
             return _sqlserver_swap.identity(self._wire.rows)
 
+    def places(self, names: Sequence[str]) -> Sequence[str]:
+        """The schema and table of each."""
+        database = self.identity()
+        with self._translated():
+            return [f"{database}:{self._tables.sql(name)}" for name in names]
+
     def swap(self, swaps: Sequence[Swap]) -> None:
         """All of them take their places in one transaction."""
         with self._translated(), self._transaction():

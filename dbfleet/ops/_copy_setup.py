@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dbfleet.adapter import Adapter
 from dbfleet.errors import NotFound, Unsupported, UsageError, nearest
-from dbfleet.ops import _ends, _plan, _staging
+from dbfleet.ops import _ends, _identity, _plan, _staging
 from dbfleet.ops._copy_words import Ends, Mode
 from dbfleet.ops._order import with_kept_references
 from dbfleet.ops._plan import PlannedCollection
@@ -30,19 +30,24 @@ def chosen(ends: Ends, source: Adapter, names: list[str], known: bool) -> list[s
     return list(dict.fromkeys(names)) or list(there)
 
 
+def called(
+    ends: Ends, sink: Adapter | None, rename: str | None, schemas: Sequence[Schema], there: set[str]
+) -> dict[str, str]:
+    """What the sink calls collections of other names in the source, in the journal too."""
+    names = {schema.name: rename or schema.name for schema in schemas}
+    journal = ends.journal
+    found = _identity.listed(sink, [*names.values(), *journal.collections], there) if sink else {}
+    journal.collections = {found.get(name, name): state for name, state in journal.collections.items()}
+    return {name: found.get(wanted, wanted) for name, wanted in names.items() if found.get(wanted, wanted) != name}
+
+
 def plans(
-    ends: Ends, sink: Adapter | None, schemas: Sequence[Schema], there: set[str], rename: str | None, mode: Mode,
+    ends: Ends, sink: Adapter | None, schemas: Sequence[Schema], there: set[str], names: Mapping[str, str], mode: Mode,
     known: bool,
 ) -> tuple[list[PlannedCollection], list[str]]:  # fmt: skip
-    if rename is not None:
-        (schema,) = schemas
-        own = tuple(
-            replace(each, collection=rename) if each.collection == schema.name else each for each in schema.references
-        )
-        renamed = {rename: schema}
-        schemas = [replace(schema, name=rename, references=own)]
-    else:
-        renamed = {schema.name: schema for schema in schemas}
+    """`names` are the sink's for those of the source, where they are others."""
+    renamed = {names.get(schema.name, schema.name): schema for schema in schemas}
+    schemas = [_staging.under(schema, names) for schema in schemas]
     if known and sink:
         _forget_what_is_gone(ends, sink, there)
     keys: dict[str, Sequence[str]] = {}

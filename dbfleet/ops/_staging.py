@@ -119,6 +119,11 @@ def clean(fleet: Fleet, adapter: Adapter) -> list[str]:
     return dropped
 
 
+def left_somewhere(fleet: Fleet) -> bool:
+    """Whether a command of this state directory ever staged anything: else no target need be asked."""
+    return any(fleet.settings.state_root.glob("*/copies/*.lock"))
+
+
 def _word(name: str) -> str | None:
     found = _NAME.fullmatch(name)
     return found[1] if found else None

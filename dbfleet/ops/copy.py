@@ -39,6 +39,7 @@ from dbfleet.ops._workers import Worker
 __all__ = ["Copied", "Mode", "Plan", "Watch", "copy", "receipt"]
 
 _JOBS: Final = 2
+_ANOTHER_NAME: Final = "copy one collection under another name: TARGET#other"
 
 
 def copy(
@@ -114,17 +115,22 @@ class _Done:
 def _run(ends: Ends, wish: _Wish, stack: ExitStack, workers: Sequence[Worker], watch: Watch) -> _Done:
     source = stack.enter_context(ends.fleet.connect(ends.source))
     sink = _open_sink(ends, stack, wish.dry_run)
-    if sink is not None and (wish.rename is None or wish.rename in wish.names):
-        _identity.refuse_itself(source, sink, hint="copy one collection under another name: TARGET#other")
+    if sink is not None and wish.rename is None:
+        _identity.refuse_itself(source, sink, hint=_ANOTHER_NAME)
     known = wish.resume and ends.journal.load()
     if wish.resume and not known:
         watch.said("there is nothing to resume: copying from the beginning")
-    moment = _one_moment(ends, stack, source, sink, len(workers))
+    looking = stack.enter_context(ExitStack())
+    moment = _one_moment(ends, looking, source, sink, len(workers))
     names = _copy_setup.chosen(ends, source, wish.names, known)
     everything = not wish.names and not known
     schemas, unread = _left.described(source, names) if everything else ([source.describe(name) for name in names], [])
     there = set(sink.collections()) if sink else set()
-    plans, left = _copy_setup.plans(ends, sink, schemas, there, wish.rename, wish.mode, known)
+    called = _copy_setup.called(ends, sink, wish.rename, schemas, there)
+    plans, left = _copy_setup.plans(ends, sink, schemas, there, called, wish.mode, known)
+    if sink is not None:
+        pairs = [(each.source.name, each.sink.name) for each in plans]
+        _identity.refuse_same(source, sink, pairs, hint=_ANOTHER_NAME)
     plans, left = _with_extras(ends, source, plans, [*left, *unread])
     if everything:
         left += _left.of_database(source)
@@ -146,7 +152,7 @@ def _run(ends: Ends, wish: _Wish, stack: ExitStack, workers: Sequence[Worker], w
     _staging.clean(ends.fleet, sink)
     owner = Owner(ends, watch, verify=wish.verify)
     try:
-        return _moved(ends, owner, source, sink, plans, wish, moment, workers, watch)
+        return _moved(ends, owner, source, sink, plans, wish, moment, workers, watch, looking)
     except BaseException as error:
         _workers.stop(workers)
         ended_by(error, ends, owner, watch)
@@ -163,8 +169,9 @@ def _moved(
     moment: str | None,
     workers: Sequence[Worker],
     watch: Watch,
+    looking: ExitStack,
 ) -> _Done:
-    """The rows, and then the names."""
+    """The rows, and then the names. `looking` is what holds the source at one moment."""
     moving = owner.made(source, sink, plans, wish.mode, len(workers))
     ends.journal.save()
     for worker in workers:
@@ -184,7 +191,10 @@ def _moved(
         error.hint = "--resume tries the parts with refused rows again"
         return _Done(records, error)
     if staged:
-        _workers.stop(workers)  # whoever holds a collection open would be waited for
+        # Whoever holds a collection open would be waited for: a worker, and we ourselves where the source is the sink's
+        # database, or a view or a partition of what is replaced.
+        _workers.stop(workers)
+        looking.close()
         owner.swap()
     ends.journal.forget()
     return _Done(records)

@@ -27,7 +27,7 @@ from typing import Final, Literal
 from dbfleet.adapter import Adapter, Capability, EngineSpec, Swap, Target, Written, coarsened
 from dbfleet.errors import ConstraintViolated, DbfleetError, NoRoom, PartialWrite, StatementError, UsageError
 from dbfleet.fleet import Fleet
-from dbfleet.ops import _digests, _ends, _order, _plan, _staging
+from dbfleet.ops import _digests, _ends, _identity, _order, _plan, _staging
 from dbfleet.ops._digests import Digester
 from dbfleet.ops._inputs import Input
 from dbfleet.ops._rejected import RejectedFile, write_apart
@@ -242,12 +242,13 @@ class _Run:
 
 def _jobs(adapter: Adapter, spec: EngineSpec, inputs: Sequence[Input], mode: str, tell: Tell) -> list[_Job]:
     there = set(adapter.collections())
-    by_name = {each.collection: each for each in inputs}
+    called = _identity.listed(adapter, [each.collection for each in inputs], there)
+    by_name = {called.get(each.collection, each.collection): each for each in inputs}
     schemas, found = [], {}
-    for each in inputs:
-        action = "create" if each.collection not in there else {"insert": "append"}.get(mode, mode)
-        kept = adapter.describe(each.collection) if action in ("append", "upsert") else None
-        schema = each.settle(kept)
+    for name, each in by_name.items():
+        action = "create" if name not in there else {"insert": "append"}.get(mode, mode)
+        kept = adapter.describe(name) if action in ("append", "upsert") else None
+        schema = _staging.under(each.settle(kept), called)
         if kept is None and each.spec is not spec:  # another engine's names of types mean nothing here
             schema = replace(schema, columns=tuple(replace(column, native=None) for column in schema.columns))
         if kept is not None:

@@ -1,4 +1,6 @@
-"""`status`: what each target is, where, and which server really answers there. Nothing is started or changed.
+"""`status`: what each target is, where, and which server really answers there. Nothing is started.
+
+What a command that was killed has staged in a target that answers is dropped (ops/_staging.py), nothing else changed.
 
 A record: target engine runtime state product version url memory error. `state` is the runtime's word (running,
 starting, unhealthy, stopped, failed, absent), `running`/`unreachable` for somebody's server, or `unknown` where the
@@ -9,15 +11,17 @@ do about it; `since` is when it began to be as it is, where that is known.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from dbfleet.adapter import ServerInfo, Target
 from dbfleet.errors import DbfleetError
 from dbfleet.fleet import Fleet
-from dbfleet.ops import _servers
+from dbfleet.ops import _servers, _staging
 from dbfleet.runtimes import ServerState
 
 FIELDS: Final = (
@@ -37,8 +41,15 @@ FIELDS: Final = (
 PING_TIMEOUT_S: Final = 3.0
 
 
-def status(fleet: Fleet, names: Sequence[str] | None = None, *, reveal: bool = False) -> list[dict[str, Any]]:
-    """A record a target, in the fleet's order; those that were dropped from the settings and still run at the end."""
+def status(
+    fleet: Fleet,
+    names: Sequence[str] | None = None,
+    *,
+    reveal: bool = False,
+    tell: Callable[[str], None] = lambda text: None,
+) -> list[dict[str, Any]]:
+    """A record a target, in the fleet's order; those that were dropped from the settings and still run at the end.
+    `tell` hears what was dropped of killed commands."""
     chosen = _servers.targets_and_dropped(fleet, names)
     states: dict[str, ServerState] = {}
     trouble: dict[str, DbfleetError] = {}
@@ -48,14 +59,25 @@ def status(fleet: Fleet, names: Sequence[str] | None = None, *, reveal: bool = F
         except DbfleetError as error:  # a Docker engine that is gone must not hide the rest of the fleet
             trouble |= {server.target: error for server in servers}
     jobs: dict[str, Callable[[], ServerInfo]] = {}
+    looks = _staging.left_somewhere(fleet)
     for target in chosen:
         if _worth_asking(fleet, target, states.get(target.name)):
-            jobs[target.name] = lambda target=target: _servers.ping(fleet, target, PING_TIMEOUT_S)  # type: ignore[misc]
+            jobs[target.name] = partial(_ask, fleet, target, tell, looks=looks)
     answers = _servers.side_by_side(jobs)
     return [
         _record(fleet, target, states.get(target.name), answers.get(target.name), trouble.get(target.name), reveal)
         for target in chosen
     ]
+
+
+def _ask(fleet: Fleet, target: Target, tell: Callable[[str], None], *, looks: bool) -> ServerInfo:
+    with fleet.connect(target, timeout_s=PING_TIMEOUT_S) as adapter:
+        info = adapter.ping()
+        if looks:
+            with contextlib.suppress(DbfleetError):  # it answers nevertheless
+                if dropped := _staging.clean(fleet, adapter):
+                    tell(f"{target.name}: dropped what a killed command had left: {', '.join(dropped)}")
+        return info
 
 
 def _worth_asking(fleet: Fleet, target: Target, state: ServerState | None) -> bool:

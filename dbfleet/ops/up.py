@@ -243,7 +243,7 @@ def _start(
 
 def _clean(fleet: Fleet, target: Target, report: Report) -> None:
     """Costs a connection, so only where a command of this state directory ever staged anything."""
-    if not any(fleet.settings.state_root.glob("*/copies/*.lock")):
+    if not _staging.left_somewhere(fleet):
         return
     try:
         with fleet.connect(target) as adapter:

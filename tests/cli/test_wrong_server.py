@@ -219,7 +219,8 @@ def test_a_connection_that_breaks_says_what_became_of_the_server(shop: CommandLi
     assert "dbfleet up redis starts it again" in err
 
 
-def test_up_drops_what_a_killed_command_has_left(shop: CommandLine) -> None:
+@pytest.mark.parametrize("verb", ["up", "status"])
+def test_what_a_killed_command_has_left_is_dropped(shop: CommandLine, verb: str) -> None:
     fleet = Fleet.open(environ=shop.environment, directory=shop.folder)
     word = secrets.token_hex(8)
     schema = Schema(_staging.name_of(word, 0), (Column("id", Type.INT),), key=("id",))
@@ -227,12 +228,12 @@ def test_up_drops_what_a_killed_command_has_left(shop: CommandLine) -> None:
         adapter.create(schema)
         adapter.write(schema, [[(1,)]])
         assert _staging.leftovers(adapter) == [schema.name]
-    _, err = shop.both("up", "redis")
+    _, err = shop.both(verb, "redis")
     assert schema.name not in err, "nobody knows whose it is"
     lock = _staging.lock_file(fleet, word)
     lock.parent.mkdir()
     lock.touch()
-    _, err = shop.both("up", "redis")
+    _, err = shop.both(verb, "redis")
     assert f"dropped what a killed command had left: {schema.name}" in err
     with fleet.connect(fleet.target("redis")) as adapter:
         assert _staging.leftovers(adapter) == []
