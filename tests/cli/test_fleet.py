@@ -260,8 +260,8 @@ def test_a_file_that_names_fewer_targets_tells_of_those_that_are_up(dbfleet: Com
     assert (record["state"], record["product"], record["error"]) == ("running", "Valkey", None)
     assert dbfleet.records("status", "redis")["redis"]["state"] == "running"
     assert "add [targets.redis] there" in dbfleet.both("query", "redis", "PING", code=2)[1]
-    dbfleet("down", "redis")
-    assert dbfleet.records("status", "redis")["redis"]["state"] == "absent"
+    assert "redis: down, its data is kept" in dbfleet.both("down", "redis")[1]
+    assert not servers_of(Path(dbfleet.environment["DBFLEET_STATE_DIR"]))
     assert "does not name" not in dbfleet.both("up")[1]
 
 
