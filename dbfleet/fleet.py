@@ -177,6 +177,8 @@ class Fleet:
             return f"{start} again; give it more: {config.setting(name, 'memory')}"
         if fate.mend == "logs":
             return f"{self.command(f'logs {name}')} says more; {start} again"
+        if fate.mend == "record":
+            return f"remove that file, which keeps the data; then {start}, or says where its data is"
         if fate.mend == "port":
             return f"{self.command(f'restart {name}')} puts it right"
         return "start the Docker engine, and see what dbfleet doctor says" if fate.mend == "engine" else start

@@ -19,15 +19,18 @@ from dbfleet.own import engine_socket, procfs
 
 PROJECT: Final = "com.docker.compose.project"
 SERVICE: Final = "com.docker.compose.service"
+RECORD: Final = "record.json"
+SECOND_RECORD: Final = "record.second.json"
 PROJECTS_FILE: Final = "projects.json"
 ENGINE_FILE: Final = "engine"
 STOPPED_CODES: Final = (0, 143)
 """How a server ends that was asked to: 143 where it has no exit code of its own for SIGTERM."""
 KILLED: Final = 137
 
-Mend = Literal["start", "memory", "logs", "engine", "port"]
+Mend = Literal["start", "memory", "logs", "engine", "port", "record"]
 """start: it only has to be started · memory: it needs a larger cap · logs: its log says more · engine: the Docker
-engine has to answer first · port: it runs, and must be started on another port."""
+engine has to answer first · port: it runs, and must be started on another port · record: what is on record has to go
+first."""
 
 
 class Fate(NamedTuple):
@@ -43,11 +46,14 @@ class Fate(NamedTuple):
 def process(state: Path, target: str, port: int | None) -> Fate | None:
     """What became of the process on record below `state`; None where it is the one that listens on the port, or nothing
     listens yet while it starts."""
-    record = _read(state / "servers" / target / "record.json")
-    if not record:
+    folder = state / "servers" / target
+    if not (folder / RECORD).exists():
         return Fate("it was never started here")
+    record = _record(folder / RECORD) or _record(folder / SECOND_RECORD)
+    if record is None:
+        return Fate(f"nobody knows whether it runs: its record {folder / RECORD} is damaged", "record")
     pid = record.get("pid")
-    if not isinstance(pid, int):
+    if pid is None:
         return Fate("it was stopped")
     if not procfs.AVAILABLE:
         return _process_without_procfs(record, port)
@@ -191,6 +197,12 @@ def size(count: int | None) -> str:
         if count % unit == 0:
             return f"{count // unit}{name}"
     return f"{count}b"
+
+
+def _record(file: Path) -> dict[str, Any] | None:
+    """The record of a process; None where there is none, or it is damaged."""
+    found = _read(file)
+    return found if isinstance(found.get("home"), str) and isinstance(found.get("pid"), int | None) else None
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from dbfleet import own
 from dbfleet.errors import RuntimeFailure
 from dbfleet.runtimes import accounts
 from dbfleet.runtimes.ports import short_hash
@@ -58,12 +59,25 @@ class Home:
         self.target = target
         self.state = state
         self.folder = state / "servers" / target
-        self._file = self.folder / "record.json"
+        self._file = self.folder / own.RECORD
+        self._second = self.folder / own.SECOND_RECORD
 
     def record(self) -> Record | None:
-        """What is on record, or None."""
+        """What is on record, or None. Where the file was damaged its second copy says it."""
         try:
-            found: dict[str, Any] = json.loads(self._file.read_bytes())
+            return self._read(self._file)
+        except RuntimeFailure:
+            try:
+                second = self._read(self._second)
+            except RuntimeFailure:
+                second = None
+            if second is None:
+                raise
+            return second
+
+    def _read(self, path: Path) -> Record | None:
+        try:
+            found: dict[str, Any] = json.loads(path.read_bytes())
             known = {each.name for each in fields(Record)}
             record = Record(**{name: value for name, value in found.items() if name in known})
             if not (isinstance(record.home, str) and isinstance(record.run, str)):
@@ -74,26 +88,30 @@ class Home:
             return None
         except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
             raise RuntimeFailure(
-                f"the record of {self.target}'s server cannot be read: {self._file}: {error}",
+                f"the record of {self.target}'s server cannot be read: {path}: {error}",
                 target=self.target,
                 hint="remove that file to make dbfleet forget the server; its data stays",
             ) from error
         return record
 
     def save(self, record: Record) -> Record:
-        """Put on record, whole or not at all."""
+        """Put on record, whole or not at all; twice, as nothing else knows where the data is."""
         text = json.dumps(asdict(record), indent=1)
+        self._write(self._file, text)
+        self._write(self._second, text)
+        return record
+
+    def _write(self, path: Path, text: str) -> None:
         handle, temporary = tempfile.mkstemp(prefix="record.", dir=self.folder)
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, self._file)
+            os.replace(temporary, path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
-        return record
 
     def make(self, account: accounts.Account | None) -> Record:
         """The places as they must be before a start: made where they are missing."""
@@ -118,6 +136,11 @@ class Home:
                 target=self.target,
                 hint=f"run dbfleet as before, or remove the data with dbfleet down {self.target} --volumes",
             )
+        else:
+            try:
+                self._read(self._file)
+            except RuntimeFailure:  # the second copy is whole
+                self.save(record)
         home = Path(record.home)
         home.mkdir(parents=True, exist_ok=True)
         home.chmod(0o711 if account else 0o700)

@@ -173,6 +173,24 @@ def test_a_pid_that_was_used_again_is_not_the_server(shop: CommandLine) -> None:
     shop("up", "redis")
 
 
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"pid": "x"}', '{"pid": 1}'])
+def test_a_damaged_record_is_told_by_its_second_copy(shop: CommandLine, damage: str) -> None:
+    folder = shop.folder / "s" / "default" / "servers" / "redis"
+    pid = shop.pid("redis")
+    (folder / "record.json").write_text(damage)
+    assert '"PONG"' in shop("query", "redis", "PING")
+    assert shop.records("status", "redis")["redis"]["state"] == "running"
+    shop("up", "redis")
+    os.kill(pid, 0)
+    good = (folder / "record.json").read_text()
+    for name in ("record.json", "record.second.json"):
+        (folder / name).write_text(damage)
+    _, err = shop.both("query", "redis", "PING", code=3)
+    assert "record.json is damaged" in err
+    assert "remove that file" in err
+    (folder / "record.json").write_text(good)
+
+
 def test_what_was_never_started_and_what_was_taken_down(dbfleet: CommandLine) -> None:
     _, err = dbfleet.both("query", "redis", "PING", code=3)
     assert "redis is not up in fleet default: it was never started" in err
