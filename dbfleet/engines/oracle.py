@@ -383,6 +383,10 @@ def connect(target: Target, *, timeout_s: float = 10.0) -> OracleAdapter:
     """A connection in thin mode: no client libraries. The URL's path is the service's name."""
     import oracledb
 
+    if oracledb.is_thin_mode():
+        # Else the first connection of a process decides the mode, and all others wait for it: behind a host that is
+        # silent, for ever.
+        oracledb.enable_thin_mode()  # type: ignore[no-untyped-call]
     options = connect_options(target, ENGINE.default_database, timeout_s)
     schema = options.pop("schema")
     with translated(translate_connecting, engine="oracle", target=target.name):

@@ -49,6 +49,29 @@ def test_double_calls_itself_one(url: str) -> None:
         assert adapter.ping().product == "dbfleet wire double for Oracle"
 
 
+_SILENT = """
+import os, socket, sys, threading
+from dbfleet import registry
+from dbfleet.fleet import Fleet
+fleet = Fleet.open()
+listener = socket.create_server(("127.0.0.1", 0))
+silent = fleet.target(f"oracle://u:p@127.0.0.1:{listener.getsockname()[1]}/x")
+threading.Thread(target=registry.connect, args=(silent,), kwargs={"timeout_s": 60}, daemon=True).start()
+talking, _ = listener.accept()
+talking.recv(1)
+with registry.connect(fleet.target(sys.argv[1]), timeout_s=10) as adapter:
+    print(adapter.ping().version, flush=True)
+os._exit(0)
+"""
+
+
+def test_a_host_that_is_silent_keeps_no_other_waiting(url: str) -> None:
+    """Also where it is the first that the process connects to."""
+    ran = subprocess.run([sys.executable, "-c", _SILENT, url], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout
+
+
 def test_what_was_committed_outlives_the_process(tmp_path: Path) -> None:
     """Tables with keys, references, comments and all types; not what a client had not committed when it ended."""
     import oracledb
