@@ -42,6 +42,12 @@ FOREIGN: Final[Mapping[str, Type]] = {
 }  # fmt: skip
 """CQL's types by name; whatever is not here (lists, sets, maps, tuples, types of the user) is json."""
 
+STATIC: Final = " static"
+"""What Column.native ends with, where a partition has one value of the column."""
+_AGAIN: Final = frozenset(FOREIGN) - {"duration", "counter"}
+"""Types that a table which is made of such columns has again. Of the others, lists and types of the user among them,
+no value is written."""
+
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001, the driver's timestamps have no zone
 _MS: Final = timedelta(milliseconds=1)
 
@@ -63,6 +69,7 @@ NOTES: Final[Mapping[str, str]] = {
     "inet": "as text",
     "duration": "as text",
     "time": "nanoseconds are cut to microseconds",
+    "counter": "a counter, as a plain number",
 }
 """What becomes of values of these types."""
 NUMBERS: Final = ("bigint", "int", "smallint", "tinyint", "varint")
@@ -93,11 +100,35 @@ FETCH: Final[Mapping[Type, Convert]] = {
 """ValueError, TypeError or OverflowError for a value that Python's type does not hold."""
 
 
+def cql_type(column: Column) -> str | None:
+    """The column's type in CQL, where it is known."""
+    return column.native.removesuffix(STATIC) if column.native else None
+
+
+def is_static(column: Column) -> bool:
+    return (column.native or "").endswith(STATIC)
+
+
+def keeps(column: Column) -> bool:
+    """EngineSpec.keeps_native: whether a table is made with a column of the same type, that holds the same values."""
+    return FOREIGN.get(cql_type(column) or "") is column.type and cql_type(column) in _AGAIN
+
+
+class Rows(list[Row]):
+    """A batch, and of columns of times what the driver gave: they have nanoseconds."""
+
+    __slots__ = ("times",)
+
+    def __init__(self, rows: Batch, times: Mapping[str, Sequence[Any]]) -> None:
+        super().__init__(rows)
+        self.times = times
+
+
 def foreign_fetch(column: Column) -> Convert | None:
     """How a value of a column that dbfleet did not make is read."""
     if column.type is Type.JSON:
         return json_value
-    if column.native in ("inet", "duration"):
+    if cql_type(column) in ("inet", "duration"):
         return str
     return FETCH.get(column.type)
 
@@ -109,7 +140,7 @@ def json_value(value: Any) -> Any:
 
 def read_only(column: Column) -> str | None:
     """Why dbfleet reads a column of somebody's table and does not write it."""
-    native = column.native or DECLARED[column.type]
+    native = cql_type(column) or DECLARED[column.type]
     if native in _READ_ONLY or (column.type is Type.JSON and native not in ("text", "varchar", "ascii")):
         return f"column {column.name} is {native}, which dbfleet reads and does not write"
     return None
@@ -121,7 +152,7 @@ def store_of(columns: Sequence[Column]) -> Callable[[Sequence[Row]], Batch]:
     for place, column in enumerate(columns):
         if column.type in STORE:
             plan.append((place, STORE[column.type]))
-        elif column.type is Type.DECIMAL and column.native in NUMBERS:
+        elif column.type is Type.DECIMAL and cql_type(column) in NUMBERS:
             plan.append((place, _integer))
     return lambda rows: converted(rows, plan)
 
@@ -136,7 +167,7 @@ def _integer(value: Decimal) -> int:
 def literal_of(column: Column) -> Callable[[Any], str]:
     """A function from a value of the column to its literal in CQL."""
     store, write = STORE.get(column.type), _LITERAL[column.type]
-    native = column.native or DECLARED[column.type]
+    native = cql_type(column) or DECLARED[column.type]
     why = read_only(column)
     if why and native != "duration":
         raise Unsupported(why)

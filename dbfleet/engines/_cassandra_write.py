@@ -6,7 +6,7 @@ See the engine's docstring for the rule of inserts.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from dbfleet.adapter import BATCH_BYTES, Rejected, Written
@@ -57,8 +57,14 @@ class Writing:
         rounded = any(schema.columns[place].type in cut for place in self._keys)
         self._fallen: dict[Any, Any] | None = {} if rounded else None
 
-    def write(self, batch: Batch) -> None:
-        rows = self._fitting(list(zip(batch, self._store(batch), strict=True)))
+    def write(self, batch: Batch, times: Mapping[str, Sequence[Any]]) -> None:
+        """`times` are columns of it as the driver gives and takes them, with nanoseconds."""
+        stored = self._store(batch)
+        for place, column in enumerate(self._schema.columns):
+            if column.name in times and column.type is Type.TIME:
+                cells = times[column.name]
+                stored = [(*row[:place], cells[number], *row[place + 1 :]) for number, row in enumerate(stored)]
+        rows = self._fitting(list(zip(batch, stored, strict=True)))
         if self.careful is None:
             self._send_plainly(self._last_of_each_key(self._apart(rows)))
             return

@@ -51,13 +51,19 @@ from dbfleet.adapter import (
     WriteMode,
     Written,
 )
+from dbfleet.engines import _cassandra_left
 from dbfleet.engines._cassandra_shell import CLIENT, shell
 from dbfleet.engines._cassandra_values import (
     DECLARED,
     FETCH,
     FOREIGN,
     NOTES,
+    STATIC,
+    Rows,
+    cql_type,
     foreign_fetch,
+    is_static,
+    keeps,
     literal_of,
     plain_value,
     read_only,
@@ -80,6 +86,7 @@ from dbfleet.errors import (
     UsageError,
     translated,
 )
+from dbfleet.extras import Extra, Extras
 from dbfleet.values import Batch, Column, Row, Schema, Type
 
 _FIRST_TOKEN, _LAST_TOKEN = -(2**63), 2**63 - 1
@@ -126,7 +133,9 @@ class CassandraAdapter(Adapter):
             raise self._not_found(name)
         comment = found[0][0] or ""
         if comment.startswith(_MARK):
-            kept = self._described[name] = Schema.from_dict(json.loads(comment[len(_MARK) :]))
+            kept = Schema.from_dict(json.loads(comment[len(_MARK) :]))
+            columns = [replace(each, note=NOTES.get(cql_type(each) or "", each.note)) for each in kept.columns]
+            kept = self._described[name] = replace(kept, columns=tuple(columns))
             return kept
         columns, keys = [], []
         fields = "column_name, kind, position, type"
@@ -135,8 +144,7 @@ class CassandraAdapter(Adapter):
         ):
             plain = type_.removeprefix("frozen<") if type_.startswith("frozen<") else type_
             carried = FOREIGN.get(plain, Type.JSON)
-            # No native name for what is changed on the way: two columns of one native type are taken as keeping it.
-            native = None if plain == "time" else type_
+            native = f"{type_}{STATIC}" if kind == "static" else type_
             nullable = kind in ("regular", "static")
             note = NOTES.get(plain) or (f"{plain.partition('<')[0]}, as json" if carried is Type.JSON else None)
             columns.append(Column(column, carried, nullable, native=native, note=note))
@@ -159,10 +167,13 @@ class CassandraAdapter(Adapter):
                 raise self._unsupported(f"the column name {column.name!r}")
         partition = partition_of(schema)
         clustering = [name for name in schema.key if name not in partition]
-        columns = ", ".join(f"{quote(column.name)} {DECLARED[column.type]}" for column in schema.columns)
+        columns = ", ".join(f"{quote(column.name)} {_declared(column)}" for column in schema.columns)
         primary = ", ".join([f"({quoted(partition)})", *map(quote, clustering)])
-        # Without another engine's names of the types: `native` says that a table is not ours.
-        kept = replace(schema, columns=tuple(replace(column, native=None) for column in schema.columns))
+        # Without another engine's names of the types.
+        kept = replace(
+            schema,
+            columns=tuple(column if keeps(column) else replace(column, native=None) for column in schema.columns),
+        )
         self._described.pop(schema.name, None)
         comment = (_MARK + json.dumps(kept.to_dict(), ensure_ascii=False)).replace("'", "''")
         self._rows(f"CREATE TABLE {self._table(schema.name)} ({columns}, PRIMARY KEY ({primary})) "
@@ -209,8 +220,12 @@ class CassandraAdapter(Adapter):
             statement += f" WHERE {token} >= ? AND {token} <= ?"
             bounds = (part["from"], part["to"])
         fetch = self._fetcher(schema)
+        times = [place for place, column in enumerate(schema.columns) if column.type is Type.TIME]
+        keys = schema.key_indexes if any(map(is_static, self._described[schema.name].columns)) else ()
         for rows in self._pages(self._prepare(statement).bind(bounds), batch_size):
-            yield fetch(rows)
+            if keys:  # a partition that has static values alone is no row
+                rows = [row for row in rows if None not in [row[place] for place in keys]]
+            yield Rows(fetch(rows), {schema.names[place]: [row[place] for row in rows] for place in times})
 
     def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
         there = [self._there(schema, name) for name in schema.names]
@@ -225,9 +240,22 @@ class CassandraAdapter(Adapter):
             writing.careful = self._prepare(f"{plain.query_string} IF NOT EXISTS")
             found = schema.name not in self._alone and self._rows(f"SELECT {quote(schema.key[0])} FROM {table} LIMIT 1")
             writing.fresh = not found
-        for batch in shortened(schema.columns, batches):
-            writing.write(batch)
+        for batch in batches:
+            for short in shortened(schema.columns, [batch]):
+                writing.write(short, batch.times if isinstance(batch, Rows) else {})
         return writing.written
+
+    def extras(self, name: str) -> Extras:
+        """Cassandra has nothing that goes along; what stays behind is named."""
+        schema = self.describe(name)
+        return Extras(left=tuple(_cassandra_left.of_table(self, schema, ours=self._ours(name))))
+
+    def add_extra(self, schema: Schema, extra: Extra) -> None:
+        raise self._unsupported(f"a {type(extra).__name__.lower()} of {schema.name}")
+
+    def left(self) -> Sequence[str]:
+        """What a copy leaves behind of the keyspace."""
+        return list(_cassandra_left.of_keyspace(self))
 
     def alone(self, name: str) -> None:
         """From now on this collection is filled like one that was empty: another part of it may be there already."""
@@ -417,11 +445,10 @@ class CassandraAdapter(Adapter):
         """By the schema's types where dbfleet made the table, else by the table's own; a value that its column's type
         does not hold is refused by its name."""
         known = [self._there(schema, name) for name in schema.names]
-        foreign = any(column.native for column in known)
         plan = [
             (place, self._named(schema, name, fetch))
             for place, name in enumerate(schema.names)
-            if (fetch := foreign_fetch(known[place]) if foreign else FETCH.get(schema.columns[place].type))
+            if (fetch := foreign_fetch(known[place]) if known[place].native else FETCH.get(schema.columns[place].type))
         ]
         return lambda rows: converted(rows, plan)
 
@@ -435,11 +462,20 @@ class CassandraAdapter(Adapter):
 
         return convert
 
+    def _ours(self, name: str) -> bool:
+        where = "WHERE keyspace_name = %s AND table_name = %s"
+        ((comment,),) = self._rows(f"SELECT comment FROM system_schema.tables {where}", (self._keyspace, name))
+        return bool(comment) and comment.startswith(_MARK)
+
     def _not_found(self, name: str) -> NotFound:
         return NotFound(f"no collection {name!r}", engine="cassandra", target=self.target.name)
 
     def _unsupported(self, message: str) -> Unsupported:
         return Unsupported(f"Cassandra cannot hold {message}", engine="cassandra", target=self.target.name)
+
+
+def _declared(column: Column) -> str:
+    return str(column.native) if keeps(column) else DECLARED[column.type]
 
 
 def _ranges(parts: int) -> list[tuple[int, int]]:
@@ -593,6 +629,7 @@ ENGINE = EngineSpec(
     capabilities=frozenset({Capability.SPLIT, Capability.PARAMETERS}),
     limits=Limits(fraction_digits=3, name_length=48, key_length=65535, empty_text_in_key=False),
     default_port=9042,
+    keeps_native=keeps,
     query_options=("consistency",),
     url_variable="CASSANDRA_URL",
     client=CLIENT,

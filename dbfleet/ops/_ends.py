@@ -18,9 +18,9 @@ class FreshFile:
         path = Path(target.database) if fleet.spec(target).embedded and target.database else None
         self._path = path if path is not None and not path.exists() else None
 
-    def remove(self) -> None:
-        """After the last connection is closed."""
-        if self._path is not None and self._path.is_file():
+    def remove(self, *, only_empty: bool = False) -> None:
+        """After the last connection is closed. `only_empty`: something may have come of it."""
+        if self._path is not None and self._path.is_file() and not (only_empty and self._path.stat().st_size):
             for ending in ("-wal", "-shm", "-journal", ""):
                 self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
 

@@ -83,8 +83,8 @@ def copy(
                     # removes what lies beside the file.
                     _workers.stop(workers)
         except BaseException as error:
-            if not goes_on(error) and not ends.journal.path.exists():
-                fresh.remove()
+            if not ends.journal.path.exists():
+                fresh.remove(only_empty=goes_on(error))
             raise
         yield from done.records
         if done.error:

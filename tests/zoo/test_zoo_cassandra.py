@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from dbfleet import registry
 from dbfleet.adapter import Adapter, Target
 from dbfleet.conformance.plugin import Make
 from dbfleet.errors import Unsupported
@@ -115,6 +116,92 @@ def test_a_static_column_may_be_null(adapter: Adapter, table: str) -> None:
     schema = adapter.describe(table)
     assert schema.column("s").nullable
     assert [row for batch in adapter.scan(schema) for row in batch] == [(1, 1, None)]
+
+
+@pytest.fixture(name="there")
+def another_keyspace(target: Target) -> Iterator[Any]:
+    with registry.connect(target.with_(database="dbfleet_zoo_b", create=True)) as found:
+        yield found
+        _run(found, "DROP KEYSPACE IF EXISTS dbfleet_zoo_b")
+
+
+def _columns(adapter: Any, table: str) -> list[Any]:
+    asked = "SELECT column_name, kind, position, type FROM system_schema.columns"
+    return _run(adapter, f"{asked} WHERE keyspace_name = '{adapter._keyspace}' AND table_name = '{table}'")
+
+
+def test_a_table_of_another_keyspace_has_its_types_again(adapter: Any, target: Target, table: str, there: Any) -> None:
+    """Numbers of each size, nanoseconds, static columns; digits of decimals and what floats have besides numbers."""
+    _run(adapter, f"CREATE TABLE {table} (p int, c time, a ascii, s text static, ty tinyint, sm smallint, v varint, "
+                  "de decimal, f float, do double, i inet, tu timeuuid, ti time, d date, "
+                  "PRIMARY KEY (p, c))")  # fmt: skip
+    _run(adapter, f"INSERT INTO {table} (p, c, a, s, ty, sm, v, de, f, do, i, tu, ti, d) VALUES (1, "
+                  "'13:30:54.234567890', 'a', 'one a partition', -128, 7, 123456789012345678901234567890, 1.500, 0.1, "
+                  "NaN, '::1', 50554d6e-29bb-11e5-b345-feff819cdc9f, '00:00:00.000000001', '9999-12-31')")  # fmt: skip
+    _run(adapter, f"INSERT INTO {table} (p, c, de) VALUES (1, '13:30:54.234567891', -0.00)")
+    _run(adapter, f"INSERT INTO {table} (p, c) VALUES (2, '00:00:00')")
+    for mode in ("insert", "replace"):
+        copied = run(
+            "copy", target.url(reveal=True), there.target.url(reveal=True), table, "--strict", "--verify",
+            "--mode", mode, "--yes",
+        )  # fmt: skip
+        assert copied.code == 0, copied.err
+        assert _columns(there, table) == _columns(adapter, table)
+        everything = f"SELECT JSON * FROM {table}"
+        assert _run(there, everything) == _run(adapter, everything)
+    assert {each.name: each.native for each in there.describe(table).columns} == {
+        each.name: each.native for each in adapter.describe(table).columns
+    }
+
+
+def test_what_a_copy_leaves_is_named(adapter: Any, target: Target, table: str, there: Any, tmp_path: Path) -> None:
+    _run(adapter, f"CREATE TABLE {table} (p int, c int, s text static, v text, PRIMARY KEY (p, c)) WITH CLUSTERING "
+                  "ORDER BY (c DESC) AND default_time_to_live = 86400 AND comment = 'mine'")  # fmt: skip
+    _run(adapter, f"CREATE INDEX {table}_i ON {table} (v)")
+    _run(adapter, f"INSERT INTO {table} (p, c, s, v) VALUES (1, 1, 'x', 'y') USING TTL 5000")
+    _run(adapter, f"INSERT INTO {table} (p, s) VALUES (2, 'no row')")
+    left = (
+        f"the index {table}_i (v)",
+        "the rows' time to live of 86,400 seconds",
+        "its comment",
+        "the descending order of c",
+        "the time to live of values in 2 rows",
+        "the static values of 1 partitions that have no row",
+    )
+    assert adapter.extras(table).left == left
+    url = target.url(reveal=True)
+    for sink in (there.target.url(reveal=True), f"sqlite:///{tmp_path}/s.db"):
+        assert run("copy", url, sink, table, "--strict").code == 6
+        copied = run("copy", url, sink, table, "--verify")
+        assert copied.code == 0, copied.err
+        assert all(text in copied.err for text in left)
+        assert run("diff", f"{url}#{table}", f"{sink}#{table}").code == 0
+    assert there.extras(table).left == ()
+    assert any(f"{table}_udt" in text for text in adapter.left())
+
+
+def test_a_counter_is_told(adapter: Any, target: Target, table: str, there: Any) -> None:
+    _run(adapter, f"CREATE TABLE {table} (id int PRIMARY KEY, hits counter)")
+    _run(adapter, f"UPDATE {table} SET hits = hits + 3 WHERE id = 1")
+    url, sink = target.url(reveal=True), there.target.url(reveal=True)
+    assert run("copy", url, sink, table, "--strict").code == 6
+    copied = run("copy", url, sink, table, "--verify")
+    assert (copied.code, "a counter, as a plain number" in copied.err) == (0, True)
+    assert _run(there, f"SELECT id, hits FROM {table}") == [(1, 3)]
+
+
+def test_lists_and_types_of_the_user_are_told(
+    adapter: Any, target: Target, table: str, there: Any, tmp_path: Path
+) -> None:
+    _run(adapter, f"CREATE TABLE {table} (id int PRIMARY KEY, l list<int>, u {table}_udt, m map<text, duration>, "
+                  "t tuple<int, text>)")  # fmt: skip
+    _run(adapter, f"INSERT INTO {table} (id, l, u, m, t) VALUES (1, [1, 2], {{x: 1}}, {{'a': 1mo}}, (1, 'x'))")
+    url, sink = target.url(reveal=True), there.target.url(reveal=True)
+    strict = run("copy", url, sink, table, "--strict")
+    assert (strict.code, all(f"{table}.{name} as text" in strict.err for name in "lumt")) == (6, True)
+    copied = run("copy", url, sink, table, "--verify")
+    assert copied.code == 0, copied.err
+    assert run("diff", f"{url}#{table}", f"{sink}#{table}").code == 0
 
 
 @pytest.mark.parametrize("mode", ["insert", "upsert"])
