@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from dbfleet.engines import _postgres_rows as rows
 from dbfleet.engines._postgres_tables import Table
 from dbfleet.engines._postgres_types import LEXIS, TypeCatalog
-from dbfleet.errors import StatementError
+from dbfleet.engines._postgres_write import holds_nul
 from dbfleet.values import Schema, Type
 
 if TYPE_CHECKING:
@@ -53,9 +53,8 @@ def copy_in(connection: Connection[Any], into: str, columns: Sequence[str], chun
     with connection.cursor() as cursor, cursor.copy(statement.encode()) as copy:
         for chunk in chunks:
             if b"\0" in chunk:
-                raise StatementError(
-                    "a text holds the character U+0000, which PostgreSQL cannot store", engine="postgres"
-                )
+                line = chunk[chunk.rfind(b"\n", 0, chunk.index(b"\0")) + 1 : chunk.index(b"\0")]
+                raise holds_nul(columns[line.count(b"\t")])
             copy.write(chunk)
             count += chunk.count(b"\n")
     return count

@@ -39,13 +39,29 @@ def encoder(columns: Sequence[Column], arrays: Sequence[bool]) -> Callable[[Batc
     plan = [_texts(column, array) for column, array in zip(columns, arrays, strict=True)]
 
     def encode(batch: Batch) -> bytes:
-        texts = [make(values) for make, values in zip(plan, zip(*batch, strict=True), strict=True)]
+        texts = []
+        for column, make, values in zip(columns, plan, zip(*batch, strict=True), strict=True):
+            try:
+                texts.append(make(values))
+            except _HoldsNul:
+                raise holds_nul(column.name) from None
         try:
             return ("\n".join(map("\t".join, zip(*texts, strict=True))) + "\n").encode()
         except UnicodeEncodeError as exc:
             raise _half_a_pair(exc) from None
 
     return encode
+
+
+class _HoldsNul(Exception):
+    """One of the texts holds the character U+0000."""
+
+
+def holds_nul(column: str) -> StatementError:
+    """What is said of a column with such a text."""
+    return StatementError(
+        f"column {column}: a text holds the character U+0000, which PostgreSQL cannot store", engine=ENGINE
+    )
 
 
 def _half_a_pair(error: UnicodeEncodeError) -> StatementError:
@@ -119,7 +135,7 @@ def _escaped(values: Sequence[str | None]) -> Sequence[str]:
         joined = joined.replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
         texts = joined.split("\0")
     if joined.count("\0") != len(texts) - 1 or len(texts) != len(values):
-        raise StatementError("a text holds the character U+0000, which PostgreSQL cannot store", engine=ENGINE)
+        raise _HoldsNul
     if nulls:
         return [NULL if value is None else text for value, text in zip(values, texts, strict=True)]  # type: ignore[misc]
     return texts  # type: ignore[return-value]
@@ -187,7 +203,7 @@ def literals(columns: Sequence[Column], arrays: Sequence[bool]) -> Callable[[int
         if type_ is Type.INT or (type_ is Type.DECIMAL and value.is_finite()):
             return text
         if "\0" in text:
-            raise StatementError("a text holds the character U+0000, which PostgreSQL cannot store", engine=ENGINE)
+            raise holds_nul(columns[place].name)
         text = text.replace("'", "''")
         # E'…' says the same whatever standard_conforming_strings is.
         return "E'" + text.replace("\\", "\\\\") + "'" if "\\" in text else f"'{text}'"
@@ -253,7 +269,9 @@ def _insert(
     marks: list[str] = []
     objects: list[bytes] = []
     for column, array, sliced, value in zip(columns, arrays, in_slices, row, strict=True):
-        literal = value if value is None or column.type is Type.BYTES else _encoded(_plain(column, array)(value))
+        literal = (
+            value if value is None or column.type is Type.BYTES else _encoded(_plain(column, array)(value), column)
+        )
         mark = f"${len(marks) + 1}"
         if literal is not None and sliced and len(literal) >= HUGE and _has_large_objects(connection):
             literal = _large_object(connection, literal)
@@ -271,9 +289,9 @@ def _insert(
         run(connection, "SELECT lo_unlink($1::oid)", [oid], [False])
 
 
-def _encoded(text: str) -> bytes:
+def _encoded(text: str, column: Column) -> bytes:
     if "\0" in text:
-        raise StatementError("a text holds the character U+0000, which PostgreSQL cannot store", engine=ENGINE)
+        raise holds_nul(column.name)
     try:
         return text.encode()
     except UnicodeEncodeError as exc:

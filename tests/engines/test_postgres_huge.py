@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from dbfleet.adapter import Change
 from dbfleet.conformance.plugin import Make
 from dbfleet.engines._postgres_sizes import HUGE
 from dbfleet.errors import StatementError
@@ -44,6 +45,18 @@ def test_a_value_of_100_mb_goes_in_and_out(adapter: Any, made: Make, name: str) 
     assert sorted(len(row[1] or row[2]) for batch in adapter.scan(schema) for row in batch) == [len(text), len(data)]
     assert list(adapter.get(schema, [(1,)])) == [(1, data, None, None)]
     assert list(adapter.get(schema, [(2,)])) == [(2, None, text, None)]
+
+
+def test_a_text_with_nul_is_refused_by_its_column(adapter: Any, made: Make, name: str) -> None:
+    schema = made(Schema(name, _COLUMNS, ("id",)))
+    for text in ("a\0b", "x" * HUGE + "\0"):
+        with pytest.raises(StatementError, match=r"column t: .*U\+0000"):
+            adapter.write(schema, [[(1, None, "x", None), (2, None, text, None)]])
+    with pytest.raises(StatementError, match=r"column t: .*U\+0000"):
+        adapter.write_lines(schema, [b"1\t\\N\tx\t\\N\n2\t\\N\ta\0b\t\\N\n"])
+    with pytest.raises(StatementError, match=r"column t: .*U\+0000"):
+        list(adapter.statements(schema, [Change(None, (1, None, "a\0b", None))]))
+    assert adapter.count(name) == 0
 
 
 def test_a_refused_huge_value_leaves_nothing(adapter: Any, made: Make, name: str) -> None:
