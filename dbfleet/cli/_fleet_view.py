@@ -69,7 +69,10 @@ def status(records: Sequence[Record], page: Page, told: Mapping[str, str] = Mapp
         yield from wrapped(harmless(f"! {names}: {text}"), page.width, rest="    ")
     if any(record["state"] == "absent" for record in found):
         yield ""
-        text = "absent: not started yet, or taken down. dbfleet up TARGET starts one, dbfleet up all of them."
+        text = (
+            "absent: not started yet, or taken down. "
+            "dbfleet up TARGET starts it, dbfleet up alone starts all that can run."
+        )
         yield from (painted(line, "dim", page) for line in wrapped(text, page.width))
 
 

@@ -70,7 +70,7 @@ class ProcessRuntime:
 
     def missing(self, spec: EngineSpec) -> str | None:
         if spec.local is None:
-            return "Docker is needed (Engine with compose v2): as a local process it cannot run yet"
+            return "Docker is needed (Engine with compose v2): dbfleet cannot start this engine as a local process"
         if programs.find(spec.local) is None:
             return spec.local.how_to_get
         return None
