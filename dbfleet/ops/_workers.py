@@ -124,6 +124,8 @@ class Worker:
         self.name = name
         self.connection, theirs = multiprocessing.Pipe()
         self.ended = False
+        self._torn = False
+        """An interrupt came in the middle of a message: what is sent or read next would be taken for the rest of it."""
         owner = Owner(theirs)
         self._process: Any = None
         if not _FORKS:
@@ -143,6 +145,9 @@ class Worker:
             self.connection.send(message)
         except OSError:
             pass  # it has ended: `receive` says why
+        except BaseException:
+            self._torn = True
+            raise
 
     def receive(self) -> Any:
         """The next message, or None after the last one. Raises the error that the job raised."""
@@ -151,6 +156,9 @@ class Worker:
         except (EOFError, OSError):
             self.ended = True
             raise self._died() from None
+        except BaseException:
+            self._torn = True
+            raise
         if kind == "message":
             return content
         self.ended = True
@@ -169,7 +177,11 @@ class Worker:
         )
 
     def tell_to_stop(self) -> None:
-        if not self.ended:
+        """It ends at the end of what it is told, or at the end of the connection where nothing more can be told."""
+        if self._torn:
+            self.connection.close()
+            self.ended = True
+        elif not self.ended:
             self.send(_STOP)
 
     def stop(self) -> None:
