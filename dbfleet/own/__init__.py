@@ -9,7 +9,6 @@ It costs about 2 ms: nothing of the runtimes, no docker command and no psutil is
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -105,7 +104,7 @@ class Container(NamedTuple):
     def fate(self, port: int | None, inside: int | None, *, lost: bool = False) -> Fate | None:
         """What became of it; None where it runs and `port` is published as its `inside`. After a `lost` connection a
         process of it that was killed is told too."""
-        project = _read(self.folder / PROJECTS_FILE).get(project_key(self.target, self.engine))
+        project = engine_socket.read_json(self.folder / PROJECTS_FILE).get(project_key(self.target, self.engine))
         if not project:
             return Fate("it was never started here")
         try:
@@ -201,13 +200,5 @@ def size(count: int | None) -> str:
 
 def _record(file: Path) -> dict[str, Any] | None:
     """The record of a process; None where there is none, or it is damaged."""
-    found = _read(file)
+    found = engine_socket.read_json(file)
     return found if isinstance(found.get("home"), str) and isinstance(found.get("pid"), int | None) else None
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(file.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -29,16 +29,17 @@ def endpoint(environ: Mapping[str, str] | None = None) -> str:
     if host := environ.get("DOCKER_HOST"):
         return host
     folder = Path(environ.get("DOCKER_CONFIG") or Path(environ.get("HOME") or Path.home()) / ".docker")
-    name = environ.get("DOCKER_CONTEXT") or _read(folder / "config.json").get("currentContext")
+    name = environ.get("DOCKER_CONTEXT") or read_json(folder / "config.json").get("currentContext")
     if name and name != "default":
         for file in folder.glob("contexts/meta/*/meta.json"):
-            found = _read(file)
+            found = read_json(file)
             if found.get("Name") == name:
                 return str(found.get("Endpoints", {}).get("docker", {}).get("Host") or DEFAULT)
     return DEFAULT
 
 
-def _read(file: Path) -> dict[str, Any]:
+def read_json(file: Path) -> dict[str, Any]:
+    """The object that the file holds; an empty one where it holds none, or cannot be read."""
     try:
         found = json.loads(file.read_bytes())
     except (OSError, ValueError, RecursionError):
