@@ -7,36 +7,28 @@ move bytes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from dbfleet.engines import _postgres_rows as rows
+from dbfleet.engines._postgres_digest import BOUNDS
+from dbfleet.engines._postgres_digest import beyond as dates_beyond
 from dbfleet.engines._postgres_tables import Table
 from dbfleet.engines._postgres_types import LEXIS, TypeCatalog
 from dbfleet.engines._postgres_write import holds_nul
-from dbfleet.values import Schema, Type
+from dbfleet.values import Schema
 
 if TYPE_CHECKING:
     from psycopg import Connection
 
-_KNOWN: Final = {
-    Type.DATE: "BETWEEN date '0001-01-01' AND date '9999-12-31'",
-    Type.TIME: "<= time '23:59:59.999999'",
-    Type.DATETIME: "BETWEEN timestamp '0001-01-01 00:00:00' AND timestamp '9999-12-31 23:59:59.999999'",
-    Type.INSTANT: "BETWEEN timestamptz '0001-01-01 00:00:00+00' AND timestamptz '9999-12-31 23:59:59.999999+00'",
-}
-"""The dates and times that are values of ours. BC, infinity and 24:00 are not: a scan refuses them by name."""
-
 
 def beyond(schema: Schema, table: Table, condition: str) -> str | None:
     """Whether a date or time of the rows is none of ours, as a statement; None where no column could hold one."""
-    found = [
-        f"NOT {LEXIS.quote(column.name)} {_KNOWN[column.type]}" for column in schema.columns if column.type in _KNOWN
-    ]
-    if not found:
+    if not any(column.type in BOUNDS for column in schema.columns):
         return None
     # One more reading of the table, without its text; the lines then find its pages in memory.
     where = f"{condition} AND" if condition else " WHERE"
-    return f"SELECT EXISTS (SELECT FROM {table.sql}{where} ({' OR '.join(found)}))"
+    found = dates_beyond([LEXIS.quote(name) for name in schema.names], [column.type for column in schema.columns])
+    return f"SELECT EXISTS (SELECT FROM {table.sql}{where} ({found}))"
 
 
 def takes(schema: Schema, table: Table, types: TypeCatalog) -> bool:
