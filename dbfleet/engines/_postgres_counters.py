@@ -3,41 +3,55 @@ look at the column that it counts for."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any, Final
 
+from dbfleet.engines._postgres_tables import Execute
 from dbfleet.engines._postgres_types import LEXIS
-from dbfleet.errors import StatementError
 
-Ask = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
+if TYPE_CHECKING:
+    from psycopg import Connection
 
-_COUNTED: Final = """
-SELECT a.attname, pg_catalog.pg_get_serial_sequence($1, a.attname), pg_get_expr(d.adbin, d.adrelid)
-FROM pg_catalog.pg_attribute a LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-WHERE a.attrelid = $1::regclass AND a.attnum > 0 AND NOT a.attisdropped
-  AND (a.attidentity <> '' OR pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%')
-ORDER BY a.attnum
+_SEQUENCES: Final = """
+SELECT a.attname, s.seqrelid::regclass::text, s.seqincrement, t.typcategory = 'N', pg_get_expr(f.adbin, f.adrelid)
+FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+LEFT JOIN pg_catalog.pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum
+JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_class'::regclass AND d.deptype IN ('a', 'i')
+        AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum
+    OR d.classid = 'pg_catalog.pg_attrdef'::regclass AND d.objid = f.oid
+        AND d.refclassid = 'pg_catalog.pg_class'::regclass
+JOIN pg_catalog.pg_sequence s
+    ON s.seqrelid = CASE d.classid WHEN 'pg_catalog.pg_class'::regclass THEN d.objid ELSE d.refobjid END
+WHERE a.attrelid = $1::regclass GROUP BY 1, 2, 3, 4, 5 ORDER BY 1
 """
-_NEXTVAL: Final = re.compile(r"nextval\('((?:[^']|'')+)'::regclass\)")
+"""What is owned by a column, its identity among it, or named in its default."""
 
 
-def count_on(ask: Ask, table: str) -> list[str]:
-    """Set each counter that lags; those that cannot be set, in words. `table` is its name in SQL."""
+def count_on(ask: Execute, connection: Connection[Any], table: str, names: Collection[str] | None = None) -> list[str]:
+    """What counts up for one of these columns, or for any, goes on behind the greatest value, or the least where it
+    counts down; what could not be set, in words. `table` is its name in SQL."""
+    from psycopg.errors import InsufficientPrivilege, NumericValueOutOfRange
+
     left = []
-    for column, owned, default in ask(_COUNTED, [table]):
-        found = _NEXTVAL.fullmatch(default or "")
-        sequence = owned or (found[1].replace("''", "'") if found else None)
-        if sequence is None:
-            left.append(f"the counter of {column}, {default}, stays where it was")
+    for name, sequence, step, numeric, default in ask(_SEQUENCES, [table]):
+        if names is not None and name not in names:
             continue
-        name = LEXIS.quote(column)
+        if not numeric:  # 'A' || nextval(…)
+            left.append(f"the counter of {name}, {default}, stays where it was")
+            continue
+        word, sign = ("max", ">") if int(step) > 0 else ("min", "<")
+        column = LEXIS.quote(name)
+        literal = "'" + sequence.replace("'", "''") + "'"
+        statement = (
+            f"SELECT setval({literal}, m) FROM (SELECT {word}({column})::bigint AS m FROM {table}) AS t, "
+            f"{sequence} AS s WHERE m {sign} s.last_value OR (m = s.last_value AND NOT s.is_called)"
+        )
         try:
-            ask(
-                f"SELECT setval($1::regclass, t.value) FROM (SELECT max({name}) AS value FROM {table}) t, {sequence} s "
-                "WHERE t.value > s.last_value OR (t.value = s.last_value AND NOT s.is_called)",
-                [sequence],
-            )
-        except StatementError as error:
-            left.append(f"the counter of {column} is behind its largest value: {error.message}")
+            with connection.transaction():
+                # One writer after another: none sees the other's rows, and the counter never goes back.
+                lock = f"SELECT pg_advisory_xact_lock({literal}::regclass::oid::bigint)"
+                connection.execute(lock.encode(), prepare=False)
+                connection.execute(statement.encode(), prepare=False)
+        except (InsufficientPrivilege, NumericValueOutOfRange) as error:
+            left.append(f"the counter of {name} is behind its largest value: {error.diag.message_primary}")
     return left

@@ -14,7 +14,7 @@ from dbfleet.extras import Default, Extra, Extras, Identity, Index
 from dbfleet.values import Column, Schema, Type
 
 if TYPE_CHECKING:
-    from psycopg import Connection
+    pass
 
 Ask = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 
@@ -37,17 +37,6 @@ FROM pg_catalog.pg_attribute a LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = 
 WHERE a.attrelid = $1::regclass AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
   AND (a.attidentity <> '' OR d.adbin IS NOT NULL)
 ORDER BY a.attnum
-"""
-_SEQUENCES: Final = """
-SELECT a.attname, s.seqrelid::regclass::text, s.seqincrement FROM pg_catalog.pg_attribute a
-JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = a.attrelid
-    AND d.refobjsubid = a.attnum AND d.classid = 'pg_catalog.pg_class'::regclass AND d.deptype IN ('a', 'i')
-JOIN pg_catalog.pg_sequence s ON s.seqrelid = d.objid WHERE a.attrelid = $1::regclass
-UNION SELECT a.attname, s.seqrelid::regclass::text, s.seqincrement FROM pg_catalog.pg_attribute a
-JOIN pg_catalog.pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum
-JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_attrdef'::regclass AND d.objid = f.oid
-    AND d.refclassid = 'pg_catalog.pg_class'::regclass
-JOIN pg_catalog.pg_sequence s ON s.seqrelid = d.refobjid WHERE a.attrelid = $1::regclass
 """
 _PLAIN: Final = ("btree", "hash")
 
@@ -92,32 +81,6 @@ def _beyond(kind: str, orders: str, definition: str, *, more: bool) -> list[str]
         "its operator class" if re.search(r" \w+_ops\b", columns) else "",
     ]
     return list(filter(None, found))
-
-
-def count_on(ask: Ask, connection: Connection[Any], table: str, names: Sequence[str]) -> None:
-    """Inside the transaction that has written these columns: what counts up for one of them goes on behind the greatest
-    value, or the least where it counts down. Not where the sequence is another's, who lets us only use it,
-    or ends before."""
-    from psycopg.errors import InsufficientPrivilege, NumericValueOutOfRange
-
-    for name, sequence, step in ask(_SEQUENCES, [table]):
-        if name not in names:
-            continue
-        word, sign = ("max", ">") if int(step) > 0 else ("min", "<")
-        column = LEXIS.quote(name)
-        literal = "'" + sequence.replace("'", "''") + "'"
-        statement = (
-            f"SELECT setval({literal}, m) FROM (SELECT {word}({column})::bigint AS m FROM {table}) AS t, "
-            f"{sequence} AS s WHERE m {sign} s.last_value OR (m = s.last_value AND NOT s.is_called)"
-        )
-        try:
-            with connection.transaction():
-                # One writer after another: none sees the other's rows, and the counter never goes back.
-                lock = f"SELECT pg_advisory_xact_lock({literal}::regclass::oid::bigint)"
-                connection.execute(lock.encode(), prepare=False)
-                connection.execute(statement.encode(), prepare=False)
-        except (InsufficientPrivilege, NumericValueOutOfRange):
-            pass  # who counts on afterwards tells it (_postgres_counters)
 
 
 def add_statement(ask: Ask, table: str, schema: Schema, extra: Extra) -> str:

@@ -246,7 +246,7 @@ class PostgresAdapter(Adapter):
 
             names = [each.name for each in columns]
             written = upsert(connection, table.sql, schema.key, names, fill) if mode == "upsert" else fill(table.sql)
-            _postgres_extras.count_on(self._rows, connection, table.sql, names)
+            _postgres_counters.count_on(self._rows, connection, table.sql, names)
             return Written(written)
 
     def lines(self, schema: Schema, part: Part = WHOLE) -> Iterator[bytes] | None:
@@ -276,7 +276,7 @@ class PostgresAdapter(Adapter):
         with translated(translate, engine="postgres", target=self.target.name), connection.transaction():
             names = schema.names
             written = upsert(connection, table.sql, schema.key, names, fill) if mode == "upsert" else fill(table.sql)
-            _postgres_extras.count_on(self._rows, connection, table.sql, names)
+            _postgres_counters.count_on(self._rows, connection, table.sql, names)
             return Written(written)
 
     def _literal(self, text: str) -> str:
@@ -328,7 +328,7 @@ class PostgresAdapter(Adapter):
     def count_on(self, name: str) -> Sequence[str]:
         """Its identities and serials go on behind the largest values; what could not be set, in words."""
         with self._translated():
-            return _postgres_counters.count_on(self._rows, self._tables.sql(name))
+            return _postgres_counters.count_on(self._rows, self._ready(), self._tables.sql(name))
 
     @contextmanager
     def snapshot(self, exported: str | None = None) -> Iterator[None]:
