@@ -24,14 +24,6 @@ _COUNTS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("DBFLEET_STATE_DIR", str(tmp_path / "state"))
-    monkeypatch.setenv("DBFLEET_CONFIG", "")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 @pytest.fixture
 def names(target: Target, name: str) -> Iterator[list[str]]:
     """Empty tables of the engine's own, a way to count each."""

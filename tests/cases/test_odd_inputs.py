@@ -12,15 +12,6 @@ import pytest
 
 from tests.zoo.walk import run
 
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("DBFLEET_STATE_DIR", str(tmp_path / "state"))
-    monkeypatch.setenv("DBFLEET_CONFIG", "")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 _KEPT = {
     "nan": (b'{"v": NaN}\n', b'{"v":"NaN"}\n'),
     "nan after a fraction": (b'{"v": 1.5}\n{"v": NaN}\n', b'{"v":1.5}\n{"v":"NaN"}\n'),

@@ -29,14 +29,6 @@ _OLD = [(number, f"old {number}") for number in range(50)]
 _NEW = [(number, f"new {number}") for number in range(100, 3100)]
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("DBFLEET_STATE_DIR", str(tmp_path / "state"))
-    monkeypatch.setenv("DBFLEET_CONFIG", "")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 @pytest.fixture
 def sink(target: Target, spec: EngineSpec, name: str) -> Iterator[str]:
     """Its URL; it holds the collection with the old rows, and one that refers to it where it checks references."""
