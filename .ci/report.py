@@ -62,8 +62,12 @@ def read(file: Path) -> tuple[Counter[str], dict[str, Counter[str]], dict[str, s
 
 
 def engines() -> set[str]:
-    """The engines' names, as the registry reads them: from the file names."""
-    return {path.stem for path in (ROOT / "dbfleet" / "engines").glob("[!_]*.py")}
+    """The engines' names, as the registry reads them: modules and packages, by their names alone."""
+    found = {path.stem for path in (ROOT / "dbfleet" / "engines").glob("[!_]*") if path.suffix in ("", ".py")}
+    stacks = {path.stem for path in (ROOT / "stacks" / "engines").glob("*.yaml")}
+    if not found >= stacks:
+        raise SystemExit(f"fewer engines were found than have a stack: {', '.join(sorted(stacks - found))}")
+    return found
 
 
 def kinds(images: dict[str, str]) -> str:

@@ -8,10 +8,11 @@ import tempfile
 from pathlib import Path
 
 from bench.measure import NotRun
-from dbfleet.adapter import Adapter, Target
+from dbfleet.adapter import Adapter
 from dbfleet.errors import DbfleetError
 from dbfleet.fleet import Fleet
 from dbfleet.ops.up import up
+from dbfleet.target import Target
 
 ROOT = Path(__file__).parents[1]
 STATE = Path(tempfile.mkdtemp(prefix="dbfleet-bench-"))

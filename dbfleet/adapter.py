@@ -20,19 +20,15 @@ them, and the conformance suite holds them to the plain path's result.
 
 from __future__ import annotations
 
-import enum
-import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
-from decimal import ROUND_DOWN, Context
-from pathlib import Path
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, Literal, Protocol, Self, runtime_checkable
-from urllib.parse import quote
 
-from dbfleet.extras import AnyExtra
-from dbfleet.values import JSON_NULL, Batch, Column, Row, Schema, Type
+from dbfleet.spec import EngineSpec
+from dbfleet.target import Target
+from dbfleet.values import Batch, Row, Schema, Type
 
 BATCH_SIZE: Final = 1000
 """Rows a batch where nobody says otherwise: per-batch costs are below 1 % there, and 1000 wide rows are below 10 MB."""
@@ -88,62 +84,6 @@ class Swap:
     staged: Schema
     name: str
     indexes: Mapping[str, str] = field(default_factory=dict)
-
-
-class Capability(enum.StrEnum):
-    """What an engine can do. One word, one meaning, tested in both directions."""
-
-    ATOMIC_WRITE = "atomic-write"  # one write is all or nothing, however many batches
-    KEYLESS = "keyless"  # a collection may have no key
-    REFERENCES = "references"  # a row whose reference holds no existing key is refused
-    EDGES = "edges"  # an edge collection is stored as a relationship of the engine's own
-    SPLIT = "split"  # `split` can give more than one part
-    PARAMETERS = "parameters"  # `query` binds params on the server's or driver's side
-    CANCEL = "cancel"  # `cancel` stops the running statement on the server
-    SNAPSHOT = "snapshot"  # `snapshot()` gives every scan inside it one consistent view
-    SWAP = "swap"  # `swap` lets collections take others' places in one step
-    FILTER = "filter"  # `find` asks one collection by a bare filter, `query TARGET.collection '{…}'`
-
-
-class Fidelity(enum.StrEnum):
-    """How exactly an engine keeps a type."""
-
-    EXACT = "exact"  # in a type of its own, every value within the limits
-    AS_TEXT = "as-text"  # as text; what was written comes back equal through the schema kept beside the data
-    ROUNDED = "rounded"  # with fewer digits, see the limits; truncated before it is written
-    REFUSED = "refused"  # not at all
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Numbers that bound what the types keep. None: no limit that matters.
-
-    `fraction_digits` of a second in time, datetime and instant; `decimal_digits` in all and `decimal_scale` behind
-    the point; `int_bits`, signed; `text_length` in characters and `key_length` in bytes; `name_length` of collections
-    and columns in characters; `first_year` and `last_year` of dates. `fraction_digits` and `decimal_digits` cut values
-    of the types whose fidelity is ROUNDED; of the other types a value outside the limits is refused, never changed.
-    `finite_floats`: NaN and infinities are refused. `subnormal_floats`: floats nearer to zero than 2.2e-308 are kept.
-    `nul_in_text`: text may hold the character U+0000. `empty_text_in_key`: a key column may hold "".
-    `trailing_blanks_in_key`: keys may differ in blanks at their end only. `empty_text_is_null` (and empty bytes) and
-    `json_null_is_null` are declared oddities: written as the one, read as the other.
-    """
-
-    fraction_digits: int = 6
-    decimal_digits: int | None = None
-    decimal_scale: int | None = None
-    int_bits: int | None = 64
-    text_length: int | None = None
-    key_length: int | None = None
-    name_length: int | None = None
-    first_year: int = 1
-    last_year: int = 9999
-    finite_floats: bool = False
-    subnormal_floats: bool = True
-    nul_in_text: bool = True
-    empty_text_in_key: bool = True
-    trailing_blanks_in_key: bool = True
-    empty_text_is_null: bool = False
-    json_null_is_null: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,209 +168,6 @@ class Result:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A name, an engine, and where it is. `repr` and `url()` never show the password.
-
-    `database` is what the engine calls database, keyspace, service or path of a file; `options` are the URL's query
-    (`?sslmode=require`), passed to the driver by names that the engine's file lists. `managed` is true for a target
-    that the fleet's runtime starts. `create` lets `connect` make what the target names where it is missing and the
-    engine can (a file, a keyspace): only up, seed, load and copy set it.
-    """
-
-    name: str
-    engine: str
-    scheme: str
-    host: str | None = None
-    port: int | None = None
-    user: str | None = None
-    password: str | None = field(default=None, repr=False)
-    database: str | None = None
-    options: Mapping[str, str] = field(default_factory=dict, repr=False)
-    managed: bool = False
-    create: bool = False
-
-    def url(self, *, reveal: bool = False) -> str:
-        """The URL that names this target again; the password is `***` unless revealed."""
-        login = ""
-        if self.user is not None or self.password is not None:
-            login = quote(self.user or "", safe="")
-            if self.password is not None:
-                login += ":" + (quote(self.password, safe="") if reveal else "***")
-            login += "@"
-        host = self.host or ""
-        if ":" in host and "," not in host:  # IPv6; several hosts stand as they are
-            host = f"[{host}]"
-        port = f":{self.port}" if self.port is not None else ""
-        path = "/" + quote(self.database, safe="/") if self.database is not None else ""
-        query = "?" + "&".join(
-            f"{quote(k, safe='')}={quote(v, safe='') if reveal or not _secret(k) else '***'}"
-            for k, v in self.options.items()
-        )
-        return f"{self.scheme}://{login}{host}{port}{path}{query if self.options else ''}"
-
-    def with_(self, **changes: Any) -> Target:
-        return replace(self, **changes)
-
-
-def _secret(option: str) -> bool:
-    return any(word in option.lower() for word in ("password", "passwd", "pwd", "secret", "token", "key"))
-
-
-# --- how a local server process is run (runtimes/process.py runs it, the engine's file says how) -------------------
-
-
-@dataclass(frozen=True, slots=True)
-class ServerPlan:
-    """One server process to be: its directory of binaries, its paths, its port, its login.
-
-    `binaries` holds the found executables by name; `data` is the data directory, owned by the account that the server
-    runs as; `run` is a short-pathed directory for sockets and pid files; `password_file` (0600, same owner) holds the
-    fleet's password and no newline.
-    """
-
-    binaries: Mapping[str, Path]
-    data: Path
-    run: Path
-    log: Path
-    port: int
-    user: str
-    password: str = field(repr=False)
-    password_file: Path
-    database: str
-
-
-@dataclass(frozen=True, slots=True)
-class LocalServer:
-    """How the process runtime finds, initialises and runs this engine's server. No password in any command.
-
-    `choices`: alternatives in order of preference; each names the executables that must stand in one directory
-    ("initdb", "postgres"). The first of `bundled` (a function that gives the directory inside an installed Python
-    package, or None; whoever installed one wants that server), PATH and `places` (globs of directories, newest version
-    first) wins. `initialise` gives the commands that fill an empty
-    data directory and may write files below it; `command` gives the argv of the server, in the foreground; `prepare`
-    runs once after the first start, when the port answers, to make the user and database (with the driver or a
-    client). `environment` is added to the server's. `how_to_get` says what to install, in one line.
-    """
-
-    choices: tuple[tuple[str, ...], ...]
-    command: Callable[[ServerPlan], Sequence[str]]
-    how_to_get: str
-    places: tuple[str, ...] = ()
-    bundled: Callable[[], Path | None] | None = None
-    initialise: Callable[[ServerPlan], Sequence[Sequence[str]]] | None = None
-    prepare: Callable[[ServerPlan], None] | None = None
-    refuses_root: bool = False
-    stop_signal: int = signal.SIGTERM
-    stop_timeout_s: float = 30.0
-    environment: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What `doctor` sees: how bad it is, what it is, and what to do about it."""
-
-    level: Literal["ok", "warn", "fail"]
-    text: str
-    hint: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class EngineSpec:
-    """Everything about an engine that is data.
-
-    `name` is the file's name, the service's name in the stacks and the target's name in the default fleet. `examples`
-    are statements in the engine's language, for the conformance suite and the documentation: `one` gives one record
-    with one value, 1 (left out where the language has no expressions); `all` gives every row of `{collection}`;
-    `slow` runs for half a minute or more on the server (where CANCEL is declared); `bad` is malformed; `parameter`
-    gives one record with the value of the param `n` (where PARAMETERS is declared); `missing` reads the collection
-    `dbfleet_nowhere`, which is not there; `filter` (where FILTER is declared) chooses the rows whose `id` is 1.
-    `language` is what `query` speaks, a dialect in parentheses; targets of one language can be asked together,
-    whatever their dialects. `schemes` are URL schemes, the first is the one we print. `client` is the argv of the
-    engine's own client inside the container, `{user}` and `{database}` filled in, the password read from the file that
-    the stack mounts. `shell` gives the argv of the client on this machine and what to add to its environment, where the
-    password goes: never into the argv. `examine` is what `doctor` asks about the engine on this machine (its driver,
-    the processor). `keeps_native` says of a described column whether `create` makes one of its native type again, which
-    then holds all of its values as they are: between two of these engines it is exact, whatever its note says to
-    others; None where that depends on what is there. `quirks` are declared oddities in a sentence each, `verified_on`
-    says what the adapter was last verified on: real server, stand-in or double, with its version.
-    """
-
-    name: str
-    title: str
-    paradigm: Literal["relational", "document", "key-value", "wide-column", "graph"]
-    language: str
-    schemes: tuple[str, ...]
-    driver: str
-    connect: Callable[..., Adapter]  # connect(target, *, timeout_s: float = 10) -> Adapter
-    types: Mapping[Type, Fidelity]
-    capabilities: frozenset[Capability] = frozenset()
-    limits: Limits = Limits()
-    aliases: tuple[str, ...] = ()
-    default_port: int | None = None
-    default_user: str | None = "dbfleet"
-    default_database: str | None = "dbfleet"
-    default_options: Mapping[str, str] = field(default_factory=dict)  # of a managed target's URL
-    writers: int = 1  # 2: `seed` fills one collection over two connections, where that is faster and no write is atomic
-    query_options: tuple[str, ...] = ()  # options of the URL that `query` may set for one statement: --consistency
-    extras: frozenset[type[AnyExtra]] = frozenset()  # what `add_extra` gives to a collection (dbfleet/extras.py)
-    swap_rows: int | None = None  # about so many rows are exchanged in one step, what is more in several
-    swap_collections: int | None = None  # so many collections are exchanged in one step, what is more in several
-    embedded: bool = False  # no server: the target is a file that `connect` opens
-    keeps_native: Callable[[Column], bool | None] | None = None
-    local: LocalServer | None = None
-    client: tuple[str, ...] = ()
-    shell: Callable[[Target], tuple[Sequence[str], Mapping[str, str]]] | None = None
-    examine: Callable[[], Sequence[Finding]] | None = None
-    examine_kernel: Callable[[tuple[int, ...]], Sequence[Finding]] | None = None  # the Linux that containers run on
-    url_variable: str | None = None  # what `dbfleet env` exports besides DBFLEET_<NAME>_URL, as scripts expect it
-    examples: Mapping[str, str] = field(default_factory=dict)
-    quirks: tuple[str, ...] = ()
-    verified_on: tuple[str, ...] = ()
-
-    def fidelity(self, type_: Type) -> Fidelity:
-        return self.types.get(type_, Fidelity.REFUSED)
-
-
-def coarsened(columns: Sequence[Column], *specs: EngineSpec) -> Callable[[Row], Row] | None:
-    """What is left of a row of these columns on all of these engines, by their declared fidelity: a function from
-    the row to the row with what cannot be kept truncated; None where every value is kept whole."""
-    plan: list[tuple[int, Callable[[Any], Any]]] = []
-    for place, column in enumerate(columns):
-        for spec in specs:
-            change = _coarsening(column, spec)
-            if change:
-                plan.append((place, change))
-    if not plan:
-        return None
-
-    def coarsen(row: Row) -> Row:
-        values = list(row)
-        for place, change in plan:
-            if values[place] is not None:
-                values[place] = change(values[place])
-        return tuple(values)
-
-    return coarsen
-
-
-def _coarsening(column: Column, spec: EngineSpec) -> Callable[[Any], Any] | None:
-    limits, rounded = spec.limits, spec.fidelity(column.type) is Fidelity.ROUNDED
-    if column.type in (Type.TIME, Type.DATETIME, Type.INSTANT):
-        digits = min(column.fraction_digits if column.fraction_digits is not None else 6,
-                     limits.fraction_digits if rounded else 6)  # fmt: skip
-        unit = 10 ** (6 - min(digits, 6))
-        return None if unit == 1 else lambda value: value.replace(microsecond=value.microsecond // unit * unit)
-    if column.type is Type.DECIMAL and rounded and limits.decimal_digits:
-        context = Context(prec=limits.decimal_digits, rounding=ROUND_DOWN)
-        return context.create_decimal
-    if column.type in (Type.TEXT, Type.BYTES) and limits.empty_text_is_null:
-        return lambda value: value or None
-    if column.type is Type.JSON and limits.json_null_is_null:
-        return lambda value: None if value is JSON_NULL else value
-    return None
 
 
 @runtime_checkable

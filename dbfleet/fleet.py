@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from dbfleet import config, registry, secrets
-from dbfleet.adapter import Adapter, EngineSpec, Target
+from dbfleet.adapter import Adapter
 from dbfleet.errors import (
     AuthFailed,
     ConfigError,
@@ -32,6 +32,8 @@ from dbfleet.errors import (
     UsageError,
     nearest,
 )
+from dbfleet.spec import EngineSpec
+from dbfleet.target import Target
 
 if TYPE_CHECKING:
     from dbfleet import own

@@ -11,8 +11,10 @@ from functools import cache
 from importlib import import_module
 
 from dbfleet import engines
-from dbfleet.adapter import Adapter, EngineSpec, Target
+from dbfleet.adapter import Adapter
 from dbfleet.errors import DbfleetError, Unavailable, UnknownEngine, UsageError, nearest
+from dbfleet.spec import EngineSpec
+from dbfleet.target import Target
 
 
 @cache
@@ -55,7 +57,8 @@ def connect(target: Target, *, timeout_s: float = 10.0) -> Adapter:
     that no resolver knows, bytes of another protocol. Raised outside of our code while we connect, it is the host's.
     """
     try:
-        return spec(target.engine).connect(target, timeout_s=timeout_s)
+        connected: Adapter = spec(target.engine).connect(target, timeout_s=timeout_s)
+        return connected
     except (DbfleetError, ImportError, MemoryError):
         raise
     except Exception as error:

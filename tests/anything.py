@@ -16,7 +16,8 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from dbfleet.adapter import Capability, EngineSpec, Fidelity, Limits, coarsened
+from dbfleet.fidelity import coarsened
+from dbfleet.spec import Capability, EngineSpec, Fidelity, Limits
 from dbfleet.values import JSON_NULL, TEXT_OF, Batch, Column, Reference, Row, Schema, Type
 
 _COLUMNS: Final = ("id", "Order No", "select", "ünï", "a.b", "x`y", "$z", "_key", "%s", "it's", "Type", "v1")

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, settings
 
-from dbfleet.adapter import Target
 from dbfleet.fleet import Fleet
+from dbfleet.target import Target
 
 pytest_plugins = ["dbfleet.conformance.plugin"]
 

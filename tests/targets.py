@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dbfleet import registry
-from dbfleet.adapter import Target
+from dbfleet.target import Target
 
 DOUBLES = ("oracle", "sqlserver")
 """Engines whose wire doubles run where nothing was chosen."""

@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 from dbfleet import datasets, registry
-from dbfleet.adapter import coarsened
 from dbfleet.conformance.plugin import chosen, environment
+from dbfleet.fidelity import coarsened
 from dbfleet.values import Digest, digest_rows
 
 ORDERS = 2000

@@ -23,13 +23,14 @@ from hypothesis import strategies as st
 from targets import engines
 
 from dbfleet import registry
-from dbfleet.adapter import Adapter, Target
+from dbfleet.adapter import Adapter
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _inputs
 from dbfleet.ops.copy import copy
 from dbfleet.ops.diff import Difference, diff
 from dbfleet.ops.dump import dump
 from dbfleet.ops.load import load
+from dbfleet.target import Target
 from dbfleet.values import TEXT_OF, Digest, Row, Schema, Type, digest_rows
 
 EXPLORING = "DBFLEET_EXAMPLES" in os.environ

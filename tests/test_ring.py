@@ -22,9 +22,11 @@ import pytest
 from targets import what_answers
 
 from dbfleet import datasets, registry
-from dbfleet.adapter import Capability, EngineSpec, Target, coarsened
 from dbfleet.conformance.plugin import environment
+from dbfleet.fidelity import coarsened
 from dbfleet.fleet import Fleet
+from dbfleet.spec import Capability, EngineSpec
+from dbfleet.target import Target
 from dbfleet.values import Row, Schema, Type, digest_rows
 
 ORDERS = 150

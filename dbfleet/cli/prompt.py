@@ -19,9 +19,9 @@ from dbfleet.cli.signals import answered
 from dbfleet.errors import DbfleetError, RuntimeFailure, Unavailable
 
 if TYPE_CHECKING:
-    from dbfleet.adapter import Target
     from dbfleet.fleet import Fleet
     from dbfleet.runtimes import ClientCommand
+    from dbfleet.target import Target
 
 
 def hand_over(command: ClientCommand) -> int:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from dbfleet.adapter import EngineSpec, Fidelity
+from dbfleet.spec import EngineSpec, Fidelity
 from dbfleet.values import JSON_NULL, Column, Row, Schema, Type
 
 VALUES: Final[Mapping[Type, tuple[Any, ...]]] = {

@@ -18,9 +18,11 @@ from pathlib import Path
 import pytest
 
 from dbfleet import registry
-from dbfleet.adapter import Adapter, EngineSpec, Target
+from dbfleet.adapter import Adapter
 from dbfleet.errors import DbfleetError
 from dbfleet.fleet import Fleet
+from dbfleet.spec import EngineSpec
+from dbfleet.target import Target
 from dbfleet.values import Schema
 
 Make = Callable[[Schema], Schema]

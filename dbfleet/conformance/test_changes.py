@@ -6,10 +6,12 @@ from collections.abc import Iterable
 
 import pytest
 
-from dbfleet.adapter import Adapter, Capability, Change, coarsened
+from dbfleet.adapter import Adapter, Change
 from dbfleet.conformance.examples import examples, types_of
 from dbfleet.conformance.plugin import Make
 from dbfleet.errors import ConstraintViolated, Unsupported
+from dbfleet.fidelity import coarsened
+from dbfleet.spec import Capability
 from dbfleet.values import Column, Reference, Row, Schema, Type, digest_rows
 
 ID = Column("id", Type.INT, nullable=False)

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from dbfleet.adapter import Adapter, Capability
+from dbfleet.adapter import Adapter
 from dbfleet.conformance.plugin import Make
 from dbfleet.errors import AlreadyExists, ConstraintViolated, DbfleetError, Unsupported
 from dbfleet.extras import Default, Extra, Identity, Index
+from dbfleet.spec import Capability
 from dbfleet.values import Column, Row, Schema, Type
 
 

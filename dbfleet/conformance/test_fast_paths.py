@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from dbfleet.adapter import WHOLE, Adapter, Capability
+from dbfleet.adapter import WHOLE, Adapter
 from dbfleet.conformance.examples import wide_rows, wide_schema
 from dbfleet.conformance.plugin import Make
 from dbfleet.errors import ConstraintViolated, StatementError, Unavailable
 from dbfleet.formats import _exact
+from dbfleet.spec import Capability
 from dbfleet.values import TEXT_OF, Column, Digest, Row, Schema, Type, digest_rows
 
 

@@ -7,10 +7,11 @@ import time
 
 import pytest
 
-from dbfleet.adapter import Adapter, Capability
+from dbfleet.adapter import Adapter
 from dbfleet.conformance.examples import wide_rows, wide_schema
 from dbfleet.conformance.plugin import Connect, Make
 from dbfleet.errors import DbfleetError, StatementError, Unsupported, UsageError
+from dbfleet.spec import Capability
 from dbfleet.values import Column, Schema, Type
 
 PAIR = (Column("id", Type.INT, nullable=False), Column("v", Type.TEXT))

@@ -10,10 +10,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from dbfleet.adapter import BATCH_BYTES, WHOLE, Adapter, Capability, WriteMode, coarsened
+from dbfleet.adapter import BATCH_BYTES, WHOLE, Adapter, WriteMode
 from dbfleet.conformance.examples import examples, wide_rows, wide_schema
 from dbfleet.conformance.plugin import Connect, Make
 from dbfleet.errors import ConstraintViolated, DbfleetError, StatementError, Unavailable
+from dbfleet.fidelity import coarsened
+from dbfleet.spec import Capability
 from dbfleet.values import TEXT_OF, Batch, Column, Reference, Row, Schema, Type, digest_rows, row_bytes
 
 ID = Column("id", Type.INT, nullable=False)

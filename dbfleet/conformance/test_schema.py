@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from dbfleet.adapter import Adapter, Capability, EngineSpec, Fidelity
+from dbfleet.adapter import Adapter
 from dbfleet.conformance.examples import wide_schema
 from dbfleet.conformance.plugin import Connect, Make
 from dbfleet.errors import AlreadyExists, DbfleetError, NotFound, Unavailable, Unsupported
+from dbfleet.spec import Capability, EngineSpec, Fidelity
 from dbfleet.values import Column, Reference, Schema, Type
 
 ID = Column("id", Type.INT, nullable=False)

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from dbfleet import registry
-from dbfleet.adapter import Adapter, Capability, Swap, Target
+from dbfleet.adapter import Adapter, Swap
 from dbfleet.conformance.plugin import Connect, Make
 from dbfleet.errors import DbfleetError, NotFound
 from dbfleet.extras import Index
+from dbfleet.spec import Capability
+from dbfleet.target import Target
 from dbfleet.values import Column, Reference, Row, Schema, Type
 
 ID = Column("id", Type.INT, False)

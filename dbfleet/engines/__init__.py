@@ -1,4 +1,4 @@
-"""One file an engine: docstring (driver, links, oddities), adapter, connect, error translation, ENGINE.
+"""A package or a file an engine; the rooms of a package have the same names in each (see CONTRIBUTING.md).
 
-Files with a leading underscore are shared by engines and are none.
+Those with a leading underscore are shared by engines and are none.
 """

@@ -11,15 +11,17 @@ nested more than 31 levels deep fails the check. A TIME of a table that dbfleet 
 
 from __future__ import annotations
 
-from dbfleet.adapter import Adapter, Fidelity, Target
-from dbfleet.engines._mysql_server import MARIADB
-from dbfleet.engines._mysql_spec import spec
+from dbfleet.adapter import Adapter
+from dbfleet.engines._mysql.local import MARIADB
+from dbfleet.engines._mysql.spec import spec
+from dbfleet.spec import Fidelity
+from dbfleet.target import Target
 from dbfleet.values import Type
 
 
 def connect(target: Target, *, timeout_s: float = 10.0) -> Adapter:
     """A session with the server; Unavailable or AuthFailed within about `timeout_s`."""
-    from dbfleet.engines._mysql_connect import connect as connected
+    from dbfleet.engines._mysql.connect import connect as connected
 
     return connected(target, ENGINE, timeout_s)
 

@@ -1,7 +1,7 @@
 """MySQL, by mysql-connector-python (https://dev.mysql.com/doc/connector-python/en/).
 
 MySQL 8.0.17 and later: before it there was no binary collation without padding, and no CAST to DOUBLE. The driver has
-two halves, one four times as slow: `doctor` says which one runs here, and `_mysql_driver` why. All the rest is
+two halves, one four times as slow: `doctor` says which one runs here, and `_mysql.driver` why. All the rest is
 MariaDB's too: see `_mysql`.
 
 Oddities: JSON keeps numbers as doubles or 64-bit integers, so a document with a longer one is refused. A TIME of a
@@ -11,15 +11,17 @@ stops, a query gives the server's own text.
 
 from __future__ import annotations
 
-from dbfleet.adapter import Adapter, Fidelity, Target
-from dbfleet.engines._mysql_server import MYSQL
-from dbfleet.engines._mysql_spec import spec
+from dbfleet.adapter import Adapter
+from dbfleet.engines._mysql.local import MYSQL
+from dbfleet.engines._mysql.spec import spec
+from dbfleet.spec import Fidelity
+from dbfleet.target import Target
 from dbfleet.values import Type
 
 
 def connect(target: Target, *, timeout_s: float = 10.0) -> Adapter:
     """A session with the server; Unavailable or AuthFailed within about `timeout_s`."""
-    from dbfleet.engines._mysql_connect import connect as connected
+    from dbfleet.engines._mysql.connect import connect as connected
 
     return connected(target, ENGINE, timeout_s)
 

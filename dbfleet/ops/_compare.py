@@ -15,7 +15,8 @@ from decimal import Decimal
 from operator import attrgetter
 from typing import Any, Final
 
-from dbfleet.adapter import EngineSpec, coarsened
+from dbfleet.fidelity import coarsened
+from dbfleet.spec import EngineSpec
 from dbfleet.values import TEXT_OF, Batch, Column, Type, decimal_text, json_text
 
 Values = Iterable[Any]

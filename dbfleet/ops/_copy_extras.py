@@ -14,12 +14,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from dbfleet.adapter import Adapter, EngineSpec
+from dbfleet.adapter import Adapter
 from dbfleet.errors import AlreadyExists, StatementError, Unsupported
 from dbfleet.extras import AnyExtra, Extras, Index, Native, same
 from dbfleet.ops import _left
 from dbfleet.ops._copy_words import Given
 from dbfleet.ops._plan import PlannedCollection
+from dbfleet.spec import EngineSpec
 
 
 def planned(source: Adapter, sink: EngineSpec, plan: PlannedCollection) -> tuple[PlannedCollection, list[str]]:

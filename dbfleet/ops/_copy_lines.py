@@ -12,8 +12,9 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, cast
 
-from dbfleet.adapter import Adapter, EngineSpec, Fidelity, Part, WriteMode, Written
+from dbfleet.adapter import Adapter, Part, WriteMode, Written
 from dbfleet.ops._plan import PlannedCollection, fraction_digits
+from dbfleet.spec import EngineSpec, Fidelity
 from dbfleet.values import Column, Digest, Schema, Type
 
 Watched = Callable[[Iterator[bytes]], Iterator[bytes]]

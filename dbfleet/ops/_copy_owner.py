@@ -9,13 +9,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from dbfleet.adapter import WHOLE, Adapter, Capability, Part, Rejected, Swap, WriteMode
+from dbfleet.adapter import WHOLE, Adapter, Part, Rejected, Swap, WriteMode
 from dbfleet.errors import AlreadyExists, UsageError
 from dbfleet.ops import _copy_extras, _staging, _workers
 from dbfleet.ops._copy_words import Check, Copied, Ends, Give, Given, Mode, Task, Watch
 from dbfleet.ops._journal import Progressed
 from dbfleet.ops._plan import PlannedCollection
 from dbfleet.ops._workers import Worker
+from dbfleet.spec import Capability
 from dbfleet.values import Digest
 
 PART_ROWS: Final = 250_000

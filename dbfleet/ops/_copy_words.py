@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from dbfleet.adapter import EngineSpec, Part, Target, WriteMode
+from dbfleet.adapter import Part, WriteMode
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _ends
 from dbfleet.ops._journal import Journal
 from dbfleet.ops._plan import PlannedCollection
+from dbfleet.spec import EngineSpec
+from dbfleet.target import Target
 
 Mode = Literal["insert", "upsert", "replace"]
 

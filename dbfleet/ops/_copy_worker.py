@@ -9,14 +9,17 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from typing import Any, Final, cast
 
-from dbfleet.adapter import Adapter, EngineSpec, Part, Target, Written, coarsened
+from dbfleet.adapter import Adapter, Part, Written
 from dbfleet.errors import DbfleetError
+from dbfleet.fidelity import coarsened
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _copy_extras, _copy_lines, _ends, _plan
 from dbfleet.ops._copy_words import Check, Give, Task
 from dbfleet.ops._digests import Digester
 from dbfleet.ops._plan import PlannedCollection
 from dbfleet.ops._workers import Owner
+from dbfleet.spec import EngineSpec
+from dbfleet.target import Target
 from dbfleet.values import Batch, Digest, Schema
 
 _MOST_REJECTED: Final = 100

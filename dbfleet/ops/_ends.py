@@ -6,9 +6,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from dbfleet.adapter import Adapter, Capability, EngineSpec, Target
+from dbfleet.adapter import Adapter
 from dbfleet.errors import NoRoom, RuntimeFailure, StatementError, Unavailable, UsageError
 from dbfleet.fleet import Fleet
+from dbfleet.spec import Capability, EngineSpec
+from dbfleet.target import Target
 
 
 class FreshFile:

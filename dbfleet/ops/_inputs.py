@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from dbfleet import readers, registry
-from dbfleet.adapter import EngineSpec, coarsened
 from dbfleet.errors import RuntimeFailure, UnknownEngine, UsageError, nearest
+from dbfleet.fidelity import coarsened
 from dbfleet.ops import _dump_files as files
 from dbfleet.ops._plan import whole
 from dbfleet.readers import Reader
+from dbfleet.spec import EngineSpec
 from dbfleet.values import Batch, Column, Schema
 
 _GUESSED_KEY: Final = "id"

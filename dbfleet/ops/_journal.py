@@ -19,10 +19,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dbfleet.adapter import Part, Target
+from dbfleet.adapter import Part
 from dbfleet.errors import UsageError
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _staging
+from dbfleet.target import Target
 
 
 @dataclass(slots=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dbfleet.adapter import Adapter, Target
+from dbfleet.adapter import Adapter
 from dbfleet.errors import NotFound, StatementError, nearest
+from dbfleet.target import Target
 from dbfleet.values import Schema
 
 

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from dbfleet.adapter import EngineSpec, Target, coarsened
 from dbfleet.errors import UsageError, nearest
+from dbfleet.fidelity import coarsened
 from dbfleet.ops import _merge, _where
 from dbfleet.ops._differences import Difference
 from dbfleet.ops._plan import fraction_digits, whole
 from dbfleet.ops._sides import Pairing
+from dbfleet.spec import EngineSpec
+from dbfleet.target import Target
 from dbfleet.values import Column, Schema, Type
 
 _TIMES: Final = (Type.TIME, Type.DATETIME, Type.INSTANT)

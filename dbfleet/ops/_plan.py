@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from dbfleet.adapter import Capability, EngineSpec, Fidelity
 from dbfleet.errors import LossyRefused, Unsupported
 from dbfleet.extras import AnyExtra
+from dbfleet.spec import Capability, EngineSpec, Fidelity
 from dbfleet.values import TEXT_OF, Batch, Column, Schema, Type
 
 _TIMES: Final = (Type.TIME, Type.DATETIME, Type.INSTANT)

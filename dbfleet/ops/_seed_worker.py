@@ -15,11 +15,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final
 
-from dbfleet.adapter import Adapter, EngineSpec, Rejected, Target, Written, coarsened
+from dbfleet.adapter import Adapter, Rejected, Written
 from dbfleet.datasets import Dataset
 from dbfleet.errors import PartialWrite
+from dbfleet.fidelity import coarsened
 from dbfleet.ops import _digests, _identity
 from dbfleet.ops._workers import Owner
+from dbfleet.spec import EngineSpec
+from dbfleet.target import Target
 from dbfleet.values import Batch, Schema, digest_rows
 
 Connect = Callable[[Target], AbstractContextManager[Adapter]]

@@ -17,10 +17,12 @@ from contextlib import contextmanager
 from typing import Final, TypeVar
 
 from dbfleet import registry
-from dbfleet.adapter import EngineSpec, ServerInfo, Target
+from dbfleet.adapter import ServerInfo
 from dbfleet.errors import DbfleetError, NotReady, UnknownEngine
 from dbfleet.fleet import Fleet
 from dbfleet.runtimes import Deadline, Event, Report, Runtime, Server, compose
+from dbfleet.spec import EngineSpec
+from dbfleet.target import Target
 
 T = TypeVar("T")
 

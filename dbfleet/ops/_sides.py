@@ -18,11 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
-from dbfleet.adapter import WHOLE, Adapter, Capability, Condition, EngineSpec, Part, Target, coarsened
+from dbfleet.adapter import WHOLE, Adapter, Condition, Part
+from dbfleet.fidelity import coarsened
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _where
 from dbfleet.ops._compare import comparable
 from dbfleet.ops._workers import Owner
+from dbfleet.spec import Capability, EngineSpec
+from dbfleet.target import Target
 from dbfleet.values import Batch, Column, Row, Schema
 
 BUCKETS: Final = 1 << 20

@@ -18,9 +18,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from dbfleet.adapter import Adapter, Capability, Swap
+from dbfleet.adapter import Adapter, Swap
 from dbfleet.errors import DbfleetError, NotFound
 from dbfleet.fleet import Fleet
+from dbfleet.spec import Capability
 from dbfleet.values import Schema
 
 _PREFIX: Final = "_dbfleet_new_"

@@ -29,8 +29,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
-from dbfleet.adapter import Adapter, Capability, Change, EngineSpec, Target, Written, coarsened
+from dbfleet.adapter import Adapter, Change, Written
 from dbfleet.errors import PartialWrite, Unsupported, UsageError
+from dbfleet.fidelity import coarsened
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _ends, _order, _pairing, _where
 from dbfleet.ops._differences import Difference, Unlike, told
@@ -38,6 +39,8 @@ from dbfleet.ops._pairing import Choice
 from dbfleet.ops._plan import GENERATED, whole
 from dbfleet.ops._sides import Pairing
 from dbfleet.ops.diff import Comparison, Watch, comparing
+from dbfleet.spec import Capability, EngineSpec
+from dbfleet.target import Target
 from dbfleet.values import Column, Row, Schema, Type
 
 Kind = Literal["insert", "update", "delete"]

@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
-from dbfleet.adapter import Condition, EngineSpec
+from dbfleet.adapter import Condition
 from dbfleet.errors import UsageError, nearest
 from dbfleet.ops._where_logic import TURNED, Node, Test, Truth, both, either, opposite, shared, truth_is
+from dbfleet.spec import EngineSpec
 from dbfleet.values import VALUE_OF, Column, Row, Type, json_text
 
 _TOKEN: Final = re.compile(

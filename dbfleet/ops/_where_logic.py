@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from dbfleet.adapter import Condition, EngineSpec, Fidelity, coarsened
+from dbfleet.adapter import Condition
+from dbfleet.fidelity import coarsened
+from dbfleet.spec import EngineSpec, Fidelity
 from dbfleet.values import VALUE_OF, Column, Row, Type, type_of
 
 Truth = bool | None

@@ -24,7 +24,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
-from dbfleet.adapter import Adapter, Capability, Target, Written
+from dbfleet.adapter import Adapter, Written
 from dbfleet.errors import DbfleetError, PartialWrite, Unavailable, UsageError
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _copy_extras, _copy_setup, _copy_worker, _ends, _identity, _left, _plan, _staging, _workers
@@ -35,6 +35,8 @@ from dbfleet.ops._ends import FreshFile, goes_on
 from dbfleet.ops._journal import Journal
 from dbfleet.ops._plan import PlannedCollection
 from dbfleet.ops._workers import Worker
+from dbfleet.spec import Capability
+from dbfleet.target import Target
 
 __all__ = ["Copied", "Mode", "Plan", "Watch", "copy", "receipt"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dbfleet.adapter import Target
 from dbfleet.errors import StatementError
 from dbfleet.fleet import Fleet
 from dbfleet.ops._named import schema_of
+from dbfleet.target import Target
 from dbfleet.values import Column, Schema, Type
 
 

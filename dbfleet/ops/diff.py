@@ -23,7 +23,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from dbfleet.adapter import EngineSpec, Target
 from dbfleet.errors import DbfleetError, NotFound, UsageError, nearest
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _identity, _merge, _pairing, _sides, _where, _workers
@@ -32,6 +31,8 @@ from dbfleet.ops._named import described
 from dbfleet.ops._pairing import Choice
 from dbfleet.ops._sides import BUCKETS, FEW_BUCKETS, CanOrder, Order, Pairing, Spill, Sum, Summed
 from dbfleet.ops._workers import Worker
+from dbfleet.spec import EngineSpec
+from dbfleet.target import Target
 from dbfleet.values import Schema
 
 __all__ = ["Comparison", "Counted", "Difference", "Watch", "comparing", "diff"]

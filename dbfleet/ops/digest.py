@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 
-from dbfleet.adapter import Adapter, Capability, Target
+from dbfleet.adapter import Adapter
 from dbfleet.errors import DbfleetError, StatementError, Unavailable, Unsupported
 from dbfleet.fleet import Fleet
 from dbfleet.ops._named import schema_of
+from dbfleet.spec import Capability
+from dbfleet.target import Target
 from dbfleet.values import Batch, Digest, Schema, digest_rows
 
 

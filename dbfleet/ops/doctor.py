@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from dbfleet.adapter import Finding
 from dbfleet.errors import DbfleetError
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _servers
 from dbfleet.runtimes import compose, docker_engine, ports, programs
+from dbfleet.spec import Finding
 
 FIELDS: Final = ("check", "level", "text", "hint")
 LOW_DISK: Final = 2 << 30

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dbfleet.adapter import Target
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _servers
 from dbfleet.ops.stop import LOCK_TIMEOUT_S
 from dbfleet.runtimes import Event, Report, silent
+from dbfleet.target import Target
 
 
 @dataclass(frozen=True, slots=True)

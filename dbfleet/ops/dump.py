@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from dbfleet import __version__
-from dbfleet.adapter import Adapter, Capability, Target
+from dbfleet.adapter import Adapter
 from dbfleet.errors import DbfleetError, NotFound, UsageError, nearest
 from dbfleet.fleet import Fleet
 from dbfleet.formats import _exact
@@ -32,6 +32,8 @@ from dbfleet.ops import _left
 from dbfleet.ops._digests import Digester
 from dbfleet.ops._order import ordered
 from dbfleet.ops._plan import GENERATED
+from dbfleet.spec import Capability
+from dbfleet.target import Target
 from dbfleet.values import Batch, Digest, Schema
 
 T = TypeVar("T")

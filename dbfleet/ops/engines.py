@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 from dbfleet import registry
-from dbfleet.adapter import EngineSpec, Limits
+from dbfleet.spec import EngineSpec, Limits
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from dbfleet.adapter import ServerInfo, Target
+from dbfleet.adapter import ServerInfo
 from dbfleet.errors import DbfleetError
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _servers
+from dbfleet.target import Target
 
 FIELDS: Final = ("target", "ok", "latency_ms", "product", "version", "error", "hint")
 TIMEOUT_S: Final = 5.0

@@ -24,13 +24,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
-from dbfleet.adapter import Adapter, Capability, EngineSpec, Swap, Target, Written, coarsened
+from dbfleet.adapter import Adapter, Swap, Written
 from dbfleet.errors import ConstraintViolated, DbfleetError, NoRoom, PartialWrite, StatementError, UsageError
+from dbfleet.fidelity import coarsened
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _digests, _ends, _identity, _order, _plan, _staging
 from dbfleet.ops._digests import Digester
 from dbfleet.ops._inputs import Input
 from dbfleet.ops._rejected import RejectedFile, write_apart
+from dbfleet.spec import Capability, EngineSpec
+from dbfleet.target import Target
 from dbfleet.values import Batch, Schema
 
 Mode = Literal["insert", "upsert", "replace"]

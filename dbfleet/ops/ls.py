@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dbfleet.adapter import Target
 from dbfleet.fleet import Fleet
+from dbfleet.target import Target
 
 
 @dataclass(frozen=True, slots=True)

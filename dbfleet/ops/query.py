@@ -24,10 +24,12 @@ from dataclasses import dataclass
 from typing import Any, Final, Self, TypeVar
 
 from dbfleet import registry
-from dbfleet.adapter import Adapter, Capability, EngineSpec, Result, ResultColumn, Target
+from dbfleet.adapter import Adapter, Result, ResultColumn
 from dbfleet.errors import DbfleetError, FleetPartlyFailed, NotReady, Unsupported, UsageError, nearest
 from dbfleet.fleet import Fleet
 from dbfleet.formats import Plain, Rows
+from dbfleet.spec import Capability, EngineSpec
+from dbfleet.target import Target
 from dbfleet.values import VALUE_OF, Batch, Type
 
 T = TypeVar("T")

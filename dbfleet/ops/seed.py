@@ -19,13 +19,14 @@ from functools import partial
 from typing import Literal, Protocol
 
 from dbfleet import datasets, registry
-from dbfleet.adapter import Adapter, Target
+from dbfleet.adapter import Adapter
 from dbfleet.datasets import Dataset
 from dbfleet.errors import DbfleetError, FleetPartlyFailed, Unavailable, UsageError
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _seed_worker, _workers
 from dbfleet.ops._seed_worker import Connect, Half, HalfDone, Seeded, Work
 from dbfleet.ops._workers import Worker
+from dbfleet.target import Target
 
 __all__ = ["Planned", "Progress", "Seeded", "everything", "plan", "seed"]
 

@@ -10,10 +10,10 @@ import os
 import shutil
 from pathlib import Path
 
-from dbfleet.adapter import Target
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _servers
 from dbfleet.runtimes import ClientCommand
+from dbfleet.target import Target
 
 
 def shell(fleet: Fleet, name: str) -> ClientCommand | None:

@@ -18,11 +18,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from dbfleet.adapter import ServerInfo, Target
+from dbfleet.adapter import ServerInfo
 from dbfleet.errors import DbfleetError
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _servers, _staging
 from dbfleet.runtimes import ServerState
+from dbfleet.target import Target
 
 FIELDS: Final = (
     "target",

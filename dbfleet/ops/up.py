@@ -17,11 +17,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from dbfleet.adapter import ServerInfo, Target
+from dbfleet.adapter import ServerInfo
 from dbfleet.errors import DbfleetError, FleetPartlyFailed, RuntimeFailure, UsageError
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _servers, _staging
 from dbfleet.runtimes import Deadline, Event, Report, Runtime, Server, port_taken, ports, silent, wait_ready
+from dbfleet.target import Target
 
 TIMEOUT_S = 180.0
 """For all of it. Where nobody asked for another, a server has its stack's own start period where that is longer."""

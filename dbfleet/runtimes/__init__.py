@@ -18,10 +18,11 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
-from dbfleet.adapter import EngineSpec, ServerInfo
+from dbfleet.adapter import ServerInfo
 from dbfleet.errors import AuthFailed, DbfleetError, NotReady, RuntimeFailure, Unavailable
 from dbfleet.own import Fate
 from dbfleet.runtimes import ports
+from dbfleet.spec import EngineSpec
 
 State = Literal["absent", "stopped", "starting", "running", "unhealthy", "failed"]
 """absent: nothing was ever made · stopped: made, not running · starting: runs, not healthy yet · running ·

@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from dbfleet import own
-from dbfleet.adapter import EngineSpec
 from dbfleet.errors import DbfleetError, RuntimeFailure
 from dbfleet.own import PROJECT, engine_socket
 from dbfleet.runtimes import (
@@ -39,6 +38,7 @@ from dbfleet.runtimes import (
     log_tail,
     port_taken,
 )
+from dbfleet.spec import EngineSpec
 
 if TYPE_CHECKING:
     from python_on_whales import DockerClient

@@ -26,7 +26,6 @@ from typing import Final, TypeVar
 import psutil
 
 from dbfleet import own
-from dbfleet.adapter import EngineSpec, LocalServer, ServerPlan
 from dbfleet.errors import DbfleetError, NotReady, RuntimeFailure, Unavailable
 from dbfleet.own import procfs
 from dbfleet.runtimes import (
@@ -47,6 +46,7 @@ from dbfleet.runtimes import (
     tail,
 )
 from dbfleet.runtimes.homes import Home, Record
+from dbfleet.spec import EngineSpec, LocalServer, ServerPlan
 
 STRAYS_TIMEOUT_S: Final = 10.0
 PREPARE_PATIENCE_S: Final = 20.0

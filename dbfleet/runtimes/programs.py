@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from dbfleet.adapter import LocalServer
+from dbfleet.spec import LocalServer
 
 
 def find(local: LocalServer, recorded: str | None = None) -> Mapping[str, Path] | None:

@@ -1,8 +1,6 @@
-"""What the relational engines share; everything in which they differ is data: a `Lexis` and a `Relational`.
+"""Tables: how an engine's carry the closed set is data, a `Relational`.
 
-Text (`_sql_text`): statements and their parameters, which the driver binds, never we.
-
-Tables: SQLAlchemy Core writes the DDL (`create_statements`) and reads it back (`Reflector`). It is imported inside
+SQLAlchemy Core writes the DDL (`create_statements`) and reads it back (`Reflector`). It is imported inside
 these two only, never when this module is: `dbfleet --help` and a plain `query` do without its 0.2 seconds. Where a
 column read back would not be the column that was given, its real type is kept in a comment: `dbfleet:uuid`,
 `dbfleet:decimal(40,3)`. An edge, or a partition, is kept in the table's comment: `dbfleet:{"edge":true}`.
@@ -18,15 +16,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from dbfleet.engines._sql_text import Lexis as Lexis
-from dbfleet.engines._sql_text import Statement as Statement
-from dbfleet.engines._sql_text import Token as Token
-from dbfleet.engines._sql_text import bind as bind
-from dbfleet.engines._sql_text import check_parameters as check_parameters
-from dbfleet.engines._sql_text import line_of as line_of
-from dbfleet.engines._sql_text import statements as statements
-from dbfleet.engines._sql_text import tokens as tokens
 from dbfleet.errors import NotFound
+from dbfleet.sql.text import Lexis
 from dbfleet.values import Column, Reference, Schema, Type
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from dbfleet import registry
-from dbfleet.adapter import Capability, EngineSpec, Target
+from dbfleet.spec import Capability, EngineSpec
+from dbfleet.target import Target
 from tests.zoo.walk import run
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dbfleet import registry
-from dbfleet.adapter import Target
+from dbfleet.target import Target
 from tests.zoo.walk import run
 
 pytestmark = pytest.mark.engines("postgres", "mysql", "mariadb", "sqlite")

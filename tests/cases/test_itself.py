@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from dbfleet import registry
-from dbfleet.adapter import EngineSpec, Target
+from dbfleet.spec import EngineSpec
+from dbfleet.target import Target
 from tests.zoo.walk import run
 
 
@@ -141,9 +142,9 @@ def test_what_is_read_with_its_parent_is_replaced_without_waiting_for_ourselves(
 def test_whoever_holds_a_table_open_is_told_of_and_nothing_is_replaced(
     target: Target, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dbfleet.engines import _postgres_swap
+    from dbfleet.engines.postgres import swap
 
-    monkeypatch.setattr(_postgres_swap, "_WAIT_S", 1)
+    monkeypatch.setattr(swap, "_WAIT_S", 1)
     url = target.url(reveal=True)
     assert run("copy", "sqlite:///self.db#t", f"{url}#{name}").code == 0
     with registry.connect(target) as adapter, registry.connect(target) as holder:

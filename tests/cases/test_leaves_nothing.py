@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from dbfleet.engines.sqlite import SqliteAdapter
+from dbfleet.engines.sqlite.adapter import SqliteAdapter
 from dbfleet.errors import StatementError, Unavailable
 from dbfleet.values import Batch, Schema
 from tests.zoo.walk import run

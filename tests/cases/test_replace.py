@@ -18,10 +18,11 @@ from typing import Any
 import pytest
 
 from dbfleet import registry
-from dbfleet.adapter import Capability, EngineSpec, Target
 from dbfleet.errors import ConstraintViolated, StatementError
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _staging
+from dbfleet.spec import Capability, EngineSpec
+from dbfleet.target import Target
 from dbfleet.values import Batch, Schema
 from tests.zoo.walk import Ran, run
 
@@ -88,7 +89,7 @@ def test_a_copy_that_fails_in_the_middle_leaves_the_old_rows(
     sink: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The last row of the last collection cannot be read."""
-    from dbfleet.engines.sqlite import SqliteAdapter
+    from dbfleet.engines.sqlite.adapter import SqliteAdapter
 
     scan = SqliteAdapter.scan
 

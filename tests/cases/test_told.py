@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from dbfleet import registry
-from dbfleet.adapter import Target
-from dbfleet.engines import _postgres_describe
+from dbfleet.engines.postgres import describe
+from dbfleet.target import Target
 from tests.zoo.walk import run
 
 
@@ -35,7 +35,7 @@ def test_dates_that_are_none_of_ours_come_along_to_another_postgres(
     target: Target, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, statistics: bool
 ) -> None:
     if statistics:  # of a large table: it is not read for it
-        monkeypatch.setattr(_postgres_describe, "_EXACTLY", 0)
+        monkeypatch.setattr(describe, "_EXACTLY", 0)
     url = target.url(reveal=True)
     other = target.with_(database=f"{name}_two").url(reveal=True)
     with registry.connect(target) as adapter:

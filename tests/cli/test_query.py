@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 from command_line import Shell
 
-from dbfleet.adapter import Limits
 from dbfleet.cli import render
 from dbfleet.errors import Unavailable
+from dbfleet.spec import Limits
 from dbfleet.values import Type
 
 PEOPLE = "select * from people order by id"

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from dbfleet import registry
-from dbfleet.adapter import Adapter, Target
+from dbfleet.adapter import Adapter
 from dbfleet.conformance.plugin import Make
-from dbfleet.engines._cassandra_write import Writing
+from dbfleet.engines.cassandra.write import Writing
 from dbfleet.errors import AuthFailed, NotFound, StatementError, Unavailable, UsageError
 from dbfleet.fleet import Fleet
 from dbfleet.ops.query import query
 from dbfleet.ops.shell import shell
+from dbfleet.target import Target
 from dbfleet.values import Column, Row, Schema, Type
 
 pytestmark = pytest.mark.engines("cassandra")

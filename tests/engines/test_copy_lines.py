@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from dbfleet.adapter import WHOLE, Adapter, EngineSpec, Fidelity, Limits
+from dbfleet.adapter import WHOLE, Adapter
 from dbfleet.conformance.examples import wide_rows, wide_schema
 from dbfleet.conformance.plugin import Connect, Make
 from dbfleet.errors import DbfleetError
 from dbfleet.ops import _copy_lines, _plan
 from dbfleet.ops._plan import PlannedCollection
 from dbfleet.registry import spec, specs
+from dbfleet.spec import EngineSpec, Fidelity, Limits
 from dbfleet.values import Column, Schema, Type, digest_rows
 
 

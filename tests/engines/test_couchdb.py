@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from dbfleet import registry
-from dbfleet.adapter import Adapter, Target
+from dbfleet.adapter import Adapter
 from dbfleet.conformance.plugin import Make
 from dbfleet.errors import AuthFailed, StatementError, Unavailable, Unsupported
+from dbfleet.target import Target
 from dbfleet.values import Column, Schema, Type
 
 pytestmark = pytest.mark.engines("couchdb")

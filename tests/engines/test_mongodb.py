@@ -27,10 +27,9 @@ from bson.timestamp import Timestamp
 from pymongo.collection import Collection
 
 from dbfleet import registry
-from dbfleet.adapter import Target
 from dbfleet.conformance.plugin import Connect, Make
-from dbfleet.engines._mongo_errors import translate
-from dbfleet.engines.mongodb import MongodbAdapter
+from dbfleet.engines.mongodb.adapter import MongodbAdapter
+from dbfleet.engines.mongodb.errors import translate
 from dbfleet.errors import (
     AuthFailed,
     ConstraintViolated,
@@ -40,6 +39,7 @@ from dbfleet.errors import (
     Unsupported,
     UsageError,
 )
+from dbfleet.target import Target
 from dbfleet.values import JSON_NULL, Column, Row, Schema, Type, json_text
 
 pytestmark = pytest.mark.engines("mongodb")

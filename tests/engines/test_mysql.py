@@ -16,7 +16,7 @@ from uuid import UUID
 import pytest
 
 from dbfleet import formats, registry
-from dbfleet.adapter import Adapter, Target
+from dbfleet.adapter import Adapter
 from dbfleet.conformance.plugin import Connect, Make
 from dbfleet.errors import (
     AuthFailed,
@@ -28,6 +28,7 @@ from dbfleet.errors import (
     Unsupported,
     UsageError,
 )
+from dbfleet.target import Target
 from dbfleet.values import JSON_NULL, Batch, Column, Reference, Row, Schema, Type
 
 pytestmark = pytest.mark.engines("mysql", "mariadb")
@@ -458,9 +459,9 @@ def test_column_that_the_table_lacks_is_not_found(writer: Adapter, made: Make, n
 
 
 def test_write_of_several_pieces_is_one_transaction(adapter: Adapter, made: Make, name: str, monkeypatch: Any) -> None:
-    from dbfleet.engines import _mysql_write
+    from dbfleet.engines._mysql import write
 
-    monkeypatch.setattr(_mysql_write, "PIECE_BYTES", 5000)
+    monkeypatch.setattr(write, "PIECE_BYTES", 5000)
     schema = made(Schema(name, PAIR, ("id",)))
     batches = [[(number, "x" * 100) for number in range(start, start + 70)] for start in range(0, 2100, 70)]
     with pytest.raises(ConstraintViolated, match="Duplicate"):

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from dbfleet import registry
-from dbfleet.adapter import Adapter, Change, Target
+from dbfleet.adapter import Adapter, Change
 from dbfleet.errors import ConstraintViolated, NotFound, Unsupported
 from dbfleet.extras import Index
+from dbfleet.target import Target
 from dbfleet.values import Row, Schema, Type
 
 pytestmark = pytest.mark.engines("mysql", "mariadb")

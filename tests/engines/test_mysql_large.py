@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from dbfleet import registry
-from dbfleet.adapter import BATCH_BYTES, Adapter, Condition, Target
+from dbfleet.adapter import BATCH_BYTES, Adapter, Condition
 from dbfleet.conformance.plugin import Make
-from dbfleet.engines import _mysql_large
+from dbfleet.engines._mysql import large as large_values
 from dbfleet.errors import ConstraintViolated
+from dbfleet.target import Target
 from dbfleet.values import Batch, Column, Row, Schema, Type
 
 pytestmark = pytest.mark.engines("mysql", "mariadb")
@@ -60,9 +61,9 @@ def test_huge_values_come_in_slices(
     adapter: Any, made: Make, name: str, monkeypatch: pytest.MonkeyPatch, first: bool
 ) -> None:
     """Whether the first rows tell of them or the table's averages; the characters of a text are never cut."""
-    monkeypatch.setattr(_mysql_large, "HUGE", 1000)
-    monkeypatch.setattr(_mysql_large, "_SLICE", 401)
-    monkeypatch.setattr(_mysql_large, "_SUSPECT", 99)
+    monkeypatch.setattr(large_values, "HUGE", 1000)
+    monkeypatch.setattr(large_values, "_SLICE", 401)
+    monkeypatch.setattr(large_values, "_SUSPECT", 99)
     schema = made(_schema(name))
     small: list[Row] = [(number, b"s", None, None) for number in range(10, 40)]
     huge = [

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from dbfleet import registry
-from dbfleet.adapter import Adapter, Swap, Target
+from dbfleet.adapter import Adapter, Swap
 from dbfleet.conformance.plugin import Connect, Make
 from dbfleet.errors import ConstraintViolated, StatementError
+from dbfleet.target import Target
 from dbfleet.values import Column, Reference, Row, Schema, Type
 
 pytestmark = pytest.mark.engines("mysql", "mariadb")

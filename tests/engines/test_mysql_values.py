@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from dbfleet.engines._mysql_values import reader
-from dbfleet.engines._mysql_wire import Field
+from dbfleet.engines._mysql.values import reader
+from dbfleet.engines._mysql.wire import Field
 from dbfleet.values import Type
 
 FIELD = Field("d", "t", "c", "c", 45, 253, 0, 0)

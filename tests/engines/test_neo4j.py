@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from dbfleet import registry
-from dbfleet.adapter import Adapter, Target
+from dbfleet.adapter import Adapter
 from dbfleet.conformance.plugin import Make
 from dbfleet.errors import AuthFailed, StatementError, Unavailable
 from dbfleet.fleet import Fleet
 from dbfleet.ops.shell import shell
+from dbfleet.target import Target
 from dbfleet.values import Column, Reference, Row, Schema, Type
 
 pytestmark = pytest.mark.engines("neo4j")

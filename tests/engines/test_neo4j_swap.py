@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from dbfleet import registry
-from dbfleet.adapter import Adapter, Swap, Target
+from dbfleet.adapter import Adapter, Swap
 from dbfleet.conformance.plugin import Make
-from dbfleet.engines import _neo4j_steps, _neo4j_swap
+from dbfleet.engines.neo4j import swap as swaps
+from dbfleet.engines.neo4j import swap_steps
 from dbfleet.errors import ConstraintViolated, StatementError
+from dbfleet.target import Target
 from dbfleet.values import Column, Reference, Row, Schema, Type
 
 pytestmark = pytest.mark.engines("neo4j")
@@ -99,7 +101,7 @@ def test_steps_that_were_cut_off_are_carried_to_their_end(
     swapping.write(people, [[(1, "old"), (2, "old")]])
     swap = _stage(swapping, name, [(2, "new"), (3, "new")])
 
-    whole = _neo4j_swap._in_one
+    whole = swaps._in_one
     calls: list[int] = []
 
     def first_refused(adapter: Any, statements: Any) -> None:
@@ -112,9 +114,9 @@ def test_steps_that_were_cut_off_are_carried_to_their_end(
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(_neo4j_swap, "_in_one", first_refused)
-        patched.setattr(_neo4j_swap, "_undo", lambda *_: None)
-        patched.setattr(_neo4j_steps if step in ("begin", "move") else _neo4j_swap, step, killed)
+        patched.setattr(swaps, "_in_one", first_refused)
+        patched.setattr(swaps, "_undo", lambda *_: None)
+        patched.setattr(swap_steps if step in ("begin", "move") else swaps, step, killed)
         with pytest.raises(Killed):
             swapping.swap([swap])
     with registry.connect(target) as other:

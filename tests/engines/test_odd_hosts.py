@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import pytest
 
 from dbfleet import registry
-from dbfleet.adapter import Target
 from dbfleet.errors import AuthFailed, DbfleetError, Unavailable
+from dbfleet.target import Target
 
 pytestmark = pytest.mark.engines("mongodb", "redis")
 

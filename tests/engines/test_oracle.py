@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from dbfleet import registry
-from dbfleet.adapter import Adapter, Target
+from dbfleet.adapter import Adapter
 from dbfleet.conformance.plugin import Connect, Make
 from dbfleet.errors import AuthFailed, NotFound, StatementError, Unsupported, UsageError
 from dbfleet.extras import Default, Identity, Index
+from dbfleet.target import Target
 from dbfleet.values import Column, Reference, Row, Schema, Type, digest_rows
 
 pytestmark = pytest.mark.engines("oracle")

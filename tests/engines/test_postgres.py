@@ -15,9 +15,8 @@ from uuid import UUID
 import pytest
 
 from dbfleet import registry
-from dbfleet.adapter import Adapter, Target
-from dbfleet.engines._postgres_types import RELATIONAL
-from dbfleet.engines._sql import Reflector
+from dbfleet.adapter import Adapter
+from dbfleet.engines.postgres.types import RELATIONAL
 from dbfleet.errors import (
     AlreadyExists,
     AuthFailed,
@@ -32,6 +31,8 @@ from dbfleet.errors import (
 from dbfleet.fleet import Fleet
 from dbfleet.ops.digest import digest
 from dbfleet.ops.query import Told, query
+from dbfleet.sql.relational import Reflector
+from dbfleet.target import Target
 from dbfleet.values import JSON_NULL, Column, Reference, Row, Schema, Type, digest_rows
 
 pytestmark = pytest.mark.engines("postgres")

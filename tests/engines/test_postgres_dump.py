@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from dbfleet import registry
-from dbfleet.adapter import Target
-from dbfleet.engines import _postgres_blocks as blocks
+from dbfleet.engines.postgres.fast import encoded_scan as blocks
 from dbfleet.errors import StatementError
 from dbfleet.formats import _exact
+from dbfleet.target import Target
 from dbfleet.values import Digest, Schema, Type, digest_rows
 
 pytestmark = pytest.mark.engines("postgres")

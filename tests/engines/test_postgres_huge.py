@@ -8,7 +8,7 @@ import pytest
 
 from dbfleet.adapter import Change
 from dbfleet.conformance.plugin import Make
-from dbfleet.engines._postgres_sizes import HUGE
+from dbfleet.engines.postgres.large import HUGE
 from dbfleet.errors import StatementError
 from dbfleet.values import Batch, Column, Schema, Type, digest_rows
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from dbfleet import registry
-from dbfleet.adapter import Target
+from dbfleet.target import Target
 from tests.zoo.walk import run
 
 pytestmark = pytest.mark.engines("postgres")

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from dbfleet import registry
-from dbfleet.adapter import Swap, Target
+from dbfleet.adapter import Swap
 from dbfleet.errors import ConstraintViolated
+from dbfleet.target import Target
 from dbfleet.values import Column, Reference, Schema, Type
 
 pytestmark = pytest.mark.engines("postgres")

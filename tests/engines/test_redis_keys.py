@@ -11,9 +11,10 @@ import pytest
 from redis_asked import ask
 
 from dbfleet import registry
-from dbfleet.adapter import Swap, Target
-from dbfleet.engines._redis_keys import name_of, prefix_of
+from dbfleet.adapter import Swap
+from dbfleet.engines.redis.keys import name_of, prefix_of
 from dbfleet.errors import NotFound, Unsupported
+from dbfleet.target import Target
 from dbfleet.values import Column, Row, Schema, Type
 from tests.zoo.walk import run, walk
 

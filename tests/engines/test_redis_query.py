@@ -13,9 +13,10 @@ from redis_asked import PAIR, ask, names, orders, rows_of
 from redis_asked import foreign_keys as foreign_keys
 
 from dbfleet import registry
-from dbfleet.adapter import Adapter, Target
+from dbfleet.adapter import Adapter
 from dbfleet.conformance.plugin import Connect, Make
 from dbfleet.errors import StatementError, Unsupported
+from dbfleet.target import Target
 from dbfleet.values import Column, Schema, Type
 
 pytestmark = pytest.mark.engines("redis")

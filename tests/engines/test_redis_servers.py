@@ -19,8 +19,7 @@ import pytest
 from redis_asked import PAIR, ask, orders, rows_of
 
 from dbfleet import registry
-from dbfleet.adapter import ServerPlan, Target
-from dbfleet.engines._redis_server import LOCAL
+from dbfleet.engines.redis.local import LOCAL
 from dbfleet.errors import (
     AuthFailed,
     DbfleetError,
@@ -29,6 +28,8 @@ from dbfleet.errors import (
     Unsupported,
     UsageError,
 )
+from dbfleet.spec import ServerPlan
+from dbfleet.target import Target
 from dbfleet.values import Row, Schema
 
 pytestmark = pytest.mark.engines("redis")

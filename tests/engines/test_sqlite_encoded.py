@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dbfleet import formats, registry
-from dbfleet.adapter import Target
+from dbfleet.target import Target
 
 WORDS = ("DECIMAL_TEXT(9,2)", "DATE_TEXT", "TIME_TEXT(6)", "DATETIME_TEXT", "INSTANT_TEXT", "UUID_TEXT", "BOOLEAN",
          "INTEGER", "DOUBLE", "TEXT", "BLOB", "")  # fmt: skip

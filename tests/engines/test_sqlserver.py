@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from dbfleet import registry
-from dbfleet.adapter import Adapter, Target
+from dbfleet.adapter import Adapter
 from dbfleet.conformance.examples import wide_rows, wide_schema
 from dbfleet.conformance.plugin import Connect, Make
 from dbfleet.errors import (
@@ -25,6 +25,7 @@ from dbfleet.errors import (
     UsageError,
 )
 from dbfleet.extras import Default, Extra, Identity, Index
+from dbfleet.target import Target
 from dbfleet.values import Column, Reference, Schema, Type, digest_rows
 
 pytestmark = pytest.mark.engines("sqlserver")

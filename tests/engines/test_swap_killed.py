@@ -13,8 +13,9 @@ import pytest
 from redis_asked import ask
 
 from dbfleet import registry
-from dbfleet.adapter import Swap, Target
+from dbfleet.adapter import Swap
 from dbfleet.errors import DbfleetError, StatementError
+from dbfleet.target import Target
 from dbfleet.values import Column, Reference, Row, Schema, Type
 
 ID = Column("id", Type.INT, False)

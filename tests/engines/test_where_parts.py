@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from dbfleet.adapter import Adapter, coarsened
+from dbfleet.adapter import Adapter
 from dbfleet.conformance.plugin import Make
+from dbfleet.fidelity import coarsened
 from dbfleet.ops import _where
 from dbfleet.values import Column, Row, Schema, Type
 

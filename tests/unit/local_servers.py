@@ -11,8 +11,9 @@ from pathlib import Path
 
 import psutil
 
-from dbfleet.adapter import EngineSpec, LocalServer, ServerInfo, ServerPlan
+from dbfleet.adapter import ServerInfo
 from dbfleet.runtimes import Deadline, Event, Server, ports
+from dbfleet.spec import EngineSpec, LocalServer, ServerPlan
 
 PASSWORD = "s3cretOfTheFleet"
 

@@ -11,8 +11,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from dbfleet import registry
-from dbfleet.adapter import Adapter, Target
+from dbfleet.adapter import Adapter
 from dbfleet.fleet import Fleet
+from dbfleet.target import Target
 from dbfleet.values import Batch, Column, Row, Schema, Type
 
 

@@ -149,7 +149,7 @@ def test_target_never_shows_its_password(tmp_path: Path) -> None:
 
 
 def test_url_names_the_same_target_again() -> None:
-    from dbfleet.adapter import Target
+    from dbfleet.target import Target
 
     for parts in (
         {"host": "::1", "port": 5, "user": "ü", "password": "@:/?#% ", "database": "a b"},

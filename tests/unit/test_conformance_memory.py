@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from dbfleet import registry
-from dbfleet.adapter import Adapter, Target, Written
+from dbfleet.adapter import Adapter, Written
 from dbfleet.conformance import test_rows
+from dbfleet.target import Target
 from dbfleet.values import Batch, Schema
 
 

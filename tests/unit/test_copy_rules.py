@@ -14,12 +14,13 @@ import pytest
 from moving import Pair
 
 from dbfleet import registry
-from dbfleet.adapter import Capability, Fidelity, Limits, WriteMode, Written
+from dbfleet.adapter import WriteMode, Written
 from dbfleet.errors import ConstraintViolated, LossyRefused, NotFound, Unavailable, Unsupported, UsageError
 from dbfleet.ops import _copy_owner, _plan
 from dbfleet.ops import copy as op
 from dbfleet.ops.copy import Plan, Watch, copy
 from dbfleet.ops.diff import diff
+from dbfleet.spec import Capability, Fidelity, Limits
 from dbfleet.values import Batch, Column, Reference, Schema, Type
 
 ID = Column("id", Type.INT, False)
@@ -132,7 +133,7 @@ def test_extras_that_the_sink_has_are_not_added_again(pair: Pair, breaking: list
 
 
 def test_an_index_that_the_sink_refuses_does_not_end_the_copy(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dbfleet.engines.sqlite import SqliteAdapter
+    from dbfleet.engines.sqlite.adapter import SqliteAdapter
 
     def refusing(self: Any, schema: Schema, extra: Any) -> None:
         raise ConstraintViolated("no room")
@@ -281,7 +282,7 @@ def test_a_sink_that_lacks_a_column(pair: Pair) -> None:
 def breaking(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Writes fail after so many more batches; a part is 1000 rows."""
     left = [10**9]
-    from dbfleet.engines.sqlite import SqliteAdapter
+    from dbfleet.engines.sqlite.adapter import SqliteAdapter
 
     kind, write = SqliteAdapter, SqliteAdapter.write
 

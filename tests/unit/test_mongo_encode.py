@@ -13,8 +13,8 @@ from bson.decimal128 import Decimal128
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbfleet.engines._mongo_rows import Layout
-from dbfleet.engines._mongo_values import CODEC
+from dbfleet.engines.mongodb.documents import Layout
+from dbfleet.engines.mongodb.values import CODEC
 from dbfleet.values import Column, Schema, Type
 
 _MIDNIGHT = time(0)
@@ -90,7 +90,7 @@ def test_fractions_of_a_second_are_cut_to_the_column_and_to_milliseconds(digits:
      (Type.UUID, "x"), (Type.FLOAT, "x"), (Type.INSTANT, datetime(2024, 1, 1)), (Type.BYTES, "x"), (Type.DECIMAL, "x")],
 )  # fmt: skip
 def test_what_is_not_of_the_columns_type_is_an_error_that_write_rejects(type_: Type, value: Any) -> None:
-    from dbfleet.engines._mongo_bulk import _BAD_VALUES
+    from dbfleet.engines.mongodb.write import _BAD_VALUES
 
     with pytest.raises(_BAD_VALUES):
         Layout(Schema("c", (Column("v", type_),))).encoder().encode([(value,)])

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moving import VALUES
 
-from dbfleet.engines._mongo_lines import Odd, renderer, row_lines
-from dbfleet.engines._mongo_rows import Layout
-from dbfleet.engines._mongo_values import CODEC
+from dbfleet.engines.mongodb.documents import Layout
+from dbfleet.engines.mongodb.fast.lines import Odd, renderer, row_lines
+from dbfleet.engines.mongodb.values import CODEC
 from dbfleet.ops._compare import comparable
 from dbfleet.ops._merge import value_of
 from dbfleet.registry import spec

@@ -19,8 +19,9 @@ from bson.objectid import ObjectId
 from bson.regex import Regex
 from bson.timestamp import Timestamp
 
-from dbfleet.engines import _mongo_change, _mongo_run, _mongosh
-from dbfleet.engines._mongosh import Operation, parse
+from dbfleet.engines.mongodb import query, query_changes
+from dbfleet.engines.mongodb import text as mongosh
+from dbfleet.engines.mongodb.text import Operation, parse
 from dbfleet.errors import StatementError, UsageError
 
 
@@ -107,9 +108,9 @@ def test_comments_alone_are_no_statement() -> None:
 
 def test_every_method_on_the_list_can_be_run() -> None:
     """The parser's closed list and the functions that run it are the same."""
-    assert set(_mongosh.COLLECTION) == {*_mongo_run._COLLECTION, *_mongo_change.CHANGES, "explain"} | {"find"}
-    assert set(_mongosh.DATABASE) == set(_mongo_run._DATABASE)
-    assert set(_mongosh.CURSOR) >= set(_mongo_run._FIND) | _mongo_run._AGGREGATE
+    assert set(mongosh.COLLECTION) == {*query._COLLECTION, *query_changes.CHANGES, "explain"} | {"find"}
+    assert set(mongosh.DATABASE) == set(query._DATABASE)
+    assert set(mongosh.CURSOR) >= set(query._FIND) | query._AGGREGATE
 
 
 # --- values ---

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from neo4j._codec.hydration.bolt.v2 import temporal
 
-from dbfleet.engines._neo4j_values import STORE, packing
+from dbfleet.engines.neo4j.values import STORE, packing
 from dbfleet.values import Type
 
 dehydrate_datetime: Any = temporal.dehydrate_datetime

@@ -10,15 +10,15 @@ import pytest
 
 from dbfleet import registry
 from dbfleet.adapter import Change
-from dbfleet.engines import _oracle_extras as oracle
-from dbfleet.engines import _oracle_left
-from dbfleet.engines._changes import Spelling
-from dbfleet.engines._changes import statements as change_statements
-from dbfleet.engines._oracle_tables import NAMES, Table, broken_views
-from dbfleet.engines._oracle_types import Described, read
-from dbfleet.engines._oracle_write import Writer
+from dbfleet.engines.oracle import extras as oracle
+from dbfleet.engines.oracle import left as leaving
+from dbfleet.engines.oracle.tables import NAMES, Table, broken_views
+from dbfleet.engines.oracle.types import Described, read
+from dbfleet.engines.oracle.write import Writer
 from dbfleet.errors import ConstraintViolated, StatementError, Unsupported
 from dbfleet.extras import Default, Identity, Index
+from dbfleet.sql.changes import Spelling
+from dbfleet.sql.changes import statements as change_statements
 from dbfleet.values import Column, Schema, Type
 
 COLUMNS = (
@@ -37,7 +37,7 @@ TABLE = Table("ORDERS", False, None, {each.name: read(each) for each in COLUMNS}
 
 
 def asking(**answers: Sequence[Sequence[Any]]) -> Any:
-    by_text = {getattr(oracle if hasattr(oracle, name) else _oracle_left, name): rows for name, rows in answers.items()}
+    by_text = {getattr(oracle if hasattr(oracle, name) else leaving, name): rows for name, rows in answers.items()}
     return lambda text, values: by_text.get(text, ())
 
 
@@ -263,7 +263,7 @@ def of(kind: str, name: str, rule: str | None = None, *, deferrable: bool = Fals
     ],
 )
 def test_what_no_record_holds_is_left_by_name(answers: dict[str, Any], told: str | None) -> None:
-    by_text = {getattr(_oracle_left, name): rows for name, rows in answers.items()}
+    by_text = {getattr(leaving, name): rows for name, rows in answers.items()}
     extras = oracle.extras(lambda text, values: by_text.get(text, ()), TABLE)
     assert (extras.has, extras.left) == ((), (told,) if told else ())
 
@@ -285,7 +285,7 @@ def test_what_the_schema_has_besides_its_tables_is_told_by_name() -> None:
         ],
         EVENTS=[("AT_LOGON",)],
     )  # fmt: skip
-    assert _oracle_left.of_schema(lambda text, *_: ask(text, ()), {"GONE": "ORA-04063"}) == [
+    assert leaving.of_schema(lambda text, *_: ask(text, ()), {"GONE": "ORA-04063"}) == [
         "database link FAR",
         "materialized view DAILY: its rows come as a table",
         "package BILLING",

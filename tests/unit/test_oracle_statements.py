@@ -17,7 +17,7 @@ from pathlib import Path
 from dbfleet import registry
 from dbfleet.adapter import Adapter, Change, Condition, Part
 from dbfleet.conformance.examples import wide_rows, wide_schema
-from dbfleet.engines._oracle_types import _EXPRESSIONS, Described, read, select_expression
+from dbfleet.engines.oracle.types import _EXPRESSIONS, Described, read, select_expression
 from dbfleet.extras import Default, Extra, Identity, Index
 from dbfleet.fleet import Fleet
 from dbfleet.values import Column, Reference, Schema, Type

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dbfleet.engines._oracle_text import split
-from dbfleet.engines._oracle_types import Described, made, read, select_expression
+from dbfleet.engines.oracle.text import split
+from dbfleet.engines.oracle.types import Described, made, read, select_expression
 from dbfleet.errors import Unsupported, UsageError
 from dbfleet.values import Column, Schema, Type
 

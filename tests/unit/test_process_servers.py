@@ -15,9 +15,10 @@ import pytest
 from local_servers import PASSWORD, a_minute, ended
 
 from dbfleet import registry
-from dbfleet.adapter import Adapter, ServerInfo, Target
+from dbfleet.adapter import Adapter, ServerInfo
 from dbfleet.runtimes import Server, accounts, ports, silent, wait_ready
 from dbfleet.runtimes.process import ProcessRuntime
+from dbfleet.target import Target
 
 EMBEDDED = [
     spec.name for spec in registry.specs() if spec.local and spec.local.bundled and spec.local.bundled() is not None

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from dbfleet.engines._redis_text import Command, Parameter, bind, parse
+from dbfleet.engines.redis.text import Command, Parameter, bind, parse
 from dbfleet.errors import StatementError, UsageError
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from dbfleet import datasets, registry
-from dbfleet.adapter import Adapter, Rejected, Target, WriteMode, Written
+from dbfleet.adapter import Adapter, Rejected, WriteMode, Written
 from dbfleet.errors import (
     ConstraintViolated,
     DbfleetError,
@@ -29,6 +29,7 @@ from dbfleet.errors import (
 )
 from dbfleet.ops import _seed_worker, _workers
 from dbfleet.ops.seed import Planned, Seeded, plan, seed
+from dbfleet.target import Target
 from dbfleet.values import Batch, Schema, digest_rows
 
 SHOP = datasets.load("shop")

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from dbfleet import registry
-from dbfleet.adapter import EngineSpec, Target
+from dbfleet.spec import EngineSpec
+from dbfleet.target import Target
 
 PASSWORD = "a&b %s$x'y"
 SPECS = [spec for spec in registry.specs() if not spec.embedded]

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbfleet.engines._postgres_types import LEXIS as PG
-from dbfleet.engines._postgres_types import RELATIONAL
-from dbfleet.engines._sql import create_statements, type_comment, typed_by_comment
-from dbfleet.engines._sql_text import Lexis, bind, check_parameters, line_of, statements, tokens
+from dbfleet.engines.postgres.types import LEXIS as PG
+from dbfleet.engines.postgres.types import RELATIONAL
 from dbfleet.errors import UsageError
+from dbfleet.sql.relational import create_statements, type_comment, typed_by_comment
+from dbfleet.sql.text import Lexis, bind, check_parameters, line_of, statements, tokens
 from dbfleet.values import Column, Reference, Schema, Type
 
 MY = Lexis(

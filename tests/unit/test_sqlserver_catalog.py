@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from dbfleet.adapter import Change, Target
-from dbfleet.engines._sqlserver_carry import PROBE, SENT
-from dbfleet.engines.sqlserver import SqlServerAdapter
+from dbfleet.adapter import Change
+from dbfleet.engines.sqlserver.adapter import SqlServerAdapter
+from dbfleet.engines.sqlserver.write import PROBE, SENT
 from dbfleet.errors import ConstraintViolated, StatementError, Unsupported
+from dbfleet.target import Target
 
 Rows = list[tuple[Any, ...]]
 COLUMNS: Rows = [

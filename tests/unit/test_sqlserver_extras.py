@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from dbfleet.engines._sqlserver_extras import add_statements, count_on
-from dbfleet.engines._sqlserver_extras import extras as read_extras
-from dbfleet.engines._sqlserver_left import of_database
-from dbfleet.engines._sqlserver_tables import Table, Tables
-from dbfleet.engines._sqlserver_types import read_native
+from dbfleet.engines.sqlserver.extras import add_statements, count_on
+from dbfleet.engines.sqlserver.extras import extras as read_extras
+from dbfleet.engines.sqlserver.left import of_database
+from dbfleet.engines.sqlserver.tables import Table, Tables
+from dbfleet.engines.sqlserver.types import read_native
 from dbfleet.errors import NotFound, StatementError, Unsupported
 from dbfleet.extras import Default, Extra, Extras, Identity, Index
 

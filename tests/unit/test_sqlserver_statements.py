@@ -22,8 +22,8 @@ from uuid import UUID
 from dbfleet import registry
 from dbfleet.adapter import Adapter, Change, Condition, Part, Swap
 from dbfleet.conformance.examples import wide_schema
-from dbfleet.engines._sqlserver_carry import PROBE, SENT
-from dbfleet.engines._sqlserver_types import _FROM_JSON, _JSON_TYPE, _SELECT
+from dbfleet.engines.sqlserver.types import _FROM_JSON, _JSON_TYPE, _SELECT
+from dbfleet.engines.sqlserver.write import PROBE, SENT
 from dbfleet.errors import ConstraintViolated
 from dbfleet.extras import Default, Identity, Index
 from dbfleet.fleet import Fleet

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from dbfleet.engines._sqlserver_errors import number_and_message, translate, translate_connecting
-from dbfleet.engines._sqlserver_query import batches, parse
-from dbfleet.engines._sqlserver_types import declare, kept_beside, read_native, text_literal
+from dbfleet.engines.sqlserver.errors import number_and_message, translate, translate_connecting
+from dbfleet.engines.sqlserver.query import batches, parse
+from dbfleet.engines.sqlserver.types import declare, kept_beside, read_native, text_literal
 from dbfleet.errors import AuthFailed, ConstraintViolated, NotFound, Unavailable, Unsupported, UsageError
 from dbfleet.values import Column, Type
 

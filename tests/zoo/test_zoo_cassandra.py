@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from dbfleet import registry
-from dbfleet.adapter import Adapter, Target
+from dbfleet.adapter import Adapter
 from dbfleet.conformance.plugin import Make
 from dbfleet.errors import Unsupported
+from dbfleet.target import Target
 from dbfleet.values import Column, Schema, Type
 from tests.zoo.walk import codes, run, walk
 

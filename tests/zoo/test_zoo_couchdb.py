@@ -15,9 +15,10 @@ from urllib.parse import quote
 import pytest
 
 from dbfleet import registry
-from dbfleet.adapter import Adapter, Target
+from dbfleet.adapter import Adapter
 from dbfleet.conformance.plugin import Make
 from dbfleet.errors import StatementError, Unavailable
+from dbfleet.target import Target
 from dbfleet.values import Column, Schema, Type
 from tests.zoo.walk import codes, run, walk
 

@@ -29,8 +29,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dbfleet import registry
-from dbfleet.adapter import Target
-from dbfleet.engines._mongo_values import CODEC, exact, from_exact
+from dbfleet.engines.mongodb.values import CODEC, exact, from_exact
+from dbfleet.target import Target
 from dbfleet.values import JSON_NULL, Column, Schema, Type, json_text, loads_json
 from tests.zoo.walk import Ran, run, walk
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from dbfleet import registry
-from dbfleet.adapter import Adapter, Target
+from dbfleet.adapter import Adapter
+from dbfleet.target import Target
 from dbfleet.values import Row
 from tests.zoo.walk import codes, run, walk
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from dbfleet.adapter import Adapter, Target
+from dbfleet.adapter import Adapter
+from dbfleet.target import Target
 from dbfleet.values import Column, Schema, Type
 from tests.zoo.walk import Ran, codes, run, walk
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dbfleet import registry
-from dbfleet.adapter import Target
+from dbfleet.target import Target
 from tests.zoo.walk import codes, run, walk
 
 pytestmark = pytest.mark.engines("postgres")

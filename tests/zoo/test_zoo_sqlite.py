@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from dbfleet import registry
-from dbfleet.adapter import Target
 from dbfleet.errors import StatementError
 from dbfleet.ops._plan import typed
+from dbfleet.target import Target
 from dbfleet.values import Column, Schema, Type, type_of
 from tests.zoo.walk import codes, run, walk
 

@@ -21,43 +21,35 @@ from dbfleet.adapter import (
     Adapter,
     Change,
     Condition,
-    EngineSpec,
     Part,
     Result,
     ServerInfo,
     Swap,
-    Target,
     WriteMode,
     Written,
 )
-from dbfleet.engines import (
-    _mysql_catalog,
-    _mysql_dump,
-    _mysql_encoded,
-    _mysql_extras,
-    _mysql_large,
-    _mysql_lines,
-    _mysql_ordered,
-    _mysql_query,
-    _mysql_swap,
-)
-from dbfleet.engines import _mysql_write as bulk
-from dbfleet.engines._changes import Spelling
-from dbfleet.engines._changes import statements as change_statements
-from dbfleet.engines._conditions import part as condition_part
-from dbfleet.engines._mysql_catalog import Server
-from dbfleet.engines._mysql_ranges import by_keys, conditions, exactly, split
-from dbfleet.engines._mysql_session import Session
-from dbfleet.engines._mysql_table import Table
-from dbfleet.engines._mysql_texts import literal
-from dbfleet.engines._mysql_types import LEXIS, relational, words
-from dbfleet.engines._mysql_values import strict
-from dbfleet.engines._mysql_wire import RawRow, Wire
-from dbfleet.engines._mysql_write import Source
-from dbfleet.engines._sql import create_statements
-from dbfleet.engines._sql_text import Statement
+from dbfleet.engines._mysql import extras, large, query, swap, tables
+from dbfleet.engines._mysql import write as bulk
+from dbfleet.engines._mysql.fast import encoded, encoded_scan, ordered
+from dbfleet.engines._mysql.fast import lines as fast_lines
+from dbfleet.engines._mysql.literals import literal
+from dbfleet.engines._mysql.load_data import Table
+from dbfleet.engines._mysql.read import by_keys, conditions, exactly, split
+from dbfleet.engines._mysql.session import Session
+from dbfleet.engines._mysql.tables import Server
+from dbfleet.engines._mysql.types import LEXIS, relational, words
+from dbfleet.engines._mysql.values import strict
+from dbfleet.engines._mysql.wire import RawRow, Wire
+from dbfleet.engines._mysql.write import Source
 from dbfleet.errors import DbfleetError, StatementError
 from dbfleet.extras import Extra, Extras
+from dbfleet.spec import EngineSpec
+from dbfleet.sql.changes import Spelling
+from dbfleet.sql.changes import statements as change_statements
+from dbfleet.sql.conditions import part as condition_part
+from dbfleet.sql.relational import create_statements
+from dbfleet.sql.text import Statement
+from dbfleet.target import Target
 from dbfleet.values import Batch, Column, Digest, Row, Schema, Type
 
 _KEYS_AT_ONCE: Final = 500
@@ -87,10 +79,10 @@ class MySqlAdapter(Adapter):
         return ServerInfo(self._session.server.product, self._session.server.version, time.perf_counter() - started)
 
     def collections(self) -> Sequence[str]:
-        return _mysql_catalog.collections(self._session.rows)
+        return tables.collections(self._session.rows)
 
     def describe(self, name: str) -> Schema:
-        return _mysql_catalog.describe(self._session.rows, name, self._session.server)
+        return tables.describe(self._session.rows, name, self._session.server)
 
     def create(self, schema: Schema) -> None:
         wire = self._session.live()
@@ -100,19 +92,19 @@ class MySqlAdapter(Adapter):
                 wire.execute(statement)
 
     def drop(self, name: str) -> None:
-        kind = _mysql_catalog.kind(self._session.rows, name, self._session.server)
+        kind = tables.kind(self._session.rows, name, self._session.server)
         if kind is None:
             return
         wire = self._session.live()
         with self._session.translated():
-            if name.startswith(_mysql_catalog.HIDDEN):
-                _mysql_swap.drop(wire, {name: kind})
+            if name.startswith(tables.HIDDEN):
+                swap.drop(wire, {name: kind})
             else:
                 wire.execute(f"DROP {kind} IF EXISTS {LEXIS.quote(name)}")
 
     def identity(self) -> str:
         """The server's id, where and since when it runs, and the database."""
-        return _mysql_swap.identity(self._session.rows, self._session.server)
+        return swap.identity(self._session.rows, self._session.server)
 
     def places(self, names: Sequence[str]) -> Sequence[str]:
         """A table's name in capitals is the same where the server says so."""
@@ -123,15 +115,15 @@ class MySqlAdapter(Adapter):
         """All of them take their places by one RENAME TABLE."""
         wire = self._session.live()
         with self._session.translated():
-            _mysql_swap.swap(wire, swaps)
+            swap.swap(wire, swaps)
 
     def lost(self, names: Sequence[str]) -> Sequence[str]:
         with self._session.translated():
-            return _mysql_swap.lost(self._session.rows, names)
+            return swap.lost(self._session.rows, names)
 
     def leftovers(self) -> Sequence[str]:
         """Staged tables, and gone ones that were not dropped: `drop` removes them."""
-        return _mysql_swap.leftovers(self._session.rows)
+        return swap.leftovers(self._session.rows)
 
     def count(self, name: str) -> int:
         ((rows,),) = self._session.rows(f"SELECT count(*) FROM {LEXIS.quote(name)}")
@@ -154,7 +146,7 @@ class MySqlAdapter(Adapter):
             # A table that we did not make may hold 'a' where 'A' was asked for: its collation finds them equal.
             exactly = {tuple(key) for key in wanted} if any(each.type is Type.TEXT for each in columns) else None
             where = f" WHERE ({names}) IN ({rows})"
-            huge = _mysql_large.has_huge_among(schema, where, self._session.rows)
+            huge = large.has_huge_among(schema, where, self._session.rows)
             for batch in (self._sliced if huge else self._scan)(schema, where, BATCH_SIZE):
                 for row in batch:
                     if exactly is None or tuple(row[place] for place in places) in exactly:
@@ -162,7 +154,7 @@ class MySqlAdapter(Adapter):
 
     def split(self, schema: Schema, parts: int) -> Sequence[Part]:
         # A server makes an answer of more than a large row's size, and a small one has no room for two at once.
-        if _mysql_large.first_are_large(schema, self._session.rows):
+        if large.first_are_large(schema, self._session.rows):
             return [WHOLE]
         return split(schema, parts, self._session.rows)
 
@@ -172,7 +164,7 @@ class MySqlAdapter(Adapter):
 
     def _has_huge(self, schema: Schema, part: Part) -> bool:
         # A table with large rows has no ranges: see split.
-        return not part.keys() & {"from", "below"} and _mysql_large.has_huge(schema, self._session.rows)
+        return not part.keys() & {"from", "below"} and large.has_huge(schema, self._session.rows)
 
     def _scan(self, schema: Schema, where: str, batch_size: int) -> Iterator[Batch]:
         wire = self._session.live()
@@ -186,8 +178,8 @@ class MySqlAdapter(Adapter):
     def _sliced(self, schema: Schema, where: str, batch_size: int) -> Iterator[Batch]:
         """As `_scan`, the rows with huge values last, of the same moment."""
         wire = self._session.live()
-        folding = _mysql_catalog.folding(self._session.rows, schema)
-        slices = _mysql_large.Slices(schema, [*map(_read_expression, schema.columns)], where)
+        folding = tables.folding(self._session.rows, schema)
+        slices = large.Slices(schema, [*map(_read_expression, schema.columns)], where)
         lacking: list[RawRow] = []
         with contextlib.nullcontext() if self._in_snapshot else self.snapshot():
             with self._session.translated():
@@ -209,7 +201,7 @@ class MySqlAdapter(Adapter):
             if self._in_snapshot:
                 raise StatementError("a snapshot only reads")
             table = self._table(schema)
-            references = _mysql_catalog.references(self._session.rows, schema.name)
+            references = tables.references(self._session.rows, schema.name)
             fill = bulk.load if self._session.server.local_files else bulk.insert
             with self._session.our_mode():
                 if mode == "upsert" and schema.key:
@@ -220,8 +212,8 @@ class MySqlAdapter(Adapter):
 
     def delete(self, schema: Schema, keys: Sequence[Row]) -> int:
         wire = self._session.live()
-        table, folding = LEXIS.quote(schema.name), _mysql_catalog.folding(self._session.rows, schema)
-        references = _mysql_catalog.references(self._session.rows, schema.name)
+        table, folding = LEXIS.quote(schema.name), tables.folding(self._session.rows, schema)
+        references = tables.references(self._session.rows, schema.name)
         removed = 0
         with self._session.translated(), bulk.transaction(wire, schema.name, references):
             for start in range(0, len(keys), _KEYS_AT_ONCE):
@@ -234,14 +226,14 @@ class MySqlAdapter(Adapter):
         """A part that the condition chooses."""
         with self._session.translated():
             table = self._table(schema)
-        if any(_mysql_ordered.is_single(schema.column(name)) for name in condition.columns):
+        if any(ordered.is_single(schema.column(name)) for name in condition.columns):
             return None  # no FLOAT is 0.1 to the server
         return condition_part(schema, condition, LEXIS.quote, table.literal)
 
     def statements(self, schema: Schema, changes: Iterable[Change]) -> Iterator[str]:
         with self._session.translated():
             table = self._table(schema)
-        folding = _mysql_catalog.folding(self._session.rows, schema)
+        folding = tables.folding(self._session.rows, schema)
 
         def same(place: int, value: Any) -> str:
             name, text = LEXIS.quote(schema.names[place]), table.literal(place, value)
@@ -257,15 +249,15 @@ class MySqlAdapter(Adapter):
 
     def extras(self, name: str) -> Extras:
         schema, natives = self.describe(name), self._session.natives(name)
-        return _mysql_extras.extras(self._session.rows, schema, natives, self._session.server)
+        return extras.extras(self._session.rows, schema, natives, self._session.server)
 
     def left(self) -> Sequence[str]:
         """What the database has besides its collections: views, sequences, routines, events."""
         ask = self._session.rows
-        return _mysql_extras.left(ask, _mysql_catalog.broken_views(ask, _mysql_catalog.kinds(ask)))
+        return extras.left(ask, tables.broken_views(ask, tables.kinds(ask)))
 
     def add_extra(self, schema: Schema, extra: Extra) -> None:
-        statement = _mysql_extras.add_statement(self._session.rows, self._session.natives(schema.name), schema, extra)
+        statement = extras.add_statement(self._session.rows, self._session.natives(schema.name), schema, extra)
         wire = self._session.live()
         with self._session.translated(), self._session.our_mode():
             # A column that a foreign key uses is not touched otherwise, even where its type stays.
@@ -280,32 +272,32 @@ class MySqlAdapter(Adapter):
         if self._has_huge(schema, part):
             return None
         condition = conditions(schema, part)
-        statement = _mysql_lines.statement(schema, self._session.natives(schema.name), condition)
+        statement = fast_lines.statement(schema, self._session.natives(schema.name), condition)
         return self._lines(statement, schema, condition) if statement else None
 
     def _lines(self, statement: str, schema: Schema, condition: str) -> Iterator[bytes]:
         try:
-            yield from self._rendered(statement, _mysql_lines.lines(schema))
-        except _mysql_lines.Strange:
-            for _ in self._scan(schema, _mysql_lines.strange_rows(schema, condition), BATCH_SIZE):
+            yield from self._rendered(statement, fast_lines.lines(schema))
+        except fast_lines.Strange:
+            for _ in self._scan(schema, fast_lines.strange_rows(schema, condition), BATCH_SIZE):
                 pass  # the scan refuses it by name
             raise
 
     def write_lines(self, schema: Schema, chunks: Iterable[bytes], *, mode: WriteMode = "insert") -> Written | None:
         """Rows as COPY's text into the table, as `write`; None where LOAD DATA cannot or would change a value."""
         wire, natives = self._session.live(), self._session.natives(schema.name)
-        if not (self._session.server.local_files and _mysql_lines.takes(schema, natives)):
+        if not (self._session.server.local_files and fast_lines.takes(schema, natives)):
             return None
         source = Source(chunks)
 
         def fill(name: str, *, replace: bool = False) -> int:
-            loading = partial(_mysql_lines.loading, schema.columns, natives, table=name, replace=replace)
-            return bulk.load_texts(wire, loading, _mysql_lines.segments(schema.columns, source), replace=replace)
+            loading = partial(fast_lines.loading, schema.columns, natives, table=name, replace=replace)
+            return bulk.load_texts(wire, loading, fast_lines.segments(schema.columns, source), replace=replace)
 
         with self._session.translated(source):
             if self._in_snapshot:
                 raise StatementError("a snapshot only reads")
-            references = _mysql_catalog.references(self._session.rows, schema.name)
+            references = tables.references(self._session.rows, schema.name)
             with self._session.our_mode():
                 if mode == "upsert" and schema.key:
                     replacing = partial(fill, replace=True)
@@ -319,15 +311,15 @@ class MySqlAdapter(Adapter):
         self, statement: str, params: Mapping[str, object] | None = None, *, batch_size: int = BATCH_SIZE
     ) -> Result:
         self._session.live()
-        return _mysql_query.run(self._session, _mysql_query.parse(self._session, statement, params), batch_size)
+        return query.run(self._session, query.parse(self._session, statement, params), batch_size)
 
     def encoded(
         self, statement: str, params: Mapping[str, object] | None, format: Literal["csv", "jsonl"]
     ) -> Iterator[bytes] | None:
         """The rows of one statement that gives rows, in that format; None for any other."""
         self._session.live()
-        found = _mysql_query.parse(self._session, statement, params)
-        if len(found) > 1 or not _mysql_encoded.gives_rows(found[0], self._session.lexis):
+        found = query.parse(self._session, statement, params)
+        if len(found) > 1 or not encoded.gives_rows(found[0], self._session.lexis):
             return None
         self.messages = []
         return self._encoded(found[0], format)
@@ -338,20 +330,20 @@ class MySqlAdapter(Adapter):
             wire.execute(statement.text)
         with self._session.reading():
             with self._session.translated():
-                columns = _mysql_query.columns(self._session)
-            render = _mysql_encoded.lines(columns, wire.fields, word)
-            yield _mysql_encoded.header(columns, word)
+                columns = query.columns(self._session)
+            render = encoded.lines(columns, wire.fields, word)
+            yield encoded.header(columns, word)
             while rows := self._session.fetch(BATCH_SIZE):
                 yield render(rows)
             with self._session.translated():
-                _mysql_query.collect(self._session, statement.words, self.messages)
+                query.collect(self._session, statement.words, self.messages)
 
     def encoded_scan(
         self, schema: Schema, format: Literal["csv", "jsonl"], tally: Callable[[Digest], None] | None = None
     ) -> Iterator[bytes] | None:
         """What the scan gives, from the wire's own bytes; None where this format cannot be had so."""
         self._session.live()
-        if not _mysql_dump.possible(schema, format) or self._has_huge(schema, WHOLE):
+        if not encoded_scan.possible(schema, format) or self._has_huge(schema, WHOLE):
             return None
         return self._encoded_scan(schema, format, tally)
 
@@ -359,12 +351,12 @@ class MySqlAdapter(Adapter):
         self, schema: Schema, word: Literal["csv", "jsonl"], tally: Callable[[Digest], None] | None
     ) -> Iterator[bytes]:
         wire = self._session.live()
-        if first := _mysql_dump.header(schema, word):
+        if first := encoded_scan.header(schema, word):
             yield first
         with self._session.translated():
             wire.execute(_scan_statement(schema, ""))
         with self._session.reading():
-            render = _mysql_dump.lines(schema, wire.fields, word, digests=tally is not None)
+            render = encoded_scan.lines(schema, wire.fields, word, digests=tally is not None)
             while rows := self._session.fetch(BATCH_SIZE):
                 with self._session.translated():
                     chunk, digest = render(rows)
@@ -374,10 +366,10 @@ class MySqlAdapter(Adapter):
 
     def ordered(self, schema: Schema) -> Iterator[bytes] | None:
         """The rows as COPY's text, in the order of their key; None where we do not know its order."""
-        statement = _mysql_ordered.statement(schema, self._session.natives(schema.name))
+        statement = ordered.statement(schema, self._session.natives(schema.name))
         if statement is None or self._has_huge(schema, WHOLE):
             return None
-        return self._rendered(statement, _mysql_ordered.lines(schema))
+        return self._rendered(statement, ordered.lines(schema))
 
     def _rendered(self, statement: str, lines: Callable[[list[RawRow]], bytes]) -> Iterator[bytes]:
         wire = self._session.live()

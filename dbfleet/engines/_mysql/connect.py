@@ -19,15 +19,16 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from dbfleet.adapter import EngineSpec, ServerPlan, Target
-from dbfleet.engines._mysql import MySqlAdapter
-from dbfleet.engines._mysql_catalog import Server
-from dbfleet.engines._mysql_driver import driver_errors, load_driver
-from dbfleet.engines._mysql_errors import connecting, number_and_message
-from dbfleet.engines._mysql_server import SOCKET
-from dbfleet.engines._mysql_types import LEXIS
-from dbfleet.engines._mysql_wire import Wire
+from dbfleet.engines._mysql.adapter import MySqlAdapter
+from dbfleet.engines._mysql.driver import driver_errors, load_driver
+from dbfleet.engines._mysql.errors import connecting, number_and_message
+from dbfleet.engines._mysql.local import SOCKET
+from dbfleet.engines._mysql.tables import Server
+from dbfleet.engines._mysql.types import LEXIS
+from dbfleet.engines._mysql.wire import Wire
 from dbfleet.errors import Unavailable, UsageError, nearest, translated
+from dbfleet.spec import EngineSpec, ServerPlan
+from dbfleet.target import Target
 
 _SSL: Final[Mapping[str, Mapping[str, Any]]] = {
     "disabled": {"ssl_disabled": True},

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from typing import Final
 
-from dbfleet.engines._mysql_wire import FILE_REFUSED
+from dbfleet.engines._mysql.wire import FILE_REFUSED
 from dbfleet.errors import (
     AlreadyExists,
     AuthFailed,

@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from dbfleet.engines._extras import read_default, value_default
-from dbfleet.engines._mysql_catalog import Server
-from dbfleet.engines._mysql_texts import literal
-from dbfleet.engines._mysql_types import LEXIS, Native
+from dbfleet.engines._mysql.literals import literal
+from dbfleet.engines._mysql.tables import Server
+from dbfleet.engines._mysql.types import LEXIS, Native
 from dbfleet.errors import NotFound
 from dbfleet.extras import Default, Extra, Extras, Identity, Index
+from dbfleet.sql.defaults import read_default, value_default
 from dbfleet.values import VALUE_OF, Column, Schema, Type
 
 Ask = Callable[[str], Sequence[tuple[str | None, ...]]]

@@ -11,10 +11,10 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Final
 
 from dbfleet.adapter import BATCH_BYTES
-from dbfleet.engines._mysql_ranges import Ask, by_keys
-from dbfleet.engines._mysql_texts import literal
-from dbfleet.engines._mysql_types import LEXIS
-from dbfleet.engines._mysql_wire import RawRow, Wire
+from dbfleet.engines._mysql.literals import literal
+from dbfleet.engines._mysql.read import Ask, by_keys
+from dbfleet.engines._mysql.types import LEXIS
+from dbfleet.engines._mysql.wire import RawRow, Wire
 from dbfleet.values import Batch, Column, Schema, Type
 
 HUGE: Final = 32 << 20

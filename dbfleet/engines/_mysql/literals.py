@@ -10,9 +10,9 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from dbfleet.engines._mysql_geometry import geometry_bytes
-from dbfleet.engines._mysql_types import GEOMETRIES
-from dbfleet.engines._mysql_values import single
+from dbfleet.engines._mysql.geometry import geometry_bytes
+from dbfleet.engines._mysql.types import GEOMETRIES
+from dbfleet.engines._mysql.values import single
 from dbfleet.errors import ConstraintViolated
 from dbfleet.values import Batch, Column, Type, decimal_text, json_text
 

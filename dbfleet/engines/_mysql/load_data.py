@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from dbfleet.engines._mysql_texts import Texts, Write, refused, spelt, writer
-from dbfleet.engines._mysql_types import GEOMETRIES, LEXIS, Native
+from dbfleet.engines._mysql.literals import Texts, Write, refused, spelt, writer
+from dbfleet.engines._mysql.types import GEOMETRIES, LEXIS, Native
 from dbfleet.errors import ConstraintViolated, NotFound, StatementError
 from dbfleet.values import Batch, Row, Schema, Type
 

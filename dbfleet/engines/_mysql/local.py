@@ -18,8 +18,9 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from dbfleet.adapter import Finding, LocalServer, ServerPlan, Target
 from dbfleet.errors import RuntimeFailure
+from dbfleet.spec import Finding, LocalServer, ServerPlan
+from dbfleet.target import Target
 
 SOCKET: Final = "s"
 """The socket's name below the run directory: the whole path may have 107 characters."""
@@ -96,7 +97,7 @@ def _initialise_mariadb(plan: ServerPlan) -> Sequence[Sequence[str]]:
 
 def _prepare(engine: str, plan: ServerPlan) -> None:
     """Make the user and the database, and take away root's empty password."""
-    from dbfleet.engines._mysql_connect import make_owner
+    from dbfleet.engines._mysql.connect import make_owner
 
     make_owner(engine, plan)
 

@@ -12,11 +12,11 @@ from dataclasses import replace
 from typing import Final
 
 from dbfleet.adapter import Result, ResultColumn
-from dbfleet.engines import _mysql_values as values
-from dbfleet.engines._mysql_session import Session
-from dbfleet.engines._mysql_texts import literal
-from dbfleet.engines._mysql_wire import RawRow
-from dbfleet.engines._sql import Statement, bind, check_parameters, statements
+from dbfleet.engines._mysql import values
+from dbfleet.engines._mysql.literals import literal
+from dbfleet.engines._mysql.session import Session
+from dbfleet.engines._mysql.wire import RawRow
+from dbfleet.sql.text import Statement, bind, check_parameters, statements
 from dbfleet.values import Batch, type_of
 
 _AMBIGUOUS: Final = frozenset({values.TINY, values.DATETIME, values.BIT, values.BLOB, values.STRING})

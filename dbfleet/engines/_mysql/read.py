@@ -12,11 +12,11 @@ import itertools
 from collections.abc import Callable, Collection, Sequence
 
 from dbfleet.adapter import WHOLE, Part
-from dbfleet.engines._conditions import where
-from dbfleet.engines._mysql_texts import literal
-from dbfleet.engines._mysql_types import LEXIS
-from dbfleet.engines._mysql_values import BLOB, strict
-from dbfleet.engines._mysql_wire import Field, RawRow
+from dbfleet.engines._mysql.literals import literal
+from dbfleet.engines._mysql.types import LEXIS
+from dbfleet.engines._mysql.values import BLOB, strict
+from dbfleet.engines._mysql.wire import Field, RawRow
+from dbfleet.sql.conditions import where
 from dbfleet.values import TEXT_OF, VALUE_OF, Column, Row, Schema, Type
 
 Ask = Callable[[str], Sequence[tuple[str | None, ...]]]

@@ -11,13 +11,13 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from dbfleet.engines import _mysql_catalog
-from dbfleet.engines._mysql_catalog import Server
-from dbfleet.engines._mysql_driver import driver_errors
-from dbfleet.engines._mysql_errors import translate
-from dbfleet.engines._mysql_types import Native, lexis
-from dbfleet.engines._mysql_wire import RawRow, Wire
-from dbfleet.engines._mysql_write import Source
+from dbfleet.engines._mysql import tables
+from dbfleet.engines._mysql.driver import driver_errors
+from dbfleet.engines._mysql.errors import translate
+from dbfleet.engines._mysql.tables import Server
+from dbfleet.engines._mysql.types import Native, lexis
+from dbfleet.engines._mysql.wire import RawRow, Wire
+from dbfleet.engines._mysql.write import Source
 from dbfleet.errors import DbfleetError, Unavailable, translated
 
 _OUR_MODE: Final = "STRICT_ALL_TABLES,STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO"
@@ -91,7 +91,7 @@ class Session:
 
     def natives(self, name: str) -> dict[str, Native]:
         """The columns of a table of the target's database, by name."""
-        return _mysql_catalog.natives(self.rows, name, self.server)
+        return tables.natives(self.rows, name, self.server)
 
     def describe(self, database: str, table: str) -> Mapping[str, Native]:
         """A table's columns, asked on a second connection; none where it has no answer (a temporary table, a lock)."""
@@ -99,7 +99,7 @@ class Session:
             if self._beside is None:
                 self._beside = self.wire.another()
                 self._beside.execute("SET SESSION lock_wait_timeout = 1")
-            return _mysql_catalog.natives(self._beside.rows, table, self.server, database=database)
+            return tables.natives(self._beside.rows, table, self.server, database=database)
         return {}
 
     def close(self) -> None:

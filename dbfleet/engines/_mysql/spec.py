@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from dbfleet.adapter import Adapter, Capability, EngineSpec, Fidelity, Limits, LocalServer
-from dbfleet.engines._mysql_server import examine, shell
+from dbfleet.adapter import Adapter
+from dbfleet.engines._mysql.local import examine, shell
 from dbfleet.extras import ALL
+from dbfleet.spec import Capability, EngineSpec, Fidelity, Limits, LocalServer
 from dbfleet.values import Type
 
 

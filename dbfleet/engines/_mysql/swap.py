@@ -17,11 +17,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from dbfleet.adapter import Swap
-from dbfleet.engines._mysql_catalog import HIDDEN, Server, kinds
-from dbfleet.engines._mysql_driver import driver_errors
-from dbfleet.engines._mysql_texts import literal
-from dbfleet.engines._mysql_types import LEXIS
-from dbfleet.engines._mysql_wire import Wire
+from dbfleet.engines._mysql.driver import driver_errors
+from dbfleet.engines._mysql.literals import literal
+from dbfleet.engines._mysql.tables import HIDDEN, Server, kinds
+from dbfleet.engines._mysql.types import LEXIS
+from dbfleet.engines._mysql.wire import Wire
 from dbfleet.errors import ConstraintViolated, NotFound
 from dbfleet.values import Type
 

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from dbfleet.engines._mysql_texts import literal
-from dbfleet.engines._mysql_types import LEXIS, Native, kept_beside, read_native
+from dbfleet.engines._mysql.literals import literal
+from dbfleet.engines._mysql.types import LEXIS, Native, kept_beside, read_native
 from dbfleet.errors import NotFound, StatementError
 from dbfleet.values import Column, Reference, Schema, Type
 

@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from dbfleet.engines._sql import Lexis, Relational, typed_by_comment
+from dbfleet.sql.relational import Relational, typed_by_comment
+from dbfleet.sql.text import Lexis
 from dbfleet.values import Column, Schema, Type
 
 if TYPE_CHECKING:

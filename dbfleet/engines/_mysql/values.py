@@ -21,8 +21,8 @@ from math import frexp
 from typing import Any, Final
 from uuid import UUID, SafeUUID
 
-from dbfleet.engines._mysql_geometry import geometry_text
-from dbfleet.engines._mysql_wire import BINARY_CHARSET, Field, RawRow
+from dbfleet.engines._mysql.geometry import geometry_text
+from dbfleet.engines._mysql.wire import BINARY_CHARSET, Field, RawRow
 from dbfleet.errors import Unsupported
 from dbfleet.values import Batch, Column, Type, loads_json
 

@@ -18,7 +18,7 @@ from queue import SimpleQueue
 from typing import Any, Final, NamedTuple, TypeVar
 
 from dbfleet.adapter import BATCH_BYTES, BATCH_SIZE
-from dbfleet.engines._mysql_driver import driver_errors
+from dbfleet.engines._mysql.driver import driver_errors
 from dbfleet.errors import ConstraintViolated, StatementError, Unavailable
 
 RawRow = tuple[bytes | None, ...]

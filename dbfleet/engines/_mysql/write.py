@@ -26,11 +26,11 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any, Final, Generic, Protocol, TypeVar
 
-from dbfleet.engines._mysql_driver import driver_errors
-from dbfleet.engines._mysql_errors import refused, translate
-from dbfleet.engines._mysql_table import Table
-from dbfleet.engines._mysql_types import LEXIS
-from dbfleet.engines._mysql_wire import Wire
+from dbfleet.engines._mysql.driver import driver_errors
+from dbfleet.engines._mysql.errors import refused, translate
+from dbfleet.engines._mysql.load_data import Table
+from dbfleet.engines._mysql.types import LEXIS
+from dbfleet.engines._mysql.wire import Wire
 from dbfleet.errors import ConstraintViolated, StatementError
 from dbfleet.values import Batch, Reference, Schema
 

@@ -1,26 +1,4 @@
-"""Cassandra: partitions of rows in key order (https://cassandra.apache.org/doc/5.0/cassandra/developing/cql/).
-
-Driver: cassandra-driver. URLs: `cassandra://user@host:9042/keyspace?consistency=QUORUM` (`cql://` is the same);
-`query --consistency` chooses for one statement. A
-missing keyspace is made for a target with `create` and for the fleet's own. The schema is kept beside the data in the
-table's comment.
-
-The partition key is the schema's `partition`, else the first key column; the other key columns cluster the rows.
-Rows are written with prepared statements, a bounded number in flight; neighbours of one partition go in one unlogged
-batch, others never, as a batch over partitions makes one node wait for all the others. Scans are paged by token.
-
-**Insert of an existing key is an error.** In CQL an INSERT replaces. `IF NOT EXISTS` would tell, and costs four times
-the plain statement (Paxos). So a table that is empty when the write begins takes plain INSERTs; a Bloom filter of the
-keys that were written sends what may be a repeated key, and only that, through IF NOT EXISTS; a table with rows takes
-IF NOT EXISTS throughout, but for the later parts of a copy that has made it. What another client writes into the empty
-table meanwhile is not noticed: a declared quirk.
-
-Oddities: names of tables hold letters, digits and `_`, at most 48. A `timestamp` has milliseconds. A table without a
-key cannot be. A partition key cannot be empty text. The driver gives dates and times as types of its own, and takes
-timestamps through floats, so they are bound and read as numbers (_cassandra_wire); one beyond the year 9999 would end
-its connection. A value of no bytes at all, which CQL allows for a number, is NULL. What is larger than the server's
-max_mutation_size or its message size is refused before it is sent. A wrong password comes as NoHostAvailable.
-"""
+"""Cassandra's adapter: the contract's methods on one connection. What they need stands in the rooms beside it."""
 
 from __future__ import annotations
 
@@ -38,22 +16,17 @@ from dbfleet.adapter import (
     BATCH_SIZE,
     WHOLE,
     Adapter,
-    Capability,
     Change,
-    EngineSpec,
-    Fidelity,
-    Limits,
     Part,
     Result,
     ResultColumn,
     ServerInfo,
-    Target,
     WriteMode,
     Written,
 )
-from dbfleet.engines import _cassandra_left
-from dbfleet.engines._cassandra_shell import CLIENT, shell
-from dbfleet.engines._cassandra_values import (
+from dbfleet.columns import Convert, converted, shortened
+from dbfleet.engines.cassandra import left
+from dbfleet.engines.cassandra.values import (
     DECLARED,
     FETCH,
     FOREIGN,
@@ -70,11 +43,8 @@ from dbfleet.engines._cassandra_values import (
     statements,
     store_of,
 )
-from dbfleet.engines._cassandra_wire import SETTINGS, largest_request, protocol_handler, wide_of
-from dbfleet.engines._cassandra_write import IN_FLIGHT, Writing, partition_of, quote, quoted
-from dbfleet.engines._changes import Spelling
-from dbfleet.engines._changes import statements as change_statements
-from dbfleet.engines._columns import Convert, converted, shortened
+from dbfleet.engines.cassandra.wire import SETTINGS, largest_request, protocol_handler, wide_of
+from dbfleet.engines.cassandra.write import IN_FLIGHT, Writing, partition_of, quote, quoted
 from dbfleet.errors import (
     AlreadyExists,
     AuthFailed,
@@ -87,6 +57,10 @@ from dbfleet.errors import (
     translated,
 )
 from dbfleet.extras import Extra, Extras
+from dbfleet.spec import EngineSpec
+from dbfleet.sql.changes import Spelling
+from dbfleet.sql.changes import statements as change_statements
+from dbfleet.target import Target
 from dbfleet.values import Batch, Column, Row, Schema, Type
 
 _FIRST_TOKEN, _LAST_TOKEN = -(2**63), 2**63 - 1
@@ -98,8 +72,8 @@ _HALF_PAIR: Final = "a name or a text holds half of a pair of surrogates, which 
 class CassandraAdapter(Adapter):
     """One session on a cluster."""
 
-    def __init__(self, target: Target, cluster: Any, session: Any, consistency: str | None) -> None:
-        self.spec = ENGINE
+    def __init__(self, spec: EngineSpec, target: Target, cluster: Any, session: Any, consistency: str | None) -> None:
+        self.spec = spec
         self.target = target
         self.consistency = consistency
         self._cluster = cluster
@@ -248,14 +222,14 @@ class CassandraAdapter(Adapter):
     def extras(self, name: str) -> Extras:
         """Cassandra has nothing that goes along; what stays behind is named."""
         schema = self.describe(name)
-        return Extras(left=tuple(_cassandra_left.of_table(self, schema, ours=self._ours(name))))
+        return Extras(left=tuple(left.of_table(self, schema, ours=self._ours(name))))
 
     def add_extra(self, schema: Schema, extra: Extra) -> None:
         raise self._unsupported(f"a {type(extra).__name__.lower()} of {schema.name}")
 
     def left(self) -> Sequence[str]:
         """What a copy leaves behind of the keyspace."""
-        return list(_cassandra_left.of_keyspace(self))
+        return list(left.of_keyspace(self))
 
     def alone(self, name: str) -> None:
         """From now on this collection is filled like one that was empty: another part of it may be there already."""
@@ -501,7 +475,7 @@ def _consistency(name: str) -> int:
     return level
 
 
-def connect(target: Target, *, timeout_s: float = 10.0) -> CassandraAdapter:
+def connect(spec: EngineSpec, target: Target, timeout_s: float) -> CassandraAdapter:
     """A session on the target's keyspace. AuthFailed or Unavailable within about `timeout_s`."""
     import logging
 
@@ -530,7 +504,7 @@ def connect(target: Target, *, timeout_s: float = 10.0) -> CassandraAdapter:
             token_metadata_enabled=False,
             execution_profiles={EXEC_PROFILE_DEFAULT: profile},
         )
-    adapter = CassandraAdapter(target, cluster, None, consistency)
+    adapter = CassandraAdapter(spec, target, cluster, None, consistency)
     try:
         with adapter._translated():
             adapter._session = cluster.connect()
@@ -609,43 +583,3 @@ def _raised_in(exc: BaseException) -> str:
     while trace and trace.tb_next:
         trace = trace.tb_next
     return str(trace.tb_frame.f_globals.get("__name__", "")) if trace else ""
-
-
-ENGINE = EngineSpec(
-    name="cassandra",
-    title="Cassandra",
-    paradigm="wide-column",
-    language="CQL",
-    schemes=("cassandra", "cql"),
-    driver="cassandra-driver",
-    connect=connect,
-    aliases=("cql", "cass"),
-    types={
-        **dict.fromkeys(Type, Fidelity.EXACT),
-        Type.DATETIME: Fidelity.ROUNDED,
-        Type.INSTANT: Fidelity.ROUNDED,
-        Type.JSON: Fidelity.AS_TEXT,
-    },
-    capabilities=frozenset({Capability.SPLIT, Capability.PARAMETERS}),
-    limits=Limits(fraction_digits=3, name_length=48, key_length=65535, empty_text_in_key=False),
-    default_port=9042,
-    keeps_native=keeps,
-    query_options=("consistency",),
-    url_variable="CASSANDRA_URL",
-    client=CLIENT,
-    shell=shell,
-    examples={
-        "one": "SELECT (int) 1 AS one FROM system.local",
-        "all": 'SELECT * FROM "{collection}"',
-        "bad": "SELEC 1",
-        "parameter": "SELECT (text) :n AS n FROM system.local",
-        "missing": "SELECT * FROM dbfleet_nowhere",
-    },
-    quirks=(
-        "Datetimes and instants keep milliseconds; of keys that fall together so, the second is a refused row.",
-        "A row that another client inserts into an empty table, while a write fills it, may be replaced.",
-        "Every collection needs a key, and its name letters, digits and _ only.",
-        "A write is not atomic: refused rows come back one by one.",
-    ),
-    verified_on=("Cassandra 5.0.9, real, in a local image",),
-)

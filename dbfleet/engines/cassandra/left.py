@@ -7,12 +7,12 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from dbfleet.engines._cassandra_values import FOREIGN, is_static
-from dbfleet.engines._cassandra_write import quote, quoted
+from dbfleet.engines.cassandra.values import FOREIGN, is_static
+from dbfleet.engines.cassandra.write import quote, quoted
 from dbfleet.values import Schema
 
 if TYPE_CHECKING:
-    from dbfleet.engines.cassandra import CassandraAdapter
+    from dbfleet.engines.cassandra.adapter import CassandraAdapter
 
 _PATIENCE_S: Final = 5.0
 _PAGE: Final = 5000

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from dbfleet.adapter import Target
+from dbfleet.target import Target
 
 CLIENT: Final = ("cqlsh", "-u", "{user}", "-k", "{database}")
 

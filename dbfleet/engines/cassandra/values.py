@@ -12,10 +12,9 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from dbfleet.engines._columns import Convert, converted
-from dbfleet.engines._days import day_text
-from dbfleet.engines._nested import json_of
+from dbfleet.columns import Convert, converted
 from dbfleet.errors import Unsupported
+from dbfleet.native import day_text, json_of
 from dbfleet.values import TEXT_OF, VALUE_OF, Batch, Column, Row, Type, json_text
 
 DECLARED: Final[Mapping[Type, str]] = {

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from dbfleet.engines._days import day_text
+from dbfleet.native import day_text
 from dbfleet.values import Row
 
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001, the driver's timestamps have no zone

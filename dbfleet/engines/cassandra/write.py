@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from dbfleet.adapter import BATCH_BYTES, Rejected, Written
-from dbfleet.engines._cassandra_wire import wide_of
+from dbfleet.engines.cassandra.wire import wide_of
 from dbfleet.errors import StatementError
 from dbfleet.values import Batch, Row, Schema, Type
 
 if TYPE_CHECKING:
-    from dbfleet.engines.cassandra import CassandraAdapter
+    from dbfleet.engines.cassandra.adapter import CassandraAdapter
 
 IN_FLIGHT: Final = 128
 _BATCH_CHARACTERS: Final = 4000

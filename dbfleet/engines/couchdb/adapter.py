@@ -1,21 +1,4 @@
-"""CouchDB: a database a collection, a document a row, over HTTP (https://docs.couchdb.org/en/stable/api/).
-
-Driver: requests; one session (`_couchdb_session`), so one connection is reused. URLs: `couchdb://user@host:5984/prefix`
-(`couchdbs://` is HTTPS); the path is a prefix for the names of the databases. The schema is kept beside the data in the
-design document `_design/dbfleet` of each database: it is no row, and a replication takes it along.
-
-`_bulk_docs` is no transaction: what the server refuses comes back row by row. An insert sends documents without
-revisions, so an existing id is a conflict; an upsert reads the revisions first, keeps attachments, and tries again
-where somebody else was faster. Scans page by `startkey`, never by `skip`, which reads what it skips.
-
-Query (`_couchdb_query`): `GET /orders/_all_docs?limit=3`, `POST /orders/_find {"selector": …}`, PUT, DELETE and HEAD
-the same way, or `orders {"status": "paid"}`: a Mango selector or query on a collection (of the target `couchdb.orders`
-it is the whole text), whose pages are followed to the end.
-
-Oddities: CouchDB has no way to stop a request on the server. `_users` and `_replicator` are made by a server with
-`single_node=true`; without them a fresh server's log fills with errors. Missing and null fields are the same but for
-json columns, where a null is the JSON null.
-"""
+"""CouchDB's adapter: the contract's methods on one connection. What they need stands in the rooms beside it."""
 
 from __future__ import annotations
 
@@ -30,23 +13,19 @@ from dbfleet.adapter import (
     BATCH_SIZE,
     WHOLE,
     Adapter,
-    Capability,
     Change,
-    EngineSpec,
-    Fidelity,
-    Limits,
     Part,
     Rejected,
     Result,
     ServerInfo,
-    Target,
     WriteMode,
     Written,
 )
-from dbfleet.engines import _couchdb_left, _couchdb_query
-from dbfleet.engines._changes import changed
-from dbfleet.engines._columns import shortened
-from dbfleet.engines._couchdb_documents import (
+from dbfleet.columns import shortened
+from dbfleet.engines.couchdb import left
+from dbfleet.engines.couchdb import query as queries
+from dbfleet.engines.couchdb.connect import Session
+from dbfleet.engines.couchdb.documents import (
     BY_SAMPLE,
     Document,
     Seen,
@@ -57,11 +36,13 @@ from dbfleet.engines._couchdb_documents import (
     id_maker,
     row_of,
 )
-from dbfleet.engines._couchdb_http import ID_BASE, ID_DIGITS, dumps, id_text, is_design, json_query
-from dbfleet.engines._couchdb_session import Session
+from dbfleet.engines.couchdb.text import ID_BASE, ID_DIGITS, dumps, id_text, is_design, json_query
 from dbfleet.errors import AuthFailed, NotFound, StatementError, Unsupported, UsageError
 from dbfleet.extras import Extra, Extras
-from dbfleet.values import Batch, Row, Schema, Type
+from dbfleet.spec import EngineSpec
+from dbfleet.sql.changes import changed
+from dbfleet.target import Target
+from dbfleet.values import Batch, Row, Schema
 
 _SCHEMA_ID: Final = "_design/dbfleet"
 _PATIENCE_S: Final = 60
@@ -73,14 +54,13 @@ _DOCUMENT_BYTES: Final = 8_000_000
 _KEYS: Final = 100
 """Of one request for documents: each may hold megabytes."""
 _TRIES: Final = 5
-_NAME_LENGTH: Final = 238  # the shard's file name: 255 less the suffix and timestamp
 
 
 class CouchAdapter(Adapter):
     """One HTTP session."""
 
-    def __init__(self, target: Target, session: Session) -> None:
-        self.spec = ENGINE
+    def __init__(self, spec: EngineSpec, target: Target, session: Session) -> None:
+        self.spec = spec
         self.target = target
         self._session = session
         self._prefix = target.database or ""
@@ -124,7 +104,8 @@ class CouchAdapter(Adapter):
 
     def create(self, schema: Schema) -> None:
         path = self._path(schema.name)
-        if len(path) - 1 > _NAME_LENGTH * 3 or len(self._database(schema.name)) > _NAME_LENGTH:
+        longest = self.spec.limits.name_length or 0
+        if len(path) - 1 > longest * 3 or len(self._database(schema.name)) > longest:
             raise Unsupported(f"the name {schema.name!r} is longer than CouchDB's files can be named", engine="couchdb")
         self._session.json("PUT", path)
         self._session.json("PUT", f"{path}/{_SCHEMA_ID}", {"language": "query", "dbfleet": schema.to_dict()})
@@ -292,7 +273,7 @@ class CouchAdapter(Adapter):
     def extras(self, name: str) -> Extras:
         """CouchDB has nothing that goes along; what stays behind is named."""
         ours = self._kept(name) is not None  # NotFound, where there is no such database
-        return Extras(left=_couchdb_left.left(self._session, self._path(name), ours=ours))
+        return Extras(left=left.left(self._session, self._path(name), ours=ours))
 
     def add_extra(self, schema: Schema, extra: Extra) -> None:
         raise Unsupported(f"CouchDB has no {extra}", engine="couchdb", target=self.target.name)
@@ -365,7 +346,7 @@ class CouchAdapter(Adapter):
         text = statement.strip()
         if not text:
             raise UsageError("the statement is empty", target=self.target.name)
-        return _couchdb_query.run(self._session, text, self._path, batch_size)
+        return queries.run(self._session, text, self._path, batch_size)
 
     def find(
         self, collection: str, filter: str, params: Mapping[str, object] | None = None, *, batch_size: int = BATCH_SIZE
@@ -375,7 +356,7 @@ class CouchAdapter(Adapter):
             raise Unsupported("CouchDB's language has no parameters", engine="couchdb", target=self.target.name)
         if not filter.strip():
             raise UsageError("the statement is empty", target=self.target.name)
-        return _couchdb_query.find(self._session, self._path(collection), filter, batch_size)
+        return queries.find(self._session, self._path(collection), filter, batch_size)
 
     def cancel(self) -> None:
         raise Unsupported("CouchDB cannot stop a request", engine="couchdb", target=self.target.name)
@@ -459,7 +440,7 @@ def _refusal(schema: Schema, row: Row, document: Document, text: str, wide: int,
     return None
 
 
-def connect(target: Target, *, timeout_s: float = 10.0) -> CouchAdapter:
+def connect(spec: EngineSpec, target: Target, timeout_s: float) -> CouchAdapter:
     """Open a session and log in. AuthFailed for a wrong user or password, Unavailable where nothing answers."""
     unknown = set(target.options) - {"verify"}
     if unknown:
@@ -470,40 +451,4 @@ def connect(target: Target, *, timeout_s: float = 10.0) -> CouchAdapter:
     except BaseException:
         session.close()
         raise
-    return CouchAdapter(target, session)
-
-
-ENGINE = EngineSpec(
-    name="couchdb",
-    title="CouchDB",
-    paradigm="document",
-    language="CouchDB requests and Mango",
-    schemes=("couchdb", "couchdbs", "couchdb+https", "couch"),
-    driver="requests",
-    connect=connect,
-    aliases=("couch",),
-    types={
-        **dict.fromkeys((Type.BOOL, Type.INT, Type.FLOAT, Type.TEXT, Type.JSON), Fidelity.EXACT),
-        **dict.fromkeys(
-            (Type.DECIMAL, Type.BYTES, Type.DATE, Type.TIME, Type.DATETIME, Type.INSTANT, Type.UUID), Fidelity.AS_TEXT
-        ),
-    },
-    capabilities=frozenset({Capability.FILTER, Capability.KEYLESS, Capability.SPLIT}),
-    limits=Limits(int_bits=None, name_length=_NAME_LENGTH),
-    default_port=5984,
-    default_user="dbfleet",
-    default_database=None,
-    url_variable="COUCHDB_URL",
-    examples={
-        "all": "{collection} {{}}",
-        "bad": "GET /orders/_find {",
-        "missing": "GET /dbfleet_nowhere",
-        "filter": '{"selector": {"id": 1}}',
-    },
-    quirks=(
-        "A missing field and a null one are the same, but for json columns, where null is the JSON null.",
-        "Decimals that a double does not hold digit for digit are text; others are numbers, and so are integers.",
-        "A write is not atomic: refused documents come back one by one.",
-    ),
-    verified_on=("CouchDB 3.5.0, real",),
-)
+    return CouchAdapter(spec, target, session)

@@ -13,8 +13,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from dbfleet.adapter import Target
-from dbfleet.engines._couchdb_http import dumps, whole_rows
+from dbfleet.engines.couchdb.text import dumps, whole_rows
 from dbfleet.errors import (
     AlreadyExists,
     AuthFailed,
@@ -26,6 +25,7 @@ from dbfleet.errors import (
     UsageError,
     translated,
 )
+from dbfleet.target import Target
 
 
 class Session:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from dbfleet.engines._couchdb_session import Session
+from dbfleet.engines.couchdb.connect import Session
 from dbfleet.errors import DbfleetError, StatementError
 
 _PAGE: Final = 5000

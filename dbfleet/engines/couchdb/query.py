@@ -14,8 +14,8 @@ from functools import partial
 from typing import Any, Final
 
 from dbfleet.adapter import Result, ResultColumn
-from dbfleet.engines._couchdb_http import body_of, records_of
-from dbfleet.engines._couchdb_session import Session
+from dbfleet.engines.couchdb.connect import Session
+from dbfleet.engines.couchdb.text import body_of, records_of
 from dbfleet.values import Batch, Type
 
 _REQUEST: Final = re.compile(r"(GET|HEAD|PUT|POST|DELETE|COPY)\s+(/\S*)\s*(.*)", re.DOTALL | re.IGNORECASE)

@@ -1,18 +1,4 @@
-"""MongoDB: documents, by pymongo (https://www.mongodb.com/docs/manual/reference/, bson types: https://bsonspec.org).
-
-A row is a document: the key is `_id` (a compound one a sub-document in key order), NULL a field that is not there. The
-schemas of the collections that dbfleet made lie in the collection `_dbfleet`, one document each; other collections are
-described by their documents (`_mongo_sample`).
-
-URL: `mongodb://` or `mongodb+srv://`, options as MongoDB names them (authSource, tls, replicaSet, directConnection, …).
-Who logs in to a database other than admin and gives no authSource is looked for there, then in admin.
-
-Oddities that this file and its neighbours deal with:
-- BSON dates keep milliseconds. decimal and int are Decimal128 and int64, and text where those do not suffice.
-- A command holds 16 MiB of documents; one document that is too deep or too large fails the whole command.
-- `count` without a query reads the collection's statistics, which a crash leaves wrong; with the `_id` index it counts.
-- Every operation runs in one session, by which `cancel` finds it on the server, whoever's credentials these are.
-"""
+"""MongoDB's adapter: the contract's methods on one connection. What they need stands in the rooms beside it."""
 
 from __future__ import annotations
 
@@ -26,22 +12,16 @@ from dbfleet.adapter import (
     BATCH_SIZE,
     WHOLE,
     Adapter,
-    Capability,
     Change,
     Condition,
-    EngineSpec,
-    Fidelity,
-    Limits,
     Part,
     Result,
     ServerInfo,
     Swap,
-    Target,
     WriteMode,
     Written,
 )
-from dbfleet.engines import _mongo_server
-from dbfleet.engines._mongo_connect import BESIDE, STAGED, client_of, database_name
+from dbfleet.engines.mongodb.connect import BESIDE, STAGED, client_of, database_name
 from dbfleet.errors import (
     DbfleetError,
     NotFound,
@@ -51,22 +31,22 @@ from dbfleet.errors import (
     translated,
 )
 from dbfleet.extras import AnyExtra, Extras, Native
-from dbfleet.values import Batch, Column, Row, Schema, Type
+from dbfleet.spec import EngineSpec
+from dbfleet.target import Target
+from dbfleet.values import Batch, Row, Schema, Type
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
     from pymongo.client_session import ClientSession
     from pymongo.database import Database
 
-    from dbfleet.engines._mongo_rows import Layout
-    from dbfleet.engines._mongosh import Operation
+    from dbfleet.engines.mongodb.documents import Layout
+    from dbfleet.engines.mongodb.text import Operation
 
 Document = dict[str, Any]
 
 _GET_AT_ONCE: Final = 1000
 _LINES_AT_ONCE: Final = 5000
-_NAME_LENGTH: Final = 191
-"""A namespace (database.collection) has 255 bytes, a database's name up to 63 of them."""
 _NATIVE: Final[Mapping[Type, str]] = {
     Type.BOOL: "bool",
     Type.INT: "int",
@@ -86,10 +66,10 @@ _NATIVE: Final[Mapping[Type, str]] = {
 class MongodbAdapter(Adapter):
     """One MongoClient, one session. `ejson`: results of queries as relaxed Extended JSON, all values."""
 
-    def __init__(self, target: Target, client: MongoClient[Document]) -> None:
-        from dbfleet.engines._mongo_values import CODEC
+    def __init__(self, spec: EngineSpec, target: Target, client: MongoClient[Document]) -> None:
+        from dbfleet.engines.mongodb.values import CODEC
 
-        self.spec = ENGINE
+        self.spec = spec
         self.target = target
         self.ejson = False
         self._client = client
@@ -123,27 +103,27 @@ class MongodbAdapter(Adapter):
     def describe(self, name: str) -> Schema:
         from dataclasses import replace
 
-        from dbfleet.engines import _mongo_sample
+        from dbfleet.engines.mongodb import foreign
 
         with self._translated():
             info = self._info(name)
             stored = self._stored(name)
             if stored is None:
-                return _mongo_sample.describe(self._database[name], info)
+                return foreign.describe(self._database[name], info)
             columns = (replace(each, native=each.native or _NATIVE[each.type]) for each in stored.columns)
             return replace(stored, columns=tuple(columns))
 
     def create(self, schema: Schema) -> None:
-        from dbfleet.engines._mongo_rows import beside
+        from dbfleet.engines.mongodb.documents import beside
 
         with self._translated():
-            _check_names(schema)
+            _check_names(schema, self.spec.limits.name_length or 0)
             self._database.command("create", schema.name)
             self._database[BESIDE].replace_one({"_id": schema.name}, {"schema": beside(schema)}, upsert=True)
 
     def drop(self, name: str) -> None:
         with self._translated():
-            from dbfleet.engines._mongo_swap import forget
+            from dbfleet.engines.mongodb.swap import forget
 
             self._database.drop_collection(name)
             forget(self._database, name)
@@ -156,21 +136,21 @@ class MongodbAdapter(Adapter):
             return int(reply["n"])
 
     def identity(self) -> str:
-        from dbfleet.engines._mongo_swap import identity
+        from dbfleet.engines.mongodb.swap import identity
 
         with self._translated():
             return identity(self._client, self._database.name)
 
     def swap(self, swaps: Sequence[Swap]) -> None:
-        """One renameCollection each: see `_mongo_swap` for what that means for several, and for a kill."""
-        from dbfleet.engines._mongo_swap import swap
+        """One renameCollection each: see `mongodb.swap` for what that means for several, and for a kill."""
+        from dbfleet.engines.mongodb.swap import swap
 
         with self._translated():
             swap(self._database, swaps)
 
     def leftovers(self) -> Sequence[str]:
         """Staged collections, by their names, which `drop` removes. Ends a swap that was cut off first."""
-        from dbfleet.engines._mongo_swap import finish
+        from dbfleet.engines.mongodb.swap import finish
 
         with self._translated():
             finish(self._database)
@@ -178,14 +158,14 @@ class MongodbAdapter(Adapter):
 
     def extras(self, name: str) -> Extras:
         """What the collection has besides its documents."""
-        from dbfleet.engines._mongo_left import of_collection
+        from dbfleet.engines.mongodb.left import of_collection
 
         with self._translated():
             self._info(name)
             return of_collection(self._database, name)
 
     def add_extra(self, schema: Schema, extra: AnyExtra) -> None:
-        from dbfleet.engines._mongo_left import add
+        from dbfleet.engines.mongodb.left import add
 
         if not isinstance(extra, Native) or extra.engine != self.spec.name:
             raise Unsupported(f"dbfleet makes no {type(extra).__name__.lower()} in MongoDB", target=self.target.name)
@@ -194,7 +174,7 @@ class MongodbAdapter(Adapter):
 
     def left(self) -> Sequence[str]:
         """What a copy leaves behind of the database."""
-        from dbfleet.engines._mongo_left import of_database
+        from dbfleet.engines.mongodb.left import of_database
 
         with self._translated():
             return of_database(self._database)
@@ -212,18 +192,18 @@ class MongodbAdapter(Adapter):
             yield from rows
 
     def split(self, schema: Schema, parts: int) -> Sequence[Part]:
-        from dbfleet.engines import _mongo_read
+        from dbfleet.engines.mongodb import read
 
         with self._translated():
             if self._info(schema.name)["type"] != "collection":
                 return [WHOLE]
-            return _mongo_read.split(self._database[schema.name], self._session, parts)
+            return read.split(self._database[schema.name], self._session, parts)
 
     def scan(self, schema: Schema, part: Part = WHOLE, *, batch_size: int = BATCH_SIZE) -> Iterator[Batch]:
         from bson import decode_all
 
-        from dbfleet.engines._mongo_rows import Documents
-        from dbfleet.engines._mongo_values import CODEC
+        from dbfleet.engines.mongodb.documents import Documents
+        from dbfleet.engines.mongodb.values import CODEC
 
         with self._translated():
             layout = self._layout(schema)
@@ -240,21 +220,22 @@ class MongodbAdapter(Adapter):
 
     def ordered(self, schema: Schema) -> Iterator[bytes] | None:
         """The rows as COPY's text, in the order of their key; None where that is not the order of `_id`."""
-        from dbfleet.engines import _mongo_lines, _mongo_read
+        from dbfleet.engines.mongodb import read
+        from dbfleet.engines.mongodb.fast import lines as fast_lines
 
         if len(schema.key) != 1:
             return None
         with self._translated():
             if self._info(schema.name)["type"] != "collection" or self._layout(schema).key != schema.key:
                 return None
-            kinds = _mongo_lines.KINDS.get(schema.column(schema.key[0]).type)
-            if kinds is None or not _mongo_read.keys_are(self._database[schema.name], self._session, kinds):
+            kinds = fast_lines.KINDS.get(schema.column(schema.key[0]).type)
+            if kinds is None or not read.keys_are(self._database[schema.name], self._session, kinds):
                 return None
         return self.lines(schema)
 
     def lines(self, schema: Schema, part: Part = WHOLE) -> Iterator[bytes] | None:
         """The rows as COPY's text; None where a column has no fixed form in BSON."""
-        from dbfleet.engines._mongo_lines import renderer
+        from dbfleet.engines.mongodb.fast.lines import renderer
 
         with self._translated():
             layout = self._layout(schema)
@@ -264,8 +245,8 @@ class MongodbAdapter(Adapter):
     def _lines(self, layout: Layout, part: Part, render: Callable[[bytes], bytes]) -> Iterator[bytes]:
         from bson import decode_all
 
-        from dbfleet.engines._mongo_lines import Odd, row_lines
-        from dbfleet.engines._mongo_values import CODEC
+        from dbfleet.engines.mongodb.fast.lines import Odd, row_lines
+        from dbfleet.engines.mongodb.values import CODEC
 
         with self._pages(layout.schema.name, part, _LINES_AT_ONCE) as pages:
             while True:
@@ -283,26 +264,26 @@ class MongodbAdapter(Adapter):
     @contextmanager
     def _pages(self, name: str, part: Part, batch_size: int) -> Iterator[Iterator[bytes]]:
         """The part's documents as raw BSON."""
-        from dbfleet.engines import _mongo_read
+        from dbfleet.engines.mongodb import read
 
         with ExitStack() as held:
             with self._translated():
                 by_key = self._info(name)["type"] == "collection"
-                found = _mongo_read.pages(self._database[name], self._session, part, batch_size, by_key=by_key)
+                found = read.pages(self._database[name], self._session, part, batch_size, by_key=by_key)
                 pages = held.enter_context(found)
             yield pages
 
     def where(self, schema: Schema, condition: Condition) -> Part | None:
         """A part that the condition chooses."""
-        from dbfleet.engines._mongo_conditions import filter_of
-        from dbfleet.engines._mongo_values import canonical
+        from dbfleet.engines.mongodb.conditions import filter_of
+        from dbfleet.engines.mongodb.values import canonical
 
         with self._translated():
             found = filter_of(self._layout(schema), condition)
         return None if found is None else {"where": canonical(found)}
 
     def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
-        from dbfleet.engines._mongo_bulk import Sink, pour
+        from dbfleet.engines.mongodb.write import Sink, pour
 
         with self._translated():
             sink = Sink(self._database, self._layout(schema), mode)
@@ -322,7 +303,7 @@ class MongodbAdapter(Adapter):
         return removed
 
     def statements(self, schema: Schema, changes: Iterable[Change]) -> Iterator[str]:
-        from dbfleet.engines._mongo_statements import statements
+        from dbfleet.engines.mongodb.literals import statements
 
         with self._translated():
             layout = self._layout(schema)
@@ -333,7 +314,7 @@ class MongodbAdapter(Adapter):
     def query(
         self, statement: str, params: Mapping[str, object] | None = None, *, batch_size: int = BATCH_SIZE
     ) -> Result:
-        from dbfleet.engines._mongo_values import plain_document, relaxed
+        from dbfleet.engines.mongodb.values import plain_document, relaxed
 
         with self._translated():
             return self._run(self._parsed(statement, params), batch_size, relaxed if self.ejson else plain_document)
@@ -342,7 +323,7 @@ class MongodbAdapter(Adapter):
         self, collection: str, filter: str, params: Mapping[str, object] | None = None, *, batch_size: int = BATCH_SIZE
     ) -> Result:
         """What find takes, `{status: "paid"}` or `{…}, {total: 1}`, of this collection."""
-        from dbfleet.engines._mongo_values import plain_document, relaxed
+        from dbfleet.engines.mongodb.values import plain_document, relaxed
 
         if not filter.strip():
             raise UsageError("the statement is empty")
@@ -355,7 +336,7 @@ class MongodbAdapter(Adapter):
 
     def encoded(self, statement: str, params: Mapping[str, object] | None, format: str) -> Iterator[bytes] | None:
         """JSON Lines of what one find or aggregate gives."""
-        from dbfleet.engines._mongo_jsonl import lines
+        from dbfleet.engines.mongodb.fast.encoded import lines
 
         if format != "jsonl" or self.ejson:
             return None
@@ -374,15 +355,15 @@ class MongodbAdapter(Adapter):
         return chunks()
 
     def _parsed(self, statement: str, params: Mapping[str, object] | None) -> list[Operation]:
-        from dbfleet.engines import _mongosh
+        from dbfleet.engines.mongodb import text
 
-        operations = _mongosh.parse(statement, params or {})
+        operations = text.parse(statement, params or {})
         if not operations:
             raise UsageError("the statement is empty")
         return operations
 
     def _run(self, operations: Sequence[Operation], batch_size: int, convert: Callable[[Document], Document]) -> Result:
-        from dbfleet.engines._mongo_run import Run
+        from dbfleet.engines.mongodb.query import Run
 
         run = Run(self._client, self._database, self._session, batch_size, convert=convert, translated=self._translated)
         return run.results(operations)
@@ -439,20 +420,20 @@ class MongodbAdapter(Adapter):
                 raise
             return None
         if found and (coming := found.get("next")):
-            from dbfleet.engines._mongo_swap import uuid_of
+            from dbfleet.engines.mongodb.swap import uuid_of
 
             if uuid_of(self._database, name) == coming["uuid"]:
                 return Schema.from_dict(coming["schema"])
         return Schema.from_dict(found["schema"]) if found and found.get("schema") else None
 
     def _layout(self, schema: Schema) -> Layout:
-        from dbfleet.engines._mongo_rows import Layout
+        from dbfleet.engines.mongodb.documents import Layout
 
         self._info(schema.name)
         return Layout(schema, self._stored(schema.name))
 
     def _rows(self, layout: Layout, documents: Sequence[Document]) -> Batch:
-        from dbfleet.engines._mongo_rows import Deviates
+        from dbfleet.engines.mongodb.documents import Deviates
 
         try:
             return layout.rows(documents)
@@ -460,99 +441,22 @@ class MongodbAdapter(Adapter):
             raise StatementError(f"{layout.schema.name}: {exc}") from exc
 
 
-def _check_names(schema: Schema) -> None:
+def _check_names(schema: Schema, name_bytes: int) -> None:
     if schema.name == BESIDE or schema.name.startswith("system."):
         raise Unsupported(f"MongoDB keeps the name {schema.name!r} for itself or dbfleet")
     if any("\0" in name for name in (schema.name, *schema.names)):
         raise Unsupported("a name in MongoDB holds no NUL character")
-    if len(schema.name.encode()) > _NAME_LENGTH:
-        raise Unsupported(f"a collection's name has {_NAME_LENGTH} bytes at most")
+    if len(schema.name.encode()) > name_bytes:
+        raise Unsupported(f"a collection's name has {name_bytes} bytes at most")
 
 
-def connect(target: Target, *, timeout_s: float = 10.0) -> MongodbAdapter:
+def connect(spec: EngineSpec, target: Target, timeout_s: float) -> MongodbAdapter:
     """Log in and look: Unavailable or AuthFailed within about `timeout_s`."""
     with translated(_translate, engine="mongodb", target=target.name):
-        return MongodbAdapter(target, client_of(target, timeout_s))
-
-
-def _keeps_native(column: Column) -> bool:
-    """Documents go to another MongoDB as they are (_mongo_rows.Documents)."""
-    return column.native is not None
+        return MongodbAdapter(spec, target, client_of(target, timeout_s))
 
 
 def _translate(exc: BaseException) -> DbfleetError | None:
-    from dbfleet.engines._mongo_errors import translate
+    from dbfleet.engines.mongodb.errors import translate
 
     return translate(exc)
-
-
-ENGINE = EngineSpec(
-    name="mongodb",
-    title="MongoDB",
-    paradigm="document",
-    language="mongosh",
-    schemes=("mongodb", "mongodb+srv"),
-    driver="pymongo",
-    connect=connect,
-    aliases=("mongo",),
-    writers=2,
-    default_port=27017,
-    default_options={"authSource": "admin"},  # other clients look for the user in the database of the URL
-    types={
-        **dict.fromkeys(Type, Fidelity.EXACT),
-        Type.TIME: Fidelity.AS_TEXT,
-        Type.DATETIME: Fidelity.ROUNDED,
-        Type.INSTANT: Fidelity.ROUNDED,
-    },
-    swap_collections=1,  # renameCollection, which no transaction may hold (_mongo_swap)
-    capabilities=frozenset(
-        {
-            Capability.KEYLESS,
-            Capability.SPLIT,
-            Capability.PARAMETERS,
-            Capability.CANCEL,
-            Capability.FILTER,
-            Capability.SWAP,
-        }
-    ),
-    limits=Limits(fraction_digits=3, int_bits=None, name_length=_NAME_LENGTH),
-    keeps_native=_keeps_native,
-    extras=frozenset({Native}),
-    local=_mongo_server.LOCAL,
-    client=(
-        "mongosh",
-        "--quiet",
-        "--nodb",
-        "--shell",
-        "--eval",
-        'db = connect("mongodb://{user}:" + encodeURIComponent(fs.readFileSync('
-        'process.env.MONGO_INITDB_ROOT_PASSWORD_FILE, "utf8").trim()) + "@127.0.0.1/{database}?authSource=admin")',
-    ),
-    shell=_mongo_server.shell,
-    examine=_mongo_server.examine,
-    examine_kernel=_mongo_server.examine_kernel,
-    url_variable="MONGODB_URI",
-    examples={
-        "one": "db.aggregate([{$documents: [{value: 1}]}])",
-        "all": 'db.getCollection("{collection}").find()',
-        # 10 000 million documents out of nothing.
-        "slow": 'db.aggregate([{$documents: [{a: {$range: [0, 100000]}}]}, {$unwind: "$a"}, '
-        '{$set: {b: {$range: [0, 100000]}}}, {$unwind: "$b"}, {$count: "n"}])',
-        "bad": 'db.orders.find({status: "paid"',
-        "parameter": "db.aggregate([{$documents: [{value: {$literal: :n}}]}])",
-        "missing": "db.dbfleet_nowhere.find()",
-        "filter": "{_id: 1}",
-    },
-    quirks=(
-        "A missing field and one that is null are the same.",
-        "Dates, datetimes and instants are BSON dates, in UTC, of milliseconds; times are text.",
-        "Numbers of more than 34 digits are kept as text of their digits.",
-        "Replacing one collection is one step; of several at once, each: MongoDB renames one at a time.",
-        "A collection that is not there is an empty one to find and aggregate.",
-        "References are not checked. A document has 16 MiB and 100 levels at most.",
-        "A collection that dbfleet did not make is described by its documents; fields of several types become json, "
-        "which says each BSON type, so that MongoDB gets its own values back.",
-        "In json the fields of a document have no order: out of a dump they come in the order of their names.",
-    ),
-    verified_on=("MongoDB 6.0.5, real",),
-)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from dbfleet.adapter import Condition
-from dbfleet.engines._mongo_rows import Layout
-from dbfleet.engines._mongo_statements import decoded
+from dbfleet.engines.mongodb.documents import Layout
+from dbfleet.engines.mongodb.literals import decoded
 from dbfleet.values import Column, Schema, Type
 
 _SIGNS: Final = {"=": "$eq", "<": "$lt", "<=": "$lte", ">": "$gt", ">=": "$gte"}

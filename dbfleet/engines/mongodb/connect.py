@@ -6,8 +6,8 @@ import socket
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
-from dbfleet.adapter import Target
 from dbfleet.errors import AuthFailed, Unavailable, UsageError
+from dbfleet.target import Target
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
@@ -28,7 +28,7 @@ def client_of(target: Target, timeout_s: float) -> MongoClient[dict[str, Any]]:
     A user without an authSource is looked for in the target's database, then in admin."""
     from pymongo.errors import InvalidName
 
-    from dbfleet.engines._mongo_errors import translate
+    from dbfleet.engines.mongodb.errors import translate
 
     sources = [target.options.get("authSource")]
     if target.user is not None and sources == [None] and not target.scheme.endswith("+srv"):

@@ -26,8 +26,8 @@ from bson.decimal128 import Decimal128
 from bson.int64 import Int64
 from bson.objectid import ObjectId
 
-from dbfleet.engines._mongo_encode import JSON_KINDS, Encoder, is_bson, kept_beside, renamed_id
-from dbfleet.engines._mongo_values import CODEC, exact, fetched_json, from_decimal128, from_extended_values
+from dbfleet.engines.mongodb.encode import JSON_KINDS, Encoder, is_bson, kept_beside, renamed_id
+from dbfleet.engines.mongodb.values import CODEC, exact, fetched_json, from_decimal128, from_extended_values
 from dbfleet.values import JSON_NULL, Batch, Column, Row, Schema, Type
 
 Document = dict[str, Any]

@@ -19,8 +19,8 @@ from bson import encode
 from bson.binary import Binary
 from bson.objectid import ObjectId
 
-from dbfleet.engines._columns import cut
-from dbfleet.engines._mongo_values import CODEC, INT64_MAX, INT64_MIN, decimal128, from_exact, integer, stored_json
+from dbfleet.columns import cut
+from dbfleet.engines.mongodb.values import CODEC, INT64_MAX, INT64_MIN, decimal128, from_exact, integer, stored_json
 from dbfleet.values import Column, Row, Schema, Type, time_text
 
 Elements = Callable[[Sequence[Any]], list[bytes]]
@@ -38,7 +38,7 @@ _BINARY: Final = re.compile(r"binData ([0-9]{1,3})")
 
 
 def bson_native(kinds: Iterable[str]) -> str:
-    """Column.native of json that says the BSON type of every value (_mongo_values.exact)."""
+    """Column.native of json that says the BSON type of every value (mongodb.values.exact)."""
     return f"{_BSON}{', '.join(sorted(kinds))})"
 
 

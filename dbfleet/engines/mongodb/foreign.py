@@ -10,9 +10,9 @@ each column's note says so.
     objectId: text · date: instant · binData: bytes, uuid if all are · object, array, anything else, a mix: json
 
 A json column that holds anything which JSON has not, at any depth, is of the native type `bson (…)`: Extended JSON that
-says every type exactly (_mongo_values.exact), so that MongoDB gets its own values back out of a dump. A note says what
+says every type exactly (mongodb.values.exact), so that MongoDB gets its own values back out of a dump. A note says what
 is not kept as what it is: whole numbers among doubles, symbols, fields that a document has twice. A copy to another
-MongoDB keeps those too: it takes the documents as they are (_mongo_rows.Documents).
+MongoDB keeps those too: it takes the documents as they are (mongodb.documents.Documents).
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from bson.binary import Binary
 from pymongo.collection import Collection
 from pymongo.errors import OperationFailure
 
-from dbfleet.engines._mongo_encode import NATIVE_OBJECT_ID, bson_native
-from dbfleet.engines._mongo_shape import PLAIN, Shape
+from dbfleet.engines.mongodb.encode import NATIVE_OBJECT_ID, bson_native
+from dbfleet.engines.mongodb.shape import PLAIN, Shape
 from dbfleet.values import Column, Schema, Type
 
 Document = dict[str, Any]

@@ -23,10 +23,10 @@ from bson.int64 import Int64
 from bson.objectid import ObjectId
 
 from dbfleet.adapter import Change
-from dbfleet.engines._changes import changed
-from dbfleet.engines._mongo_rows import Layout
-from dbfleet.engines._mongo_values import CODEC
+from dbfleet.engines.mongodb.documents import Layout
+from dbfleet.engines.mongodb.values import CODEC
 from dbfleet.errors import Unsupported
+from dbfleet.sql.changes import changed
 from dbfleet.values import Row
 
 Document = dict[str, Any]

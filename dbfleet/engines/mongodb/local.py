@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from dbfleet.adapter import Finding, LocalServer, ServerPlan, Target
 from dbfleet.errors import translated
+from dbfleet.spec import Finding, LocalServer, ServerPlan
+from dbfleet.target import Target
 
 
 def _command(plan: ServerPlan) -> Sequence[str]:
@@ -29,7 +30,7 @@ def _prepare(plan: ServerPlan) -> None:
     from pymongo import MongoClient
     from pymongo.errors import OperationFailure
 
-    from dbfleet.engines._mongo_errors import translate
+    from dbfleet.engines.mongodb.errors import translate
 
     login: dict[str, Any] = {"username": plan.user, "password": plan.password, "authSource": "admin"}
     with translated(translate, engine="mongodb", target="mongodb"):

@@ -1,4 +1,5 @@
-"""Run what `_mongosh` read: each method as the database command that it stands for. Imported behind a connection only.
+"""Run what the room `text` read: each method as the database command that it stands for. Imported behind a connection
+only.
 
 Documents stream from a cursor, a page ahead of nobody. What mongosh prints as a value is one record with one field
 named after the method: `{countDocuments: 3}`, `{version: "6.0.5"}`; a list of values is a record `value` each. A change
@@ -20,8 +21,8 @@ from pymongo.database import Database
 from pymongo.errors import BulkWriteError, OperationFailure
 
 from dbfleet.adapter import Result, ResultColumn
-from dbfleet.engines._mongo_values import CODEC
-from dbfleet.engines._mongosh import SHOWN, Call, Operation
+from dbfleet.engines.mongodb.text import SHOWN, Call, Operation
+from dbfleet.engines.mongodb.values import CODEC
 from dbfleet.errors import StatementError
 from dbfleet.values import Batch
 
@@ -78,7 +79,7 @@ class Run:
             return self.results(operations)
 
     def _result(self, operation: Operation) -> Result:
-        from dbfleet.engines._mongo_change import CHANGES
+        from dbfleet.engines.mongodb.query_changes import CHANGES
 
         if operation.kind == "command":
             return self.run_command(operation.call.argument(0), self.database)
@@ -361,7 +362,7 @@ _COLLECTION: Final[Mapping[str, Callable[[Run, Operation], Result]]] = {
     "totalSize": Run.size,
     "validate": Run.validate,
 }
-"""Methods of a collection that read; the others are in _mongo_change."""
+"""Methods of a collection that read; the others are in mongodb.query_changes."""
 
 
 def _plainly(name: str, *, admin: bool = False) -> Callable[[Run, Operation], Result]:

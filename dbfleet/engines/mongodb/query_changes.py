@@ -1,4 +1,4 @@
-"""Methods of a collection that change it, for `_mongo_run`: what each sends, and the record that mongosh prints."""
+"""Methods of a collection that change it, for `mongodb.query`: what each sends, and the record that mongosh prints."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pymongo import DeleteMany, DeleteOne, InsertOne, ReplaceOne, UpdateMany, Up
 from pymongo.errors import OperationFailure
 
 from dbfleet.adapter import Result
-from dbfleet.engines._mongosh import Call, Operation
+from dbfleet.engines.mongodb.text import Call, Operation
 from dbfleet.errors import StatementError
 
 if TYPE_CHECKING:
-    from dbfleet.engines._mongo_run import Run
+    from dbfleet.engines.mongodb.query import Run
 
 Document = dict[str, Any]
 
@@ -23,7 +23,7 @@ _OF_ONE: Final = ("upsert", "arrayFilters", "collation", "hint", "sort")
 
 
 def _options(call: Call, place: int) -> Document:
-    from dbfleet.engines._mongo_run import options
+    from dbfleet.engines.mongodb.query import options
 
     return options(call, place)
 
@@ -205,7 +205,7 @@ def _drop_index(run: Run, operation: Operation) -> Result:
 
 
 def _drop(run: Run, operation: Operation) -> Result:
-    from dbfleet.engines._mongo_run import BESIDE
+    from dbfleet.engines.mongodb.query import BESIDE
 
     try:
         run.command({"drop": operation.collection, **_options(operation.call, 0)})
@@ -220,7 +220,7 @@ def _drop(run: Run, operation: Operation) -> Result:
 
 def _rename(run: Run, operation: Operation) -> Result:
     """Also moves the schema that is kept beside the collection."""
-    from dbfleet.engines._mongo_run import BESIDE
+    from dbfleet.engines.mongodb.query import BESIDE
 
     new, replaces = operation.call.argument(0), bool(operation.call.argument(1, False))
     base = run.database.name

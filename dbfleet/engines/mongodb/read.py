@@ -19,9 +19,9 @@ from pymongo.collection import Collection
 from pymongo.errors import OperationFailure
 
 from dbfleet.adapter import BATCH_BYTES, WHOLE, Part
-from dbfleet.engines._mongo_bulk import ahead
-from dbfleet.engines._mongo_rows import Document
-from dbfleet.engines._mongo_values import canonical, from_extended
+from dbfleet.engines.mongodb.documents import Document
+from dbfleet.engines.mongodb.values import canonical, from_extended
+from dbfleet.engines.mongodb.write import ahead
 
 _SAMPLES_A_PART: Final = 100
 _length = struct.Struct("<i").unpack_from

@@ -20,7 +20,7 @@ from bson.objectid import ObjectId
 from bson.regex import Regex
 from bson.timestamp import Timestamp
 
-from dbfleet.engines._mongo_encode import NATIVE_OBJECT_ID
+from dbfleet.engines.mongodb.encode import NATIVE_OBJECT_ID
 
 _KINDS: Final[Mapping[type, str]] = {
     bool: "bool",

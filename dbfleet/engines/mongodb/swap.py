@@ -23,8 +23,8 @@ from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
 from dbfleet.adapter import Swap
-from dbfleet.engines._mongo_connect import BESIDE, STAGED
-from dbfleet.engines._mongo_rows import beside
+from dbfleet.engines.mongodb.connect import BESIDE, STAGED
+from dbfleet.engines.mongodb.documents import beside
 from dbfleet.errors import NotFound, StatementError
 from dbfleet.values import Reference, Schema
 

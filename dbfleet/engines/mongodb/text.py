@@ -25,8 +25,8 @@ import tree_sitter_javascript
 from bson.errors import BSONError
 from tree_sitter import Language, Parser
 
-from dbfleet.engines._mongo_values import from_extended_values
-from dbfleet.engines._mongosh_values import Source, children, refuse, unsupported
+from dbfleet.engines.mongodb.text_values import Source, children, refuse, unsupported
+from dbfleet.engines.mongodb.values import from_extended_values
 from dbfleet.errors import StatementError, UsageError, nearest
 
 if TYPE_CHECKING:

@@ -34,7 +34,7 @@ from bson.objectid import ObjectId
 from bson.regex import Regex
 from bson.timestamp import Timestamp
 
-from dbfleet.engines._mongo_values import INT64_MAX, INT64_MIN, decimal128, stored_json
+from dbfleet.engines.mongodb.values import INT64_MAX, INT64_MIN, decimal128, stored_json
 from dbfleet.errors import StatementError, UsageError
 from dbfleet.values import time_text
 

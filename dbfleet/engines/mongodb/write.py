@@ -25,9 +25,9 @@ from pymongo.database import Database
 from pymongo.errors import OperationFailure, WriteConcernError
 
 from dbfleet.adapter import Rejected, WriteMode, Written
-from dbfleet.engines._mongo_encode import Raw, document, id_element
-from dbfleet.engines._mongo_rows import Document, Documents, Layout
-from dbfleet.engines._mongo_values import CODEC
+from dbfleet.engines.mongodb.documents import Document, Documents, Layout
+from dbfleet.engines.mongodb.encode import Raw, document, id_element
+from dbfleet.engines.mongodb.values import CODEC
 from dbfleet.values import Batch, Row
 
 T = TypeVar("T")

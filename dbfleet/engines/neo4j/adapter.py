@@ -1,26 +1,4 @@
-"""Neo4j: nodes for rows, relationships for references and edges (https://neo4j.com/docs/cypher-manual/5/).
-
-Driver: neo4j; with the package neo4j-rust-ext, which it finds by itself, packing and unpacking is several times faster.
-URLs: `bolt://user@host:7687/database` (also `neo4j://` and the `+s`, `+ssc` forms; `neo4j://` asks the server for its
-own address, which a published port of a container is not). The schema is kept beside the data in `:_dbfleet` nodes.
-
-A row is a node with the collection's name as its label, its key held by a uniqueness constraint. Each reference is a
-property, so that it comes back as a column, and a relationship as well, named after its column: `customer_id` makes
-`(:orders)-[:CUSTOMER]->(:customers)`. An edge collection is relationships of that name between the nodes that its two
-references name; a row whose ends are not there is refused.
-
-A write is committed in batches, as one transaction lives in the server's heap; `UNWIND` of 10 000 rows takes a fifth of
-the time of ten times 1 000. What a batch refuses comes back row by row.
-
-Oddities: labels that nothing has any more are still listed by the server, so a collection is there when it has a node
-or a kept schema. After three wrong passwords the server refuses the right one too, for some seconds. The driver's
-`execute_query` retries for 30 s: everything here but a swap is auto-commit. A missing property and a null one are the
-same. Cypher sees no difference between bytes and a list of integers. What the driver cannot make a value of (years
-outside 1 to 9999) makes it raise for the whole record: _neo4j_raw reads what was sent.
-
-Graphs of other people's (_neo4j_foreign): a label's key is that of a unique constraint, or the column `_id`, its nodes'
-element ids, where they have relationships. The ends of relationships hold those keys.
-"""
+"""Neo4j's adapter: the contract's methods on one connection. What they need stands in the rooms beside it."""
 
 from __future__ import annotations
 
@@ -31,36 +9,29 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Self
 
-import dbfleet.engines._neo4j_cypher as cypher
 from dbfleet.adapter import (
     BATCH_BYTES,
     BATCH_SIZE,
     WHOLE,
     Adapter,
-    Capability,
     Change,
-    EngineSpec,
-    Fidelity,
-    Limits,
     Part,
     Rejected,
     Result,
     ResultColumn,
     ServerInfo,
     Swap,
-    Target,
     WriteMode,
     Written,
 )
-from dbfleet.engines import _neo4j_left, _neo4j_swap
-from dbfleet.engines._changes import changed, key_of
-from dbfleet.engines._columns import shortened
-from dbfleet.engines._neo4j_connect import opened, translate
-from dbfleet.engines._neo4j_cypher import ROWS
-from dbfleet.engines._neo4j_foreign import Layout, sampled
-from dbfleet.engines._neo4j_shell import CLIENT, shell
-from dbfleet.engines._neo4j_swap import HOUSE, OWN
-from dbfleet.engines._neo4j_values import (
+from dbfleet.columns import shortened
+from dbfleet.engines.neo4j import left, swap
+from dbfleet.engines.neo4j import text as cypher
+from dbfleet.engines.neo4j.connect import opened, translate
+from dbfleet.engines.neo4j.foreign import Layout, sampled
+from dbfleet.engines.neo4j.swap import HOUSE, OWN
+from dbfleet.engines.neo4j.text import ROWS
+from dbfleet.engines.neo4j.values import (
     STORE,
     Convert,
     bytes_of,
@@ -86,6 +57,9 @@ from dbfleet.errors import (
     translated,
 )
 from dbfleet.extras import Extra, Extras
+from dbfleet.spec import EngineSpec
+from dbfleet.sql.changes import changed, key_of
+from dbfleet.target import Target
 from dbfleet.values import TEXT_OF, VALUE_OF, Batch, Column, Reference, Row, Schema, Type
 
 _CHARACTERS: Final = 1_500_000
@@ -103,8 +77,8 @@ _MEMORY: Final = {
 class Neo4jAdapter(Adapter):
     """One driver with its pool; one statement at a time, each its own transaction."""
 
-    def __init__(self, target: Target, driver: Any, bolt: tuple[int, int]) -> None:
-        self.spec = ENGINE
+    def __init__(self, spec: EngineSpec, target: Target, driver: Any, bolt: tuple[int, int]) -> None:
+        self.spec = spec
         self.target = target
         self._driver = driver
         self._database = target.database
@@ -425,26 +399,26 @@ class Neo4jAdapter(Adapter):
             ).consume()
 
     def identity(self) -> str:
-        return _neo4j_swap.identity(self)
+        return swap.identity(self)
 
     def swap(self, swaps: Sequence[Swap]) -> None:
-        """All in one transaction: dbfleet/engines/_neo4j_swap.py."""
-        _neo4j_swap.swap(self, swaps)
+        """All in one transaction: dbfleet/engines/swap.py."""
+        swap.swap(self, swaps)
 
     def left(self) -> Sequence[str]:
         """What is in no collection, in words."""
-        return _neo4j_left.of_database(self)
+        return left.of_database(self)
 
     def extras(self, name: str) -> Extras:
         """Neo4j has nothing that goes along; what stays behind is named."""
-        return Extras(left=tuple(_neo4j_left.of_collection(self, name)))
+        return Extras(left=tuple(left.of_collection(self, name)))
 
     def add_extra(self, schema: Schema, extra: Extra) -> None:
         raise Unsupported(f"Neo4j gives {schema.name} no {extra}", engine="neo4j", target=self.target.name)
 
     def leftovers(self) -> Sequence[str]:
         """Names of what a killed command has left, and `drop` removes."""
-        return _neo4j_swap.leftovers(self)
+        return swap.leftovers(self)
 
     def close(self) -> None:
         if not self._closed:
@@ -635,56 +609,6 @@ def _forget_entities(answer: Any) -> None:
             kept.clear()
 
 
-def connect(target: Target, *, timeout_s: float = 10.0) -> Neo4jAdapter:
+def connect(spec: EngineSpec, target: Target, timeout_s: float) -> Neo4jAdapter:
     """A driver that has proven its login. AuthFailed or Unavailable within about `timeout_s`."""
-    return Neo4jAdapter(target, *opened(target, timeout_s))
-
-
-ENGINE = EngineSpec(
-    name="neo4j",
-    title="Neo4j",
-    paradigm="graph",
-    language="Cypher",
-    schemes=("bolt", "neo4j", "bolt+s", "bolt+ssc", "neo4j+s", "neo4j+ssc", "cypher"),
-    driver="neo4j",
-    connect=connect,
-    aliases=("bolt", "cypher", "neo"),
-    types={
-        **dict.fromkeys(Type, Fidelity.EXACT),
-        **dict.fromkeys((Type.DECIMAL, Type.UUID, Type.JSON), Fidelity.AS_TEXT),
-    },
-    swap_rows=100_000,  # at the stacks' cap, 896 MB: one transaction lives in the heap (_neo4j_swap)
-    capabilities=frozenset(
-        {
-            Capability.KEYLESS,
-            Capability.EDGES,
-            Capability.SPLIT,
-            Capability.PARAMETERS,
-            Capability.CANCEL,
-            Capability.SWAP,
-        }
-    ),
-    limits=Limits(key_length=8000),
-    default_port=7687,
-    default_user="neo4j",
-    default_database="neo4j",
-    url_variable="NEO4J_URI",
-    client=CLIENT,
-    shell=shell,
-    examples={
-        "one": "RETURN 1 AS one",
-        "all": "MATCH (x:`{collection}`) RETURN x",
-        "slow": "UNWIND range(1, 100000000000) AS n WITH n WHERE n % 2 = 3 RETURN count(n)",
-        "bad": "MATC (n) RETURN n",
-        "parameter": "RETURN $n AS n",
-        "missing": "MATCH (x:dbfleet_nowhere) RETURN x",
-    },
-    quirks=(
-        "Decimals, uuids and json are text.",
-        "References are properties and relationships; a reference to nothing has the property alone.",
-        "A write is committed in batches; refused rows come back one by one.",
-        "Nodes of several labels are rows of each; nodes without a label are of none.",
-        "A replace of more than one transaction's memory holds is in steps: readers see some of the rows meanwhile.",
-    ),
-    verified_on=("Neo4j Community 5.26.30, real, in a local image",),
-)
+    return Neo4jAdapter(spec, target, *opened(target, timeout_s))

@@ -6,7 +6,6 @@ import re
 import sys
 from typing import Any
 
-from dbfleet.adapter import Target
 from dbfleet.errors import (
     AlreadyExists,
     AuthFailed,
@@ -17,6 +16,7 @@ from dbfleet.errors import (
     UsageError,
     translated,
 )
+from dbfleet.target import Target
 
 
 def opened(target: Target, timeout_s: float) -> tuple[Any, tuple[int, int]]:

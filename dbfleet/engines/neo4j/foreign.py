@@ -17,14 +17,14 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from dbfleet.engines._neo4j_cypher import match
-from dbfleet.engines._neo4j_values import FETCH, Convert, plain_value, quoted
-from dbfleet.engines._nested import json_of
+from dbfleet.engines.neo4j.text import match
+from dbfleet.engines.neo4j.values import FETCH, Convert, plain_value, quoted
 from dbfleet.errors import NotFound, Unsupported
+from dbfleet.native import json_of
 from dbfleet.values import JSON_NULL, Column, Reference, Schema, Type, json_text
 
 if TYPE_CHECKING:
-    from dbfleet.engines.neo4j import Neo4jAdapter
+    from dbfleet.engines.neo4j.adapter import Neo4jAdapter
 
 _BYTES_SAMPLE: Final = 20
 _ZONED: Final = "ZONED DATETIME"

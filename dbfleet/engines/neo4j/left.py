@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dbfleet.engines._neo4j_values import quoted
+from dbfleet.engines.neo4j.values import quoted
 
 if TYPE_CHECKING:
-    from dbfleet.engines.neo4j import Neo4jAdapter
+    from dbfleet.engines.neo4j.adapter import Neo4jAdapter
 
 
 def of_database(adapter: Neo4jAdapter) -> list[str]:

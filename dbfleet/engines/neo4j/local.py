@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from dbfleet.adapter import Target
+from dbfleet.target import Target
 
 CLIENT: Final = (
     "sh",

@@ -8,7 +8,7 @@ kill in between leaves them: `leftovers` names them, `drop` removes them, and no
 
 A transaction lives in the server's heap: a label that is taken off or put on is 650 bytes of it, 1100 where a
 constraint is on it. At the stacks' cap, 896 MB, that is 100 000 rows which replace 100 000. What the server refuses as
-too much is moved in steps instead (_neo4j_steps): a reader sees some of the rows for as long as it takes, and a kill in
+too much is moved in steps instead (swap_steps): a reader sees some of the rows for as long as it takes, and a kill in
 between leaves what the next command ends.
 """
 
@@ -19,15 +19,15 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import dbfleet.engines._neo4j_cypher as cypher
 from dbfleet.adapter import Swap
-from dbfleet.engines import _neo4j_steps
-from dbfleet.engines._neo4j_values import quoted
+from dbfleet.engines.neo4j import swap_steps
+from dbfleet.engines.neo4j import text as cypher
+from dbfleet.engines.neo4j.values import quoted
 from dbfleet.errors import ConstraintViolated, DbfleetError, NotFound, StatementError
 from dbfleet.values import Reference, Schema
 
 if TYPE_CHECKING:
-    from dbfleet.engines.neo4j import Neo4jAdapter
+    from dbfleet.engines.neo4j.adapter import Neo4jAdapter
 
 HOUSE = "_dbfleet"
 """The label of the nodes that keep schemas."""
@@ -84,9 +84,9 @@ def swap(adapter: Neo4jAdapter, swaps: Sequence[Swap]) -> None:
         try:
             _in_one(adapter, _statements(swaps, final, outside, gone, edges))
         except StatementError as error:
-            if not _neo4j_steps.is_too_much(error):
+            if not swap_steps.is_too_much(error):
                 raise
-            _neo4j_steps.begin(adapter, swaps, gone)
+            swap_steps.begin(adapter, swaps, gone)
             _carry_on(adapter)
             return
     except BaseException:
@@ -108,7 +108,7 @@ def _in_one(adapter: Neo4jAdapter, statements: Iterable[tuple[str, dict[str, Any
 
 def _carry_on(adapter: Neo4jAdapter) -> None:
     """End what was begun in steps, by whomever."""
-    found = _neo4j_steps.begun(adapter)
+    found = swap_steps.begun(adapter)
     if not found:
         return
     swaps, gone = found
@@ -116,10 +116,10 @@ def _carry_on(adapter: Neo4jAdapter) -> None:
     final = {each.name: _renamed(each, swaps) for each in swaps}
     outside = _outside(adapter._kept_schemas(), names | {each.staged.name for each in swaps}, names)
     repointed = [text for one in outside for text in _repointed(one, gone)]
-    _neo4j_steps.move(adapter, swaps, gone, repointed)
+    swap_steps.move(adapter, swaps, gone, repointed)
     _in_one(adapter, _schemas(swaps, final))
     _end(adapter, swaps, final, gone)
-    _neo4j_steps.ended(adapter)
+    swap_steps.ended(adapter)
 
 
 def _end(adapter: Neo4jAdapter, swaps: Sequence[Swap], final: dict[str, Schema], gone: dict[str, str]) -> None:

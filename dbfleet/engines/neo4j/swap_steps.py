@@ -13,14 +13,14 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-import dbfleet.engines._neo4j_cypher as cypher
 from dbfleet.adapter import Swap
-from dbfleet.engines._neo4j_values import quoted
+from dbfleet.engines.neo4j import text as cypher
+from dbfleet.engines.neo4j.values import quoted
 from dbfleet.errors import StatementError
 from dbfleet.values import Schema
 
 if TYPE_CHECKING:
-    from dbfleet.engines.neo4j import Neo4jAdapter
+    from dbfleet.engines.neo4j.adapter import Neo4jAdapter
 
 JOURNAL: Final = "_dbfleet_swap"
 _BATCH: Final = 10_000

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from dbfleet.adapter import WriteMode
-from dbfleet.engines._neo4j_values import quoted
+from dbfleet.engines.neo4j.values import quoted
 from dbfleet.values import Reference, Schema
 
 ROWS: Final = 10_000

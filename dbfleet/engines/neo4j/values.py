@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time
 from typing import Any, Final
 
-from dbfleet.engines._neo4j_raw import raw_value
+from dbfleet.engines.neo4j.wire import raw_value
 from dbfleet.errors import Unsupported
 from dbfleet.values import TEXT_OF, VALUE_OF, Type
 

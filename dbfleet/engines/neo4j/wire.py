@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from dbfleet.engines._days import day_text
+from dbfleet.native import day_text
 
 Plain = Callable[[Any], Any]
 

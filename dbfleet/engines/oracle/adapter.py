@@ -1,27 +1,4 @@
-"""Oracle Database, by python-oracledb in thin mode.
-
-https://python-oracledb.readthedocs.io/ · https://docs.oracle.com/en/database/oracle/oracle-database/
-
-A collection is a table or a view of the connection's current schema, which is the user's own or `?schema=APP`. Names
-are quoted, so that they keep their case: what dbfleet makes as orders is "orders" in a statement of your own, and
-ORDERS is another table. A name cannot hold a double quote.
-
-The session is in UTC, compares text by its bytes, and writes moments as ISO does. A write is one transaction: rows that
-the server refuses come back in `Written.rejected` and the others are stored; a write that breaks off leaves nothing. A
-text of several statements commits each of them, unless it says COMMIT, ROLLBACK, SAVEPOINT or SET TRANSACTION itself.
-
-Each DDL statement commits by itself, and none renames two tables: there is no way to let tables take others' places in
-one step.
-
-A column that has an expression is generated: read, never written. An identity BY DEFAULT takes the rows' values, and is
-told to go on behind the greatest; one that is GENERATED ALWAYS takes none, and a write is refused before its first row.
-This, and what is told of a dictionary, is after Oracle's documentation: not verified on a real server.
-
-Oddities: empty text and empty bytes are NULL. NUMBER has 38 digits and no NaN. A DATE has a time of day, so a foreign
-one is a datetime; ours say `dbfleet:date` in their comment, as do the other types that Oracle does not have
-(_oracle_types). The zone of a TIMESTAMP WITH TIME ZONE is not kept: an instant is read in UTC. In a query of your own,
-what is known from a comment only (bool, date, time, uuid) comes as Oracle's type: 1, a datetime, text.
-"""
+"""Oracle Database's adapter: the contract's methods on one connection. What they need stands in the rooms beside it."""
 
 from __future__ import annotations
 
@@ -30,43 +7,26 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, Self
 
-from dbfleet.adapter import (
-    BATCH_SIZE,
-    WHOLE,
-    Adapter,
-    Capability,
-    Change,
-    Condition,
-    EngineSpec,
-    Fidelity,
-    Limits,
-    Part,
-    Result,
-    ServerInfo,
-    Target,
-    WriteMode,
-    Written,
-)
-from dbfleet.engines import _oracle_extras, _oracle_left
-from dbfleet.engines import _oracle_query as statements
-from dbfleet.engines import _oracle_tables as tables
-from dbfleet.engines._bounded import bounded
-from dbfleet.engines._changes import Spelling
-from dbfleet.engines._changes import statements as change_statements
-from dbfleet.engines._columns import bounded as batches_of
-from dbfleet.engines._columns import pieces
-from dbfleet.engines._conditions import part as condition_part
-from dbfleet.engines._oracle_changes import literals
-from dbfleet.engines._oracle_connect import IDENTITY, SESSION, VERSION, connect_options
-from dbfleet.engines._oracle_errors import translate, translate_connecting
-from dbfleet.engines._oracle_interrupt import hurry, interruptible
-from dbfleet.engines._oracle_shell import CLIENT, shell
-from dbfleet.engines._oracle_text import LEXIS
-from dbfleet.engines._oracle_types import DIGITS, NAME_BYTES, VARCHAR_BYTES
-from dbfleet.engines._oracle_values import bind_type, binder, output_type_handler, reader
-from dbfleet.engines._oracle_write import Writer, delete
+from dbfleet.adapter import BATCH_SIZE, WHOLE, Adapter, Change, Condition, Part, Result, ServerInfo, WriteMode, Written
+from dbfleet.columns import bounded as batches_of
+from dbfleet.columns import pieces
+from dbfleet.engines.oracle import extras, left, tables
+from dbfleet.engines.oracle import query as statements
+from dbfleet.engines.oracle.bounded import bounded
+from dbfleet.engines.oracle.errors import translate, translate_connecting
+from dbfleet.engines.oracle.interrupt import hurry, interruptible
+from dbfleet.engines.oracle.literals import literals
+from dbfleet.engines.oracle.session import IDENTITY, SESSION, VERSION, connect_options
+from dbfleet.engines.oracle.text import LEXIS
+from dbfleet.engines.oracle.values import bind_type, binder, output_type_handler, reader
+from dbfleet.engines.oracle.write import Writer, delete
 from dbfleet.errors import DbfleetError, NotFound, Unavailable, Unsupported, translated
-from dbfleet.extras import ALL, Extra, Extras
+from dbfleet.extras import Extra, Extras
+from dbfleet.spec import EngineSpec
+from dbfleet.sql.changes import Spelling
+from dbfleet.sql.changes import statements as change_statements
+from dbfleet.sql.conditions import part as condition_part
+from dbfleet.target import Target
 from dbfleet.values import Batch, Column, Row, Schema, Type
 
 _LONG: Final = (Type.TEXT, Type.BYTES, Type.JSON)
@@ -76,8 +36,8 @@ _SHORT: Final = 255
 class OracleAdapter(Adapter):
     """One connection; a statement of ours commits by itself, a write when it is whole."""
 
-    def __init__(self, target: Target, connection: Any) -> None:
-        self.spec = ENGINE
+    def __init__(self, spec: EngineSpec, target: Target, connection: Any) -> None:
+        self.spec = spec
         self.target = target
         self._connection: Any | None = connection
         self._running = 0
@@ -128,7 +88,7 @@ class OracleAdapter(Adapter):
             found = self._find(name)
         except NotFound:
             return
-        sequences = _oracle_extras.own_sequences(self._rows, found)
+        sequences = extras.own_sequences(self._rows, found)
         for statement in (found.drop, *sequences):
             self._do(statement)
 
@@ -244,11 +204,11 @@ class OracleAdapter(Adapter):
             yield from change_statements(schema, changes, spelling)
 
     def extras(self, name: str) -> Extras:
-        return _oracle_extras.extras(self._rows, self._find(name))
+        return extras.extras(self._rows, self._find(name))
 
     def left(self) -> Sequence[str]:
         """What the schema has besides its tables: views, sequences, packages, synonyms, types."""
-        return _oracle_left.of_schema(self._rows, tables.broken_views(self._rows))
+        return left.of_schema(self._rows, tables.broken_views(self._rows))
 
     def lost(self, names: Sequence[str]) -> Sequence[str]:
         """What goes with these tables when they are made anew; ConstraintViolated for what DROP TABLE does not drop."""
@@ -259,15 +219,15 @@ class OracleAdapter(Adapter):
             except NotFound:
                 continue
         with self._translated():
-            return [f"{table.name}: {text}" for table in found for text in _oracle_extras.lost(self._rows, table)]
+            return [f"{table.name}: {text}" for table in found for text in extras.lost(self._rows, table)]
 
     def count_on(self, name: str) -> Sequence[str]:
         """Let what counts for the table's columns go on behind the rows that are there."""
-        return list(_oracle_extras.count_on(self._rows, self._do, self._find(name)))
+        return list(extras.count_on(self._rows, self._do, self._find(name)))
 
     def add_extra(self, schema: Schema, extra: Extra) -> None:
         with self._translated():
-            _oracle_extras.add(self._rows, self._do, self._find(schema.name), extra)
+            extras.add(self._rows, self._do, self._find(schema.name), extra)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -379,7 +339,7 @@ class OracleAdapter(Adapter):
             return tables.find(name, self._rows)
 
 
-def connect(target: Target, *, timeout_s: float = 10.0) -> OracleAdapter:
+def connect(spec: EngineSpec, target: Target, timeout_s: float) -> OracleAdapter:
     """A connection in thin mode: no client libraries. The URL's path is the service's name."""
     import oracledb
 
@@ -387,13 +347,13 @@ def connect(target: Target, *, timeout_s: float = 10.0) -> OracleAdapter:
         # Else the first connection of a process decides the mode, and all others wait for it: behind a host that is
         # silent, for ever.
         oracledb.enable_thin_mode()  # type: ignore[no-untyped-call]
-    options = connect_options(target, ENGINE.default_database, timeout_s)
+    options = connect_options(target, spec.default_database, timeout_s)
     schema = options.pop("schema")
     with translated(translate_connecting, engine="oracle", target=target.name):
         # The driver bounds how long the port may take to open, not how long the server may take to say something.
         host = f"{options['host']}:{options['port']}"
         connection = bounded(lambda: oracledb.connect(**options), timeout_s, host)
-        adapter = OracleAdapter(target, connection)
+        adapter = OracleAdapter(spec, target, connection)
         try:
             connection.outputtypehandler = output_type_handler
             connection.call_timeout = int(timeout_s * 1000)
@@ -406,58 +366,3 @@ def connect(target: Target, *, timeout_s: float = 10.0) -> OracleAdapter:
             adapter.close()
             raise
     return adapter
-
-
-ENGINE = EngineSpec(
-    name="oracle",
-    title="Oracle Database",
-    paradigm="relational",
-    language="SQL (Oracle)",
-    schemes=("oracle",),
-    driver="python-oracledb",
-    connect=connect,
-    types={**dict.fromkeys(Type, Fidelity.EXACT), Type.UUID: Fidelity.AS_TEXT, Type.TIME: Fidelity.AS_TEXT},
-    capabilities=frozenset(
-        {
-            Capability.KEYLESS,
-            Capability.REFERENCES,
-            Capability.SPLIT,
-            Capability.PARAMETERS,
-            Capability.CANCEL,
-            Capability.SNAPSHOT,
-        }
-    ),
-    limits=Limits(
-        decimal_digits=DIGITS,
-        name_length=NAME_BYTES,
-        key_length=VARCHAR_BYTES,
-        empty_text_is_null=True,
-        empty_text_in_key=False,
-    ),
-    extras=ALL,
-    aliases=("oracledb", "ora"),
-    default_port=1521,
-    default_database="FREEPDB1",
-    client=CLIENT,
-    shell=shell,
-    examples={
-        "one": "select 1 from dual",
-        "all": 'select * from "{collection}"',
-        "slow": "begin dbms_session.sleep(60); end;",
-        "bad": "selec 1",
-        "parameter": "select :n from dual",
-        "missing": "select * from dbfleet_nowhere",
-    },
-    quirks=(
-        "Empty text and empty bytes are NULL.",
-        'Names keep their case: a table that dbfleet made as orders is "orders" in your own statements.',
-        "A text of several statements commits each one, unless it says COMMIT, ROLLBACK, SAVEPOINT or SET TRANSACTION.",
-        "In a query, bool comes as 0 and 1, and date as a datetime: Oracle's own types.",
-        "The session is in UTC, and an instant's own time zone is not kept.",
-        "A unique index of several columns takes two rows for the same that agree in some and are NULL in the others.",
-        "An identity that comes along in a copy is a default by a sequence named dbfleet:TABLE.COLUMN, as no existing "
-        "column becomes an identity; drop takes it along. A CLOB or BLOB column takes no index.",
-        "A PL/SQL block ends at a line that is a lone slash, or with the text.",
-    ),
-    verified_on=("wire double only: python-oracledb 26.1 against tests/doubles/oracle, no Oracle Database",),
-)

@@ -10,7 +10,6 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
-from dbfleet.engines._sql import line_of
 from dbfleet.errors import (
     AlreadyExists,
     AuthFailed,
@@ -21,6 +20,7 @@ from dbfleet.errors import (
     Unavailable,
     Unsupported,
 )
+from dbfleet.sql.text import line_of
 
 _KINDS: Final[Mapping[int, type[DbfleetError]]] = {
     **dict.fromkeys((942, 904, 1418, 2289, 4043, 4080, 1927, 12003, 1918, 1919), NotFound),

@@ -15,14 +15,14 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
-from dbfleet.engines._extras import read_default, value_default
-from dbfleet.engines._oracle_changes import literals
-from dbfleet.engines._oracle_left import VIEWED, of_table
-from dbfleet.engines._oracle_tables import OWNER, Ask, Table
-from dbfleet.engines._oracle_text import LEXIS
-from dbfleet.engines._oracle_types import NAME_BYTES, VARCHAR_BYTES, Native
+from dbfleet.engines.oracle.left import VIEWED, of_table
+from dbfleet.engines.oracle.literals import literals
+from dbfleet.engines.oracle.tables import OWNER, Ask, Table
+from dbfleet.engines.oracle.text import LEXIS
+from dbfleet.engines.oracle.types import NAME_BYTES, VARCHAR_BYTES, Native
 from dbfleet.errors import AlreadyExists, ConstraintViolated, DbfleetError, StatementError, Unsupported
 from dbfleet.extras import Default, Extra, Extras, Identity, Index
+from dbfleet.sql.defaults import read_default, value_default
 from dbfleet.values import VALUE_OF, Row, Type
 
 Do = Callable[[str], None]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from dbfleet.engines._oracle_tables import HOUSEKEEPING, MARK, OWNER, Ask, Table
+from dbfleet.engines.oracle.tables import HOUSEKEEPING, MARK, OWNER, Ask, Table
 
 _HERE: Final = OWNER.removeprefix("owner")
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC
 from typing import Any, Final
 
-from dbfleet.engines._oracle_types import RAW_BYTES, Native
-from dbfleet.engines._oracle_values import Refused, binder
+from dbfleet.engines.oracle.types import RAW_BYTES, Native
+from dbfleet.engines.oracle.values import Refused, binder
 from dbfleet.errors import StatementError, Unsupported
 from dbfleet.values import Column, Type, decimal_text
 

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from dbfleet.adapter import Target
+from dbfleet.target import Target
 
 # A password of Oracle's holds no double quote; `set define off` keeps an & in it from being a variable.
 _CONNECTED: Final = r"""

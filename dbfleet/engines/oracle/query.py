@@ -13,11 +13,11 @@ from functools import partial
 from typing import Any, Final
 
 from dbfleet.adapter import Result, ResultColumn
-from dbfleet.engines._oracle_errors import translate
-from dbfleet.engines._oracle_text import LEXIS, is_plsql, split
-from dbfleet.engines._oracle_values import lenient, parameter, result_columns
-from dbfleet.engines._sql import Statement, bind, check_parameters
+from dbfleet.engines.oracle.errors import translate
+from dbfleet.engines.oracle.text import LEXIS, is_plsql, split
+from dbfleet.engines.oracle.values import lenient, parameter, result_columns
 from dbfleet.errors import StatementError, Unsupported
+from dbfleet.sql.text import Statement, bind, check_parameters
 from dbfleet.values import Batch, Type
 
 _CHANGES: Final = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE"})

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from dbfleet.adapter import Target
 from dbfleet.errors import UsageError, nearest
+from dbfleet.target import Target
 
 _OPTIONS: Final = ("schema", "sid", "protocol", "wallet_location", "ssl_server_dn_match", "ssl_server_cert_dn")
 

@@ -1,7 +1,7 @@
 """Tables: the dictionary's answers about them, the statements that make and drop them, and the ranges of their keys.
 
 The dictionary is asked through its ALL_ views for the connection's current schema, so that `?schema=APP` works for
-somebody else's tables. A reference into another schema is none here, and told with what is left (_oracle_left). Every
+somebody else's tables. A reference into another schema is none here, and told with what is left (oracle.left). Every
 statement stands in tests/engines/golden/oracle_statements.sql.
 """
 
@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from dbfleet.adapter import WHOLE, Part
-from dbfleet.engines._conditions import where
-from dbfleet.engines._oracle_text import LEXIS
-from dbfleet.engines._oracle_types import NAME_BYTES, Described, Native, made, read, select_expression
+from dbfleet.engines.oracle.text import LEXIS
+from dbfleet.engines.oracle.types import NAME_BYTES, Described, Native, made, read, select_expression
 from dbfleet.errors import NotFound, StatementError, Unsupported
+from dbfleet.sql.conditions import where
 from dbfleet.values import TEXT_OF, VALUE_OF, Column, Reference, Row, Schema, Type
 
 Ask = Callable[..., Sequence[Row]]

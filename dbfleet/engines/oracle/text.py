@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from dbfleet.engines._sql import Lexis, Statement, Token, tokens
-from dbfleet.engines._sql_text import WORDS
 from dbfleet.errors import UsageError
+from dbfleet.sql.text import WORDS, Lexis, Statement, Token, tokens
 
 LEXIS: Final = Lexis(alternative_quotes=True, not_parameters=frozenset({"new", "old", "parent"}))
 

@@ -19,9 +19,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from dbfleet.engines._oracle_text import LEXIS
-from dbfleet.engines._sql import type_comment, typed_by_comment
+from dbfleet.engines.oracle.text import LEXIS
 from dbfleet.errors import Unsupported
+from dbfleet.sql.relational import type_comment, typed_by_comment
 from dbfleet.values import Column, Schema, Type
 
 NAME_BYTES: Final = 128

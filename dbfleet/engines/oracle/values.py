@@ -2,7 +2,7 @@
 
 Traps of python-oracledb that this file is about: NUMBER is fetched as float unless a variable says otherwise; a float
 is bound as NUMBER, which has no NaN and fewer exponents; a datetime is bound as DATE, which has no fraction; the zone
-of TIMESTAMP WITH TIME ZONE is dropped on fetch (so it is read in UTC, see _oracle_types) and on bind; LOBs come as
+of TIMESTAMP WITH TIME ZONE is dropped on fetch (so it is read in UTC, see oracle.types) and on bind; LOBs come as
 locators, a round trip a value, unless a variable asks for them as LONG.
 """
 
@@ -15,8 +15,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from dbfleet.adapter import ResultColumn
-from dbfleet.engines._columns import converted, converter
-from dbfleet.engines._oracle_types import DIGITS, LOBS, Native
+from dbfleet.columns import converted, converter
+from dbfleet.engines.oracle.types import DIGITS, LOBS, Native
 from dbfleet.errors import Unsupported
 from dbfleet.values import TEXT_OF, Batch, Column, Row, Type, json_text, loads_json, type_of
 

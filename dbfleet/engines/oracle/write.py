@@ -13,13 +13,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from dbfleet.adapter import EngineSpec, Rejected, WriteMode, Written, coarsened
-from dbfleet.engines._oracle_errors import reason
-from dbfleet.engines._oracle_tables import Table
-from dbfleet.engines._oracle_text import LEXIS
-from dbfleet.engines._oracle_types import Native
-from dbfleet.engines._oracle_values import Refused, bind_type, binder
+from dbfleet.adapter import Rejected, WriteMode, Written
+from dbfleet.engines.oracle.errors import reason
+from dbfleet.engines.oracle.tables import Table
+from dbfleet.engines.oracle.text import LEXIS
+from dbfleet.engines.oracle.types import Native
+from dbfleet.engines.oracle.values import Refused, bind_type, binder
 from dbfleet.errors import Unsupported
+from dbfleet.fidelity import coarsened
+from dbfleet.spec import EngineSpec
 from dbfleet.values import Batch, Row, Schema
 
 _quote = LEXIS.quote

@@ -1,18 +1,4 @@
-"""PostgreSQL, by psycopg 3 (https://www.psycopg.org/psycopg3/docs/, https://www.postgresql.org/docs/current/).
-
-A collection is a table, a view, a materialized view or a foreign table. In the connection's current schema (mostly
-`public`; `?search_path=app` or `?schema=app` in the URL changes it) it has its own name, elsewhere `schema.name`. A dot
-in a name separates only where a schema of that name is there; a partition is part of its partitioned table, and what
-an extension made is not listed.
-
-The session runs in UTC with ISO dates, so that a statement gives the same answer from every machine. A text of several
-statements runs one by one, each committed by itself unless the text says BEGIN. A view is described without a key.
-
-Oddities: text cannot hold U+0000. `numeric` and dates know NaN, infinity, BC and years above 9999: Python's dates do
-not, so `scan` refuses such a date by name and `query` gives the server's text. Names are cut at 63 bytes by the server,
-so we refuse longer ones. An array, a composite or an hstore is carried as json (a list goes back into an array), every
-other type outside the closed set as the server's text.
-"""
+"""PostgreSQL's adapter: the contract's methods on one connection. What they need stands in the rooms beside it."""
 
 from __future__ import annotations
 
@@ -29,47 +15,32 @@ from dbfleet.adapter import (
     BATCH_SIZE,
     WHOLE,
     Adapter,
-    Capability,
     Change,
     Condition,
-    EngineSpec,
-    Fidelity,
-    Limits,
     Part,
     Result,
     ResultColumn,
     ServerInfo,
     Swap,
-    Target,
     WriteMode,
     Written,
 )
-from dbfleet.engines import _postgres_blocks as blocks
-from dbfleet.engines import _postgres_counters, _postgres_extras, _postgres_left, _postgres_swap
-from dbfleet.engines import _postgres_describe as catalog
-from dbfleet.engines import _postgres_digest as server_digest
-from dbfleet.engines import _postgres_encoded as fast
-from dbfleet.engines import _postgres_lines as line_copy
-from dbfleet.engines import _postgres_rows as wire
-from dbfleet.engines._changes import Spelling
-from dbfleet.engines._changes import statements as change_statements
-from dbfleet.engines._columns import bounded
-from dbfleet.engines._conditions import part as condition_part
-from dbfleet.engines._postgres_connect import SESSION, opened
-from dbfleet.engines._postgres_errors import translate
-from dbfleet.engines._postgres_nested import Nested
-from dbfleet.engines._postgres_server import LOCAL, examine, product, shell
-from dbfleet.engines._postgres_sizes import HUGE, Slices, largest, rows_at_once, sliced
-from dbfleet.engines._postgres_tables import Table, Tables, by_keys, order, where
-from dbfleet.engines._postgres_types import CLOSED, LEXIS, NAME_BYTES, RELATIONAL, Carried, TypeCatalog, keeps_native
-from dbfleet.engines._postgres_write import copy_in, keys_parameter, literals, upsert
-from dbfleet.engines._sql import (
-    Statement,
-    bind,
-    check_parameters,
-    create_statements,
-    statements,
-)
+from dbfleet.columns import bounded
+from dbfleet.engines.postgres import counters, extras, swap, wire
+from dbfleet.engines.postgres import describe as catalog
+from dbfleet.engines.postgres import left as leaving
+from dbfleet.engines.postgres.connect import SESSION, opened
+from dbfleet.engines.postgres.errors import translate
+from dbfleet.engines.postgres.fast import digest as server_digest
+from dbfleet.engines.postgres.fast import encoded as fast
+from dbfleet.engines.postgres.fast import encoded_scan as blocks
+from dbfleet.engines.postgres.fast import lines as line_copy
+from dbfleet.engines.postgres.fast.nested import Nested
+from dbfleet.engines.postgres.large import HUGE, Slices, largest, rows_at_once, sliced
+from dbfleet.engines.postgres.local import product
+from dbfleet.engines.postgres.tables import Table, Tables, by_keys, order, where
+from dbfleet.engines.postgres.types import CLOSED, LEXIS, NAME_BYTES, RELATIONAL, Carried, TypeCatalog
+from dbfleet.engines.postgres.write import copy_in, keys_parameter, literals, upsert
 from dbfleet.errors import (
     DbfleetError,
     NotFound,
@@ -79,8 +50,15 @@ from dbfleet.errors import (
     UsageError,
     translated,
 )
-from dbfleet.extras import ALL, Extra, Extras
-from dbfleet.values import Batch, Digest, Row, Schema, Type, digest_rows
+from dbfleet.extras import Extra, Extras
+from dbfleet.spec import EngineSpec
+from dbfleet.sql.changes import Spelling
+from dbfleet.sql.changes import statements as change_statements
+from dbfleet.sql.conditions import part as condition_part
+from dbfleet.sql.relational import create_statements
+from dbfleet.sql.text import Statement, bind, check_parameters, statements
+from dbfleet.target import Target
+from dbfleet.values import Batch, Digest, Row, Schema, digest_rows
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -91,8 +69,8 @@ _quote = LEXIS.quote
 class PostgresAdapter(Adapter):
     """One psycopg connection in autocommit; `write` and `snapshot` open their own transactions."""
 
-    def __init__(self, target: Target, connection: Connection[Any]) -> None:
-        self.spec = ENGINE
+    def __init__(self, spec: EngineSpec, target: Target, connection: Connection[Any]) -> None:
+        self.spec = spec
         self.target = target
         self.snapshot_id: str | None = None
         self._connection = connection
@@ -170,11 +148,11 @@ class PostgresAdapter(Adapter):
 
     def swap(self, swaps: Sequence[Swap]) -> None:
         with self._translated(), self._ready().transaction():
-            _postgres_swap.swap(self._rows, self._tables, swaps)
+            swap.swap(self._rows, self._tables, swaps)
 
     def lost(self, names: Sequence[str]) -> Sequence[str]:
         with self._translated():
-            return _postgres_swap.what_goes(self._rows, self._tables, names)
+            return swap.what_goes(self._rows, self._tables, names)
 
     def count(self, name: str) -> int:
         ((rows,),) = self._rows(f"SELECT count(*) FROM {self._tables.sql(name)}")
@@ -218,10 +196,14 @@ class PostgresAdapter(Adapter):
         with ExitStack() as held:
             if self.snapshot_id is None:
                 held.enter_context(self.snapshot())
-            other: Any = held.enter_context(connect(self.target))
+            other: Any = held.enter_context(self._another())
             held.enter_context(other.snapshot(exported=self.snapshot_id))
             for batch in self._batches(self._start(slices.select + condition, values, 1, exact=schema.name)):
                 yield [slices.whole(row, other._rows) for row in batch]
+
+    def _another(self) -> PostgresAdapter:
+        """A second connection like this one."""
+        return connect(self.spec, self.target, 10.0)
 
     def _huge(self, schema: Schema, table: Table, condition: str = "", values: Sequence[str] = ()) -> bool:
         """Whether a row has values that the server should not make a text of."""
@@ -246,7 +228,7 @@ class PostgresAdapter(Adapter):
 
             names = [each.name for each in columns]
             written = upsert(connection, table.sql, schema.key, names, fill) if mode == "upsert" else fill(table.sql)
-            _postgres_counters.count_on(self._rows, connection, table.sql, names)
+            counters.count_on(self._rows, connection, table.sql, names)
             return Written(written)
 
     def lines(self, schema: Schema, part: Part = WHOLE) -> Iterator[bytes] | None:
@@ -276,7 +258,7 @@ class PostgresAdapter(Adapter):
         with translated(translate, engine="postgres", target=self.target.name), connection.transaction():
             names = schema.names
             written = upsert(connection, table.sql, schema.key, names, fill) if mode == "upsert" else fill(table.sql)
-            _postgres_counters.count_on(self._rows, connection, table.sql, names)
+            counters.count_on(self._rows, connection, table.sql, names)
             return Written(written)
 
     def _literal(self, text: str) -> str:
@@ -315,20 +297,20 @@ class PostgresAdapter(Adapter):
 
     def extras(self, name: str) -> Extras:
         schema = self.describe(name)
-        return _postgres_extras.extras(self._rows, self._tables.sql(name), schema)
+        return extras.extras(self._rows, self._tables.sql(name), schema)
 
     def left(self) -> Sequence[str]:
         """What the database has besides tables, by name."""
-        return _postgres_left.of_database(self._rows)
+        return leaving.of_database(self._rows)
 
     def add_extra(self, schema: Schema, extra: Extra) -> None:
         with self._translated():
-            self._rows(_postgres_extras.add_statement(self._rows, self._tables.sql(schema.name), schema, extra))
+            self._rows(extras.add_statement(self._rows, self._tables.sql(schema.name), schema, extra))
 
     def count_on(self, name: str) -> Sequence[str]:
         """Its identities and serials go on behind the largest values; what could not be set, in words."""
         with self._translated():
-            return _postgres_counters.count_on(self._rows, self._ready(), self._tables.sql(name))
+            return counters.count_on(self._rows, self._ready(), self._tables.sql(name))
 
     @contextmanager
     def snapshot(self, exported: str | None = None) -> Iterator[None]:
@@ -405,7 +387,7 @@ class PostgresAdapter(Adapter):
         def refuse() -> None:
             # By a scan, on a connection of its own: this one is in the middle of a statement.
             with ExitStack() as held:
-                other: Any = held.enter_context(connect(self.target))
+                other: Any = held.enter_context(self._another())
                 if self.snapshot_id is not None:
                     held.enter_context(other.snapshot(exported=self.snapshot_id))
                 for _ in other.scan(schema):
@@ -426,7 +408,7 @@ class PostgresAdapter(Adapter):
             if pages >= blocks.FEWEST_PAGES and blocks.by_ranges(connection, blocks.ranges(text, pages, 0, 1)):
                 blocks.prepare(connection)
                 try:
-                    other: Any = held.enter_context(connect(self.target))
+                    other: Any = held.enter_context(self._another())
                     held.enter_context(other.snapshot(exported=self.snapshot_id))
                     blocks.prepare(other._connection)
                     readers.append(other._connection)
@@ -460,7 +442,7 @@ class PostgresAdapter(Adapter):
             return None
         from psycopg import sql
 
-        from dbfleet.engines._postgres_types import Context, adapters
+        from dbfleet.engines.postgres.types import Context, adapters
 
         text, values = bind(found[0].text, params, LEXIS, _numbered, numbered=True)
         connection = self._ready()
@@ -694,59 +676,6 @@ def _numbered(number: int, name: str) -> str:
     return f"${number}"
 
 
-def connect(target: Target, *, timeout_s: float = 10.0) -> PostgresAdapter:
-    """A connection by libpq's rules: see `_postgres_connect`."""
-    return PostgresAdapter(target, opened(target, timeout_s))
-
-
-ENGINE = EngineSpec(
-    name="postgres",
-    title="PostgreSQL",
-    paradigm="relational",
-    language="SQL (PostgreSQL)",
-    schemes=("postgresql", "postgres", "pg", "pgsql"),
-    driver="psycopg",
-    connect=connect,
-    types=dict.fromkeys(Type, Fidelity.EXACT),
-    capabilities=frozenset(
-        {
-            Capability.ATOMIC_WRITE,
-            Capability.KEYLESS,
-            Capability.REFERENCES,
-            Capability.SPLIT,
-            Capability.PARAMETERS,
-            Capability.CANCEL,
-            Capability.SNAPSHOT,
-            Capability.SWAP,
-        }
-    ),
-    extras=ALL,
-    keeps_native=keeps_native,
-    limits=Limits(decimal_scale=16383, name_length=NAME_BYTES, nul_in_text=False, key_length=2700),
-    aliases=("pg", "postgresql", "psql", "pgsql"),
-    default_port=5432,
-    local=LOCAL,
-    client=("psql", "--username={user}", "--dbname={database}"),
-    shell=shell,
-    examine=examine,
-    url_variable="DATABASE_URL",
-    examples={
-        "one": "select 1",
-        "all": 'select * from "{collection}"',
-        "slow": "select pg_sleep(60)",
-        "bad": "selec 1",
-        "parameter": "select :n",
-        "missing": "select * from dbfleet_nowhere",
-    },
-    quirks=(
-        "Text and json cannot hold the character U+0000.",
-        "json is jsonb: the order of an object's keys is not kept.",
-        "A text of several statements runs one by one, each committed by itself unless the text says BEGIN.",
-        "The session runs in UTC.",
-    ),
-    verified_on=(
-        "PostgreSQL 18.6, real, embedded",
-        "PostgreSQL 17.11, real, Debian's in Docker",
-        "PostgreSQL 15.20, real, Debian's",
-    ),
-)
+def connect(spec: EngineSpec, target: Target, timeout_s: float) -> PostgresAdapter:
+    """A connection by libpq's rules: see `postgres.connect`."""
+    return PostgresAdapter(spec, target, opened(target, timeout_s))

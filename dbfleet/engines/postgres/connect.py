@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from dbfleet.adapter import Target
-from dbfleet.engines._postgres_errors import translate_connecting
-from dbfleet.engines._postgres_types import LEXIS
+from dbfleet.engines.postgres.errors import translate_connecting
+from dbfleet.engines.postgres.types import LEXIS
 from dbfleet.errors import UsageError, nearest, translated
+from dbfleet.target import Target
 
 if TYPE_CHECKING:
     from psycopg import Connection

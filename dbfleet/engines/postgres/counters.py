@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Final
 
-from dbfleet.engines._postgres_tables import Execute
-from dbfleet.engines._postgres_types import LEXIS
+from dbfleet.engines.postgres.tables import Execute
+from dbfleet.engines.postgres.types import LEXIS
 
 if TYPE_CHECKING:
     from psycopg import Connection

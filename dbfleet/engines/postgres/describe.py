@@ -13,10 +13,10 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any, Final
 
-from dbfleet.engines._postgres_digest import BOUNDS
-from dbfleet.engines._postgres_tables import Execute, Table, TableColumn, Tables
-from dbfleet.engines._postgres_types import BEYOND, CLOSED, LEXIS, TypeCatalog
-from dbfleet.engines._sql import table_comment, typed_by_comment
+from dbfleet.engines.postgres.fast.digest import BOUNDS
+from dbfleet.engines.postgres.tables import Execute, Table, TableColumn, Tables
+from dbfleet.engines.postgres.types import BEYOND, CLOSED, LEXIS, TypeCatalog
+from dbfleet.sql.relational import table_comment, typed_by_comment
 from dbfleet.values import Column, Reference, Schema, Type
 
 _CONSTRAINTS: Final = """

@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from dbfleet.engines._sql_text import line_of
 from dbfleet.errors import (
     AlreadyExists,
     AuthFailed,
@@ -18,6 +17,7 @@ from dbfleet.errors import (
     Unavailable,
     UsageError,
 )
+from dbfleet.sql.text import line_of
 
 _REFUSALS: Final = (
     (r'password authentication failed|no password supplied|role ".*" does not exist|is not permitted to log in',

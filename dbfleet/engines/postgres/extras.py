@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from dbfleet.engines._extras import read_default
-from dbfleet.engines._postgres_left import of_table
-from dbfleet.engines._postgres_types import LEXIS
+from dbfleet.engines.postgres.left import of_table
+from dbfleet.engines.postgres.types import LEXIS
 from dbfleet.errors import Unsupported
 from dbfleet.extras import Default, Extra, Extras, Identity, Index
+from dbfleet.sql.defaults import read_default
 from dbfleet.values import Column, Schema, Type
 
 if TYPE_CHECKING:

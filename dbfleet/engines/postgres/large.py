@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from dbfleet.adapter import BATCH_BYTES
-from dbfleet.engines._postgres_tables import Execute, Table, named
-from dbfleet.engines._postgres_types import LEXIS
+from dbfleet.engines.postgres.tables import Execute, Table, named
+from dbfleet.engines.postgres.types import LEXIS
 from dbfleet.values import Row, Schema, Type
 
 _OUTSIDE: Final = """

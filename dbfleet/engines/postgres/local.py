@@ -16,7 +16,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from dbfleet.adapter import Finding, LocalServer, ServerPlan, Target
+from dbfleet.spec import Finding, LocalServer, ServerPlan
+from dbfleet.target import Target
 
 _PRODUCTS: Final = (
     (r"^CockroachDB\D*v(\S+)", "CockroachDB"),
@@ -88,7 +89,7 @@ def _prepare(plan: ServerPlan) -> None:
     import psycopg
     from psycopg import sql
 
-    from dbfleet.engines._postgres_errors import translate
+    from dbfleet.engines.postgres.errors import translate
     from dbfleet.errors import translated
 
     options: dict[str, Any] = {"host": "127.0.0.1", "port": plan.port, "user": plan.user, "password": plan.password}

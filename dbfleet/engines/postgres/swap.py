@@ -1,7 +1,7 @@
 """Staged tables in the places of others (Adapter.swap), in one transaction: DDL is transactional in PostgreSQL, so a
 kill at any moment leaves the old tables or the new ones, and a reader waits for the lock and then sees the new ones.
 
-What has the name is dropped, and the staged table is renamed and gets what the other had around it (_postgres_kept.py).
+What has the name is dropped, and the staged table is renamed and gets what the other had around it (`swap_kept`).
 Its constraints, the indexes behind them and the sequences of its identities are named as PostgreSQL would have named
 them for the final name. A foreign key of a table outside
 is made anew against the new table, which proves its rows; where they do not fit, nothing has changed. A view, a
@@ -16,9 +16,9 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from dbfleet.adapter import Swap
-from dbfleet.engines._postgres_kept import holders, kept, lost
-from dbfleet.engines._postgres_tables import Execute, Table, Tables
-from dbfleet.engines._postgres_types import LEXIS, NAME_BYTES
+from dbfleet.engines.postgres.swap_kept import holders, kept, lost
+from dbfleet.engines.postgres.tables import Execute, Table, Tables
+from dbfleet.engines.postgres.types import LEXIS, NAME_BYTES
 from dbfleet.errors import ConstraintViolated, NotFound, StatementError
 
 _quote = LEXIS.quote

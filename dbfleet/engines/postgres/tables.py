@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from dbfleet.adapter import WHOLE, Part
-from dbfleet.engines._postgres_types import LEXIS, NATIVE, Carried, TypeCatalog
+from dbfleet.engines.postgres.types import LEXIS, NATIVE, Carried, TypeCatalog
 from dbfleet.errors import NotFound, nearest
 from dbfleet.values import Column, Schema
 

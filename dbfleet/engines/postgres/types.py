@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from dbfleet.engines._sql import Lexis, Relational
+from dbfleet.sql.relational import Relational
+from dbfleet.sql.text import Lexis
 from dbfleet.values import JSON_NULL, Column, Type, json_text, loads_json
 
 if TYPE_CHECKING:

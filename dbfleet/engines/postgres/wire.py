@@ -12,8 +12,8 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from dbfleet.engines._columns import bounded
-from dbfleet.engines._postgres_types import CLOSED, Context, Unread, adapters
+from dbfleet.columns import bounded
+from dbfleet.engines.postgres.types import CLOSED, Context, Unread, adapters
 from dbfleet.errors import StatementError, Unsupported, UsageError
 from dbfleet.values import Batch, Type
 

@@ -15,10 +15,10 @@ from itertools import groupby
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
-from dbfleet.engines._columns import weight
-from dbfleet.engines._postgres_rows import run
-from dbfleet.engines._postgres_sizes import HUGE, SLICE
-from dbfleet.engines._postgres_types import LEXIS, array_text, json_array_text
+from dbfleet.columns import weight
+from dbfleet.engines.postgres.large import HUGE, SLICE
+from dbfleet.engines.postgres.types import LEXIS, array_text, json_array_text
+from dbfleet.engines.postgres.wire import run
 from dbfleet.errors import StatementError
 from dbfleet.values import Batch, Column, Row, Type, json_text
 

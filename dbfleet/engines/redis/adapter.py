@@ -1,21 +1,4 @@
-"""Redis and Valkey, by redis-py and hiredis (https://redis.io/docs/latest/develop/reference/protocol-spec/).
-
-redis-py makes the connection (TLS, Unix sockets, timeouts); requests and replies then go through `_redis_wire`. How
-rows are kept is said in `_redis_rows`, keys that dbfleet did not make in `_redis_foreign`, how a command is read in
-`_redis_text`, what its reply is as records in `_redis_replies`.
-
-Target: `redis://user:password@host:6379/0`, `rediss://` with TLS, `redis+unix:///path/to/redis.sock?db=1`. The path is
-the number of the database. Options: `db`, `protocol` (3, or 2 for a proxy that knows no better), `client_name`, and
-redis-py's `ssl_cert_reqs ssl_ca_certs ssl_certfile ssl_keyfile ssl_check_hostname`.
-
-- A scan pages through the index by key (by score, or in order of bytes) and reads the page's hashes together, so each
-  key comes once, whatever is added and removed meanwhile. A key in the index whose hash is gone (expired, or deleted
-  by hand) is no row: scan and get leave it out, and a write of that key makes it one again. `count` is the index's
-  size, so it still counts it.
-- A write is a script for each 250 rows, see `_redis_write`. What the server refuses (memory full, a key of another type
-  in the row's place) is rejected by row.
-- A cluster's node answers `query` and `ping`; its collections are refused, because one node has a part of the keys.
-"""
+"""Redis's adapter: the contract's methods on one connection. What they need stands in the rooms beside it."""
 
 from __future__ import annotations
 
@@ -24,40 +7,19 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Self
 
-import dbfleet.engines._redis_foreign as foreign
-import dbfleet.engines._redis_index as index
-import dbfleet.engines._redis_kept as kept
-import dbfleet.engines._redis_keys as keyspace
-import dbfleet.engines._redis_left as left
-import dbfleet.engines._redis_replies as replies
-import dbfleet.engines._redis_rows as rows
-import dbfleet.engines._redis_text as text
-from dbfleet.adapter import (
-    BATCH_SIZE,
-    WHOLE,
-    Adapter,
-    Capability,
-    Change,
-    EngineSpec,
-    Fidelity,
-    Limits,
-    Part,
-    Result,
-    ServerInfo,
-    Swap,
-    Target,
-    WriteMode,
-    Written,
-)
-from dbfleet.engines._redis_cancel import stop
-from dbfleet.engines._redis_errors import translate
-from dbfleet.engines._redis_rows import ROW_NUMBERS, SCHEMAS, index_of
-from dbfleet.engines._redis_scan import Scan
-from dbfleet.engines._redis_server import LOCAL, examine, shell
-from dbfleet.engines._redis_statements import statements as command_texts
-from dbfleet.engines._redis_swap import identity, swap
-from dbfleet.engines._redis_wire import Dial, ReplyError, Wire, database_number, dialer
-from dbfleet.engines._redis_write import MOST_COLUMNS, Writer, in_chunks, remove, remove_keys
+from dbfleet.adapter import BATCH_SIZE, WHOLE, Adapter, Change, Part, Result, ServerInfo, Swap, WriteMode, Written
+from dbfleet.engines.redis import foreign, index, left, replies, text
+from dbfleet.engines.redis import foreign_write as kept
+from dbfleet.engines.redis import keys as keyspace
+from dbfleet.engines.redis import values as rows
+from dbfleet.engines.redis.cancel import stop
+from dbfleet.engines.redis.errors import translate
+from dbfleet.engines.redis.literals import statements as command_texts
+from dbfleet.engines.redis.read import Scan
+from dbfleet.engines.redis.swap import identity, swap
+from dbfleet.engines.redis.values import ROW_NUMBERS, SCHEMAS, index_of
+from dbfleet.engines.redis.wire import Dial, ReplyError, Wire, database_number, dialer
+from dbfleet.engines.redis.write import MOST_COLUMNS, Writer, in_chunks, remove, remove_keys
 from dbfleet.errors import (
     AlreadyExists,
     NotFound,
@@ -67,7 +29,9 @@ from dbfleet.errors import (
     translated,
 )
 from dbfleet.extras import AnyExtra, Extras, Native
-from dbfleet.values import Batch, Row, Schema, Type
+from dbfleet.spec import EngineSpec
+from dbfleet.target import Target
+from dbfleet.values import Batch, Row, Schema
 
 PRODUCTS: Final = {
     "valkey_version": "Valkey",
@@ -82,8 +46,8 @@ PRODUCTS: Final = {
 class RedisAdapter(Adapter):
     """One connection; `dial` makes another like it, for `cancel` and after an interrupt."""
 
-    def __init__(self, target: Target, dial: Dial) -> None:
-        self.spec = ENGINE
+    def __init__(self, spec: EngineSpec, target: Target, dial: Dial) -> None:
+        self.spec = spec
         self.target = target
         self._dial = dial
         self._closed = False
@@ -181,7 +145,7 @@ class RedisAdapter(Adapter):
             self._all(wire, ["HDEL", ROW_NUMBERS, name], ["HDEL", SCHEMAS, name])
 
     def swap(self, swaps: Sequence[Swap]) -> None:
-        """In one script: see `_redis_swap` for how long the server answers nobody else."""
+        """In one script: see `redis.swap` for how long the server answers nobody else."""
         with self._translated():
             swap(self._data(), swaps)
 
@@ -374,7 +338,7 @@ class RedisAdapter(Adapter):
             yield batch
 
     def cancel(self) -> None:
-        """See `_redis_cancel`: over a second connection."""
+        """See `redis.cancel`: over a second connection."""
         if not self._closed and not self._wire.broken and self._wire.waiting:
             stop(self._wire, self._dial, self._hello.get("id"), script=self._running in replies.SCRIPTS)
 
@@ -460,73 +424,6 @@ def _named(collection: str, keys: Batch) -> list[bytes]:
     return [before + (key if isinstance(key, bytes) else str(key).encode()) for (key,) in keys]
 
 
-def connect(target: Target, *, timeout_s: float = 10.0) -> RedisAdapter:
+def connect(spec: EngineSpec, target: Target, timeout_s: float) -> RedisAdapter:
     """A connection that is logged in and in its database. UsageError for options that Redis does not have."""
-    return RedisAdapter(target, dialer(target, timeout_s))
-
-
-ENGINE = EngineSpec(
-    name="redis",
-    title="Redis",
-    paradigm="key-value",
-    language="Redis commands",
-    schemes=("redis", "rediss", "redis+unix", "valkey", "valkeys", "unix"),
-    driver="redis",
-    connect=connect,
-    aliases=("valkey", "keydb"),
-    types={
-        **dict.fromkeys(Type, Fidelity.AS_TEXT),
-        Type.TEXT: Fidelity.EXACT,
-        Type.BYTES: Fidelity.EXACT,
-    },
-    capabilities=frozenset(
-        {
-            Capability.KEYLESS,
-            Capability.SPLIT,
-            Capability.PARAMETERS,
-            Capability.CANCEL,
-            Capability.SWAP,
-        }
-    ),
-    limits=Limits(int_bits=None),
-    keeps_native=kept.keeps,
-    extras=frozenset({Native}),
-    default_port=6379,
-    default_user="default",
-    default_database="0",
-    local=LOCAL,
-    client=(
-        "sh",
-        "-c",
-        'REDISCLI_AUTH="$(cat /run/secrets/password)" exec redis-cli "$@"',
-        "redis-cli",
-        "-n",
-        "{database}",
-    ),
-    shell=shell,
-    examine=examine,
-    url_variable="REDIS_URL",
-    examples={
-        "one": "ECHO 1",
-        "all": "ZRANGE {collection} 0 -1",
-        "slow": "BLPOP dbfleet_nowhere 60",
-        "bad": "HGETALL",
-        "parameter": "ECHO :n",
-        "missing": "ZRANGE dbfleet_nowhere 0 -1",
-    },
-    quirks=(
-        "Keys under <collection>: belong to the collection; a hash written there by hand is a row once its key is in "
-        "the index (ZADD), and a row that expired or was deleted by hand is none, but is still counted.",
-        "References are index sets (SMEMBERS orders:by:customer_id:17) and are not enforced.",
-        "Keys that dbfleet did not make are collections by the prefix before their first colon, described by a sample; "
-        "a scan of them remembers each key, and a table of the whole keyspace (ls) reads every key's name. Copied to "
-        "Redis they keep their names and types; what expires (TTL) and consumer groups are left behind.",
-        "Writing is a Lua script for each 250 rows, whose keys are computed: an ACL must allow EVAL, and Dragonfly "
-        "needs --default_lua_flags=allow-undeclared-keys.",
-        "Replacing a collection renames its keys in one script: the server answers nobody else for some 6 seconds a "
-        "million rows, and holds the old rows and the new ones in memory until then.",
-        "A reply is held whole by the server, however we stream it: read a key of ten million elements in slices.",
-        "A cluster's node answers query and health only.",
-    ),
-    verified_on=("Valkey 9.1.2, real", "Redis 8.0.2, real"),
-)
+    return RedisAdapter(spec, target, dialer(target, timeout_s))

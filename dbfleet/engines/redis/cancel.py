@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from dbfleet.engines._redis_wire import ConnectionLost, Dial, ReplyError, Wire
+from dbfleet.engines.redis.wire import ConnectionLost, Dial, ReplyError, Wire
 
 
 def stop(wire: Wire, dial: Dial, identity: int | None, *, script: bool) -> None:

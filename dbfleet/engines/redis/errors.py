@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from dbfleet.engines._redis_wire import ConnectionLost, LoginRefused, ReplyError
+from dbfleet.engines.redis.wire import ConnectionLost, LoginRefused, ReplyError
 from dbfleet.errors import AuthFailed, DbfleetError, StatementError, Unavailable, Unsupported
 
 _REFUSED_LOGIN: Final = ("NOAUTH", "WRONGPASS", "DENIED")

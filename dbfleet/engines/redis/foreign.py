@@ -1,11 +1,11 @@
-"""Keys that dbfleet did not make, as collections (see `_redis_keys`): what a row of them is. A row is a key.
+"""Keys that dbfleet did not make, as collections (see `redis.keys`): what a row of them is. A row is a key.
 
 - All hashes: a column `key` and one for each field. All strings: `key` and `value`. Anything else, or hashes of more
   than MOST_FIELDS different fields: `key`, `type` and `value` as json, see `_JSON`.
 - Values are text; bytes where the sample holds one that is no UTF-8; in json `{"base64": …}` stands for such a one.
 - The columns come from a sample of keys, and say so where there are more. A scan that meets what the sample did not
   show (a field, a type, bytes in text) stops with an error: nothing is lost in silence.
-- The native types say what is what ("key", "string", "hash field", "type", "any"): by them `_redis_kept` writes keys.
+- The native types say what is what ("key", "string", "hash field", "type", "any"): by them `foreign_write` writes keys.
 - A batch knows its keys (`Keys`): what goes to another Redis is each key whole, with what no column says.
 """
 
@@ -16,9 +16,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from dbfleet.engines import _redis_sizes as sizes
-from dbfleet.engines._redis_keys import keys_of, shown, waiting_as
-from dbfleet.engines._redis_wire import ReplyError, Wire
+from dbfleet.engines.redis import sizes
+from dbfleet.engines.redis.keys import keys_of, shown, waiting_as
+from dbfleet.engines.redis.wire import ReplyError, Wire
 from dbfleet.errors import StatementError
 from dbfleet.values import Batch, Column, Row, Schema, Type, loads_json
 

@@ -2,7 +2,7 @@
 names and types. `sess:abc`, a string, is the string `sess:abc` there, too. Out of a database it comes whole, with its
 time to live, a stream's groups, the times to live of a hash's fields; out of a dump it is made by commands.
 
-A schema whose columns have the native types of `_redis_foreign` is of this kind. What is made of it is an entry in the
+A schema whose columns have the native types of `redis.foreign` is of this kind. What is made of it is an entry in the
 hash KEPT, so that a collection without keys is one; its keys have no index, and are found like those of others. While
 it is staged, its name stands before each key.
 """
@@ -16,10 +16,10 @@ from itertools import chain
 from typing import Any, Final
 
 from dbfleet.adapter import Rejected, Written
-from dbfleet.engines._redis_foreign import Keys, replies, word_of
-from dbfleet.engines._redis_keys import belongs, shown, waiting_as
-from dbfleet.engines._redis_large import LONGEST, no_room
-from dbfleet.engines._redis_wire import ReplyError, Wire
+from dbfleet.engines.redis.foreign import Keys, replies, word_of
+from dbfleet.engines.redis.keys import belongs, shown, waiting_as
+from dbfleet.engines.redis.large import LONGEST, no_room
+from dbfleet.engines.redis.wire import ReplyError, Wire
 from dbfleet.errors import Unsupported
 from dbfleet.values import JSON_NULL, Batch, Column, Row, Schema, float_text, json_text
 
@@ -278,4 +278,4 @@ _MAKE: Final[Mapping[str, Callable[[bytes, Any], list[Words]]]] = {
     "stream": _stream,
     "ReJSON-RL": _document,
 }
-"""From the type and the JSON of `_redis_foreign` back to the key."""
+"""From the type and the JSON of `redis.foreign` back to the key."""

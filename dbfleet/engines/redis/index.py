@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from dbfleet.adapter import WHOLE, Part
-from dbfleet.engines._redis_rows import index_of, scored
-from dbfleet.engines._redis_wire import Pending, ReplyError, Wire
+from dbfleet.engines.redis.values import index_of, scored
+from dbfleet.engines.redis.wire import Pending, ReplyError, Wire
 from dbfleet.values import Schema
 
 

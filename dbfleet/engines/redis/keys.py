@@ -13,7 +13,7 @@ import re
 from collections.abc import Collection, Iterator
 from typing import Final
 
-from dbfleet.engines._redis_wire import ReplyError, Wire
+from dbfleet.engines.redis.wire import ReplyError, Wire
 
 UNPREFIXED: Final = ":"
 """The collection of the keys without a prefix; no prefix can be called so."""

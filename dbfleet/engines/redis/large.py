@@ -1,4 +1,4 @@
-"""Rows too large for the scripts of `_redis_write`: JSON and Lua would make three copies more of each value.
+"""Rows too large for the scripts of `redis.write`: JSON and Lua would make three copies more of each value.
 
 A row goes as one transaction that the server watches: hash, index and sets of a row are there together or not at all,
 and an insert never overwrites. While it is stored the server has it three times (as it came, in the hash, for the
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from dbfleet.engines._redis_rows import (
+from dbfleet.engines.redis.values import (
     SCHEMAS,
     field_texts,
     index_of,
@@ -20,7 +20,7 @@ from dbfleet.engines._redis_rows import (
     reference_sets_of,
     scored,
 )
-from dbfleet.engines._redis_wire import ReplyError, Wire
+from dbfleet.engines.redis.wire import ReplyError, Wire
 from dbfleet.values import Row, Schema
 
 LONGEST: Final = 512 << 20

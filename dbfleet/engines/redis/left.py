@@ -1,5 +1,5 @@
 """What keys have besides their values, in words: what expires, and what streams have besides their entries. Another
-Redis gets it with the keys (_redis_kept); nothing else does.
+Redis gets it with the keys (redis.foreign_write); nothing else does.
 
 The numbers of INFO keyspace say at once whether anything expires at all; only then is each key asked.
 """
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from dbfleet.engines._redis_foreign import replies
-from dbfleet.engines._redis_wire import ReplyError, Wire
+from dbfleet.engines.redis.foreign import replies
+from dbfleet.engines.redis.wire import ReplyError, Wire
 from dbfleet.extras import Native
 
 _NAMES_SHOWN: Final = 5

@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from dbfleet.adapter import Change
-from dbfleet.engines._changes import changed, key_of
-from dbfleet.engines._redis_rows import escaped, field_texts, index_of, key_encoder, reference_sets, scored
+from dbfleet.engines.redis.values import escaped, field_texts, index_of, key_encoder, reference_sets, scored
+from dbfleet.sql.changes import changed, key_of
 from dbfleet.values import Schema
 
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}

@@ -16,7 +16,8 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Final
 
-from dbfleet.adapter import Finding, LocalServer, ServerPlan, Target
+from dbfleet.spec import Finding, LocalServer, ServerPlan
+from dbfleet.target import Target
 
 _PROGRAMS: Final = ("valkey-server", "redis-server")
 

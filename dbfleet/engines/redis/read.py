@@ -7,10 +7,10 @@ from collections import deque
 from collections.abc import Iterator
 
 from dbfleet.adapter import Part
-from dbfleet.engines import _redis_sizes as sizes
-from dbfleet.engines._redis_index import Pages
-from dbfleet.engines._redis_rows import Decoder, hmget_packer, index_of
-from dbfleet.engines._redis_wire import Pending, Wire
+from dbfleet.engines.redis import sizes
+from dbfleet.engines.redis.index import Pages
+from dbfleet.engines.redis.values import Decoder, hmget_packer, index_of
+from dbfleet.engines.redis.wire import Pending, Wire
 from dbfleet.values import Batch, Schema
 
 

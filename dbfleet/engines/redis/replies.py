@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from dbfleet.adapter import ResultColumn
-from dbfleet.engines._redis_wire import Pending, ReplyError, Wire
+from dbfleet.engines.redis.wire import Pending, ReplyError, Wire
 from dbfleet.values import Batch, bytes_text
 
 ENDLESS: Final = {

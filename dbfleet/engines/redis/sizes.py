@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from dbfleet.adapter import BATCH_BYTES
-from dbfleet.engines._redis_wire import Pending, ReplyError, Wire
+from dbfleet.engines.redis.wire import Pending, ReplyError, Wire
 
 _UNKNOWN: Final = 25
 """Keys at a time that nobody knows the size of."""

@@ -21,8 +21,8 @@ from functools import partial
 from itertools import islice
 from typing import Any, Final, Protocol
 
-from dbfleet.adapter import Target
 from dbfleet.errors import UsageError, nearest
+from dbfleet.target import Target
 
 RECEIVE: Final = 1 << 17
 

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from dbfleet.adapter import Rejected, Written
-from dbfleet.engines._columns import shortened
-from dbfleet.engines._redis_large import store
-from dbfleet.engines._redis_rows import ROW_NUMBERS, Encoder, dumps, index_of, key_encoder, reference_sets
-from dbfleet.engines._redis_wire import Pending, ReplyError, Wire
+from dbfleet.columns import shortened
+from dbfleet.engines.redis.large import store
+from dbfleet.engines.redis.values import ROW_NUMBERS, Encoder, dumps, index_of, key_encoder, reference_sets
+from dbfleet.engines.redis.wire import Pending, ReplyError, Wire
 from dbfleet.errors import NotFound
 from dbfleet.values import Batch, Row, Schema
 

@@ -1,16 +1,4 @@
-"""SQLite: the embedded engine, from the standard library (https://www.sqlite.org/datatype3.html).
-
-No server and no stack: the target is a file, `sqlite:///relative` or `sqlite:////absolute/path`. Only a target with
-`create` makes a missing file; a new file is in WAL mode, so that a scan never blocks a write.
-
-SQLite keeps what a column was declared as, word for word, and gives it an affinity by the words inside. So the schema
-beside the data is the declared type itself: decimal is `DECIMAL_TEXT(12,2)`, instant `INSTANT_TEXT`, and so on; TEXT
-inside the word keeps SQLite from turning digits into floats. Times have six digits always, so that text order is time
-order. In a table that dbfleet did not make a column's type is what its values really are (`typeof`, one pass).
-
-Oddities: binding NaN stores NULL, so NaN is written as text, which REAL affinity leaves alone. A key of a rowid
-table may hold NULL, so keys are declared NOT NULL, and one that holds it is told to be none. `LIKE` ignores case.
-"""
+"""SQLite's adapter: the contract's methods on one connection. What they need stands in the rooms beside it."""
 
 from __future__ import annotations
 
@@ -34,28 +22,23 @@ from dbfleet.adapter import (
     BATCH_SIZE,
     WHOLE,
     Adapter,
-    Capability,
     Change,
     Condition,
-    EngineSpec,
-    Fidelity,
-    Limits,
     Part,
     Result,
     ResultColumn,
     ServerInfo,
     Swap,
-    Target,
     WriteMode,
     Written,
 )
-from dbfleet.engines import _changes, _conditions, _sqlite_changes, _sqlite_extras, _sqlite_left, _sqlite_swap
-from dbfleet.engines._columns import Convert, bounded, converted, shortened
-from dbfleet.engines._sqlite_connect import opened, translate
-from dbfleet.engines._sqlite_forms import Form
-from dbfleet.engines._sqlite_tables import Looked, create_statement, describe, look, select
-from dbfleet.engines._sqlite_types import FETCH, OURS, STORE, declare, parse_declared, quote, quoted
-from dbfleet.engines._sqlite_values import fetcher, half_a_pair, storer
+from dbfleet.columns import Convert, bounded, converted, shortened
+from dbfleet.engines.sqlite import extras, left, literals, swap
+from dbfleet.engines.sqlite.connect import opened, translate
+from dbfleet.engines.sqlite.forms import Form
+from dbfleet.engines.sqlite.tables import Looked, create_statement, describe, look, select
+from dbfleet.engines.sqlite.types import FETCH, OURS, STORE, declare, parse_declared, quote, quoted
+from dbfleet.engines.sqlite.values import fetcher, half_a_pair, storer
 from dbfleet.errors import (
     NotFound,
     StatementError,
@@ -63,7 +46,11 @@ from dbfleet.errors import (
     UsageError,
     translated,
 )
-from dbfleet.extras import ALL, Default, Extra, Extras
+from dbfleet.extras import Default, Extra, Extras
+from dbfleet.spec import EngineSpec
+from dbfleet.sql import changes as sql_changes
+from dbfleet.sql import conditions as sql_conditions
+from dbfleet.target import Target
 from dbfleet.values import (
     VALUE_OF,
     Batch,
@@ -77,8 +64,10 @@ from dbfleet.values import (
 class SqliteAdapter(Adapter):
     """One sqlite3 connection in autocommit; `write` opens its own transaction."""
 
-    def __init__(self, target: Target, connection: sqlite3.Connection, timeout_s: float = 10.0) -> None:
-        self.spec = ENGINE
+    def __init__(
+        self, spec: EngineSpec, target: Target, connection: sqlite3.Connection, timeout_s: float = 10.0
+    ) -> None:
+        self.spec = spec
         self.target = target
         self._connection = connection
         self._timeout_s = timeout_s
@@ -119,7 +108,7 @@ class SqliteAdapter(Adapter):
 
     def left(self) -> Sequence[str]:
         """What the file has besides tables."""
-        return _sqlite_left.of_file(self._rows, {name: why for name in self._names() if (why := self._broken(name))})
+        return left.of_file(self._rows, {name: why for name in self._names() if (why := self._broken(name))})
 
     def _broken(self, name: str) -> str | None:
         """Why a view cannot be read: its table is gone, say."""
@@ -154,23 +143,21 @@ class SqliteAdapter(Adapter):
         self._rows(create_statement(schema))
 
     def extras(self, name: str) -> Extras:
-        return _sqlite_extras.extras(self._rows, self.describe(name))
+        return extras.extras(self._rows, self.describe(name))
 
     def add_extra(self, schema: Schema, extra: Extra) -> None:
         if isinstance(extra, Default):
             column = schema.column(extra.column)
             if extra.text is None:
-                spelt = _sqlite_extras.MOMENTS[column.type]
+                spelt = extras.MOMENTS[column.type]
             else:
                 value, store = VALUE_OF[column.type](extra.text), STORE.get(column.type)
-                spelt = _sqlite_changes.literal(store(value) if store else value, self._rows)
+                spelt = literals.literal(store(value) if store else value, self._rows)
             with self._translated():
-                _sqlite_extras.set_default(
-                    self._connection, schema.name, f"{quote(column.name)} {declare(column)}", spelt
-                )
+                extras.set_default(self._connection, schema.name, f"{quote(column.name)} {declare(column)}", spelt)
             return
         with self._translated():
-            statement = _sqlite_extras.add_statement(self._rows, quote, schema, extra)
+            statement = extras.add_statement(self._rows, quote, schema, extra)
         if statement is not None:
             self._rows(statement)
 
@@ -187,7 +174,7 @@ class SqliteAdapter(Adapter):
         self._rows("PRAGMA foreign_keys = OFF")  # it says nothing inside a transaction
         try:
             with self._translated(), self._writing():
-                _sqlite_swap.swap(self._rows, swaps)
+                swap.swap(self._rows, swaps)
         finally:
             self._rows("PRAGMA foreign_keys = ON")
 
@@ -240,7 +227,7 @@ class SqliteAdapter(Adapter):
             if word in part:
                 conditions.append(f"({quoted(schema.key)}) {sign} ({marks})")
                 values += part[word]
-        where = _conditions.where(f" WHERE {' AND '.join(conditions)}" if conditions else "", part)
+        where = sql_conditions.where(f" WHERE {' AND '.join(conditions)}" if conditions else "", part)
         fetch = fetcher(schema, self._forms(schema.name))
         large = self._largest(schema, where, values) * batch_size > BATCH_BYTES
         for rows in self._pages(select(schema) + where, values, batch_size, large=large):
@@ -288,7 +275,7 @@ class SqliteAdapter(Adapter):
         forms = self._forms(schema.name)
         if any(name in forms and not forms[name].unique for name in condition.columns):
             return None
-        return _conditions.part(schema, condition, quote, self._literals(schema))
+        return sql_conditions.part(schema, condition, quote, self._literals(schema))
 
     def _literals(self, schema: Schema) -> Callable[[int, Any], str]:
         forms = self._forms(schema.name)
@@ -298,15 +285,15 @@ class SqliteAdapter(Adapter):
 
         def literal(place: int, value: Any) -> str:
             store = stores[place]
-            return _sqlite_changes.literal(store(value) if store else value, self._rows)
+            return literals.literal(store(value) if store else value, self._rows)
 
         return literal
 
     def statements(self, schema: Schema, changes: Iterable[Change]) -> Iterator[str]:
         literal = self._literals(schema)
         computed = frozenset(column.name for column in schema.columns if column.note == "generated")
-        spelling = _changes.Spelling(quote(schema.name), quote, literal, computed=computed)
-        yield from _changes.statements(schema, changes, spelling)
+        spelling = sql_changes.Spelling(quote(schema.name), quote, literal, computed=computed)
+        yield from sql_changes.statements(schema, changes, spelling)
 
     # --- statements ---
 
@@ -328,7 +315,7 @@ class SqliteAdapter(Adapter):
         return self._encoded(statements[0], types) if types and Type.JSON not in types else None
 
     def _encoded(self, text: str, types: Sequence[Type | None]) -> Iterator[bytes]:
-        from dbfleet.engines._sqlite_encoded import lines
+        from dbfleet.engines.sqlite.fast.encoded import lines
 
         with self._translated():
             cursor = self._execute(text)
@@ -573,57 +560,6 @@ def _statements(text: str) -> list[str]:
     ]
 
 
-def connect(target: Target, *, timeout_s: float = 10.0) -> SqliteAdapter:
+def connect(spec: EngineSpec, target: Target, timeout_s: float) -> SqliteAdapter:
     """Open the file; `timeout_s` bounds the wait for another writer's lock."""
-    return SqliteAdapter(target, opened(target, timeout_s), timeout_s)
-
-
-def _shell(target: Target) -> tuple[Sequence[str], Mapping[str, str]]:
-    return ["sqlite3", target.database or ""], {}
-
-
-ENGINE = EngineSpec(
-    name="sqlite",
-    title="SQLite",
-    paradigm="relational",
-    language="SQL (SQLite)",
-    schemes=("sqlite", "sqlite3"),
-    driver="sqlite3",
-    connect=connect,
-    aliases=("sqlite3", "file"),
-    types={
-        **dict.fromkeys(OURS.values(), Fidelity.AS_TEXT),
-        **dict.fromkeys((Type.BOOL, Type.INT, Type.FLOAT, Type.TEXT, Type.BYTES), Fidelity.EXACT),
-    },
-    capabilities=frozenset(
-        {
-            Capability.ATOMIC_WRITE,
-            Capability.KEYLESS,
-            Capability.REFERENCES,
-            Capability.SPLIT,
-            Capability.PARAMETERS,
-            Capability.CANCEL,
-            Capability.SNAPSHOT,
-            Capability.SWAP,
-        }
-    ),
-    extras=ALL,
-    limits=Limits(),
-    default_user=None,
-    default_database=None,
-    embedded=True,
-    shell=_shell,
-    examples={
-        "one": "select 1",
-        "all": 'select * from "{collection}"',
-        "slow": "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n",
-        "bad": "selec 1",
-        "parameter": "select :n",
-        "missing": "select * from dbfleet_nowhere",
-    },
-    quirks=(
-        "Decimals, dates, times, uuids and json are text: CAST(total AS REAL) to compare decimals as numbers.",
-        "A column holds values of any type; one that dbfleet did not make is typed by the values in it.",
-    ),
-    verified_on=(f"SQLite {sqlite3.sqlite_version}, real, embedded",),
-)
+    return SqliteAdapter(spec, target, opened(target, timeout_s), timeout_s)

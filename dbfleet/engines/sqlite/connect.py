@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from dbfleet.adapter import Target
 from dbfleet.errors import (
     AlreadyExists,
     ConstraintViolated,
@@ -20,6 +19,7 @@ from dbfleet.errors import (
     UsageError,
     translated,
 )
+from dbfleet.target import Target
 
 LOCK_WAIT_S: Final = 0.1
 """How long SQLite waits for another's lock by itself, deaf to signals; we wait on in such steps."""

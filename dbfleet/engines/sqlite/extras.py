@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import Final
 
-from dbfleet.engines._extras import read_default
-from dbfleet.engines._sqlite_left import of_table
-from dbfleet.engines._sqlite_tables import Ask
+from dbfleet.engines.sqlite.left import of_table
+from dbfleet.engines.sqlite.tables import Ask
 from dbfleet.errors import Unsupported
 from dbfleet.extras import Default, Extra, Extras, Identity, Index
+from dbfleet.sql.defaults import read_default
 from dbfleet.values import Schema, Type
 
 

@@ -15,8 +15,8 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from dbfleet.engines._columns import Convert
-from dbfleet.engines._sqlite_types import FETCH
+from dbfleet.columns import Convert
+from dbfleet.engines.sqlite.types import FETCH
 from dbfleet.values import VALUE_OF, Type, decimal_text, json_text
 
 

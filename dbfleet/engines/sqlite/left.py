@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from dbfleet.engines._sqlite_tables import Ask, key_with_null
+from dbfleet.engines.sqlite.tables import Ask, key_with_null
 
 _TOKENS: Final = re.compile(
     r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|--[^\n]*|/\*.*?(?:\*/|\Z)|[(),]|[^\s'"`\[(),]+""",

@@ -8,7 +8,7 @@ from typing import Any
 
 
 def literal(value: Any, ask: Callable[[str], list[Any]]) -> str:
-    """The literal of a value as it is stored (see _sqlite_types.STORE). `ask` runs a statement and gives its rows."""
+    """The literal of a value as it is stored (see sqlite.types.STORE). `ask` runs a statement and gives its rows."""
     if isinstance(value, bytes):
         return f"X'{value.hex()}'"
     if isinstance(value, str):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from dbfleet.adapter import Swap
-from dbfleet.engines._sqlite_types import quote, quoted
+from dbfleet.engines.sqlite.types import quote, quoted
 from dbfleet.errors import ConstraintViolated, NotFound
 
 Ask = Callable[..., list[Any]]

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from dbfleet.engines._sqlite_forms import Form, forms
-from dbfleet.engines._sqlite_types import OURS, TYPES, affinity, declare, parse_declared, quote, quoted
+from dbfleet.engines.sqlite.forms import Form, forms
+from dbfleet.engines.sqlite.types import OURS, TYPES, affinity, declare, parse_declared, quote, quoted
 from dbfleet.values import Column, Reference, Schema, Type
 
 Ask = Callable[..., list[Any]]

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from dbfleet.engines._columns import Convert
+from dbfleet.columns import Convert
 from dbfleet.values import VALUE_OF, Column, Type, decimal_text, json_text
 
 DECLARED: Final[Mapping[Type, str]] = {

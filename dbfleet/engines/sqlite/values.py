@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from dbfleet.engines._columns import Convert
-from dbfleet.engines._sqlite_forms import Form, number
-from dbfleet.engines._sqlite_types import FETCH, STORE
+from dbfleet.columns import Convert
+from dbfleet.engines.sqlite.forms import Form, number
+from dbfleet.engines.sqlite.types import FETCH, STORE
 from dbfleet.errors import StatementError
 from dbfleet.values import Batch, Column, Row, Schema, Type
 

@@ -1,17 +1,4 @@
-"""SQL Server 2022, and what else speaks TDS 7.4 and Transact-SQL, over pymssql (https://www.pymssql.org, FreeTDS).
-
-https://learn.microsoft.com/en-us/sql/t-sql/language-reference. Needs OPENJSON: SQL Server 2016 and a database of
-compatibility level 130 or more.
-
-A collection's name is a table's in the user's default schema, or `schema.table`. Oddities: to the server blanks at the
-end of a text are nothing, even in a binary collation, so two keys that differ in them only are one key: the second is
-refused, never taken for the first. nvarchar(n) counts UTF-16's units: a character outside of the first plane is two.
-
-What the server computes is not written: a column with an expression, a rowversion, a temporal table's period, the set
-of the sparse columns. An IDENTITY takes the rows' values (IDENTITY_INSERT) and goes on behind the greatest; no UPDATE
-sets one, so an upsert that would have to is refused. This, and what is told of a catalog, is after Microsoft's
-documentation: not verified on a real server.
-"""
+"""SQL Server's adapter: the contract's methods on one connection. What they need stands in the rooms beside it."""
 
 from __future__ import annotations
 
@@ -26,34 +13,32 @@ from dbfleet.adapter import (
     BATCH_SIZE,
     WHOLE,
     Adapter,
-    Capability,
     Change,
     Condition,
-    EngineSpec,
-    Fidelity,
-    Limits,
     Part,
     Result,
     ServerInfo,
     Swap,
-    Target,
     WriteMode,
     Written,
 )
-from dbfleet.engines import _sqlserver_extras, _sqlserver_left, _sqlserver_query, _sqlserver_rows, _sqlserver_swap
-from dbfleet.engines._changes import Spelling
-from dbfleet.engines._changes import statements as change_statements
-from dbfleet.engines._columns import bounded, pieces
-from dbfleet.engines._conditions import part as condition_part
-from dbfleet.engines._sqlserver_carry import PROBE, SENT, Carrier, refuse_unlike, same_key, spelt
-from dbfleet.engines._sqlserver_connect import CLIENT, examine, open_wire, shell
-from dbfleet.engines._sqlserver_errors import translate
-from dbfleet.engines._sqlserver_tables import Table, Tables, with_types
-from dbfleet.engines._sqlserver_types import DIGITS, KEY_BYTES, LEXIS, NAME_LENGTH, SCALE
-from dbfleet.engines._sqlserver_wire import Wire
+from dbfleet.columns import bounded, pieces
+from dbfleet.engines.sqlserver import extras, left, query, swap
+from dbfleet.engines.sqlserver import read as reading
+from dbfleet.engines.sqlserver.connect import open_wire
+from dbfleet.engines.sqlserver.errors import translate
+from dbfleet.engines.sqlserver.tables import Table, Tables, with_types
+from dbfleet.engines.sqlserver.types import LEXIS
+from dbfleet.engines.sqlserver.wire import Wire
+from dbfleet.engines.sqlserver.write import PROBE, SENT, Carrier, refuse_unlike, same_key, spelt
 from dbfleet.errors import DbfleetError, NotFound, Unavailable, translated
-from dbfleet.extras import ALL, Extra, Extras
-from dbfleet.values import Batch, Column, Row, Schema, Type
+from dbfleet.extras import Extra, Extras
+from dbfleet.spec import EngineSpec
+from dbfleet.sql.changes import Spelling
+from dbfleet.sql.changes import statements as change_statements
+from dbfleet.sql.conditions import part as condition_part
+from dbfleet.target import Target
+from dbfleet.values import Batch, Column, Row, Schema
 
 _PRODUCT: Final = re.compile(r"(.*?)(?:\s+-)?\s+\(?\d")
 _KEYS_AT_ONCE: Final = 1000
@@ -62,8 +47,8 @@ _KEYS_AT_ONCE: Final = 1000
 class SqlServerAdapter(Adapter):
     """One connection in autocommit; `write` and `create` open transactions of their own."""
 
-    def __init__(self, target: Target, wire: Wire) -> None:
-        self.spec = ENGINE
+    def __init__(self, spec: EngineSpec, target: Target, wire: Wire) -> None:
+        self.spec = spec
         self.target = target
         self._wire = wire
         self._tables = Tables(wire.rows)
@@ -109,7 +94,7 @@ class SqlServerAdapter(Adapter):
             except NotFound:
                 return
             place = self._tables.split(name)
-            sequences = _sqlserver_extras.own_sequences(self._wire.rows, table, place) if table.kind == "U" else []
+            sequences = extras.own_sequences(self._wire.rows, table, place) if table.kind == "U" else []
             self._wire.run(f"DROP {'VIEW' if table.kind == 'V' else 'TABLE'} IF EXISTS {table.sql}")
             for sequence in sequences:
                 self._wire.run(f"DROP SEQUENCE IF EXISTS {sequence}")
@@ -117,7 +102,7 @@ class SqlServerAdapter(Adapter):
     def identity(self) -> str:
         """The server, since when it runs, and the database."""
         with self._translated():
-            return _sqlserver_swap.identity(self._wire.rows)
+            return swap.identity(self._wire.rows)
 
     def places(self, names: Sequence[str]) -> Sequence[str]:
         """The schema and table of each."""
@@ -128,13 +113,13 @@ class SqlServerAdapter(Adapter):
     def swap(self, swaps: Sequence[Swap]) -> None:
         """All of them take their places in one transaction."""
         with self._translated(), self._transaction():
-            for statement in _sqlserver_swap.statements(self._wire.rows, self._tables, swaps):
+            for statement in swap.statements(self._wire.rows, self._tables, swaps):
                 self._wire.run(statement)
 
     def lost(self, names: Sequence[str]) -> Sequence[str]:
         """What goes with these tables in a swap; ConstraintViolated for what cannot go."""
         with self._translated():
-            return _sqlserver_swap.what_goes(self._wire.rows, self._tables, names)
+            return swap.what_goes(self._wire.rows, self._tables, names)
 
     def leftovers(self) -> Sequence[str]:
         """Staged tables that are there: `drop` removes them."""
@@ -143,24 +128,24 @@ class SqlServerAdapter(Adapter):
 
     def extras(self, name: str) -> Extras:
         with self._translated():
-            return _sqlserver_extras.extras(self._wire.rows, self._tables, self._tables.find(name))
+            return extras.extras(self._wire.rows, self._tables, self._tables.find(name))
 
     def left(self) -> Sequence[str]:
         """What the database has besides its tables: views, sequences, routines, synonyms, types."""
         with self._translated():
             broken = self._tables.broken_views(self._asked)
-            return _sqlserver_left.of_database(self._wire.rows, self._tables, broken)
+            return left.of_database(self._wire.rows, self._tables, broken)
 
     def count_on(self, name: str) -> Sequence[str]:
         """Let the sequences of the table's columns go on behind the rows that are there."""
         with self._translated():
             space, table = self._tables.split(name)[0], self._tables.find(name)
-            return list(_sqlserver_extras.count_on(self._wire.rows, self._done, table, space))
+            return list(extras.count_on(self._wire.rows, self._done, table, space))
 
     def add_extra(self, schema: Schema, extra: Extra) -> None:
         with self._translated():
             place, table = self._tables.split(schema.name), self._tables.find(schema.name)
-            statements = list(_sqlserver_extras.add_statements(self._wire.rows, table, place, extra))
+            statements = list(extras.add_statements(self._wire.rows, table, place, extra))
             with self._transaction():
                 for statement in statements:
                     self._wire.run(statement)
@@ -185,16 +170,16 @@ class SqlServerAdapter(Adapter):
     def split(self, schema: Schema, parts: int) -> Sequence[Part]:
         table = self._find(schema.name)
         with self._translated():
-            return _sqlserver_rows.split(schema, table, parts, self._wire.rows)
+            return reading.split(schema, table, parts, self._wire.rows)
 
     def scan(self, schema: Schema, part: Part = WHOLE, *, batch_size: int = BATCH_SIZE) -> Iterator[Batch]:
         table = self._find(schema.name)
         columns = ", ".join(table.native(name).select for name in schema.names)
-        where = _sqlserver_rows.where(schema, table, part)
+        where = reading.where(schema, table, part)
         yield from self._read(schema, table, f"SELECT {columns} FROM {table.sql}{where}", batch_size)
 
     def _read(self, schema: Schema, table: Table, statement: str, batch_size: int) -> Iterator[Batch]:
-        read = _sqlserver_rows.reader([(table.native(column.name), column) for column in schema.columns])
+        read = reading.reader([(table.native(column.name), column) for column in schema.columns])
         with self._translated():
             rows = self._wire.execute(statement)
 
@@ -271,7 +256,7 @@ class SqlServerAdapter(Adapter):
         self, statement: str, params: Mapping[str, object] | None = None, *, batch_size: int = BATCH_SIZE
     ) -> Result:
         self._live()
-        return _sqlserver_query.run(self._wire, _sqlserver_query.parse(statement, params, batch_size), self._translated)
+        return query.run(self._wire, query.parse(statement, params, batch_size), self._translated)
 
     def cancel(self) -> None:
         with self._translated():
@@ -347,69 +332,7 @@ def _of_t(table: Table, schema: Schema) -> list[str]:
     return [table.native(name).select.replace("[", "t.[", 1) for name in schema.names]
 
 
-def connect(target: Target, *, timeout_s: float = 10.0) -> SqlServerAdapter:
+def connect(spec: EngineSpec, target: Target, timeout_s: float) -> SqlServerAdapter:
     """A connection. The URL's options are pymssql's encryption (off, request, require), tds_version and read_only, and
     application_name."""
-    return SqlServerAdapter(target, open_wire(target, timeout_s))
-
-
-ENGINE = EngineSpec(
-    name="sqlserver",
-    title="SQL Server",
-    paradigm="relational",
-    language="Transact-SQL",
-    schemes=("sqlserver", "mssql"),
-    driver="pymssql",
-    connect=connect,
-    types=dict.fromkeys(Type, Fidelity.EXACT) | {Type.JSON: Fidelity.AS_TEXT},
-    capabilities=frozenset(
-        {
-            Capability.ATOMIC_WRITE,
-            Capability.KEYLESS,
-            Capability.REFERENCES,
-            Capability.SPLIT,
-            Capability.PARAMETERS,
-            Capability.CANCEL,
-            Capability.SWAP,
-        }
-    ),
-    limits=Limits(
-        decimal_digits=DIGITS,
-        decimal_scale=SCALE,
-        key_length=KEY_BYTES,
-        name_length=NAME_LENGTH,
-        finite_floats=True,
-        subnormal_floats=False,
-        trailing_blanks_in_key=False,
-    ),
-    aliases=("mssql", "tsql"),
-    default_port=1433,
-    default_user="sa",
-    client=CLIENT,
-    shell=shell,
-    examine=examine,
-    extras=ALL,
-    url_variable="MSSQL_URL",
-    examples={
-        "one": "select 1 as one",
-        "all": "select * from [{collection}]",
-        "slow": "waitfor delay '00:01:00'",
-        "bad": "select from where",
-        "parameter": "select :n as n",
-        "missing": "select * from dbfleet_nowhere",
-    },
-    quirks=(
-        "Two keys that differ only in blanks at their end are one key; the second is refused.",
-        "nvarchar(n) counts UTF-16 units: an emoji is two.",
-        "A decimal column without precision is decimal(38,8).",
-        "json is nvarchar(max).",
-        "A float nearer to zero than 2.2250738585072014e-308 is refused.",
-        "The driver reads six of datetime2(7)'s seven digits of a second.",
-        "A unique index over what may be NULL has a filter: its writers need QUOTED_IDENTIFIER on (sqlcmd -I).",
-        "A unique index compares text as its column does, in most databases without regard to case.",
-        "A column counts up by a sequence that is its default: no ALTER makes it an IDENTITY.",
-        "No index over nvarchar(max), or over columns declared with more than 1700 bytes.",
-        "A batch with parameters runs in sp_executesql: its #tables, SET and USE end with it.",
-    ),
-    verified_on=("wire double, over TDS: not a real SQL Server", "Babelfish 4.4 over PostgreSQL 16, by hand"),
-)
+    return SqlServerAdapter(spec, target, open_wire(target, timeout_s))

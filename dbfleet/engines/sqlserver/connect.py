@@ -11,17 +11,18 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
-from dbfleet.adapter import Finding, Target
-from dbfleet.engines._sqlserver_errors import (
+from dbfleet.engines.sqlserver.errors import (
     REFUSED,
     SAID_BEFORE,
     is_driver_error,
     number_and_message,
     translate_connecting,
 )
-from dbfleet.engines._sqlserver_types import LEXIS, text_literal
-from dbfleet.engines._sqlserver_wire import Wire
+from dbfleet.engines.sqlserver.types import LEXIS, text_literal
+from dbfleet.engines.sqlserver.wire import Wire
 from dbfleet.errors import AuthFailed, UsageError, nearest, translated
+from dbfleet.spec import Finding
+from dbfleet.target import Target
 
 OPTIONS: Final = ("encryption", "tds_version", "application_name", "read_only")
 SESSION: Final = (

@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from dbfleet.engines._sql_text import line_of
 from dbfleet.errors import (
     AlreadyExists,
     AuthFailed,
@@ -22,6 +21,7 @@ from dbfleet.errors import (
     StatementError,
     Unavailable,
 )
+from dbfleet.sql.text import line_of
 
 REFUSED: Final = frozenset({911, 916, 4060, 4064, 18450, 18452, 18456, 18461, 18470, 18486, 18487, 18488})
 SAID_BEFORE: Final = 20018

@@ -16,12 +16,12 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, Final
 
-from dbfleet.engines._extras import read_default, value_default
-from dbfleet.engines._sqlserver_left import of_table
-from dbfleet.engines._sqlserver_tables import Ask, Table, Tables
-from dbfleet.engines._sqlserver_types import LEXIS, NAME_LENGTH, Native, text_literal
+from dbfleet.engines.sqlserver.left import of_table
+from dbfleet.engines.sqlserver.tables import Ask, Table, Tables
+from dbfleet.engines.sqlserver.types import LEXIS, NAME_LENGTH, Native, text_literal
 from dbfleet.errors import StatementError, Unsupported
 from dbfleet.extras import Default, Extra, Extras, Identity, Index
+from dbfleet.sql.defaults import read_default, value_default
 from dbfleet.values import VALUE_OF, Column, Type
 
 _INDEXES: Final = """\

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from dbfleet.engines._sqlserver_tables import Ask, Table, Tables
-from dbfleet.engines._sqlserver_types import KEY_COLLATION, PROPERTY
+from dbfleet.engines.sqlserver.tables import Ask, Table, Tables
+from dbfleet.engines.sqlserver.types import KEY_COLLATION, PROPERTY
 from dbfleet.errors import NotFound
 
 _Words = Callable[..., str | None]

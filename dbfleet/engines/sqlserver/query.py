@@ -18,10 +18,10 @@ from typing import Any, Final, Protocol
 from uuid import UUID
 
 from dbfleet.adapter import Result, ResultColumn
-from dbfleet.engines._sql_text import Statement, Token, bind, check_parameters, tokens
-from dbfleet.engines._sqlserver_types import LEXIS, text_literal
-from dbfleet.engines._sqlserver_wire import Rows, Wire
+from dbfleet.engines.sqlserver.types import LEXIS, text_literal
+from dbfleet.engines.sqlserver.wire import Rows, Wire
 from dbfleet.errors import UsageError
+from dbfleet.sql.text import Statement, Token, bind, check_parameters, tokens
 from dbfleet.values import JSON_NULL, Batch, decimal_text, json_text
 
 MOST_TIMES: Final = 10_000

@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from typing import Final
 
 from dbfleet.adapter import WHOLE, Part
-from dbfleet.engines._columns import Convert, converted
-from dbfleet.engines._conditions import where as add_condition
-from dbfleet.engines._sqlserver_tables import Ask, Table
-from dbfleet.engines._sqlserver_types import LEXIS, Native, text_literal
+from dbfleet.columns import Convert, converted
+from dbfleet.engines.sqlserver.tables import Ask, Table
+from dbfleet.engines.sqlserver.types import LEXIS, Native, text_literal
+from dbfleet.sql.conditions import where as add_condition
 from dbfleet.values import TEXT_OF, VALUE_OF, Batch, Column, Schema, Type, loads_json
 
 # --- reading ---

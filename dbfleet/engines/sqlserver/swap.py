@@ -21,9 +21,9 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from dbfleet.adapter import Swap
-from dbfleet.engines import _sqlserver_extras, _sqlserver_left
-from dbfleet.engines._sqlserver_tables import Ask, Table, Tables
-from dbfleet.engines._sqlserver_types import LEXIS, text_literal
+from dbfleet.engines.sqlserver import extras, left
+from dbfleet.engines.sqlserver.tables import Ask, Table, Tables
+from dbfleet.engines.sqlserver.types import LEXIS, text_literal
 from dbfleet.errors import ConstraintViolated, NotFound
 from dbfleet.extras import Identity
 
@@ -67,7 +67,7 @@ def statements(ask: Ask, tables: Tables, swaps: Sequence[Swap]) -> Iterator[str]
     going = _there(tables, [each.name for each in swaps])
     _check_outside(ask, going)
     for table in _children_first(ask, going):
-        sequences = _sqlserver_extras.own_sequences(ask, table, tables.split(table.name)) if table.kind == "U" else []
+        sequences = extras.own_sequences(ask, table, tables.split(table.name)) if table.kind == "U" else []
         yield f"DROP {'VIEW' if table.kind == 'V' else 'TABLE'} {table.sql}"
         for sequence in sequences:
             yield f"DROP SEQUENCE IF EXISTS {sequence}"
@@ -80,11 +80,7 @@ def what_goes(ask: Ask, tables: Tables, names: Sequence[str]) -> list[str]:
     going = _there(tables, names)
     _check_outside(ask, going)
     _check_droppable(ask, going)
-    return [
-        f"{table.name}: {text}"
-        for table in going
-        for text in _sqlserver_left.lost(_sqlserver_extras.extras(ask, tables, table).left)
-    ]
+    return [f"{table.name}: {text}" for table in going for text in left.lost(extras.extras(ask, tables, table).left)]
 
 
 def _there(tables: Tables, names: Sequence[str]) -> list[Table]:
@@ -107,15 +103,15 @@ def _placed(ask: Ask, tables: Tables, swap: Swap, table: Table) -> Iterator[str]
             yield _rename(
                 f"{mine}.{LEXIS.quote(name)}", f"{kind}__{final[:9]}__{os.urandom(8).hex().upper()}", "OBJECT"
             )
-    counted = _sqlserver_extras.own_sequences(ask, table, (space, staged))
-    columns = [name for name in table.columns if _sqlserver_extras.own_sequence((space, staged), name) in counted]
+    counted = extras.own_sequences(ask, table, (space, staged))
+    columns = [name for name in table.columns if extras.own_sequence((space, staged), name) in counted]
     if space != final_space:
         yield f"ALTER SCHEMA {LEXIS.quote(final_space)} TRANSFER {table.sql}"
     yield _rename(f"{LEXIS.quote(final_space)}.{LEXIS.quote(staged)}", final, "OBJECT")
     for column in columns:
         renamed = tables.find(swap.name)
-        yield from _sqlserver_extras.add_statements(ask, renamed, (final_space, final), Identity(column))
-        yield f"DROP SEQUENCE IF EXISTS {_sqlserver_extras.own_sequence((space, staged), column)}"
+        yield from extras.add_statements(ask, renamed, (final_space, final), Identity(column))
+        yield f"DROP SEQUENCE IF EXISTS {extras.own_sequence((space, staged), column)}"
 
 
 def _rename(what: str, name: str, kind: str) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
 
-from dbfleet.engines._sqlserver_types import (
+from dbfleet.engines.sqlserver.types import (
     LEXIS,
     NAME_LENGTH,
     PROPERTY,

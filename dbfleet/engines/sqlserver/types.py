@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from dbfleet.engines._sql import type_comment, typed_by_comment
-from dbfleet.engines._sql_text import Lexis
 from dbfleet.errors import Unsupported
+from dbfleet.sql.relational import type_comment, typed_by_comment
+from dbfleet.sql.text import Lexis
 from dbfleet.values import Column, Type
 
 LEXIS: Final = Lexis(name_quotes=("[", "]"), brackets=True, nested_comments=True)

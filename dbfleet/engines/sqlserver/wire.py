@@ -8,7 +8,7 @@ https://pymssql.readthedocs.io/en/latest/ref/_mssql.html. Rules:
 - A statement that already sends rows can only be stopped between two of them; where the next does not come, `cancel`
   ends the session from a second connection (KILL).
 - The driver forgets what is not read when the next statement is sent. Here that is an error, unless nobody can read it.
-- After some errors the connection must not be touched again (`_sqlserver_errors.lost`): it is closed at once.
+- After some errors the connection must not be touched again (`sqlserver.errors.lost`): it is closed at once.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
-from dbfleet.engines._sqlserver_errors import is_driver_error, lost
+from dbfleet.engines.sqlserver.errors import is_driver_error, lost
 from dbfleet.errors import StatementError, Unavailable
 
 _GRACE_S: Final = 2.0

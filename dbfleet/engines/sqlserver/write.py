@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from datetime import UTC, date
 from typing import Any, Final
 
-from dbfleet.engines._columns import converted
-from dbfleet.engines._sqlserver_tables import Table
-from dbfleet.engines._sqlserver_types import KEY_COLLATION, LEXIS, Native, text_literal
+from dbfleet.columns import converted
+from dbfleet.engines.sqlserver.tables import Table
+from dbfleet.engines.sqlserver.types import KEY_COLLATION, LEXIS, Native, text_literal
 from dbfleet.errors import StatementError
 from dbfleet.values import Batch, Row, Type, decimal_text, json_text
 

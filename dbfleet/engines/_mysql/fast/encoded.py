@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from dbfleet.adapter import ResultColumn
-from dbfleet.engines._mysql_values import BIT, GEOMETRY, VECTOR, YEAR, Raw, reader, tolerated
-from dbfleet.engines._mysql_wire import NOT_NULL, ZEROFILL, Field, RawRow
-from dbfleet.engines._sql import Lexis, Statement, tokens
+from dbfleet.engines._mysql.values import BIT, GEOMETRY, VECTOR, YEAR, Raw, reader, tolerated
+from dbfleet.engines._mysql.wire import NOT_NULL, ZEROFILL, Field, RawRow
+from dbfleet.sql.text import Lexis, Statement, tokens
 from dbfleet.values import JSON_NULL, TEXT_OF, Type, json_text, type_of
 
 Cells = Sequence[bytes]

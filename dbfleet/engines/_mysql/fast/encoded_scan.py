@@ -19,8 +19,8 @@ from functools import lru_cache
 from struct import Struct
 from typing import Any, Final, Literal
 
-from dbfleet.engines._mysql_encoded import csv_cell, csv_document, csv_texts, document, holds, json_texts
-from dbfleet.engines._mysql_values import (
+from dbfleet.engines._mysql.fast.encoded import csv_cell, csv_document, csv_texts, document, holds, json_texts
+from dbfleet.engines._mysql.values import (
     BIT,
     DATE,
     DATETIME,
@@ -36,7 +36,7 @@ from dbfleet.engines._mysql_values import (
     reader,
     refusing,
 )
-from dbfleet.engines._mysql_wire import ZEROFILL, Field, RawRow
+from dbfleet.engines._mysql.wire import ZEROFILL, Field, RawRow
 from dbfleet.values import TEXT_OF, Column, Digest, Schema, Type, digest_order, json_text
 
 Cells = Sequence[bytes]

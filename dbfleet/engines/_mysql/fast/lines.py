@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Final
 
-from dbfleet.engines import _mysql_ordered
-from dbfleet.engines._mysql_table import LARGE, escaped, load_statement, takes_utf8mb4
-from dbfleet.engines._mysql_types import LEXIS, Native
-from dbfleet.engines._mysql_wire import RawRow
+from dbfleet.engines._mysql.fast import ordered
+from dbfleet.engines._mysql.load_data import LARGE, escaped, load_statement, takes_utf8mb4
+from dbfleet.engines._mysql.types import LEXIS, Native
+from dbfleet.engines._mysql.wire import RawRow
 from dbfleet.values import Column, Schema, Type
 
 # --- out --------------------------------------------------------------------------------------------------------------
@@ -32,7 +32,7 @@ _STRANGE: Final[Mapping[Type, str]] = {
 def statement(schema: Schema, natives: Mapping[str, Native], condition: str) -> str | None:
     """The SELECT of the lines' cells, and 1 behind them where a row holds what is no value of ours; None where a column
     is stored in another way."""
-    cells = _mysql_ordered.cells(schema, natives)
+    cells = ordered.cells(schema, natives)
     if cells is None:
         return None
     return f"SELECT {', '.join(cells)}, {_strange(schema)} FROM {LEXIS.quote(schema.name)}{condition}"
@@ -56,7 +56,7 @@ class Strange(Exception):
 
 def lines(schema: Schema) -> Callable[[Sequence[RawRow]], bytes]:
     """A function from raw rows of that SELECT to their lines."""
-    make = _mysql_ordered.lines(schema)
+    make = ordered.lines(schema)
 
     def checked(rows: Sequence[RawRow]) -> bytes:
         if any(row[-1] != b"0" for row in rows):
@@ -78,9 +78,9 @@ _SET: Final[Mapping[Type, str]] = {
 
 def takes(schema: Schema, natives: Mapping[str, Native]) -> bool:
     """Whether the table's columns hold what stands in a line. Not a computed column; nor MySQL's own JSON, which would
-    make other numbers of some; nor what would change a value without a word (`_mysql_texts.writer` sees to it)."""
+    make other numbers of some; nor what would change a value without a word (`_mysql.literals.writer` sees to it)."""
     return all(
-        natives[column.name].kind in _mysql_ordered.KINDS[column.type]
+        natives[column.name].kind in ordered.KINDS[column.type]
         and natives[column.name].kind not in ("json", "float", "year", "binary")
         and not (natives[column.name].kind == "char" and column.type is Type.TEXT)
         and not natives[column.name].generated

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from dbfleet.engines._mysql_types import LEXIS, Native
-from dbfleet.engines._mysql_values import single
-from dbfleet.engines._mysql_wire import RawRow
+from dbfleet.engines._mysql.types import LEXIS, Native
+from dbfleet.engines._mysql.values import single
+from dbfleet.engines._mysql.wire import RawRow
 from dbfleet.values import Column, Schema, Type
 
 _INTEGERS: Final = frozenset({"tinyint", "smallint", "mediumint", "int", "integer", "bigint", "year"})

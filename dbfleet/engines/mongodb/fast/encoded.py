@@ -21,7 +21,7 @@ from bson.decimal128 import Decimal128
 from bson.int64 import Int64
 from bson.objectid import ObjectId
 
-from dbfleet.engines._mongo_values import from_decimal128, plain
+from dbfleet.engines.mongodb.values import from_decimal128, plain
 from dbfleet.values import decimal_text
 
 _MOST_SHAPES: Final = 500

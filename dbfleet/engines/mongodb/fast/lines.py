@@ -19,8 +19,8 @@ from decimal import Decimal
 from struct import Struct, unpack
 from typing import Any, Final
 
-from dbfleet.engines._mongo_encode import NATIVE_OBJECT_ID
-from dbfleet.engines._mongo_rows import Layout
+from dbfleet.engines.mongodb.documents import Layout
+from dbfleet.engines.mongodb.encode import NATIVE_OBJECT_ID
 from dbfleet.values import Batch, Column, Schema, Type, decimal_text
 
 Cells = Sequence[bytes]

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from dbfleet.engines import _postgres_rows as rows
-from dbfleet.engines._postgres_encoded import FIRST_VERSION, MOST_COLUMNS, PLAIN, TEXT
+from dbfleet.engines.postgres import wire as rows
+from dbfleet.engines.postgres.fast.encoded import FIRST_VERSION, MOST_COLUMNS, PLAIN, TEXT
 from dbfleet.values import Digest, Schema, Type, digest_order
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from dbfleet.engines import _postgres_rows as rows
-from dbfleet.engines._postgres_types import TypeCatalog
+from dbfleet.engines.postgres import wire as rows
+from dbfleet.engines.postgres.types import TypeCatalog
 from dbfleet.values import Type, decimal_text
 
 if TYPE_CHECKING:

@@ -19,9 +19,9 @@ from collections.abc import Callable, Iterator, Sequence
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from dbfleet.engines import _postgres_rows as rows
-from dbfleet.engines._postgres_digest import beyond
-from dbfleet.engines._postgres_encoded import FIRST_VERSION, MOST_COLUMNS, PLAIN, TEXT
+from dbfleet.engines.postgres import wire as rows
+from dbfleet.engines.postgres.fast.digest import beyond
+from dbfleet.engines.postgres.fast.encoded import FIRST_VERSION, MOST_COLUMNS, PLAIN, TEXT
 from dbfleet.values import Column, Digest, Schema, Type, digest_order
 
 if TYPE_CHECKING:

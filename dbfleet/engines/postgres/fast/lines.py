@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from dbfleet.engines import _postgres_rows as rows
-from dbfleet.engines._postgres_digest import BOUNDS
-from dbfleet.engines._postgres_digest import beyond as dates_beyond
-from dbfleet.engines._postgres_tables import Table
-from dbfleet.engines._postgres_types import LEXIS, TypeCatalog
-from dbfleet.engines._postgres_write import holds_nul
+from dbfleet.engines.postgres import wire as rows
+from dbfleet.engines.postgres.fast.digest import BOUNDS
+from dbfleet.engines.postgres.fast.digest import beyond as dates_beyond
+from dbfleet.engines.postgres.tables import Table
+from dbfleet.engines.postgres.types import LEXIS, TypeCatalog
+from dbfleet.engines.postgres.write import holds_nul
 from dbfleet.values import Schema
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The fast path of a collection with json columns: what is not json the server renders, as in _postgres_blocks.
+"""The fast path of a collection with json columns: what is not json the server renders, as in `encoded_scan`.
 
 A row comes as the texts between its documents, for its line and for its digest; a document is parsed once and written
 twice, in the server's order of keys for the line and in that of the canonical encoding for the digest. 60 000 customers
@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from dbfleet.engines import _postgres_blocks as blocks
-from dbfleet.engines._postgres_encoded import MOST_COLUMNS, cell, json_line, json_value
+from dbfleet.engines.postgres.fast import encoded_scan as blocks
+from dbfleet.engines.postgres.fast.encoded import MOST_COLUMNS, cell, json_line, json_value
 from dbfleet.values import Column, Schema, Type, digest_order, json_text
 
 if TYPE_CHECKING:

@@ -1,0 +1,73 @@
+"""CouchDB: a database a collection, a document a row, over HTTP (https://docs.couchdb.org/en/stable/api/).
+
+Driver: requests; one session (`couchdb.connect`), so one connection is reused. URLs: `couchdb://user@host:5984/prefix`
+(`couchdbs://` is HTTPS); the path is a prefix for the names of the databases. The schema is kept beside the data in the
+design document `_design/dbfleet` of each database: it is no row, and a replication takes it along.
+
+`_bulk_docs` is no transaction: what the server refuses comes back row by row. An insert sends documents without
+revisions, so an existing id is a conflict; an upsert reads the revisions first, keeps attachments, and tries again
+where somebody else was faster. Scans page by `startkey`, never by `skip`, which reads what it skips.
+
+Query (`couchdb.query`): `GET /orders/_all_docs?limit=3`, `POST /orders/_find {"selector": …}`, PUT, DELETE and HEAD
+the same way, or `orders {"status": "paid"}`: a Mango selector or query on a collection (of the target `couchdb.orders`
+it is the whole text), whose pages are followed to the end.
+
+Oddities: CouchDB has no way to stop a request on the server. `_users` and `_replicator` are made by a server with
+`single_node=true`; without them a fresh server's log fills with errors. Missing and null fields are the same but for
+json columns, where a null is the JSON null.
+"""
+
+from __future__ import annotations
+
+from dbfleet.adapter import (
+    Adapter,
+)
+from dbfleet.spec import Capability, EngineSpec, Fidelity, Limits
+from dbfleet.target import Target
+from dbfleet.values import Type
+
+
+def connected(target: Target, *, timeout_s: float = 10.0) -> Adapter:
+    """Open a session and log in. AuthFailed for a wrong user or password, Unavailable where nothing answers."""
+    from dbfleet.engines.couchdb.adapter import connect
+
+    return connect(ENGINE, target, timeout_s)
+
+
+ENGINE = EngineSpec(
+    name="couchdb",
+    title="CouchDB",
+    paradigm="document",
+    language="CouchDB requests and Mango",
+    schemes=("couchdb", "couchdbs", "couchdb+https", "couch"),
+    driver="requests",
+    connect=connected,
+    aliases=("couch",),
+    types={
+        **dict.fromkeys((Type.BOOL, Type.INT, Type.FLOAT, Type.TEXT, Type.JSON), Fidelity.EXACT),
+        **dict.fromkeys(
+            (Type.DECIMAL, Type.BYTES, Type.DATE, Type.TIME, Type.DATETIME, Type.INSTANT, Type.UUID), Fidelity.AS_TEXT
+        ),
+    },
+    capabilities=frozenset({Capability.FILTER, Capability.KEYLESS, Capability.SPLIT}),
+    limits=Limits(
+        int_bits=None,
+        name_length=238,  # the shard's file name: 255 less the suffix and timestamp
+    ),
+    default_port=5984,
+    default_user="dbfleet",
+    default_database=None,
+    url_variable="COUCHDB_URL",
+    examples={
+        "all": "{collection} {{}}",
+        "bad": "GET /orders/_find {",
+        "missing": "GET /dbfleet_nowhere",
+        "filter": '{"selector": {"id": 1}}',
+    },
+    quirks=(
+        "A missing field and a null one are the same, but for json columns, where null is the JSON null.",
+        "Decimals that a double does not hold digit for digit are text; others are numbers, and so are integers.",
+        "A write is not atomic: refused documents come back one by one.",
+    ),
+    verified_on=("CouchDB 3.5.0, real",),
+)

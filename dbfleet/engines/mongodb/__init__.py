@@ -1,0 +1,114 @@
+"""MongoDB: documents, by pymongo (https://www.mongodb.com/docs/manual/reference/, bson types: https://bsonspec.org).
+
+A row is a document: the key is `_id` (a compound one a sub-document in key order), NULL a field that is not there. The
+schemas of the collections that dbfleet made lie in the collection `_dbfleet`, one document each; other collections are
+described by their documents (`mongodb.foreign`).
+
+URL: `mongodb://` or `mongodb+srv://`, options as MongoDB names them (authSource, tls, replicaSet, directConnection, …).
+Who logs in to a database other than admin and gives no authSource is looked for there, then in admin.
+
+Oddities that this file and its neighbours deal with:
+- BSON dates keep milliseconds. decimal and int are Decimal128 and int64, and text where those do not suffice.
+- A command holds 16 MiB of documents; one document that is too deep or too large fails the whole command.
+- `count` without a query reads the collection's statistics, which a crash leaves wrong; with the `_id` index it counts.
+- Every operation runs in one session, by which `cancel` finds it on the server, whoever's credentials these are.
+"""
+
+from __future__ import annotations
+
+from dbfleet.adapter import (
+    Adapter,
+)
+from dbfleet.engines.mongodb import local
+from dbfleet.extras import Native
+from dbfleet.spec import Capability, EngineSpec, Fidelity, Limits
+from dbfleet.target import Target
+from dbfleet.values import Column, Type
+
+
+def connected(target: Target, *, timeout_s: float = 10.0) -> Adapter:
+    """Log in and look: Unavailable or AuthFailed within about `timeout_s`."""
+    from dbfleet.engines.mongodb.adapter import connect
+
+    return connect(ENGINE, target, timeout_s)
+
+
+def keeps_native(column: Column) -> bool:
+    """Documents go to another MongoDB as they are (mongodb.documents.Documents)."""
+    return column.native is not None
+
+
+ENGINE = EngineSpec(
+    name="mongodb",
+    title="MongoDB",
+    paradigm="document",
+    language="mongosh",
+    schemes=("mongodb", "mongodb+srv"),
+    driver="pymongo",
+    connect=connected,
+    aliases=("mongo",),
+    writers=2,
+    default_port=27017,
+    default_options={"authSource": "admin"},  # other clients look for the user in the database of the URL
+    types={
+        **dict.fromkeys(Type, Fidelity.EXACT),
+        Type.TIME: Fidelity.AS_TEXT,
+        Type.DATETIME: Fidelity.ROUNDED,
+        Type.INSTANT: Fidelity.ROUNDED,
+    },
+    swap_collections=1,  # renameCollection, which no transaction may hold (mongodb.swap)
+    capabilities=frozenset(
+        {
+            Capability.KEYLESS,
+            Capability.SPLIT,
+            Capability.PARAMETERS,
+            Capability.CANCEL,
+            Capability.FILTER,
+            Capability.SWAP,
+        }
+    ),
+    limits=Limits(
+        fraction_digits=3,
+        int_bits=None,
+        name_length=191,  # a namespace (database.collection) has 255 bytes, a database's name up to 63 of them
+    ),
+    keeps_native=keeps_native,
+    extras=frozenset({Native}),
+    local=local.LOCAL,
+    client=(
+        "mongosh",
+        "--quiet",
+        "--nodb",
+        "--shell",
+        "--eval",
+        'db = connect("mongodb://{user}:" + encodeURIComponent(fs.readFileSync('
+        'process.env.MONGO_INITDB_ROOT_PASSWORD_FILE, "utf8").trim()) + "@127.0.0.1/{database}?authSource=admin")',
+    ),
+    shell=local.shell,
+    examine=local.examine,
+    examine_kernel=local.examine_kernel,
+    url_variable="MONGODB_URI",
+    examples={
+        "one": "db.aggregate([{$documents: [{value: 1}]}])",
+        "all": 'db.getCollection("{collection}").find()',
+        # 10 000 million documents out of nothing.
+        "slow": 'db.aggregate([{$documents: [{a: {$range: [0, 100000]}}]}, {$unwind: "$a"}, '
+        '{$set: {b: {$range: [0, 100000]}}}, {$unwind: "$b"}, {$count: "n"}])',
+        "bad": 'db.orders.find({status: "paid"',
+        "parameter": "db.aggregate([{$documents: [{value: {$literal: :n}}]}])",
+        "missing": "db.dbfleet_nowhere.find()",
+        "filter": "{_id: 1}",
+    },
+    quirks=(
+        "A missing field and one that is null are the same.",
+        "Dates, datetimes and instants are BSON dates, in UTC, of milliseconds; times are text.",
+        "Numbers of more than 34 digits are kept as text of their digits.",
+        "Replacing one collection is one step; of several at once, each: MongoDB renames one at a time.",
+        "A collection that is not there is an empty one to find and aggregate.",
+        "References are not checked. A document has 16 MiB and 100 levels at most.",
+        "A collection that dbfleet did not make is described by its documents; fields of several types become json, "
+        "which says each BSON type, so that MongoDB gets its own values back.",
+        "In json the fields of a document have no order: out of a dump they come in the order of their names.",
+    ),
+    verified_on=("MongoDB 6.0.5, real",),
+)

@@ -1,0 +1,90 @@
+"""Neo4j: nodes for rows, relationships for references and edges (https://neo4j.com/docs/cypher-manual/5/).
+
+Driver: neo4j; with the package neo4j-rust-ext, which it finds by itself, packing and unpacking is several times faster.
+URLs: `bolt://user@host:7687/database` (also `neo4j://` and the `+s`, `+ssc` forms; `neo4j://` asks the server for its
+own address, which a published port of a container is not). The schema is kept beside the data in `:_dbfleet` nodes.
+
+A row is a node with the collection's name as its label, its key held by a uniqueness constraint. Each reference is a
+property, so that it comes back as a column, and a relationship as well, named after its column: `customer_id` makes
+`(:orders)-[:CUSTOMER]->(:customers)`. An edge collection is relationships of that name between the nodes that its two
+references name; a row whose ends are not there is refused.
+
+A write is committed in batches, as one transaction lives in the server's heap; `UNWIND` of 10 000 rows takes a fifth of
+the time of ten times 1 000. What a batch refuses comes back row by row.
+
+Oddities: labels that nothing has any more are still listed by the server, so a collection is there when it has a node
+or a kept schema. After three wrong passwords the server refuses the right one too, for some seconds. The driver's
+`execute_query` retries for 30 s: everything here but a swap is auto-commit. A missing property and a null one are the
+same. Cypher sees no difference between bytes and a list of integers. What the driver cannot make a value of (years
+outside 1 to 9999) makes it raise for the whole record: neo4j.wire reads what was sent.
+
+Graphs of other people's (neo4j.foreign): a label's key is that of a unique constraint, or the column `_id`, its nodes'
+element ids, where they have relationships. The ends of relationships hold those keys.
+"""
+
+from __future__ import annotations
+
+from dbfleet.adapter import (
+    Adapter,
+)
+from dbfleet.engines.neo4j.local import CLIENT, shell
+from dbfleet.spec import Capability, EngineSpec, Fidelity, Limits
+from dbfleet.target import Target
+from dbfleet.values import Type
+
+
+def connected(target: Target, *, timeout_s: float = 10.0) -> Adapter:
+    """A driver that has proven its login. AuthFailed or Unavailable within about `timeout_s`."""
+    from dbfleet.engines.neo4j.adapter import connect
+
+    return connect(ENGINE, target, timeout_s)
+
+
+ENGINE = EngineSpec(
+    name="neo4j",
+    title="Neo4j",
+    paradigm="graph",
+    language="Cypher",
+    schemes=("bolt", "neo4j", "bolt+s", "bolt+ssc", "neo4j+s", "neo4j+ssc", "cypher"),
+    driver="neo4j",
+    connect=connected,
+    aliases=("bolt", "cypher", "neo"),
+    types={
+        **dict.fromkeys(Type, Fidelity.EXACT),
+        **dict.fromkeys((Type.DECIMAL, Type.UUID, Type.JSON), Fidelity.AS_TEXT),
+    },
+    swap_rows=100_000,  # at the stacks' cap, 896 MB: one transaction lives in the heap (swap)
+    capabilities=frozenset(
+        {
+            Capability.KEYLESS,
+            Capability.EDGES,
+            Capability.SPLIT,
+            Capability.PARAMETERS,
+            Capability.CANCEL,
+            Capability.SWAP,
+        }
+    ),
+    limits=Limits(key_length=8000),
+    default_port=7687,
+    default_user="neo4j",
+    default_database="neo4j",
+    url_variable="NEO4J_URI",
+    client=CLIENT,
+    shell=shell,
+    examples={
+        "one": "RETURN 1 AS one",
+        "all": "MATCH (x:`{collection}`) RETURN x",
+        "slow": "UNWIND range(1, 100000000000) AS n WITH n WHERE n % 2 = 3 RETURN count(n)",
+        "bad": "MATC (n) RETURN n",
+        "parameter": "RETURN $n AS n",
+        "missing": "MATCH (x:dbfleet_nowhere) RETURN x",
+    },
+    quirks=(
+        "Decimals, uuids and json are text.",
+        "References are properties and relationships; a reference to nothing has the property alone.",
+        "A write is committed in batches; refused rows come back one by one.",
+        "Nodes of several labels are rows of each; nodes without a label are of none.",
+        "A replace of more than one transaction's memory holds is in steps: readers see some of the rows meanwhile.",
+    ),
+    verified_on=("Neo4j Community 5.26.30, real, in a local image",),
+)

@@ -1,0 +1,96 @@
+"""Oracle Database, by python-oracledb in thin mode.
+
+https://python-oracledb.readthedocs.io/ · https://docs.oracle.com/en/database/oracle/oracle-database/
+
+A collection is a table or a view of the connection's current schema, which is the user's own or `?schema=APP`. Names
+are quoted, so that they keep their case: what dbfleet makes as orders is "orders" in a statement of your own, and
+ORDERS is another table. A name cannot hold a double quote.
+
+The session is in UTC, compares text by its bytes, and writes moments as ISO does. A write is one transaction: rows that
+the server refuses come back in `Written.rejected` and the others are stored; a write that breaks off leaves nothing. A
+text of several statements commits each of them, unless it says COMMIT, ROLLBACK, SAVEPOINT or SET TRANSACTION itself.
+
+Each DDL statement commits by itself, and none renames two tables: there is no way to let tables take others' places in
+one step.
+
+A column that has an expression is generated: read, never written. An identity BY DEFAULT takes the rows' values, and is
+told to go on behind the greatest; one that is GENERATED ALWAYS takes none, and a write is refused before its first row.
+This, and what is told of a dictionary, is after Oracle's documentation: not verified on a real server.
+
+Oddities: empty text and empty bytes are NULL. NUMBER has 38 digits and no NaN. A DATE has a time of day, so a foreign
+one is a datetime; ours say `dbfleet:date` in their comment, as do the other types that Oracle does not have
+(oracle.types). The zone of a TIMESTAMP WITH TIME ZONE is not kept: an instant is read in UTC. In a query of your own,
+what is known from a comment only (bool, date, time, uuid) comes as Oracle's type: 1, a datetime, text.
+"""
+
+from __future__ import annotations
+
+from dbfleet.adapter import Adapter
+from dbfleet.engines.oracle.local import CLIENT, shell
+from dbfleet.engines.oracle.types import DIGITS, NAME_BYTES, VARCHAR_BYTES
+from dbfleet.extras import ALL
+from dbfleet.spec import Capability, EngineSpec, Fidelity, Limits
+from dbfleet.target import Target
+from dbfleet.values import Type
+
+
+def connected(target: Target, *, timeout_s: float = 10.0) -> Adapter:
+    """A connection in thin mode: no client libraries. The URL's path is the service's name."""
+    from dbfleet.engines.oracle.adapter import connect
+
+    return connect(ENGINE, target, timeout_s)
+
+
+ENGINE = EngineSpec(
+    name="oracle",
+    title="Oracle Database",
+    paradigm="relational",
+    language="SQL (Oracle)",
+    schemes=("oracle",),
+    driver="python-oracledb",
+    connect=connected,
+    types={**dict.fromkeys(Type, Fidelity.EXACT), Type.UUID: Fidelity.AS_TEXT, Type.TIME: Fidelity.AS_TEXT},
+    capabilities=frozenset(
+        {
+            Capability.KEYLESS,
+            Capability.REFERENCES,
+            Capability.SPLIT,
+            Capability.PARAMETERS,
+            Capability.CANCEL,
+            Capability.SNAPSHOT,
+        }
+    ),
+    limits=Limits(
+        decimal_digits=DIGITS,
+        name_length=NAME_BYTES,
+        key_length=VARCHAR_BYTES,
+        empty_text_is_null=True,
+        empty_text_in_key=False,
+    ),
+    extras=ALL,
+    aliases=("oracledb", "ora"),
+    default_port=1521,
+    default_database="FREEPDB1",
+    client=CLIENT,
+    shell=shell,
+    examples={
+        "one": "select 1 from dual",
+        "all": 'select * from "{collection}"',
+        "slow": "begin dbms_session.sleep(60); end;",
+        "bad": "selec 1",
+        "parameter": "select :n from dual",
+        "missing": "select * from dbfleet_nowhere",
+    },
+    quirks=(
+        "Empty text and empty bytes are NULL.",
+        'Names keep their case: a table that dbfleet made as orders is "orders" in your own statements.',
+        "A text of several statements commits each one, unless it says COMMIT, ROLLBACK, SAVEPOINT or SET TRANSACTION.",
+        "In a query, bool comes as 0 and 1, and date as a datetime: Oracle's own types.",
+        "The session is in UTC, and an instant's own time zone is not kept.",
+        "A unique index of several columns takes two rows for the same that agree in some and are NULL in the others.",
+        "An identity that comes along in a copy is a default by a sequence named dbfleet:TABLE.COLUMN, as no existing "
+        "column becomes an identity; drop takes it along. A CLOB or BLOB column takes no index.",
+        "A PL/SQL block ends at a line that is a lone slash, or with the text.",
+    ),
+    verified_on=("wire double only: python-oracledb 26.1 against tests/doubles/oracle, no Oracle Database",),
+)

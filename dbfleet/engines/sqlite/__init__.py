@@ -1,0 +1,88 @@
+"""SQLite: the embedded engine, from the standard library (https://www.sqlite.org/datatype3.html).
+
+No server and no stack: the target is a file, `sqlite:///relative` or `sqlite:////absolute/path`. Only a target with
+`create` makes a missing file; a new file is in WAL mode, so that a scan never blocks a write.
+
+SQLite keeps what a column was declared as, word for word, and gives it an affinity by the words inside. So the schema
+beside the data is the declared type itself: decimal is `DECIMAL_TEXT(12,2)`, instant `INSTANT_TEXT`, and so on; TEXT
+inside the word keeps SQLite from turning digits into floats. Times have six digits always, so that text order is time
+order. In a table that dbfleet did not make a column's type is what its values really are (`typeof`, one pass).
+
+Oddities: binding NaN stores NULL, so NaN is written as text, which REAL affinity leaves alone. A key of a rowid
+table may hold NULL, so keys are declared NOT NULL, and one that holds it is told to be none. `LIKE` ignores case.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+
+from dbfleet.adapter import (
+    Adapter,
+)
+from dbfleet.engines.sqlite.types import OURS
+from dbfleet.extras import ALL
+from dbfleet.spec import Capability, EngineSpec, Fidelity, Limits
+from dbfleet.target import Target
+from dbfleet.values import (
+    Type,
+)
+
+
+def connected(target: Target, *, timeout_s: float = 10.0) -> Adapter:
+    """Open the file; `timeout_s` bounds the wait for another writer's lock."""
+    from dbfleet.engines.sqlite.adapter import connect
+
+    return connect(ENGINE, target, timeout_s)
+
+
+def shell(target: Target) -> tuple[Sequence[str], Mapping[str, str]]:
+    """The client on this machine, which opens the file."""
+    return ["sqlite3", target.database or ""], {}
+
+
+ENGINE = EngineSpec(
+    name="sqlite",
+    title="SQLite",
+    paradigm="relational",
+    language="SQL (SQLite)",
+    schemes=("sqlite", "sqlite3"),
+    driver="sqlite3",
+    connect=connected,
+    aliases=("sqlite3", "file"),
+    types={
+        **dict.fromkeys(OURS.values(), Fidelity.AS_TEXT),
+        **dict.fromkeys((Type.BOOL, Type.INT, Type.FLOAT, Type.TEXT, Type.BYTES), Fidelity.EXACT),
+    },
+    capabilities=frozenset(
+        {
+            Capability.ATOMIC_WRITE,
+            Capability.KEYLESS,
+            Capability.REFERENCES,
+            Capability.SPLIT,
+            Capability.PARAMETERS,
+            Capability.CANCEL,
+            Capability.SNAPSHOT,
+            Capability.SWAP,
+        }
+    ),
+    extras=ALL,
+    limits=Limits(),
+    default_user=None,
+    default_database=None,
+    embedded=True,
+    shell=shell,
+    examples={
+        "one": "select 1",
+        "all": 'select * from "{collection}"',
+        "slow": "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n",
+        "bad": "selec 1",
+        "parameter": "select :n",
+        "missing": "select * from dbfleet_nowhere",
+    },
+    quirks=(
+        "Decimals, dates, times, uuids and json are text: CAST(total AS REAL) to compare decimals as numbers.",
+        "A column holds values of any type; one that dbfleet did not make is typed by the values in it.",
+    ),
+    verified_on=(f"SQLite {sqlite3.sqlite_version}, real, embedded",),
+)

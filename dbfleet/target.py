@@ -1,0 +1,57 @@
+"""Where a database is: a name, an engine and the parts of a URL. No password is ever shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import quote
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A name, an engine, and where it is. `repr` and `url()` never show the password.
+
+    `database` is what the engine calls database, keyspace, service or path of a file; `options` are the URL's query
+    (`?sslmode=require`), passed to the driver by names that the engine's file lists. `managed` is true for a target
+    that the fleet's runtime starts. `create` lets `connect` make what the target names where it is missing and the
+    engine can (a file, a keyspace): only up, seed, load and copy set it.
+    """
+
+    name: str
+    engine: str
+    scheme: str
+    host: str | None = None
+    port: int | None = None
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    database: str | None = None
+    options: Mapping[str, str] = field(default_factory=dict, repr=False)
+    managed: bool = False
+    create: bool = False
+
+    def url(self, *, reveal: bool = False) -> str:
+        """The URL that names this target again; the password is `***` unless revealed."""
+        login = ""
+        if self.user is not None or self.password is not None:
+            login = quote(self.user or "", safe="")
+            if self.password is not None:
+                login += ":" + (quote(self.password, safe="") if reveal else "***")
+            login += "@"
+        host = self.host or ""
+        if ":" in host and "," not in host:  # IPv6; several hosts stand as they are
+            host = f"[{host}]"
+        port = f":{self.port}" if self.port is not None else ""
+        path = "/" + quote(self.database, safe="/") if self.database is not None else ""
+        query = "?" + "&".join(
+            f"{quote(k, safe='')}={quote(v, safe='') if reveal or not _secret(k) else '***'}"
+            for k, v in self.options.items()
+        )
+        return f"{self.scheme}://{login}{host}{port}{path}{query if self.options else ''}"
+
+    def with_(self, **changes: Any) -> Target:
+        return replace(self, **changes)
+
+
+def _secret(option: str) -> bool:
+    return any(word in option.lower() for word in ("password", "passwd", "pwd", "secret", "token", "key"))
