@@ -297,7 +297,7 @@ class Adapter(AbstractContextManager["Adapter"], Protocol):
     # def write_lines(self, schema, chunks, *, mode="insert") -> Written | None
     #     Such lines into the collection, in chunks of whole lines: what `write` would have stored of their values, with
     #     its errors and its atomicity. None, before a chunk is pulled, where the engine would read a cell otherwise.
-    #     The caller sees to it that each column keeps every value of the cells exactly (ops/_copy_lines.py).
+    #     The caller sees to it that each column keeps every value of the cells exactly (ops/copy/lines.py).
     # def alone(self, name) -> None
     #     Told before a write that the collection was just made and that only this command fills it, with keys that are
     #     all different: an engine that looks for each key first need not.

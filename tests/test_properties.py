@@ -25,10 +25,10 @@ from targets import engines
 from dbfleet import registry
 from dbfleet.adapter import Adapter
 from dbfleet.fleet import Fleet
-from dbfleet.ops import _inputs
 from dbfleet.ops.copy import copy
 from dbfleet.ops.diff import Difference, diff
 from dbfleet.ops.dump import dump
+from dbfleet.ops.load import inputs as load_inputs
 from dbfleet.ops.load import load
 from dbfleet.target import Target
 from dbfleet.values import TEXT_OF, Digest, Row, Schema, Type, digest_rows
@@ -143,7 +143,7 @@ def move_by_files(fleet: Fleet, source: Target, sink: Target, format: str, compr
         }
         with registry.connect(sink) as adapter:
             emptied(adapter)
-        with _inputs.find(str(folder / "d"), collection=None, format=None, key=None, stdin=None) as inputs:
+        with load_inputs.find(str(folder / "d"), collection=None, format=None, key=None, stdin=None) as inputs:
             for each in load(fleet, sink, inputs, verify=True):
                 assert (each.rows, each.rejected, each.verified) == (dumped[each.collection].rows, 0, True)
     finally:

@@ -94,15 +94,15 @@ def load(
     The plan is shown before anything is written. A file's collection is called as the file is; URL#name names it
     otherwise.
     """
-    from dbfleet.ops import _inputs
     from dbfleet.ops import load as op
+    from dbfleet.ops.load import inputs as load_inputs
 
     fleet = open_fleet()
     target, collection = fleet.locate(where)
     stdin = sys.stdin.buffer if source == "-" and sys.stdin is not None else None
     keys = None if key is None else [each.strip() for each in key.split(",") if each.strip()]
     done, differs = [], []
-    with _inputs.find(source, collection=collection, format=input_format, key=keys, stdin=stdin) as inputs:
+    with load_inputs.find(source, collection=collection, format=input_format, key=keys, stdin=stdin) as inputs:
         fleet.made_state()  # where an embedded target's file is
         try:
             for record in op.load(
@@ -261,7 +261,7 @@ def diff(
         raise UsageError("--yes changes B with --sync only", hint=f"dbfleet diff {a} {b} --sync --yes")
     if sync:
         _refuse_with_sync(("--limit", limit is not None), ("--stats", stats), ("--format", bool(format) and not yes))
-        from dbfleet.ops._sync import Sync
+        from dbfleet.ops.diff.sync import Sync
 
         with DiffView(a_target.name, b_target.name) as view, Sync(
             fleet, a_target, b_target, a_name, b_name,

@@ -125,11 +125,11 @@ def test_a_load_that_fails_in_the_middle_leaves_the_old_rows(sink: str, name: st
 
 def test_what_is_not_what_was_read_replaces_nothing(sink: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The proof comes before the names are exchanged."""
-    from dbfleet.ops import _copy_worker
+    from dbfleet.ops.copy import worker
     from dbfleet.values import Digest
 
-    found: Any = _copy_worker._read_back
-    monkeypatch.setattr(_copy_worker, "_read_back", lambda *given: found(*given) + Digest(0, 1))
+    found: Any = worker._read_back
+    monkeypatch.setattr(worker, "_read_back", lambda *given: found(*given) + Digest(0, 1))
     source("new.db", name, _NEW)
     ran = run("copy", "sqlite:///new.db", sink, "--mode", "replace", "--yes", "--verify")
     assert ran.code == 1, ran

@@ -12,8 +12,9 @@ from dbfleet.adapter import WHOLE, Adapter
 from dbfleet.conformance.examples import wide_rows, wide_schema
 from dbfleet.conformance.plugin import Connect, Make
 from dbfleet.errors import DbfleetError
-from dbfleet.ops import _copy_lines, _plan
+from dbfleet.ops import _plan
 from dbfleet.ops._plan import PlannedCollection
+from dbfleet.ops.copy import lines as copy_lines
 from dbfleet.registry import spec, specs
 from dbfleet.spec import EngineSpec, Fidelity, Limits
 from dbfleet.values import Column, Schema, Type, digest_rows
@@ -22,7 +23,7 @@ from dbfleet.values import Column, Schema, Type, digest_rows
 def way(column: Column, new: Column | None = None, source: str = "postgres", sink: str = "postgres") -> bool:
     schema, there = Schema("t", (column,)), Schema("t", (new,)) if new else None
     plan = _plan.planned("b", schema, there, spec(source), spec(sink), action="create", rows=0)
-    return _copy_lines.fit(plan, spec(source), spec(sink))
+    return copy_lines.fit(plan, spec(source), spec(sink))
 
 
 @pytest.mark.parametrize("type_", list(Type))
@@ -46,7 +47,7 @@ def test_engines_without_the_type_are_not_given_lines() -> None:
             if each.fidelity(type_) is not Fidelity.EXACT:
                 column = Column("x", type_)
                 plan = PlannedCollection(Schema("t", (column,)), Schema("t", (column,)), "create", 0, ())
-                fit: Any = _copy_lines._fits
+                fit: Any = copy_lines._fits
                 assert not fit(plan.source.columns[0], column, spec("postgres"), each)
 
 
@@ -57,7 +58,7 @@ def _spec_without_empty_text() -> EngineSpec:
 
 
 def test_an_empty_text_is_not_made_null_by_lines() -> None:
-    fit: Any = _copy_lines._fits
+    fit: Any = copy_lines._fits
     assert not fit(Column("x", Type.TEXT), Column("x", Type.TEXT), spec("postgres"), _spec_without_empty_text())
 
 
@@ -71,7 +72,7 @@ def _moved(reader: Adapter, writer: Adapter, schema: Schema, to: Schema, seen: l
             yield chunk
 
     lines = _plan.planned("b", schema, to, reader.spec, writer.spec, action="fill", rows=0)
-    return _copy_lines.move(reader, writer, lines, WHOLE, "insert", watched) is not None
+    return copy_lines.move(reader, writer, lines, WHOLE, "insert", watched) is not None
 
 
 def test_every_type_goes_by_lines_into_another_collection(

@@ -11,7 +11,7 @@ import pytest
 from dbfleet.adapter import Adapter
 from dbfleet.conformance.plugin import Make
 from dbfleet.fidelity import coarsened
-from dbfleet.ops import _where
+from dbfleet.ops.diff import expression
 from dbfleet.values import Column, Row, Schema, Type
 
 COLUMNS = (
@@ -67,9 +67,9 @@ def test_asked_rows_are_all_that_are_meant(adapter: Adapter, made: Make, name: s
     cut = coarsened(read.columns, adapter.spec) or (lambda row: row)
     asked = 0
     for text in (*EXACT, *MORE):
-        test = _where.parse(text, read.columns)
+        test = expression.parse(text, read.columns)
         meant = sorted(row[0] for row in scanned if test(cut(row)) is True)
-        condition = _where.narrowed(text, read.columns, adapter.spec, [adapter.spec])
+        condition = expression.narrowed(text, read.columns, adapter.spec, [adapter.spec])
         part = ask(read, condition) if condition else None
         if part is None:
             continue

@@ -16,9 +16,9 @@ from moving import Pair
 from dbfleet import registry
 from dbfleet.adapter import WriteMode, Written
 from dbfleet.errors import ConstraintViolated, LossyRefused, NotFound, Unavailable, Unsupported, UsageError
-from dbfleet.ops import _copy_owner, _plan
+from dbfleet.ops import _plan
 from dbfleet.ops import copy as op
-from dbfleet.ops.copy import Plan, Watch, copy
+from dbfleet.ops.copy import Plan, Watch, copy, owner
 from dbfleet.ops.diff import diff
 from dbfleet.spec import Capability, Fidelity, Limits
 from dbfleet.values import Batch, Column, Reference, Schema, Type
@@ -297,7 +297,7 @@ def breaking(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return write(self, schema, some(), mode=mode)
 
     monkeypatch.setattr(kind, "write", failing)
-    monkeypatch.setattr(_copy_owner, "PART_ROWS", 1000)
+    monkeypatch.setattr(owner, "PART_ROWS", 1000)
     return left
 
 

@@ -17,10 +17,9 @@ from hypothesis import strategies as st
 from moving import VALUES, Pair, tables
 
 from dbfleet.errors import NotFound, UsageError
-from dbfleet.ops import _sides
-from dbfleet.ops import diff as op
 from dbfleet.ops.copy import copy
-from dbfleet.ops.diff import Counted, Difference, Watch, diff
+from dbfleet.ops.diff import Counted, Difference, Watch, diff, sides
+from dbfleet.ops.diff import run as op
 from dbfleet.values import TEXT_OF, Column, Row, Schema, Type, digest_rows
 
 ID = Column("id", Type.INT, False)
@@ -237,7 +236,7 @@ def test_stats_count(pair: Pair) -> None:
 
 def test_many_rows_take_the_same_way_through_files(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(op, "_ROWS_AT_ONCE", 50)
-    monkeypatch.setattr(_sides, "_FEW", 100)
+    monkeypatch.setattr(sides, "_FEW", 100)
     rows: list[Row] = [(n, f"n{n}", n / 7) for n in range(3000)]
     two(pair, rows, [(n, name if n % 10 else "new", score) for n, name, score in reversed(rows) if n != 7])
     found = differences(pair)

@@ -19,10 +19,10 @@ from dbfleet.conformance.examples import VALUES
 from dbfleet.errors import NotFound, RuntimeFailure, UsageError
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _dump_files as files
-from dbfleet.ops import _inputs
 from dbfleet.ops._digests import Digester
 from dbfleet.ops.dump import dump, stream
 from dbfleet.ops.load import Loaded, load
+from dbfleet.ops.load import inputs as load_inputs
 from dbfleet.values import JSON_NULL, Column, Reference, Row, Schema, Type, digest_rows
 
 EVERYTHING = Schema(
@@ -66,7 +66,7 @@ def url_of(path: Path) -> str:
 
 
 def loaded(fleet: Fleet, url: str, source: Path, **options: object) -> list[Loaded]:
-    with _inputs.find(str(source)) as inputs:
+    with load_inputs.find(str(source)) as inputs:
         return list(load(fleet, fleet.target(url), inputs, **options))  # type: ignore[arg-type]
 
 

@@ -22,9 +22,9 @@ from dbfleet.adapter import Adapter
 from dbfleet.errors import ConstraintViolated, PartialWrite, RuntimeFailure, UsageError
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _dump_files as files
-from dbfleet.ops import _inputs
 from dbfleet.ops.dump import dump
 from dbfleet.ops.load import Loaded, Planned, load
+from dbfleet.ops.load import inputs as load_inputs
 from dbfleet.values import JSON_NULL, Column, Row, Schema, Type, digest_rows
 
 PEOPLE = Schema("people", (Column("id", Type.INT, False), Column("name", Type.TEXT)), ("id",))
@@ -60,7 +60,7 @@ def run(fleet: Fleet, source: Path | str, *, stdin: bytes | None = None, collect
         format: str | None = None, key: list[str] | None = None, **options: Any) -> list[Loaded]:  # fmt: skip
     fleet.made_state()
     stream = None if stdin is None else io.BytesIO(stdin)
-    with _inputs.find(str(source), collection=collection, format=format, key=key, stdin=stream) as inputs:
+    with load_inputs.find(str(source), collection=collection, format=format, key=key, stdin=stream) as inputs:
         return list(load(fleet, fleet.target("sqlite"), inputs, **options))
 
 

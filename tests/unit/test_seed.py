@@ -27,8 +27,8 @@ from dbfleet.errors import (
     Unavailable,
     UsageError,
 )
-from dbfleet.ops import _seed_worker, _workers
-from dbfleet.ops.seed import Planned, Seeded, plan, seed
+from dbfleet.ops import _workers
+from dbfleet.ops.seed import Planned, Seeded, plan, seed, worker
 from dbfleet.target import Target
 from dbfleet.values import Batch, Schema, digest_rows
 
@@ -257,8 +257,8 @@ def test_no_target_and_the_same_target_twice_are_refused(targets: list[Target]) 
 @pytest.fixture
 def two_writers(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file takes one writer after another: what matters here is who writes which rows."""
-    monkeypatch.setattr(_seed_worker, "shared", lambda spec, targets: targets == 1)
-    monkeypatch.setattr(_seed_worker, "_SHARED_ROWS", 100)
+    monkeypatch.setattr(worker, "shared", lambda spec, targets: targets == 1)
+    monkeypatch.setattr(worker, "_SHARED_ROWS", 100)
 
 
 @pytest.mark.usefixtures("two_writers")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from dbfleet import registry
 from dbfleet.adapter import Change
 from dbfleet.engines.sqlserver.adapter import SqlServerAdapter
 from dbfleet.engines.sqlserver.write import PROBE, SENT
@@ -59,7 +60,7 @@ class Wire:
 def opened(answers: dict[str, Rows | Exception], key: str = "code") -> tuple[SqlServerAdapter, Wire]:
     wire = Wire(answers, key)
     made: Any = wire
-    return SqlServerAdapter(Target("s", "sqlserver", "sqlserver"), made), wire
+    return SqlServerAdapter(registry.spec("sqlserver"), Target("s", "sqlserver", "sqlserver"), made), wire
 
 
 def sent(wire: Wire, word: str) -> str:

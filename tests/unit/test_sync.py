@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from moving import VALUES, Pair, tables
 
 from dbfleet.errors import Unsupported, UsageError
-from dbfleet.ops._sync import Sync, Synced
 from dbfleet.ops.diff import Difference, diff
+from dbfleet.ops.diff.sync import Sync, Synced
 from dbfleet.values import Column, Reference, Row, Schema, Type
 
 ID = Column("id", Type.INT, False)

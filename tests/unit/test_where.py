@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from dbfleet.errors import UsageError
-from dbfleet.ops._where import parse
+from dbfleet.ops.diff.expression import parse
 from dbfleet.values import Column, Row, Type
 
 COLUMNS = [

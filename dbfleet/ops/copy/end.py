@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dbfleet.errors import DbfleetError, Unavailable, Unsupported
-from dbfleet.ops._copy_owner import Moving, Owner
-from dbfleet.ops._copy_words import Ends, Watch
 from dbfleet.ops._ends import goes_on
+from dbfleet.ops.copy.messages import Ends, Watch
+from dbfleet.ops.copy.owner import Moving, Owner
 
 
 def ended_by(error: BaseException, ends: Ends, owner: Owner, watch: Watch) -> None:

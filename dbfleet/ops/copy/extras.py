@@ -18,8 +18,8 @@ from dbfleet.adapter import Adapter
 from dbfleet.errors import AlreadyExists, StatementError, Unsupported
 from dbfleet.extras import AnyExtra, Extras, Index, Native, same
 from dbfleet.ops import _left
-from dbfleet.ops._copy_words import Given
 from dbfleet.ops._plan import PlannedCollection
+from dbfleet.ops.copy.messages import Given
 from dbfleet.spec import EngineSpec
 
 

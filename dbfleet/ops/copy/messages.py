@@ -1,5 +1,5 @@
 """What `copy` and its parts say to each other and to whoever asked for it: the plan, the records, the messages between
-the owner (_copy_owner.py) and its workers (_copy_worker.py)."""
+the owner (copy/owner.py) and its workers (copy/worker.py)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Literal
 from dbfleet.adapter import Part, WriteMode
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _ends
-from dbfleet.ops._journal import Journal
 from dbfleet.ops._plan import PlannedCollection
+from dbfleet.ops.copy.journal import Journal
 from dbfleet.spec import EngineSpec
 from dbfleet.target import Target
 

@@ -11,11 +11,12 @@ from typing import Any, Final
 
 from dbfleet.adapter import WHOLE, Adapter, Part, Rejected, Swap, WriteMode
 from dbfleet.errors import AlreadyExists, UsageError
-from dbfleet.ops import _copy_extras, _staging, _workers
-from dbfleet.ops._copy_words import Check, Copied, Ends, Give, Given, Mode, Task, Watch
-from dbfleet.ops._journal import Progressed
+from dbfleet.ops import _staging, _workers
 from dbfleet.ops._plan import PlannedCollection
 from dbfleet.ops._workers import Worker
+from dbfleet.ops.copy import extras as copy_extras
+from dbfleet.ops.copy.journal import Progressed
+from dbfleet.ops.copy.messages import Check, Copied, Ends, Give, Given, Mode, Task, Watch
 from dbfleet.spec import Capability
 from dbfleet.values import Digest
 
@@ -96,8 +97,8 @@ class Owner:
                     raise
         staged = [plan for plan in plans if plan.staged]
         if staged:
-            free = _copy_extras.going(sink, going or [plan.sink.name for plan in staged])
-            self._theirs = _copy_extras.shared_out(staged, free, self._ends.sink_spec)
+            free = copy_extras.going(sink, going or [plan.sink.name for plan in staged])
+            self._theirs = copy_extras.shared_out(staged, free, self._ends.sink_spec)
         moving: list[Moving] = self.moving
         for plan in plans:
             state = states.get(plan.sink.name)

@@ -1,18 +1,4 @@
-"""`dbfleet copy`: collections from one target into another, of any two engines.
-
-A part of a collection is `sink.write(schema, source.scan(schema, part))`: the sink pulls, memory holds a batch. Workers
-in processes of their own (ops/_workers.py) take parts in turns, a collection after those that it refers to. Before
-anything is written every column's way is planned (ops/_plan.py) and shown; what cannot be kept is refused by name.
-
-What replaces something is written under another name and takes its place when all of it is whole, and proven where
-that was asked for (ops/_staging.py): whatever happens, the old rows are there or the new ones. An engine that cannot
-exchange names has its old rows dropped first, which the plan says.
-
-A journal (ops/_journal.py) knows which parts are done. `resume` does the others: those that had begun by upsert, as the
-sink may hold some of their rows, so nothing is lost or doubled. A collection without a key cannot be upserted: it is
-made anew where this copy has made it, and refused where its rows might be another's. What becomes of a copy that ends
-before its end: ops/_copy_end.py.
-"""
+"""`dbfleet copy` from its beginning to its end: see the package for the rules."""
 
 from __future__ import annotations
 
@@ -27,14 +13,16 @@ from typing import Any, Final
 from dbfleet.adapter import Adapter, Written
 from dbfleet.errors import DbfleetError, PartialWrite, Unavailable, UsageError
 from dbfleet.fleet import Fleet
-from dbfleet.ops import _copy_extras, _copy_setup, _copy_worker, _ends, _identity, _left, _plan, _staging, _workers
-from dbfleet.ops._copy_end import ended_by, undo
-from dbfleet.ops._copy_owner import Owner
-from dbfleet.ops._copy_words import Begin, Copied, Ends, Mode, Plan, Watch
+from dbfleet.ops import _ends, _identity, _left, _plan, _staging, _workers
 from dbfleet.ops._ends import FreshFile, goes_on
-from dbfleet.ops._journal import Journal
 from dbfleet.ops._plan import PlannedCollection
 from dbfleet.ops._workers import Worker
+from dbfleet.ops.copy import extras, setup
+from dbfleet.ops.copy import worker as copy_worker
+from dbfleet.ops.copy.end import ended_by, undo
+from dbfleet.ops.copy.journal import Journal
+from dbfleet.ops.copy.messages import Begin, Copied, Ends, Mode, Plan, Watch
+from dbfleet.ops.copy.owner import Owner
 from dbfleet.spec import Capability
 from dbfleet.target import Target
 
@@ -74,7 +62,7 @@ def copy(
     wish = _Wish(list(collections), rename, mode, strict, dry_run, resume, verify)
     with contextlib.nullcontext() if dry_run else ends.journal.alone():
         # Forked before a connection is open: a driver's sockets are not for two processes.
-        job = partial(_copy_worker.work, fleet=fleet, source=source, sink=sink)
+        job = partial(copy_worker.work, fleet=fleet, source=source, sink=sink)
         workers = _workers.start([(f"copy {number}", job) for number in range(count)])
         try:
             with ExitStack() as stack:
@@ -124,12 +112,12 @@ def _run(ends: Ends, wish: _Wish, stack: ExitStack, workers: Sequence[Worker], w
         watch.said("there is nothing to resume: copying from the beginning")
     looking = stack.enter_context(ExitStack())
     moment = _one_moment(ends, looking, source, sink, len(workers))
-    names = _copy_setup.chosen(ends, source, wish.names, known)
+    names = setup.chosen(ends, source, wish.names, known)
     everything = not wish.names and not known
     schemas, unread = _left.described(source, names) if everything else ([source.describe(name) for name in names], [])
     there = set(sink.collections()) if sink else set()
-    called = _copy_setup.called(ends, sink, wish.rename, schemas, there)
-    plans, left = _copy_setup.plans(ends, sink, schemas, there, called, wish.mode, known)
+    called = setup.called(ends, sink, wish.rename, schemas, there)
+    plans, left = setup.plans(ends, sink, schemas, there, called, wish.mode, known)
     if sink is not None:
         pairs = [(each.source.name, each.sink.name) for each in plans]
         _identity.refuse_same(source, sink, pairs, hint=_ANOTHER_NAME)
@@ -147,7 +135,7 @@ def _run(ends: Ends, wish: _Wish, stack: ExitStack, workers: Sequence[Worker], w
     if wish.strict:
         _left.refuse(left, ends.source.name, hint="without --strict the rest is copied")
     if not known:
-        _copy_setup.refuse_rows(ends, sink, plans, wish.mode)
+        setup.refuse_rows(ends, sink, plans, wish.mode)
     if wish.dry_run or sink is None:
         return _Done()
     watch.agree(plan)
@@ -221,7 +209,7 @@ def _with_extras(
     for plan in plans:
         state = ends.journal.collections.get(plan.sink.name)
         if plan.action in ("create", "replace") or (state is not None and state.made):
-            plan, more = _copy_extras.planned(source, ends.sink_spec, plan)
+            plan, more = extras.planned(source, ends.sink_spec, plan)
             all_left += more
             any_made = True
         found.append(plan)

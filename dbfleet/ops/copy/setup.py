@@ -8,9 +8,9 @@ from dataclasses import replace
 from dbfleet.adapter import Adapter
 from dbfleet.errors import NotFound, Unsupported, UsageError, nearest
 from dbfleet.ops import _ends, _identity, _plan, _staging
-from dbfleet.ops._copy_words import Ends, Mode
 from dbfleet.ops._order import with_kept_references
 from dbfleet.ops._plan import PlannedCollection
+from dbfleet.ops.copy.messages import Ends, Mode
 from dbfleet.values import Schema
 
 

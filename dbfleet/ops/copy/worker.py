@@ -13,11 +13,12 @@ from dbfleet.adapter import Adapter, Part, Written
 from dbfleet.errors import DbfleetError
 from dbfleet.fidelity import coarsened
 from dbfleet.fleet import Fleet
-from dbfleet.ops import _copy_extras, _copy_lines, _ends, _plan
-from dbfleet.ops._copy_words import Check, Give, Task
+from dbfleet.ops import _ends, _plan
 from dbfleet.ops._digests import Digester
 from dbfleet.ops._plan import PlannedCollection
 from dbfleet.ops._workers import Owner
+from dbfleet.ops.copy import extras, lines
+from dbfleet.ops.copy.messages import Check, Give, Task
 from dbfleet.spec import EngineSpec
 from dbfleet.target import Target
 from dbfleet.values import Batch, Digest, Schema
@@ -55,7 +56,7 @@ def work(owner: Owner, *, fleet: Fleet, source: Target, sink: Target) -> None:
             if isinstance(task, Task):
                 _copy_part(owner, reader, writer, task, one_moment=moment is not None)
             elif isinstance(task, Give):
-                given = _copy_extras.give(writer, task.plan, task.theirs)
+                given = extras.give(writer, task.plan, task.theirs)
                 if task.was_there:
                     given = replace(given, left=(*given.left, *_ends.count_on(writer, task.plan.sink.name)))
                 owner.send(("given", task.plan.sink.name, 0, given))
@@ -80,10 +81,10 @@ def _copy_part(owner: Owner, reader: Adapter, writer: Adapter, task: Task, *, on
 def _by_lines(
     telling: _Telling, reader: Adapter, writer: Adapter, task: Task, one_moment: bool
 ) -> tuple[Written, Digest | None] | None:
-    digest = _copy_lines.source_digest(reader, task.plan.source, one_moment=one_moment) if task.digest else None
+    digest = lines.source_digest(reader, task.plan.source, one_moment=one_moment) if task.digest else None
     if task.digest and digest is None:
         return None
-    written = _copy_lines.move(reader, writer, task.plan, task.part, task.mode, telling.chunks)
+    written = lines.move(reader, writer, task.plan, task.part, task.mode, telling.chunks)
     if written is None:
         return None
     return written, digest(task.plan.source, task.part) if digest else None

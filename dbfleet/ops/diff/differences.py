@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from dbfleet.ops._compare import comparable
-from dbfleet.ops._merge import value_of
-from dbfleet.ops._sides import Pairing
+from dbfleet.ops.diff.compare import comparable
+from dbfleet.ops.diff.merge import value_of
+from dbfleet.ops.diff.sides import Pairing
 from dbfleet.values import Batch, Row
 
 

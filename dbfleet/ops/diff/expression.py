@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from dbfleet.adapter import Condition
 from dbfleet.errors import UsageError, nearest
-from dbfleet.ops._where_logic import TURNED, Node, Test, Truth, both, either, opposite, shared, truth_is
+from dbfleet.ops.diff.logic import TURNED, Node, Test, Truth, both, either, opposite, shared, truth_is
 from dbfleet.spec import EngineSpec
 from dbfleet.values import VALUE_OF, Column, Row, Type, json_text
 

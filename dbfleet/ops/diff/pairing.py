@@ -9,10 +9,10 @@ from typing import Final
 
 from dbfleet.errors import UsageError, nearest
 from dbfleet.fidelity import coarsened
-from dbfleet.ops import _merge, _where
-from dbfleet.ops._differences import Difference
 from dbfleet.ops._plan import fraction_digits, whole
-from dbfleet.ops._sides import Pairing
+from dbfleet.ops.diff import expression, merge
+from dbfleet.ops.diff.differences import Difference
+from dbfleet.ops.diff.sides import Pairing
 from dbfleet.spec import EngineSpec
 from dbfleet.target import Target
 from dbfleet.values import Column, Schema, Type
@@ -63,9 +63,9 @@ def pairings(a: Schema, b: Schema, specs: tuple[EngineSpec, EngineSpec], choice:
     tested: list[str] = []
     if choice.where is not None:
         # Read, and seen by the expression, but not compared.
-        words = {word.lower() for word in _where.names(choice.where)}
+        words = {word.lower() for word in expression.names(choice.where)}
         tested = [name for name in same if name.lower() in words and name not in key and name not in wanted]
-        _where.parse(choice.where, [a.column(name) for name in (*same,)])
+        expression.parse(choice.where, [a.column(name) for name in (*same,)])
     chosen = bool(choice.columns or choice.ignore) and not choice.whole
     sides = []
     for schema, other in ((a, b), (b, a)):
@@ -117,7 +117,7 @@ def may_merge(a: Schema, b: Schema, sides: tuple[Pairing, Pairing]) -> bool:
         and mine.where is None
         and not mine.as_text
         and all(len(each.columns) == each.compared for each in sides)
-        and all(mine.columns[place].type in _merge.ORDERED for place in mine.key)
+        and all(mine.columns[place].type in merge.ORDERED for place in mine.key)
         and all(coarsened([each.columns[place] for place in each.key], *each.specs) is None for each in sides)
     )
 

@@ -1,14 +1,4 @@
-"""`dbfleet diff`: which rows of two collections differ, row by row, between any two engines.
-
-Rows are paired by key; without one, whole rows are a multiset. Values are the same where their canonical texts are,
-after both have been cut to what the coarser side declares to keep (ops/_compare.py). Each side is read in a process of
-its own (ops/_sides.py). Where both can give their rows as lines in the order of one key, these are merged as bytes
-(ops/_merge.py). Else each side is read once into a sum for each of a million buckets of keys, and once more for the
-rows of the buckets that differ, which are compared exactly: memory is flat, order does not matter, and where nothing
-differs nothing is read twice.
-
-Schemas that differ are told first, and what can be compared still is. What makes B like A is ops/_sync.py.
-"""
+"""`dbfleet diff` from its beginning to its end: see the package for the rules."""
 
 from __future__ import annotations
 
@@ -25,12 +15,14 @@ from typing import Any, Final
 
 from dbfleet.errors import DbfleetError, NotFound, UsageError, nearest
 from dbfleet.fleet import Fleet
-from dbfleet.ops import _identity, _merge, _pairing, _sides, _where, _workers
-from dbfleet.ops._differences import Cells, Counted, Difference, Unlike, counted, of_rows, told
+from dbfleet.ops import _identity, _workers
 from dbfleet.ops._named import described
-from dbfleet.ops._pairing import Choice
-from dbfleet.ops._sides import BUCKETS, FEW_BUCKETS, CanOrder, Order, Pairing, Spill, Sum, Summed
 from dbfleet.ops._workers import Worker
+from dbfleet.ops.diff import expression, merge, pairing
+from dbfleet.ops.diff import sides as side_workers
+from dbfleet.ops.diff.differences import Cells, Counted, Difference, Unlike, counted, of_rows, told
+from dbfleet.ops.diff.pairing import Choice
+from dbfleet.ops.diff.sides import BUCKETS, FEW_BUCKETS, CanOrder, Order, Pairing, Spill, Sum, Summed
 from dbfleet.spec import EngineSpec
 from dbfleet.target import Target
 from dbfleet.values import Schema
@@ -73,7 +65,7 @@ def diff(
     """What differs, seen from A to B; nothing for what is the same. With `stats` one Counted a collection instead.
 
     One collection where one is named (of both sides: they may have two names), else all of both. `columns` are the only
-    ones that are compared, `ignore` are not; the key always is. `where` chooses rows by an expression (ops/_where.py).
+    ones that are compared, `ignore` are not; the key always is. `where` chooses rows by an expression (`expression`).
     `limit` ends after so many differences. NotFound for a collection that was named and is not there.
     """
     if limit is not None and limit < 1:
@@ -103,7 +95,7 @@ def _told(comparison: Comparison, schemas: Schemas) -> Iterator[Difference | Cou
         yield Difference(one.name, None, "schema", there if a else None, there if b else None)
         yield Counted(one.name, 0, 0, 0, 0)
         return
-    differences = list(_pairing.schema_differences(a, b))
+    differences = list(pairing.schema_differences(a, b))
     # Where documents say what the fields are, nothing says so as long as there are none.
     by_rows = any(spec.paradigm not in _HAS_COLUMNS for spec in comparison.specs)
     if differences and not (by_rows and not any(comparison.counts(a.name, b.name))):
@@ -119,10 +111,10 @@ def comparing(fleet: Fleet, a: Target, b: Target, choice: Choice, watch: Watch |
     if choice.columns and choice.ignore:
         raise UsageError("--columns and --ignore: only one can choose")
     if choice.where is not None:
-        _where.names(choice.where)  # what cannot be read is told before anybody connects
+        expression.names(choice.where)  # what cannot be read is told before anybody connects
     # Forked before a connection is open: a driver's sockets are not for two processes.
     workers = _workers.start(
-        [(name, partial(_sides.read, fleet=fleet, target=target)) for name, target in (("A", a), ("B", b))]
+        [(name, partial(side_workers.read, fleet=fleet, target=target)) for name, target in (("A", a), ("B", b))]
     )
     folder = Path(tempfile.mkdtemp(prefix="dbfleet-diff-"))
     try:
@@ -177,13 +169,13 @@ class Comparison:
 
     def sides(self, a: Schema, b: Schema) -> tuple[Pairing, Pairing]:
         """How each side is read; what is compared more coarsely than one of them keeps it is said."""
-        found = _pairing.pairings(a, b, self.specs, self.choice)
-        _pairing.say_fidelity(a, b, found[0], self.targets, self.watch.said)
+        found = pairing.pairings(a, b, self.specs, self.choice)
+        pairing.say_fidelity(a, b, found[0], self.targets, self.watch.said)
         return found
 
     def rows(self, a: Schema, b: Schema, sides: tuple[Pairing, Pairing]) -> Iterator[Unlike | Counted]:
         """The rows that differ; last, how many are the same (Counted's other numbers are 0)."""
-        if _pairing.may_merge(a, b, sides) and all(self._ask(*(CanOrder(side) for side in sides))):
+        if pairing.may_merge(a, b, sides) and all(self._ask(*(CanOrder(side) for side in sides))):
             yield from self._merged(a.name, sides)
         else:
             yield from self._summed(a.name, sides)
@@ -192,11 +184,11 @@ class Comparison:
         """The fast path: both sides' lines in the order of the key, once."""
         for worker, side in zip(self.workers, sides, strict=True):
             worker.send(Order(side))
-        lines = [_merge.Counting(self._lines(worker, name)) for worker in self.workers]
+        lines = [merge.Counting(self._lines(worker, name)) for worker in self.workers]
         key = [sides[0].columns[place] for place in sides[0].key]
         compare = Cells(sides, whole=self.choice.whole)
         found = 0
-        for line, other in _merge.pairs(lines[0], lines[1], _merge.order_of(key)):
+        for line, other in merge.pairs(lines[0], lines[1], merge.order_of(key)):
             each = compare(line, other)
             if each is not None:
                 found += each.a is not None
@@ -230,7 +222,7 @@ class Comparison:
             files = [tuple(self.folder / f"{side}.{part}" for part in range(parts)) for side in "ab"]
             self._ask(*(Spill(side, marked, each) for side, each in zip(sides, files, strict=True)))
             for a_file, b_file in zip(*files, strict=True):
-                for each in of_rows(sides, _sides.spilled(a_file), _sides.spilled(b_file)):
+                for each in of_rows(sides, side_workers.spilled(a_file), side_workers.spilled(b_file)):
                     found += each.a is not None
                     yield each
         yield Counted(name, rows[0] - found, 0, 0, 0)

@@ -21,9 +21,9 @@ from typing import Any, Final, cast
 from dbfleet.adapter import WHOLE, Adapter, Condition, Part
 from dbfleet.fidelity import coarsened
 from dbfleet.fleet import Fleet
-from dbfleet.ops import _where
-from dbfleet.ops._compare import comparable
 from dbfleet.ops._workers import Owner
+from dbfleet.ops.diff import expression
+from dbfleet.ops.diff.compare import comparable
 from dbfleet.spec import Capability, EngineSpec
 from dbfleet.target import Target
 from dbfleet.values import Batch, Column, Row, Schema
@@ -76,7 +76,7 @@ class Pairing:
         if self.where is None:
             return None
         columns = self.columns[: self.seen]
-        test, coarsen, seen = _where.parse(self.where, columns), coarsened(columns, *self.specs), self.seen
+        test, coarsen, seen = expression.parse(self.where, columns), coarsened(columns, *self.specs), self.seen
         if coarsen is None:
             return lambda row: test(row) is True
         cut = coarsen
@@ -87,7 +87,7 @@ class Pairing:
         where: Callable[[Schema, Condition], Part | None] | None = getattr(adapter, "where", None)
         if self.where is None or where is None:
             return WHOLE
-        condition = _where.narrowed(self.where, self.columns[: self.seen], adapter.spec, self.specs)
+        condition = expression.narrowed(self.where, self.columns[: self.seen], adapter.spec, self.specs)
         return (where(self.schema, condition) if condition else None) or WHOLE
 
 
@@ -134,7 +134,7 @@ class Spill:
 
 @dataclass(frozen=True, slots=True)
 class CanOrder:
-    """The question whether the side can give its lines in the order of the key (ops/_merge.py)."""
+    """The question whether the side can give its lines in the order of the key (ops/diff/merge.py)."""
 
     pairing: Pairing
 

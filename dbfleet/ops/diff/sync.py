@@ -33,12 +33,13 @@ from dbfleet.adapter import Adapter, Change, Written
 from dbfleet.errors import PartialWrite, Unsupported, UsageError
 from dbfleet.fidelity import coarsened
 from dbfleet.fleet import Fleet
-from dbfleet.ops import _ends, _order, _pairing, _where
-from dbfleet.ops._differences import Difference, Unlike, told
-from dbfleet.ops._pairing import Choice
+from dbfleet.ops import _ends, _order
 from dbfleet.ops._plan import GENERATED, whole
-from dbfleet.ops._sides import Pairing
-from dbfleet.ops.diff import Comparison, Watch, comparing
+from dbfleet.ops.diff import expression, pairing
+from dbfleet.ops.diff.differences import Difference, Unlike, told
+from dbfleet.ops.diff.pairing import Choice
+from dbfleet.ops.diff.run import Comparison, Watch, comparing
+from dbfleet.ops.diff.sides import Pairing
 from dbfleet.spec import Capability, EngineSpec
 from dbfleet.target import Target
 from dbfleet.values import Column, Row, Schema, Type
@@ -167,7 +168,7 @@ class Sync(ExitStack):
         if not b.key or not sides[0].key or sorted(a.key) != sorted(b.key):
             what = "has no key" if not b.key else "has another key than " + self._a.name
             raise Unsupported(f"{b.name} of {self._b.name} {what}: --sync cannot say which row is which")
-        for each in _pairing.schema_differences(a, b):
+        for each in pairing.schema_differences(a, b):
             side = each.before or each.after or {}
             name = side.get("column")
             if name is None or name in b.key or self._choice.compares(name):
@@ -178,7 +179,7 @@ class Sync(ExitStack):
                     hint=f"--ignore {name} leaves it as it is",
                 )
         if self._choice.where is not None:
-            words = {word.lower() for word in _where.names(self._choice.where)}
+            words = {word.lower() for word in expression.names(self._choice.where)}
             other = next((name for name in b.names if name not in b.key and name.lower() in words), None)
             if other is not None:
                 raise UsageError(
@@ -267,7 +268,7 @@ class Sync(ExitStack):
             for a, b in comparison.pairs(*self._names):
                 if a is None or b is None:
                     continue
-                sides = _pairing.pairings(a, b, comparison.specs, self._choice)
+                sides = pairing.pairings(a, b, comparison.specs, self._choice)
                 for each in comparison.rows(a, b, sides):
                     if isinstance(each, Unlike):
                         self.unlike[b.name] = self.unlike.get(b.name, 0) + 1

@@ -1,19 +1,4 @@
-"""`dbfleet load`: a dump, or one CSV or JSON Lines file of anybody's, into a target.
-
-    for record in load(fleet, target, Path("shop.dump")):
-        ...
-
-Nothing is written before everything has been looked at: a dump's manifest, sizes and checksums; a foreign file to its
-end, so that its types hold for every value; the target's collections. Then `show` is told the plan. What is missing is
-created; what is there keeps its schema, or is refused with the difference.
-
-What is replaced stands until the rows that replace it are all there, and proven where that was asked for: they wait
-under another name (ops/_staging.py). An engine that cannot exchange names has it dropped first, which is said before.
-
-A load that fails drops again what it has made, so that the same command can simply be given again; one that was
-interrupted, or has lost its server, keeps the collections of a dump that are whole: the same command skips them then.
-Refused rows go to a file, each with its reason: see `_rejected`.
-"""
+"""`dbfleet load` from its beginning to its end: see the package for the rules."""
 
 from __future__ import annotations
 
@@ -30,8 +15,8 @@ from dbfleet.fidelity import coarsened
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _digests, _ends, _identity, _order, _plan, _staging
 from dbfleet.ops._digests import Digester
-from dbfleet.ops._inputs import Input
-from dbfleet.ops._rejected import RejectedFile, write_apart
+from dbfleet.ops.load.inputs import Input
+from dbfleet.ops.load.rejected import RejectedFile, write_apart
 from dbfleet.spec import Capability, EngineSpec
 from dbfleet.target import Target
 from dbfleet.values import Batch, Schema

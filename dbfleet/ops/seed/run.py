@@ -1,15 +1,4 @@
-"""`dbfleet seed`: fill targets with a dataset, all of them at once.
-
-A process for each target makes the rows and feeds them to its engine (`_seed_worker`). So each batch is made once a
-target, not once for all: making a row costs less than half of what handing it to another process would (pickle, both
-ways), and a tenth of what the engine's driver and server then spend on it. In one process the engines would take turns
-at one core. An engine pulls, so memory holds a batch a process, and a slow engine holds up no other. A thread that
-makes batches ahead was 1.4 times slower with MongoDB: it takes the driver's turns. A target that is seeded alone may
-have a second process for the second half of what is large.
-
-Nothing is written anywhere before every target has been looked at: rows that are there already are refused, unless
-`reset` drops them. A target that fails does not stop the others.
-"""
+"""`dbfleet seed` from its beginning to its end: see the package for the rules."""
 
 from __future__ import annotations
 
@@ -23,9 +12,10 @@ from dbfleet.adapter import Adapter
 from dbfleet.datasets import Dataset
 from dbfleet.errors import DbfleetError, FleetPartlyFailed, Unavailable, UsageError
 from dbfleet.fleet import Fleet
-from dbfleet.ops import _seed_worker, _workers
-from dbfleet.ops._seed_worker import Connect, Half, HalfDone, Seeded, Work
+from dbfleet.ops import _workers
 from dbfleet.ops._workers import Worker
+from dbfleet.ops.seed import worker as seed_worker
+from dbfleet.ops.seed.worker import Connect, Half, HalfDone, Seeded, Work
 from dbfleet.target import Target
 
 __all__ = ["Planned", "Progress", "Seeded", "everything", "plan", "seed"]
@@ -71,10 +61,10 @@ def seed(
     work = _prepared(targets, dataset, rows, seed, reset, verify, connect or _connect, jobs)
     work.warm_up()
     failures: dict[str, DbfleetError] = {}
-    feeds = [(target.name, partial(_seed_worker.feed, work=work, target=target)) for target in targets]
-    if _seed_worker.shared(registry.spec(targets[0].engine), len(targets)):
-        feeds = [(targets[0].name, partial(_seed_worker.feed, work=work, target=targets[0], halves=True))]
-        feeds.append((targets[0].name, partial(_seed_worker.feed_halves, work=work, target=targets[0])))
+    feeds = [(target.name, partial(seed_worker.feed, work=work, target=target)) for target in targets]
+    if seed_worker.shared(registry.spec(targets[0].engine), len(targets)):
+        feeds = [(targets[0].name, partial(seed_worker.feed, work=work, target=targets[0], halves=True))]
+        feeds.append((targets[0].name, partial(seed_worker.feed_halves, work=work, target=targets[0])))
     all_workers = _workers.start(feeds)
     workers, seconds = all_workers[: len(targets)], all_workers[len(targets) :]
     try:
@@ -138,7 +128,7 @@ def plan(
     for target in targets:
         try:
             with work.connect(target) as adapter:
-                found[target.name] = _seed_worker.there(adapter, work.dataset.schemas())
+                found[target.name] = seed_worker.there(adapter, work.dataset.schemas())
         except DbfleetError as error:
             # An embedded target's file need not be there yet.
             if isinstance(error, Unavailable) and registry.spec(target.engine).embedded:
