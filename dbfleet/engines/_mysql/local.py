@@ -155,7 +155,7 @@ def shell(target: Target, *, clients: Sequence[str]) -> tuple[Sequence[str], Map
 def examine() -> Sequence[Finding]:
     """The driver's half that runs in a query's process. Asked of a fresh one: this may have imported ssl before, and
     then the C extension does not load here though it does there."""
-    code = "from dbfleet.engines._mysql_driver import implementation; print(implementation())"
+    code = "from dbfleet.engines._mysql.driver import implementation; print(implementation())"
     asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     kind = asked.stdout.strip()
     if asked.returncode:
