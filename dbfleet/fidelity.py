@@ -1,47 +1,234 @@
-"""What an engine keeps of a value, by what its spec declares."""
+"""What an engine keeps of a column and of its values: decided here and nowhere else, from what the specs declare.
+
+A sink keeps a column in one of four ways (`Keeping`). `declared` says which, by the two specs alone; `kept` says it of
+a collection that the sink makes anew, `kept_in` of a column that is there. Two columns whose values are the same
+without a loss are `alike`; `convert` makes a value of the one a value of the other. `coarsened` cuts a row to what
+engines keep: values are cut before they are written and before they are compared, because engines round differently.
+
+Depends on the specs and the values alone. What a sink refuses or rounds at run time it says itself.
+"""
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Sequence
-from decimal import ROUND_DOWN, Context
-from typing import Any
+from dataclasses import dataclass
+from decimal import ROUND_DOWN, Context, Decimal
+from typing import Any, Final
 
 from dbfleet.spec import EngineSpec, Fidelity
-from dbfleet.values import JSON_NULL, Column, Row, Type
+from dbfleet.values import JSON_NULL, TEXT_OF, Batch, Column, Row, Type
+
+TIMES: Final = (Type.TIME, Type.DATETIME, Type.INSTANT)
+"""The types that have digits of a second."""
+_MOST_DIGITS: Final = 6
+"""Of a second, in Python."""
+_UNBOUNDED: Final = 1_000
+"""As many digits of a decimal are taken for a column that says nothing."""
+GENERATED: Final = "generated"
+"""The note of a column that the source computes: it arrives as a plain column. May follow another note and a comma."""
+
+Convert = Callable[[Any], Any]
+"""From a value that is not NULL to another."""
+
+
+class Keeping(enum.StrEnum):
+    """How a sink keeps a column."""
+
+    EXACT = "exact"
+    ROUNDED = "rounded"  # with fewer digits, or by a declared oddity, such as an empty text that becomes NULL
+    AS_TEXT = "as text"  # also as json or bytes: it comes back equal through dbfleet, but has no type of its own
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How a sink keeps a column, and why in a few words."""
+
+    keeping: Keeping
+    note: str | None = None
+
+
+# --- columns --------------------------------------------------------------------------------------------------------
+
+
+def declared(column: Column, source: EngineSpec, sink: EngineSpec) -> Kept:
+    """What the sink's engine makes of a column of the source's, by the two specs alone."""
+    kind, limits = sink.fidelity(column.type), sink.limits
+    if kind is Fidelity.REFUSED:
+        return Kept(Keeping.REFUSED, f"{sink.title} has no {column.type}")
+    timed = kind is Fidelity.ROUNDED and column.type in TIMES
+    if timed and fraction_digits(column, source) > limits.fraction_digits:
+        return Kept(Keeping.ROUNDED, f"{limits.fraction_digits} digits of a second")
+    digits = column.precision or _UNBOUNDED
+    if kind is Fidelity.ROUNDED and column.type is Type.DECIMAL and digits > (limits.decimal_digits or digits):
+        return Kept(Keeping.ROUNDED, f"{limits.decimal_digits} digits")
+    if column.type is Type.TEXT and limits.empty_text_is_null and not source.limits.empty_text_is_null:
+        return Kept(Keeping.ROUNDED, "empty text becomes NULL")
+    if column.type is Type.JSON and limits.json_null_is_null and not source.limits.json_null_is_null:
+        return Kept(Keeping.ROUNDED, "the JSON null becomes NULL")
+    if column.note and column.note != GENERATED:
+        return Kept(Keeping.AS_TEXT, column.note.removesuffix(f", {GENERATED}"))
+    return Kept(Keeping.AS_TEXT if kind is Fidelity.AS_TEXT else Keeping.EXACT, column.note)
+
+
+def keeps_native(column: Column, source: EngineSpec, sink: EngineSpec) -> bool:
+    """Whether a collection that the sink makes has this column in its native type again: between two of one engine,
+    where that engine says so."""
+    return source is sink and sink.keeps_native is not None and sink.keeps_native(column) is True
+
+
+def kept(column: Column, source: EngineSpec, sink: EngineSpec) -> Kept:
+    """What a collection that the sink makes anew keeps of a column of the source's."""
+    return Kept(Keeping.EXACT) if keeps_native(column, source, sink) else declared(column, source, sink)
+
+
+def kept_in(there: Column, column: Column, source: EngineSpec, sink: EngineSpec) -> Kept:
+    """What the sink's column that is `there` keeps of a column of the source's."""
+    found = declared(column, source, sink)
+    if found.keeping is not Keeping.REFUSED:
+        same = column.native is not None and column.native == there.native and source is sink
+        if same and (sink.keeps_native is None or sink.keeps_native(column) is not False):
+            found = Kept(Keeping.EXACT, column.note if column.note == GENERATED else None)
+        elif there.type is not column.type:
+            found = _converted(column, there)
+    if found.keeping is Keeping.EXACT and there.type in TIMES:
+        digits = fraction_digits(there, sink)
+        if fraction_digits(column, source) > digits:
+            return Kept(Keeping.ROUNDED, f"{digits} digits of a second")
+    return found
+
+
+def _converted(column: Column, there: Column) -> Kept:
+    if there.type is Type.TEXT:
+        return Kept(Keeping.AS_TEXT, f"{column.type} into a text column")
+    if (column.type, there.type) == (Type.INT, Type.DECIMAL) or alike(column, there):
+        return Kept(Keeping.EXACT)
+    return Kept(Keeping.REFUSED, f"{column.type} does not go into a column of {there.type}")
+
+
+def alike(column: Column, other: Column) -> bool:
+    """Whether the two columns' values are the same or are refused by their number: those of one type, and those of an
+    int and of a decimal without digits behind the point, such as an integer of 64 bits without a sign."""
+    types = {column.type, other.type}
+    return len(types) == 1 or (types == {Type.INT, Type.DECIMAL} and 0 in (column.scale, other.scale))
+
+
+def convert(column: Column, new: Column) -> Convert | None:
+    """What makes a value of the one column a value of the other, where `kept_in` does not refuse it; None where it
+    stays as it is."""
+    if column.type is new.type:
+        return None
+    if new.type is Type.TEXT:
+        return TEXT_OF[column.type]
+    return int if new.type is Type.INT else Decimal
+
+
+def conversion(columns: Sequence[Column], new: Sequence[Column]) -> Callable[[Batch], Batch] | None:
+    """What makes a batch of the columns' values one of the new columns'; None where nothing changes."""
+    pairs = zip(columns, new, strict=True)
+    changes = [(place, change) for place, pair in enumerate(pairs) if (change := convert(*pair))]
+    if not changes:
+        return None
+    change_row = _at_places(changes)
+    return lambda batch: list(map(change_row, batch))
+
+
+def arrives_whole(column: Column, there: Column, source: EngineSpec, sink: EngineSpec) -> bool:
+    """Whether the sink's column that is `there` takes every value of the source's column as the server itself reads it:
+    nobody has to cut, convert or refuse a value on the way."""
+    if column.type is not there.type or sink.fidelity(there.type) is not Fidelity.EXACT:
+        return False
+    limits = sink.limits
+    if limits.empty_text_is_null and there.type in (Type.TEXT, Type.BYTES):
+        return False
+    if limits.json_null_is_null and there.type is Type.JSON:
+        return False
+    if there.type is Type.DECIMAL:
+        # A server would round; the plain way refuses.
+        return there.scale is None or (column.scale is not None and column.scale <= there.scale)
+    if there.type in TIMES:
+        return fraction_digits(column, source) <= fraction_digits(there, sink)
+    return True
+
+
+# --- digits of a second, and which of two sides keeps less ----------------------------------------------------------
+
+
+def fraction_digits(column: Column, spec: EngineSpec) -> int:
+    """How many digits of a second a column of this engine keeps."""
+    digits = _MOST_DIGITS if column.fraction_digits is None else min(column.fraction_digits, _MOST_DIGITS)
+    return min(digits, spec.limits.fraction_digits) if spec.fidelity(column.type) is Fidelity.ROUNDED else digits
+
+
+def shared_digits(columns: Sequence[Column], specs: Sequence[EngineSpec]) -> int | None:
+    """How many digits of a second these columns have in common, where their engines, if any are given, keep them; None
+    where nobody says."""
+    known = [each.fraction_digits for each in columns if each.fraction_digits is not None]
+    known += [fraction_digits(each, spec) for each, spec in zip(columns, specs, strict=False)]
+    return min(known, default=None)
+
+
+def coarser(columns: tuple[Column, Column], specs: tuple[EngineSpec, EngineSpec]) -> tuple[int, str] | None:
+    """Which of two sides (0 or 1) keeps less of a column than the other, and what it keeps, in words; None where both
+    keep the same."""
+    mine, limits = columns[0].type, [spec.limits for spec in specs]
+    if mine in TIMES:
+        digits = [fraction_digits(column, spec) for column, spec in zip(columns, specs, strict=True)]
+        if digits[0] != digits[1]:
+            return digits.index(min(digits)), f"{min(digits)} digits of a second"
+    if mine is Type.TEXT and limits[0].empty_text_is_null != limits[1].empty_text_is_null:
+        return (0 if limits[0].empty_text_is_null else 1), "empty text is NULL"
+    if mine is Type.JSON and limits[0].json_null_is_null != limits[1].json_null_is_null:
+        return (0 if limits[0].json_null_is_null else 1), "the JSON null is NULL"
+    if mine is Type.DECIMAL:
+        rounded = [_decimal_digits(spec) for spec in specs]
+        if rounded[0] != rounded[1]:
+            fewest = min(each for each in rounded if each is not None)
+            return rounded.index(fewest), f"{fewest} digits"
+    return None
+
+
+def _decimal_digits(spec: EngineSpec) -> int | None:
+    """To how many digits the engine cuts decimals; None where it cuts none."""
+    return (spec.limits.decimal_digits or None) if spec.fidelity(Type.DECIMAL) is Fidelity.ROUNDED else None
+
+
+# --- values ---------------------------------------------------------------------------------------------------------
 
 
 def coarsened(columns: Sequence[Column], *specs: EngineSpec) -> Callable[[Row], Row] | None:
     """What is left of a row of these columns on all of these engines, by their declared fidelity: a function from
     the row to the row with what cannot be kept truncated; None where every value is kept whole."""
-    plan: list[tuple[int, Callable[[Any], Any]]] = []
-    for place, column in enumerate(columns):
-        for spec in specs:
-            change = _coarsening(column, spec)
-            if change:
-                plan.append((place, change))
-    if not plan:
-        return None
+    changes = [
+        (place, change)
+        for place, column in enumerate(columns)
+        for spec in specs
+        if (change := _coarsening(column, spec))
+    ]
+    return _at_places(changes) if changes else None
 
-    def coarsen(row: Row) -> Row:
+
+def _at_places(changes: Sequence[tuple[int, Convert]]) -> Callable[[Row], Row]:
+    """A function from a row to the row with the values at these places changed, NULLs left as they are."""
+
+    def change_row(row: Row) -> Row:
         values = list(row)
-        for place, change in plan:
+        for place, change in changes:
             if values[place] is not None:
                 values[place] = change(values[place])
         return tuple(values)
 
-    return coarsen
+    return change_row
 
 
-def _coarsening(column: Column, spec: EngineSpec) -> Callable[[Any], Any] | None:
+def _coarsening(column: Column, spec: EngineSpec) -> Convert | None:
     limits, rounded = spec.limits, spec.fidelity(column.type) is Fidelity.ROUNDED
-    if column.type in (Type.TIME, Type.DATETIME, Type.INSTANT):
-        digits = min(column.fraction_digits if column.fraction_digits is not None else 6,
-                     limits.fraction_digits if rounded else 6)  # fmt: skip
-        unit = 10 ** (6 - min(digits, 6))
+    if column.type in TIMES:
+        unit = 10 ** (_MOST_DIGITS - fraction_digits(column, spec))
         return None if unit == 1 else lambda value: value.replace(microsecond=value.microsecond // unit * unit)
     if column.type is Type.DECIMAL and rounded and limits.decimal_digits:
-        context = Context(prec=limits.decimal_digits, rounding=ROUND_DOWN)
-        return context.create_decimal
+        return Context(prec=limits.decimal_digits, rounding=ROUND_DOWN).create_decimal
     if column.type in (Type.TEXT, Type.BYTES) and limits.empty_text_is_null:
         return lambda value: value or None
     if column.type is Type.JSON and limits.json_null_is_null:

@@ -400,6 +400,10 @@ class Digest:
     def __add__(self, other: Digest) -> Digest:
         return Digest(self.rows + other.rows, (self.sum + other.sum) & 0xFFFF_FFFF_FFFF_FFFF)
 
+    def __sub__(self, other: Digest) -> Digest:
+        """Without rows that it has counted."""
+        return Digest(self.rows - other.rows, (self.sum - other.sum) & 0xFFFF_FFFF_FFFF_FFFF)
+
     def __str__(self) -> str:
         """`<rows>:<sum, 16 hex digits>`, as printed and stored."""
         return f"{self.rows}:{self.sum:016x}"

@@ -14,6 +14,8 @@ from struct import Struct
 from typing import Any, Final
 
 from dbfleet.adapter import Adapter
+from dbfleet.fidelity import coarsened
+from dbfleet.spec import EngineSpec
 from dbfleet.values import (
     Batch,
     Column,
@@ -39,13 +41,17 @@ def stored(adapter: Adapter, schema: Schema) -> Digest:
 
 
 class Digester:
-    """Takes batches, keeps their digest."""
+    """Takes batches, keeps their digest: of the rows as they are, or as an engine keeps them (`kept_by`)."""
 
-    def __init__(self, columns: Sequence[Column]) -> None:
+    def __init__(self, columns: Sequence[Column], *, kept_by: EngineSpec | None = None) -> None:
         self.digest = Digest()
         self._sum = _compiled(columns)
+        self._coarsen = coarsened(columns, kept_by) if kept_by else None
 
     def add(self, batch: Batch) -> None:
+        """Count these rows."""
+        if self._coarsen:
+            batch = list(map(self._coarsen, batch))
         self.digest += Digest(len(batch), self._sum(batch) & 0xFFFF_FFFF_FFFF_FFFF)
 
     def plus(self, digest: Digest) -> None:

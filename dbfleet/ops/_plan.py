@@ -1,25 +1,17 @@
-"""What becomes of each column on its way from one target to another: decided from the two specs' fidelity and limits,
-before a row is read.
-
-A column is kept `exact`, `rounded` (fewer digits, or a declared oddity such as an empty text that becomes NULL),
-`as text` (also: as json, as bytes; equal when it comes back through dbfleet, but not in a type of its own), or
-`refused`, by its name.
+"""What becomes of each column on its way from one target to another, planned before a row is read. What the sink keeps
+of it is decided in dbfleet/fidelity.py; here it is written down, a line a column, and refused by name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
 
 from dbfleet.errors import LossyRefused, Unsupported
 from dbfleet.extras import AnyExtra
-from dbfleet.spec import Capability, EngineSpec, Fidelity
-from dbfleet.values import TEXT_OF, Batch, Column, Schema, Type
-
-_TIMES: Final = (Type.TIME, Type.DATETIME, Type.INSTANT)
-GENERATED: Final = "generated"
-"""The note of a column that the source computes: it arrives as a plain column. May follow another note and a comma."""
+from dbfleet.fidelity import GENERATED, TIMES, Keeping, Kept, keeps_native, kept, kept_in
+from dbfleet.spec import Capability, EngineSpec
+from dbfleet.values import Column, Schema, Type
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +23,7 @@ class PlannedColumn:
     column: str
     source: str
     sink: str
-    fidelity: str
+    fidelity: Keeping
     note: str | None = None
 
 
@@ -59,35 +51,6 @@ class PlannedCollection:
         return self.staged or self.sink
 
 
-def fidelity(column: Column, source: EngineSpec, sink: EngineSpec) -> tuple[str, str | None]:
-    """What the sink's engine makes of a column of the source's, and why in a few words."""
-    kind, limits = sink.fidelity(column.type), sink.limits
-    if kind is Fidelity.REFUSED:
-        return "refused", f"{sink.title} has no {column.type}"
-    if kind is Fidelity.ROUNDED and column.type in _TIMES:
-        digits = fraction_digits(column, source)
-        if digits > limits.fraction_digits:
-            return "rounded", f"{limits.fraction_digits} digits of a second"
-    digits = column.precision or 1_000
-    if kind is Fidelity.ROUNDED and column.type is Type.DECIMAL and digits > (limits.decimal_digits or digits):
-        return "rounded", f"{limits.decimal_digits} digits"
-    if column.type is Type.TEXT and limits.empty_text_is_null and not source.limits.empty_text_is_null:
-        return "rounded", "empty text becomes NULL"
-    if column.type is Type.JSON and limits.json_null_is_null and not source.limits.json_null_is_null:
-        return "rounded", "the JSON null becomes NULL"
-    if column.note and column.note != GENERATED:
-        return "as text", column.note.removesuffix(f", {GENERATED}")
-    if kind is Fidelity.AS_TEXT:
-        return "as text", column.note
-    return "exact", column.note
-
-
-def fraction_digits(column: Column, spec: EngineSpec) -> int:
-    """How many digits of a second a column of this engine keeps."""
-    digits = 6 if column.fraction_digits is None else min(column.fraction_digits, 6)
-    return min(digits, spec.limits.fraction_digits) if spec.fidelity(column.type) is Fidelity.ROUNDED else digits
-
-
 def planned(
     target: str,
     schema: Schema,
@@ -105,7 +68,7 @@ def planned(
             raise Unsupported(
                 f"{schema.name} has no key, and {sink.title} keeps no collection without one", target=target
             )
-        native = {column.name for column in schema.columns if _keeps_native(column, source, sink)}
+        native = {column.name for column in schema.columns if keeps_native(column, source, sink)}
         made = replace(
             schema,
             columns=tuple(
@@ -114,12 +77,9 @@ def planned(
             ),
         )
         lines = [
-            PlannedColumn(
-                target, schema.name, column.name, typed(column), typed(new),
-                *(("exact", None) if column.name in native else fidelity(column, source, sink)),
-            )
+            _line(target, schema.name, column, new, kept(column, source, sink))
             for column, new in zip(schema.columns, made.columns, strict=True)
-        ]  # fmt: skip
+        ]
         return PlannedCollection(schema, made, action, rows, tuple(lines))
     missing = [name for name in schema.names if name not in there.names]
     if missing:
@@ -129,17 +89,10 @@ def planned(
             hint="--mode replace makes the collection anew",
         )
     columns = tuple(there.column(name) for name in schema.names)
-    lines = []
-    for column, new in zip(schema.columns, columns, strict=True):
-        kept, note = fidelity(column, source, sink)
-        same = column.native is not None and column.native == new.native and source is sink
-        if kept != "refused" and same and (sink.keeps_native is None or sink.keeps_native(column) is not False):
-            kept, note = "exact", column.note if column.note == GENERATED else None
-        elif kept != "refused" and new.type is not column.type:
-            kept, note = _converted(column, new)
-        if kept == "exact" and new.type in _TIMES and fraction_digits(column, source) > fraction_digits(new, sink):
-            kept, note = "rounded", f"{fraction_digits(new, sink)} digits of a second"
-        lines.append(PlannedColumn(target, there.name, column.name, typed(column), typed(new), kept, note))
+    lines = [
+        _line(target, there.name, column, new, kept_in(new, column, source, sink))
+        for column, new in zip(schema.columns, columns, strict=True)
+    ]
     key = there.key if set(there.key) <= set(schema.names) else ()
     written = replace(there, columns=columns, key=key, partition=(), references=(), edge=False)
     written = replace(
@@ -151,62 +104,22 @@ def planned(
     return PlannedCollection(schema, written, action, rows, tuple(lines))
 
 
-def _keeps_native(column: Column, source: EngineSpec, sink: EngineSpec) -> bool:
-    return source is sink and sink.keeps_native is not None and sink.keeps_native(column) is True
-
-
-def _converted(column: Column, new: Column) -> tuple[str, str | None]:
-    if new.type is Type.TEXT:
-        return "as text", f"{column.type} into a text column"
-    if (column.type, new.type) == (Type.INT, Type.DECIMAL) or whole(column, new):
-        return "exact", None
-    return "refused", f"{column.type} does not go into a column of {new.type}"
-
-
-def whole(column: Column, other: Column) -> bool:
-    """Whether one is an int, and the other a decimal without digits behind the point, such as an integer of 64 bits
-    without a sign: their values are the same, or refused by their number."""
-    types = {column.type, other.type}
-    return types == {Type.INT, Type.DECIMAL} and 0 in (column.scale, other.scale)
-
-
-def conversion(source: Schema, sink: Schema) -> Callable[[Batch], Batch] | None:
-    """What turns a batch of the source's columns into one of the sink's; None where nothing changes."""
-    from decimal import Decimal
-
-    changes: list[tuple[int, Callable[[Any], Any]]] = []
-    for place, (column, new) in enumerate(zip(source.columns, sink.columns, strict=True)):
-        if column.type is not new.type:
-            change: Any = {Type.TEXT: TEXT_OF[column.type], Type.INT: int}.get(new.type, Decimal)
-            changes.append((place, change))
-    if not changes:
-        return None
-
-    def convert(batch: Batch) -> Batch:
-        found = []
-        for row in batch:
-            values = list(row)
-            for place, change in changes:
-                if values[place] is not None:
-                    values[place] = change(values[place])
-            found.append(tuple(values))
-        return found
-
-    return convert
+def _line(target: str, collection: str, column: Column, new: Column, found: Kept) -> PlannedColumn:
+    return PlannedColumn(target, collection, column.name, typed(column), typed(new), found.keeping, found.note)
 
 
 def check(plans: Sequence[PlannedCollection], *, strict: bool) -> None:
     """Unsupported for a column that is refused, LossyRefused for one that is not exact where exact was asked for; all
     of them are named."""
     lines = [line for plan in plans for line in plan.columns]
-    refused = [line for line in lines if line.fidelity == "refused"]
+    refused = [line for line in lines if line.fidelity is Keeping.REFUSED]
     if refused:
         raise Unsupported(
             "refused: " + "; ".join(f"{_name(line)}: {line.note}" for line in refused),
             target=refused[0].target,
             hint="leave the collection out, or change the column's type",
         )
-    lossy = [line for line in lines if line.fidelity != "exact"]
+    lossy = [line for line in lines if line.fidelity is not Keeping.EXACT]
     if strict and lossy:
         raise LossyRefused(
             "not exact: " + "; ".join(f"{_name(line)} {line.fidelity}{_why(line)}" for line in lossy),
@@ -229,7 +142,7 @@ def typed(column: Column) -> str:
         Type.DECIMAL: (column.precision, column.scale),
         Type.TEXT: (column.length,),
         Type.BYTES: (column.length,),
-        **dict.fromkeys(_TIMES, (column.fraction_digits,)),
+        **dict.fromkeys(TIMES, (column.fraction_digits,)),
     }
     numbers = ",".join(str(size) for size in sizes.get(column.type, ()) if size is not None)
     word = f"{column.type}({numbers})" if numbers else str(column.type)

@@ -25,13 +25,13 @@ from typing import Any, TypeVar
 from dbfleet import __version__
 from dbfleet.adapter import Adapter
 from dbfleet.errors import DbfleetError, NotFound, UsageError, nearest
+from dbfleet.fidelity import GENERATED
 from dbfleet.fleet import Fleet
 from dbfleet.formats import _exact
 from dbfleet.ops import _dump_files as files
 from dbfleet.ops import _left
 from dbfleet.ops._digests import Digester
 from dbfleet.ops._order import ordered
-from dbfleet.ops._plan import GENERATED
 from dbfleet.spec import Capability
 from dbfleet.target import Target
 from dbfleet.values import Batch, Digest, Schema

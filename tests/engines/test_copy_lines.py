@@ -12,8 +12,8 @@ from dbfleet.adapter import WHOLE, Adapter
 from dbfleet.conformance.examples import wide_rows, wide_schema
 from dbfleet.conformance.plugin import Connect, Make
 from dbfleet.errors import DbfleetError
+from dbfleet.fidelity import arrives_whole
 from dbfleet.ops import _plan
-from dbfleet.ops._plan import PlannedCollection
 from dbfleet.ops.copy import lines as copy_lines
 from dbfleet.registry import spec, specs
 from dbfleet.spec import EngineSpec, Fidelity, Limits
@@ -46,9 +46,7 @@ def test_engines_without_the_type_are_not_given_lines() -> None:
         for type_ in Type:
             if each.fidelity(type_) is not Fidelity.EXACT:
                 column = Column("x", type_)
-                plan = PlannedCollection(Schema("t", (column,)), Schema("t", (column,)), "create", 0, ())
-                fit: Any = copy_lines._fits
-                assert not fit(plan.source.columns[0], column, spec("postgres"), each)
+                assert not arrives_whole(column, column, spec("postgres"), each)
 
 
 def _spec_without_empty_text() -> EngineSpec:
@@ -58,8 +56,9 @@ def _spec_without_empty_text() -> EngineSpec:
 
 
 def test_an_empty_text_is_not_made_null_by_lines() -> None:
-    fit: Any = copy_lines._fits
-    assert not fit(Column("x", Type.TEXT), Column("x", Type.TEXT), spec("postgres"), _spec_without_empty_text())
+    assert not arrives_whole(
+        Column("x", Type.TEXT), Column("x", Type.TEXT), spec("postgres"), _spec_without_empty_text()
+    )
 
 
 # --- on the engines of the run ---------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from moving import Pair
 from dbfleet import registry
 from dbfleet.adapter import WriteMode, Written
 from dbfleet.errors import ConstraintViolated, LossyRefused, NotFound, Unavailable, Unsupported, UsageError
+from dbfleet.fidelity import declared
 from dbfleet.ops import _plan
 from dbfleet.ops import copy as op
 from dbfleet.ops.copy import Plan, Watch, copy, owner
@@ -174,7 +175,7 @@ def spec(**changes: Any) -> Any:
 
 
 def way(column: Column, **changes: Any) -> str:
-    return _plan.fidelity(column, registry.spec("postgres"), spec(**changes))[0]
+    return declared(column, registry.spec("postgres"), spec(**changes)).keeping
 
 
 def test_fidelity_of_a_column() -> None:

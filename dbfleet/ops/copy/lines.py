@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, cast
 
 from dbfleet.adapter import Adapter, Part, WriteMode, Written
-from dbfleet.ops._plan import PlannedCollection, fraction_digits
-from dbfleet.spec import EngineSpec, Fidelity
-from dbfleet.values import Column, Digest, Schema, Type
+from dbfleet.fidelity import Keeping, arrives_whole
+from dbfleet.ops._plan import PlannedCollection
+from dbfleet.spec import EngineSpec
+from dbfleet.values import Digest, Schema, Type
 
 Watched = Callable[[Iterator[bytes]], Iterator[bytes]]
 
@@ -23,25 +24,9 @@ Watched = Callable[[Iterator[bytes]], Iterator[bytes]]
 def fit(plan: PlannedCollection, source: EngineSpec, sink: EngineSpec) -> bool:
     """Whether every column's values arrive whole by lines."""
     return all(
-        line.fidelity != "rounded" and _fits(column, new, source, sink)
+        line.fidelity is not Keeping.ROUNDED and arrives_whole(column, new, source, sink)
         for column, new, line in zip(plan.source.columns, plan.sink.columns, plan.columns, strict=True)
     )
-
-
-def _fits(column: Column, new: Column, source: EngineSpec, sink: EngineSpec) -> bool:
-    if column.type is not new.type or sink.fidelity(new.type) is not Fidelity.EXACT:
-        return False
-    limits = sink.limits
-    if limits.empty_text_is_null and new.type in (Type.TEXT, Type.BYTES):
-        return False
-    if limits.json_null_is_null and new.type is Type.JSON:
-        return False
-    if new.type is Type.DECIMAL:
-        # A server would round; the plain way refuses.
-        return new.scale is None or (column.scale is not None and column.scale <= new.scale)
-    if new.type in (Type.TIME, Type.DATETIME, Type.INSTANT):
-        return fraction_digits(column, source) <= fraction_digits(new, sink)
-    return True
 
 
 def source_digest(reader: Adapter, schema: Schema, *, one_moment: bool) -> Callable[[Schema, Part], Digest] | None:

@@ -11,15 +11,14 @@ from typing import Any, Final, cast
 
 from dbfleet.adapter import Adapter, Part, Written
 from dbfleet.errors import DbfleetError
-from dbfleet.fidelity import coarsened
+from dbfleet.fidelity import conversion
 from dbfleet.fleet import Fleet
-from dbfleet.ops import _ends, _plan
+from dbfleet.ops import _ends
 from dbfleet.ops._digests import Digester
 from dbfleet.ops._plan import PlannedCollection
 from dbfleet.ops._workers import Owner
 from dbfleet.ops.copy import extras, lines
 from dbfleet.ops.copy.messages import Check, Give, Task
-from dbfleet.spec import EngineSpec
 from dbfleet.target import Target
 from dbfleet.values import Batch, Digest, Schema
 
@@ -92,17 +91,21 @@ def _by_lines(
 
 def _by_rows(telling: _Telling, reader: Adapter, writer: Adapter, task: Task) -> tuple[Written, Digest | None]:
     plan = task.plan
-    digesting = _Digesting(plan.sink, writer.spec) if task.digest else None
+    digester = Digester(plan.sink.columns, kept_by=writer.spec) if task.digest else None
     # Closed here and now: a sink that fails leaves the source in the middle of a statement.
     with contextlib.closing(_pulled(telling, reader, task)) as batches:
-        written = writer.write(plan.place, digesting.over(batches) if digesting else batches, mode=task.mode)
-    return written, digesting.without([entry.row for entry in written.rejected]) if digesting else None
+        written = writer.write(plan.place, digester.over(batches) if digester else batches, mode=task.mode)
+    if digester is None:
+        return written, None
+    refused = Digester(plan.sink.columns, kept_by=writer.spec)
+    refused.add([entry.row for entry in written.rejected])
+    return written, digester.digest - refused.digest
 
 
 def _pulled(telling: _Telling, reader: Adapter, task: Task) -> Generator[Batch, None, None]:
     """The part's batches in the sink's types."""
     plan = task.plan
-    convert = _plan.conversion(plan.source, plan.sink)
+    convert = conversion(plan.source.columns, plan.sink.columns)
     with contextlib.closing(cast(Generator[Batch, None, None], reader.scan(plan.source, task.part))) as batches:
         for batch in batches:
             telling.before()
@@ -138,27 +141,6 @@ class _Telling:
             self.passed(chunk.count(b"\n"))
 
 
-class _Digesting:
-    """The digest of the rows that pass, as the sink keeps them."""
-
-    def __init__(self, schema: Schema, spec: EngineSpec) -> None:
-        self._coarsen = coarsened(schema.columns, spec)
-        self._passed, self._refused = Digester(schema.columns), Digester(schema.columns)
-
-    def over(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        for batch in batches:
-            self._passed.add(self._kept(batch))
-            yield batch
-
-    def without(self, rows: Batch) -> Digest:
-        self._refused.add(self._kept(rows))
-        lost = self._refused.digest
-        return self._passed.digest + Digest(-lost.rows, -lost.sum)
-
-    def _kept(self, batch: Batch) -> Batch:
-        return [self._coarsen(row) for row in batch] if self._coarsen else batch
-
-
 def _read_back(owner: Owner, reader: Adapter, writer: Adapter, check: Check) -> Digest:
     schema = check.plan.place
     if check.merged:
@@ -185,7 +167,7 @@ def _checked(owner: Owner, batches: Iterable[Batch]) -> Iterator[Batch]:
 def _ours(owner: Owner, reader: Adapter, writer: Adapter, plan: PlannedCollection) -> Iterator[Batch]:
     """The sink's rows with the source's keys."""
     places = plan.sink.key_indexes
-    convert = _plan.conversion(plan.source, plan.sink)
+    convert = conversion(plan.source.columns, plan.sink.columns)
     for batch in _checked(owner, reader.scan(plan.source)):
         rows = convert(batch) if convert else batch
         yield list(writer.get(plan.place, [tuple(row[place] for place in places) for row in rows]))

@@ -15,9 +15,9 @@ from decimal import Decimal
 from operator import attrgetter
 from typing import Any, Final
 
-from dbfleet.fidelity import coarsened
+from dbfleet.fidelity import TIMES, coarsened
 from dbfleet.spec import EngineSpec
-from dbfleet.values import TEXT_OF, Batch, Column, Type, decimal_text, json_text
+from dbfleet.values import TEXT_OF, Batch, Column, Row, Type, decimal_text, json_text
 
 Values = Iterable[Any]
 Change = Callable[[Sequence[Any]], Values]
@@ -79,26 +79,23 @@ def comparable(
 
 def _change(column: Column, specs: Sequence[EngineSpec], as_text: bool) -> Change | None:
     last = _each(TEXT_OF[column.type]) if as_text else _CHANGE.get(column.type)
-    if coarsened([column], *specs) is None:
+    coarsen = coarsened([column], *specs)
+    if coarsen is None:
         return last
-    first = _coarse(column, specs)
+    first = _each(_one_value(column, coarsen))
     if last is None:
         return first
     then = last
     return lambda values: then(list(first(values)))
 
 
-def _coarse(column: Column, specs: Sequence[EngineSpec]) -> Change:
-    coarsen = coarsened([column], *specs)
-    assert coarsen is not None
-    if column.type in (Type.TIME, Type.DATETIME, Type.INSTANT):
-        # Most values have nothing to be cut, or are cut to the same digits: one look at the microseconds.
-        def cut(value: Any) -> Any:
-            return coarsen((value,))[0] if value.microsecond else value
+def _one_value(column: Column, coarsen: Callable[[Row], Row]) -> Callable[[Any], Any]:
+    """What is left of one value of the column."""
 
-        return _each(cut)
-
-    def one(value: Any) -> Any:
+    def cut(value: Any) -> Any:
         return coarsen((value,))[0]
 
-    return _each(one)
+    if column.type in TIMES:
+        # Most values have nothing to be cut, or are cut to the same digits: one look at the microseconds.
+        return lambda value: cut(value) if value.microsecond else value
+    return cut

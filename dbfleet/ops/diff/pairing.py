@@ -5,19 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
 from dbfleet.errors import UsageError, nearest
-from dbfleet.fidelity import coarsened
-from dbfleet.ops._plan import fraction_digits, whole
+from dbfleet.fidelity import TIMES, alike, coarsened, coarser, shared_digits
 from dbfleet.ops.diff import expression, merge
 from dbfleet.ops.diff.differences import Difference
 from dbfleet.ops.diff.sides import Pairing
 from dbfleet.spec import EngineSpec
 from dbfleet.target import Target
-from dbfleet.values import Column, Schema, Type
-
-_TIMES: Final = (Type.TIME, Type.DATETIME, Type.INSTANT)
+from dbfleet.values import Column, Schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +36,7 @@ def schema_differences(a: Schema, b: Schema) -> Iterator[Difference]:
             {"column": name, "type": str(schema.column(name).type)} if name in schema.names else None
             for schema in (a, b)
         ]
-        if sides[0] != sides[1] and not (all(sides) and whole(a.column(name), b.column(name))):
+        if sides[0] != sides[1] and not (all(sides) and alike(a.column(name), b.column(name))):
             yield Difference(a.name, None, "schema", sides[0], sides[1])
     if a.key != b.key and sorted(a.key) != sorted(b.key):
         yield Difference(a.name, None, "schema", {"key": list(a.key)}, {"key": list(b.key)})
@@ -57,8 +53,8 @@ def pairings(a: Schema, b: Schema, specs: tuple[EngineSpec, EngineSpec], choice:
             close = nearest(name, common)
             raise UsageError(f"{a.name} has no column {name}", hint=f"did you mean {close}?" if close else None)
     same = [name for name in common if a.column(name).type is b.column(name).type]
-    alike = [name for name in common if name in same or whole(a.column(name), b.column(name))]
-    wanted = [name for name in alike if name not in key and choice.compares(name)]
+    comparable = [name for name in common if alike(a.column(name), b.column(name))]
+    wanted = [name for name in comparable if name not in key and choice.compares(name)]
     as_text = tuple(name for name in common if name not in same and (name in key or name in wanted))
     tested: list[str] = []
     if choice.where is not None:
@@ -92,12 +88,10 @@ def pairings(a: Schema, b: Schema, specs: tuple[EngineSpec, EngineSpec], choice:
 
 def _alike(column: Column, other: Schema, specs: Sequence[EngineSpec]) -> Column:
     """The column with the digits of a second that both sides have, and these engines keep."""
-    if column.name not in other.names or column.type not in _TIMES:
+    if column.name not in other.names or column.type not in TIMES:
         return column
-    both = (column, other.column(column.name))
-    known = [each.fraction_digits for each in both if each.fraction_digits is not None]
-    known += [fraction_digits(each, spec) for each, spec in zip(both, specs, strict=False)]
-    return replace(column, fraction_digits=min(known)) if known else column
+    digits = shared_digits((column, other.column(column.name)), specs)
+    return column if digits is None else replace(column, fraction_digits=digits)
 
 
 def shared_key(a: Schema, b: Schema) -> tuple[str, ...]:
@@ -126,28 +120,13 @@ def say_fidelity(
     a: Schema,
     b: Schema,
     pairing: Pairing,
+    specs: tuple[EngineSpec, EngineSpec],
     targets: tuple[Target, Target],
     said: Callable[[str], None],
 ) -> None:
     """Tell each compared column of which one side keeps less than the other."""
-    specs = pairing.specs
-    limits = [spec.limits for spec in specs]
-
-    def coarser(column: str, how: str, a_is: bool) -> None:
-        said(f"{a.name}.{column} is compared as {targets[0 if a_is else 1].name} keeps it: {how}")
-
     for name in (column.name for column in pairing.columns[: pairing.compared]):
-        mine, theirs = a.column(name), b.column(name)
-        if mine.type in _TIMES:
-            digits = [fraction_digits(column, spec) for column, spec in zip((mine, theirs), specs, strict=True)]
-            if digits[0] != digits[1]:
-                coarser(name, f"{min(digits)} digits of a second", digits[0] < digits[1])
-            continue
-        if mine.type is Type.TEXT and limits[0].empty_text_is_null != limits[1].empty_text_is_null:
-            coarser(name, "empty text is NULL", limits[0].empty_text_is_null)
-        if mine.type is Type.JSON and limits[0].json_null_is_null != limits[1].json_null_is_null:
-            coarser(name, "the JSON null is NULL", limits[0].json_null_is_null)
-        rounded = [spec.fidelity(mine.type) == "rounded" and spec.limits.decimal_digits for spec in specs]
-        if mine.type is Type.DECIMAL and rounded[0] != rounded[1]:
-            digits_kept = min(each for each in rounded if each)
-            coarser(name, f"{digits_kept} digits", rounded[0] == digits_kept)
+        found = coarser((a.column(name), b.column(name)), specs)
+        if found:
+            side, how = found
+            said(f"{a.name}.{name} is compared as {targets[side].name} keeps it: {how}")

@@ -170,7 +170,7 @@ class Comparison:
     def sides(self, a: Schema, b: Schema) -> tuple[Pairing, Pairing]:
         """How each side is read; what is compared more coarsely than one of them keeps it is said."""
         found = pairing.pairings(a, b, self.specs, self.choice)
-        pairing.say_fidelity(a, b, found[0], self.targets, self.watch.said)
+        pairing.say_fidelity(a, b, found[0], self.specs, self.targets, self.watch.said)
         return found
 
     def rows(self, a: Schema, b: Schema, sides: tuple[Pairing, Pairing]) -> Iterator[Unlike | Counted]:

@@ -25,16 +25,14 @@ import time
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
 from dbfleet.adapter import Adapter, Change, Written
 from dbfleet.errors import PartialWrite, Unsupported, UsageError
-from dbfleet.fidelity import coarsened
+from dbfleet.fidelity import GENERATED, alike, coarsened, convert
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _ends, _order
-from dbfleet.ops._plan import GENERATED, whole
 from dbfleet.ops.diff import expression, pairing
 from dbfleet.ops.diff.differences import Difference, Unlike, told
 from dbfleet.ops.diff.pairing import Choice
@@ -42,7 +40,7 @@ from dbfleet.ops.diff.run import Comparison, Watch, comparing
 from dbfleet.ops.diff.sides import Pairing
 from dbfleet.spec import Capability, EngineSpec
 from dbfleet.target import Target
-from dbfleet.values import Column, Row, Schema, Type
+from dbfleet.values import Column, Row, Schema
 
 Kind = Literal["insert", "update", "delete"]
 
@@ -353,12 +351,10 @@ def _changes(schema: Schema, sides: tuple[Pairing, Pairing]) -> Callable[[Unlike
 
 def _fitting(column: Column, new: Column) -> Callable[[Any], Any] | None:
     """What makes a value of A's column one of B's; None where none is."""
-    if column.type is new.type:
-        return lambda value: value
-    if not whole(column, new):
+    if not alike(column, new):
         return None
-    kind = int if new.type is Type.INT else Decimal
-    return lambda value: None if value is None else kind(value)
+    change = convert(column, new)
+    return (lambda value: None if value is None else change(value)) if change else lambda value: value
 
 
 def _apply(adapter: Adapter, schema: Schema, kind: Kind, changes: Iterator[Change]) -> Written:

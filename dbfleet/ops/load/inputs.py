@@ -16,9 +16,9 @@ from typing import BinaryIO, Final
 
 from dbfleet import readers, registry
 from dbfleet.errors import RuntimeFailure, UnknownEngine, UsageError, nearest
-from dbfleet.fidelity import coarsened
+from dbfleet.fidelity import alike, coarsened
 from dbfleet.ops import _dump_files as files
-from dbfleet.ops._plan import whole
+from dbfleet.ops._digests import Digester
 from dbfleet.readers import Reader
 from dbfleet.spec import EngineSpec
 from dbfleet.values import Batch, Column, Schema
@@ -88,15 +88,12 @@ class Input:
     def expected(self, spec: EngineSpec) -> str | None:
         """The digest that a target of this engine gives when it holds these rows, and nothing else."""
         assert self.schema is not None
-        coarsen = coarsened(self.schema.columns, spec)
-        if coarsen is None:
+        if coarsened(self.schema.columns, spec) is None:
             return self.digest
-        from dbfleet.ops._digests import Digester
-
-        digester = Digester(self.schema.columns)
+        digester = Digester(self.schema.columns, kept_by=spec)
         with ExitStack() as stack:
             for batch in self.batches(stack, self.schema):
-                digester.add([coarsen(row) for row in batch])
+                digester.add(batch)
         return str(digester.digest)
 
 
@@ -106,7 +103,7 @@ def _as_there(ours: Schema, there: Schema) -> tuple[Column, ...]:
         return ours.columns
     columns = tuple(there.column(name) for name in ours.names)
     pairs = zip(ours.columns, columns, strict=True)
-    return columns if all(a.type is b.type or whole(a, b) for a, b in pairs) else ours.columns
+    return columns if all(alike(a, b) for a, b in pairs) else ours.columns
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from dbfleet.adapter import Adapter, Swap, Written
 from dbfleet.errors import ConstraintViolated, DbfleetError, NoRoom, PartialWrite, StatementError, UsageError
-from dbfleet.fidelity import coarsened
+from dbfleet.fidelity import Keeping, declared
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _digests, _ends, _identity, _order, _plan, _staging
 from dbfleet.ops._digests import Digester
@@ -304,9 +304,9 @@ def _if_empty(adapter: Adapter, source: Input, there: Schema) -> str:
 def _planned(target: Target, spec: EngineSpec, job: _Job) -> Planned:
     lines = []
     for column in job.schema.columns:
-        kept, note = _plan.fidelity(column, job.input.spec or spec, spec)
-        why = f"{kept}{f' ({note})' if note else ''}" if kept != "exact" else None
-        lines.append((column.name, _plan.typed(column), why))
+        found = declared(column, job.input.spec or spec, spec)
+        why = f"{found.keeping}{f' ({found.note})' if found.note else ''}"
+        lines.append((column.name, _plan.typed(column), why if found.keeping is not Keeping.EXACT else None))
     return Planned(
         target.name,
         job.schema.name,
@@ -326,14 +326,13 @@ def _load(adapter: Adapter, job: _Job, verify: bool, refused: RejectedFile, prog
     schema, source, name = job.place, job.input, job.schema.name
     mode: Literal["insert", "upsert"] = "upsert" if job.action == "upsert" else "insert"
     before = adapter.count(schema.name) if verify and job.action in ("append", "upsert") else 0
-    coarsen = coarsened(schema.columns, adapter.spec)
-    digester = Digester(schema.columns)
+    digester = Digester(schema.columns, kept_by=adapter.spec)
 
     def batches(stack: ExitStack, *, told: bool = True) -> Iterator[Batch]:
         rows = 0
         for batch in source.batches(stack, schema):
             if verify and told:
-                digester.add([coarsen(row) for row in batch] if coarsen else batch)
+                digester.add(batch)
             yield batch
             rows += len(batch)
             progress(name, rows, source.rows)
@@ -357,7 +356,7 @@ def _load(adapter: Adapter, job: _Job, verify: bool, refused: RejectedFile, prog
             error.hint = error.hint or _what_next(error, mode)
             raise
         # Nothing of it is stored. Once more, the good rows apart from the others.
-        digester = Digester(schema.columns)
+        digester = Digester(schema.columns, kept_by=adapter.spec)
         with ExitStack() as stack:
             written = write_apart(adapter, schema, batches(stack), mode, refused)
     seconds = round(time.perf_counter() - started, 3)

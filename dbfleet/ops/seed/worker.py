@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final
@@ -18,12 +18,12 @@ from typing import Final
 from dbfleet.adapter import Adapter, Rejected, Written
 from dbfleet.datasets import Dataset
 from dbfleet.errors import PartialWrite
-from dbfleet.fidelity import coarsened
 from dbfleet.ops import _digests, _identity
+from dbfleet.ops._digests import Digester
 from dbfleet.ops._workers import Owner
 from dbfleet.spec import EngineSpec
 from dbfleet.target import Target
-from dbfleet.values import Batch, Schema, digest_rows
+from dbfleet.values import Batch, Schema
 
 Connect = Callable[[Target], AbstractContextManager[Adapter]]
 
@@ -174,9 +174,10 @@ def _told(owner: Owner, work: Work, schema: Schema, part: tuple[int, int | None]
 
 def _verified(adapter: Adapter, work: Work, schema: Schema, written: Written) -> tuple[str, bool | None]:
     """The digest of what the target holds, and whether it is that of what was made."""
-    coarsen = coarsened(schema.columns, adapter.spec)
-    batches: Iterable[Batch] = work.dataset.batches(schema.name, seed=work.seed, rows=work.rows)
-    if coarsen:
-        batches = ([coarsen(row) for row in batch] for batch in batches)
     held = _digests.stored(adapter, schema)
-    return str(held), None if written.rejected else held == digest_rows(schema.columns, batches)
+    if written.rejected:
+        return str(held), None
+    made = Digester(schema.columns, kept_by=adapter.spec)
+    for batch in work.dataset.batches(schema.name, seed=work.seed, rows=work.rows):
+        made.add(batch)
+    return str(held), held == made.digest
