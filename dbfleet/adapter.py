@@ -14,8 +14,8 @@ What every adapter is held to (dbfleet.conformance):
 4. A half-read scan or result can be closed; a closed adapter raises Unavailable.
 5. An undeclared capability raises Unsupported; a declared one works.
 
-Fast paths are optional methods, listed at the end of Adapter: an op asks for them with getattr, is correct without
-them, and the conformance suite holds them to the plain path's result.
+What an adapter may do besides, and faster ways of these, are abilities (dbfleet/abilities.py): declared on the spec,
+held to the plain way's result by the conformance suite.
 """
 
 from __future__ import annotations
@@ -215,8 +215,12 @@ class Adapter(AbstractContextManager["Adapter"], Protocol):
         server that has to make an answer of them."""
         ...
 
-    def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
-        """Store rows by the engine's bulk path, pulling one batch after another."""
+    def write(
+        self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert", alone: bool = False
+    ) -> Written:
+        """Store rows by the engine's bulk path, pulling one batch after another. `alone`: the collection was just made,
+        and this command alone fills it, with keys that are all different; an engine that would look for each key first
+        need not."""
         ...
 
     def delete(self, schema: Schema, keys: Sequence[Row]) -> int:
@@ -248,63 +252,3 @@ class Adapter(AbstractContextManager["Adapter"], Protocol):
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None: ...
-
-    # Optional fast paths, asked for with getattr:
-    #
-    # def identity(self) -> str
-    #     Which database this is, however it was spelled: the same text on every connection to it, and another one for
-    #     every other database, on this server or another, a copy of this server's data directory too (which has its
-    #     system identifier or uuid). Asked of the server, or of the file: device and inode.
-    # def places(self, names: Sequence[str]) -> Sequence[str]
-    #     Where the collection of each name is or would be, where one has several names (t and public.t, T and t) or can
-    #     be reached from two databases by `identity`: the same text for the same collection on every connection to the
-    #     server, another for every other.
-    # def swap(self, swaps: Sequence[Swap]) -> None
-    #     Capability.SWAP: all of them take their places in one step. At any moment, also after a kill, all of the names
-    #     show what was there before, or all show what was staged; nothing half, and a reader waits or sees one of the
-    #     two. References of one staged collection to another, or to itself, hold under the final names. StatementError
-    #     or ConstraintViolated, and nothing has changed, where a collection outside refers to what would go and cannot
-    #     be re-pointed.
-    # def lost(self, names: Sequence[str]) -> Sequence[str]
-    #     What goes with these collections when others take their places in one `swap`, and is not given to those, in
-    #     words that begin with the collection's name: triggers, say. ConstraintViolated, by name, for what depends on
-    #     one of them so that the swap would be refused. Nothing is changed.
-    # def snapshot(self) -> AbstractContextManager[None]
-    #     Capability.SNAPSHOT: all scans inside see one moment.
-    # def find(self, collection, filter, params, *, batch_size=BATCH_SIZE) -> Result
-    #     Capability.FILTER: the rows of the collection that a filter in the engine's language chooses.
-    # def encoded(self, statement, params, format: Literal["csv", "jsonl"]) -> Iterator[bytes] | None
-    #     The result of one statement already in that format (chunks of any size, the header of csv included), byte for
-    #     byte what formats/ makes of `query`; None where this statement or format cannot be had so, decided before
-    #     anything has run.
-    # messages: Sequence[str]
-    #     The server's notices of the last `encoded`, complete when its chunks are read.
-    # def encoded_scan(self, schema, format: Literal["csv", "jsonl"], tally=None) -> Iterator[bytes] | None
-    #     Every row of the collection as a dump holds it (formats/_exact.py), in chunks of any size, in any order; None,
-    #     before anything has run, where this schema or format cannot be had so. `tally` is called with the Digest of
-    #     the rows that are given, added up by the caller; a value that a scan refuses is refused by its name.
-    # def ordered(self, schema) -> Iterator[bytes] | None
-    #     The schema's columns of every row as lines, in chunks of whole lines, in the order of its key: integers
-    #     by value; text, uuids and dates by the bytes of their canonical text. A line is that of PostgreSQL's COPY as
-    #     text: tabs between, \N for NULL, \\ \b \f \n \r \t \v escaped, bool t or f, bytes as \x and hex; numbers,
-    #     times and json in any form that reads back. Equal lines are equal rows. Digits of a second beyond the column's
-    #     fraction_digits may be cut, never rounded. None where the key has another type.
-    # def where(self, schema, condition) -> Part | None
-    #     A part: all rows for which the condition is true, and as few others as the engine can; None where it cannot.
-    # def lines(self, schema, part=WHOLE) -> Iterator[bytes] | None
-    #     The part's rows as lines like those of `ordered`, in any order; instants in UTC with +00 behind. None, before
-    #     anything has run, where a column cannot be had so; a value that a scan refuses is refused by its name.
-    # def write_lines(self, schema, chunks, *, mode="insert") -> Written | None
-    #     Such lines into the collection, in chunks of whole lines: what `write` would have stored of their values, with
-    #     its errors and its atomicity. None, before a chunk is pulled, where the engine would read a cell otherwise.
-    #     The caller sees to it that each column keeps every value of the cells exactly (ops/copy/lines.py).
-    # def alone(self, name) -> None
-    #     Told before a write that the collection was just made and that only this command fills it, with keys that are
-    #     all different: an engine that looks for each key first need not.
-    # def digest(self, schema, part=WHOLE) -> Digest
-    #     Computed by the server; equal to values.digest_rows over the scan.
-    # def count_on(self, name) -> Sequence[str]
-    #     Where the engine's counters do not follow values that were written with their rows: let those of the
-    #     collection go on behind the largest ones. What could not be set, in words.
-    # def extras(self, name) -> Extras; def add_extra(self, schema, extra) -> None
-    #     Indexes, defaults and identities: dbfleet/extras.py.

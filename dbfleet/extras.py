@@ -1,13 +1,6 @@
 """What a collection may have besides its columns, key and references, and another one can have too.
 
-An adapter of an engine that has such things gives two methods, asked for with getattr:
-
-    def extras(self, name) -> Extras
-        What the collection has. NotFound if it is not there.
-    def add_extra(self, schema, extra) -> None
-        Give it to a collection that has its rows already; of the kinds that the spec lists. An identity goes on behind
-        the greatest value. AlreadyExists where the name of an index is taken; Unsupported for what this engine cannot;
-        else what the server says.
+An adapter of an engine that has such things has the ability CarriesExtras (dbfleet/abilities.py).
 
 What is portable has a record: an index or a unique constraint over plain columns, a default that is a value or the
 moment of the insert, a column that counts up by itself (`Extra`); and what only another of the same engine can have
@@ -18,6 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, Final
+
+from dbfleet.errors import Unsupported
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +74,13 @@ class Extras:
 
     has: tuple[AnyExtra, ...] = ()
     left: tuple[str, ...] = ()
+
+
+def shared(extra: AnyExtra, title: str) -> Extra:
+    """The extra, which is of a kind that several engines have. Unsupported for what is another engine's own."""
+    if isinstance(extra, Native):
+        raise Unsupported(f"{title} has no {extra.kind} of {extra.engine}'s")
+    return extra
 
 
 def same(one: AnyExtra, other: Any) -> bool:

@@ -19,7 +19,8 @@ from dbfleet.values import Column, Type
 
 
 class Capability(enum.StrEnum):
-    """What an engine can do. One word, one meaning, tested in both directions."""
+    """What an engine can do where no method shows it. One word, one meaning, tested in both directions. What is a
+    method of its own is an ability (dbfleet/abilities.py)."""
 
     ATOMIC_WRITE = "atomic-write"  # one write is all or nothing, however many batches
     KEYLESS = "keyless"  # a collection may have no key
@@ -28,9 +29,6 @@ class Capability(enum.StrEnum):
     SPLIT = "split"  # `split` can give more than one part
     PARAMETERS = "parameters"  # `query` binds params on the server's or driver's side
     CANCEL = "cancel"  # `cancel` stops the running statement on the server
-    SNAPSHOT = "snapshot"  # `snapshot()` gives every scan inside it one consistent view
-    SWAP = "swap"  # `swap` lets collections take others' places in one step
-    FILTER = "filter"  # `find` asks one collection by a bare filter, `query TARGET.collection '{…}'`
 
 
 class Fidelity(enum.StrEnum):
@@ -138,7 +136,7 @@ class EngineSpec:
     with one value, 1 (left out where the language has no expressions); `all` gives every row of `{collection}`;
     `slow` runs for half a minute or more on the server (where CANCEL is declared); `bad` is malformed; `parameter`
     gives one record with the value of the param `n` (where PARAMETERS is declared); `missing` reads the collection
-    `dbfleet_nowhere`, which is not there; `filter` (where FILTER is declared) chooses the rows whose `id` is 1.
+    `dbfleet_nowhere`, which is not there; `filter` (where Finds is declared) chooses the rows whose `id` is 1.
     `language` is what `query` speaks, a dialect in parentheses; targets of one language can be asked together,
     whatever their dialects. `schemes` are URL schemes, the first is the one we print. `client` is the argv of the
     engine's own client inside the container, `{user}` and `{database}` filled in, the password read from the file that
@@ -159,6 +157,8 @@ class EngineSpec:
     connect: Callable[..., Any]  # connect(target, *, timeout_s: float = 10) -> Adapter
     types: Mapping[Type, Fidelity]
     capabilities: frozenset[Capability] = frozenset()
+    abilities: frozenset[type] = frozenset()  # Protocols of dbfleet/abilities.py
+    encodings: tuple[str, ...] = ()  # the formats that Encodes and EncodesScans give of a plain statement or schema
     limits: Limits = Limits()
     aliases: tuple[str, ...] = ()
     default_port: int | None = None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
+from dbfleet.abilities import CarriesExtras
 from dbfleet.adapter import Adapter
+from dbfleet.conformance.held import needed
 from dbfleet.conformance.plugin import Make
 from dbfleet.errors import AlreadyExists, ConstraintViolated, DbfleetError, Unsupported
 from dbfleet.extras import Default, Extra, Identity, Index
@@ -36,15 +37,14 @@ ROWS: list[Row] = [
 
 @pytest.fixture
 def extended(adapter: Adapter, made: Make, name: str) -> Schema:
-    if not hasattr(adapter, "extras"):
-        pytest.skip("undeclared capability")
+    needed(adapter, CarriesExtras)
     schema = made(_schema(name))
     adapter.write(schema, [ROWS])
     return schema
 
 
 def _add(adapter: Adapter, schema: Schema, extra: Extra) -> bool:
-    adding: Any = adapter
+    adding = needed(adapter, CarriesExtras)
     if type(extra) not in adapter.spec.extras:
         with pytest.raises(Unsupported):
             adding.add_extra(schema, extra)
@@ -60,7 +60,7 @@ def _insert(adapter: Adapter, name: str, column: str, value: str) -> None:
 
 
 def _has(adapter: Adapter, name: str) -> set[str]:
-    reading: Any = adapter
+    reading = needed(adapter, CarriesExtras)
     return {str(extra) for extra in reading.extras(name).has}
 
 
@@ -110,7 +110,7 @@ def test_a_default_is_what_a_row_gets(adapter: Adapter, extended: Schema, defaul
     if not _add(adapter, extended, default):
         assert str(default) not in _has(adapter, extended.name)
         return
-    reading: Any = adapter
+    reading = needed(adapter, CarriesExtras)
     # What the catalog does not tell exactly is left, in words.
     left = [text for text in reading.extras(extended.name).left if text.startswith(f"default of {default.column}")]
     assert left or str(default) in _has(adapter, extended.name)

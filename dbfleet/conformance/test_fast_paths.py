@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from dbfleet.abilities import ENCODINGS, Digests, EncodesScans, Encoding, Ordered, ReadsLines, WritesLines
 from dbfleet.adapter import WHOLE, Adapter
 from dbfleet.conformance.examples import wide_rows, wide_schema
+from dbfleet.conformance.held import needed
 from dbfleet.conformance.plugin import Make
 from dbfleet.errors import ConstraintViolated, StatementError, Unavailable
 from dbfleet.formats import _exact
@@ -25,6 +27,13 @@ def _without(schema: Schema, rows: list[Row], *types: Type) -> tuple[Schema, lis
     return Schema(schema.name, columns, schema.key), [tuple(row[place] for place in kept) for row in rows]
 
 
+def _given(chunks: Iterator[bytes] | None) -> Iterator[bytes]:
+    """The chunks; a schema of every type may be declined (test_abilities holds what may not be)."""
+    if chunks is None:
+        pytest.skip("declined for this schema")
+    return chunks
+
+
 @pytest.fixture(params=["every type", "no json"])
 def filled(request: pytest.FixtureRequest, adapter: Adapter, made: Make, name: str) -> Schema:
     """A collection with every example of every type; servers render what is not json themselves."""
@@ -35,52 +44,42 @@ def filled(request: pytest.FixtureRequest, adapter: Adapter, made: Make, name: s
 
 
 def test_server_digest_is_that_of_the_scan(adapter: Adapter, filled: Schema) -> None:
-    fast: Any = getattr(adapter, "digest", None)
-    if fast is not None:
-        assert fast(filled) == digest_rows(filled.columns, adapter.scan(filled))
+    assert needed(adapter, Digests).digest(filled) == digest_rows(filled.columns, adapter.scan(filled))
 
 
-@pytest.mark.parametrize("format", ["jsonl", "csv"])
-def test_encoded_scan_is_what_the_scan_gives(adapter: Adapter, filled: Schema, format: str) -> None:
-    fast: Any = getattr(adapter, "encoded_scan", None)
-    chunks: Iterator[bytes] | None = fast(filled, format) if fast else None
-    if chunks is not None:
-        plain = b"".join(_exact.encode(format, filled, adapter.scan(filled)))
-        assert sorted(b"".join(chunks).splitlines()) == sorted(plain.splitlines())
+@pytest.mark.parametrize("format", ENCODINGS.values())
+def test_encoded_scan_is_what_the_scan_gives(adapter: Adapter, filled: Schema, format: Encoding) -> None:
+    chunks = _given(needed(adapter, EncodesScans).encoded_scan(filled, format))
+    plain = b"".join(_exact.encode(format, filled, adapter.scan(filled)))
+    assert sorted(b"".join(chunks).splitlines()) == sorted(plain.splitlines())
 
 
-@pytest.mark.parametrize("format", ["jsonl", "csv"])
-def test_encoded_scan_tells_the_digest_of_what_it_gives(adapter: Adapter, filled: Schema, format: str) -> None:
-    fast: Any = getattr(adapter, "encoded_scan", None)
-    found: list[Digest] = []
-    chunks: Iterator[bytes] | None = fast(filled, format, found.append) if fast else None
-    if chunks is not None:
-        plain = b"".join(_exact.encode(format, filled, adapter.scan(filled)))
-        assert sorted(b"".join(chunks).splitlines()) == sorted(plain.splitlines())
-        assert sum(found, Digest()) == digest_rows(filled.columns, adapter.scan(filled))
+@pytest.mark.parametrize("format", ENCODINGS.values())
+def test_encoded_scan_tells_the_digest_of_what_it_gives(adapter: Adapter, filled: Schema, format: Encoding) -> None:
+    digests: list[Digest] = []
+    chunks = _given(needed(adapter, EncodesScans).encoded_scan(filled, format, digests.append))
+    plain = b"".join(_exact.encode(format, filled, adapter.scan(filled)))
+    assert sorted(b"".join(chunks).splitlines()) == sorted(plain.splitlines())
+    assert sum(digests, Digest()) == digest_rows(filled.columns, adapter.scan(filled))
 
 
 def test_half_read_encoded_scan_can_be_closed(adapter: Adapter, filled: Schema) -> None:
-    fast: Any = getattr(adapter, "encoded_scan", None)
-    chunks: Any = fast(filled, "jsonl") if fast else None
-    if chunks is not None:
-        next(chunks)
-        chunks.close()
-        assert adapter.count(filled.name) == sum(map(len, adapter.scan(filled)))
+    chunks: Any = _given(needed(adapter, EncodesScans).encoded_scan(filled, "jsonl"))
+    next(chunks)
+    chunks.close()
+    assert adapter.count(filled.name) == sum(map(len, adapter.scan(filled)))
 
 
 def test_large_collection_is_encoded_as_it_is_scanned(adapter: Adapter, made: Make, name: str) -> None:
     """Where a fast path reads a large collection in another way than a small one: as by ranges of its pages."""
-    fast: Any = getattr(adapter, "encoded_scan", None)
-    if fast is None:
-        return
+    encode = needed(adapter, EncodesScans).encoded_scan
     schema, rows = _without(wide_schema(name, adapter.spec), wide_rows(adapter.spec, 8000), Type.JSON)
     adapter.write(made(schema), [rows[start : start + 1000] for start in range(0, len(rows), 1000)])
-    found: list[Digest] = []
-    if (chunks := fast(schema, "jsonl", found.append)) is not None:
-        plain = b"".join(_exact.encode("jsonl", schema, adapter.scan(schema)))
-        assert sorted(b"".join(chunks).splitlines()) == sorted(plain.splitlines())
-        assert sum(found, Digest()) == digest_rows(schema.columns, adapter.scan(schema))
+    digests: list[Digest] = []
+    chunks = _given(encode(schema, "jsonl", digests.append))
+    plain = b"".join(_exact.encode("jsonl", schema, adapter.scan(schema)))
+    assert sorted(b"".join(chunks).splitlines()) == sorted(plain.splitlines())
+    assert sum(digests, Digest()) == digest_rows(schema.columns, adapter.scan(schema))
 
 
 # --- lines ---
@@ -114,24 +113,20 @@ def _stored(adapter: Adapter, schema: Schema) -> Digest:
 
 
 def test_lines_are_those_in_order(adapter: Adapter, filled: Schema) -> None:
-    lines: Any = getattr(adapter, "lines", None)
-    ordered: Any = getattr(adapter, "ordered", None)
-    if lines is None or ordered is None:
-        return
-    found, expected = lines(filled), ordered(filled)
-    if found is not None and expected is not None:
-        # One statement after another: a connection gives the rows of one at a time.
-        sides = [sorted(b"".join(chunks).split(b"\n")) for chunks in (found, expected)]
-        assert sides[0] == sides[1]
-        parts = [chunk for part in adapter.split(filled, 3) for chunk in lines(filled, part)]
-        assert sorted(b"".join(parts).split(b"\n")) == sides[0]
+    lines, ordered = needed(adapter, ReadsLines).lines, needed(adapter, Ordered).ordered
+    # One statement after another: a connection gives the rows of one at a time.
+    readings = [_given(lines(filled)), _given(ordered(filled))]
+    sides = [sorted(b"".join(chunks).split(b"\n")) for chunks in readings]
+    assert sides[0] == sides[1]
+    parts = [chunk for part in adapter.split(filled, 3) for chunk in _given(lines(filled, part))]
+    assert sorted(b"".join(parts).split(b"\n")) == sides[0]
 
 
 @pytest.mark.parametrize("key", [("at", "name"), ("name", "id"), ()], ids=["date and text", "text and int", "no key"])
 def test_lines_are_the_rows_whatever_the_key(adapter: Adapter, made: Make, name: str, key: tuple[str, ...]) -> None:
-    lines: Any = getattr(adapter, "lines", None)
-    if lines is None or (not key and Capability.KEYLESS not in adapter.spec.capabilities):
-        return
+    lines = needed(adapter, ReadsLines).lines
+    if not key and Capability.KEYLESS not in adapter.spec.capabilities:
+        pytest.skip("undeclared capability")
     columns = (
         Column("id", Type.INT, False),
         Column("name", Type.TEXT, False, length=20),
@@ -147,15 +142,12 @@ def test_lines_are_the_rows_whatever_the_key(adapter: Adapter, made: Make, name:
     adapter.write(schema, [rows])
     expected = sorted(_line(schema, row) for row in rows)
     for parts in ([WHOLE], adapter.split(schema, 3)):
-        found = [chunks for part in parts if (chunks := lines(schema, part)) is not None]
-        if found:
-            assert sorted(b"".join(map(b"".join, found)).splitlines(keepends=True)) == expected
+        read = [chunk for part in parts for chunk in _given(lines(schema, part))]
+        assert sorted(b"".join(read).splitlines(keepends=True)) == expected
 
 
 def test_lines_written_are_the_rows_written(adapter: Adapter, made: Make, name: str) -> None:
-    write: Any = getattr(adapter, "write_lines", None)
-    if write is None:
-        return
+    write: Any = needed(adapter, WritesLines).write_lines
     schema, rows = _without(wide_schema(name, adapter.spec), wide_rows(adapter.spec, 400), Type.JSON)
     plain, fast = made(schema), made(replace(schema, name=f"{name}_lines"))
     rows += [(1000 + number, *([None] * (len(schema.columns) - 1))) for number in range(3)]
@@ -170,7 +162,7 @@ def test_lines_written_are_the_rows_written(adapter: Adapter, made: Make, name: 
     chunks = [b"".join(_line(schema, row) for row in rows[start : start + 50]) for start in range(0, len(rows), 50)]
     written = write(fast, iter(chunks), mode="insert")
     if written is None:
-        return
+        pytest.skip("declined for this schema")
     assert (written.rows, written.rejected) == (len(rows), [])
     assert _stored(adapter, fast) == _stored(adapter, plain)
     assert write(fast, iter(chunks), mode="upsert").rows == len(rows)
@@ -178,9 +170,7 @@ def test_lines_written_are_the_rows_written(adapter: Adapter, made: Make, name: 
 
 
 def test_lines_that_are_refused_leave_nothing(adapter: Adapter, made: Make, name: str) -> None:
-    write: Any = getattr(adapter, "write_lines", None)
-    if write is None:
-        return
+    write: Any = needed(adapter, WritesLines).write_lines
     schema = made(Schema(name, (Column("id", Type.INT, False), Column("n", Type.INT)), ("id",)))
     with pytest.raises(ConstraintViolated):
         write(schema, iter([b"1\t1\n2\t2\n", b"1\t3\n"]), mode="insert")

@@ -7,8 +7,10 @@ import time
 
 import pytest
 
+from dbfleet.abilities import ENCODINGS, Encodes, Finds
 from dbfleet.adapter import Adapter
 from dbfleet.conformance.examples import wide_rows, wide_schema
+from dbfleet.conformance.held import needed
 from dbfleet.conformance.plugin import Connect, Make
 from dbfleet.errors import DbfleetError, StatementError, Unsupported, UsageError
 from dbfleet.spec import Capability
@@ -98,10 +100,7 @@ def test_parameters_are_bound_never_spliced(adapter: Adapter) -> None:
 
 
 def test_filter_asks_one_collection(adapter: Adapter, made: Make, name: str) -> None:
-    find = getattr(adapter, "find", None)
-    assert (find is not None) == (Capability.FILTER in adapter.spec.capabilities)
-    if find is None:
-        return
+    find = needed(adapter, Finds).find
     schema = made(Schema(name, PAIR, ("id",)))
     adapter.write(schema, [[(number, f"v{number}") for number in range(5)]])
     with find(name, adapter.spec.examples["filter"]) as result:
@@ -137,18 +136,17 @@ def test_cancel_stops_the_statement(connect: Connect) -> None:
 
 def test_encoded_result_is_what_the_formats_make(adapter: Adapter, made: Make, name: str) -> None:
     """The fast path gives, byte for byte, what the plain path gives."""
-    fast = getattr(adapter, "encoded", None)
-    if fast is None:
-        return
     from dbfleet import formats
+
+    encode = needed(adapter, Encodes).encoded
 
     schema = made(wide_schema(name, adapter.spec))
     adapter.write(schema, [wide_rows(adapter.spec, 300)])
     one = adapter.spec.examples.get("one", adapter.spec.examples["missing"])
     for statement in (adapter.spec.examples["all"].format(collection=name), one):
-        for word in ("csv", "jsonl"):
-            chunks = fast(statement, {}, word)
-            if chunks is None:
+        for word in ENCODINGS.values():
+            chunks = encode(statement, {}, word)
+            if chunks is None:  # it may decline; test_abilities holds what it must give
                 continue
             quick = b"".join(chunks)
             with adapter.query(statement) as result:

@@ -10,8 +10,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from dbfleet.abilities import Digests, able
 from dbfleet.adapter import BATCH_BYTES, WHOLE, Adapter, WriteMode
 from dbfleet.conformance.examples import examples, wide_rows, wide_schema
+from dbfleet.conformance.held import needed
 from dbfleet.conformance.plugin import Connect, Make
 from dbfleet.errors import ConstraintViolated, DbfleetError, StatementError, Unavailable
 from dbfleet.fidelity import coarsened
@@ -122,8 +124,8 @@ def test_native_types_of_another_engine_change_nothing(adapter: Adapter, made: M
     stored = kept(adapter, schema, rows)
     assert encoded(schema, rows_of(adapter, schema)) == encoded(schema, stored)
     assert encoded(schema, list(adapter.get(schema, [(7,), (8,)]))) == encoded(schema, stored[7:9])
-    on_server = getattr(adapter, "digest", None)
-    assert on_server is None or on_server(schema) == digest_rows(schema.columns, [stored])
+    digesting = able(adapter, Digests)
+    assert digesting is None or digesting.digest(schema) == digest_rows(schema.columns, [stored])
     assert adapter.delete(schema, [(9,)]) == 1
 
 
@@ -411,9 +413,7 @@ def test_value_beyond_the_declared_limits_is_refused_or_kept(adapter: Adapter, m
 
 
 def test_server_digest_is_the_plain_one(adapter: Adapter, made: Make, name: str) -> None:
-    fast = getattr(adapter, "digest", None)
-    if fast is None:
-        return
+    digest = needed(adapter, Digests).digest
     schema = made(wide_schema(name, adapter.spec))
     adapter.write(schema, [wide_rows(adapter.spec, 500)])
-    assert fast(schema) == digest_rows(schema.columns, adapter.scan(schema))
+    assert digest(schema) == digest_rows(schema.columns, adapter.scan(schema))

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from dbfleet import registry
+from dbfleet.abilities import Identifies, Swaps
 from dbfleet.adapter import Adapter, Swap
+from dbfleet.conformance.held import needed
 from dbfleet.conformance.plugin import Connect, Make
 from dbfleet.errors import DbfleetError, NotFound
 from dbfleet.extras import Index
-from dbfleet.spec import Capability
 from dbfleet.target import Target
 from dbfleet.values import Column, Reference, Row, Schema, Type
 
@@ -37,11 +38,8 @@ def _children(name: str, parents: str) -> Schema:
 
 @pytest.fixture
 def swapping(adapter: Adapter) -> Any:
-    """The adapter, where it can swap; else that it refuses is all there is to see."""
-    if Capability.SWAP not in adapter.spec.capabilities:
-        assert not hasattr(adapter, "swap"), "it has a swap that it does not declare"
-        pytest.skip("undeclared capability")
-    return adapter
+    """The adapter, where it can swap."""
+    return needed(adapter, Swaps)
 
 
 @pytest.fixture
@@ -54,11 +52,11 @@ def names(target: Target, name: str) -> Iterator[tuple[str, str]]:
             cleaner.drop(each)
 
 
-def test_identity_is_the_same_on_every_connection(adapter: Any, connect: Connect) -> None:
-    other: Any = connect()
-    assert adapter.identity() == other.identity()
-    assert isinstance(adapter.identity(), str)
-    assert adapter.identity()
+def test_identity_is_the_same_on_every_connection(adapter: Adapter, connect: Connect) -> None:
+    identity = needed(adapter, Identifies).identity()
+    assert isinstance(identity, str)
+    assert identity
+    assert needed(connect(), Identifies).identity() == identity
 
 
 def test_staged_collections_take_the_places_of_others(

@@ -13,6 +13,7 @@ from functools import lru_cache
 from struct import Struct
 from typing import Any, Final
 
+from dbfleet.abilities import Digests, able
 from dbfleet.adapter import Adapter
 from dbfleet.fidelity import coarsened
 from dbfleet.spec import EngineSpec
@@ -36,8 +37,8 @@ from dbfleet.values import (
 
 def stored(adapter: Adapter, schema: Schema) -> Digest:
     """Of what the adapter's target holds: by its server where that can, else by a scan."""
-    on_server: Callable[[Schema], Digest] | None = getattr(adapter, "digest", None)
-    return on_server(schema) if on_server else digest_rows(schema.columns, adapter.scan(schema))
+    digesting = able(adapter, Digests)
+    return digesting.digest(schema) if digesting else digest_rows(schema.columns, adapter.scan(schema))
 
 
 class Digester:

@@ -3,9 +3,10 @@ stake, and what becomes of a command that ends before its end."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+from dbfleet.abilities import CountsOn, Swaps, TellsLosses, able
 from dbfleet.adapter import Adapter
 from dbfleet.errors import NoRoom, RuntimeFailure, StatementError, Unavailable, UsageError
 from dbfleet.fleet import Fleet
@@ -42,14 +43,14 @@ def counted(sink: Adapter, name: str) -> int | None:
 
 def count_on(sink: Adapter, name: str) -> list[str]:
     """Let the counters of a collection that was there go on behind what was written; what lags, in words."""
-    asked: Callable[[str], Sequence[str]] | None = getattr(sink, "count_on", None)
-    return list(asked(name)) if asked else []
+    counting = able(sink, CountsOn)
+    return list(counting.count_on(name)) if counting else []
 
 
 def lost(sink: Adapter, names: Sequence[str]) -> list[str]:
     """What goes with the collections that are replaced, in words. ConstraintViolated for what cannot go."""
-    asked: Callable[[Sequence[str]], Sequence[str]] | None = getattr(sink, "lost", None)
-    return list(asked(names)) if asked and names else []
+    telling = able(sink, TellsLosses)
+    return list(telling.lost(names)) if telling and names else []
 
 
 def question(going: Sequence[tuple[str, int | None]], sink: str, spec: EngineSpec, lost: Sequence[str] = ()) -> str:
@@ -64,7 +65,7 @@ def question(going: Sequence[tuple[str, int | None]], sink: str, spec: EngineSpe
 
 
 def _how(collections: int, spec: EngineSpec) -> str:
-    if Capability.SWAP not in spec.capabilities:
+    if Swaps not in spec.abilities:
         return "dropped first: this engine cannot exchange collections"
     how = "replaced once the new rows are whole"
     if spec.swap_collections is not None and collections > spec.swap_collections:

@@ -2,24 +2,25 @@
 whether two names are one collection's.
 
 A path, a symbolic link, another name of the host, another scheme or an option says nothing about it; what a server says
-of itself does (Adapter.identity, Adapter.places). Nothing may be written from a collection into itself: it would be
+of itself does (Identifies, Locates). Nothing may be written from a collection into itself: it would be
 emptied first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 
+from dbfleet.abilities import Identifies, Locates, able
 from dbfleet.adapter import Adapter
 from dbfleet.errors import StatementError, UsageError
 
 
 def of(adapter: Adapter) -> str:
     """Which database this is; by its URL where the server does not say."""
-    asked: Callable[[], str] | None = getattr(adapter, "identity", None)
-    if asked is not None:
+    identifying = able(adapter, Identifies)
+    if identifying is not None:
         try:
-            return asked()
+            return identifying.identity()
         except StatementError:  # this user may not see it
             pass
     return f"{adapter.target.url()} {adapter.target.database}"
@@ -48,7 +49,7 @@ def refuse_same(source: Adapter, sink: Adapter, pairs: Sequence[tuple[str, str]]
 def listed(adapter: Adapter, names: Collection[str], there: Collection[str]) -> dict[str, str]:
     """What the collections that are there are called, for those of the names that are other spellings of theirs."""
     strange = [name for name in names if name not in there]
-    if not strange or not there or not hasattr(adapter, "places"):
+    if not strange or not there or able(adapter, Locates) is None:
         return {}
     called = dict(zip(_places(adapter, list(there)), there, strict=True))
     found = {
@@ -60,8 +61,8 @@ def listed(adapter: Adapter, names: Collection[str], there: Collection[str]) -> 
 
 
 def _places(adapter: Adapter, names: Sequence[str]) -> Sequence[str]:
-    asked: Callable[[Sequence[str]], Sequence[str]] | None = getattr(adapter, "places", None)
-    if asked is not None:
-        return asked(names)
+    locating = able(adapter, Locates)
+    if locating is not None:
+        return locating.places(names)
     database = of(adapter)
     return [f"{database} {name}" for name in names]

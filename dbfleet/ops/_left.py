@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+from dbfleet.abilities import CarriesExtras, TellsLeft, able
 from dbfleet.adapter import Adapter
 from dbfleet.errors import LossyRefused, NotFound, StatementError
 from dbfleet.extras import Extras
@@ -24,14 +25,15 @@ def described(source: Adapter, names: Sequence[str]) -> tuple[list[Schema], list
 
 
 def of_database(source: Adapter) -> list[str]:
-    asked: Callable[[], Sequence[str]] | None = getattr(source, "left", None)
-    return [f"{text}: does not come along" for text in asked()] if asked else []
+    """What no collection holds, and a copy leaves behind, in words; nothing where the engine does not tell."""
+    telling = able(source, TellsLeft)
+    return [f"{text}: does not come along" for text in telling.left()] if telling else []
 
 
 def of_collection(source: Adapter, name: str) -> Extras:
     """What it has besides its rows; nothing where the engine does not tell."""
-    asked: Callable[[str], Extras] | None = getattr(source, "extras", None)
-    return asked(name) if asked else Extras()
+    carrying = able(source, CarriesExtras)
+    return carrying.extras(name) if carrying else Extras()
 
 
 def refuse(left: Sequence[str], target: str, *, hint: str) -> None:

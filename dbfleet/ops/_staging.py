@@ -13,15 +13,15 @@ import contextlib
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from dbfleet.abilities import Swaps, able
 from dbfleet.adapter import Adapter, Swap
-from dbfleet.errors import DbfleetError, NotFound
+from dbfleet.errors import DbfleetError, NotFound, Unsupported
 from dbfleet.fleet import Fleet
-from dbfleet.spec import Capability
 from dbfleet.values import Schema
 
 _PREFIX: Final = "_dbfleet_new_"
@@ -31,7 +31,7 @@ KEPT_S: Final = 24 * 60 * 60
 
 
 def can_swap(adapter: Adapter) -> bool:
-    return Capability.SWAP in adapter.spec.capabilities
+    return Swaps in adapter.spec.abilities
 
 
 def name_of(word: str, number: int) -> str:
@@ -53,8 +53,11 @@ def under(schema: Schema, names: Mapping[str, str]) -> Schema:
 
 
 def swap(adapter: Adapter, swaps: Sequence[Swap]) -> None:
-    exchange: Callable[[Sequence[Swap]], None] = getattr(adapter, "swap")  # noqa: B009 - an optional method
-    exchange(swaps)
+    """Let staged collections take their places. Unsupported where the engine cannot (see `can`)."""
+    swapping = able(adapter, Swaps)
+    if swapping is None:
+        raise Unsupported(f"{adapter.spec.title} cannot exchange collections", target=adapter.target.name)
+    swapping.swap(swaps)
 
 
 def is_there(adapter: Adapter, name: str) -> bool:
@@ -92,8 +95,8 @@ def claimed(fleet: Fleet) -> Iterator[str]:
 
 def leftovers(adapter: Adapter) -> list[str]:
     """What is staged or left in the target, by whomever."""
-    asked: Callable[[], Sequence[str]] | None = getattr(adapter, "leftovers", None)
-    return list(asked()) if asked else []
+    swapping = able(adapter, Swaps)
+    return list(swapping.leftovers()) if swapping else []
 
 
 def staged_by(adapter: Adapter, word: str) -> list[str]:

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 
+from dbfleet.abilities import Digests, Snapshots, able
 from dbfleet.adapter import Adapter
 from dbfleet.errors import DbfleetError, StatementError, Unavailable, Unsupported
 from dbfleet.fleet import Fleet
 from dbfleet.ops._named import schema_of
-from dbfleet.spec import Capability
 from dbfleet.target import Target
 from dbfleet.values import Batch, Digest, Schema, digest_rows
 
@@ -49,11 +49,11 @@ def digest(
     another moment where the error has ended the first. A server that is gone ends it at once.
     """
     with fleet.connect(target) as adapter, ExitStack() as moment:
-        one_moment = Capability.SNAPSHOT in fleet.spec(target).capabilities
+        snapshots = able(adapter, Snapshots)
         failed: list[DbfleetError] = []
 
         def begin() -> None:
-            moment.enter_context(getattr(adapter, "snapshot")() if one_moment else nullcontext())  # noqa: B009
+            moment.enter_context(snapshots.snapshot() if snapshots else nullcontext())
 
         begin()
         for name in adapter.collections() if collection is None else (collection,):
@@ -91,10 +91,9 @@ def _worst(failed: Sequence[DbfleetError]) -> DbfleetError:
 
 
 def _digest(adapter: Adapter, schema: Schema, progress: Callable[[str, int], None]) -> Digest:
-    on_server = getattr(adapter, "digest", None)
-    if on_server is not None:
-        found: Digest = on_server(schema)
-        return found
+    digesting = able(adapter, Digests)
+    if digesting is not None:
+        return digesting.digest(schema)
     return digest_rows(schema.columns, _told(schema.name, adapter.scan(schema), progress))
 
 

@@ -20,9 +20,10 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from dbfleet import __version__
+from dbfleet.abilities import ENCODINGS, EncodesScans, Snapshots, able
 from dbfleet.adapter import Adapter
 from dbfleet.errors import DbfleetError, NotFound, UsageError, nearest
 from dbfleet.fidelity import GENERATED
@@ -32,7 +33,6 @@ from dbfleet.ops import _dump_files as files
 from dbfleet.ops import _left
 from dbfleet.ops._digests import Digester
 from dbfleet.ops._order import ordered
-from dbfleet.spec import Capability
 from dbfleet.target import Target
 from dbfleet.values import Batch, Digest, Schema
 
@@ -236,7 +236,7 @@ def _one_moment(fleet: Fleet, target: Target, adapter: Adapter, tell: Tell) -> I
     spec = fleet.spec(target)
     held: AbstractContextManager[None] = nullcontext()
     why_not = None
-    if Capability.SNAPSHOT in spec.capabilities:
+    if Snapshots in spec.abilities:
         try:
             held = adapter.snapshot()  # type: ignore[attr-defined]
             held.__enter__()
@@ -316,9 +316,8 @@ def _rendered(
     adapter: Adapter, schema: Schema, format: str, tally: Callable[[Digest], None] | None = None
 ) -> Iterator[bytes] | None:
     """The file's bytes as the server makes them, in a third of the plain path's time or less; with their digest."""
-    encoded: Any = getattr(adapter, "encoded_scan", None)
-    chunks: Iterator[bytes] | None = encoded(schema, format, tally) if encoded else None
-    return chunks
+    encoding, format_word = able(adapter, EncodesScans), ENCODINGS.get(format)
+    return encoding.encoded_scan(schema, format_word, tally) if encoding and format_word else None
 
 
 def _counted(name: str, chunks: Iterator[bytes], progress: Progress) -> Iterator[bytes]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 from dbfleet import registry
+from dbfleet.abilities import WORDS
 from dbfleet.spec import EngineSpec, Limits
 
 
@@ -40,7 +41,7 @@ def _engine(spec: EngineSpec) -> Engine:
         spec.title,
         spec.paradigm,
         spec.language,
-        sorted(spec.capabilities),
+        sorted({*spec.capabilities, *(word for ability, word in WORDS.items() if ability in spec.abilities)}),
         limits,
         {type_: spec.fidelity(type_).value for type_ in sorted(spec.types)},
         spec.quirks,

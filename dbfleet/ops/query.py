@@ -9,7 +9,7 @@ results come in the targets' order, and neighbours with the same columns are one
 stop the others: FleetPartlyFailed names it when all have been asked.
 
 Who is asked is a target, or one collection of it: then the text is a bare filter, in the language of an engine that
-declares Capability.FILTER.
+declares the ability Finds.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Self, TypeVar
 
 from dbfleet import registry
+from dbfleet.abilities import ENCODINGS, Encodes, Encoding, ExtendedJson, Finds, Notices, able
 from dbfleet.adapter import Adapter, Result, ResultColumn
 from dbfleet.errors import DbfleetError, FleetPartlyFailed, NotReady, Unsupported, UsageError, nearest
 from dbfleet.fleet import Fleet
@@ -37,7 +38,6 @@ T = TypeVar("T")
 Place = tuple[Target, str | None]
 """A target, and the collection of it that is meant."""
 
-FAST_FORMATS: Final = ("csv", "jsonl")
 """What an adapter may have ready-made (Adapter.encoded)."""
 
 
@@ -102,8 +102,8 @@ def query(
         if len(places) == 1:
             ((target, collection),) = places
             adapter = asked.connect(target)
-            fast_one = fast in FAST_FORMATS and not ejson and not collection
-            chunks = asked.encoded(adapter, fast) if fast_one else None
+            encoding = None if ejson or collection else ENCODINGS.get(fast or "")
+            chunks = asked.encoded(adapter, encoding) if encoding else None
             yield Answers(iter(()) if chunks else asked.results(adapter, collection), chunks)
             return
         failures: dict[str, DbfleetError] = {}
@@ -121,7 +121,7 @@ def _check(spec: EngineSpec, target: Target, collection: str | None, options: Ma
                 target=target.name,
                 hint=f"--{name} is for {', '.join(having)}" if having else None,
             )
-    if collection and Capability.FILTER not in spec.capabilities:
+    if collection and Finds not in spec.abilities:
         raise UsageError(
             f"{target.name}.{collection} names a collection, and {spec.title} takes none beside the text",
             hint=f"ask {target.name}, and name {collection} in the statement",
@@ -159,19 +159,20 @@ class _Asked:
             target = target.with_(options={**target.options, **self._options})
         adapter = self.open.enter_context(self._fleet.connect(target, timeout_s=wait_s))
         if self._ejson:
-            if not hasattr(adapter, "ejson"):
+            speaking = able(adapter, ExtendedJson)
+            if speaking is None:
                 raise Unsupported(f"{title} has no Extended JSON", target=target.name)
-            adapter.ejson = True
+            speaking.ejson = True
         return adapter
 
-    def encoded(self, adapter: Adapter, word: str | None) -> Iterator[bytes] | None:
+    def encoded(self, adapter: Adapter, format: Encoding) -> Iterator[bytes] | None:
         """The adapter's own bytes; None where it has none for this statement."""
-        method = getattr(adapter, "encoded", None)
-        if method is None:
+        encoding = able(adapter, Encodes)
+        if encoding is None:
             return None
         deadline = self.open.enter_context(_Deadline(adapter, self._timeout_s))
         with deadline.instead():  # a method may wait for the first rows before it gives an iterator
-            chunks = method(self._text, self._params, word)
+            chunks = encoding.encoded(self._text, self._params, format)
         if chunks is None:
             deadline.forget()
             return None
@@ -182,8 +183,9 @@ class _Asked:
         """The chunks, and then what the server said beside them."""
         started = time.perf_counter()
         yield from chunks
-        if messages := getattr(adapter, "messages", ()):
-            self._tell(Told(adapter.target.name, None, None, messages, time.perf_counter() - started))
+        hearing = able(adapter, Notices)
+        if hearing and hearing.messages:
+            self._tell(Told(adapter.target.name, None, None, hearing.messages, time.perf_counter() - started))
 
     def _end(self, adapter: Adapter, close: Callable[[], None]) -> None:
         """Close what is being read before its connection is closed; where it ends early, stop it first, as some
@@ -227,11 +229,10 @@ class _Asked:
                 result = result.following()
 
     def _ask(self, adapter: Adapter, collection: str | None) -> Result:
-        if collection is None:
+        finding = able(adapter, Finds)
+        if collection is None or finding is None:  # `_check` has refused a collection where there is no finding
             return adapter.query(self._text, self._params)
-        # Declared by Capability.FILTER, so it is there.
-        found: Result = getattr(adapter, "find")(collection, self._text, self._params)  # noqa: B009
-        return found
+        return finding.find(collection, self._text, self._params)
 
     def each(self, places: Sequence[Place], failures: dict[str, DbfleetError]) -> Iterator[tuple[str, _Read]]:
         """Every target's results, with its name; what fails is put on record."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dbfleet import registry
+from dbfleet.abilities import Swaps
 from dbfleet.spec import Capability, EngineSpec
 from dbfleet.target import Target
 from tests.zoo.walk import run
@@ -20,7 +21,7 @@ def circle(
     target: Target, spec: EngineSpec, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[str]:
     """A SQLite file: a tree whose roots come last by key, and two tables that refer to each other."""
-    if not {Capability.SWAP, Capability.REFERENCES} <= spec.capabilities:
+    if Swaps not in spec.abilities or Capability.REFERENCES not in spec.capabilities:
         pytest.skip("undeclared capability")
     monkeypatch.setenv("DBFLEET_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("DBFLEET_CONFIG", "")

@@ -18,10 +18,11 @@ from typing import Any
 import pytest
 
 from dbfleet import registry
+from dbfleet.abilities import Swaps
 from dbfleet.errors import ConstraintViolated, StatementError
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _staging
-from dbfleet.spec import Capability, EngineSpec
+from dbfleet.spec import EngineSpec
 from dbfleet.target import Target
 from dbfleet.values import Batch, Schema
 from tests.zoo.walk import Ran, run
@@ -33,7 +34,7 @@ _NEW = [(number, f"new {number}") for number in range(100, 3100)]
 @pytest.fixture
 def sink(target: Target, spec: EngineSpec, name: str) -> Iterator[str]:
     """Its URL; it holds the collection with the old rows, and one that refers to it where it checks references."""
-    if Capability.SWAP not in spec.capabilities:
+    if Swaps not in spec.abilities:
         pytest.skip("undeclared capability")
     url = target.url(reveal=True)
     source(f"{name}.db", name, _OLD)

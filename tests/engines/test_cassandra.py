@@ -80,10 +80,9 @@ def test_later_parts_of_a_copy_are_not_looked_for(
     monkeypatch.setattr(Writing, "_send_carefully", watched)
     adapter.write(schema, [[(-1, "x")]])
     adapter.write(schema, [[(number, "looked for") for number in range(10)]])
-    adapter.alone(name)  # type: ignore[attr-defined]
-    assert adapter.write(schema, [[(number, "not") for number in range(10, 500)]]).rows == 490
+    assert adapter.write(schema, [[(number, "not") for number in range(10, 500)]], alone=True).rows == 490
     assert [number for number in sent if number] == [10]
-    assert [each.row for each in adapter.write(schema, [[(600, "a"), (600, "b")]]).rejected] == [(600, "b")]
+    assert [each.row for each in adapter.write(schema, [[(600, "a"), (600, "b")]], alone=True).rejected] == [(600, "b")]
     assert adapter.count(name) == 502
 
 

@@ -81,7 +81,7 @@ def test_huge_values_come_in_slices(
     assert [len(batch) for batch in batches[-3:]] == [1, 1, 1]
     assert sorted(adapter.get(schema, [(huge[1][0],), (10,), (huge[2][0],)])) == sorted([small[0], *huge[1:]])
     wanted = tuple(Condition("=", column="id", value=number) for number in (2, 2000))
-    part = adapter.where(schema, Condition("or", wanted))
+    part = adapter.narrow(schema, Condition("or", wanted))
     assert [row for batch in adapter.scan(schema, part) for row in batch] == [huge[1]]
     adapter.delete(schema, [row[:1] for row in huge])
     assert adapter.lines(schema) is not None

@@ -82,7 +82,7 @@ def snapshot(adapter: Adapter) -> None:
 def chosen(adapter: Adapter) -> Part:
     since = Condition("<", column="since", value=WHEN.date())
     asked = Condition("or", (Condition("not", (since,)), Condition("null", column="since")))
-    return adapter.where(CUSTOMERS, asked) or {}  # type: ignore[attr-defined, no-any-return]
+    return adapter.narrow(CUSTOMERS, asked) or {}  # type: ignore[attr-defined, no-any-return]
 
 
 def print_changes(adapter: Adapter) -> None:

@@ -95,7 +95,9 @@ def test_verify_gives_the_digest_of_what_was_read_back(targets: list[Target]) ->
 
 def test_what_does_not_read_back_as_it_was_written_is_told(targets: list[Target]) -> None:
     class Forgetful(Odd):
-        def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
+        def write(
+            self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert", alone: bool = False
+        ) -> Written:
             lost = 1 if schema.name == "follows" else 0
             return self._adapter.write(schema, (batch[lost:] for batch in batches), mode=mode)
 
@@ -175,7 +177,9 @@ def test_a_target_that_cannot_be_reached_does_not_stop_the_others(targets: list[
 
 def test_a_target_that_fails_midway_does_not_stop_the_others(targets: list[Target]) -> None:
     class Full(Odd):
-        def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
+        def write(
+            self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert", alone: bool = False
+        ) -> Written:
             if schema.name == "orders" and self._adapter.target.name == "two":
                 next(iter(batches))
                 raise ConstraintViolated("no room", engine="sqlite", target="two", code="13") from OSError("disk")
@@ -203,7 +207,9 @@ def test_a_single_target_fails_with_its_own_error(targets: list[Target]) -> None
 
 def test_rejected_rows_are_counted_and_the_first_is_named(targets: list[Target]) -> None:
     class Picky(Odd):
-        def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
+        def write(
+            self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert", alone: bool = False
+        ) -> Written:
             written = self._adapter.write(schema, batches, mode=mode)
             if schema.name == "follows":
                 written.rejected += [Rejected((n,), f"reason {n}") for n in range(250)]
@@ -279,7 +285,9 @@ def test_two_processes_make_the_rows_of_one(targets: list[Target]) -> None:
 @pytest.mark.parametrize("failing", ["first", "second"])
 def test_the_failure_of_one_of_two_processes_ends_both(targets: list[Target], failing: str) -> None:
     class Full(Odd):
-        def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
+        def write(
+            self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert", alone: bool = False
+        ) -> Written:
             rows = [row for batch in batches for row in batch]
             if schema.name == "orders" and (rows[0][0] == 1) == (failing == "first"):
                 raise ConstraintViolated("no room", engine="sqlite", target="one")
@@ -296,7 +304,9 @@ def test_the_failure_of_one_of_two_processes_ends_both(targets: list[Target], fa
 @pytest.mark.usefixtures("two_writers")
 def test_refused_rows_of_both_processes_are_counted(targets: list[Target]) -> None:
     class Picky(Odd):
-        def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
+        def write(
+            self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert", alone: bool = False
+        ) -> Written:
             written = self._adapter.write(schema, batches, mode=mode)
             if schema.name == "follows":
                 written.rejected += [Rejected((n,), f"reason {n}") for n in range(150)]
@@ -407,7 +417,9 @@ def test_an_interrupt_or_the_owner_s_death_ends_the_workers(
 @pytest.mark.parametrize("carrier", ["process"], indirect=True)
 def test_a_worker_that_dies_is_that_target_s_failure(targets: list[Target]) -> None:
     class Dying(Odd):
-        def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
+        def write(
+            self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert", alone: bool = False
+        ) -> Written:
             if self._adapter.target.name == "two":
                 os.kill(os.getpid(), signal.SIGKILL)
             return self._adapter.write(schema, batches, mode=mode)

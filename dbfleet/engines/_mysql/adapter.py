@@ -15,6 +15,23 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, Literal, Self
 
+from dbfleet.abilities import (
+    CarriesExtras,
+    Encodes,
+    EncodesScans,
+    Encoding,
+    Identifies,
+    Locates,
+    Narrows,
+    Notices,
+    Ordered,
+    ReadsLines,
+    Snapshots,
+    Swaps,
+    TellsLeft,
+    TellsLosses,
+    WritesLines,
+)
 from dbfleet.adapter import (
     BATCH_SIZE,
     WHOLE,
@@ -42,7 +59,7 @@ from dbfleet.engines._mysql.values import strict
 from dbfleet.engines._mysql.wire import RawRow, Wire
 from dbfleet.engines._mysql.write import Source
 from dbfleet.errors import DbfleetError, StatementError
-from dbfleet.extras import Extra, Extras
+from dbfleet.extras import AnyExtra, Extras, shared
 from dbfleet.spec import EngineSpec
 from dbfleet.sql.changes import Spelling
 from dbfleet.sql.changes import statements as change_statements
@@ -55,7 +72,23 @@ from dbfleet.values import Batch, Column, Digest, Row, Schema, Type
 _KEYS_AT_ONCE: Final = 500
 
 
-class MySqlAdapter(Adapter):
+class MySqlAdapter(
+    Adapter,
+    Identifies,
+    Locates,
+    Swaps,
+    TellsLosses,
+    Snapshots,
+    Encodes,
+    Notices,
+    EncodesScans,
+    Ordered,
+    Narrows,
+    ReadsLines,
+    WritesLines,
+    CarriesExtras,
+    TellsLeft,
+):
     """One connection in autocommit; `write` opens a transaction of its own."""
 
     def __init__(self, spec: EngineSpec, target: Target, wire: Wire, server: Server) -> None:
@@ -63,7 +96,7 @@ class MySqlAdapter(Adapter):
         self.target = target
         self._session = Session(spec.name, target.name, wire, server)
         self._in_snapshot = False
-        self.messages: list[str] = []
+        self._messages: list[str] = []
 
     def __enter__(self) -> Self:
         return self
@@ -194,7 +227,9 @@ class MySqlAdapter(Adapter):
             with self._session.translated():
                 yield from slices.whole(wire, lacking, read, folding)
 
-    def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
+    def write(
+        self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert", alone: bool = False
+    ) -> Written:
         wire = self._session.live()
         source = Source(batches)
         with self._session.translated(source):
@@ -222,7 +257,7 @@ class MySqlAdapter(Adapter):
                 removed += wire.affected
         return removed
 
-    def where(self, schema: Schema, condition: Condition) -> Part | None:
+    def narrow(self, schema: Schema, condition: Condition) -> Part | None:
         """A part that the condition chooses."""
         with self._session.translated():
             table = self._table(schema)
@@ -256,7 +291,8 @@ class MySqlAdapter(Adapter):
         ask = self._session.rows
         return extras.left(ask, tables.broken_views(ask, tables.kinds(ask)))
 
-    def add_extra(self, schema: Schema, extra: Extra) -> None:
+    def add_extra(self, schema: Schema, extra: AnyExtra) -> None:
+        extra = shared(extra, self.spec.title)
         statement = extras.add_statement(self._session.rows, self._session.natives(schema.name), schema, extra)
         wire = self._session.live()
         with self._session.translated(), self._session.our_mode():
@@ -313,16 +349,18 @@ class MySqlAdapter(Adapter):
         self._session.live()
         return query.run(self._session, query.parse(self._session, statement, params), batch_size)
 
-    def encoded(
-        self, statement: str, params: Mapping[str, object] | None, format: Literal["csv", "jsonl"]
-    ) -> Iterator[bytes] | None:
+    def encoded(self, statement: str, params: Mapping[str, object] | None, format: Encoding) -> Iterator[bytes] | None:
         """The rows of one statement that gives rows, in that format; None for any other."""
         self._session.live()
         found = query.parse(self._session, statement, params)
         if len(found) > 1 or not encoded.gives_rows(found[0], self._session.lexis):
             return None
-        self.messages = []
+        self._messages = []
         return self._encoded(found[0], format)
+
+    @property
+    def messages(self) -> Sequence[str]:
+        return self._messages
 
     def _encoded(self, statement: Statement, word: Literal["csv", "jsonl"]) -> Iterator[bytes]:
         wire = self._session.live()
@@ -336,10 +374,10 @@ class MySqlAdapter(Adapter):
             while rows := self._session.fetch(BATCH_SIZE):
                 yield render(rows)
             with self._session.translated():
-                query.collect(self._session, statement.words, self.messages)
+                query.collect(self._session, statement.words, self._messages)
 
     def encoded_scan(
-        self, schema: Schema, format: Literal["csv", "jsonl"], tally: Callable[[Digest], None] | None = None
+        self, schema: Schema, format: Encoding, tally: Callable[[Digest], None] | None = None
     ) -> Iterator[bytes] | None:
         """What the scan gives, from the wire's own bytes; None where this format cannot be had so."""
         self._session.live()

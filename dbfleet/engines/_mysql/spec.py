@@ -8,6 +8,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from dbfleet.abilities import (
+    CarriesExtras,
+    Encodes,
+    EncodesScans,
+    Identifies,
+    Locates,
+    Narrows,
+    Notices,
+    Ordered,
+    ReadsLines,
+    Snapshots,
+    Swaps,
+    TellsLeft,
+    TellsLosses,
+    WritesLines,
+)
 from dbfleet.adapter import Adapter
 from dbfleet.engines._mysql.local import examine, shell
 from dbfleet.extras import ALL
@@ -48,10 +64,27 @@ def spec(
                 Capability.SPLIT,
                 Capability.PARAMETERS,
                 Capability.CANCEL,
-                Capability.SNAPSHOT,
-                Capability.SWAP,
             }
         ),
+        abilities=frozenset(
+            {
+                Identifies,
+                Locates,
+                Swaps,
+                TellsLosses,
+                Snapshots,
+                Encodes,
+                Notices,
+                EncodesScans,
+                Ordered,
+                Narrows,
+                ReadsLines,
+                WritesLines,
+                CarriesExtras,
+                TellsLeft,
+            }
+        ),
+        encodings=("csv", "jsonl"),
         extras=ALL,
         limits=Limits(decimal_digits=65, decimal_scale=30, key_length=3072, name_length=64, finite_floats=True),
         default_port=3306,

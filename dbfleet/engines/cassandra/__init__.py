@@ -24,6 +24,7 @@ max_mutation_size or its message size is refused before it is sent. A wrong pass
 
 from __future__ import annotations
 
+from dbfleet.abilities import CarriesExtras, Identifies, TellsLeft
 from dbfleet.adapter import (
     Adapter,
 )
@@ -59,6 +60,7 @@ ENGINE = EngineSpec(
         Type.JSON: Fidelity.AS_TEXT,
     },
     capabilities=frozenset({Capability.SPLIT, Capability.PARAMETERS}),
+    abilities=frozenset({Identifies, CarriesExtras, TellsLeft}),
     limits=Limits(fraction_digits=3, name_length=48, key_length=65535, empty_text_in_key=False),
     default_port=9042,
     keeps_native=keeps,

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Self
 
+from dbfleet.abilities import CarriesExtras, Identifies, TellsLeft
 from dbfleet.adapter import (
     BATCH_BYTES,
     BATCH_SIZE,
@@ -56,7 +57,7 @@ from dbfleet.errors import (
     UsageError,
     translated,
 )
-from dbfleet.extras import Extra, Extras
+from dbfleet.extras import AnyExtra, Extras
 from dbfleet.spec import EngineSpec
 from dbfleet.sql.changes import Spelling
 from dbfleet.sql.changes import statements as change_statements
@@ -69,7 +70,12 @@ _MARK: Final = "dbfleet:"
 _HALF_PAIR: Final = "a name or a text holds half of a pair of surrogates, which is no character"
 
 
-class CassandraAdapter(Adapter):
+class CassandraAdapter(
+    Adapter,
+    Identifies,
+    CarriesExtras,
+    TellsLeft,
+):
     """One session on a cluster."""
 
     def __init__(self, spec: EngineSpec, target: Target, cluster: Any, session: Any, consistency: str | None) -> None:
@@ -80,7 +86,6 @@ class CassandraAdapter(Adapter):
         self._session = session
         self._keyspace = target.database or ""
         self._closed = False
-        self._alone: set[str] = set()
         self._described: dict[str, Schema] = {}  # as last read, for the types of what is fetched
 
     def __enter__(self) -> Self:
@@ -201,7 +206,9 @@ class CassandraAdapter(Adapter):
                 rows = [row for row in rows if None not in [row[place] for place in keys]]
             yield Rows(fetch(rows), {schema.names[place]: [row[place] for row in rows] for place in times})
 
-    def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
+    def write(
+        self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert", alone: bool = False
+    ) -> Written:
         there = [self._there(schema, name) for name in schema.names]
         why = next((why for why in map(read_only, there) if why), None)
         if why:
@@ -212,7 +219,7 @@ class CassandraAdapter(Adapter):
         writing.largest = self._largest_request()
         if mode == "insert":
             writing.careful = self._prepare(f"{plain.query_string} IF NOT EXISTS")
-            found = schema.name not in self._alone and self._rows(f"SELECT {quote(schema.key[0])} FROM {table} LIMIT 1")
+            found = not alone and self._rows(f"SELECT {quote(schema.key[0])} FROM {table} LIMIT 1")
             writing.fresh = not found
         for batch in batches:
             for short in shortened(schema.columns, [batch]):
@@ -224,16 +231,12 @@ class CassandraAdapter(Adapter):
         schema = self.describe(name)
         return Extras(left=tuple(left.of_table(self, schema, ours=self._ours(name))))
 
-    def add_extra(self, schema: Schema, extra: Extra) -> None:
+    def add_extra(self, schema: Schema, extra: AnyExtra) -> None:
         raise self._unsupported(f"a {type(extra).__name__.lower()} of {schema.name}")
 
     def left(self) -> Sequence[str]:
         """What a copy leaves behind of the keyspace."""
         return list(left.of_keyspace(self))
-
-    def alone(self, name: str) -> None:
-        """From now on this collection is filled like one that was empty: another part of it may be there already."""
-        self._alone.add(name)
 
     def delete(self, schema: Schema, keys: Sequence[Row]) -> int:
         columns = [schema.column(name) for name in schema.key]

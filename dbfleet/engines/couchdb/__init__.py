@@ -19,6 +19,7 @@ json columns, where a null is the JSON null.
 
 from __future__ import annotations
 
+from dbfleet.abilities import CarriesExtras, Finds, Identifies, Locates
 from dbfleet.adapter import (
     Adapter,
 )
@@ -49,7 +50,8 @@ ENGINE = EngineSpec(
             (Type.DECIMAL, Type.BYTES, Type.DATE, Type.TIME, Type.DATETIME, Type.INSTANT, Type.UUID), Fidelity.AS_TEXT
         ),
     },
-    capabilities=frozenset({Capability.FILTER, Capability.KEYLESS, Capability.SPLIT}),
+    capabilities=frozenset({Capability.KEYLESS, Capability.SPLIT}),
+    abilities=frozenset({Identifies, Locates, Finds, CarriesExtras}),
     limits=Limits(
         int_bits=None,
         name_length=238,  # the shard's file name: 255 less the suffix and timestamp

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Self
 from urllib.parse import quote
 
+from dbfleet.abilities import CarriesExtras, Finds, Identifies, Locates
 from dbfleet.adapter import (
     BATCH_BYTES,
     BATCH_SIZE,
@@ -38,7 +39,7 @@ from dbfleet.engines.couchdb.documents import (
 )
 from dbfleet.engines.couchdb.text import ID_BASE, ID_DIGITS, dumps, id_text, is_design, json_query
 from dbfleet.errors import AuthFailed, NotFound, StatementError, Unsupported, UsageError
-from dbfleet.extras import Extra, Extras
+from dbfleet.extras import AnyExtra, Extras
 from dbfleet.spec import EngineSpec
 from dbfleet.sql.changes import changed
 from dbfleet.target import Target
@@ -56,7 +57,13 @@ _KEYS: Final = 100
 _TRIES: Final = 5
 
 
-class CouchAdapter(Adapter):
+class CouchAdapter(
+    Adapter,
+    Identifies,
+    Locates,
+    Finds,
+    CarriesExtras,
+):
     """One HTTP session."""
 
     def __init__(self, spec: EngineSpec, target: Target, session: Session) -> None:
@@ -200,7 +207,9 @@ class CouchAdapter(Adapter):
             # As many as would be half a batch's bytes, if they are like those that came.
             wanted = max(1, min(batch_size, 8 * wanted, BATCH_BYTES // 2 * (len(rows) + 1) // max(size, 1)))
 
-    def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
+    def write(
+        self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert", alone: bool = False
+    ) -> Written:
         make_document = document_of(schema)
         written = Written()
         pending: list[tuple[Row, Document, str]] = []
@@ -275,7 +284,7 @@ class CouchAdapter(Adapter):
         ours = self._kept(name) is not None  # NotFound, where there is no such database
         return Extras(left=left.left(self._session, self._path(name), ours=ours))
 
-    def add_extra(self, schema: Schema, extra: Extra) -> None:
+    def add_extra(self, schema: Schema, extra: AnyExtra) -> None:
         raise Unsupported(f"CouchDB has no {extra}", engine="couchdb", target=self.target.name)
 
     def _revised(self, schema: Schema, rows: list[tuple[Row, Document, str]]) -> list[str]:

@@ -16,6 +16,18 @@ Oddities that this file and its neighbours deal with:
 
 from __future__ import annotations
 
+from dbfleet.abilities import (
+    CarriesExtras,
+    Encodes,
+    ExtendedJson,
+    Finds,
+    Identifies,
+    Narrows,
+    Ordered,
+    ReadsLines,
+    Swaps,
+    TellsLeft,
+)
 from dbfleet.adapter import (
     Adapter,
 )
@@ -63,10 +75,12 @@ ENGINE = EngineSpec(
             Capability.SPLIT,
             Capability.PARAMETERS,
             Capability.CANCEL,
-            Capability.FILTER,
-            Capability.SWAP,
         }
     ),
+    abilities=frozenset(
+        {Identifies, Swaps, Finds, Encodes, Ordered, Narrows, ReadsLines, CarriesExtras, TellsLeft, ExtendedJson}
+    ),
+    encodings=("jsonl",),
     limits=Limits(
         fraction_digits=3,
         int_bits=None,

@@ -8,6 +8,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from dbfleet.abilities import (
+    CarriesExtras,
+    Encodes,
+    ExtendedJson,
+    Finds,
+    Identifies,
+    Narrows,
+    Ordered,
+    ReadsLines,
+    Swaps,
+    TellsLeft,
+)
 from dbfleet.adapter import (
     BATCH_SIZE,
     WHOLE,
@@ -63,15 +75,28 @@ _NATIVE: Final[Mapping[Type, str]] = {
 }
 
 
-class MongodbAdapter(Adapter):
+class MongodbAdapter(
+    Adapter,
+    Identifies,
+    Swaps,
+    Finds,
+    Encodes,
+    Ordered,
+    Narrows,
+    ReadsLines,
+    CarriesExtras,
+    TellsLeft,
+    ExtendedJson,
+):
     """One MongoClient, one session. `ejson`: results of queries as relaxed Extended JSON, all values."""
+
+    ejson = False
 
     def __init__(self, spec: EngineSpec, target: Target, client: MongoClient[Document]) -> None:
         from dbfleet.engines.mongodb.values import CODEC
 
         self.spec = spec
         self.target = target
-        self.ejson = False
         self._client = client
         self._database: Database[Document] = client.get_database(database_name(target), codec_options=CODEC)
         self._session_made: ClientSession | None = None
@@ -273,7 +298,7 @@ class MongodbAdapter(Adapter):
                 pages = held.enter_context(found)
             yield pages
 
-    def where(self, schema: Schema, condition: Condition) -> Part | None:
+    def narrow(self, schema: Schema, condition: Condition) -> Part | None:
         """A part that the condition chooses."""
         from dbfleet.engines.mongodb.conditions import filter_of
         from dbfleet.engines.mongodb.values import canonical
@@ -282,7 +307,9 @@ class MongodbAdapter(Adapter):
             found = filter_of(self._layout(schema), condition)
         return None if found is None else {"where": canonical(found)}
 
-    def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
+    def write(
+        self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert", alone: bool = False
+    ) -> Written:
         from dbfleet.engines.mongodb.write import Sink, pour
 
         with self._translated():

@@ -24,6 +24,7 @@ element ids, where they have relationships. The ends of relationships hold those
 
 from __future__ import annotations
 
+from dbfleet.abilities import CarriesExtras, Identifies, Swaps, TellsLeft
 from dbfleet.adapter import (
     Adapter,
 )
@@ -61,9 +62,9 @@ ENGINE = EngineSpec(
             Capability.SPLIT,
             Capability.PARAMETERS,
             Capability.CANCEL,
-            Capability.SWAP,
         }
     ),
+    abilities=frozenset({Identifies, Swaps, CarriesExtras, TellsLeft}),
     limits=Limits(key_length=8000),
     default_port=7687,
     default_user="neo4j",

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Self
 
+from dbfleet.abilities import CarriesExtras, Identifies, Swaps, TellsLeft
 from dbfleet.adapter import (
     BATCH_BYTES,
     BATCH_SIZE,
@@ -56,7 +57,7 @@ from dbfleet.errors import (
     UsageError,
     translated,
 )
-from dbfleet.extras import Extra, Extras
+from dbfleet.extras import AnyExtra, Extras
 from dbfleet.spec import EngineSpec
 from dbfleet.sql.changes import changed, key_of
 from dbfleet.target import Target
@@ -74,7 +75,13 @@ _MEMORY: Final = {
 """The server's settings that bound what one transaction may hold, and which share of each."""
 
 
-class Neo4jAdapter(Adapter):
+class Neo4jAdapter(
+    Adapter,
+    Identifies,
+    Swaps,
+    CarriesExtras,
+    TellsLeft,
+):
     """One driver with its pool; one statement at a time, each its own transaction."""
 
     def __init__(self, spec: EngineSpec, target: Target, driver: Any, bolt: tuple[int, int]) -> None:
@@ -208,7 +215,9 @@ class Neo4jAdapter(Adapter):
         if empty:
             self.describe(schema.name)  # NotFound, where it is not only empty
 
-    def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
+    def write(
+        self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert", alone: bool = False
+    ) -> Written:
         self._layouts.pop(schema.name, None)
         store = {**self._packing, **self._layout(schema.name).store(schema)}
         written = Written()
@@ -413,7 +422,7 @@ class Neo4jAdapter(Adapter):
         """Neo4j has nothing that goes along; what stays behind is named."""
         return Extras(left=tuple(left.of_collection(self, name)))
 
-    def add_extra(self, schema: Schema, extra: Extra) -> None:
+    def add_extra(self, schema: Schema, extra: AnyExtra) -> None:
         raise Unsupported(f"Neo4j gives {schema.name} no {extra}", engine="neo4j", target=self.target.name)
 
     def leftovers(self) -> Sequence[str]:

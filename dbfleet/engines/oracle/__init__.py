@@ -25,6 +25,7 @@ what is known from a comment only (bool, date, time, uuid) comes as Oracle's typ
 
 from __future__ import annotations
 
+from dbfleet.abilities import CarriesExtras, CountsOn, Identifies, Narrows, Snapshots, TellsLeft, TellsLosses
 from dbfleet.adapter import Adapter
 from dbfleet.engines.oracle.local import CLIENT, shell
 from dbfleet.engines.oracle.types import DIGITS, NAME_BYTES, VARCHAR_BYTES
@@ -57,9 +58,9 @@ ENGINE = EngineSpec(
             Capability.SPLIT,
             Capability.PARAMETERS,
             Capability.CANCEL,
-            Capability.SNAPSHOT,
         }
     ),
+    abilities=frozenset({Identifies, TellsLosses, Snapshots, Narrows, CountsOn, CarriesExtras, TellsLeft}),
     limits=Limits(
         decimal_digits=DIGITS,
         name_length=NAME_BYTES,

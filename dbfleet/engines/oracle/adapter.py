@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, Self
 
+from dbfleet.abilities import CarriesExtras, CountsOn, Identifies, Narrows, Snapshots, TellsLeft, TellsLosses
 from dbfleet.adapter import BATCH_SIZE, WHOLE, Adapter, Change, Condition, Part, Result, ServerInfo, WriteMode, Written
 from dbfleet.columns import bounded as batches_of
 from dbfleet.columns import pieces
@@ -21,7 +22,7 @@ from dbfleet.engines.oracle.text import LEXIS
 from dbfleet.engines.oracle.values import bind_type, binder, output_type_handler, reader
 from dbfleet.engines.oracle.write import Writer, delete
 from dbfleet.errors import DbfleetError, NotFound, Unavailable, Unsupported, translated
-from dbfleet.extras import Extra, Extras
+from dbfleet.extras import AnyExtra, Extras, shared
 from dbfleet.spec import EngineSpec
 from dbfleet.sql.changes import Spelling
 from dbfleet.sql.changes import statements as change_statements
@@ -33,7 +34,16 @@ _LONG: Final = (Type.TEXT, Type.BYTES, Type.JSON)
 _SHORT: Final = 255
 
 
-class OracleAdapter(Adapter):
+class OracleAdapter(
+    Adapter,
+    Identifies,
+    TellsLosses,
+    Snapshots,
+    Narrows,
+    CountsOn,
+    CarriesExtras,
+    TellsLeft,
+):
     """One connection; a statement of ours commits by itself, a write when it is whole."""
 
     def __init__(self, spec: EngineSpec, target: Target, connection: Any) -> None:
@@ -150,7 +160,9 @@ class OracleAdapter(Adapter):
                     ) from error
                 yield batch
 
-    def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
+    def write(
+        self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert", alone: bool = False
+    ) -> Written:
         if mode == "upsert" and not schema.key:
             raise self._ours(Unsupported(f"{schema.name} has no key to upsert by"))
         connection = self._ready()
@@ -184,7 +196,7 @@ class OracleAdapter(Adapter):
             raise
         return removed
 
-    def where(self, schema: Schema, condition: Condition) -> Part | None:
+    def narrow(self, schema: Schema, condition: Condition) -> Part | None:
         """A part that the condition chooses."""
         table = self._find(schema.name)
         natives = [table.column(name) for name in schema.names]
@@ -225,7 +237,8 @@ class OracleAdapter(Adapter):
         """Let what counts for the table's columns go on behind the rows that are there."""
         return list(extras.count_on(self._rows, self._do, self._find(name)))
 
-    def add_extra(self, schema: Schema, extra: Extra) -> None:
+    def add_extra(self, schema: Schema, extra: AnyExtra) -> None:
+        extra = shared(extra, self.spec.title)
         with self._translated():
             extras.add(self._rows, self._do, self._find(schema.name), extra)
 

@@ -16,6 +16,25 @@ other type outside the closed set as the server's text.
 
 from __future__ import annotations
 
+from dbfleet.abilities import (
+    CarriesExtras,
+    CountsOn,
+    Digests,
+    Encodes,
+    EncodesScans,
+    Identifies,
+    Locates,
+    Narrows,
+    Notices,
+    Ordered,
+    ReadsLines,
+    SharesSnapshots,
+    Snapshots,
+    Swaps,
+    TellsLeft,
+    TellsLosses,
+    WritesLines,
+)
 from dbfleet.adapter import (
     Adapter,
 )
@@ -51,10 +70,30 @@ ENGINE = EngineSpec(
             Capability.SPLIT,
             Capability.PARAMETERS,
             Capability.CANCEL,
-            Capability.SNAPSHOT,
-            Capability.SWAP,
         }
     ),
+    abilities=frozenset(
+        {
+            Identifies,
+            Locates,
+            Swaps,
+            TellsLosses,
+            SharesSnapshots,
+            Encodes,
+            Notices,
+            EncodesScans,
+            Ordered,
+            Narrows,
+            ReadsLines,
+            WritesLines,
+            Digests,
+            CountsOn,
+            CarriesExtras,
+            TellsLeft,
+            Snapshots,
+        }
+    ),
+    encodings=("csv", "jsonl"),
     extras=ALL,
     keeps_native=keeps_native,
     limits=Limits(decimal_scale=16383, name_length=NAME_BYTES, nul_in_text=False, key_length=2700),

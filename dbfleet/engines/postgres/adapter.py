@@ -9,8 +9,27 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
+from dbfleet.abilities import (
+    CarriesExtras,
+    CountsOn,
+    Digests,
+    Encodes,
+    EncodesScans,
+    Encoding,
+    Identifies,
+    Locates,
+    Narrows,
+    Notices,
+    Ordered,
+    ReadsLines,
+    SharesSnapshots,
+    Swaps,
+    TellsLeft,
+    TellsLosses,
+    WritesLines,
+)
 from dbfleet.adapter import (
     BATCH_SIZE,
     WHOLE,
@@ -50,7 +69,7 @@ from dbfleet.errors import (
     UsageError,
     translated,
 )
-from dbfleet.extras import Extra, Extras
+from dbfleet.extras import AnyExtra, Extras, shared
 from dbfleet.spec import EngineSpec
 from dbfleet.sql.changes import Spelling
 from dbfleet.sql.changes import statements as change_statements
@@ -66,13 +85,32 @@ if TYPE_CHECKING:
 _quote = LEXIS.quote
 
 
-class PostgresAdapter(Adapter):
+class PostgresAdapter(
+    Adapter,
+    Identifies,
+    Locates,
+    Swaps,
+    TellsLosses,
+    SharesSnapshots,
+    Encodes,
+    Notices,
+    EncodesScans,
+    Ordered,
+    Narrows,
+    ReadsLines,
+    WritesLines,
+    Digests,
+    CountsOn,
+    CarriesExtras,
+    TellsLeft,
+):
     """One psycopg connection in autocommit; `write` and `snapshot` open their own transactions."""
+
+    snapshot_id: str | None = None
 
     def __init__(self, spec: EngineSpec, target: Target, connection: Connection[Any]) -> None:
         self.spec = spec
         self.target = target
-        self.snapshot_id: str | None = None
         self._connection = connection
         self._types = TypeCatalog(self._rows)
         self._tables = Tables(self._rows, self._types)
@@ -209,7 +247,9 @@ class PostgresAdapter(Adapter):
         """Whether a row has values that the server should not make a text of."""
         return largest(self._rows, schema, table, condition, values) > HUGE
 
-    def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
+    def write(
+        self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert", alone: bool = False
+    ) -> Written:
         if mode == "upsert" and not schema.key:
             raise self._unsupported(f"{schema.name} has no key to upsert by")
         table = self._find(schema.name)
@@ -275,7 +315,7 @@ class PostgresAdapter(Adapter):
         rows.close()
         return rows.affected or 0
 
-    def where(self, schema: Schema, condition: Condition) -> Part | None:
+    def narrow(self, schema: Schema, condition: Condition) -> Part | None:
         """A part that the condition chooses."""
         return condition_part(schema, condition, _quote, self._literals(schema, self._find(schema.name)))
 
@@ -303,7 +343,8 @@ class PostgresAdapter(Adapter):
         """What the database has besides tables, by name."""
         return leaving.of_database(self._rows)
 
-    def add_extra(self, schema: Schema, extra: Extra) -> None:
+    def add_extra(self, schema: Schema, extra: AnyExtra) -> None:
+        extra = shared(extra, self.spec.title)
         with self._translated():
             self._rows(extras.add_statement(self._rows, self._tables.sql(schema.name), schema, extra))
 
@@ -357,7 +398,7 @@ class PostgresAdapter(Adapter):
         return digest_rows(schema.columns, self.scan(schema, part))
 
     def encoded_scan(
-        self, schema: Schema, format: Literal["csv", "jsonl"], tally: blocks.Tally | None = None
+        self, schema: Schema, format: Encoding, tally: blocks.Tally | None = None
     ) -> Iterator[bytes] | None:
         """What the scan gives, rendered by the server; None where a column is json or the server cannot."""
         if format not in ("csv", "jsonl") or not blocks.readable(self._ready()):
@@ -433,9 +474,7 @@ class PostgresAdapter(Adapter):
         found = self._checked(statement, params)
         return self._run(_Run(statement, found, params or {}, batch_size), 0)
 
-    def encoded(
-        self, statement: str, params: Mapping[str, object] | None, format: Literal["csv", "jsonl"]
-    ) -> Iterator[bytes] | None:
+    def encoded(self, statement: str, params: Mapping[str, object] | None, format: Encoding) -> Iterator[bytes] | None:
         self._messages = []
         found = self._checked(statement, params)
         if len(found) > 1 or found[0].words[:1] not in _SELECTS or format not in ("csv", "jsonl"):

@@ -19,6 +19,7 @@ redis-py's `ssl_cert_reqs ssl_ca_certs ssl_certfile ssl_keyfile ssl_check_hostna
 
 from __future__ import annotations
 
+from dbfleet.abilities import CarriesExtras, Identifies, Swaps, TellsLeft
 from dbfleet.adapter import Adapter
 from dbfleet.engines.redis import foreign_write as kept
 from dbfleet.engines.redis.local import LOCAL, examine, shell
@@ -55,9 +56,9 @@ ENGINE = EngineSpec(
             Capability.SPLIT,
             Capability.PARAMETERS,
             Capability.CANCEL,
-            Capability.SWAP,
         }
     ),
+    abilities=frozenset({Identifies, Swaps, CarriesExtras, TellsLeft}),
     limits=Limits(int_bits=None),
     keeps_native=kept.keeps,
     extras=frozenset({Native}),

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Self
 
+from dbfleet.abilities import CarriesExtras, Identifies, Swaps, TellsLeft
 from dbfleet.adapter import BATCH_SIZE, WHOLE, Adapter, Change, Part, Result, ServerInfo, Swap, WriteMode, Written
 from dbfleet.engines.redis import foreign, index, left, replies, text
 from dbfleet.engines.redis import foreign_write as kept
@@ -43,7 +44,13 @@ PRODUCTS: Final = {
 """Fields of INFO by which a server tells what it is; all of them also claim to be some Redis, so that comes last."""
 
 
-class RedisAdapter(Adapter):
+class RedisAdapter(
+    Adapter,
+    Identifies,
+    Swaps,
+    CarriesExtras,
+    TellsLeft,
+):
     """One connection; `dial` makes another like it, for `cancel` and after an interrupt."""
 
     def __init__(self, spec: EngineSpec, target: Target, dial: Dial) -> None:
@@ -229,7 +236,9 @@ class RedisAdapter(Adapter):
         finally:
             scan.close()
 
-    def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
+    def write(
+        self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert", alone: bool = False
+    ) -> Written:
         with self._translated():
             wire = self._data()
             if kept.is_kept(schema) and not wire.ask("HEXISTS", SCHEMAS, schema.name):

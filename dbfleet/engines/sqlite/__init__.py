@@ -17,6 +17,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 
+from dbfleet.abilities import CarriesExtras, Encodes, Identifies, Locates, Narrows, Snapshots, Swaps, TellsLeft
 from dbfleet.adapter import (
     Adapter,
 )
@@ -62,10 +63,10 @@ ENGINE = EngineSpec(
             Capability.SPLIT,
             Capability.PARAMETERS,
             Capability.CANCEL,
-            Capability.SNAPSHOT,
-            Capability.SWAP,
         }
     ),
+    abilities=frozenset({Identifies, Locates, Swaps, Snapshots, Encodes, Narrows, CarriesExtras, TellsLeft}),
+    encodings=("jsonl",),
     extras=ALL,
     limits=Limits(),
     default_user=None,

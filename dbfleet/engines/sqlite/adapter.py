@@ -14,9 +14,20 @@ from contextlib import closing, contextmanager, suppress
 from datetime import date, datetime
 from datetime import time as clock_time
 from decimal import Decimal
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Self
 from uuid import UUID
 
+from dbfleet.abilities import (
+    CarriesExtras,
+    Encodes,
+    Encoding,
+    Identifies,
+    Locates,
+    Narrows,
+    Snapshots,
+    Swaps,
+    TellsLeft,
+)
 from dbfleet.adapter import (
     BATCH_BYTES,
     BATCH_SIZE,
@@ -46,7 +57,7 @@ from dbfleet.errors import (
     UsageError,
     translated,
 )
-from dbfleet.extras import Default, Extra, Extras
+from dbfleet.extras import AnyExtra, Default, Extras, shared
 from dbfleet.spec import EngineSpec
 from dbfleet.sql import changes as sql_changes
 from dbfleet.sql import conditions as sql_conditions
@@ -61,7 +72,17 @@ from dbfleet.values import (
 )
 
 
-class SqliteAdapter(Adapter):
+class SqliteAdapter(
+    Adapter,
+    Identifies,
+    Locates,
+    Swaps,
+    Snapshots,
+    Encodes,
+    Narrows,
+    CarriesExtras,
+    TellsLeft,
+):
     """One sqlite3 connection in autocommit; `write` opens its own transaction."""
 
     def __init__(
@@ -145,7 +166,8 @@ class SqliteAdapter(Adapter):
     def extras(self, name: str) -> Extras:
         return extras.extras(self._rows, self.describe(name))
 
-    def add_extra(self, schema: Schema, extra: Extra) -> None:
+    def add_extra(self, schema: Schema, extra: AnyExtra) -> None:
+        extra = shared(extra, self.spec.title)
         if isinstance(extra, Default):
             column = schema.column(extra.column)
             if extra.text is None:
@@ -243,7 +265,9 @@ class SqliteAdapter(Adapter):
         lengths = ", ".join(f"coalesce(max(length({name})), 0)" for name in names)
         return int(sum(self._rows(f"SELECT {lengths} FROM {quote(schema.name)}{where}", values)[0]))
 
-    def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
+    def write(
+        self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert", alone: bool = False
+    ) -> Written:
         marks = ", ".join("?" * len(schema.columns))
         statement = f"INSERT INTO {quote(schema.name)} ({quoted(schema.names)}) VALUES ({marks})"
         if mode == "upsert" and schema.key:
@@ -270,7 +294,7 @@ class SqliteAdapter(Adapter):
             cursor = self._connection.executemany(statement, store(list(keys)))
         return max(cursor.rowcount, 0)
 
-    def where(self, schema: Schema, condition: Condition) -> Part | None:
+    def narrow(self, schema: Schema, condition: Condition) -> Part | None:
         """A part that the condition chooses. None where a column's values have several forms: SQLite compares these."""
         forms = self._forms(schema.name)
         if any(name in forms and not forms[name].unique for name in condition.columns):
@@ -303,9 +327,7 @@ class SqliteAdapter(Adapter):
         statements, bound = self._checked(statement, params)
         return self._run(statements, bound, batch_size)
 
-    def encoded(
-        self, statement: str, params: Mapping[str, object] | None, format: Literal["csv", "jsonl"]
-    ) -> Iterator[bytes] | None:
+    def encoded(self, statement: str, params: Mapping[str, object] | None, format: Encoding) -> Iterator[bytes] | None:
         """JSON Lines of one statement that reads, from the stored values; None for anything else."""
         statements, bound = self._checked(statement, params)
         if format != "jsonl" or len(statements) > 1 or bound or _names(statements[0]):

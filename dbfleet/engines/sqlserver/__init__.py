@@ -15,6 +15,7 @@ documentation: not verified on a real server.
 
 from __future__ import annotations
 
+from dbfleet.abilities import CarriesExtras, CountsOn, Identifies, Locates, Narrows, Swaps, TellsLeft, TellsLosses
 from dbfleet.adapter import (
     Adapter,
 )
@@ -51,9 +52,9 @@ ENGINE = EngineSpec(
             Capability.SPLIT,
             Capability.PARAMETERS,
             Capability.CANCEL,
-            Capability.SWAP,
         }
     ),
+    abilities=frozenset({Identifies, Locates, Swaps, TellsLosses, Narrows, CountsOn, CarriesExtras, TellsLeft}),
     limits=Limits(
         decimal_digits=DIGITS,
         decimal_scale=SCALE,

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Final, Self
 
+from dbfleet.abilities import CarriesExtras, CountsOn, Identifies, Locates, Narrows, Swaps, TellsLeft, TellsLosses
 from dbfleet.adapter import (
     BATCH_SIZE,
     WHOLE,
@@ -32,7 +33,7 @@ from dbfleet.engines.sqlserver.types import LEXIS
 from dbfleet.engines.sqlserver.wire import Wire
 from dbfleet.engines.sqlserver.write import PROBE, SENT, Carrier, refuse_unlike, same_key, spelt
 from dbfleet.errors import DbfleetError, NotFound, Unavailable, translated
-from dbfleet.extras import Extra, Extras
+from dbfleet.extras import AnyExtra, Extras, shared
 from dbfleet.spec import EngineSpec
 from dbfleet.sql.changes import Spelling
 from dbfleet.sql.changes import statements as change_statements
@@ -44,7 +45,17 @@ _PRODUCT: Final = re.compile(r"(.*?)(?:\s+-)?\s+\(?\d")
 _KEYS_AT_ONCE: Final = 1000
 
 
-class SqlServerAdapter(Adapter):
+class SqlServerAdapter(
+    Adapter,
+    Identifies,
+    Locates,
+    Swaps,
+    TellsLosses,
+    Narrows,
+    CountsOn,
+    CarriesExtras,
+    TellsLeft,
+):
     """One connection in autocommit; `write` and `create` open transactions of their own."""
 
     def __init__(self, spec: EngineSpec, target: Target, wire: Wire) -> None:
@@ -142,7 +153,8 @@ class SqlServerAdapter(Adapter):
             space, table = self._tables.split(name)[0], self._tables.find(name)
             return list(extras.count_on(self._wire.rows, self._done, table, space))
 
-    def add_extra(self, schema: Schema, extra: Extra) -> None:
+    def add_extra(self, schema: Schema, extra: AnyExtra) -> None:
+        extra = shared(extra, self.spec.title)
         with self._translated():
             place, table = self._tables.split(schema.name), self._tables.find(schema.name)
             statements = list(extras.add_statements(self._wire.rows, table, place, extra))
@@ -196,7 +208,9 @@ class SqlServerAdapter(Adapter):
             with self._translated():
                 rows.close()
 
-    def write(self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
+    def write(
+        self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert", alone: bool = False
+    ) -> Written:
         table = self._find(schema.name)
         written = Written()
         with self._translated():
@@ -227,7 +241,7 @@ class SqlServerAdapter(Adapter):
                     removed += self._wire.run(statement) or 0
         return removed
 
-    def where(self, schema: Schema, condition: Condition) -> Part | None:
+    def narrow(self, schema: Schema, condition: Condition) -> Part | None:
         """A part that the condition chooses."""
         with self._translated():
             natives = with_types(self._find(schema.name), schema.columns)

@@ -10,13 +10,14 @@ still be that of one which goes: it is made under a name of its own then, and ge
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from dbfleet.abilities import CarriesExtras, able
 from dbfleet.adapter import Adapter
 from dbfleet.errors import AlreadyExists, StatementError, Unsupported
-from dbfleet.extras import AnyExtra, Extras, Index, Native, same
+from dbfleet.extras import AnyExtra, Index, Native, same
 from dbfleet.ops import _left
 from dbfleet.ops._plan import PlannedCollection
 from dbfleet.ops.copy.messages import Given
@@ -86,11 +87,13 @@ def _add_index(
 
 def going(sink: Adapter, names: Iterable[str]) -> frozenset[str]:
     """The names of the indexes of these collections, as far as the engine tells."""
-    read: Callable[[str], Extras] | None = getattr(sink, "extras", None)
+    carrying = able(sink, CarriesExtras)
     found: set[str] = set()
-    for name in names if read else ():
+    if carrying is None:
+        return frozenset()
+    for name in names:
         with contextlib.suppress(StatementError):
-            found.update(extra.name for extra in read(name).has if isinstance(extra, Index))  # type: ignore[misc]
+            found.update(extra.name for extra in carrying.extras(name).has if isinstance(extra, Index))
     return frozenset(found)
 
 

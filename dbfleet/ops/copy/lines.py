@@ -12,6 +12,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, cast
 
+from dbfleet.abilities import Digests, ReadsLines, WritesLines, able
 from dbfleet.adapter import Adapter, Part, WriteMode, Written
 from dbfleet.fidelity import Keeping, arrives_whole
 from dbfleet.ops._plan import PlannedCollection
@@ -32,24 +33,25 @@ def fit(plan: PlannedCollection, source: EngineSpec, sink: EngineSpec) -> bool:
 def source_digest(reader: Adapter, schema: Schema, *, one_moment: bool) -> Callable[[Schema, Part], Digest] | None:
     """What the source's server computes of a part, of the moment at which its lines are read; None where it cannot.
     Of json it would read the rows one by one: the plain way reads them once."""
-    found: Callable[[Schema, Part], Digest] | None = getattr(reader, "digest", None)
-    return found if one_moment and all(column.type is not Type.JSON for column in schema.columns) else None
+    digesting = able(reader, Digests)
+    if digesting is None or not one_moment or any(column.type is Type.JSON for column in schema.columns):
+        return None
+    return digesting.digest
 
 
 def move(
     reader: Adapter, writer: Adapter, plan: PlannedCollection, part: Part, mode: WriteMode, watched: Watched
 ) -> Written | None:
     """A part, by lines; None, and nothing has happened, where one of the two cannot."""
-    read: Callable[[Schema, Part], Iterator[bytes] | None] | None = getattr(reader, "lines", None)
-    write: Callable[..., Written | None] | None = getattr(writer, "write_lines", None)
-    if read is None or write is None or not fit(plan, reader.spec, writer.spec):
+    reading, writing = able(reader, ReadsLines), able(writer, WritesLines)
+    if reading is None or writing is None or not fit(plan, reader.spec, writer.spec):
         return None
-    chunks = read(plan.source, part)
+    chunks = reading.lines(plan.source, part)
     if chunks is None:
         return None
     # Closed here and now: a sink that fails leaves the source in the middle of a statement.
     with _closing(chunks), _closing(watched(chunks)) as passing:
-        return write(plan.place, passing, mode=mode)
+        return writing.write_lines(plan.place, passing, mode=mode)
 
 
 def _closing(chunks: Iterable[bytes]) -> contextlib.closing[Any]:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
+from dbfleet.abilities import CarriesExtras, SharesSnapshots, Snapshots, able
 from dbfleet.adapter import Adapter, Written
 from dbfleet.errors import DbfleetError, PartialWrite, Unavailable, UsageError
 from dbfleet.fleet import Fleet
@@ -23,7 +24,6 @@ from dbfleet.ops.copy.end import ended_by, undo
 from dbfleet.ops.copy.journal import Journal
 from dbfleet.ops.copy.messages import Begin, Copied, Ends, Mode, Plan, Watch
 from dbfleet.ops.copy.owner import Owner
-from dbfleet.spec import Capability
 from dbfleet.target import Target
 
 __all__ = ["Copied", "Mode", "Plan", "Watch", "copy", "receipt"]
@@ -213,7 +213,7 @@ def _with_extras(
             all_left += more
             any_made = True
         found.append(plan)
-    if any_made and ends.source_spec.paradigm == "relational" and not hasattr(source, "extras"):
+    if any_made and ends.source_spec.paradigm == "relational" and able(source, CarriesExtras) is None:
         title = ends.source_spec.title
         all_left.append(f"{title}'s indexes, defaults and identities are not looked at: none come along")
     return found, all_left
@@ -239,11 +239,11 @@ def _open_sink(ends: Ends, stack: ExitStack, dry_run: bool) -> Adapter | None:
 def _one_moment(ends: Ends, stack: ExitStack, source: Adapter, sink: Adapter | None, workers: int) -> str | None:
     """Hold the source at one moment, where it can: by a name that the workers join, or alone where there is one
     worker, which does it then. Not where the sink is the same file, which might take no write meanwhile."""
-    if Capability.SNAPSHOT not in ends.source_spec.capabilities or not workers:
+    if able(source, Snapshots) is None or not workers:
         return None
-    if hasattr(source, "snapshot_id"):
-        stack.enter_context(source.snapshot())  # type: ignore[attr-defined]
-        return str(source.snapshot_id)
+    if sharing := able(source, SharesSnapshots):
+        stack.enter_context(sharing.snapshot())
+        return str(sharing.snapshot_id)
     itself = sink is not None and ends.source_spec.embedded and _identity.of(source) == _identity.of(sink)
     return "" if workers == 1 and not itself else None
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
-from typing import Any, Final, cast
+from typing import Final, cast
 
-from dbfleet.adapter import Adapter, Part, Written
+from dbfleet.abilities import Digests, SharesSnapshots, Snapshots, able
+from dbfleet.adapter import Adapter, Written
 from dbfleet.errors import DbfleetError
 from dbfleet.fidelity import conversion
 from dbfleet.fleet import Fleet
@@ -47,9 +48,7 @@ def work(owner: Owner, *, fleet: Fleet, source: Target, sink: Target) -> None:
         writer = stack.enter_context(fleet.connect(sink, create=True))
         owner.adapter = cast(Adapter, _Both(reader, writer))
         if moment is not None:
-            holding: Any = getattr(reader, "snapshot")  # noqa: B009 - an optional method
-            held: AbstractContextManager[None] = holding(exported=moment) if moment else holding()
-            stack.enter_context(held)
+            stack.enter_context(_held(reader, moment))
         while True:
             task = owner.receive()
             if isinstance(task, Task):
@@ -64,12 +63,17 @@ def work(owner: Owner, *, fleet: Fleet, source: Target, sink: Target) -> None:
                 owner.send(("check", task.plan.sink.name, 0, found))
 
 
+def _held(reader: Adapter, moment: str) -> AbstractContextManager[None]:
+    """The moment of that name, which the owner holds; one of the worker's own where it has no name."""
+    if moment and (sharing := able(reader, SharesSnapshots)):
+        return sharing.snapshot(exported=moment)
+    snapshots = able(reader, Snapshots)
+    return snapshots.snapshot() if snapshots else contextlib.nullcontext()
+
+
 def _copy_part(owner: Owner, reader: Adapter, writer: Adapter, task: Task, *, one_moment: bool) -> None:
     plan = task.plan
     telling = _Telling(owner, task)
-    alone: Callable[[str], None] | None = getattr(writer, "alone", None) if task.alone else None
-    if alone is not None:
-        alone(plan.place.name)
     done = _by_lines(telling, reader, writer, task, one_moment) or _by_rows(telling, reader, writer, task)
     written, digest = done
     telling.say()
@@ -94,7 +98,8 @@ def _by_rows(telling: _Telling, reader: Adapter, writer: Adapter, task: Task) ->
     digester = Digester(plan.sink.columns, kept_by=writer.spec) if task.digest else None
     # Closed here and now: a sink that fails leaves the source in the middle of a statement.
     with contextlib.closing(_pulled(telling, reader, task)) as batches:
-        written = writer.write(plan.place, digester.over(batches) if digester else batches, mode=task.mode)
+        passing = digester.over(batches) if digester else batches
+        written = writer.write(plan.place, passing, mode=task.mode, alone=task.alone)
     if digester is None:
         return written, None
     refused = Digester(plan.sink.columns, kept_by=writer.spec)
@@ -145,9 +150,9 @@ def _read_back(owner: Owner, reader: Adapter, writer: Adapter, check: Check) -> 
     schema = check.plan.place
     if check.merged:
         return _digest(schema, _ours(owner, reader, writer, check.plan))
-    on_server: Callable[[Schema, Part], Digest] | None = getattr(writer, "digest", None)
-    if on_server is not None:
-        return on_server(schema, check.part)
+    digesting = able(writer, Digests)
+    if digesting is not None:
+        return digesting.digest(schema, check.part)
     return _digest(schema, _checked(owner, writer.scan(schema, check.part)))
 
 

@@ -13,18 +13,19 @@ import pickle
 import time
 from array import array
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
-from dbfleet.adapter import WHOLE, Adapter, Condition, Part
+from dbfleet.abilities import Narrows, Ordered, Snapshots, able
+from dbfleet.adapter import WHOLE, Adapter, Part
 from dbfleet.fidelity import coarsened
 from dbfleet.fleet import Fleet
 from dbfleet.ops._workers import Owner
 from dbfleet.ops.diff import expression
 from dbfleet.ops.diff.compare import comparable
-from dbfleet.spec import Capability, EngineSpec
+from dbfleet.spec import EngineSpec
 from dbfleet.target import Target
 from dbfleet.values import Batch, Column, Row, Schema
 
@@ -84,11 +85,11 @@ class Pairing:
 
     def part(self, adapter: Adapter) -> Part:
         """What is read for --where: as few rows more as the engine can say."""
-        where: Callable[[Schema, Condition], Part | None] | None = getattr(adapter, "where", None)
-        if self.where is None or where is None:
+        narrowing = able(adapter, Narrows)
+        if self.where is None or narrowing is None:
             return WHOLE
         condition = expression.narrowed(self.where, self.columns[: self.seen], adapter.spec, self.specs)
-        return (where(self.schema, condition) if condition else None) or WHOLE
+        return (narrowing.narrow(self.schema, condition) if condition else None) or WHOLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,10 +153,8 @@ def read(owner: Owner, *, fleet: Fleet, target: Target) -> None:
     with ExitStack() as stack:
         adapter = stack.enter_context(fleet.connect(target))
         owner.adapter = adapter
-        if Capability.SNAPSHOT in adapter.spec.capabilities:
-            # Between two readings nothing may change.
-            held: AbstractContextManager[None] = getattr(adapter, "snapshot")()  # noqa: B009 - an optional method
-            stack.enter_context(held)
+        if snapshots := able(adapter, Snapshots):  # between two readings nothing may change
+            stack.enter_context(snapshots.snapshot())
         while True:
             word = owner.receive()
             if isinstance(word, Sum):
@@ -188,8 +187,8 @@ def _batches(owner: Owner, adapter: Adapter, pairing: Pairing) -> Generator[Batc
 
 
 def _ordered(adapter: Adapter, pairing: Pairing) -> Generator[bytes, None, None] | None:
-    ordered: Callable[[Schema], Generator[bytes, None, None] | None] | None = getattr(adapter, "ordered", None)
-    return ordered(pairing.schema) if ordered else None
+    ordering = able(adapter, Ordered)
+    return cast("Generator[bytes, None, None] | None", ordering.ordered(pairing.schema)) if ordering else None
 
 
 def _stream(owner: Owner, adapter: Adapter, pairing: Pairing) -> None:

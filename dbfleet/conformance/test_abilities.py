@@ -1,0 +1,66 @@
+"""Abilities in both directions: what is declared is there, and given for a plain schema; what is there is declared."""
+
+from __future__ import annotations
+
+import pytest
+
+from dbfleet.abilities import ALL, CountsOn, Encodes, EncodesScans, Locates, Snapshots, TellsLeft, TellsLosses
+from dbfleet.adapter import Adapter
+from dbfleet.conformance.held import MAY_DECLINE, PLAIN_ROWS, absent, declined, filled, needed, plain_schema, undeclared
+from dbfleet.conformance.plugin import Connect, Make
+from dbfleet.spec import EngineSpec
+
+
+def test_what_is_declared_is_there(adapter: Adapter) -> None:
+    assert adapter.spec.abilities <= set(ALL)
+    assert absent(adapter.spec, type(adapter)) == []
+
+
+def test_what_is_there_is_declared(adapter: Adapter) -> None:
+    assert undeclared(adapter.spec, type(adapter)) == []
+
+
+def test_formats_are_named_where_there_is_encoding(spec: EngineSpec) -> None:
+    assert bool(spec.encodings) == bool({Encodes, EncodesScans} & spec.abilities)
+
+
+@pytest.mark.parametrize("ability", MAY_DECLINE, ids=lambda ability: ability.__name__)
+def test_what_is_declared_is_given_for_a_plain_schema(adapter: Adapter, ability: type, made: Make, name: str) -> None:
+    needed(adapter, ability)
+    assert declined(adapter, ability, filled(adapter, made(plain_schema(name)))) == []
+
+
+def test_a_place_is_the_same_from_every_connection(adapter: Adapter, connect: Connect, made: Make, name: str) -> None:
+    made(plain_schema(name))
+    places = needed(adapter, Locates).places([name, f"{name}_other"])
+    assert len({*places}) == 2
+    assert list(needed(connect(), Locates).places([name, f"{name}_other"])) == list(places)
+
+
+def test_a_plain_collection_loses_nothing(adapter: Adapter, made: Make, name: str) -> None:
+    filled(adapter, made(plain_schema(name)))
+    assert list(needed(adapter, TellsLosses).lost([name])) == []
+    assert adapter.count(name) == len(PLAIN_ROWS)
+
+
+def test_what_is_left_is_told_in_words(adapter: Adapter) -> None:
+    left = needed(adapter, TellsLeft).left()
+    assert [text for text in left if not (isinstance(text, str) and text)] == []
+    assert list(left) == list(needed(adapter, TellsLeft).left())
+
+
+def test_counters_of_a_collection_without_one_are_all_set(adapter: Adapter, made: Make, name: str) -> None:
+    filled(adapter, made(plain_schema(name)))
+    assert list(needed(adapter, CountsOn).count_on(name)) == []
+
+
+def test_a_snapshot_shows_one_moment(adapter: Adapter, connect: Connect, made: Make, name: str) -> None:
+    if adapter.spec.embedded:
+        pytest.skip("one writer at a time")
+    schema = filled(adapter, made(plain_schema(name)))
+    other = connect()
+    with needed(adapter, Snapshots).snapshot():
+        before = sum(map(len, adapter.scan(schema)))
+        other.delete(schema, [(1,), (2,)])
+        assert sum(map(len, adapter.scan(schema))) == before == len(PLAIN_ROWS)
+    assert adapter.count(name) == len(PLAIN_ROWS) - 2
