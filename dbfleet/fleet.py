@@ -254,7 +254,7 @@ class Fleet:
                 f"this fleet has no {engine}",
                 hint=f"{self.target_file} names its targets: {', '.join(self.names)}; add [targets.{engine}] there",
             )
-        known = {*self.names, *(alias for spec in registry.specs() for alias in spec.aliases)}
+        known = {*self.names, *(alias for spec in registry.every() for alias in spec.aliases)}
         if "@" in typed:  # a URL that lost its //, most likely: it may hold a password
             raise UnknownEngine(
                 "what was given is no target's name and no URL",

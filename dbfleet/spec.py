@@ -144,8 +144,10 @@ class EngineSpec:
     password goes: never into the argv. `examine` is what `doctor` asks about the engine on this machine (its driver,
     the processor). `keeps_native` says of a described column whether `create` makes one of its native type again, which
     then holds all of its values as they are: between two of these engines it is exact, whatever its note says to
-    others; None where that depends on what is there. `quirks` are declared oddities in a sentence each, `verified_on`
-    says what the adapter was last verified on: real server, stand-in or double, with its version.
+    others; None where that depends on what is there. `stack` is the compose file of an outside engine, which the
+    registry finds in the engine's own package; a built-in one's is found by its name. `quirks` are declared oddities
+    in a sentence each, `verified_on` says what the adapter was last verified on: real server, stand-in or double, with
+    its version.
     """
 
     name: str
@@ -173,6 +175,7 @@ class EngineSpec:
     embedded: bool = False  # no server: the target is a file that `connect` opens
     keeps_native: Callable[[Column], bool | None] | None = None
     local: LocalServer | None = None
+    stack: Path | None = None
     client: tuple[str, ...] = ()
     shell: Callable[[Target], tuple[Sequence[str], Mapping[str, str]]] | None = None
     examine: Callable[[], Sequence[Finding]] | None = None

@@ -13,7 +13,7 @@ import typer
 from dbfleet.cli import render
 from dbfleet.cli.ask import ask
 from dbfleet.cli.chosen import open_fleet
-from dbfleet.cli.options import Format, Located, TargetName, Yes, complete_target
+from dbfleet.cli.options import Format, Located, TargetName, Yes, complete_engine, complete_target
 from dbfleet.errors import UsageError
 
 commands = typer.Typer()
@@ -114,13 +114,18 @@ def digest(where: Located, format: Format = None) -> None:
 
 @commands.command()
 def engines(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[ENGINE]...", help="All if none is given.")] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ENGINE]...", help="All if none is given.", autocompletion=complete_engine),
+    ] = None,
     format: Format = None,
 ) -> None:
     """Show what each engine can do, and how exactly it keeps each type."""
     from dbfleet.ops import engines as op
 
     found = list(op.engines(names or ()))
+    for text in () if names else op.unusable():
+        render.warn(text)
     if render.format_of(format) == "table":
         from dbfleet.cli import _engine_view
 

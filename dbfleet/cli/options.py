@@ -20,6 +20,13 @@ def complete_target(incomplete: str) -> list[str]:
     return [before + comma + name for name in names]
 
 
+def complete_engine(incomplete: str) -> list[str]:
+    """Engines' names, those of other packages too."""
+    from dbfleet import registry
+
+    return [spec.name for spec in registry.every()]
+
+
 def complete_located(incomplete: str) -> list[str]:
     """Targets, and behind a target's dot its collections, if it answers at once."""
     target, dot, _ = incomplete.partition(".")

@@ -18,7 +18,7 @@ from typing import Final, TypeVar
 
 from dbfleet import registry
 from dbfleet.adapter import ServerInfo
-from dbfleet.errors import DbfleetError, NotReady, UnknownEngine
+from dbfleet.errors import DbfleetError, NotReady, UsageError
 from dbfleet.fleet import Fleet
 from dbfleet.runtimes import Deadline, Event, Report, Runtime, Server, compose
 from dbfleet.spec import EngineSpec
@@ -99,7 +99,7 @@ def memory_cap(fleet: Fleet, target: Target) -> int:
     """The memory that a container of the target may take, in bytes; 0 where its stack sets no cap."""
     text = fleet.settings.target(target.name).memory
     if text is None:
-        stack = compose.stack(target.engine)
+        stack = compose.stack(fleet.spec(target))
         found = re.search(r"mem_limit:\s*\$\{\w+:-(\w+)\}", stack.read_text("utf-8")) if stack.is_file() else None
         text = found[1] if found else "0"
     number = re.fullmatch(r"([\d.]+)([bkmg]?)b?", text.lower())
@@ -130,7 +130,7 @@ def dropped(fleet: Fleet) -> list[Target]:
             continue
         try:
             spec = registry.spec(record.get("engine", name))
-        except UnknownEngine:
+        except UsageError:  # its package is not installed any more, or broken
             continue
         found.append(
             Target(name, spec.name, spec.schemes[0], host="127.0.0.1", port=record.get("port"),

@@ -10,15 +10,17 @@ import os
 import shlex
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from dbfleet import registry
 from dbfleet.errors import DbfleetError
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _servers
 from dbfleet.runtimes import compose, docker_engine, ports, programs
 from dbfleet.spec import Finding
+from dbfleet.target import Target
 
 FIELDS: Final = ("check", "level", "text", "hint")
 LOW_DISK: Final = 2 << 30
@@ -40,9 +42,10 @@ def _findings(fleet: Fleet, docker: docker_engine.Found) -> Iterator[tuple[str, 
         return
     yield "docker", _docker(docker, needed=chosen == "docker")
     yield "runtime", Finding("ok", f"{chosen}: {why}")
+    usable = {}
     for name in fleet.names:
         try:
-            target = fleet.targets[name]
+            target = usable[name] = fleet.target(name)
         except DbfleetError as error:
             yield name, Finding("fail", error.message, error.hint)
             continue
@@ -51,14 +54,16 @@ def _findings(fleet: Fleet, docker: docker_engine.Found) -> Iterator[tuple[str, 
         yield f"{name} server", _server(fleet, name, chosen)
         if port := _port(fleet, name):
             yield f"{name} port", port
-    for engine in sorted({target.engine for target in fleet.targets.values()}):
-        spec = next(fleet.spec(target) for target in fleet.targets.values() if target.engine == engine)
+    for engine, spec in sorted({target.engine: fleet.spec(target) for target in usable.values()}.items()):
         for finding in spec.examine() if spec.examine else ():
             yield engine, finding
+    for offer in registry.outside():
+        if offer.trouble is not None:
+            yield offer.name, Finding("warn", offer.trouble.message, offer.trouble.hint)
     if chosen == "docker":
-        yield "memory", _memory(fleet)
+        yield "memory", _memory(fleet, usable.values())
         if docker.usable:
-            yield from _docker_host(fleet)
+            yield from _docker_host(fleet, usable.values())
     yield "disk", _disk(fleet.settings.state_root)
     yield "state", _writable(fleet.settings.state_root)
 
@@ -70,7 +75,7 @@ def _docker(found: docker_engine.Found, *, needed: bool) -> Finding:
 
 
 def _server(fleet: Fleet, name: str, default: str) -> Finding:
-    target = fleet.targets[name]
+    target = fleet.target(name)
     spec = fleet.spec(target)
     recorded = fleet.record(name).get("runtime") or default
     missing = _servers.runtime(fleet, recorded).missing(spec)
@@ -78,12 +83,12 @@ def _server(fleet: Fleet, name: str, default: str) -> Finding:
         return Finding("warn", f"no {spec.title} server for the runtime {recorded}", missing)
     if recorded == "process" and spec.local and (found := programs.find(spec.local)):
         return Finding("ok", f"{', '.join(found)} in {next(iter(found.values())).parent}")
-    return Finding("ok", f"the stack {compose.stack(spec.name).name}")
+    return Finding("ok", f"the stack {compose.stack(spec).name}")
 
 
 def _port(fleet: Fleet, name: str) -> Finding | None:
     """What `up` would meet; nothing to say of a server that runs."""
-    target = fleet.targets[name]
+    target = fleet.target(name)
     for runtime, servers in _servers.by_runtime(fleet, [target]):
         try:
             if runtime.states(servers)[name].alive:
@@ -99,12 +104,12 @@ def _port(fleet: Fleet, name: str) -> Finding | None:
     return Finding("warn", taken, f"up gives {name} a free one")
 
 
-def _memory(fleet: Fleet) -> Finding:
+def _memory(fleet: Fleet, targets: Iterable[Target]) -> Finding:
     """The caps of the fleet's stacks together, against what this machine has."""
     import psutil
 
     total = 0
-    for target in fleet.targets.values():
+    for target in targets:
         if _servers.started(target, fleet.spec(target)):
             total += _servers.memory_cap(fleet, target)
     has = psutil.virtual_memory().total
@@ -117,12 +122,12 @@ def _memory(fleet: Fleet) -> Finding:
 CONTAINER_FILE: Final = "container_file_t"
 
 
-def _docker_host(fleet: Fleet) -> Iterator[tuple[str, Finding]]:
+def _docker_host(fleet: Fleet, targets: Iterable[Target]) -> Iterator[tuple[str, Finding]]:
     """What the machine that runs the containers means for them."""
     host = docker_engine.host(timeout_s=5.0)
     if host is None:
         return
-    managed = {target.engine: fleet.spec(target) for target in fleet.targets.values() if target.managed}
+    managed = {target.engine: fleet.spec(target) for target in targets if target.managed}
     for engine, spec in sorted(managed.items()):
         for finding in spec.examine_kernel(host.kernel) if spec.examine_kernel else ():
             yield engine, finding

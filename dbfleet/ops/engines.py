@@ -30,8 +30,13 @@ class Engine:
 
 def engines(names: Sequence[str] = ()) -> Iterator[Engine]:
     """Every engine, or the named ones (aliases too). UnknownEngine, with the nearest name, for what is none."""
-    for spec in [registry.spec(name) for name in names] or registry.specs():
+    for spec in [registry.spec(name) for name in names] or registry.every():
         yield _engine(spec)
+
+
+def unusable() -> Sequence[str]:
+    """What installed packages offer and cannot be used, in words that name the package and say why."""
+    return [offer.trouble.message for offer in registry.outside() if offer.trouble is not None]
 
 
 def _engine(spec: EngineSpec) -> Engine:

@@ -37,7 +37,7 @@ runtime = "auto"
 def init_text() -> str:
     """What `init` writes."""
     lines = [HEAD, "# Every engine that this dbfleet knows:", "#"]
-    for spec in registry.specs():
+    for spec in registry.every():
         port = f", port {spec.default_port}" if spec.default_port else ", a file"
         lines.append(f"# [targets.{spec.name}]".ljust(32) + f"# {spec.title}{port}")
     return "\n".join(lines) + "\n"

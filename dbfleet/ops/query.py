@@ -115,7 +115,7 @@ def query(
 def _check(spec: EngineSpec, target: Target, collection: str | None, options: Mapping[str, str]) -> None:
     for name in options:
         if name not in spec.query_options:
-            having = [each.name for each in registry.specs() if name in each.query_options]
+            having = [each.name for each in registry.every() if name in each.query_options]
             raise Unsupported(
                 f"{spec.title} has no {name} that a statement could choose",
                 target=target.name,

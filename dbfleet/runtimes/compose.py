@@ -17,6 +17,7 @@ from dbfleet.errors import RuntimeFailure
 from dbfleet.own import ENGINE_FILE, PROJECTS_FILE, project_key
 from dbfleet.runtimes import Server, ports
 from dbfleet.runtimes.ports import short_hash
+from dbfleet.spec import EngineSpec
 
 
 class Projects:
@@ -68,7 +69,7 @@ class Projects:
         for server in servers:
             prefix = f"DBFLEET_{server.spec.name.upper()}"
             values[f"{prefix}_PORT"] = str(server.port)
-            for name, default in _other_ports(server.spec.name).items():
+            for name, default in _other_ports(server.spec).items():
                 if name in os.environ:
                     values[name] = os.environ[name]
                 elif name not in values:  # what was chosen once stays: another one would make the container anew
@@ -111,16 +112,16 @@ def stacks() -> Path:
     raise RuntimeFailure("the stacks are missing from this installation of dbfleet", hint="install it again")
 
 
-def stack(engine: str) -> Path:
-    """The compose file of one engine. Used instead of compose.yaml, which includes them all: compose would make the
-    volumes of engines that nobody asked for."""
-    return stacks() / "engines" / f"{engine}.yaml"
+def stack(spec: EngineSpec) -> Path:
+    """The compose file of one engine: an outside engine's comes with its package. Used instead of compose.yaml, which
+    includes them all: compose would make the volumes of engines that nobody asked for."""
+    return spec.stack or stacks() / "engines" / f"{spec.name}.yaml"
 
 
-def _other_ports(engine: str) -> Mapping[str, int]:
+def _other_ports(spec: EngineSpec) -> Mapping[str, int]:
     """The ports that a stack publishes beside the engine's own, such as Neo4j's web page: variable and default."""
-    found = re.findall(r"\$\{(DBFLEET_\w+_PORT):-(\d+)", stack(engine).read_text("utf-8"))
-    return {name: int(default) for name, default in found if name != f"DBFLEET_{engine.upper()}_PORT"}
+    found = re.findall(r"\$\{(DBFLEET_\w+_PORT):-(\d+)", stack(spec).read_text("utf-8"))
+    return {name: int(default) for name, default in found if name != f"DBFLEET_{spec.name.upper()}_PORT"}
 
 
 def _key(server: Server) -> str:

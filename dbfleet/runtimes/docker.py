@@ -64,7 +64,7 @@ class DockerRuntime:
             raise found.failure()
 
     def missing(self, spec: EngineSpec) -> str | None:
-        if not compose.stack(spec.name).is_file():
+        if not compose.stack(spec).is_file():
             return f"there is no stack for {spec.title}"
         return None
 
@@ -204,7 +204,7 @@ class DockerRuntime:
             return {}
         found = {
             "project": project,
-            "stack": str(compose.stack(server.spec.name)),
+            "stack": str(compose.stack(server.spec)),
             "variables": str(self.projects.variables(project)),
         }
         if container := self._container(server):
@@ -232,7 +232,7 @@ class DockerRuntime:
         hiding = [word for name in os.environ if name.startswith("DBFLEET_") for word in ("-u", name)]
         return DockerClient(
             client_call=["env", *hiding, "docker"] if hiding else ["docker"],
-            compose_files=sorted({compose.stack(server.spec.name) for server in servers}),
+            compose_files=sorted({compose.stack(server.spec) for server in servers}),
             compose_project_name=project,
             compose_env_files=[self.projects.variables(project)],
         )
