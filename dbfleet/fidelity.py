@@ -25,8 +25,6 @@ _MOST_DIGITS: Final = 6
 """Of a second, in Python."""
 _UNBOUNDED: Final = 1_000
 """As many digits of a decimal are taken for a column that says nothing."""
-GENERATED: Final = "generated"
-"""The note of a column that the source computes: it arrives as a plain column. May follow another note and a comma."""
 
 Convert = Callable[[Any], Any]
 """From a value that is not NULL to another."""
@@ -67,9 +65,10 @@ def declared(column: Column, source: EngineSpec, sink: EngineSpec) -> Kept:
         return Kept(Keeping.ROUNDED, "empty text becomes NULL")
     if column.type is Type.JSON and limits.json_null_is_null and not source.limits.json_null_is_null:
         return Kept(Keeping.ROUNDED, "the JSON null becomes NULL")
-    if column.note and column.note != GENERATED:
-        return Kept(Keeping.AS_TEXT, column.note.removesuffix(f", {GENERATED}"))
-    return Kept(Keeping.AS_TEXT if kind is Fidelity.AS_TEXT else Keeping.EXACT, column.note)
+    if column.note:
+        return Kept(Keeping.AS_TEXT, column.note)
+    # What the source computes arrives as a plain column, which is worth a word.
+    return Kept(Keeping.AS_TEXT if kind is Fidelity.AS_TEXT else Keeping.EXACT, column.remark)
 
 
 def keeps_native(column: Column, source: EngineSpec, sink: EngineSpec) -> bool:
@@ -89,7 +88,7 @@ def kept_in(there: Column, column: Column, source: EngineSpec, sink: EngineSpec)
     if found.keeping is not Keeping.REFUSED:
         same = column.native is not None and column.native == there.native and source is sink
         if same and (sink.keeps_native is None or sink.keeps_native(column) is not False):
-            found = Kept(Keeping.EXACT, column.note if column.note == GENERATED else None)
+            found = Kept(Keeping.EXACT, None if column.note else column.remark)
         elif there.type is not column.type:
             found = _converted(column, there)
     if found.keeping is Keeping.EXACT and there.type in TIMES:

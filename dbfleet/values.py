@@ -77,6 +77,9 @@ class _JsonNull:
 JSON_NULL: Final = _JsonNull()
 
 
+_GENERATED: Final = "generated"
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """A named, typed column.
@@ -84,7 +87,8 @@ class Column:
     `precision` and `scale` count decimal digits (None: as many as the engine keeps), `length` counts characters of
     text or bytes, `fraction_digits` those of a second. `native` is the engine's own name of the type, as described
     ("character varying(20)"); `note` says how a foreign type is carried where that is not obvious ("interval, as
-    text"). Neither takes part in comparing two columns.
+    text"); `generated` says that the server computes the column: it is read like any other and never written. None of
+    the three takes part in comparing two columns.
     """
 
     name: str
@@ -96,6 +100,14 @@ class Column:
     fraction_digits: int | None = None
     native: str | None = field(default=None, compare=False)
     note: str | None = field(default=None, compare=False)
+    generated: bool = field(default=False, compare=False)
+
+    @property
+    def remark(self) -> str | None:
+        """The note and, behind it, whether the column is generated, in words: what people see, and what files and kept
+        schemas hold."""
+        words = [self.note] if self.note else []
+        return ", ".join([*words, _GENERATED] if self.generated else words) or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +163,11 @@ class Schema:
         columns = []
         for column in self.columns:
             entry: dict[str, Any] = {"name": column.name, "type": column.type.value, "nullable": column.nullable}
-            for extra in ("precision", "scale", "length", "fraction_digits", "native", "note"):
-                if (value := getattr(column, extra)) is not None:
-                    entry[extra] = value
-            columns.append(entry)
+            extras = {
+                "precision": column.precision, "scale": column.scale, "length": column.length,
+                "fraction_digits": column.fraction_digits, "native": column.native, "note": column.remark,
+            }  # fmt: skip
+            columns.append({**entry, **{word: value for word, value in extras.items() if value is not None}})
         found: dict[str, Any] = {"name": self.name, "columns": columns, "key": list(self.key)}
         if self.references:
             found["references"] = [
@@ -169,18 +182,9 @@ class Schema:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Schema:
         """The inverse of `to_dict`; keys that it does not know are ignored."""
-        extras = ("precision", "scale", "length", "fraction_digits", "native", "note")
         return cls(
             name=data["name"],
-            columns=tuple(
-                Column(
-                    entry["name"],
-                    Type(entry["type"]),
-                    entry.get("nullable", True),
-                    **{extra: entry[extra] for extra in extras if extra in entry},
-                )
-                for entry in data["columns"]
-            ),
+            columns=tuple(map(_column, data["columns"])),
             key=tuple(data.get("key", ())),
             references=tuple(
                 Reference(tuple(r["columns"]), r["collection"], tuple(r["keys"])) for r in data.get("references", ())
@@ -188,6 +192,22 @@ class Schema:
             edge=data.get("edge", False),
             partition=tuple(data.get("partition", ())),
         )
+
+
+def _column(entry: Mapping[str, Any]) -> Column:
+    """The column of an entry of `Schema.to_dict`. That it is generated stands at the end of its note."""
+    sizes = ("precision", "scale", "length", "fraction_digits", "native")
+    note, generated = entry.get("note"), False
+    if note is not None and (note == _GENERATED or note.endswith(f", {_GENERATED}")):
+        note, generated = note.removesuffix(_GENERATED).removesuffix(", ") or None, True
+    return Column(
+        entry["name"],
+        Type(entry["type"]),
+        entry.get("nullable", True),
+        **{word: entry[word] for word in sizes if word in entry},
+        note=note,
+        generated=generated,
+    )
 
 
 # --- the canonical encoding ---------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from dbfleet.errors import LossyRefused, Unsupported
 from dbfleet.extras import AnyExtra
-from dbfleet.fidelity import GENERATED, TIMES, Keeping, Kept, keeps_native, kept, kept_in
+from dbfleet.fidelity import TIMES, Keeping, Kept, keeps_native, kept, kept_in
 from dbfleet.spec import Capability, EngineSpec
 from dbfleet.values import Column, Schema, Type
 
@@ -72,7 +72,7 @@ def planned(
         made = replace(
             schema,
             columns=tuple(
-                replace(column, native=column.native if column.name in native else None, note=None)
+                replace(column, native=column.native if column.name in native else None, note=None, generated=False)
                 for column in schema.columns
             ),
         )
@@ -146,4 +146,4 @@ def typed(column: Column) -> str:
     }
     numbers = ",".join(str(size) for size in sizes.get(column.type, ()) if size is not None)
     word = f"{column.type}({numbers})" if numbers else str(column.type)
-    return f"{word} [{column.native}]" if column.native and column.note and column.note != GENERATED else word
+    return f"{word} [{column.native}]" if column.native and column.note else word

@@ -62,7 +62,7 @@ def _described(schema: Schema, column: Column) -> Described:
         schema.key.index(column.name) + 1 if column.name in schema.key else None,
         ", ".join(pointed) or None,
         column.native,
-        column.note,
+        column.remark,
     )
 
 

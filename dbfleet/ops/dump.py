@@ -26,7 +26,6 @@ from dbfleet import __version__
 from dbfleet.abilities import ENCODINGS, EncodesScans, Snapshots, able
 from dbfleet.adapter import Adapter
 from dbfleet.errors import DbfleetError, NotFound, UsageError, nearest
-from dbfleet.fidelity import GENERATED
 from dbfleet.fleet import Fleet
 from dbfleet.formats import _exact
 from dbfleet.ops import _dump_files as files
@@ -285,8 +284,8 @@ def _not_kept(adapter: Adapter, schemas: Sequence[Schema]) -> list[str]:
         extras = _left.of_collection(adapter, schema.name)
         left += [f"{schema.name}: {text}: does not come along" for text in (*extras.has, *extras.left)]
         for column in schema.columns:
-            if column.note and column.note != GENERATED:
-                left.append(f"{schema.name}.{column.name}: {column.note}")
+            if column.note:
+                left.append(f"{schema.name}.{column.name}: {column.remark}")
     return left
 
 

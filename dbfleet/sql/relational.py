@@ -305,7 +305,7 @@ class Reflector:
         column = read_column(found["name"], found["type"], self._relational, dialect)
         column = typed_by_comment(replace(column, nullable=found["nullable"]), found.get("comment"))
         if "computed" in found:
-            column = replace(column, note=", ".join(filter(None, (column.note, "generated"))))
+            column = replace(column, generated=True)
         return column
 
 

@@ -112,7 +112,7 @@ def test_native_types_are_described_and_read(adapter: Adapter, foreign: Any) -> 
     }  # fmt: skip
     assert {column.name: column.type for column in schema.columns} == expected
     assert schema.column("kind").note == "enum, as text"
-    assert schema.column("next_tiny").note == "generated"
+    assert schema.column("next_tiny").remark == "generated"
     assert schema.column("at").fraction_digits == 0
     assert "unsigned" in (schema.column("huge").native or "")
     row = dict(zip(schema.names, rows_of(adapter, schema)[0], strict=True))

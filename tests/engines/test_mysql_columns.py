@@ -63,7 +63,7 @@ COMPUTED = """
 
 def test_a_column_with_a_default_is_no_computed_one(adapter: Any, table: Any) -> None:
     schema = adapter.describe(table(COMPUTED))
-    assert {column.name for column in schema.columns if column.note == "generated"} == {"v", "s"}
+    assert {column.name for column in schema.columns if column.generated} == {"v", "s"}
     row = (1, THEN, THEN.replace(tzinfo=UTC), THEN, 5, "own", 2, 2, 9)
     for mode in ("insert", "upsert"):
         adapter.write(schema, [[row]], mode=mode)
@@ -95,7 +95,7 @@ def test_a_computed_column_of_system_versioning_is_one_and_the_past_is_told(adap
         options="with system versioning",
     )
     schema = adapter.describe(name)
-    assert [column.note for column in schema.columns] == [None, None, "generated", "generated"]
+    assert [column.remark for column in schema.columns] == [None, None, "generated", "generated"]
     adapter.write(schema, [[(1, 1, None, None)]])
     adapter.write(schema, [[(1, 2, None, None)]], mode="upsert")
     assert [row[:2] for row in _rows(adapter, schema)] == [(1, 2)]

@@ -125,7 +125,7 @@ def test_foreign_types_are_described_and_carried(adapter: Adapter, zoo: str) -> 
           arr int[], g int generated always as (id * 2) stored, c char(5), ts timestamp(3), o oid, d date)""",
     )
     schema = adapter.describe(f"{zoo}.t")
-    found = {column.name: (column.type, column.note) for column in schema.columns}
+    found = {column.name: (column.type, column.remark) for column in schema.columns}
     assert found == {
         "id": (Type.INT, None),
         "p": (Type.INT, None),

@@ -110,7 +110,7 @@ def test_decimal_beyond_the_server_is_unsupported() -> None:
 )
 def test_foreign_types_are_read_and_noted(word: str, type_: Type, note: str | None) -> None:
     column = read_native("c", word, 8, 19, 4, True).column
-    assert (column.type, column.note) == (type_, note)
+    assert (column.type, column.remark) == (type_, note)
 
 
 def driver_error(number: int, text: bytes, line: int = 0) -> Exception:

@@ -132,7 +132,7 @@ def read_native(
         column = replace(column, type=Type.JSON)
     column = typed_by_comment(column, comment)
     if expression:
-        column = replace(column, note=", ".join(filter(None, (column.note, "generated"))))
+        column = replace(column, generated=True)
     said = extra.lower()
     return Native(
         column,

@@ -83,7 +83,7 @@ def read(given: Described) -> Native:
     # An XMLTYPE is virtual too, to the dictionary: what computes a column is its expression.
     generated = given.virtual == "YES" and given.expression is not None and plain != "XMLTYPE"
     if generated:
-        column = replace(column, note=", ".join(filter(None, (column.note, "generated"))))
+        column = replace(column, generated=True)
     return Native(column, plain, given.char_length, generated, given.generation == "ALWAYS", given.hidden == "YES")
 
 

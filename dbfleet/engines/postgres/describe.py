@@ -71,7 +71,7 @@ def _column(name: str, there: TableColumn, types: TypeCatalog) -> Column:
     column = Column(name, carried.column_type, not there.not_null, native=there.native, note=carried.note, **sizes)
     if carried.type is not None and not carried.nested:
         column = typed_by_comment(column, there.comment)
-    return replace(column, note="generated") if there.generated else column
+    return replace(column, note=None, generated=True) if there.generated else column
 
 
 def _sizes(type_: Type, native: str) -> dict[str, Any]:

@@ -88,7 +88,7 @@ def keeps_native(column: Column) -> bool | None:
         return False
     base = re.sub(r"\([\d,]+\)", "", column.native)
     if base in _NARROW:
-        return column.type is _NARROW[base] and column.note is None
+        return column.type is _NARROW[base] and column.note is None and not column.generated
     if column.type is Type.TEXT and (column.note or "").endswith(BEYOND):
         return True
     if column.type is Type.TEXT and (base in _AS_TEXT or base.startswith("interval ")):

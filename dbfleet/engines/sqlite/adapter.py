@@ -315,7 +315,7 @@ class SqliteAdapter(
 
     def statements(self, schema: Schema, changes: Iterable[Change]) -> Iterator[str]:
         literal = self._literals(schema)
-        computed = frozenset(column.name for column in schema.columns if column.note == "generated")
+        computed = frozenset(column.name for column in schema.columns if column.generated)
         spelling = sql_changes.Spelling(quote(schema.name), quote, literal, computed=computed)
         yield from sql_changes.statements(schema, changes, spelling)
 

@@ -76,12 +76,11 @@ def _key_of(ask: Ask, table: str) -> list[str]:
 def _column(entry: Sequence[Any], *, ours: bool, looked: Mapping[str, Looked]) -> Column:
     name, declared, not_null, in_key, hidden = entry
     word, numbers = parse_declared(declared)
-    note = "generated" if hidden else None
+    note = None
     type_ = TYPES.get(word) if ours else OURS.get(word)
     if type_ is None:
         found = looked[name]
-        type_ = found.type
-        note = ", ".join(filter(None, (found.note, note))) or None
+        type_, note = found.type, found.note
         if found.form is not None and not found.form.sized:
             numbers = []
     precision = scale = length = digits = None
@@ -91,7 +90,9 @@ def _column(entry: Sequence[Any], *, ours: bool, looked: Mapping[str, Looked]) -
         length = numbers[0]
     elif type_ in (Type.TIME, Type.DATETIME, Type.INSTANT) and numbers:
         digits = numbers[0]
-    return Column(name, type_, not not_null and not in_key, precision, scale, length, digits, declared or None, note)
+    nullable = not not_null and not in_key
+    native = declared or None
+    return Column(name, type_, nullable, precision, scale, length, digits, native, note, generated=bool(hidden))
 
 
 @dataclass(frozen=True, slots=True)

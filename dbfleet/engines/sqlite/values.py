@@ -42,7 +42,7 @@ def fetcher(schema: Schema, forms: Mapping[str, Form]) -> Callable[[Sequence[Row
 def _fetching(column: Column, form: Form | None) -> _Way:
     if form is not None and form.type is column.type:
         return _Way(column, None, form.fetch)
-    if column.type is Type.DECIMAL and column.note:  # integers and floats
+    if column.type is Type.DECIMAL and (column.note or column.generated):  # integers and floats
         return _Way(column, None, number)
     return _Way(column, _KINDS.get(column.type, _TEXT), FETCH.get(column.type))
 

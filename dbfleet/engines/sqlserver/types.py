@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from dbfleet.errors import Unsupported
 from dbfleet.sql.relational import type_comment, typed_by_comment
@@ -164,7 +164,8 @@ def read_native(
 ) -> Native:
     """A column of sys.columns: `length` counts bytes, -1 is max; `beside` is its extended property."""
     type_ = _TYPE_OF.get(word)
-    native, sizes = word, {}
+    native = word
+    sizes: dict[str, Any] = {}
     note = _NOTES.get(word) or (f"{word}, as text" if type_ is None else None)
     if word in ("decimal", "numeric"):
         native, sizes = f"{word}({precision},{scale})", {"precision": precision, "scale": scale}
@@ -189,7 +190,7 @@ def read_native(
     if beside:
         column = typed_by_comment(column, f"dbfleet:{beside}")
     if computed:
-        column = replace(column, note=", ".join(filter(None, (column.note, "generated"))))
+        column = replace(column, generated=True)
     return Native(column, word, native, collation, identity, computed, scale)
 
 

@@ -109,7 +109,7 @@ def shared(
     equal to the engine than to us; a time that is seen with fewer digits than it is stored with has sharp bounds only
     from below, and only between the digits."""
     type_, native = column.type, (column.native or "").lower()
-    if column.note or spec.fidelity(type_) not in (Fidelity.EXACT, Fidelity.ROUNDED):
+    if column.note or column.generated or spec.fidelity(type_) not in (Fidelity.EXACT, Fidelity.ROUNDED):
         return None
     if type_ in _NATIVE and native and not any(each in native for each in _NATIVE[type_]):
         return None

@@ -30,7 +30,7 @@ from typing import Any, Final, Literal, Self
 
 from dbfleet.adapter import Adapter, Change, Written
 from dbfleet.errors import PartialWrite, Unsupported, UsageError
-from dbfleet.fidelity import GENERATED, alike, coarsened, convert
+from dbfleet.fidelity import alike, coarsened, convert
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _ends, _order
 from dbfleet.ops.diff import expression, pairing
@@ -369,7 +369,7 @@ def _apply(adapter: Adapter, schema: Schema, kind: Kind, changes: Iterator[Chang
     if first is None:
         return Written()
     rows = itertools.chain([first], rows)
-    kept = [place for place, column in enumerate(schema.columns) if not (column.note or "").endswith(GENERATED)]
+    kept = [place for place, column in enumerate(schema.columns) if not column.generated]
     if len(kept) < len(schema.columns):  # the server computes the others
         rows = (tuple([row[place] for place in kept]) for row in rows)
         schema = replace(schema, columns=tuple(schema.columns[place] for place in kept))
