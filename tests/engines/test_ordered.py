@@ -12,8 +12,8 @@ import pytest
 from dbfleet.adapter import Adapter
 from dbfleet.conformance.examples import wide_rows, wide_schema
 from dbfleet.conformance.plugin import Make
+from dbfleet.lines import order_of, value_of
 from dbfleet.ops.diff.compare import comparable
-from dbfleet.ops.diff.merge import order_of, value_of
 from dbfleet.values import Column, Row, Schema, Type
 
 

@@ -14,6 +14,7 @@ from dbfleet.adapter import Adapter, Written
 from dbfleet.errors import DbfleetError
 from dbfleet.fidelity import conversion
 from dbfleet.fleet import Fleet
+from dbfleet.lines import rows_in
 from dbfleet.ops import _ends
 from dbfleet.ops._digests import Digester
 from dbfleet.ops._plan import PlannedCollection
@@ -143,7 +144,7 @@ class _Telling:
         for chunk in chunks:
             self.before()
             yield chunk
-            self.passed(chunk.count(b"\n"))
+            self.passed(rows_in(chunk))
 
 
 def _read_back(owner: Owner, reader: Adapter, writer: Adapter, check: Check) -> Digest:

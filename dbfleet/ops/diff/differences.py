@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from dbfleet.lines import value_of
 from dbfleet.ops.diff.compare import comparable
-from dbfleet.ops.diff.merge import value_of
 from dbfleet.ops.diff.sides import Pairing
 from dbfleet.values import Batch, Row
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 from dbfleet.errors import UsageError, nearest
 from dbfleet.fidelity import TIMES, alike, coarsened, coarser, shared_digits
-from dbfleet.ops.diff import expression, merge
+from dbfleet.lines import ORDERED
+from dbfleet.ops.diff import expression
 from dbfleet.ops.diff.differences import Difference
 from dbfleet.ops.diff.sides import Pairing
 from dbfleet.spec import EngineSpec
@@ -111,7 +112,7 @@ def may_merge(a: Schema, b: Schema, sides: tuple[Pairing, Pairing]) -> bool:
         and mine.where is None
         and not mine.as_text
         and all(len(each.columns) == each.compared for each in sides)
-        and all(mine.columns[place].type in merge.ORDERED for place in mine.key)
+        and all(mine.columns[place].type in ORDERED for place in mine.key)
         and all(coarsened([each.columns[place] for place in each.key], *each.specs) is None for each in sides)
     )
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from dbfleet.errors import DbfleetError, NotFound, UsageError, nearest
 from dbfleet.fleet import Fleet
+from dbfleet.lines import order_of, rows_in
 from dbfleet.ops import _identity, _workers
 from dbfleet.ops._named import described
 from dbfleet.ops._workers import Worker
@@ -188,7 +189,7 @@ class Comparison:
         key = [sides[0].columns[place] for place in sides[0].key]
         compare = Cells(sides, whole=self.choice.whole)
         found = 0
-        for line, other in merge.pairs(lines[0], lines[1], merge.order_of(key)):
+        for line, other in merge.pairs(lines[0], lines[1], order_of(key)):
             each = compare(line, other)
             if each is not None:
                 found += each.a is not None
@@ -199,7 +200,7 @@ class Comparison:
         rows, now = 0, time.monotonic()
         while (chunk := worker.receive()) is not None:
             yield chunk
-            rows += chunk.count(b"\n")
+            rows += rows_in(chunk)
             if time.monotonic() - now > 0.1:
                 now = time.monotonic()
                 self.watch.progress(worker.name, name, rows)

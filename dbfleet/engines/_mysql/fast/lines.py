@@ -16,6 +16,7 @@ from dbfleet.engines._mysql.fast import ordered
 from dbfleet.engines._mysql.load_data import LARGE, escaped, load_statement, takes_utf8mb4
 from dbfleet.engines._mysql.types import LEXIS, Native
 from dbfleet.engines._mysql.wire import RawRow
+from dbfleet.lines import NULL, bytes_of, rows_in
 from dbfleet.values import Column, Schema, Type
 
 # --- out --------------------------------------------------------------------------------------------------------------
@@ -118,7 +119,7 @@ def segments(columns: Sequence[Column], chunks: Iterable[bytes]) -> Iterator[tup
     """The chunks as LOAD DATA reads them, each with its number of rows; lines with large bytes apart, as raw ones."""
     data = [place for place, column in enumerate(columns) if column.type is Type.BYTES]
     for chunk in chunks:
-        rows = chunk.count(b"\n")
+        rows = rows_in(chunk)
         if b"\\f" in chunk or b"\\v" in chunk:
             chunk = _PAIR.sub(lambda found: _INSTEAD[found[1]], chunk)
         if not rows:
@@ -139,6 +140,6 @@ def _raw(line: bytes, data: Sequence[int]) -> bytes:
     r"""The line with its bytes as they are instead of \\x and hex."""
     cells = line[:-1].split(b"\t")
     for place in data:
-        if cells[place] != b"\\N":
-            cells[place] = escaped(bytes.fromhex(cells[place][3:].decode()))
+        if cells[place] != NULL:
+            cells[place] = escaped(bytes_of(cells[place]))
     return b"\t".join(cells) + b"\n"

@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from dbfleet.engines.mongodb.documents import Layout
 from dbfleet.engines.mongodb.encode import NATIVE_OBJECT_ID
+from dbfleet.lines import NULL, escape, joined, needs_escapes
 from dbfleet.values import Batch, Column, Schema, Type, decimal_text
 
 Cells = Sequence[bytes]
@@ -33,10 +34,6 @@ KINDS: Final[Mapping[Type, tuple[str, ...]]] = {
 }
 """Of keys that we know the order of: what `$type` says of their `_id`."""
 
-_NULL: Final = b"\\N"
-_MARKS: Final = b"\\\b\f\n\r\t\v"
-_ESCAPES: Final = tuple(zip((b"\\", b"\b", b"\f", b"\n", b"\r", b"\t", b"\v"),
-                            (b"\\\\", b"\\b", b"\\f", b"\\n", b"\\r", b"\\t", b"\\v"), strict=True))  # fmt: skip
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 _DAY_MS: Final = 86_400_000
 
@@ -84,7 +81,7 @@ def renderer(layout: Layout) -> Callable[[bytes], bytes] | None:
             return b""
         columns: list[Any] = list(zip(*found, strict=True))
         cells = [make(*columns[place : place + groups]) for _, place, groups, make in makers]
-        return b"\n".join(map(b"\t".join, zip(*cells, strict=True))) + b"\n"
+        return joined(cells)
 
     return lines
 
@@ -105,12 +102,12 @@ def _integers(short: Cells, long: Cells) -> Cells:
     if b"" not in long:
         return [b"%d" % each for each in unpack(f"<{len(long)}q", b"".join(long))]
     return [
-        b"%d" % int.from_bytes(one or other, "little", signed=True) if one or other else _NULL
+        b"%d" % int.from_bytes(one or other, "little", signed=True) if one or other else NULL
         for one, other in zip(short, long, strict=True)
     ]
 
 
-_BOOLS: Final = {b"\0": b"f", b"\x01": b"t", b"": _NULL}
+_BOOLS: Final = {b"\0": b"f", b"\x01": b"t", b"": NULL}
 
 
 def _bools(values: Cells) -> Cells:
@@ -118,29 +115,22 @@ def _bools(values: Cells) -> Cells:
 
 
 def _texts(lengths: Cells, texts: Cells) -> Cells:
-    joined = b"".join(texts)
+    together = b"".join(texts)
     sizes = b"".join(lengths)
     present = len(sizes) // 4
     # A text that holds U+0000 was cut there, and is shorter than it says.
-    if sum(unpack(f"<{present}i", sizes)) != len(joined) + present:
+    if sum(unpack(f"<{present}i", sizes)) != len(together) + present:
         raise Odd
-    if not joined.isascii():
+    if not together.isascii():
         try:
-            joined.decode()
+            together.decode()
         except UnicodeDecodeError:
             raise Odd from None
-    if len(joined.translate(None, _MARKS)) < len(joined):
-        texts = _escaped(b"\0".join(texts)).split(b"\0")
+    if needs_escapes(together):
+        texts = escape(b"\0".join(texts)).split(b"\0")
     if present < len(texts):
-        return [text if length else _NULL for length, text in zip(lengths, texts, strict=True)]
+        return [text if length else NULL for length, text in zip(lengths, texts, strict=True)]
     return texts
-
-
-def _escaped(text: bytes) -> bytes:
-    for mark, instead in _ESCAPES:
-        if mark in text:
-            text = text.replace(mark, instead)
-    return text
 
 
 _PAIR: Final = Struct("<QQ")
@@ -150,7 +140,7 @@ _MOST: Final = 10**34
 
 
 def _decimals(values: Cells) -> Cells:
-    return [_NULL if not value else _decimal(value) for value in values]
+    return [NULL if not value else _decimal(value) for value in values]
 
 
 def _decimal(value: bytes) -> bytes:
@@ -175,7 +165,7 @@ def _decimal(value: bytes) -> bytes:
 def _floats(values: Cells) -> Cells:
     if b"" not in values:
         return list(map(_float, unpack(f"<{len(values)}d", b"".join(values))))
-    return [_float(unpack("<d", value)[0]) if value else _NULL for value in values]
+    return [_float(unpack("<d", value)[0]) if value else NULL for value in values]
 
 
 def _float(value: float) -> bytes:
@@ -220,7 +210,7 @@ def _numbers(values: Cells) -> Sequence[int | None]:
 
 def _dates(values: Cells) -> Cells:
     days = _DAYS
-    return [_NULL if number is None else days[number // _DAY_MS] for number in _numbers(values)]
+    return [NULL if number is None else days[number // _DAY_MS] for number in _numbers(values)]
 
 
 def _moments(zone: bytes) -> Callable[[Cells], Cells]:
@@ -230,7 +220,7 @@ def _moments(zone: bytes) -> Callable[[Cells], Cells]:
         days, seconds, numbers = _DAYS, _SECONDS, _numbers(values)
         if b"" in values:
             return [
-                _NULL if n is None else days[n // 86_400_000] + seconds[n // 1000 % 86_400] + ends[n % 1000]
+                NULL if n is None else days[n // 86_400_000] + seconds[n // 1000 % 86_400] + ends[n % 1000]
                 for n in numbers
             ]
         return [days[n // 86_400_000] + seconds[n // 1000 % 86_400] + ends[n % 1000] for n in numbers]  # type: ignore[operator]
@@ -243,7 +233,7 @@ def _uuids(values: Cells) -> Cells:
     for value in values:
         text = value.hex()
         cell = f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}".encode()
-        found.append(cell if value else _NULL)
+        found.append(cell if value else NULL)
     return found
 
 
@@ -274,7 +264,7 @@ def row_lines(schema: Schema, rows: Batch) -> bytes:
     """The same of rows that are decoded already."""
     plan = [_CELL[column.type] for column in schema.columns]
     return b"".join(
-        b"\t".join([_NULL if value is None else cell(value) for cell, value in zip(plan, row, strict=True)]) + b"\n"
+        b"\t".join([NULL if value is None else cell(value) for cell, value in zip(plan, row, strict=True)]) + b"\n"
         for row in rows
     )
 
@@ -285,7 +275,7 @@ def _number(value: Decimal) -> bytes:
 
 
 def _text(value: Any) -> bytes:
-    return _escaped(str(value).encode())
+    return escape(str(value).encode())
 
 
 def _moment(value: datetime) -> bytes:

@@ -15,6 +15,7 @@ from dbfleet.engines.postgres.fast.digest import beyond as dates_beyond
 from dbfleet.engines.postgres.tables import Table
 from dbfleet.engines.postgres.types import LEXIS, TypeCatalog
 from dbfleet.engines.postgres.write import holds_nul
+from dbfleet.lines import rows_in
 from dbfleet.values import Schema
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def copy_in(connection: Connection[Any], into: str, columns: Sequence[str], chun
                 line = chunk[chunk.rfind(b"\n", 0, chunk.index(b"\0")) + 1 : chunk.index(b"\0")]
                 raise holds_nul(columns[line.count(b"\t")])
             copy.write(chunk)
-            count += chunk.count(b"\n")
+            count += rows_in(chunk)
     return count
 
 
