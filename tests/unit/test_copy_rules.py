@@ -287,7 +287,9 @@ def breaking(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     kind, write = SqliteAdapter, SqliteAdapter.write
 
-    def failing(self: Any, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert") -> Written:
+    def failing(
+        self: Any, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert", alone: bool = False
+    ) -> Written:
         def some() -> Iterator[Batch]:
             for batch in batches:
                 if left[0] <= 0:

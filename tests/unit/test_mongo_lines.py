@@ -16,8 +16,8 @@ from moving import VALUES
 from dbfleet.engines.mongodb.documents import Layout
 from dbfleet.engines.mongodb.fast.lines import Odd, renderer, row_lines
 from dbfleet.engines.mongodb.values import CODEC
+from dbfleet.lines import value_of
 from dbfleet.ops.diff.compare import comparable
-from dbfleet.ops.diff.merge import value_of
 from dbfleet.registry import spec
 from dbfleet.values import Column, Row, Schema, Type
 
