@@ -177,7 +177,7 @@ def test_a_schema_by_the_catalog_is_that_of_reflection(adapter: Any, zoo: str) -
         comment on column {zoo}.kinds.i is 'dbfleet:decimal(40,3)'; comment on column {zoo}.kinds.k is 'theirs';
         comment on table {zoo}.refers is 'dbfleet:{{"edge":true}}'""",
     )
-    reflector = Reflector(RELATIONAL, adapter._connection, use_native_hstore=False)
+    reflector = Reflector(RELATIONAL, adapter._session.connection, use_native_hstore=False)
     names = [name for name in adapter.collections() if name.startswith(f"{zoo}.")]
     assert len(names) == 7
     for name in names:

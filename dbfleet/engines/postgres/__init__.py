@@ -2,16 +2,16 @@
 
 A collection is a table, a view, a materialized view or a foreign table. In the connection's current schema (mostly
 `public`; `?search_path=app` or `?schema=app` in the URL changes it) it has its own name, elsewhere `schema.name`. A dot
-in a name separates only where a schema of that name is there; a partition is part of its partitioned table, and what
-an extension made is not listed.
+in a name separates schema and table only where a schema of that name exists. A partition is part of its partitioned
+table. What an extension made is not listed.
 
 The session runs in UTC with ISO dates, so that a statement gives the same answer from every machine. A text of several
 statements runs one by one, each committed by itself unless the text says BEGIN. A view is described without a key.
 
-Oddities: text cannot hold U+0000. `numeric` and dates know NaN, infinity, BC and years above 9999: Python's dates do
-not, so `scan` refuses such a date by name and `query` gives the server's text. Names are cut at 63 bytes by the server,
-so we refuse longer ones. An array, a composite or an hstore is carried as json (a list goes back into an array), every
-other type outside the closed set as the server's text.
+Oddities: text cannot hold U+0000. `numeric` has NaN and infinity. Dates have infinity, BC and years above 9999, which
+Python's dates have not: `scan` refuses such a date by name, and `query` gives the server's text. The server cuts names
+at 63 bytes, so we refuse longer ones. An array, a composite or an hstore is carried as json (a list goes back into an
+array), every other type outside the closed set as the server's text.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""The counters of identity and serial columns, behind the values that were written with their rows: a sequence does not
-look at the column that it counts for."""
+"""Counters of identity and serial columns: a sequence does not look at the column that it counts for, so after a write
+it is set behind the values that came with the rows."""
 
 from __future__ import annotations
 
@@ -24,16 +24,18 @@ JOIN pg_catalog.pg_sequence s
     ON s.seqrelid = CASE d.classid WHEN 'pg_catalog.pg_class'::regclass THEN d.objid ELSE d.refobjid END
 WHERE a.attrelid = $1::regclass GROUP BY 1, 2, 3, 4, 5 ORDER BY 1
 """
-"""What is owned by a column, its identity among it, or named in its default."""
+"""The sequences that a column owns (its identity is one of them), or that its default names."""
 
 
-def count_on(ask: Execute, connection: Connection[Any], table: str, names: Collection[str] | None = None) -> list[str]:
-    """What counts up for one of these columns, or for any, goes on behind the greatest value, or the least where it
-    counts down; what could not be set, in words. `table` is its name in SQL."""
+def count_on(
+    execute: Execute, connection: Connection[Any], table: str, names: Collection[str] | None = None
+) -> list[str]:
+    """Set the counters of these columns, or of all, behind the column's largest value, or before its smallest where it
+    counts down. What could not be set, in words. `table` is its name in SQL."""
     from psycopg.errors import InsufficientPrivilege, NumericValueOutOfRange
 
     left = []
-    for name, sequence, step, numeric, default in ask(_SEQUENCES, [table]):
+    for name, sequence, step, numeric, default in execute(_SEQUENCES, [table]):
         if names is not None and name not in names:
             continue
         if not numeric:  # 'A' || nextval(…)

@@ -1,8 +1,9 @@
 """A table's schema by the catalog, in two statements.
 
 SQLAlchemy's reflection gives the same in 0.2 seconds of imports and a dozen statements; it still writes the tables.
-A column has the type that its type in the catalog is carried as; the comment that `create` leaves where a table cannot
-say it tells the rest (`_sql.type_comment`), and so does the table's. A domain's sizes are not its columns'.
+A column's type is what its type in the catalog is carried as (`types`). What a table cannot say is in the comments that
+`create` leaves on the column and the table (`sql.relational.type_comment`). The sizes that a domain has are not taken
+for its columns.
 """
 
 from __future__ import annotations
@@ -36,11 +37,11 @@ ORDER BY k.contype, k.conname, u.place
 _SIZES: Final = re.compile(r"\((\d+)(?:,(-?\d+))?\)")
 
 
-def describe(execute: Execute, tables: Tables, types: TypeCatalog, name: str) -> Schema:
+def describe(execute: Execute, tables: Tables, name: str) -> Schema:
     """The schema of the table or view. NotFound if there is none."""
     table = tables.find(name)
     kept = table_comment(table.comment)
-    columns = [_column(column, there, types) for column, there in table.columns.items()]
+    columns = [_column(column, there, tables.types) for column, there in table.columns.items()]
     key: tuple[str, ...] = ()
     references = []
     for (kind, _), group in groupby(execute(_CONSTRAINTS, tables.split(name)), key=lambda row: row[:2]):
@@ -76,18 +77,18 @@ def _column(name: str, there: TableColumn, types: TypeCatalog) -> Column:
 
 def _sizes(type_: Type, native: str) -> dict[str, Any]:
     """What the type's name says of its sizes: numeric(12,2), character varying(20), timestamp(3) with time zone."""
-    found = _SIZES.search(native)
-    if found is None:
+    sizes = _SIZES.search(native)
+    if sizes is None:
         return {}
     if type_ is Type.DECIMAL:
-        return {"precision": int(found[1]), "scale": int(found[2] or 0)}
+        return {"precision": int(sizes[1]), "scale": int(sizes[2] or 0)}
     word = {Type.TEXT: "length", Type.TIME: "fraction_digits", Type.DATETIME: "fraction_digits",
             Type.INSTANT: "fraction_digits"}.get(type_)  # fmt: skip
-    return {word: int(found[1])} if word else {}
+    return {word: int(sizes[1])} if word else {}
 
 
 _EXACTLY: Final = 8 << 20
-"""Bytes of a table that is read for it, in a few milliseconds."""
+"""Up to so many bytes a table is read to find such dates: that takes a few milliseconds."""
 _STATISTICS: Final = """
 SELECT attname FROM pg_catalog.pg_stats WHERE schemaname = $1 AND tablename = $2
   AND concat(most_common_vals::text, histogram_bounds::text) ~ 'infinity| BC|[0-9]{5}-|24:00'
@@ -95,19 +96,20 @@ SELECT attname FROM pg_catalog.pg_stats WHERE schemaname = $1 AND tablename = $2
 
 
 def _beyond(execute: Execute, tables: Tables, table: Table, dated: Sequence[Column]) -> set[str]:
-    """Which of these columns hold a date or time that is none of ours: infinity, BC, a year beyond 9999, 24:00:00. Of a
-    large table the server's statistics tell; a value that is too rare for these is refused by a scan, by name."""
+    """Which of these columns hold a date or time that Python has not: infinity, BC, a year beyond 9999, 24:00:00. A
+    large table is not read: the server's statistics tell. A value that is too rare for them is refused by a scan, by
+    name."""
     if not dated or table.kind not in "rpm":
         return set()
     if tables.bytes(table) > _EXACTLY:
-        found = {name for (name,) in execute(_STATISTICS, tables.split(table.name))}
-        return {column.name for column in dated if column.name in found}
-    asked = [
-        f"coalesce(bool_or({LEXIS.quote(each.name)} NOT BETWEEN {low} AND {high}), false)"
-        for each, (low, high) in ((each, BOUNDS[each.type]) for each in dated)
+        told = {name for (name,) in execute(_STATISTICS, tables.split(table.name))}
+        return {column.name for column in dated if column.name in told}
+    tests = [
+        f"coalesce(bool_or({LEXIS.quote(column.name)} NOT BETWEEN {low} AND {high}), false)"
+        for column, (low, high) in ((column, BOUNDS[column.type]) for column in dated)
     ]
-    (found_in,) = execute(f"SELECT {', '.join(asked)} FROM {table.sql}", ())
-    return {column.name for column, found in zip(dated, found_in, strict=True) if found}
+    (answers,) = execute(f"SELECT {', '.join(tests)} FROM {table.sql}", ())
+    return {column.name for column, is_beyond in zip(dated, answers, strict=True) if is_beyond}
 
 
 def _as_text(column: Column) -> Column:

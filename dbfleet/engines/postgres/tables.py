@@ -1,7 +1,7 @@
-"""Tables by the catalog: what a collection's name means, what its columns are, and how it is read in parts.
+"""Tables by the catalog: what a collection's name means, what its columns are, how it is made, and read in parts.
 
-A plain name is in the connection's current schema, strictly: what `create` makes, `describe` finds and `drop` removes,
-whatever else the search path sees. A dot in a name separates schema and table only where a schema of that name is.
+A plain name is in the connection's current schema and nowhere else on the search path: what `create` makes, `describe`
+finds and `drop` removes. A dot in a name separates schema and table only where a schema of that name exists.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from functools import cached_property
 from typing import Any, Final
 
 from dbfleet.adapter import WHOLE, Part
-from dbfleet.engines.postgres.types import LEXIS, NATIVE, Carried, TypeCatalog
-from dbfleet.errors import NotFound, nearest
+from dbfleet.engines.postgres.types import LEXIS, NAME_BYTES, NATIVE, RELATIONAL, Carried, TypeCatalog
+from dbfleet.errors import NotFound, Unsupported, nearest
+from dbfleet.sql.relational import create_statements
 from dbfleet.values import Column, Schema
 
 Execute = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
@@ -51,13 +52,13 @@ SELECT 1 FROM pg_catalog.pg_namespace n WHERE n.nspname = $1 AND obj_description
 """
 
 _SAMPLE_PAGES: Final = 200
-"""Pages a part that are sampled for its bounds: parts of a million rows differ by some 10 % then."""
+"""Pages that are sampled for the bounds of each part: parts of a million rows then differ by some 10 %."""
 
 
 @dataclass(frozen=True, slots=True)
 class TableColumn:
-    """`native` has the type's sizes: character varying(20). `cast` has not: a cast to varchar(20) would cut a longer
-    key to one that exists."""
+    """A column of a table. `native` has the type's sizes: character varying(20). `cast` has none: a cast to varchar(20)
+    would cut a longer key to one that exists."""
 
     oid: int
     native: str
@@ -78,6 +79,7 @@ class Table:
     comment: str | None
 
     def column(self, name: str) -> TableColumn:
+        """The column of this name. NotFound if there is none."""
         if name not in self.columns:
             close = nearest(name, self.columns)
             raise NotFound(f"{self.name} has no column {name}", hint=f"did you mean {close}?" if close else None)
@@ -85,6 +87,7 @@ class Table:
 
     @property
     def drop(self) -> str:
+        """The statement that removes it."""
         kind = {"v": "VIEW", "m": "MATERIALIZED VIEW", "f": "FOREIGN TABLE"}.get(self.kind, "TABLE")
         return f"DROP {kind} {self.sql}"
 
@@ -94,9 +97,13 @@ _FIELDS: Final = {0: "second", 3: "milliseconds"}
 
 
 def _cut(column: Column, native: str, expression: str) -> str:
-    found = _DIGITS.search(native)
+    digits = _DIGITS.search(native)
     field = _FIELDS.get(6 if column.fraction_digits is None else column.fraction_digits)
-    if field is None or not native.startswith("time") or int(found[1] if found else 6) <= (column.fraction_digits or 0):
+    if (
+        field is None
+        or not native.startswith("time")
+        or int(digits[1] if digits else 6) <= (column.fraction_digits or 0)
+    ):
         return expression
     if native.startswith("timestamp"):
         return f"date_trunc('{field}', {expression})"
@@ -106,11 +113,11 @@ def _cut(column: Column, native: str, expression: str) -> str:
 
 
 class Tables:
-    """The database's tables, asked for anew each time: they change."""
+    """The database's tables, asked for anew each time: they change. `types` is the catalog of their columns' types."""
 
-    def __init__(self, execute: Execute, types: TypeCatalog) -> None:
+    def __init__(self, execute: Execute) -> None:
+        self.types = TypeCatalog(execute)
         self._execute = execute
-        self._types = types
         self._schemas: set[str] = set()
 
     def names(self, *, staged: bool = False) -> list[str]:
@@ -127,9 +134,25 @@ class Tables:
             self._schemas.add(name)
         return name in self._schemas
 
+    def create(self, schema: Schema) -> None:
+        """Make the table, in a transaction of the caller's. Unsupported for a name that the server would cut."""
+        for name in (self.split(schema.name)[1], *schema.names):
+            if len(name.encode()) > NAME_BYTES:
+                raise Unsupported(f"PostgreSQL's names have at most {NAME_BYTES} bytes: {name}")
+            if "\0" in name or not name:
+                raise Unsupported(f"PostgreSQL's names are not empty and hold no NUL: {name!r}")
+        self.make_space(schema.name)
+        for statement in create_statements(schema, RELATIONAL, split_name=self.split):
+            self._execute(statement, ())
+
+    def drop(self, table: Table) -> None:
+        """Remove the table, and its schema where we made that and nothing else is in it."""
+        self._execute(table.drop, ())
+        self.drop_space(self.split(table.name)[0])
+
     def make_space(self, collection: str) -> None:
-        """Make the schema that the name of a collection that is to be says, where it is not there: `s2.t`, as it was
-        called in another database. It has a comment, by which `drop_space` knows it."""
+        """Make the schema `s2` for a new collection `s2.t`, as it was called in another database, unless it is there.
+        It gets a comment, by which `drop_space` knows it."""
         space, _, table = collection.partition(".")
         if not table or not _SPACE.fullmatch(space) or space.startswith("pg_") or self._is_schema(space):
             return
@@ -138,7 +161,7 @@ class Tables:
             self._execute(f"COMMENT ON SCHEMA {_quote(space)} IS 'dbfleet:made'", ())
 
     def drop_space(self, space: str) -> None:
-        """Remove a schema that we made, once nothing is in it."""
+        """Remove a schema that `make_space` made, once nothing is in it."""
         if self._execute(_EMPTY, [space]):
             self._schemas.discard(space)
             self._execute(f"DROP SCHEMA {_quote(space)}", ())
@@ -160,25 +183,29 @@ class Tables:
         space, table = self.split(collection)
         return f"{_quote(space)}.{_quote(table)}"
 
+    def arrays(self, schema: Schema, table: Table) -> list[bool]:
+        """Of each column of the schema, whether it is an array of the table."""
+        return [bool(self.types[table.column(name).oid].element) for name in schema.names]
+
     def find(self, collection: str) -> Table:
         """The table, its columns' types known to the catalog of types. NotFound if it is not there."""
-        found = self._execute(_COLUMNS, self.split(collection))
-        if not found:
+        rows = self._execute(_COLUMNS, self.split(collection))
+        if not rows:
             raise NotFound(f"there is no table {collection}")
-        if found[0][1] is None:
+        if rows[0][1] is None:
             raise NotFound(f"the table {collection} has no columns, so it has no rows that could be told apart")
-        columns = {name: TableColumn(*rest) for _, name, *rest, _ in found if name is not None}
-        self._types.learn(column.oid for column in columns.values())
-        return Table(collection, self.sql(collection), found[0][0], columns, found[0][-1])
+        columns = {name: TableColumn(*rest) for _, name, *rest, _ in rows if name is not None}
+        self.types.learn(column.oid for column in columns.values())
+        return Table(collection, self.sql(collection), rows[0][0], columns, rows[0][-1])
 
     def select(self, schema: Schema, table: Table, *, cut: bool = False) -> str:
-        """SELECT of the schema's columns, each as the schema's type; with `cut` to the digits of a second that the
-        schema names, where the server has a word for these."""
+        """SELECT of the schema's columns, each as the schema's type. With `cut`, times are cut to the digits of a
+        second that the schema names, where the server has a function for that."""
         return f"SELECT {named(schema, self.expressions(schema, table, cut=cut))} FROM {table.sql}"
 
     def expressions(self, schema: Schema, table: Table, *, cut: bool = False) -> list[str]:
-        """What `select` selects."""
-        casts = [_cast(column, self._types[table.column(column.name).oid]) for column in schema.columns]
+        """The expressions of `select`, one a column."""
+        casts = [_cast(column, self.types[table.column(column.name).oid]) for column in schema.columns]
         if cut:
             natives = [table.column(column.name).native for column in schema.columns]
             casts = list(map(_cut, schema.columns, natives, casts))
@@ -187,9 +214,9 @@ class Tables:
     # --- parts ---
 
     def parts(self, schema: Schema, table: Table, count: int) -> Sequence[Part]:
-        """By ranges of the key, which hold whatever is written meanwhile: the bounds are quantiles of a sample of
-        pages, so gaps and skew do not matter, and a table of any size is split in a few hundredths of a second.
-        A table without a key: by ranges of pages, which hold for a table that rests."""
+        """Parts by ranges of the key, which stay right whatever is written meanwhile. The bounds are quantiles of a
+        sample of pages: gaps and skew do not matter, and a table of any size is split in a few hundredths of a second.
+        A table without a key is split by ranges of pages, which are right while nothing is written."""
         if count < 2 or table.kind not in "rpm" or (table.kind == "p" and not schema.key):
             return [WHOLE]
         if not all(table.column(name).not_null for name in schema.key):
@@ -229,7 +256,7 @@ class Tables:
         percent = 100.0 if pages <= _SAMPLE_PAGES * count else 100.0 * _SAMPLE_PAGES * count / pages
         key = LEXIS.quote_all(schema.key)
         texts = ", ".join(f"{_quote(name)}::text" for name in schema.key)
-        found = self._execute(
+        bounds = self._execute(
             f"SELECT {texts} FROM (SELECT {key}, row_number() OVER (ORDER BY {key}) AS dbfleet_place, "
             f"count(*) OVER () AS dbfleet_total "
             f"FROM {table.sql} TABLESAMPLE SYSTEM ({percent:.6f}) REPEATABLE (1)) AS s "
@@ -237,11 +264,11 @@ class Tables:
             "WHERE dbfleet_place > 1 ORDER BY dbfleet_place",
             (),
         )
-        return [list(bound) for bound, _ in itertools.groupby(found)]
+        return [list(bound) for bound, _ in itertools.groupby(bounds)]
 
 
 def named(schema: Schema, expressions: Sequence[str]) -> str:
-    """The columns' expressions with their names, for what is said about them."""
+    """The expressions, each with its column's name, which the server's messages then have."""
     pairs = zip(map(_quote, schema.names), expressions, strict=True)
     return ", ".join(text if text == name else f"{text} AS {name}" for name, text in pairs)
 
@@ -249,7 +276,7 @@ def named(schema: Schema, expressions: Sequence[str]) -> str:
 def where(
     schema: Schema, table: Table, part: Part, literal: Callable[[str], str] | None = None
 ) -> tuple[str, list[str]]:
-    """The WHERE of a part, and its parameters; none are left where `literal` spells them (COPY takes no parameters)."""
+    """The WHERE of a part, and its parameters. With `literal` there are none: it spells them (COPY takes none)."""
     conditions: list[str] = []
     values: list[str] = []
     for word, sign in (("from", ">="), ("below", "<")):
@@ -272,15 +299,15 @@ def where(
 
 
 def by_keys(schema: Schema, table: Table) -> str:
-    """The condition that a row's key is among the keys: a parameter, an array, for each column of the key."""
+    """The condition that a row's key is among the keys. Its parameters are arrays, one for each column of the key."""
     arrays = [f"${number}::{table.column(name).cast}[]" for number, name in enumerate(schema.key, 1)]
-    if len(arrays) == 1:  # always by the index; a subselect is, only when the statistics say so
+    if len(arrays) == 1:  # this always uses the index; a subselect only where the statistics say so
         return f"{_quote(schema.key[0])} = ANY({arrays[0]})"
     return f"({LEXIS.quote_all(schema.key)}) IN (SELECT * FROM unnest({', '.join(arrays)}))"
 
 
 def order(column: Column, table: Table) -> str | None:
-    """What orders by a key column as every engine would: numbers by value, text by its bytes."""
+    """What orders by a key column as every engine does: numbers by value, text by its bytes. None for other types."""
     name, native = _quote(column.name), table.column(column.name).cast
     if native in ("smallint", "integer", "bigint", "uuid", "date"):
         return name
@@ -288,7 +315,7 @@ def order(column: Column, table: Table) -> str | None:
 
 
 def _cast(column: Column, carried: Carried) -> str:
-    """The column, as the schema's type."""
+    """The expression of the column, as the schema's type."""
     name = _quote(column.name)
     if column.type is carried.column_type:
         return f"to_json({name})" if carried.nested else name

@@ -1,9 +1,9 @@
 """PostgreSQL's types and the closed set.
 
-A type that is not in `CLOSED` is nested (arrays, composites, hstore: carried as the JSON that `to_json` makes of it) or
-carried as the server's own text. Of an unknown type the catalog tells which (`TypeCatalog`), once a connection.
+A type that is not in `CLOSED` is either nested (arrays, composites, hstore: carried as the JSON that `to_json` makes of
+it) or carried as the server's own text. The catalog tells which (`TypeCatalog`), asked once a connection.
 
-psycopg is imported only by what is called after the connection is there.
+psycopg is imported only by functions that are called once there is a connection.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ _WORDS: Final = (
 _AS_TEXT: Final = frozenset({*_WORDS.split(), "bit varying", "time with time zone"})
 """Built-in types whose text reads back as the very value, on every server."""
 BEYOND: Final = "infinity, 24:00:00 or a year outside 1 to 9999 is among its values"
-"""How the note ends of a column of dates or times that not all are values of ours."""
+"""The end of the note of a column with a date or time that Python has not."""
 _NARROW: Final = {
     "smallint": Type.INT, "integer": Type.INT, "oid": Type.INT, "real": Type.FLOAT,
     "character": Type.TEXT, "name": Type.TEXT, '"char"': Type.TEXT,
@@ -83,7 +83,7 @@ _NARROW: Final = {
 
 
 def keeps_native(column: Column) -> bool | None:
-    """Whether a table of ours has this column's own type; None for a type that the other server may not have."""
+    """Whether `create` gives the column its native type; None for a type that the sink's server may not have."""
     if column.native is None:
         return False
     base = re.sub(r"\([\d,]+\)", "", column.native)
@@ -178,8 +178,9 @@ RELATIONAL: Final = Relational(
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """How a type of the server is carried: the type of the closed set, or None where the server's text is it; whether
-    `to_json` makes it; the element's type where it is an array; the server's name of the type."""
+    """How a type of the server is carried. `type` is of the closed set, None where the value is the server's text;
+    `native` is the server's name of it; `nested` says that `to_json` makes the value; `element` is the type of an
+    array's elements."""
 
     type: Type | None
     native: str
@@ -193,6 +194,7 @@ class Carried:
 
     @property
     def note(self) -> str | None:
+        """The note of such a column, where its values are not carried as they are."""
         if self.nested:
             return f"{self.native}, as json"
         if self.native == "json":
@@ -210,19 +212,19 @@ WHERE t.oid = ANY($1::oid[])
 
 
 class TypeCatalog:
-    """What each type of the server is carried as, looked up once."""
+    """How each type of the server is carried; looked up once. A type must have been learned before it is asked for."""
 
     def __init__(self, rows: Callable[[str, list[Any]], list[tuple[Any, ...]]]) -> None:
         self._rows = rows
         self._known = {oid: Carried(type_, native) for oid, (type_, native) in CLOSED.items()}
-        # The text of a literal that nothing gave a type; psycopg's and SQL's void.
+        # A literal without a type, which is text; and void.
         self._known |= {705: Carried(Type.TEXT, "text"), 2278: Carried(None, "void")}
 
     def __getitem__(self, oid: int) -> Carried:
         return self._known[oid]
 
     def learn(self, oids: Iterable[int]) -> None:
-        """Look up those of the types that are not known yet, in one round trip; none where all are built in."""
+        """Look up those of the types that are not known yet, in one round trip; in none where all are known."""
         new = sorted({oid for oid in oids if oid not in self._known})
         if not new:
             return
@@ -241,7 +243,8 @@ class TypeCatalog:
 
 
 class Unread(str):
-    """The server's text of a json that is no value of ours: it holds half of a surrogate pair, which no UTF-8 has."""
+    """The server's text of a json that cannot be a value here: it holds half of a surrogate pair, which UTF-8 has
+    not."""
 
     __slots__ = ()
 
@@ -261,8 +264,8 @@ class Context:
 def adapters(*, tolerant: bool) -> AdaptersMap:
     """Loaders that give values of the closed set, and text for every other type; dumpers for parameters.
 
-    `tolerant` ones give the server's text for what Python's dates cannot hold (infinity, BC, years above 9999, 24:00);
-    the strict ones raise psycopg.DataError there, and are C without a call of Python a value.
+    Where Python's dates cannot hold a value (infinity, BC, years above 9999, 24:00), `tolerant` loaders give the
+    server's text. Strict ones raise psycopg.DataError; they are C, without a call of Python for each value.
     """
     import psycopg
     from psycopg.adapt import AdaptersMap, Dumper, Loader
@@ -356,14 +359,14 @@ _ELEMENT: Final[Mapping[Type, Callable[[str], Any]]] = {
 
 
 def parse_array(text: str, element: int) -> list[Any]:
-    """The nested list that an array's text is, elements as `to_json` gives them; for arrays that a statement returns
-    which cannot be wrapped (INSERT … RETURNING)."""
+    """The nested list of an array's text, its elements as `to_json` gives them. It is for the arrays of a statement
+    that cannot be wrapped in `to_json`."""
     convert = _ELEMENT.get(CLOSED[element][0], str) if element in CLOSED else str
     stack: list[list[Any]] = [[]]
     if text.startswith("["):  # bounds that do not begin at 1: [0:2]={…}
         text = text.partition("=")[2]
-    for found in _ARRAY_TOKEN.finditer(text):
-        mark, quoted, bare = found.groups(default=None)
+    for token in _ARRAY_TOKEN.finditer(text):
+        mark, quoted, bare = token.groups(default=None)
         if quoted is not None:
             stack[-1].append(convert(re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL)))
         elif bare is not None:
@@ -388,7 +391,7 @@ def array_loader(element: int) -> type[Any]:
 
 
 def array_text(texts: Iterable[str | None]) -> str:
-    """The array whose elements have these texts."""
+    """The text of the array whose elements have these texts."""
     return "{" + ",".join("NULL" if text is None else _array_quoted(text) for text in texts) + "}"
 
 
@@ -397,7 +400,7 @@ def _array_quoted(text: str) -> str:
 
 
 def json_array_text(value: Any) -> str:
-    """The array literal of a JSON list, as `to_json` made it of an array."""
+    """The array's text of a JSON list, which `to_json` made of an array."""
     if isinstance(value, list):
         return "{" + ",".join(map(json_array_text, value)) + "}"
     if value is None:

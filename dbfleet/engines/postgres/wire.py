@@ -2,7 +2,7 @@
 
 psycopg's C loaders make a chunk's tuples. One million orders of nine columns, PostgreSQL 18: chunks 1.0 to 1.6 s, a
 named cursor with FETCH 1000 2.1 s (binary 2.9 s), COPY with its text parsed column by column in Python 3.4 s; psql's
-COPY to nowhere takes 0.7 s. A chunk needs no cursor and no transaction, so any statement streams so.
+COPY to nowhere takes 0.7 s. A chunk needs no cursor and no transaction, so the rows of any statement come this way.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _OUT: Final = {
     Type.DATETIME: "no datetime of the years 1 to 9999",
     Type.INSTANT: "no instant of the years 1 to 9999",
 }
-"""What is said of a value that its type holds on the server and not here."""
+"""What is said of a value that the server has and Python has not, by type."""
 _NUL: Final = "the statement holds a NUL character"
 
 
@@ -54,7 +54,7 @@ def start(connection: Connection[Any], text: str, values: Sequence[object] = (),
 
 
 def run(connection: Connection[Any], text: str, values: Sequence[bytes | None], binary: Sequence[bool]) -> None:
-    """One statement that gives no rows, its parameters bound: bytea in binary, all else as text."""
+    """Run one statement that gives no rows, its parameters bound: bytea in binary, all else as text."""
     from psycopg import generators
     from psycopg.pq import Format
 
@@ -121,7 +121,7 @@ def _until_sync(connection: Connection[Any], found: list[PGresult]) -> None:
     from psycopg import generators
     from psycopg.pq import ExecStatus
 
-    pauses = 0  # one None stands between two results; two of them: nothing will come any more
+    pauses = 0  # one None stands between two results; after two of them nothing comes any more
     while pauses < 2 and (not found or found[-1].status != ExecStatus.PIPELINE_SYNC):
         result = connection.wait(generators.fetch(connection.pgconn))
         pauses = pauses + 1 if result is None else 0
@@ -130,8 +130,8 @@ def _until_sync(connection: Connection[Any], found: list[PGresult]) -> None:
 
 
 def _settle(connection: Connection[Any]) -> None:
-    """Read a pipeline that was interrupted up to its end. Where that does not come soon, the connection is closed: what
-    was interrupted may be the sending, or the server may have been told to stop before it had begun."""
+    """Read a pipeline that was interrupted up to its end. Where the end does not come soon, close the connection:
+    perhaps the sending was interrupted, or the server was told to stop before it had begun."""
     from psycopg.pq import ExecStatus
 
     pgconn = connection.pgconn
@@ -195,8 +195,8 @@ class Rows(Iterator[Batch]):
     """A running statement: its columns, or how many rows it changed, and its batches of tuples.
 
     With `exact`, the name of a table, a value that its column's type cannot hold in Python (an infinite date) raises
-    StatementError; otherwise it comes as the server's text. `at_once` rows come together; where these are fewer than a
-    batch, their bytes end it, too.
+    StatementError; otherwise it comes as the server's text. `at_once` rows come together. Where these are fewer than a
+    batch, a batch may also end early, by its bytes.
     """
 
     def __init__(
@@ -250,7 +250,7 @@ class Rows(Iterator[Batch]):
             yield rows
 
     def _loaded(self, wanted: int) -> Batch:
-        """As many rows as are wanted, and what came together with the last of them."""
+        """As many rows as are wanted, with those that came together with the last of them."""
         rows: Batch = []
         while not self._done and len(rows) < wanted:
             result, self._next = self._next, None

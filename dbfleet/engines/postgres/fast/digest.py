@@ -1,4 +1,4 @@
-"""A collection's digest, computed by the server: MD5 over each row's canonical text and one sum, in one statement.
+"""A collection's digest, computed by the server in one statement: the MD5 of each row's canonical text, and their sum.
 
 The definition is values.digest_rows; the conformance suite holds this to it. What the server cannot render canonically
 (json, whose keys it sorts by their length, and dates beyond the years 1 to 9999, which the plain path refuses) is left
@@ -10,8 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from dbfleet.adapter import Part
 from dbfleet.engines.postgres import wire as rows
 from dbfleet.engines.postgres.fast.encoded import FIRST_VERSION, MOST_COLUMNS, PLAIN, TEXT
+from dbfleet.engines.postgres.read import columns_of, find, is_huge
+from dbfleet.engines.postgres.session import Session
+from dbfleet.engines.postgres.tables import Tables, where
 from dbfleet.values import Digest, Schema, Type, digest_order
 
 if TYPE_CHECKING:
@@ -19,19 +23,19 @@ if TYPE_CHECKING:
 
 BOUNDS: Final = {
     Type.DATE: ("date '0001-01-01'", "date '9999-12-31'"),
-    Type.TIME: ("time '00:00:00'", "time '23:59:59.999999'"),  # 24:00:00 is one, too, of the server's
+    Type.TIME: ("time '00:00:00'", "time '23:59:59.999999'"),  # the server has 24:00:00 too
     Type.DATETIME: ("timestamp '0001-01-01 00:00:00'", "timestamp '9999-12-31 23:59:59.999999'"),
     Type.INSTANT: ("timestamptz '0001-01-01 00:00:00+00'", "timestamptz '9999-12-31 23:59:59.999999+00'"),
 }
-"""The first and the last value of ours, in SQL."""
+"""The first and the last value that Python has, in SQL."""
 _AT_ONCE: Final = 33
-"""Columns: a function takes 100 arguments."""
+"""Columns that concat() takes at once, by three arguments each: a function has 100 at most."""
 
 
 def statement(schema: Schema, select: str, natives: Sequence[str]) -> str | None:
-    """One row: how many rows, the sums of the two halves of their first eight digest bytes, and whether a date stands
-    beyond the years that we know. `select` gives the schema's columns, each as its type, of which `natives` are the
-    server's names. None where the server cannot compute it."""
+    """The statement. It gives one row: how many rows there are, the sums of the two halves of their first eight digest
+    bytes, and whether a date is outside the years 1 to 9999. `select` gives the schema's columns, each as its type;
+    `natives` are the server's names of these types. None where the server cannot compute it."""
     types = [column.type for column in schema.columns]
     if Type.JSON in types or not types or len(types) > MOST_COLUMNS:
         return None
@@ -61,13 +65,13 @@ def statement(schema: Schema, select: str, natives: Sequence[str]) -> str | None
 
 
 def beyond(places: Sequence[str], types: Sequence[Type]) -> str:
-    """Whether one of the columns holds a date beyond the years that we know."""
-    found = [
+    """The expression: whether one of the columns holds a date or time outside BOUNDS."""
+    conditions = [
         f"{c} NOT BETWEEN {BOUNDS[type_][0]} AND {BOUNDS[type_][1]}"
         for c, type_ in zip(places, types, strict=True)
         if type_ in BOUNDS
     ]
-    return " OR ".join(found) or "false"
+    return " OR ".join(conditions) or "false"
 
 
 def _text(c: str, type_: Type, native: str) -> str:
@@ -79,10 +83,22 @@ def _text(c: str, type_: Type, native: str) -> str:
     return f"({TEXT[type_](c)})::text" if type_ in TEXT else f"{c}::text"
 
 
-def ask(connection: Connection[Any], text: str, parameters: Sequence[str] = ()) -> Digest | None:
-    """The digest; None where it is left to the plain path."""
+def of_part(session: Session, tables: Tables, schema: Schema, part: Part) -> Digest | None:
+    """The digest of the part's rows; None where it is left to the plain path."""
+    table = find(session, tables, schema.name)
+    condition, values = where(schema, table, part)
+    select = tables.select(schema, table) + condition
+    columns = columns_of(session, tables, select, values)
+    text = statement(schema, select, [tables.types[oid].native for _, oid in columns])
+    if text is None or is_huge(session, schema, table, condition, values):
+        return None
+    with session.translated():
+        return _ask(session.ready(), text, values)
+
+
+def _ask(connection: Connection[Any], text: str, parameters: Sequence[str] = ()) -> Digest | None:
     if connection.info.server_version < FIRST_VERSION or connection.info.parameter_status("server_encoding") != "UTF8":
         return None
-    found = list(rows.Rows(connection, text, parameters, 1))
-    count, high, low, beyond = found[0][0]
+    ((row,),) = rows.Rows(connection, text, parameters, 1)
+    count, high, low, beyond = row
     return None if beyond else Digest(int(count), (int(high) * 2**32 + int(low)) & 0xFFFF_FFFF_FFFF_FFFF)

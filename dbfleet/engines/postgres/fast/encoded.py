@@ -5,8 +5,8 @@ the user wrote is computed once a row, in the order that he asked for. One milli
 18: CSV by COPY 0.95 s where `psql --csv` with FETCH_COUNT takes 1.5 s; JSON Lines, joined by `||` and read in chunks,
 1.7 s, where row_to_json takes 2.1 s and the driver's rows through json.dumps 7 s.
 
-A line with json comes in pieces, between which Python sets the json. What cannot be rendered so
-(a statement that is not one SELECT) is left to the plain path, before anything has run.
+A line with json comes in pieces, between which Python puts the json. What the server cannot render this way (a
+statement that is not one SELECT) is left to the plain path, before anything has run.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ Expression = Callable[[str], str]
 
 FIRST_VERSION: Final = 140000  # before it numeric had no infinity, before 13 there was no trim_scale
 PLAIN: Final = frozenset({"text", "character varying"})
-"""Of others format() takes the output: a cast to text cuts the blanks of character(n), and gives an inet a mask."""
+"""The types that a cast to text leaves as they are. It cuts the blanks of character(n) and gives an inet a mask, so of
+other types format() takes the output."""
 
 _AT_ONCE: Final = 250
 """Rows that come together: a statement's own may be of any size."""
@@ -82,7 +83,7 @@ TEXT: Final[Mapping[Type, Expression]] = {
         c, "timestamptz", f"replace(({c} AT TIME ZONE 'UTC')::text, ' ', 'T') || 'Z'"
     ),
 }
-"""A column's canonical text, by type; what is not here the server writes so already."""
+"""The expression of a column's canonical text, by type. What is not here the server writes this way already."""
 
 
 def _json_number(c: str, rendered: str) -> str:
@@ -109,7 +110,8 @@ _JSON: Final[Mapping[Type, Expression]] = {
     Type.FLOAT: _json_float,
     **{type_: _quoted(type_) for type_ in (Type.BYTES, Type.DATE, Type.TIME, Type.DATETIME, Type.INSTANT, Type.UUID)},
 }
-"""A column's JSON text, by type; what is not here is text: to_json escapes what json.dumps does, and no more."""
+"""The expression of a column's JSON text, by type. What is not here is text: to_json escapes what json.dumps does, and
+no more."""
 
 
 def encoded(
@@ -119,8 +121,8 @@ def encoded(
     columns: Sequence[tuple[str, int]],
     word: Literal["csv", "jsonl"],
 ) -> Iterator[bytes] | None:
-    """The result of the statement (parameters in it as literals) that was described as `columns`; None where it cannot
-    be had so."""
+    """The result of the statement, which has its parameters as literals and was described as `columns`. None where the
+    server cannot render it."""
     from psycopg import Error
 
     carried = [catalog[oid] for _, oid in columns]
@@ -160,7 +162,7 @@ def encoded(
 def _pieces(
     names: Sequence[str], places: Sequence[str], types: Sequence[Type], documents: Sequence[bool], word: str
 ) -> list[str]:
-    """The expressions of a line's pieces: text, json as the server has it, text, json … text."""
+    """The expressions of a line's pieces, in turn: text, json as the server has it, text, json … text."""
     pieces: list[list[str]] = [[]]
     names = _distinct(names)
     before = "" if word == "csv" else "{"
@@ -183,7 +185,8 @@ def _pieces(
 
 
 def _joined(piece: Sequence[str]) -> str:
-    """The texts of a piece in one: concat() of all at once, as a chain of || copies what it has at each step."""
+    """The expression of a piece: concat() of all its texts at once, as a chain of || copies what it has at each
+    step."""
     if len(piece) == 1:  # json, which may be NULL and stays it
         return piece[0]
     groups = [f"concat({', '.join(piece[start : start + 100])})" for start in range(0, len(piece), 100)]
@@ -191,7 +194,7 @@ def _joined(piece: Sequence[str]) -> str:
 
 
 def _distinct(names: Iterable[str]) -> list[str]:
-    """The names, later ones of a kind numbered: a, a_2, a_3. As the keys of an object are."""
+    """The names, where one comes again with a number: a, a_2, a_3. The keys of an object are named so."""
     found: dict[str, None] = {}
     for name in names:
         fresh, number = name, 1
@@ -216,7 +219,7 @@ def _csv_cell(type_: Type) -> Expression:
 
 
 def _lines(connection: Connection[Any], select: str, documents: int, word: str) -> Iterator[bytes]:
-    """The lines that the pieces make; json, which the server writes with spaces and zeros, is written anew here."""
+    """The lines that the pieces make. The server writes json with spaces and zeros, so it is written anew here."""
     rows.start(connection, select, chunk_rows=_AT_ONCE)
     finished = False
     null = b"" if word == "csv" else b"null"
@@ -279,5 +282,6 @@ def _exact(value: Any) -> str:
 
 
 def cell(text: str) -> str:
+    """The text as a cell of CSV."""
     plain = text and not any(mark in text for mark in ',"\n\r')
     return text if plain else '"' + text.replace('"', '""') + '"'

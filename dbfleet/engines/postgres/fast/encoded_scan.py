@@ -1,13 +1,13 @@
-"""The fast path of a whole collection: its rows as CSV or JSON Lines, and their digest, in one go, by the server.
+"""The fast path of a whole collection: the server makes its rows as CSV or JSON Lines, and their digest, together.
 
 Each value is rendered once; the row's line and its digest's MD5 are put together from the same texts, so that the
 digest is that of the very rows that were sent. A table is read in ranges of pages, each of which comes as one value:
-what a row costs the client (a message, an object, a call) is spent once for some hundred rows. The ranges are dealt out
-to several connections that share one snapshot, and come back in the order of the table.
+the client's cost of a row (a message, an object, a call) is paid once for some hundred rows. Several connections that
+share one snapshot read the ranges in turn, which come back in the order of the table.
 
 300 000 orders of 13 columns, PostgreSQL 18, seconds of one core: COPY of row_to_json 0.65; lines 0.77; lines and
-digests 1.2, where a statement each takes 1.5 and the table is read twice; two connections share that. What the client
-adds fell from 0.4 to 0.1.
+digests 1.2, where two statements take 1.5 and read the table twice; two connections share that. The part of the client
+fell from 0.4 to 0.1.
 
 The definition is formats/_exact.py and values.digest_rows; the conformance suite holds this to both.
 """
@@ -36,7 +36,7 @@ MOST_OUTSIDE: Final = 64 << 20
 """Bytes that the table may keep outside its pages: a page of rows of a megabyte each would be one value."""
 CONNECTIONS: Final = 2
 _AT_ONCE: Final = 100
-"""Arguments a function takes."""
+"""Arguments that a function takes."""
 _LAST: Final = 4294967294
 """The number of the last page that a table can have."""
 
@@ -46,9 +46,9 @@ Tally = Callable[[Digest], None]
 def statement(
     schema: Schema, select: str, natives: Sequence[str], word: Literal["csv", "jsonl"], *, digests: bool
 ) -> str | None:
-    """A SELECT of a row's line, its MD5 (or NULL) and whether a date stands beyond the years that we know. `{where}`
-    stands where a condition on the collection's rows goes; `select` gives the schema's columns, each as its type, of
-    which `natives` are the server's names. None where the server cannot."""
+    """A SELECT of a row's line, its MD5 (or NULL) and whether a date is outside the years 1 to 9999. `{where}` stands
+    where a condition on the collection's rows goes. `select` gives the schema's columns, each as its type; `natives`
+    are the server's names of these types. None where the server cannot."""
     types = [column.type for column in schema.columns]
     alone = word == "csv" and len(types) == 1  # its empty line would be none
     if Type.JSON in types or not types or len(types) > MOST_COLUMNS or alone:
@@ -68,8 +68,8 @@ def statement(
 
 
 def texts(schema: Schema, select: str, natives: Sequence[str]) -> tuple[list[str], str]:
-    """The names of the columns' canonical texts in what the second is: a FROM, which also has `b`, whether a date is
-    beyond the years that we know. It is a text to be formatted, with `{where}`."""
+    """Two things: the names of the columns' canonical texts; and the FROM that has them, and `b`, whether a date is
+    outside the years 1 to 9999. The FROM is a text to be formatted, with `{where}`."""
     types = [column.type for column in schema.columns]
     places = [f"c{number}" for number in range(1, len(types) + 1)]
     source = f"FROM ({braced(select)}{{where}} OFFSET 0) AS q({', '.join(places)})"
@@ -83,6 +83,7 @@ def texts(schema: Schema, select: str, natives: Sequence[str]) -> tuple[list[str
 
 
 def literal(text: str) -> str:
+    """The text as a literal of SQL."""
     return "'" + text.replace("'", "''") + "'"
 
 
@@ -92,7 +93,7 @@ def name_of(column: Column) -> str:
 
 
 def braced(text: str) -> str:
-    """For str.format to leave it as it is."""
+    """The text with its braces doubled, which str.format then leaves as they were."""
     return text.replace("{", "{{").replace("}", "}}")
 
 
@@ -103,7 +104,8 @@ def joined(pieces: Sequence[str]) -> str:
 
 
 def _text(c: str, type_: Type, native: str) -> str:
-    """The value's canonical text, -0.0 as it is; of the years that we know, as others are refused."""
+    """The expression of the value's canonical text, with -0.0 as it is. Dates are of the years 1 to 9999, as others are
+    refused."""
     match type_:
         case Type.DATETIME:
             return f"replace({c}::text, ' ', 'T')"
@@ -115,7 +117,7 @@ def _text(c: str, type_: Type, native: str) -> str:
 
 
 def value(c: str, type_: Type) -> str:
-    """The text as a JSON value."""
+    """The expression of the text as a JSON value."""
     match type_:
         case Type.TEXT:
             return f"coalesce(to_json({c})::text, 'null')"
@@ -128,7 +130,7 @@ def value(c: str, type_: Type) -> str:
 
 
 def cell(c: str, type_: Type) -> str:
-    """The text as a cell of CSV."""
+    """The expression of the text as a cell of CSV."""
     return f"coalesce({_cell(c, type_)}, '')"
 
 
@@ -143,7 +145,7 @@ def _cell(c: str, type_: Type) -> str:
 
 
 def measured(c: str, type_: Type) -> str:
-    """The text as it stands in a row's digest."""
+    """The expression of the text as a row's digest takes it: with its length."""
     match type_:
         case Type.BOOL:
             return f"CASE {c} WHEN 'true' THEN '4:true' WHEN 'false' THEN '5:false' ELSE '-' END"
@@ -160,21 +162,21 @@ def measured(c: str, type_: Type) -> str:
 
 
 def readable(connection: Connection[Any]) -> bool:
-    """Whether this server's texts are those that we mean."""
+    """Whether this server writes its texts as these expressions take them to be."""
     info = connection.info
     return info.server_version >= FIRST_VERSION and info.parameter_status("server_encoding") == "UTF8"
 
 
 def pages(connection: Connection[Any], sql: str) -> int:
-    """How many pages the table has; 0 for what has none or should not be read by pages."""
-    found = connection.execute(
+    """How many pages the table has; 0 where it has none or should not be read by pages."""
+    sizes = connection.execute(
         b"SELECT pg_relation_size(c.oid) / current_setting('block_size')::int, "
         b"coalesce(pg_relation_size(nullif(c.reltoastrelid, 0)), 0) FROM pg_class AS c "
         b"WHERE c.oid = to_regclass(%s) AND c.relkind IN ('r', 'm')",
         [sql],
         prepare=False,
     ).fetchone()
-    return 0 if found is None or found[1] > MOST_OUTSIDE else int(found[0])
+    return 0 if sizes is None or sizes[1] > MOST_OUTSIDE else int(sizes[0])
 
 
 def ranges(text: str, all_pages: int, reader: int, readers: int) -> str:
@@ -190,20 +192,21 @@ def ranges(text: str, all_pages: int, reader: int, readers: int) -> str:
 
 
 def by_ranges(connection: Connection[Any], text: str) -> bool:
-    """Whether the server would read the ranges' pages alone, not the table once a range."""
+    """Whether the server would read each range's pages alone, not the whole table for each range."""
     plan = connection.execute(b"EXPLAIN " + text.encode(), prepare=False).fetchall()
     return any("Tid Range Scan" in line for (line,) in plan) and not any("Seq Scan" in line for (line,) in plan)
 
 
 def prepare(connection: Connection[Any]) -> None:
-    """Inside a transaction: what the server thinks long statements are worth, and these ranges are not."""
+    """Switch off, inside a transaction, what the server does for long statements: it does not pay for these ranges."""
     connection.execute(b"SET LOCAL jit = off; SET LOCAL max_parallel_workers_per_gather = 0")
 
 
 def chunks(
     readers: Sequence[tuple[Connection[Any], str]], refuse: Callable[[], None], tally: Tally | None
 ) -> Iterator[bytes]:
-    """The lines of the statements' ranges, in turn. `refuse` raises what a scan raises for a date that is beyond."""
+    """The lines of the statements' ranges, in turn. `refuse` raises what a scan raises for a date outside the years
+    1 to 9999."""
     for result in in_turn(readers, 1):
         lines, hashes, odd, count = (result.get_value(0, place) for place in range(4))
         if lines is None:
@@ -218,23 +221,24 @@ def chunks(
 def lines(
     connection: Connection[Any], text: str, refuse: Callable[[], None], tally: Tally | None, at_once: int
 ) -> Iterator[bytes]:
-    """The lines of the statement's rows, which come one by one, `at_once` together."""
+    """The lines of the statement's rows, `at_once` rows together."""
     for result in in_turn([(connection, text.format(where=""))], at_once):
         count, get = result.ntuples, result.get_value
         if not count:
             continue
-        found: list[Any] = [get(row, 0) for row in range(count)]
+        line_texts: list[Any] = [get(row, 0) for row in range(count)]
         if b"t" in [get(row, 2) for row in range(count)]:
             refuse()
         if tally:
             hashes: list[Any] = [get(row, 1) for row in range(count)]
             tally(_digest(b"".join(hashes), count))
-        found.append(b"")
-        yield b"\n".join(found)
+        line_texts.append(b"")
+        yield b"\n".join(line_texts)
 
 
 def in_turn(readers: Sequence[tuple[Connection[Any], str]], chunk_rows: int) -> Iterator[PGresult]:
-    """A result of each connection's statement in turn, until all have ended. What is left half read is stopped."""
+    """The results of the connections' statements, one of each in turn, until all have ended. What is half read then is
+    stopped."""
     left = [connection for connection, _ in readers]
     try:
         for connection, text in readers:
@@ -254,11 +258,11 @@ def in_turn(readers: Sequence[tuple[Connection[Any], str]], chunk_rows: int) -> 
 
 
 def _digest(hashes: bytes, count: int) -> Digest:
-    """Of so many rows, from the hexadecimal digits of their MD5s."""
+    """The digest of so many rows, from the hexadecimal digits of their MD5s."""
     return digest_of(bytes.fromhex(hashes.decode("ascii")), count)
 
 
 def digest_of(hashes: bytes, count: int) -> Digest:
-    """Of so many rows, from their MD5s."""
+    """The digest of so many rows, from their MD5s."""
     numbers = Struct(">" + "Q8x" * count).unpack(hashes)
     return Digest(count, sum(numbers) & 0xFFFF_FFFF_FFFF_FFFF)

@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from dbfleet.adapter import Part
 from dbfleet.engines.postgres import wire as rows
+from dbfleet.engines.postgres.encode import holds_nul
 from dbfleet.engines.postgres.fast.digest import BOUNDS
 from dbfleet.engines.postgres.fast.digest import beyond as dates_beyond
-from dbfleet.engines.postgres.tables import Table
+from dbfleet.engines.postgres.read import find, is_huge
+from dbfleet.engines.postgres.session import Session
+from dbfleet.engines.postgres.tables import Table, Tables, order, where
 from dbfleet.engines.postgres.types import LEXIS, TypeCatalog
-from dbfleet.engines.postgres.write import holds_nul
 from dbfleet.lines import rows_in
 from dbfleet.values import Schema
 
@@ -22,19 +25,47 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
 
-def beyond(schema: Schema, table: Table, condition: str) -> str | None:
-    """Whether a date or time of the rows is none of ours, as a statement; None where no column could hold one."""
+def lines(session: Session, tables: Tables, schema: Schema, part: Part) -> Iterator[bytes] | None:
+    """The part's rows; None where a date is none of ours, which a scan refuses by name."""
+    if session.connection.info.parameter_status("server_encoding") == "SQL_ASCII":
+        return None  # what is there may be no UTF-8
+    table = find(session, tables, schema.name)
+    condition, _ = where(schema, table, part, session.literal)
+    if is_huge(session, schema, table, condition):
+        return None
+    beyond = _beyond(schema, table, condition)
+    if beyond and session.rows(beyond)[0][0]:
+        return None
+    return _copied(session, tables.select(schema, table) + condition)
+
+
+def ordered(session: Session, tables: Tables, schema: Schema) -> Iterator[bytes] | None:
+    """All rows in the order of their key; None where we do not know its order."""
+    table = find(session, tables, schema.name)
+    keys = [order(schema.column(name), table) for name in schema.key]
+    if not keys or None in keys or is_huge(session, schema, table):
+        return None
+    return _copied(session, f"{tables.select(schema, table, cut=True)} ORDER BY {', '.join(map(str, keys))}")
+
+
+def _copied(session: Session, select: str) -> Iterator[bytes]:
+    """The lines that a SELECT gives."""
+    return session.translated_chunks(rows.copy_out(session.ready(), f"COPY ({select}) TO STDOUT"))
+
+
+def _beyond(schema: Schema, table: Table, condition: str) -> str | None:
+    """The statement that tells whether a row has a date or time outside BOUNDS; None where no column can hold one."""
     if not any(column.type in BOUNDS for column in schema.columns):
         return None
     # One more reading of the table, without its text; the lines then find its pages in memory.
-    where = f"{condition} AND" if condition else " WHERE"
-    found = dates_beyond([LEXIS.quote(name) for name in schema.names], [column.type for column in schema.columns])
-    return f"SELECT EXISTS (SELECT FROM {table.sql}{where} ({found}))"
+    head = f"{condition} AND" if condition else " WHERE"
+    condition = dates_beyond([LEXIS.quote(name) for name in schema.names], [column.type for column in schema.columns])
+    return f"SELECT EXISTS (SELECT FROM {table.sql}{head} ({condition}))"
 
 
 def takes(schema: Schema, table: Table, types: TypeCatalog) -> bool:
-    """Whether the table's columns read a line's cells as `write` would have written them: nothing is computed, and no
-    array has to be made of JSON."""
+    """Whether a line's cells can go into the table as they are: no column is computed, and no array has to be made of
+    JSON."""
     there = [table.column(name) for name in schema.names]
     return bool(there) and not any(each.generated or types[each.oid].nested for each in there)
 
@@ -51,8 +82,3 @@ def copy_in(connection: Connection[Any], into: str, columns: Sequence[str], chun
             copy.write(chunk)
             count += rows_in(chunk)
     return count
-
-
-def copy_out(connection: Connection[Any], select: str) -> Iterator[bytes]:
-    """The lines that a SELECT gives."""
-    return rows.copy_out(connection, f"COPY ({select}) TO STDOUT")

@@ -1,4 +1,4 @@
-"""The fast path of a collection with json columns: what is not json the server renders, as in `encoded_scan`.
+"""The fast path of a collection with json columns: the server renders all but the json, as in `encoded_scan`.
 
 A row comes as the texts between its documents, for its line and for its digest; a document is parsed once and written
 twice, in the server's order of keys for the line and in that of the canonical encoding for the digest. 60 000 customers
@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 Refuse = Callable[[], None]
 
 _ABSENT: Final = object()
-"""NULL, as the JSON value null is None here."""
+"""What stands for NULL: None is the JSON value null here."""
 
 
 class Nested:
-    """How such a collection is read: `text` is the statement, None where the server cannot or there is no json."""
+    """How such a collection is read. `text` is the statement; None where there is no json, or where the server
+    cannot."""
 
     def __init__(
         self, schema: Schema, select: str, natives: Sequence[str], word: Literal["csv", "jsonl"], *, digests: bool
@@ -52,8 +53,8 @@ class Nested:
         self.text = f"SELECT {', '.join([*texts, *documents])}, b {source}"
 
     def _lines(self, columns: Sequence[Column], names: Sequence[str]) -> list[list[str]]:
-        """What stands before, between and behind the documents of a line. In JSON Lines a document's name and comma
-        come and go with it: `_heads`."""
+        """The texts before, between and behind the documents of a line. In JSON Lines a document that is NULL is left
+        out with its name and comma, which are in `_heads`."""
         pieces: list[list[str]] = [[] if self._csv else ["'{'"]]
         self._heads: list[tuple[bytes, bytes]] = []
         solid = False  # whether a field that is never left out stands before
