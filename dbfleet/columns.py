@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from dbfleet.adapter import BATCH_BYTES
-from dbfleet.values import Batch, Column, Row, Type
+from dbfleet.values import Batch, Column, Row, Schema, Type
 
 Convert = Callable[[Any], Any]
 """From a value that is not NULL to another."""
@@ -42,6 +42,14 @@ def converter(columns: Sequence[Column], table: Mapping[Type, Convert]) -> Calla
     """A function that converts rows of these columns as the table has it for their types."""
     plan = [(place, table[column.type]) for place, column in enumerate(columns) if column.type in table]
     return lambda rows: converted(rows, plan)
+
+
+def last_of_each_key(schema: Schema, rows: Batch) -> Batch:
+    """The rows without those that a later one with the same key replaces: for an upsert whose server refuses two rows
+    of one key in one statement, or takes the first. The same list, where no key stands twice."""
+    places = schema.key_indexes
+    found = {tuple([row[place] for place in places]): row for row in rows}
+    return rows if len(found) == len(rows) else list(found.values())
 
 
 def bounded(pieces: Iterable[Batch], size: int) -> Iterator[Batch]:

@@ -304,8 +304,7 @@ class Fleet:
             return target.with_(name=name)
         spec = self._spec_of(name, settings.engine or name)
         if spec.embedded:
-            file = self.state / ("sqlite.db" if name == spec.name else f"{name}.db")
-            return Target(name, spec.name, spec.schemes[0], database=str(file), managed=True)
+            return Target(name, spec.name, spec.schemes[0], database=str(self.state / f"{name}.db"), managed=True)
         self._check_port(name, settings.port)
         record = self.record(name)
         return Target(

@@ -173,6 +173,7 @@ class EngineSpec:
     swap_rows: int | None = None  # about so many rows are exchanged in one step, what is more in several
     swap_collections: int | None = None  # so many collections are exchanged in one step, what is more in several
     embedded: bool = False  # no server: the target is a file that `connect` opens
+    one_process: bool = False  # embedded: one process has the file at a time, with any number of connections
     keeps_native: Callable[[Column], bool | None] | None = None
     local: LocalServer | None = None
     stack: Path | None = None

@@ -2,7 +2,8 @@
 
 One engine's work in Python (making, encoding and sending rows) fills a core, so several engines need several
 processes: threads would take turns. Workers are forked where that is safe (Linux), for then they begin in 10 ms with
-everything that is loaded; elsewhere they are threads, which are slower together and do the same.
+everything that is loaded; elsewhere they are threads, which are slower together and do the same. They are threads too
+where a target is a file that one process has at a time, as its owner is connected to it as well.
 
 A worker answers Ctrl-C by its owner alone: the owner sends `stop`, or goes away; the worker then cancels the statement
 that runs on the server, unwinds, and closes its connection. SIGTERM, which may go to every process of a group, does the
@@ -27,6 +28,7 @@ from typing import Any, Final
 
 from dbfleet.adapter import Adapter
 from dbfleet.errors import DbfleetError, RuntimeFailure
+from dbfleet.spec import EngineSpec
 
 STOP_TIMEOUT_S: Final = 10.0
 """How long a worker may take to unwind; then it is killed."""
@@ -120,7 +122,9 @@ class Owner:
 class Worker:
     """The owner's side. Use `run` or close with `stop`."""
 
-    def __init__(self, name: str, job: Callable[[Owner], None], before: Iterable[Worker] = ()) -> None:
+    def __init__(
+        self, name: str, job: Callable[[Owner], None], before: Iterable[Worker] = (), *, forks: bool = _FORKS
+    ) -> None:
         self.name = name
         self.connection, theirs = multiprocessing.Pipe()
         self.ended = False
@@ -128,8 +132,10 @@ class Worker:
         """An interrupt came in the middle of a message: what is sent or read next would be taken for the rest of it."""
         owner = Owner(theirs)
         self._process: Any = None
-        if not _FORKS:
-            threading.Thread(target=owner._attend, args=(job,), daemon=True, name=name).start()
+        self._thread: threading.Thread | None = None
+        if not forks:
+            self._thread = threading.Thread(target=owner._attend, args=(job,), daemon=True, name=name)
+            self._thread.start()
             return
         # A child that kept these open would keep its brothers from learning that their owner is gone.
         ours = [self.connection, *(worker.connection for worker in before)]
@@ -186,6 +192,8 @@ class Worker:
 
     def stop(self) -> None:
         """Wait until the worker is gone; kill it if it takes too long."""
+        if self._thread is not None:
+            self._thread.join(STOP_TIMEOUT_S + 1)
         if self._process is None:
             return
         try:
@@ -199,11 +207,12 @@ class Worker:
             self._process = None
 
 
-def start(jobs: Sequence[tuple[str, Callable[[Owner], None]]]) -> list[Worker]:
-    """A worker a job, all at once."""
+def start(jobs: Sequence[tuple[str, Callable[[Owner], None]]], specs: Iterable[EngineSpec] = ()) -> list[Worker]:
+    """A worker a job, all at once; `specs` are those of the engines that they work on."""
+    forks = _FORKS and not any(spec.one_process for spec in specs)
     workers: list[Worker] = []
     for name, job in jobs:
-        workers.append(Worker(name, job, before=workers))
+        workers.append(Worker(name, job, before=workers, forks=forks))
     return workers
 
 

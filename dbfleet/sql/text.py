@@ -33,6 +33,7 @@ class Lexis:
     backticks: bool = False
     brackets: bool = False  # [name]; elsewhere brackets are arrays, and a colon in them may be a slice
     hash_comments: bool = False
+    colons_behind_words: bool = False  # a:b and {'a':b}: a colon right behind a word or a text is no parameter's
     dashes_need_space: bool = False  # `--` starts a comment only before white space (MySQL: 5--1 is 6)
     nested_comments: bool = False
     compound: frozenset[str] = frozenset({"FUNCTION", "PROCEDURE"})
@@ -122,7 +123,9 @@ def tokens(text: str, lexis: Lexis) -> Iterator[Token]:
         elif kind == "symbol" and piece in "[]":
             depth = max(0, depth + (1 if piece == "[" else -1))
         elif kind == "parameter" and (
-            piece[1:].lower() in lexis.not_parameters or (depth and (before[-1:].isalnum() or before[-1:] in '_)]"'))
+            piece[1:].lower() in lexis.not_parameters
+            or (depth and (before[-1:].isalnum() or before[-1:] in '_)]"'))
+            or (lexis.colons_behind_words and place and (text[place - 1].isalnum() or text[place - 1] in "_'\"])"))
         ):
             # items[1:n] is a slice; a parameter there is written items[1: :n].
             kind, piece, end = "symbol", ":", place + 1

@@ -202,3 +202,8 @@ def test_only_what_would_not_read_back_gets_a_comment() -> None:
         'COMMENT ON COLUMN "t"."d" IS \'dbfleet:datetime(9)\'',
         'COMMENT ON COLUMN "t"."b" IS \'dbfleet:bytes(16)\'',
     ]
+
+
+def test_a_colon_right_behind_a_word_or_a_text_is_no_parameter_where_the_engine_says_so() -> None:
+    own = Lexis(colons_behind_words=True)
+    assert statements("select {'a':b, \"c\":d}, e:f, :g, x[1:2], {'h': :i}", own)[0].parameters == ("g", "i")

@@ -16,7 +16,8 @@ from typing import Any, Final
 
 from dbfleet.engines.postgres.fast.digest import BOUNDS
 from dbfleet.engines.postgres.tables import Execute, Table, TableColumn, Tables
-from dbfleet.engines.postgres.types import BEYOND, CLOSED, LEXIS, TypeCatalog
+from dbfleet.engines.postgres.types import CLOSED, LEXIS, TypeCatalog
+from dbfleet.native import BEYOND
 from dbfleet.sql.relational import table_comment, typed_by_comment
 from dbfleet.values import Column, Reference, Schema, Type
 

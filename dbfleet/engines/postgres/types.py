@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
+from dbfleet.native import BEYOND
 from dbfleet.sql.relational import Relational
 from dbfleet.sql.text import Lexis
 from dbfleet.values import JSON_NULL, Column, Type, json_text, loads_json
@@ -74,8 +75,6 @@ _WORDS: Final = (
 )
 _AS_TEXT: Final = frozenset({*_WORDS.split(), "bit varying", "time with time zone"})
 """Built-in types whose text reads back as the very value, on every server."""
-BEYOND: Final = "infinity, 24:00:00 or a year outside 1 to 9999 is among its values"
-"""The end of the note of a column with a date or time that Python has not."""
 _NARROW: Final = {
     "smallint": Type.INT, "integer": Type.INT, "oid": Type.INT, "real": Type.FLOAT,
     "character": Type.TEXT, "name": Type.TEXT, '"char"': Type.TEXT,

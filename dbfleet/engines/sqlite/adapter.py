@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import re
 import sqlite3
@@ -61,6 +60,7 @@ from dbfleet.extras import AnyExtra, Default, Extras, shared
 from dbfleet.spec import EngineSpec
 from dbfleet.sql import changes as sql_changes
 from dbfleet.sql import conditions as sql_conditions
+from dbfleet.sql import ranges
 from dbfleet.target import Target
 from dbfleet.values import (
     VALUE_OF,
@@ -228,28 +228,18 @@ class SqliteAdapter(
             return [WHOLE]
         rows = self.count(schema.name)
         order = quoted(schema.key)
-        bounds: list[list[Any]] = []
-        for number in range(1, parts):
-            found = self._rows(
-                f"SELECT {order} FROM {quote(schema.name)} ORDER BY {order} LIMIT 1 OFFSET ?",
-                (rows * number // parts,),
-            )
-            if found and list(found[0]) not in bounds:
-                bounds.append(list(found[0]))
-        if not bounds or any(isinstance(value, bytes) for bound in bounds for value in bound):
+        bounds: list[Row] = []
+        for offset in ranges.offsets(rows, parts):
+            statement = f"SELECT {order} FROM {quote(schema.name)} ORDER BY {order} LIMIT 1 OFFSET ?"
+            bounds += self._rows(statement, (offset,))
+        if any(isinstance(value, bytes) for bound in bounds for value in bound):
             return [WHOLE]
-        edges: list[list[Any] | None] = [None, *bounds, None]
-        pairs = itertools.pairwise(edges)
-        return [{k: v for k, v in (("from", low), ("below", high)) if v is not None} for low, high in pairs]
+        return ranges.parts(bounds)
 
     def scan(self, schema: Schema, part: Part = WHOLE, *, batch_size: int = BATCH_SIZE) -> Iterator[Batch]:
         marks = ", ".join("?" * len(schema.key))
-        conditions, values = [], []
-        for word, sign in (("from", ">="), ("below", "<")):
-            if word in part:
-                conditions.append(f"({quoted(schema.key)}) {sign} ({marks})")
-                values += part[word]
-        where = sql_conditions.where(f" WHERE {' AND '.join(conditions)}" if conditions else "", part)
+        ranged, values = ranges.clause(part, quoted(schema.key), marks)
+        where = sql_conditions.where(ranged, part)
         fetch = fetcher(schema, self._forms(schema.name))
         large = self._largest(schema, where, values) * batch_size > BATCH_BYTES
         for rows in self._pages(select(schema) + where, values, batch_size, large=large):

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from dbfleet.engines.sqlite.forms import Form, forms
-from dbfleet.engines.sqlite.types import OURS, TYPES, affinity, declare, parse_declared, quote, quoted
+from dbfleet.engines.sqlite.types import OURS, TYPES, affinity, declare, parse_declared, quote
+from dbfleet.sql.ddl import table_lines
 from dbfleet.values import Column, Reference, Schema, Type
 
 Ask = Callable[..., list[Any]]
@@ -168,19 +169,8 @@ def _declared(name: str, ask: Ask) -> tuple[str, list[Any]]:
 
 def create_statement(schema: Schema) -> str:
     """CREATE TABLE."""
-    lines = []
+    lines = table_lines(schema, quote, declare)
     rowid_key = len(schema.key) == 1 and schema.column(schema.key[0]).type is Type.INT
-    for column in schema.columns:
-        line = f"{quote(column.name)} {declare(column)}"
-        if column.name in schema.key or not column.nullable:
-            line += " NOT NULL"
-        lines.append(line)
-    if schema.key:
-        lines.append(f"PRIMARY KEY ({quoted(schema.key)})")
-    lines += [
-        f"FOREIGN KEY ({quoted(reference.columns)}) REFERENCES {quote(reference.collection)} ({quoted(reference.keys)})"
-        for reference in schema.references
-    ]
     # Without rowids the table is its key's index: half the size where the key is compound or text.
     tail = " WITHOUT ROWID" if schema.key and not rowid_key else ""
     # What SQL has no word for is kept in a comment, which SQLite keeps with the statement; its being there says

@@ -63,7 +63,9 @@ def copy(
     with contextlib.nullcontext() if dry_run else ends.journal.alone():
         # Forked before a connection is open: a driver's sockets are not for two processes.
         job = partial(copy_worker.work, fleet=fleet, source=source, sink=sink)
-        workers = _workers.start([(f"copy {number}", job) for number in range(count)])
+        workers = _workers.start(
+            [(f"copy {number}", job) for number in range(count)], [fleet.spec(source), fleet.spec(sink)]
+        )
         try:
             with ExitStack() as stack:
                 try:

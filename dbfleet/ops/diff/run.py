@@ -115,7 +115,8 @@ def comparing(fleet: Fleet, a: Target, b: Target, choice: Choice, watch: Watch |
         expression.names(choice.where)  # what cannot be read is told before anybody connects
     # Forked before a connection is open: a driver's sockets are not for two processes.
     workers = _workers.start(
-        [(name, partial(side_workers.read, fleet=fleet, target=target)) for name, target in (("A", a), ("B", b))]
+        [(name, partial(side_workers.read, fleet=fleet, target=target)) for name, target in (("A", a), ("B", b))],
+        [fleet.spec(a), fleet.spec(b)],
     )
     folder = Path(tempfile.mkdtemp(prefix="dbfleet-diff-"))
     try:

@@ -65,7 +65,7 @@ def seed(
     if seed_worker.shared(registry.spec(targets[0].engine), len(targets)):
         feeds = [(targets[0].name, partial(seed_worker.feed, work=work, target=targets[0], halves=True))]
         feeds.append((targets[0].name, partial(seed_worker.feed_halves, work=work, target=targets[0])))
-    all_workers = _workers.start(feeds)
+    all_workers = _workers.start(feeds, [registry.spec(target.engine) for target in targets])
     workers, seconds = all_workers[: len(targets)], all_workers[len(targets) :]
     try:
         found = _look(workers, failures)
