@@ -1,4 +1,4 @@
-"""CREATE TABLE without SQLAlchemy, for an engine of which it has no dialect. The engine says how columns are declared."""
+"""CREATE TABLE without SQLAlchemy, for an engine of which it has no dialect. How a column is declared is data."""
 
 from __future__ import annotations
 
