@@ -71,13 +71,13 @@ def test_later_parts_of_a_copy_are_not_looked_for(
     """IF NOT EXISTS costs four times the plain statement."""
     schema = made(Schema(name, (ID, Column("v", Type.TEXT)), ("id",)))
     sent: list[int] = []
-    carefully = Writing._send_carefully
+    carefully = Writing.send_carefully
 
     def watched(self: Writing, rows: list[tuple[Row, Row]]) -> None:
         sent.append(len(rows))
         carefully(self, rows)
 
-    monkeypatch.setattr(Writing, "_send_carefully", watched)
+    monkeypatch.setattr(Writing, "send_carefully", watched)
     adapter.write(schema, [[(-1, "x")]])
     adapter.write(schema, [[(number, "looked for") for number in range(10)]])
     assert adapter.write(schema, [[(number, "not") for number in range(10, 500)]], alone=True).rows == 490

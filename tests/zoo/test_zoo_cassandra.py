@@ -128,7 +128,7 @@ def another_keyspace(target: Target) -> Iterator[Any]:
 
 def _columns(adapter: Any, table: str) -> list[Any]:
     asked = "SELECT column_name, kind, position, type FROM system_schema.columns"
-    return _run(adapter, f"{asked} WHERE keyspace_name = '{adapter._keyspace}' AND table_name = '{table}'")
+    return _run(adapter, f"{asked} WHERE keyspace_name = '{adapter.target.database}' AND table_name = '{table}'")
 
 
 def test_a_table_of_another_keyspace_has_its_types_again(adapter: Any, target: Target, table: str, there: Any) -> None:

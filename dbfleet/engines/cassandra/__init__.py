@@ -1,37 +1,34 @@
 """Cassandra: partitions of rows in key order (https://cassandra.apache.org/doc/5.0/cassandra/developing/cql/).
 
 Driver: cassandra-driver. URLs: `cassandra://user@host:9042/keyspace?consistency=QUORUM` (`cql://` is the same);
-`query --consistency` chooses for one statement. A
-missing keyspace is made for a target with `create` and for the fleet's own. The schema is kept beside the data in the
-table's comment.
+`query --consistency` chooses for one statement. A missing keyspace is made for a target with `create` and for one that
+the fleet manages. The schema is kept beside the data, in the table's comment.
 
-The partition key is the schema's `partition`, else the first key column; the other key columns cluster the rows.
-Rows are written with prepared statements, a bounded number in flight; neighbours of one partition go in one unlogged
-batch, others never, as a batch over partitions makes one node wait for all the others. Scans are paged by token.
+The partition key is the schema's `partition`, else the first key column; the other key columns cluster the rows. Rows
+are written with prepared statements, a bounded number in flight. Neighbours of one partition go in one unlogged batch,
+rows of several partitions never do: a batch over partitions makes one node wait for all the others. Scans are paged by
+token.
 
-**Insert of an existing key is an error.** In CQL an INSERT replaces. `IF NOT EXISTS` would tell, and costs four times
-the plain statement (Paxos). So a table that is empty when the write begins takes plain INSERTs; a Bloom filter of the
-keys that were written sends what may be a repeated key, and only that, through IF NOT EXISTS; a table with rows takes
-IF NOT EXISTS throughout, but for the later parts of a copy that has made it. What another client writes into the empty
-table meanwhile is not noticed: a declared quirk.
+**Insert of an existing key is an error.** In CQL an INSERT replaces. IF NOT EXISTS would tell, but it costs four times
+the plain statement (Paxos). So a table that is empty when the write begins takes plain INSERTs. A Bloom filter holds
+the keys that were written, and only a key that may be a repeated one goes through IF NOT EXISTS. A table with rows
+takes IF NOT EXISTS throughout, but not in the later parts of a copy that has made the table. What another client
+writes into the empty table meanwhile is not noticed: a declared quirk.
 
-Oddities: names of tables hold letters, digits and `_`, at most 48. A `timestamp` has milliseconds. A table without a
-key cannot be. A partition key cannot be empty text. The driver gives dates and times as types of its own, and takes
-timestamps through floats, so they are bound and read as numbers (cassandra.wire); one beyond the year 9999 would end
-its connection. A value of no bytes at all, which CQL allows for a number, is NULL. What is larger than the server's
-max_mutation_size or its message size is refused before it is sent. A wrong password comes as NoHostAvailable.
+Oddities: the name of a table has letters, digits and `_` only, 48 at most. A `timestamp` has milliseconds. A table
+needs a key. A partition key cannot be empty text. The driver has its own types for dates and times, and it takes
+timestamps through floats, so timestamps are bound and read as numbers (`cassandra.wire`); one beyond the year 9999
+would end the driver's connection. A value of no bytes at all, which CQL allows for a number, is NULL. What is larger
+than the server's max_mutation_size or its message size is refused before it is sent. A wrong password comes as
+NoHostAvailable.
 """
 
 from __future__ import annotations
 
 from dbfleet.abilities import CarriesExtras, Identifies, TellsLeft
-from dbfleet.adapter import (
-    Adapter,
-)
+from dbfleet.adapter import Adapter
 from dbfleet.engines.cassandra.local import CLIENT, shell
-from dbfleet.engines.cassandra.values import (
-    keeps,
-)
+from dbfleet.engines.cassandra.values import keeps
 from dbfleet.spec import Capability, EngineSpec, Fidelity, Limits
 from dbfleet.target import Target
 from dbfleet.values import Type

@@ -1,80 +1,84 @@
-"""What a table has besides its rows, and a copy does not take along, in words: from system_schema, and of what expires
-from the rows that can be looked at in a few seconds."""
+"""What a copy leaves behind, in words: what a table has besides its rows, and what the keyspace has besides its tables.
+
+It comes from system_schema. Only what expires is looked for in the rows themselves, for a few seconds.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from dbfleet.engines.cassandra.session import Session
+from dbfleet.engines.cassandra.text import quote, quoted
 from dbfleet.engines.cassandra.values import FOREIGN, is_static
-from dbfleet.engines.cassandra.write import quote, quoted
 from dbfleet.values import Schema
-
-if TYPE_CHECKING:
-    from dbfleet.engines.cassandra.adapter import CassandraAdapter
 
 _PATIENCE_S: Final = 5.0
 _PAGE: Final = 5000
 
 
-def of_table(adapter: CassandraAdapter, schema: Schema, *, ours: bool) -> Iterator[str]:
-    table = (adapter._keyspace, schema.name)
+def of_table(session: Session, schema: Schema, *, ours: bool) -> Iterator[str]:
+    """What the table has besides its rows. `ours`: dbfleet made it, so its comment is the schema."""
+    table = (session.keyspace, schema.name)
     where = "WHERE keyspace_name = %s AND table_name = %s"
-    for name, target in adapter._rows(f"SELECT index_name, options FROM system_schema.indexes {where}", table):
+    for name, target in session.rows(f"SELECT index_name, options FROM system_schema.indexes {where}", table):
         yield f"the index {name} ({dict(target or {}).get('target', '')})"
-    for view, base in adapter._rows(
+    for view, base in session.rows(
         "SELECT view_name, base_table_name FROM system_schema.views WHERE keyspace_name = %s", table[:1]
     ):
         if base == schema.name:
             yield f"the materialized view {view}"
-    for (trigger,) in adapter._rows(f"SELECT trigger_name FROM system_schema.triggers {where}", table):
+    for (trigger,) in session.rows(f"SELECT trigger_name FROM system_schema.triggers {where}", table):
         yield f"the trigger {trigger}"
-    ((seconds, comment),) = adapter._rows(
+    ((seconds, comment),) = session.rows(
         f"SELECT default_time_to_live, comment FROM system_schema.tables {where}", table
     )
     if seconds:
         yield f"the rows' time to live of {seconds:,} seconds"
     if comment and not ours:
         yield "its comment"
-    columns = adapter._rows(
+    columns = session.rows(
         f"SELECT column_name, clustering_order, kind, type FROM system_schema.columns {where}", table
     )
     falling = [name for name, order, _, _ in columns if order == "desc"]
     if falling:
         yield f"the descending order of {', '.join(falling)}"
-    mortal = [
+    expiring = [
         name for name, _, kind, type_ in columns
-        if kind in ("regular", "static") and _has_one_end(type_)
+        if kind in ("regular", "static") and _expires_whole(type_)
     ]  # fmt: skip
-    yield from _expiring(adapter, schema, mortal)
+    yield from _expiring(session, schema, expiring)
     if any(map(is_static, schema.columns)):
-        alone = _without_rows(adapter, schema)
+        alone = _without_rows(session, schema)
         if alone:
             yield f"the static values of {alone:,} partitions that have no row"
 
 
-def of_keyspace(adapter: CassandraAdapter) -> Iterator[str]:
-    for what, name in (("type", "type"), ("function", "function"), ("aggregate", "aggregate")):
-        found = adapter._rows(
-            f"SELECT {name}_name FROM system_schema.{name}s WHERE keyspace_name = %s", (adapter._keyspace,)
+def of_keyspace(session: Session) -> Iterator[str]:
+    """The types, functions and aggregates of the keyspace."""
+    for kind in ("type", "function", "aggregate"):
+        rows = session.rows(
+            f"SELECT {kind}_name FROM system_schema.{kind}s WHERE keyspace_name = %s", (session.keyspace,)
         )
-        names = sorted({each for (each,) in found})
+        names = sorted({name for (name,) in rows})
         if names:
-            yield f"the {what}{'s' if len(names) > 1 else ''} {', '.join(names)}"
+            yield f"the {kind}{'s' if len(names) > 1 else ''} {', '.join(names)}"
 
 
-def _has_one_end(type_: str) -> bool:
-    """What is not frozen has an end for each of its parts, of which CQL tells none or a list."""
+def _expires_whole(type_: str) -> bool:
+    """Whether a value of the type expires as a whole, so that TTL() tells when. A collection that is not frozen has a
+    time for each of its parts."""
     return (type_ in FOREIGN and type_ != "counter") or type_.startswith("frozen<")
 
 
-def _expiring(adapter: CassandraAdapter, schema: Schema, columns: list[str]) -> Iterator[str]:
+def _expiring(session: Session, schema: Schema, columns: list[str]) -> Iterator[str]:
+    """How many rows have values that expire, as far as the rows can be read in _PATIENCE_S."""
     if not columns:
         return
     asked = ", ".join(f"TTL({quote(name)})" for name in columns)
     count, give_up = 0, time.monotonic() + _PATIENCE_S
-    for rows in adapter._pages(adapter._prepare(f"SELECT {asked} FROM {adapter._table(schema.name)}"), _PAGE):
+    for rows in session.pages(session.prepare(f"SELECT {asked} FROM {session.table(schema.name)}"), _PAGE):
         count += sum(any(left is not None for left in row) for row in rows)
         if time.monotonic() > give_up:
             break
@@ -82,7 +86,7 @@ def _expiring(adapter: CassandraAdapter, schema: Schema, columns: list[str]) -> 
         yield f"the time to live of values in {count:,} rows"
 
 
-def _without_rows(adapter: CassandraAdapter, schema: Schema) -> int:
+def _without_rows(session: Session, schema: Schema) -> int:
     """Partitions that have static values alone: CQL gives them as a row whose clustering columns are null."""
-    found = adapter._prepare(f"SELECT {quoted(schema.key)} FROM {adapter._table(schema.name)}")
-    return sum(None in row for rows in adapter._pages(found, _PAGE) for row in rows)
+    prepared = session.prepare(f"SELECT {quoted(schema.key)} FROM {session.table(schema.name)}")
+    return sum(None in row for rows in session.pages(prepared, _PAGE) for row in rows)

@@ -1,4 +1,4 @@
-"""Values as CQL keeps them, the driver's own types as plain values, and CQL text taken apart.
+"""Values as CQL keeps them, and the driver's own types as plain values.
 
 Kept in types of CQL's own: bool int decimal float text bytes date time uuid; datetime and instant are `timestamp`s,
 which count milliseconds since 1970; json is text.
@@ -6,9 +6,8 @@ which count milliseconds since 1970; json is text.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -44,15 +43,15 @@ FOREIGN: Final[Mapping[str, Type]] = {
 STATIC: Final = " static"
 """What Column.native ends with, where a partition has one value of the column."""
 _AGAIN: Final = frozenset(FOREIGN) - {"duration", "counter"}
-"""Types that a table which is made of such columns has again. Of the others, lists and types of the user among them,
-no value is written."""
+"""The types that `create` gives to a column again. Values of other types, such as lists and types of the user, are read
+and not written."""
 
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001, the driver's timestamps have no zone
 _MS: Final = timedelta(milliseconds=1)
 
 
 def _milliseconds(value: datetime) -> int:
-    """Truncated, not rounded: down to the millisecond that began, before 1970 too."""
+    """Milliseconds since 1970. Digits beyond them are truncated, never rounded up, before 1970 too."""
     return (value - _EPOCH) // _MS
 
 
@@ -70,33 +69,29 @@ NOTES: Final[Mapping[str, str]] = {
     "time": "nanoseconds are cut to microseconds",
     "counter": "a counter, as a plain number",
 }
-"""What becomes of values of these types."""
+"""What a copy does with values of these types."""
 NUMBERS: Final = ("bigint", "int", "smallint", "tinyint", "varint")
 _READ_ONLY: Final = ("duration", "counter")
 _LONGEST_EXPONENT: Final = 100_000
 
 
-def _date(value: Any) -> date:
-    found: date = value.date() if hasattr(value, "days_from_epoch") else value
-    return found
-
-
 def _decimal(value: Any) -> Decimal:
-    found = Decimal(value)
-    if abs(found.as_tuple().exponent) > _LONGEST_EXPONENT:  # type: ignore[arg-type]
+    number = Decimal(value)
+    if abs(number.as_tuple().exponent) > _LONGEST_EXPONENT:  # type: ignore[arg-type]
         raise ValueError("its exponent has too many digits")
-    return found
+    return number
 
 
 FETCH: Final[Mapping[Type, Convert]] = {
-    Type.DATE: _date,
-    Type.TIME: lambda value: value.time() if hasattr(value, "nanosecond_time") else value,
+    # The driver gives its own Date and Time.
+    Type.DATE: lambda value: value.date(),
+    Type.TIME: lambda value: value.time(),
     Type.DATETIME: lambda value: value.replace(tzinfo=None),
     Type.INSTANT: lambda value: value.replace(tzinfo=UTC),
     Type.DECIMAL: _decimal,
     Type.JSON: VALUE_OF[Type.JSON],
 }
-"""ValueError, TypeError or OverflowError for a value that Python's type does not hold."""
+"""How values are read. ValueError, TypeError or OverflowError for a value that Python's type does not hold."""
 
 
 def cql_type(column: Column) -> str | None:
@@ -105,16 +100,17 @@ def cql_type(column: Column) -> str | None:
 
 
 def is_static(column: Column) -> bool:
+    """Whether a partition has one value of the column."""
     return (column.native or "").endswith(STATIC)
 
 
 def keeps(column: Column) -> bool:
-    """EngineSpec.keeps_native: whether a table is made with a column of the same type, that holds the same values."""
+    """EngineSpec.keeps_native: whether `create` makes a column of the same type, which holds the same values."""
     return FOREIGN.get(cql_type(column) or "") is column.type and cql_type(column) in _AGAIN
 
 
 class Rows(list[Row]):
-    """A batch, and of columns of times what the driver gave: they have nanoseconds."""
+    """A batch, and its columns of times as the driver gave them: those have nanoseconds."""
 
     __slots__ = ("times",)
 
@@ -124,7 +120,7 @@ class Rows(list[Row]):
 
 
 def foreign_fetch(column: Column) -> Convert | None:
-    """How a value of a column that dbfleet did not make is read."""
+    """How a value is read where dbfleet did not make the column; None where it is taken as it is."""
     if column.type is Type.JSON:
         return json_value
     if cql_type(column) in ("inet", "duration"):
@@ -138,7 +134,7 @@ def json_value(value: Any) -> Any:
 
 
 def read_only(column: Column) -> str | None:
-    """Why dbfleet reads a column of somebody's table and does not write it."""
+    """Why dbfleet reads the column and does not write it; None where it writes it."""
     native = cql_type(column) or DECLARED[column.type]
     if native in _READ_ONLY or (column.type is Type.JSON and native not in ("text", "varchar", "ascii")):
         return f"column {column.name} is {native}, which dbfleet reads and does not write"
@@ -146,7 +142,7 @@ def read_only(column: Column) -> str | None:
 
 
 def store_of(columns: Sequence[Column]) -> Callable[[Sequence[Row]], Batch]:
-    """A function that makes of rows what the driver binds, by the table's own types."""
+    """A function from rows to what the driver binds, by the table's own types."""
     plan: list[tuple[int, Convert]] = []
     for place, column in enumerate(columns):
         if column.type in STORE:
@@ -157,49 +153,10 @@ def store_of(columns: Sequence[Column]) -> Callable[[Sequence[Row]], Batch]:
 
 
 def _integer(value: Decimal) -> int:
-    found = int(value)
-    if found != value:
+    number = int(value)
+    if number != value:
         raise Unsupported(f"{value} is no integer")
-    return found
-
-
-def literal_of(column: Column) -> Callable[[Any], str]:
-    """A function from a value of the column to its literal in CQL."""
-    store, write = STORE.get(column.type), _LITERAL[column.type]
-    native = cql_type(column) or DECLARED[column.type]
-    why = read_only(column)
-    if why and native != "duration":
-        raise Unsupported(why)
-    if column.type is Type.TEXT and native == "duration":
-        return str
-    return lambda value: write(store(value) if store else value)
-
-
-def _quoted(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
-
-
-def _float(value: float) -> str:
-    if value != value:
-        return "NaN"
-    return repr(value) if value not in (float("inf"), float("-inf")) else ("Infinity" if value > 0 else "-Infinity")
-
-
-_LITERAL: Final[Mapping[Type, Convert]] = {
-    Type.BOOL: lambda value: "true" if value else "false",
-    Type.INT: str,
-    Type.DECIMAL: str,
-    Type.FLOAT: _float,
-    Type.TEXT: _quoted,
-    Type.BYTES: lambda value: f"0x{value.hex()}",
-    Type.DATE: lambda value: f"'{value.isoformat()}'",
-    Type.TIME: lambda value: f"'{value.isoformat()}'",
-    Type.DATETIME: str,
-    Type.INSTANT: str,
-    Type.UUID: str,
-    Type.JSON: _quoted,
-}
-"""Of what is stored (see STORE): times are milliseconds."""
+    return number
 
 
 # --- answers ------------------------------------------------------------------------------------------------------
@@ -219,8 +176,9 @@ def plain_value(value: Any) -> Any:
         return str(value) if value.nanosecond % 1000 else value.time()
     if isinstance(value, Mapping) or kind in ("OrderedMap", "OrderedMapSerializedKey"):
         return {key_text(key): plain_value(item) for key, item in value.items()}
-    if hasattr(value, "_fields"):  # a type of the user's
-        return {name: plain_value(item) for name, item in zip(value._fields, value, strict=True)}
+    if isinstance(value, tuple) and type(value) is not tuple:  # a value of a user's type is a named tuple
+        named: Any = value
+        return {name: plain_value(item) for name, item in named._asdict().items()}
     if kind in ("list", "tuple", "set", "frozenset", "SortedSet", "sortedset"):
         return [plain_value(item) for item in value]
     if kind in ("Duration", "DateRange", "IPv4Address", "IPv6Address", "FarTimestamp"):
@@ -232,31 +190,3 @@ def key_text(value: Any) -> str:
     """The key of a map as text."""
     plain = json_of(plain_value(value))
     return plain if isinstance(plain, str) else json_text(plain)
-
-
-# --- text ---------------------------------------------------------------------------------------------------------
-
-_TOKEN: Final = re.compile(
-    r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\$\$.*?\$\$|(?:--|//)[^\n]*|/\*.*?(?:\*/|\Z)|\bBEGIN\b|\bAPPLY\s+BATCH\b|;""",
-    re.DOTALL | re.IGNORECASE,
-)
-
-
-def statements(text: str) -> list[str]:
-    """The statements of a text, which semicolons separate, but not inside BEGIN … APPLY BATCH."""
-    found, start, batch = [], 0, False
-    for token in _TOKEN.finditer(text):
-        word = token[0].upper()
-        if word == "BEGIN":
-            batch = True
-        elif word.startswith("APPLY"):
-            batch = False
-        elif word == ";" and not batch:
-            found.append(text[start : token.start()])
-            start = token.end()
-    found.append(text[start:])
-    return [each.strip() for each in found if _TOKEN.sub(_without_comments, each).strip()]
-
-
-def _without_comments(token: re.Match[str]) -> str:
-    return "" if token[0][:2] in ("--", "//", "/*") else token[0]

@@ -1,5 +1,8 @@
-"""How the server's answers become values, where the driver's own way loses them or the connection: a timestamp comes
-through a float, and one beyond the year 9999 ends the connection with an error. Also what one request may hold."""
+"""How timestamps are read, and how much one request may hold.
+
+The driver reads a timestamp through a float, which loses digits, and one beyond the year 9999 ends its connection with
+an error. So they are read here.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ _DAY_MS: Final = 86_400_000
 
 
 class FarTimestamp:
-    """A moment that Python's datetime does not reach, in milliseconds since 1970."""
+    """A moment outside the years of Python's datetime, in milliseconds since 1970."""
 
     def __init__(self, milliseconds: int) -> None:
         self.milliseconds = milliseconds
@@ -41,7 +44,7 @@ class FarTimestamp:
 
 
 def protocol_handler() -> Any:
-    """The driver's, with our reading of timestamps."""
+    """The driver's protocol handler, with our reading of timestamps."""
     from cassandra import cqltypes, protocol
 
     class Timestamp(cqltypes.DateType):  # type: ignore[misc]
@@ -71,17 +74,18 @@ SETTINGS: Final = (
     "max_mutation_size", "native_transport_max_frame_size", "native_transport_max_message_size",
 )  # fmt: skip
 _OVERHEAD: Final = 4096
+"""Bytes of a request besides its values, at most."""
 _UNITS: Final[Mapping[str, int]] = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 
 def largest_request(settings: Sequence[tuple[str, str | None]]) -> tuple[int, str] | None:
-    """The smallest of the server's settings that bound a statement with its values, in bytes, and its name."""
-    found = []
+    """How many bytes one statement may hold with its values, and the setting that says so: the smallest of SETTINGS."""
+    limits = []
     for name, value in settings:
         sized = re.fullmatch(r"(\d+)(B|KiB|MiB|GiB)", value or "")
         if sized:
-            found.append((int(sized[1]) * _UNITS[sized[2]] - _OVERHEAD, name))
-    return min(found, default=None)
+            limits.append((int(sized[1]) * _UNITS[sized[2]] - _OVERHEAD, name))
+    return min(limits, default=None)
 
 
 def wide_of(values: Row) -> int:
