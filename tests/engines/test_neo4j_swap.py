@@ -13,6 +13,7 @@ from dbfleet.adapter import Adapter, Swap
 from dbfleet.conformance.plugin import Make
 from dbfleet.engines.neo4j import swap as swaps
 from dbfleet.engines.neo4j import swap_steps
+from dbfleet.engines.neo4j.session import Session
 from dbfleet.errors import ConstraintViolated, StatementError
 from dbfleet.target import Target
 from dbfleet.values import Column, Reference, Row, Schema, Type
@@ -92,7 +93,7 @@ def test_nodes_that_have_another_label_stay(swapping: Any, name: str) -> None:
     assert swapping.count(f"{name}_Q") == 1
 
 
-@pytest.mark.parametrize("step", ["begin", "move", "_schemas", "_forget"])
+@pytest.mark.parametrize("step", ["begin", "move", "keep_schemas", "forget_staged"])
 def test_steps_that_were_cut_off_are_carried_to_their_end(
     swapping: Any, made: Make, target: Target, name: str, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -101,21 +102,21 @@ def test_steps_that_were_cut_off_are_carried_to_their_end(
     swapping.write(people, [[(1, "old"), (2, "old")]])
     swap = _stage(swapping, name, [(2, "new"), (3, "new")])
 
-    whole = swaps._in_one
+    whole = Session.run_together
     calls: list[int] = []
 
-    def first_refused(adapter: Any, statements: Any) -> None:
+    def first_refused(session: Session, statements: Any) -> None:
         calls.append(1)
         if len(calls) == 1:
             raise StatementError("no memory", code="Neo.TransientError.General.MemoryPoolOutOfMemoryError")
-        whole(adapter, statements)
+        whole(session, statements)
 
     def killed(*_: object) -> None:
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(swaps, "_in_one", first_refused)
-        patched.setattr(swaps, "_undo", lambda *_: None)
+        patched.setattr(Session, "run_together", first_refused)
+        patched.setattr(swaps, "undo", lambda *_: None)
         patched.setattr(swap_steps if step in ("begin", "move") else swaps, step, killed)
         with pytest.raises(Killed):
             swapping.swap([swap])

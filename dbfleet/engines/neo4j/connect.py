@@ -1,26 +1,19 @@
-"""A driver that has proven its login, and its errors as ours."""
+"""A driver that has proven its login, and which database it is connected to."""
 
 from __future__ import annotations
 
-import re
 import sys
 from typing import Any
 
-from dbfleet.errors import (
-    AlreadyExists,
-    AuthFailed,
-    ConstraintViolated,
-    DbfleetError,
-    StatementError,
-    Unavailable,
-    UsageError,
-    translated,
-)
+from dbfleet.engines.neo4j.errors import translate
+from dbfleet.engines.neo4j.session import Session
+from dbfleet.errors import StatementError, UsageError, translated
 from dbfleet.target import Target
 
 
-def opened(target: Target, timeout_s: float) -> tuple[Any, tuple[int, int]]:
-    """A driver that has proven its login, and the version of Bolt that the server speaks."""
+def opened(target: Target, timeout_s: float) -> tuple[Session, tuple[int, int]]:
+    """A session whose login is proven, and the version of Bolt that the server speaks. AuthFailed or Unavailable within
+    about `timeout_s`."""
     import logging
 
     neo4j = _driver()
@@ -46,12 +39,15 @@ def opened(target: Target, timeout_s: float) -> tuple[Any, tuple[int, int]]:
         except BaseException:
             driver.close()
             raise
-    return driver, bolt
+    return Session(target, driver), bolt
 
 
 def _driver() -> Any:
-    """The driver, without the numpy, pandas and pyarrow that it would import where they are installed, for values that
-    are never sent here: 36 MB and 0.1 s. What the process has imported already it sees."""
+    """The driver's package, imported without numpy, pandas and pyarrow.
+
+    Where those are installed the driver imports them, 36 MB and 0.1 s, for values that are never sent here. What the
+    process has imported already, the driver sees.
+    """
     hidden = [name for name in ("numpy", "pandas", "pyarrow") if name not in sys.modules]
     for name in hidden:
         sys.modules[name] = None  # type: ignore[assignment]  # Python's way to say: not to be imported
@@ -63,31 +59,18 @@ def _driver() -> Any:
     return neo4j
 
 
-def translate(exc: BaseException) -> DbfleetError | None:
-    from neo4j import exceptions
-
-    if isinstance(exc, OverflowError):  # of the packer, in C or Rust, before anything is sent
-        return StatementError("an integer has more than 64 bits, Neo4j's limit")
-    if isinstance(exc, UnicodeEncodeError):
-        return StatementError("a name or a text holds half of a pair of surrogates, which is no character")
-    if not isinstance(exc, exceptions.Neo4jError | exceptions.DriverError):
-        return None
-    code = getattr(exc, "code", None) or ""
-    text = getattr(exc, "message", None) or str(exc)
-    if "AuthenticationRateLimit" in code:
-        return AuthFailed(text, hint="after three wrong passwords the server refuses all for some seconds: wait")
-    if isinstance(exc, exceptions.AuthError) or "Security" in code:
-        return AuthFailed(text)
-    if "DatabaseNotFound" in code:
-        return AuthFailed(text)
-    if isinstance(exc, exceptions.ServiceUnavailable | exceptions.SessionExpired):
-        return Unavailable(text.splitlines()[0])
-    if isinstance(exc, exceptions.UnsupportedServerProduct):
-        return Unavailable("what answers is not Neo4j, or a version of it that this driver does not know")
-    if isinstance(exc, exceptions.DriverError):
-        return Unavailable(text)
-    if "ConstraintValidationFailed" in code:
-        return ConstraintViolated(text, code=code)
-    if "AlreadyExists" in code or "EquivalentSchemaRuleAlreadyExists" in code:
-        return AlreadyExists(text, code=code)
-    return StatementError(re.sub(r"\n\s*\^.*", "", text), code=code)
+def identity(session: Session) -> str:
+    """The database's own id, and when and as which process its server was started, as a copy of the files has the same
+    id. Several servers of one cluster have one database together: there the id is all."""
+    ((id_, name),) = session.rows("CALL db.info() YIELD id, name RETURN id, name")
+    places = session.rows("SHOW DATABASES YIELD name, databaseID WHERE databaseID = $id RETURN name", {"id": id_})
+    if len(places) > 1:
+        return f"neo4j {id_} {name}"
+    try:
+        ((runtime,),) = session.rows(
+            "CALL dbms.queryJmx('java.lang:type=Runtime') YIELD attributes "
+            "RETURN toString(attributes.StartTime.value) + ' ' + attributes.Name.value"
+        )
+    except StatementError:  # not for every user, and not on every hosted Neo4j
+        runtime = "?"
+    return f"neo4j {id_} {name} {runtime}"

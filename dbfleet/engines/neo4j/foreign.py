@@ -1,12 +1,13 @@
 """Graphs that dbfleet did not make: the columns of their labels and relationship types, and where each value lies.
 
-Properties are looked at on the server, of all nodes: one that a single node has is not to be lost. A property of one
-kind is a column of its type, one of several kinds is json. What Python or the closed set cannot hold comes as Neo4j's
-own text, and its column has a note: nanoseconds, zones, years outside 1 to 9999, durations. Lists and points are json.
+The server looks at the properties of all nodes, so that a property which only one node has is not lost. A property of
+one kind is a column of that type, a property of several kinds is json. Nanoseconds, zones, durations and years outside
+1 to 9999, which Python or the closed set cannot hold, come as Neo4j's own text, and the column has a note. Lists and
+points are json.
 
-A label's key is that of a unique constraint, if every node has it. Where it has none and its nodes have relationships,
-the nodes' element ids are its key: the column `_id`. The ends of relationships, `_from` and `_to`, hold the keys of the
-label that all of them have; where there is no such label they are element ids, with a note.
+A label's key is the key of a unique constraint, if every node has it. Where there is none and the nodes have
+relationships, the key is the nodes' element ids: the column `_id`. The ends of relationships, `_from` and `_to`, hold
+the keys of the label that all of these nodes have; where there is no such label they are element ids, with a note.
 """
 
 from __future__ import annotations
@@ -15,16 +16,16 @@ import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from dbfleet.engines.neo4j.text import match
-from dbfleet.engines.neo4j.values import FETCH, Convert, plain_value, quoted
-from dbfleet.errors import NotFound, Unsupported
+from dbfleet.engines.neo4j import schemas
+from dbfleet.engines.neo4j.schemas import HOUSE
+from dbfleet.engines.neo4j.session import Session
+from dbfleet.engines.neo4j.text import match, quoted
+from dbfleet.engines.neo4j.values import FETCH, Convert, plain_value
+from dbfleet.errors import Unsupported
 from dbfleet.native import json_of
 from dbfleet.values import JSON_NULL, Column, Reference, Schema, Type, json_text
-
-if TYPE_CHECKING:
-    from dbfleet.engines.neo4j.adapter import Neo4jAdapter
 
 _BYTES_SAMPLE: Final = 20
 _ZONED: Final = "ZONED DATETIME"
@@ -39,10 +40,12 @@ _AS_TEXT: Final[Mapping[str, str]] = {"ZONED TIME": "a time with a zone, as text
 
 @dataclass(frozen=True)
 class Layout:
-    """A collection's schema, and what gives each column in Cypher, of a node or relationship x. `expressions` is empty
-    for what dbfleet made: there each column is a property. `made` are columns that are no properties: element ids, and
-    the keys of what a relationship connects. `relationship`: x is one, whether or not a schema can say so, as where its
-    ends are of many labels."""
+    """A collection's schema, and the expressions in Cypher that give its columns, of a node or relationship x.
+
+    `expressions` is empty for a collection that dbfleet made: there each column is a property. `made` are the columns
+    that are no properties: element ids, and the keys of the nodes that a relationship connects. `relationship`: x is a
+    relationship, also where a schema cannot say so, because its ends are of many labels.
+    """
 
     schema: Schema
     expressions: Mapping[str, str] = field(default_factory=dict)
@@ -56,31 +59,36 @@ class Layout:
 
     @property
     def foreign(self) -> bool:
+        """Whether dbfleet did not make the collection."""
         return bool(self.expressions)
 
     def lies(self, column: str) -> str:
+        """The expression that gives the column of x."""
         return self.expressions.get(column) or f"x.{quoted(column)}"
 
     def fields(self, schema: Schema) -> str:
+        """The expressions of all columns of a schema."""
         return ", ".join(map(self.lies, schema.names))
 
     def fetch(self, column: Column) -> Convert | None:
-        """What makes of an answer's value the column's."""
+        """How a value of an answer is read; None where it is taken as it is."""
         return (_FETCH_FOREIGN if self.foreign else _FETCH_OWN).get(column.type)
 
     def stranger(self, column: Column, values: Sequence[Any]) -> Any:
-        """A value that is not of the column's type; None where each is."""
+        """The first value that is not of the column's type; None where all are."""
         if column.type not in _ANSWERS:
             return None
         names = {type(value).__name__ for value in values} - _ANSWERS[column.type] - {"NoneType"}
         if names:
             return next(value for value in values if type(value).__name__ in names)
         if self.foreign and column.type in (Type.TIME, Type.DATETIME, Type.INSTANT):
-            return next((each for each in values if each is not None and _strange_moment(column.type, each)), None)
+            moments = (value for value in values if value is not None)
+            return next((moment for moment in moments if _is_strange_moment(column.type, moment)), None)
         return None
 
     def store(self, schema: Schema) -> Mapping[Type, Convert]:
-        """How values are written otherwise than into what dbfleet made. Unsupported for what is read only."""
+        """How values are written in another way than to a collection that dbfleet made. Unsupported for a column that
+        is read only."""
         if not self.foreign:
             return {}
         for column in schema.columns:
@@ -91,23 +99,23 @@ class Layout:
         return {Type.JSON: _property}
 
 
-def sampled(adapter: Neo4jAdapter, name: str) -> Layout:
-    """NotFound where nothing has the name."""
-    if adapter._rows(f"MATCH (x:{quoted(name)}) RETURN 1 LIMIT 1"):
-        return _label(adapter, name)
-    if adapter._rows(f"MATCH ()-[x:{quoted(name)}]->() RETURN 1 LIMIT 1"):
-        return _type(adapter, name)
-    raise NotFound(f"no collection {name!r}", engine="neo4j", target=adapter.target.name)
+def sampled(session: Session, name: str) -> Layout:
+    """The layout of a label or a relationship type that dbfleet did not make. NotFound where nothing has the name."""
+    if session.rows(f"MATCH (x:{quoted(name)}) RETURN 1 LIMIT 1"):
+        return _label(session, name)
+    if session.rows(f"MATCH ()-[x:{quoted(name)}]->() RETURN 1 LIMIT 1"):
+        return _type(session, name)
+    raise session.not_found(name)
 
 
-def _label(adapter: Neo4jAdapter, name: str) -> Layout:
-    properties = _columns(adapter, f"(x:{quoted(name)})")
+def _label(session: Session, name: str) -> Layout:
+    properties = _columns(session, f"(x:{quoted(name)})")
     columns, expressions = [column for column, _ in properties], {column.name: text for column, text in properties}
-    key = _unique_key(adapter, name, {column.name: column for column in columns})
+    key = _unique_key(session, name, {column.name: column for column in columns})
     if key:
         columns = [replace(column, nullable=column.name not in key) for column in columns]
         return Layout(Schema(name, tuple(columns), key), expressions, frozenset())
-    related = adapter._rows(
+    related = session.rows(
         f"CALL () {{ MATCH (:{quoted(name)})-[x]->() RETURN count(x) AS n UNION ALL "
         f"MATCH ()-[x]->(:{quoted(name)}) RETURN count(x) AS n }} RETURN sum(n)"
     )[0][0]
@@ -118,15 +126,15 @@ def _label(adapter: Neo4jAdapter, name: str) -> Layout:
     return Layout(Schema(name, tuple(columns), (own,)), {**expressions, own: "elementId(x)"}, frozenset((own,)))
 
 
-def _type(adapter: Neo4jAdapter, name: str) -> Layout:
-    properties = _columns(adapter, f"()-[x:{quoted(name)}]->()")
+def _type(session: Session, name: str) -> Layout:
+    properties = _columns(session, f"()-[x:{quoted(name)}]->()")
     taken = {column.name for column, _ in properties}
     columns: list[Column] = []
     expressions: dict[str, str] = {}
     references = []
-    labels = [label for (label,) in adapter._rows("CALL db.labels() YIELD label RETURN label ORDER BY label")]
+    labels = [label for (label,) in session.rows("CALL db.labels() YIELD label RETURN label ORDER BY label")]
     for word, node in (("_from", "startNode(x)"), ("_to", "endNode(x)")):
-        home = _home(adapter, name, labels, outgoing=word == "_from")
+        home = _home(session, name, labels, outgoing=word == "_from")
         if home is None:
             own = _free(word, {*taken, *expressions})
             note = f"{_MADE_OF}: these nodes are not all of one label, and no row may have it"
@@ -149,23 +157,25 @@ def _type(adapter: Neo4jAdapter, name: str) -> Layout:
     return Layout(schema, expressions, made, relationship=True)
 
 
-def _home(adapter: Neo4jAdapter, name: str, labels: Sequence[str], *, outgoing: bool) -> Layout | None:
-    """The label that all starts or ends of these relationships have: one with a key of its own, if there are several.
-    The counts are kept by the server, none is counted."""
+def _home(session: Session, name: str, labels: Sequence[str], *, outgoing: bool) -> Layout | None:
+    """The label that the nodes at this end of all these relationships have; of several labels one whose key is a
+    property. The server keeps these counts, so nothing is counted."""
     if not labels:
         return None
     kind = quoted(name)
-    patterns = [f"(:{quoted(each)})-[x:{kind}]->()" if outgoing else f"()-[x:{kind}]->(:{quoted(each)})"
-                for each in labels]  # fmt: skip
-    union = " UNION ALL ".join(f"MATCH {each} RETURN {n} AS n, count(x) AS c" for n, each in enumerate(patterns))
-    ((total,),) = adapter._rows(f"MATCH ()-[x:{kind}]->() RETURN count(x)")
-    common = [labels[n] for n, count in adapter._rows(union) if count == total and not labels[n].startswith("_dbfleet")]
-    kept = adapter._kept_schemas()
-    found = [Layout(kept[each]) if each in kept else _label(adapter, each) for each in common]
-    return min((each for each in found if each.schema.key), key=lambda each: bool(each.made), default=None)
+    patterns = [f"(:{quoted(label)})-[x:{kind}]->()" if outgoing else f"()-[x:{kind}]->(:{quoted(label)})"
+                for label in labels]  # fmt: skip
+    union = " UNION ALL ".join(f"MATCH {text} RETURN {n} AS n, count(x) AS c" for n, text in enumerate(patterns))
+    ((total,),) = session.rows(f"MATCH ()-[x:{kind}]->() RETURN count(x)")
+    common = [labels[n] for n, count in session.rows(union) if count == total and not labels[n].startswith(HOUSE)]
+    kept = schemas.kept(session)
+    layouts = [Layout(kept[label]) if label in kept else _label(session, label) for label in common]
+    with_keys = (layout for layout in layouts if layout.schema.key)
+    return min(with_keys, key=lambda layout: bool(layout.made), default=None)
 
 
 def _free(name: str, taken: Mapping[str, Any] | set[str]) -> str:
+    """The name, with as many `_` behind it as make it one that is not taken."""
     while name in taken:
         name += "_"
     return name
@@ -174,9 +184,9 @@ def _free(name: str, taken: Mapping[str, Any] | set[str]) -> str:
 # --- properties ---
 
 
-def _columns(adapter: Neo4jAdapter, pattern: str) -> list[tuple[Column, str]]:
-    """A column for each property, in the order of their names, and what gives it."""
-    found = adapter._rows(
+def _columns(session: Session, pattern: str) -> list[tuple[Column, str]]:
+    """A column for each property, in the order of their names, and the expression that gives it."""
+    rows = session.rows(
         f"MATCH {pattern} UNWIND keys(x) AS k WITH k, valueType(x[k]) AS kind, x[k] AS v "
         "WITH k, replace(kind, ' NOT NULL', '') AS kind, CASE WHEN kind STARTS WITH 'DATE' OR kind STARTS WITH 'LOCAL' "
         "OR kind STARTS WITH 'ZONED' THEN toString(v) ELSE '' END AS text, "
@@ -186,14 +196,16 @@ def _columns(adapter: Neo4jAdapter, pattern: str) -> list[tuple[Column, str]]:
         "max(text <> '' AND NOT text ENDS WITH 'Z') ORDER BY k, kind"
     )
     kinds: dict[str, list[tuple[str, bool, bool, bool]]] = {}
-    for name, kind, fine, far, zoned in found:
+    for name, kind, fine, far, zoned in rows:
         kinds.setdefault(name, []).append((kind, fine, far, zoned))
-    return [_column(adapter, pattern, name, each) for name, each in kinds.items()]
+    return [_column(session, pattern, name, of_property) for name, of_property in kinds.items()]
 
 
 def _column(
-    adapter: Neo4jAdapter, pattern: str, name: str, kinds: Sequence[tuple[str, bool, bool, bool]]
+    session: Session, pattern: str, name: str, kinds: Sequence[tuple[str, bool, bool, bool]]
 ) -> tuple[Column, str]:
+    """The column of one property. `kinds` has, for each kind of its values, whether some of them have nanoseconds, are
+    outside the years 1 to 9999, or have a zone."""
     lies = f"x.{quoted(name)}"
     native = " | ".join(kind for kind, *_ in kinds)
     if len(kinds) > 1:
@@ -202,7 +214,7 @@ def _column(
     if kind in _AS_TEXT:
         return Column(name, Type.TEXT, native=native, note=_AS_TEXT[kind]), f"toString({lies})"
     if kind not in _KINDS:
-        if kind == "LIST<INTEGER>" and _is_bytes(adapter, pattern, lies):
+        if kind == "LIST<INTEGER>" and _is_bytes(session, pattern, lies):
             return Column(name, Type.BYTES, native="BYTES"), lies
         return Column(name, Type.JSON, native=native, note=f"{kind.lower()}, as json"), lies
     if fine or far:
@@ -212,24 +224,24 @@ def _column(
     return Column(name, _KINDS[kind], native=native, note=note), lies
 
 
-def _is_bytes(adapter: Neo4jAdapter, pattern: str, lies: str) -> bool:
-    """Cypher sees no difference between an array of bytes and a list of integers; Bolt does."""
-    found = adapter._rows(f"MATCH {pattern} WHERE {lies} IS NOT NULL RETURN {lies} LIMIT {_BYTES_SAMPLE}")
-    return all(isinstance(value, bytes | bytearray) for (value,) in found)
+def _is_bytes(session: Session, pattern: str, lies: str) -> bool:
+    """Whether the values are arrays of bytes. To Cypher these are lists of integers; only Bolt tells them apart."""
+    sample = session.rows(f"MATCH {pattern} WHERE {lies} IS NOT NULL RETURN {lies} LIMIT {_BYTES_SAMPLE}")
+    return all(isinstance(value, bytes | bytearray) for (value,) in sample)
 
 
-def _unique_key(adapter: Neo4jAdapter, label: str, columns: Mapping[str, Column]) -> tuple[str, ...]:
+def _unique_key(session: Session, label: str, columns: Mapping[str, Column]) -> tuple[str, ...]:
     """The properties of the smallest unique constraint that every node has, in plain types."""
-    found = adapter._rows(
+    constraints = session.rows(
         "SHOW CONSTRAINTS YIELD type, labelsOrTypes, properties "
         "WHERE type IN ['UNIQUENESS', 'NODE_KEY', 'NODE_PROPERTY_UNIQUENESS'] AND labelsOrTypes = [$label] "
         "RETURN properties ORDER BY size(properties), properties",
         {"label": label},
     )
-    for (names,) in found:
-        plain = all(each in columns and columns[each].type is not Type.JSON for each in names)
-        missing = " OR ".join(f"x.{quoted(each)} IS NULL" for each in names)
-        if plain and not adapter._rows(f"MATCH (x:{quoted(label)}) WHERE {missing} RETURN 1 LIMIT 1"):
+    for (names,) in constraints:
+        plain = all(name in columns and columns[name].type is not Type.JSON for name in names)
+        missing = " OR ".join(f"x.{quoted(name)} IS NULL" for name in names)
+        if plain and not session.rows(f"MATCH (x:{quoted(label)}) WHERE {missing} RETURN 1 LIMIT 1"):
             return tuple(names)
     return ()
 
@@ -243,7 +255,7 @@ def json_value(value: Any) -> Any:
 
 
 def _json_own(value: Any) -> Any:
-    """What dbfleet wrote is text; what a query has put there may be a list."""
+    """A json column of a collection that dbfleet made: text, but what a query has put there may be a list."""
     return FETCH[Type.JSON](value) if isinstance(value, str) else json_value(value)
 
 
@@ -258,7 +270,7 @@ _ANSWERS: Final[Mapping[Type, Set[str]]] = {
 """The names of the driver's types that a column's values come in."""
 
 
-def _strange_moment(type_: Type, value: Any) -> bool:
+def _is_strange_moment(type_: Type, value: Any) -> bool:
     if value.nanosecond % 1000:
         return True
     return (value.tzinfo is not None) is not (type_ is Type.INSTANT)
@@ -270,8 +282,8 @@ def _property(value: Any) -> Any:
         return None
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, list) and not any(isinstance(each, list | dict) or each is None for each in value):
-        return [_property(each) for each in value]
+    if isinstance(value, list) and not any(isinstance(item, list | dict) or item is None for item in value):
+        return [_property(item) for item in value]
     if isinstance(value, list | Mapping):
         raise Unsupported(f"no property holds {json_text(value)[:80]}", engine="neo4j")
     return value

@@ -1,35 +1,74 @@
-"""The Cypher of a schema: how its rows are matched, written and related. Pure text: nothing here asks the server."""
+"""Cypher as text: names, the statements of a text, and how a schema's rows are matched, written and related. Nothing
+here asks the server."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
 from dbfleet.adapter import WriteMode
-from dbfleet.engines.neo4j.values import quoted
 from dbfleet.values import Reference, Schema
 
 ROWS: Final = 10_000
-"""Of one UNWIND: one batch of 10 000 nodes takes 0.7 s, ten of 1 000 3.6 s."""
+"""Rows of one UNWIND: one batch of 10 000 nodes takes 0.7 s, ten of 1 000 take 3.6 s."""
+_TOKEN: Final = re.compile(
+    r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`(?:[^`]|``)*`|//[^\n]*|/\*.*?(?:\*/|\Z)|\$(?:`([^`]+)`|(\w+))|;""",
+    re.DOTALL,
+)
+
+
+def quoted(name: str) -> str:
+    """A name in backticks, so that it may hold any character."""
+    return "`" + name.replace("`", "``") + "`"
+
+
+# --- a text's statements ------------------------------------------------------------------------------------------
+
+
+def statements(text: str) -> list[str]:
+    """The statements of a text. Semicolons separate them; empty ones are left out."""
+    pieces, start = [], 0
+    for token in _TOKEN.finditer(text):
+        if token[0] == ";":
+            pieces.append(text[start : token.start()])
+            start = token.end()
+    pieces.append(text[start:])
+    return [piece.strip() for piece in pieces if _TOKEN.sub(_without_comments, piece).strip()]
+
+
+def _without_comments(token: re.Match[str]) -> str:
+    return "" if token[0][:2] in ("//", "/*") else token[0]
+
+
+def parameters(text: str) -> set[str]:
+    """The names of the parameters, outside quotes and comments."""
+    return {token[1] or token[2] for token in _TOKEN.finditer(text) if token[0][0] == "$"}
+
+
+# --- a schema's statements ----------------------------------------------------------------------------------------
 
 
 def constraint(name: str) -> str:
-    from hashlib import sha256  # here: see values.digest_rows
+    """The name of the constraint that holds the collection's key."""
+    from hashlib import sha256  # imported here: values.digest_rows has the reason
 
     return f"dbfleet_{sha256(name.encode()).hexdigest()[:24]}"
 
 
 def relationship_type(reference: Reference) -> str:
+    """The type of a reference's relationships, after its first column: CUSTOMER for `customer_id`."""
     first = reference.columns[0]
     return (first[:-3] if first.lower().endswith("_id") and len(first) > 3 else first).upper()
 
 
 def is_edge(schema: Schema) -> bool:
-    """Whether its rows are relationships: without both ends they cannot be."""
+    """Whether the schema's rows are relationships: they need two references, one for each end."""
     return schema.edge and len(schema.references) >= 2
 
 
 def write_statement(schema: Schema, mode: WriteMode) -> str:
+    """The statement that stores the rows of the parameter `rows`, lists of values in the schema's order."""
     values = {column.name: f"r[{place}]" for place, column in enumerate(schema.columns)}
     everything = "{" + ", ".join(f"{quoted(name)}: {value}" for name, value in values.items()) + "}"
     keys = "{" + ", ".join(f"{quoted(name)}: {values[name]}" for name in schema.key) + "}"
@@ -54,7 +93,8 @@ def write_statement(schema: Schema, mode: WriteMode) -> str:
 
 
 def relate(reference: Reference, place: int, values: Mapping[str, str], mode: WriteMode) -> str:
-    """One more relationship of x. OPTIONAL MATCH and FOREACH keep the row where there is nobody to refer to."""
+    """The relationship of x for one reference. OPTIONAL MATCH and FOREACH keep a row whose reference holds no key that
+    exists."""
     kind = quoted(relationship_type(reference))
     forget = f" WITH x, r OPTIONAL MATCH (x)-[o{place}:{kind}]->() DELETE o{place}" if mode == "upsert" else ""
     return (
@@ -64,6 +104,7 @@ def relate(reference: Reference, place: int, values: Mapping[str, str], mode: Wr
 
 
 def end(reference: Reference, place: int, values: Mapping[str, str]) -> str:
+    """The pattern of the node that the reference names, as `e<place>`; `values` gives each column in Cypher."""
     keys = ", ".join(
         f"{quoted(key)}: {values[name]}" for key, name in zip(reference.keys, reference.columns, strict=True)
     )
@@ -71,6 +112,8 @@ def end(reference: Reference, place: int, values: Mapping[str, str]) -> str:
 
 
 def relation_to_itself(schema: Schema, reference: Reference) -> str:
+    """The relationships of a reference to the collection itself. Made after the last row, as a row may refer to a later
+    one."""
     kind = quoted(relationship_type(reference))
     values = {name: f"x.{quoted(name)}" for name in reference.columns}
     given = " AND ".join(f"{value} IS NOT NULL" for value in values.values())
@@ -82,9 +125,11 @@ def relation_to_itself(schema: Schema, reference: Reference) -> str:
 
 
 def pattern(schema: Schema) -> str:
+    """The pattern of a row x for a constraint, which takes no direction."""
     label = quoted(schema.name)
     return f"()-[x:{label}]-()" if is_edge(schema) else f"(x:{label})"
 
 
 def match(schema: Schema) -> str:
+    """The pattern of a row x for MATCH."""
     return pattern(schema).replace("]-()", "]->()")

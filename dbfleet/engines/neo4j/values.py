@@ -1,4 +1,4 @@
-"""Values as Neo4j keeps them, the answers' graph types as plain values, and Cypher text taken apart.
+"""Values as Neo4j keeps them, and the answers' graph types as plain values.
 
 Kept in types of Neo4j's own: bool int float text bytes date time datetime instant. Decimals, uuids and json are text.
 A node in a result becomes `{"_id": …, "_labels": [...], <its properties>}`, a relationship `{"_id": …, "_type": …,
@@ -9,19 +9,14 @@ A node in a result becomes `{"_id": …, "_labels": [...], <its properties>}`, a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from dbfleet.engines.neo4j.wire import raw_value
-from dbfleet.errors import Unsupported
-from dbfleet.values import TEXT_OF, VALUE_OF, Type
+from dbfleet.values import TEXT_OF, VALUE_OF, Column, Row, Type
 
 Convert = Callable[[Any], Any]
-
-
-def quoted(name: str) -> str:
-    return "`" + name.replace("`", "``") + "`"
 
 
 # --- columns ------------------------------------------------------------------------------------------------------
@@ -39,8 +34,8 @@ _EPOCH_UTC: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def packing(bolt: tuple[int, int]) -> Mapping[Type, Convert]:
-    """STORE, with moments as the structures of Bolt 5 that they become: the driver makes each by way of pytz, 45 µs,
-    where this takes 1. Without them where its packer is not the one that we know, or the server's Bolt is older."""
+    """STORE, with moments as the structures of Bolt 5: 1 µs each, where the driver takes 45 by way of pytz. STORE alone
+    where the server's Bolt is older, or where the driver's packer is not the one that we know."""
     try:
         from neo4j._codec.packstream import Structure
     except ImportError:
@@ -57,6 +52,17 @@ def packing(bolt: tuple[int, int]) -> Mapping[Type, Convert]:
         return Structure(b"I", since.days * 86400 + since.seconds, since.microseconds * 1000, 0)
 
     return {**STORE, Type.DATETIME: local, Type.INSTANT: instant}
+
+
+def stored(columns: Sequence[Column], rows: Sequence[Row], table: Mapping[Type, Convert] = STORE) -> list[list[Any]]:
+    """The rows as lists of what Neo4j keeps, for a parameter."""
+    plan = [(place, table[column.type]) for place, column in enumerate(columns) if column.type in table]
+    lists = [list(row) for row in rows]
+    for values in lists:
+        for place, store in plan:
+            if values[place] is not None:
+                values[place] = store(values[place])
+    return lists
 
 
 def _native(value: Any) -> Any:
@@ -81,54 +87,6 @@ FETCH: Final[Mapping[Type, Convert]] = {
 }
 
 
-# --- literals -----------------------------------------------------------------------------------------------------
-
-
-def literal(value: Any) -> str:
-    """A stored value, or a list of them, in Cypher. Unsupported for bytes, which Cypher's text cannot hold."""
-    if value is None:
-        return "null"
-    write = _LITERAL.get(type(value))
-    if write is None:
-        raise Unsupported(f"Cypher has no literal for {type(value).__name__}", hint="--yes writes it")
-    return write(value)
-
-
-_ESCAPES: Final = {"'": "\\'", "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
-
-
-def _text(value: str) -> str:
-    return "'" + "".join(_ESCAPES.get(char) or _shown(char) for char in value) + "'"
-
-
-def _shown(char: str) -> str:
-    return char if ord(char) >= 32 and char != "\x7f" else f"\\u{ord(char):04x}"
-
-
-def _float(value: float) -> str:
-    if value != value:
-        return "NaN"
-    return repr(value) if value not in (float("inf"), float("-inf")) else ("Infinity" if value > 0 else "-Infinity")
-
-
-def _datetime(value: datetime) -> str:
-    if value.tzinfo is None:
-        return f"localdatetime('{value.isoformat()}')"
-    return f"datetime('{value.astimezone(UTC).replace(tzinfo=None).isoformat()}Z')"
-
-
-_LITERAL: Final[Mapping[type, Callable[[Any], str]]] = {
-    bool: lambda value: "true" if value else "false",
-    int: str,
-    float: _float,
-    str: _text,
-    date: lambda value: f"date('{value.isoformat()}')",
-    time: lambda value: f"localtime('{value.isoformat()}')",
-    datetime: _datetime,
-    list: lambda value: "[" + ", ".join(map(literal, value)) + "]",
-}
-
-
 # --- answers ------------------------------------------------------------------------------------------------------
 
 
@@ -138,18 +96,20 @@ def plain_value(value: Any) -> Any:
     return convert(value) if convert else value
 
 
-def _temporal(value: Any) -> Any:
-    if getattr(value, "nanosecond", 0) % 1000:
+def _time(value: Any) -> Any:
+    """A time; as Neo4j's text where it has nanoseconds or a zone."""
+    return value.iso_format() if value.nanosecond % 1000 or value.tzinfo is not None else value.to_native()
+
+
+def _datetime(value: Any) -> Any:
+    """A datetime, or an instant where it has a zone; as Neo4j's text where it has nanoseconds."""
+    if value.nanosecond % 1000:
         return value.iso_format()
-    if type(value).__name__ == "Time" and value.tzinfo is not None:
-        return value.iso_format()
-    if getattr(value, "tzinfo", None) is not None:
-        return _instant(value)
-    return value.to_native()
+    return value.to_native() if value.tzinfo is None else _instant(value)
 
 
 def _properties(value: Any) -> dict[str, Any]:
-    return {name: plain_value(each) for name, each in value.items()}
+    return {name: plain_value(item) for name, item in value.items()}
 
 
 def _node(value: Any) -> dict[str, Any]:
@@ -162,10 +122,10 @@ def _relationship(value: Any) -> dict[str, Any]:
 
 
 def _path(value: Any) -> list[Any]:
-    found = [_node(value.start_node)]
+    steps = [_node(value.start_node)]
     for relationship, node in zip(value.relationships, value.nodes[1:], strict=True):
-        found += [_relationship(relationship), _node(node)]
-    return found
+        steps += [_relationship(relationship), _node(node)]
+    return steps
 
 
 def _point(value: Any) -> dict[str, Any]:
@@ -175,12 +135,12 @@ def _point(value: Any) -> dict[str, Any]:
 _PLAIN: Final[Mapping[str, Convert]] = {
     "Node": _node,
     "Path": _path,
-    "list": lambda value: [plain_value(each) for each in value],
+    "list": lambda value: [plain_value(item) for item in value],
     "dict": _properties,
     "bytearray": bytes,
-    "Date": _temporal,
-    "Time": _temporal,
-    "DateTime": _temporal,
+    "Date": _native,
+    "Time": _time,
+    "DateTime": _datetime,
     "Duration": lambda value: value.iso_format(),
     "Point": _point,
     "CartesianPoint": _point,
@@ -190,14 +150,17 @@ _PLAIN: Final[Mapping[str, Convert]] = {
 
 
 def plain_row(values: Any) -> tuple[Any, ...]:
-    return tuple(
-        _relationship(value) if hasattr(value, "nodes") and hasattr(value, "type") else plain_value(value)
-        for value in values
-    )
+    """The values of a record as plain Python values."""
+    return tuple(_relationship(value) if _is_relationship(value) else plain_value(value) for value in values)
+
+
+def _is_relationship(value: Any) -> bool:
+    """The driver makes a class of its own for each type of relationships."""
+    return any(base.__name__ == "Relationship" for base in type(value).__bases__)
 
 
 def record_values(record: Any) -> tuple[Any, ...]:
-    """A record's values; those that the driver could not make are among them, where the record itself would raise."""
+    """A record's values, among them those that the driver could not make: the record itself would raise for them."""
     return tuple(tuple.__iter__(record))
 
 
@@ -205,9 +168,11 @@ def wide_of(value: Any) -> int:
     """About how many bytes a value of an answer holds, or a tuple of them."""
     if isinstance(value, str | bytes | bytearray):
         return len(value)
+    if isinstance(value, int | float):  # most values: what follows takes longer
+        return 8
     if isinstance(value, list | tuple):
         return sum(map(wide_of, value))
-    if hasattr(value, "values"):  # a map, a node, a relationship
+    if isinstance(value, Mapping):  # a map, a node, a relationship
         return sum(map(wide_of, value.values()))
     return 8
 
@@ -227,33 +192,5 @@ def heap_of(row: Any) -> int:
 
 def bytes_of(setting: str | None) -> int:
     """A setting's size, such as 235.20MiB, in bytes; 0 where there is none."""
-    found = re.fullmatch(r"([\d.]+)(B|KiB|MiB|GiB)", setting or "")
-    return int(float(found[1]) * {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}[found[2]]) if found else 0
-
-
-# --- text ---------------------------------------------------------------------------------------------------------
-
-_TOKEN: Final = re.compile(
-    r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`(?:[^`]|``)*`|//[^\n]*|/\*.*?(?:\*/|\Z)|\$(?:`([^`]+)`|(\w+))|;""",
-    re.DOTALL,
-)
-
-
-def statements(text: str) -> list[str]:
-    """The statements of a text, which semicolons separate; empty ones are left out."""
-    found, start = [], 0
-    for token in _TOKEN.finditer(text):
-        if token[0] == ";":
-            found.append(text[start : token.start()])
-            start = token.end()
-    found.append(text[start:])
-    return [each.strip() for each in found if _TOKEN.sub(_without_comments, each).strip()]
-
-
-def _without_comments(token: re.Match[str]) -> str:
-    return "" if token[0][:2] in ("//", "/*") else token[0]
-
-
-def parameters(text: str) -> set[str]:
-    """The names of the parameters, outside quotes and comments."""
-    return {token[1] or token[2] for token in _TOKEN.finditer(text) if token[0][0] == "$"}
+    size = re.fullmatch(r"([\d.]+)(B|KiB|MiB|GiB)", setting or "")
+    return int(float(size[1]) * {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}[size[2]]) if size else 0
