@@ -1,28 +1,27 @@
 """CouchDB: a database a collection, a document a row, over HTTP (https://docs.couchdb.org/en/stable/api/).
 
-Driver: requests; one session (`couchdb.connect`), so one connection is reused. URLs: `couchdb://user@host:5984/prefix`
+Driver: requests; one session (`couchdb.session`), so one connection is reused. URLs: `couchdb://user@host:5984/prefix`
 (`couchdbs://` is HTTPS); the path is a prefix for the names of the databases. The schema is kept beside the data in the
 design document `_design/dbfleet` of each database: it is no row, and a replication takes it along.
 
 `_bulk_docs` is no transaction: what the server refuses comes back row by row. An insert sends documents without
-revisions, so an existing id is a conflict; an upsert reads the revisions first, keeps attachments, and tries again
-where somebody else was faster. Scans page by `startkey`, never by `skip`, which reads what it skips.
+revisions, so an id that exists is a conflict. An upsert reads the revisions first, keeps attachments, and tries again
+where somebody else was faster. The pages of a scan begin at a `startkey`, never behind a `skip`, which reads what it
+skips.
 
-Query (`couchdb.query`): `GET /orders/_all_docs?limit=3`, `POST /orders/_find {"selector": …}`, PUT, DELETE and HEAD
-the same way, or `orders {"status": "paid"}`: a Mango selector or query on a collection (of the target `couchdb.orders`
-it is the whole text), whose pages are followed to the end.
+Query (`couchdb.query`): `GET /orders/_all_docs?limit=3` and `POST /orders/_find {"selector": …}` are requests; PUT,
+DELETE and HEAD go the same way. `orders {"status": "paid"}` is a Mango selector or query on a collection, whose pages
+are followed to the end; for the target `couchdb.orders` the selector is the whole text.
 
 Oddities: CouchDB has no way to stop a request on the server. `_users` and `_replicator` are made by a server with
-`single_node=true`; without them a fresh server's log fills with errors. Missing and null fields are the same but for
-json columns, where a null is the JSON null.
+`single_node=true`; without them a new server's log fills with errors. A missing field and a null one are the same, but
+in a json column null is the JSON null.
 """
 
 from __future__ import annotations
 
 from dbfleet.abilities import CarriesExtras, Finds, Identifies, Locates
-from dbfleet.adapter import (
-    Adapter,
-)
+from dbfleet.adapter import Adapter
 from dbfleet.spec import Capability, EngineSpec, Fidelity, Limits
 from dbfleet.target import Target
 from dbfleet.values import Type

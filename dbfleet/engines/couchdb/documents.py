@@ -1,15 +1,16 @@
 """Rows as CouchDB documents: the names, the ids and the values, each way without loss.
 
-A database's name may hold small letters, digits and `_$()+-/` only: other characters are written as the hex of their
-UTF-8 bytes in parentheses, `Order` as `(4f)rder`, and a name that does not begin with a small letter gets `z()` before
-it. A document's `_id` is made of the key's canonical texts, joined by `:`; `%`, a leading `_`, and `:` in a compound
-key are percent-encoded, an empty text is `%`. A field that would begin with `_` or `%` begins with `%5F` or `%25`.
-A key that is one text column called `_id`, as documents of other people have it, is the `_id` itself, and no field
-besides; one that no document may have as its `_id` stands behind `%:` there, and in the field `%5Fid` too.
-
-A JSON number is used where CouchDB reads it back as it was: integers of any size, decimals and numbers in json columns
-that a double holds digit for digit. Others are text, subnormal floats too; in a json column the whole value is then
-`{"%json": "<its canonical text>"}`. NaN and infinities are text.
+- The name of a database may hold small letters, digits and `_$()+-/` only. Other characters are written as the hex of
+  their UTF-8 bytes in parentheses: `Order` is `(4f)rder`. A name that does not begin with a small letter gets `z()`
+  before it.
+- A document's `_id` is made of the key's canonical texts, joined by `:`. In it `%`, a leading `_`, and `:` in a
+  compound key are percent-encoded; an empty text is `%`.
+- A key that is one text column called `_id`, as in documents that dbfleet did not make, is the `_id` itself, and no
+  field besides. A value that no document may have as its `_id` stands behind `%:` there, and in the field `%5Fid` too.
+- A field whose name would begin with `_` or `%` begins with `%5F` or `%25`.
+- A JSON number is used where CouchDB reads it back as it was: for integers of any size, and for decimals and numbers in
+  json columns that a double holds digit for digit. Other numbers are text, subnormal floats too. A json column with
+  such a number is `{"%json": "<the value's canonical text>"}`. NaN and infinities are text.
 """
 
 from __future__ import annotations
@@ -45,22 +46,22 @@ def database_name(collection: str) -> str:
 
 
 def collection_name(database: str) -> str:
-    """The inverse; a database whose name says nothing of ours keeps it."""
+    """The collection of a database, the inverse of `database_name`. A name that dbfleet would not give is kept."""
     encoded = database.removeprefix("z()")
     try:
-        name = re.sub(
-            r"(?:\([0-9a-f]{2}\))+", lambda found: bytes.fromhex(re.sub("[()]", "", found[0])).decode(), encoded
-        )
+        name = re.sub(r"(?:\([0-9a-f]{2}\))+", lambda run: bytes.fromhex(re.sub("[()]", "", run[0])).decode(), encoded)
     except UnicodeDecodeError:
         return database
     return name if database_name(name) == database else database
 
 
 def field_name(column: str) -> str:
+    """The field that holds a column's values."""
     return f"%{ord(column[0]):02X}{column[1:]}" if column[:1] in ("_", "%") else column
 
 
 def column_name(field: str) -> str:
+    """The inverse of `field_name`."""
     return unquote(field[:3]) + field[3:] if field[:3] in ("%5F", "%25") else field
 
 
@@ -68,9 +69,9 @@ def column_name(field: str) -> str:
 
 
 def id_of(columns: Sequence[Column]) -> Callable[[Sequence[Any]], str]:
-    """A function from the key's values to the document's id; for no key, to an id that nobody has."""
+    """A function from the key's values to the document's id; without a key, to a new id each time."""
     if not columns:
-        # One random beginning and a counter: B-tree pages fill from left to right.
+        # One random beginning and a counter, so that the pages of the B-tree fill from left to right.
         beginning, numbers = uuid.uuid4().hex, iter(range(1 << 62))
         return lambda _values: f"{beginning}-{next(numbers):012}"
     texts = [TEXT_OF[column.type] for column in columns]
@@ -83,8 +84,8 @@ def id_of(columns: Sequence[Column]) -> Callable[[Sequence[Any]], str]:
         for text_of, value in zip(texts, values, strict=True):
             text = text_of(value).replace("%", "%25")
             parts.append(text.replace(":", "%3A") if compound else text)
-        found = ":".join(parts)
-        return f"%5F{found[1:]}" if found[:1] == "_" else (found or "%")
+        id_ = ":".join(parts)
+        return f"%5F{id_[1:]}" if id_[:1] == "_" else (id_ or "%")
 
     return make
 
@@ -93,7 +94,7 @@ def id_of(columns: Sequence[Column]) -> Callable[[Sequence[Any]], str]:
 
 
 def _double_holds(value: Any) -> bool:
-    """Whether every number in a JSON value survives a reader that makes doubles of those that are no integers."""
+    """Whether every number in a JSON value stays the same for a reader that makes a double of what is no integer."""
     if isinstance(value, dict):
         return all(map(_double_holds, value.values()))
     if isinstance(value, list | tuple):
@@ -113,7 +114,7 @@ def _number_holds(value: float) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """A JSON value that the json module writes: decimals as doubles, which hold them (see _double_holds)."""
+    """The value as the json module takes it. Decimals become doubles, which hold them (_double_holds)."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -178,7 +179,7 @@ def _text(fetch: Callable[[str], Any]) -> Callable[[Any], Any]:
 
 
 def _whole(value: str) -> str:
-    """UnicodeEncodeError, which is a ValueError, for half a pair of surrogates."""
+    """The text as it is. UnicodeEncodeError, which is a ValueError, for half a pair of surrogates."""
     if not value.isascii():
         value.encode()
     return value
@@ -222,7 +223,7 @@ def document_of(schema: Schema) -> Callable[[Row], Document]:
     keys = schema.key_indexes
     plan = [(place, field_name(column.name), _STORE.get(column.type)) for place, column in enumerate(schema.columns)]
     if is_id(schema):
-        plan = [each for each in plan if each[0] != keys[0]]
+        plan = [step for step in plan if step[0] != keys[0]]
 
     def make(row: Row) -> Document:
         document = {"_id": make_id([row[place] for place in keys])}
@@ -238,7 +239,7 @@ def document_of(schema: Schema) -> Callable[[Row], Document]:
 
 
 def row_of(schema: Schema) -> Callable[[Document], Row]:
-    """A function from a document to its row; ValueError, by the column's name, where the document deviates."""
+    """A function from a document to its row. ValueError, by the column's name, for a value of another type."""
     plan = [(field_name(column.name), _FETCH[column.type], column) for column in schema.columns]
     own = is_id(schema)
 
@@ -267,23 +268,24 @@ BY_SAMPLE: Final = "by a sample of the documents"
 
 
 class Seen:
-    """What documents have in common: `_id` as the key, and a column for each field; a field whose values are of several
+    """What documents have in common: `_id` as the key, and a column for each field. A field whose values are of several
     types is json, which holds them all."""
 
     def __init__(self) -> None:
         self._fields: dict[str, set[Type]] = {}
 
     def look(self, documents: Sequence[Document]) -> None:
+        """Take note of the documents' fields."""
         for document in documents:
             for field, value in document.items():
-                if field[:1] != "_" and field != _ID_FIELD:  # it says of the key what `_id` could not
+                if field[:1] != "_" and field != _ID_FIELD:  # which holds a key that `_id` could not hold
                     self._fields.setdefault(field, set()).update(_kinds(value))
 
     def schema(self, name: str, note: str | None = None) -> Schema:
-        """`note` says what is to be said of every column."""
+        """The schema of what was looked at. `note` is given to every column but the key."""
         columns = [Column("_id", Type.TEXT, nullable=False)]
-        for field, found in self._fields.items():
-            kinds = {Type.DECIMAL} if found == {Type.INT, Type.DECIMAL} else found
+        for field, types in self._fields.items():
+            kinds = {Type.DECIMAL} if types == {Type.INT, Type.DECIMAL} else types
             notes = ["values of several types, as json"] if len(kinds) > 1 else []
             type_ = next(iter(kinds)) if len(kinds) == 1 else Type.JSON
             notes += [note] if note else []

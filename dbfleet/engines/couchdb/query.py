@@ -1,9 +1,9 @@
 """Statements of the user's own: requests as they are, and Mango selectors whose pages are followed to the end.
 
-`GET /orders/_all_docs?limit=3` is a request; several stand on lines of their own and are run one after another, each
-when the one before it has been read. `orders {"status": "paid"}` is a selector, or a whole Mango query, on a
-collection. The lists that answers hold (`rows`, `docs`, `results`) are given as records, as they arrive. The first
-record is asked for before a Result is given, so what the server refuses is raised at once.
+`GET /orders/_all_docs?limit=3` is a request. Several requests stand on lines of their own and are run one after
+another, each when the answer before it has been read. `orders {"status": "paid"}` is a selector, or a whole Mango
+query, on a collection. The lists that answers hold (`rows`, `docs`, `results`) are given as records, as they arrive.
+The first record is asked for before a Result is given, so what the server refuses is raised at once.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, Final
 
 from dbfleet.adapter import Result, ResultColumn
-from dbfleet.engines.couchdb.connect import Session
+from dbfleet.engines.couchdb.session import Session
 from dbfleet.engines.couchdb.text import body_of, records_of
 from dbfleet.values import Batch, Type
 
@@ -24,7 +24,8 @@ _NEXT_REQUEST: Final = re.compile(r"\n\s*(?=(?:GET|HEAD|PUT|POST|DELETE|COPY)\s+
 
 
 def run(session: Session, text: str, path_of: Callable[[str], str], batch_size: int) -> Result:
-    """The requests or the selector of a text without blanks around it; `path_of` gives a collection's path."""
+    """The result of a text: of its requests, or of its selector. The text has no blanks around it; `path_of` gives the
+    path of a collection."""
     if _REQUEST.match(text):
         return _requests(session, _NEXT_REQUEST.split(text), batch_size)
     named = re.match(r"([^\s{]+)\s*(\{.*)", text, re.DOTALL)
@@ -37,11 +38,11 @@ def run(session: Session, text: str, path_of: Callable[[str], str], batch_size: 
 
 
 def _requests(session: Session, texts: Sequence[str], batch_size: int) -> Result:
-    """The first, and the others behind it."""
-    found = _REQUEST.fullmatch(texts[0].strip())
-    assert found is not None
+    """The first request's result, and behind it the others'."""
+    request = _REQUEST.fullmatch(texts[0].strip())
+    assert request is not None
     following = partial(_requests, session, texts[1:], batch_size) if len(texts) > 1 else None
-    return _request(session, found[1].upper(), found[2], found[3], batch_size, following)
+    return _request(session, request[1].upper(), request[2], request[3], batch_size, following)
 
 
 def _request(
@@ -70,22 +71,23 @@ def _request(
 
 
 def find(session: Session, path: str, text: str, batch_size: int) -> Result:
-    """The documents that a selector or Mango query, as text, chooses of the collection with this path; all of them,
-    where CouchDB's own default is 25."""
+    """The documents that a selector or a Mango query chooses, of the collection with this path. All of them: CouchDB's
+    own default is 25."""
     body = body_of(text, session.bad)
     query: dict[str, Any] = body if "selector" in body else {"selector": body}
-    found = _pages(session, f"{path}/_find", query, batch_size)
-    first = next(found, None)
+    pages = _pages(session, f"{path}/_find", query, batch_size)
+    first = next(pages, None)
 
     def batches() -> Iterator[Batch]:
         if first is not None:
             yield first
-            yield from found
+            yield from pages
 
     return Result([ResultColumn("document", Type.JSON)], batches(), documents=True)
 
 
 def _pages(session: Session, path: str, query: dict[str, Any], batch_size: int) -> Iterator[Batch]:
+    """The documents of a Mango query, page by page, up to the query's own limit."""
     left: int | None = query.get("limit")
     skip: int = query.get("skip", 0)
     bookmark: str | None = None

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 from urllib.parse import quote
+
+from dbfleet.errors import StatementError
 
 ID_DIGITS: Final = 24
 ID_FIRST: Final = 0x20
 ID_BASE: Final = 0x7F - ID_FIRST
+"""Ids as numbers: ID_DIGITS digits, each a character of ASCII from ID_FIRST on."""
 
 
 def id_text(number: int) -> str:
+    """The id that the number stands for; a larger number gives a later id."""
     digits = []
     for _ in range(ID_DIGITS):
         number, digit = divmod(number, ID_BASE)
@@ -22,28 +26,32 @@ def id_text(number: int) -> str:
 
 
 def is_design(id_: str) -> bool:
+    """Whether it is the id of a design document, which is no row."""
     return id_.startswith("_design/")
 
 
 def json_query(value: str) -> str:
+    """The value as JSON, quoted for a URL."""
     return quote(json.dumps(value), safe="")
 
 
 dumps: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
 
-def body_of(text: str, bad: Any) -> dict[str, Any]:
+def body_of(text: str, bad: Callable[[str], StatementError]) -> dict[str, Any]:
+    """The JSON object of a request's body. `bad` makes the error for a text that is none."""
     try:
-        found = json.loads(text)
+        body = json.loads(text)
     except json.JSONDecodeError as exc:
         raise bad(f"the body is not JSON: {exc.msg} at line {exc.lineno}, column {exc.colno}") from exc
-    if not isinstance(found, dict):
+    if not isinstance(body, dict):
         raise bad("the body is not a JSON object")
-    return found
+    return body
 
 
 def records_of(response: Any, batch_size: int) -> Iterator[Any]:
-    """The answer's records: the items of its list as they arrive, where it is one or has one; else the answer."""
+    """The answer's records: the items of its list as they arrive, where it is a list or has one; else the answer itself
+    as one record."""
     decoder = json.JSONDecoder()
     chunks = response.iter_content(1 << 16)
     response.encoding = "utf-8"
@@ -54,10 +62,10 @@ def records_of(response: Any, batch_size: int) -> Iterator[Any]:
         text, partial = _decoded(partial)
         buffer += text
         if not listed:
-            found = re.match(r'\s*(?:\[|\{[^\[{]*?"(?:rows|docs|results)"\s*:\s*\[)', buffer)
-            if not found:
+            opening = re.match(r'\s*(?:\[|\{[^\[{]*?"(?:rows|docs|results)"\s*:\s*\[)', buffer)
+            if not opening:
                 continue
-            listed, buffer = True, buffer[found.end() :]
+            listed, buffer = True, buffer[opening.end() :]
         place = 0
         while True:
             rest = re.compile(r"[\s,]*").match(buffer, place)
@@ -78,11 +86,12 @@ def records_of(response: Any, batch_size: int) -> Iterator[Any]:
 
 
 def whole_rows(text: str) -> Iterator[Any]:
-    """The items of the answer's list that are there whole, of a text that may end anywhere; no number is among them."""
-    found = re.match(r'\s*\{[^\[{]*?"rows"\s*:\s*\[', text)
-    if not found:
+    """The items of the answer's list that are there whole. The text may end anywhere; no item is a number, which could
+    go on behind the end."""
+    opening = re.match(r'\s*\{[^\[{]*?"rows"\s*:\s*\[', text)
+    if not opening:
         return
-    decoder, place = json.JSONDecoder(), found.end()
+    decoder, place = json.JSONDecoder(), opening.end()
     while True:
         rest = re.compile(r"[\s,]*").match(text, place)
         place = rest.end() if rest else place
