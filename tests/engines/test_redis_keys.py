@@ -12,6 +12,7 @@ from redis_asked import ask
 
 from dbfleet import registry
 from dbfleet.adapter import Swap
+from dbfleet.engines.redis.connect import dialer
 from dbfleet.engines.redis.keys import name_of, prefix_of
 from dbfleet.errors import NotFound, Unsupported
 from dbfleet.target import Target
@@ -57,7 +58,7 @@ def a_database_of_its_own(target: Target) -> Iterator[Any]:
 
 def everything(adapter: Any) -> dict[bytes, tuple[bytes, Any]]:
     """Each key's type and value as Redis itself writes them down; of sets and hashes in an order of our own."""
-    wire = adapter._data()
+    wire, _ = dialer(adapter.target, 10)()
     found = {}
     for key in wire.ask("KEYS", "*"):
         if not key.startswith(b"_dbfleet"):
@@ -65,6 +66,7 @@ def everything(adapter: Any) -> dict[bytes, tuple[bytes, Any]]:
             value = wire.ask({b"set": "SMEMBERS", b"hash": "HGETALL"}.get(kind, "DUMP"), key)
             value = list(value.items()) if isinstance(value, dict) else value
             found[key] = kind, value if isinstance(value, bytes) else sorted(value)
+    wire.close()
     return found
 
 

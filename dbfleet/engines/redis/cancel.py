@@ -1,24 +1,25 @@
 """A running command stopped, over a second connection.
 
-A blocked command is unblocked, a script killed, and what neither helps (a reply of millions of elements) loses its
-connection; the next call makes a new one. A script is heard out for the first 5 seconds (busy-reply-threshold), and to
-its end once it has written: Redis knows no way to undo that.
+A blocked command is unblocked, and a script is killed. Where neither helps, as with a reply of millions of elements,
+the connection is ended, and the next call makes a new one. A script runs on for its first 5 seconds
+(busy-reply-threshold), and to its end once it has written: Redis has no way to undo that.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
 
-from dbfleet.engines.redis.wire import ConnectionLost, Dial, ReplyError, Wire
+from dbfleet.engines.redis.connect import Dial
+from dbfleet.engines.redis.wire import ConnectionLost, ReplyError, Wire
 
 
 def stop(wire: Wire, dial: Dial, identity: int | None, *, script: bool) -> None:
-    """Stop what the wire waits for. `identity` is its connection's number on the server, `script` says whether a script
-    or a function runs there. A server that takes no second connection is not told."""
+    """Stop what the wire waits for. `identity` is the number of its connection on the server; `script`: a script or a
+    function runs there. Does nothing where the server takes no second connection."""
     try:
         other, _ = dial(select=False)  # a busy server takes no SELECT
     except Exception:
-        return  # no way to tell the server: as good as cancelled is not to wait for it
+        return  # there is no way to tell the server; the caller does not wait for it any more
     try:
         if script:
             for command in ("SCRIPT", "FUNCTION"):

@@ -42,7 +42,7 @@ def described(wire: Wire, name: str, ours: Collection[str]) -> Schema | None:
             break
     note = NOTE if len(keys) > SAMPLE else None
     del keys[SAMPLE:]
-    kinds = set(replies(wire, [["TYPE", key] for key in keys]))
+    kinds = set(wire.ask_all([["TYPE", key] for key in keys]))
     kinds.discard(b"none")
     if not kinds:
         return None
@@ -74,7 +74,7 @@ def _sampled(wire: Wire, command: str, keys: Sequence[bytes]) -> tuple[Iterator[
 
     def values() -> Iterator[list[Any]]:
         for piece in pieces[:SAMPLE_PIECES]:
-            found = replies(wire, [[command, key] for key in piece], keep=True)
+            found = wire.ask_all([[command, key] for key in piece], keep=True)
             yield [each for each in found if not isinstance(each, ReplyError)]
 
     return values(), len(pieces) <= SAMPLE_PIECES
@@ -136,7 +136,7 @@ class Keys(list[Row]):
         commands = [["PEXPIRETIME", self._before + name] for name in names]
         if values:
             commands += [["DUMP", self._before + name] for name in names]
-        found = replies(self._wire, commands, keep=True)
+        found = self._wire.ask_all(commands, keep=True)
         ends = [each if isinstance(each, int) and each > 0 else 0 for each in found[: len(names)]]
         dumped = [each if isinstance(each, bytes) else None for each in found[len(names) :]]
         return [Whole(*each) for each in zip(dumped or [None] * len(names), ends, strict=True)]
@@ -190,13 +190,13 @@ class Reader:
         return tuple(row)
 
     def _strings(self, keys: list[bytes]) -> Iterator[dict[str | None, Any] | None]:
-        for key, value in zip(keys, replies(self._wire, [["GET", key] for key in keys], keep=True), strict=True):
+        for key, value in zip(keys, self._wire.ask_all([["GET", key] for key in keys], keep=True), strict=True):
             if isinstance(value, ReplyError):
                 raise _surprise(key, "another type than string")
             yield None if value is None else {"string": value}
 
     def _hashes(self, keys: list[bytes]) -> Iterator[dict[str | None, Any] | None]:
-        for key, reply in zip(keys, replies(self._wire, [["HGETALL", key] for key in keys], keep=True), strict=True):
+        for key, reply in zip(keys, self._wire.ask_all([["HGETALL", key] for key in keys], keep=True), strict=True):
             if isinstance(reply, ReplyError):
                 raise _surprise(key, "another type than hash")
             fields = dict(pairs(reply))
@@ -206,9 +206,9 @@ class Reader:
             yield {field.decode(): value for field, value in fields.items()} if fields else None
 
     def _anything(self, keys: list[bytes]) -> Iterator[dict[str | None, Any] | None]:
-        kinds = replies(self._wire, [["TYPE", key] for key in keys])
+        kinds = self._wire.ask_all([["TYPE", key] for key in keys])
         asked = [(_JSON.get(kind) or _OTHER)[0] for kind in kinds]
-        found = replies(self._wire, [[words[0], key, *words[1:]] for words, key in zip(asked, keys, strict=True)])
+        found = self._wire.ask_all([[words[0], key, *words[1:]] for words, key in zip(asked, keys, strict=True)])
         for kind, reply in zip(kinds, found, strict=True):
             gone = kind == b"none" or reply is None
             yield None if gone else {"type": kind, "any": (_JSON.get(kind) or _OTHER)[1](reply)}
@@ -276,12 +276,3 @@ def _surprise(key: bytes, what: str) -> StatementError:
         f"the key {shown(key)} holds {what}: the sample of {SAMPLE} keys did not show that",
         hint="read it with query, or delete or rename what does not belong there",
     )
-
-
-def replies(wire: Wire, commands: Sequence[Sequence[Any]], *, keep: bool = False) -> list[Any]:
-    """The replies to commands sent together; an error is raised unless it is to be kept."""
-    found = wire.take(wire.send(b"".join(map(wire.packed, commands)), len(commands)))
-    for reply in found:
-        if isinstance(reply, ReplyError) and not keep:
-            raise reply
-    return found

@@ -16,7 +16,7 @@ from itertools import chain
 from typing import Any, Final
 
 from dbfleet.adapter import Rejected, Written
-from dbfleet.engines.redis.foreign import Keys, replies, word_of
+from dbfleet.engines.redis.foreign import Keys, word_of
 from dbfleet.engines.redis.keys import belongs, shown, waiting_as
 from dbfleet.engines.redis.large import LONGEST, no_room
 from dbfleet.engines.redis.wire import ReplyError, Wire
@@ -164,7 +164,7 @@ def _wanted(wire: Wire, schema: Schema, batch: Batch, written: Written, *, upser
         else:
             found[before + key] = row
     if not upsert and found:
-        there = replies(wire, [["EXISTS", key] for key in found])
+        there = wire.ask_all([["EXISTS", key] for key in found])
         for key, is_there in zip(list(found), there, strict=True):
             if is_there:
                 written.rejected.append(Rejected(found.pop(key), f"ERR {shown(key)} exists"))

@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from dbfleet.engines.redis.wire import ReplyError, Wire
+from dbfleet.values import Batch
 
 UNPREFIXED: Final = ":"
 """The collection of the keys without a prefix; no prefix can be called so."""
@@ -112,3 +113,9 @@ def belongs(name: str, key: bytes) -> bool:
 def waiting_as(name: str) -> bytes:
     """What stands before a key while its collection is staged."""
     return name.encode() + b":" if name.startswith(STAGED) else b""
+
+
+def named(collection: str, keys: Batch) -> list[bytes]:
+    """The names of the keys in the keyspace, of rows that have nothing but their key."""
+    before = waiting_as(collection)
+    return [before + (key if isinstance(key, bytes) else str(key).encode()) for (key,) in keys]

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from dbfleet.engines.redis.foreign import replies
 from dbfleet.engines.redis.wire import ReplyError, Wire
 from dbfleet.extras import Native
 
@@ -52,7 +51,7 @@ def of_keys(wire: Wire, database: int, pages: Iterable[list[bytes]], before: int
 
 def of_database(wire: Wire) -> tuple[str, ...]:
     """Of the whole server: libraries of functions."""
-    (found,) = replies(wire, [["FUNCTION", "LIST"]], keep=True)
+    (found,) = wire.ask_all([["FUNCTION", "LIST"]], keep=True)
     if isinstance(found, ReplyError) or not found:
         return ()
     flat = [each if isinstance(each, dict) else dict(zip(each[::2], each[1::2], strict=True)) for each in found]
@@ -62,7 +61,7 @@ def of_database(wire: Wire) -> tuple[str, ...]:
 
 def _keyspace(wire: Wire, database: int) -> dict[str, int] | None:
     """What INFO says of the database; None where it may not be asked."""
-    (info,) = replies(wire, [["INFO", "keyspace"]], keep=True)
+    (info,) = wire.ask_all([["INFO", "keyspace"]], keep=True)
     if not isinstance(info, bytes):
         return None
     for line in info.decode().splitlines():
@@ -74,19 +73,19 @@ def _keyspace(wire: Wire, database: int) -> dict[str, int] | None:
 
 
 def _each(wire: Wire, words: list[Any], keys: list[bytes]) -> list[Any]:
-    return replies(wire, [[*words, key] for key in keys], keep=True)
+    return wire.ask_all([[*words, key] for key in keys], keep=True)
 
 
 def _has_mortal_fields(wire: Wire, key: bytes) -> bool:
-    (names,) = replies(wire, [["HKEYS", key]], keep=True)
+    (names,) = wire.ask_all([["HKEYS", key]], keep=True)
     if isinstance(names, ReplyError) or not names:
         return False
-    (found,) = replies(wire, [["HPTTL", key, "FIELDS", len(names), *names]], keep=True)
+    (found,) = wire.ask_all([["HPTTL", key, "FIELDS", len(names), *names]], keep=True)
     return isinstance(found, list) and any(isinstance(left, int) and left >= 0 for left in found)
 
 
 def _groups(wire: Wire, key: bytes) -> Iterator[str]:
-    (found,) = replies(wire, [["XINFO", "GROUPS", key]], keep=True)
+    (found,) = wire.ask_all([["XINFO", "GROUPS", key]], keep=True)
     for each in found if isinstance(found, list) else ():
         group = each if isinstance(each, dict) else dict(zip(each[::2], each[1::2], strict=True))
         yield group[b"name"].decode("utf-8", "backslashreplace")
@@ -94,7 +93,7 @@ def _groups(wire: Wire, key: bytes) -> Iterator[str]:
 
 def _ends_elsewhere(wire: Wire, key: bytes) -> bool:
     """Whether the stream's next entry would come behind another than its last."""
-    info, last = replies(wire, [["XINFO", "STREAM", key], ["XREVRANGE", key, "+", "-", "COUNT", "1"]], keep=True)
+    info, last = wire.ask_all([["XINFO", "STREAM", key], ["XREVRANGE", key, "+", "-", "COUNT", "1"]], keep=True)
     if isinstance(info, ReplyError) or isinstance(last, ReplyError):
         return False
     known = info if isinstance(info, dict) else dict(zip(info[::2], info[1::2], strict=True))

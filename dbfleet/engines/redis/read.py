@@ -1,21 +1,86 @@
-"""The rows of a collection of dbfleet's, in the order of its index. Three things are under way at any time: the keys of
-a page, the sizes of the page before it, and the rows of the piece before that, while a piece is decoded and used."""
+"""Reading rows: by key, and all of them.
+
+The rows of a collection of dbfleet's come in the order of its index. Three things are under way at any time: the keys
+of a page, the sizes of the page before it, and the rows of the piece before that, while another piece is decoded and
+used. Keys of others are read as `redis.foreign` says.
+"""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 
-from dbfleet.adapter import Part
-from dbfleet.engines.redis import sizes
+from dbfleet.adapter import BATCH_SIZE, WHOLE, Part
+from dbfleet.engines.redis import foreign, index, sizes
 from dbfleet.engines.redis.index import Pages
-from dbfleet.engines.redis.values import Decoder, hmget_packer, index_of
+from dbfleet.engines.redis.keys import named
+from dbfleet.engines.redis.session import Session
+from dbfleet.engines.redis.tables import Collections
+from dbfleet.engines.redis.values import Decoder, hmget_packer, index_of, key_encoder
 from dbfleet.engines.redis.wire import Pending, Wire
-from dbfleet.values import Batch, Schema
+from dbfleet.engines.redis.write import in_chunks
+from dbfleet.errors import Unsupported
+from dbfleet.values import Batch, Row, Schema
+
+
+def get(session: Session, collections: Collections, schema: Schema, keys: Sequence[Row]) -> Generator[Batch]:
+    """The rows with these keys, in batches. Unsupported for rows without a key."""
+    if not schema.key:
+        raise Unsupported(f"the rows of {schema.name} have no key to get them by")
+    read = _reader(session, collections, schema)
+    for chunk in in_chunks([key for key in keys if None not in key], BATCH_SIZE):
+        yield from read(chunk)
+
+
+def split(session: Session, collections: Collections, schema: Schema, parts: int) -> Sequence[Part]:
+    """Parts of the index, of equal size; keys of others are one part."""
+    size = collections.size(schema.name)
+    if not size or parts < 2:
+        return [WHOLE]
+    return index.parts(session.data(), schema, size, parts)
+
+
+def scan(
+    session: Session, collections: Collections, schema: Schema, part: Part, batch_size: int
+) -> Generator[Batch]:  # fmt: skip
+    """The part's rows."""
+    if not collections.is_ours(schema.name):
+        yield from _scan_foreign(session, collections, schema, batch_size)
+        return
+    rows = Scan(session.data(), schema, part, batch_size)
+    try:
+        while (batch := rows.next()) is not None:
+            yield batch
+            del batch  # not held while the next one is made
+    finally:
+        rows.close()
+
+
+def _scan_foreign(
+    session: Session, collections: Collections, schema: Schema, batch_size: int
+) -> Iterator[Batch]:  # fmt: skip
+    reader = foreign.Reader(session.data(), schema, collections.foreign(schema.name))
+    for keys in collections.keys_of(schema.name):
+        for start in range(0, len(keys), batch_size):
+            yield from reader.batches(keys[start : start + batch_size])
+
+
+def _reader(session: Session, collections: Collections, schema: Schema) -> Callable[[Batch], Iterator[Batch]]:
+    """A function from keys to the rows that are there."""
+    wire = session.data()
+    if not collections.is_ours(schema.name):
+        reader = foreign.Reader(wire, schema, collections.foreign(schema.name))
+        return lambda keys: reader.batches(named(schema.name, keys))
+    rows, encode = Scan(wire, schema, WHOLE, BATCH_SIZE), key_encoder(schema)
+
+    def read(keys: Batch) -> Iterator[Batch]:
+        return rows.get([key.encode() for key in dict.fromkeys(encode(list(zip(*keys, strict=True))))])
+
+    return read
 
 
 class Scan:
-    """Of one part; `next` gives batches, and None behind the last. `close` ends it at any time."""
+    """The rows of one part: `next` gives batches, and `close` ends it at any time."""
 
     def __init__(self, wire: Wire, schema: Schema, part: Part, batch_size: int) -> None:
         self._wire = wire
@@ -29,6 +94,7 @@ class Scan:
         self._ended = False
 
     def next(self) -> Batch | None:
+        """The next batch; None behind the last."""
         if self._rows is None:
             self._rows = self._ask()
         while self._rows:
@@ -46,6 +112,7 @@ class Scan:
             yield self._decoder.rows(self._wire.take(self._send(piece)), piece)
 
     def close(self) -> None:
+        """Drop what is under way."""
         self._pages.close()
         for waiting in (self._sizing, self._rows):
             if waiting:

@@ -17,7 +17,7 @@ nested is JSON, and bytes in there are base64.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -98,7 +98,7 @@ def columns(found: Shape) -> tuple[ResultColumn, ...]:
     return tuple(map(ResultColumn, found.columns))
 
 
-def batches(wire: Wire, pending: Pending, found: Shape, name: str, size: int) -> Iterator[Batch]:
+def batches(wire: Wire, pending: Pending, found: Shape, name: str, size: int) -> Generator[Batch]:
     """The rows of a reply, as they come. A map's and a SCAN's are one batch, made when all of it is here."""
     try:
         if found.whole:

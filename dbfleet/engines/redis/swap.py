@@ -1,10 +1,10 @@
-"""Which database this is; collections that take others' places, all of them in one script.
+"""Collections that take others' places, all of them in one script.
 
-A row's key begins with its collection's name, so the script removes the old rows' keys and renames the new ones. That
-takes about 6 µs a row, 10 where rows refer to others, during which the server answers nobody else, and from the fifth
-second on (busy-reply-threshold; half a million to a million rows) only with BUSY. In return nobody ever sees half of
-it, and no kill leaves half: the script's changes are one transaction in the append-only file. Old and new rows are in
-memory together until then.
+A row's key begins with its collection's name, so the script removes the keys of the old rows and renames those of the
+new ones. That takes about 6 µs a row, or 10 where rows refer to others. Meanwhile the server answers nobody else, and
+from the fifth second on (busy-reply-threshold; half a million to a million rows) only with BUSY. In return nobody ever
+sees half of it, and no kill leaves half: the script's changes are one transaction in the append-only file. Old and new
+rows are in memory together until then.
 """
 
 from __future__ import annotations
@@ -23,44 +23,34 @@ from dbfleet.errors import NotFound
 from dbfleet.values import Reference, Schema
 
 
-def identity(wire: Wire, database: int) -> str:
-    """By the id of what is replicated, which a replica has in common with its primary, and a copied data directory has
-    not; else by the server's run."""
-    for section, field in (("replication", b"master_replid"), ("server", b"run_id")):
-        (info,) = wire.take(wire.send(wire.packed(["INFO", section])))
-        if isinstance(info, bytes):  # INFO may be forbidden
-            found = dict(line.split(b":", 1) for line in info.split(b"\r\n") if b":" in line)
-            if found.get(field, b"").strip(b"0"):
-                return f"redis {found[field].decode()} {database}"
-    return f"redis {wire.peer} {database}"
-
-
 def swap(wire: Wire, swaps: Sequence[Swap]) -> None:
-    """NotFound, and nothing has changed, where one of the staged is not there."""
-    final = {each.staged.name: each.name for each in swaps}
+    """Let the staged collections take their places. NotFound where one of them is not there: then nothing has
+    changed."""
+    final = {one.staged.name: one.name for one in swaps}
     works = []
-    for each in swaps:
-        kept = wire.ask("HGET", KEPT, each.staged.name, decode=True)
-        text = kept if kept is not None else wire.ask("HGET", SCHEMAS, each.staged.name, decode=True)
+    for one in swaps:
+        kept = wire.ask("HGET", KEPT, one.staged.name, decode=True)
+        text = kept if kept is not None else wire.ask("HGET", SCHEMAS, one.staged.name, decode=True)
         if text is None:
-            raise NotFound(f"no collection {each.staged.name!r}", hint="nothing was changed")
+            raise NotFound(f"no collection {one.staged.name!r}", hint="nothing was changed")
         staged = schema_of(text)
         references = tuple(
-            Reference(one.columns, final.get(one.collection, one.collection), one.keys) for one in staged.references
+            Reference(reference.columns, final.get(reference.collection, reference.collection), reference.keys)
+            for reference in staged.references
         )
-        new = replace(staged, name=each.name, references=references)
-        there = wire.ask("HGET", SCHEMAS, each.name, decode=True)
-        foreign = None if each.name == UNPREFIXED else _text(literal(prefix_of(each.name)) + b":*")
+        new = replace(staged, name=one.name, references=references)
+        there = wire.ask("HGET", SCHEMAS, one.name, decode=True)
+        foreign = None if one.name == UNPREFIXED else _text(literal(prefix_of(one.name)) + b":*")
         works.append(
             {
                 "staged": _side(staged),
                 "kept": kept is not None,
-                "pattern": _text(literal(waiting_as(each.staged.name)) + b"*"),
-                "new": {"name": each.name, "index": index_of(each.name), "by": reference_sets(new)},
+                "pattern": _text(literal(waiting_as(one.staged.name)) + b"*"),
+                "new": {"name": one.name, "index": index_of(one.name), "by": reference_sets(new)},
                 "schema": schema_text(new),
                 "old": _side(schema_of(there)) if there is not None else None,
                 # Of dbfleet's own rows: the sets that rows are in which have expired. Else all keys.
-                "going": _text(literal(index_of(each.name)) + b":by:*") if there is not None else foreign,
+                "going": _text(literal(index_of(one.name)) + b":by:*") if there is not None else foreign,
             }
         )
     ours = [index_of(name) for name in wire.ask("HKEYS", SCHEMAS, decode=True)]
@@ -73,6 +63,7 @@ def _text(pattern: bytes) -> str:
 
 
 def _side(schema: Schema) -> dict[str, Any]:
+    """What the script needs to find a collection's rows and the sets that they are in."""
     return {"name": schema.name, "index": index_of(schema.name), **references_of(schema)}
 
 
