@@ -1,7 +1,7 @@
 """`dbfleet` and `python -m dbfleet`: from here on no signal is lost, and none shows a traceback.
 
-This is the first of our modules that runs, and it imports nothing that takes time: until the command line is read, a
-signal has nothing to stop and nothing to clean, so it ends the process at once. Then dbfleet.cli.signals takes over.
+This module runs first and imports nothing that takes time. Until the command line is read, there is nothing to stop
+or to clean up, so a signal ends the process at once. Then dbfleet.cli.signals takes over.
 """
 
 import _signal  # type: ignore[import-not-found]  # without the enums of `signal`, whose import takes ten times as long
@@ -26,13 +26,13 @@ def main() -> None:
     from dbfleet.cli.exit import main as run
 
     code = run()
-    for stream in (sys.stdout, sys.stderr) if code < 128 else ():  # the reader may be gone, or not be reading
+    for stream in (sys.stdout, sys.stderr) if code < 128 else ():  # after a signal the reader may not read any more
         try:
             stream.flush()
-        except (OSError, ValueError, AttributeError):  # told by `run`, where it matters
+        except (OSError, ValueError, AttributeError):  # `run` has reported it, where it matters
             pass
-    # Not sys.exit: taking the interpreter apart takes time, and a signal in the middle of it would speak of threads and
-    # locks, or wait for a driver's thread that never ends.
+    # Not sys.exit: the interpreter's shutdown takes time. A signal during it would print errors about threads and
+    # locks, or the process would wait for a driver's thread that never ends.
     os._exit(code)
 
 

@@ -1,8 +1,9 @@
-"""The contract: what an engine's file gives (ENGINE, an EngineSpec) and what its connections can do (Adapter).
+"""The contract: what every connection to a target can do (Adapter).
 
 An adapter is one live connection to a target, used by one thread, closed by `with` or `close`. Every method raises
 only `dbfleet.errors`; driver exceptions pass through the engine's one `_translate`. What an engine can do and how
-exactly it keeps a type is data on its spec, so nothing outside the engine's file asks for an engine by name.
+exactly it keeps a type is data on its spec (dbfleet/spec.py), so nothing outside the engine's package asks for an
+engine by name.
 
 What every adapter is held to (dbfleet.conformance):
 
@@ -14,8 +15,8 @@ What every adapter is held to (dbfleet.conformance):
 4. A half-read scan or result can be closed; a closed adapter raises Unavailable.
 5. An undeclared capability raises Unsupported; a declared one works.
 
-What an adapter may do besides, and faster ways of these, are abilities (dbfleet/abilities.py): declared on the spec,
-held to the plain way's result by the conformance suite.
+What an adapter can do beyond this contract, and its faster ways, are abilities (dbfleet/abilities.py). They are
+declared on the spec, and the conformance suite holds a faster way to the plain way's result.
 """
 
 from __future__ import annotations
@@ -31,18 +32,18 @@ from dbfleet.target import Target
 from dbfleet.values import Batch, Row, Schema, Type
 
 BATCH_SIZE: Final = 1000
-"""Rows a batch where nobody says otherwise: per-batch costs are below 1 % there, and 1000 wide rows are below 10 MB."""
+"""The rows of a batch by default: the cost per batch is then below 1 %, and 1000 wide rows are below 10 MB."""
 
 BATCH_BYTES: Final = 8 << 20
-"""What the values of a batch may hold together: a batch ends early once it has as much, and has one row at least. Two
-workers hold a batch on either side and what a driver buffers of it: 64 MB in flight at most."""
+"""The bytes that the values of a batch may hold together. A batch ends early once it has as many; it has at least one
+row. Two workers hold a batch on each side and what the driver buffers of it: at most 64 MB at any time."""
 
 WriteMode = Literal["insert", "upsert"]
-"""insert refuses a key that exists; upsert replaces its row."""
+"""insert refuses a key that exists; upsert replaces the row of that key."""
 
 Part = Mapping[str, Any]
-"""Which rows of a collection: plain data that survives JSON, made by `split`, understood by the same engine's
-`scan` on any connection to the same target."""
+"""Which rows of a collection. It is plain data that survives JSON; `split` makes it, and the same engine's `scan`
+understands it on any connection to the same target."""
 
 WHOLE: Final[Part] = {}
 """All rows."""
@@ -50,8 +51,9 @@ WHOLE: Final[Part] = {}
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What is asked of a row, with SQL's three values. `word` is and, or, not (of `parts`), null (the column holds
-    NULL), or a sign (= <> < <= > >=) between the column and `value`, which is of the column's type and not NULL."""
+    """A condition on a row; as in SQL it is true, false or unknown. `word` is and, or, not (of `parts`), null (the
+    column holds NULL), or a sign (= <> < <= > >=) that compares the column with `value`, which has the column's type
+    and is not NULL."""
 
     word: str
     parts: tuple[Condition, ...] = ()
@@ -60,14 +62,14 @@ class Condition:
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns that are asked about."""
+        """The columns that the condition is about."""
         return frozenset((self.column,) if self.column else ()).union(*(part.columns for part in self.parts))
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is to become of one row: `before` is the row as the collection holds it (None: it is new), `after` as it
-    shall be (None: it goes). Both are whole, in the schema's order, and have the same key."""
+    """A change of one row: `before` is the row that the collection holds (None: the row is new), `after` is the row
+    that it is to hold (None: the row is to be removed). Both are whole rows in schema order with the same key."""
 
     before: Row | None
     after: Row | None
@@ -75,11 +77,13 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Swap:
-    """One collection that is to take another's place. `staged` is its schema as it was made, under a name of its own;
-    references to collections that are swapped too name their staged names. `name` is what it is to be called; what has
-    that name goes, and it may be that nothing has. `indexes` gives the name that an index of the staged collection is
-    to have, by the name that it was made with: where an engine has one index of a name a database, both cannot be there
-    at once."""
+    """A collection that is to take the place of another.
+
+    `staged` is the schema that it was made with, under a temporary name; its references to collections that are swapped
+    too use their temporary names. `name` is the final name; a collection that has it now is removed. `indexes` maps the
+    temporary name of each index to its final one: in some engines an index name is unique in the database, so the
+    final name is free only after the swap.
+    """
 
     staged: Schema
     name: str
@@ -88,7 +92,8 @@ class Swap:
 
 @dataclass(frozen=True, slots=True)
 class ServerInfo:
-    """Who answered: `product` as the server names itself ("PostgreSQL", "Valkey"), its version, the round trip."""
+    """The server that answered: `product` is its own name ("PostgreSQL", "Valkey"), `version` its version,
+    `latency_s` the time of the round trip."""
 
     product: str
     version: str
@@ -105,7 +110,7 @@ class Rejected:
 
 @dataclass(slots=True)
 class Written:
-    """How many rows were stored, and which were not."""
+    """How many rows were stored, and which rows were not."""
 
     rows: int = 0
     rejected: list[Rejected] = field(default_factory=list)
@@ -113,8 +118,8 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class ResultColumn:
-    """A column of a query's result: `type` where the engine names one of the closed set, else None and each value
-    speaks for itself; `native` is the engine's own name of the type."""
+    """A column of a query's result. `type` is None where the engine names no type of the closed set: then each value
+    shows its own type. `native` is the engine's own name of the type."""
 
     name: str
     type: Type | None = None
@@ -122,13 +127,12 @@ class ResultColumn:
 
 
 class Result:
-    """What a statement gave: batches of rows to pull, once, or a count of affected rows, or neither.
+    """The result of a statement: batches of rows, which can be pulled once, or a count of affected rows, or neither.
 
-    `columns` names the values of each row; names may repeat, as SQL allows. For engines whose records are documents
-    with fields of their own, `documents` is true, `columns` is one column, and each row is one dict. Values are those
-    of `dbfleet.values`, plus whatever the closed set lacks as nested JSON or as the engine's own text. `messages` are
-    the server's notices, complete when the rows are read. `following` is the next statement's result where the text
-    held several, to be read after this one. Closing a half-read result frees the connection.
+    `columns` names the values of each row; names may repeat, as SQL allows. Where each record is a document with fields
+    of its own, `documents` is true, `columns` is one column, and each row is one dict. A value is one of
+    `dbfleet.values`; a value outside the closed set is nested JSON or the engine's own text. `messages` are the
+    server's notices; they are complete when the rows are read. Closing a half-read result frees the connection.
     """
 
     def __init__(
@@ -154,9 +158,11 @@ class Result:
         return self._batches
 
     def following(self) -> Result | None:
+        """The result of the next statement, where the text held several; read this one first."""
         return self._following() if self._following else None
 
     def close(self) -> None:
+        """Stop reading and free the connection."""
         closing = getattr(self._batches, "close", None)
         if closing:
             closing()
@@ -182,56 +188,57 @@ class Adapter(AbstractContextManager["Adapter"], Protocol):
         ...
 
     def collections(self) -> Sequence[str]:
-        """The names of the target's collections, sorted; never dbfleet's or the engine's own housekeeping."""
+        """The names of the target's collections, sorted, without the collections that dbfleet or the engine keeps for
+        itself."""
         ...
 
     def describe(self, name: str) -> Schema:
-        """The collection's schema. NotFound if it is not there."""
+        """The collection's schema. NotFound if there is no such collection."""
         ...
 
     def create(self, schema: Schema) -> None:
-        """Make an empty collection. AlreadyExists if it is there; Unsupported for what this engine cannot hold."""
+        """Make an empty collection. AlreadyExists if it exists; Unsupported for what this engine cannot hold."""
         ...
 
     def drop(self, name: str) -> None:
-        """Remove the collection, its rows and what was kept beside it. Silent if it is absent."""
+        """Remove the collection, its rows and what is kept beside it. An absent collection is no error."""
         ...
 
     def count(self, name: str) -> int:
-        """How many rows, exactly. NotFound if it is not there."""
+        """The exact number of rows. NotFound if there is no such collection."""
         ...
 
     def get(self, schema: Schema, keys: Sequence[Row]) -> Iterator[Row]:
-        """The rows with these keys (tuples in key order), in any order; keys that are not there give none."""
+        """The rows with these keys (tuples in key order), in any order; a key that is absent gives no row."""
         ...
 
     def split(self, schema: Schema, parts: int) -> Sequence[Part]:
-        """At most `parts` disjoint parts that are everything together; [WHOLE] where it cannot or need not."""
+        """At most `parts` disjoint parts that together are the whole collection; [WHOLE] where it cannot
+        or need not be split."""
         ...
 
     def scan(self, schema: Schema, part: Part = WHOLE, *, batch_size: int = BATCH_SIZE) -> Iterator[Batch]:
-        """The part's rows, values in the schema's order and types, in batches of at most `batch_size` rows and, beyond
-        one row, of about BATCH_BYTES. Big values must not pile up on the way either: in a driver's buffer, or in the
-        server that has to make an answer of them."""
+        """The part's rows, with values in the schema's order and types. A batch has at most `batch_size` rows, and
+        about BATCH_BYTES unless one row is larger. The same bound holds for what a driver buffers and for the answer
+        that the server builds."""
         ...
 
     def write(
         self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert", alone: bool = False
     ) -> Written:
-        """Store rows by the engine's bulk path, pulling one batch after another. `alone`: the collection was just made,
-        and this command alone fills it, with keys that are all different; an engine that would look for each key first
-        need not."""
+        """Store rows by the engine's bulk path, pulling one batch after another. `alone`: the collection is new, only
+        this command fills it, and all keys are different; so the engine need not look for each key first."""
         ...
 
     def delete(self, schema: Schema, keys: Sequence[Row]) -> int:
-        """Remove the rows with these keys (tuples in key order); how many there were. Keys that are not there are
-        silent. ConstraintViolated where a row that stays refers to one of them, and none of them is removed then."""
+        """Remove the rows with these keys (tuples in key order) and return how many there were. An absent key is no
+        error. ConstraintViolated where a row that stays refers to one of them; then no row is removed."""
         ...
 
     def statements(self, schema: Schema, changes: Iterable[Change]) -> Iterator[str]:
-        """The changes as statements of the engine's language, exact for every type, in the given order; one text that
-        joins them by line ends is one that `query` runs. A row stands among them once. Nothing is written. Unsupported
-        for a value that the language has no literal for."""
+        """The changes as statements in the engine's language, exact for every type, in the given order. Joined by line
+        ends they are one text that `query` runs. Each row is in at most one change. Nothing is written. Unsupported
+        for a value that has no literal in the language."""
         ...
 
     def query(
@@ -241,12 +248,12 @@ class Adapter(AbstractContextManager["Adapter"], Protocol):
         ...
 
     def cancel(self) -> None:
-        """Stop the statement that runs on this connection, on the server; from another thread or a signal handler.
-        Does nothing where nothing runs."""
+        """Stop the statement that runs on this connection, on the server too. May be called from another thread or a
+        signal handler. Does nothing if no statement runs."""
         ...
 
     def close(self) -> None:
-        """Free the connection. Silent if it is closed already."""
+        """Free the connection. Closing it twice is no error."""
         ...
 
     def __exit__(

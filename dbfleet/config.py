@@ -8,9 +8,9 @@
                                      memory = "512m"
 
 The user's config is `dbfleet/config.toml` in the user's configuration folder, with the same keys. A file that has
-`targets` names the whole fleet; without any, the fleet is every engine, under its own name. Variables: DBFLEET_FLEET,
-DBFLEET_RUNTIME, DBFLEET_STATE_DIR, DBFLEET_CONFIG (a file in place of the search upward; empty for none), and
-DBFLEET_<TARGET>_PORT, _IMAGE and _MEMORY. An unknown key is an error that names the nearest known one.
+`targets` names the whole fleet; if no file has any, the fleet is every engine, under its own name. Variables:
+DBFLEET_FLEET, DBFLEET_RUNTIME, DBFLEET_STATE_DIR, DBFLEET_CONFIG (a file to read instead of searching upward; empty for
+none), and DBFLEET_<TARGET>_PORT, _IMAGE and _MEMORY. An unknown key is an error that names the nearest known one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
@@ -36,7 +36,7 @@ _MEMORY: Final = re.compile(r"\d+(\.\d+)?[bkmgBKMG]?[bB]?")
 
 @dataclass(frozen=True, slots=True)
 class TargetSettings:
-    """A target as configured: `engine` and `url` as typed, the rest for a server that dbfleet starts."""
+    """A target as configured: `engine` and `url` as typed; the other settings are for a server that dbfleet starts."""
 
     name: str
     engine: str | None = None
@@ -48,8 +48,8 @@ class TargetSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What is in force. `targets` is None where nothing names any: the default fleet. `origins` says, by key
-    (`fleet.runtime`, `targets.pg.port`), which source won; keys that are at their default are not in it."""
+    """The settings in force. `targets` is None where no file names any: that is the default fleet. `origins` says for
+    each key (`fleet.runtime`, `targets.pg.port`) which source won; a key that has its default is not in it."""
 
     fleet: str = "default"
     runtime: str = "auto"
@@ -60,21 +60,21 @@ class Settings:
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def target(self, name: str) -> TargetSettings:
-        """The settings of a target, its variables over its file's; defaults where nothing is set."""
-        found = (self.targets or {}).get(name) or TargetSettings(name)
+        """The settings of a target: its variables win over its file; what is not set has its default."""
+        settings = (self.targets or {}).get(name) or TargetSettings(name)
         changes: dict[str, Any] = {}
         for key in ("port", "image", "memory"):
             variable = _variable(name, key)
             if value := self.environ.get(variable):
                 changes[key] = _checked(key, int(value) if key == "port" and value.isdecimal() else value, variable)
         if not changes:
-            return found
-        return TargetSettings(**{key: getattr(found, key) for key in ("name", *_TARGET_KEYS)} | changes)
+            return settings
+        return replace(settings, **changes)
 
 
 @dataclass(frozen=True, slots=True)
 class Url:
-    """A URL taken apart, percent-decoded; `collection` is the fragment. `database` is None where there is no path."""
+    """The parts of a URL, percent-decoded; `collection` is the fragment. `database` is None where there is no path."""
 
     scheme: str
     user: str | None
@@ -87,7 +87,7 @@ class Url:
 
 
 def current_directory() -> Path:
-    """Where the command runs. ConfigError where it was removed meanwhile."""
+    """The folder in which the command runs. ConfigError where it was removed meanwhile."""
     try:
         return Path.cwd()
     except FileNotFoundError as exc:
@@ -101,7 +101,7 @@ def load(
     environ: Mapping[str, str] | None = None,
     directory: Path | None = None,
 ) -> Settings:
-    """Read every source. ConfigError for a file or variable that is wrong, with its line and key."""
+    """The settings, from every source. ConfigError, with line and key, for a file or variable that is wrong."""
     environ = os.environ if environ is None else environ
     directory = directory or current_directory()
     values: dict[str, Any] = {}
@@ -142,7 +142,7 @@ def load(
 
 
 def setting(target: str, key: str) -> str:
-    """How a user sets this for a target."""
+    """How a user sets this key of a target, as a hint says it."""
     return f"{key} under [targets.{target}] in {FILE_NAME}, or {_variable(target, key)}"
 
 
@@ -151,10 +151,10 @@ def _variable(target: str, key: str) -> str:
 
 
 def _state_root(environ: Mapping[str, str]) -> tuple[Path, str | None]:
-    if found := environ.get("DBFLEET_STATE_DIR"):
-        return Path(found).expanduser().absolute(), "DBFLEET_STATE_DIR"
-    if found := environ.get("XDG_STATE_HOME"):
-        return Path(found).expanduser().absolute() / "dbfleet", "XDG_STATE_HOME"
+    if folder := environ.get("DBFLEET_STATE_DIR"):
+        return Path(folder).expanduser().absolute(), "DBFLEET_STATE_DIR"
+    if folder := environ.get("XDG_STATE_HOME"):
+        return Path(folder).expanduser().absolute() / "dbfleet", "XDG_STATE_HOME"
     return Path(environ.get("HOME") or Path.home()) / ".local" / "state" / "dbfleet", None
 
 
@@ -170,17 +170,17 @@ def _nearest_file(directory: Path, environ: Mapping[str, str]) -> Path | None:
             raise ConfigError(f"DBFLEET_CONFIG: no file {named}")
         return Path(named) if named else None
     for folder in (directory, *directory.parents):
-        # Not Path.is_file: a folder above that this user may not enter is not a trouble of dbfleet's.
+        # Not Path.is_file, which raises for a folder above that this user may not enter.
         if os.path.lexists(file := folder / FILE_NAME):
             return file
     return None
 
 
 def _read(file: Path) -> tuple[dict[str, Any], str]:
-    import tomllib  # where no file is, nobody waits for it
+    import tomllib  # here, as a run without a file does not need it
 
     try:
-        text = file.read_text("utf-8-sig")  # some editors begin a file with a mark of their own
+        text = file.read_text("utf-8-sig")  # some editors begin a file with a byte order mark
         return tomllib.loads(text), text
     except UnicodeDecodeError as exc:
         raise ConfigError(f"{file}: is not UTF-8") from exc
@@ -189,9 +189,9 @@ def _read(file: Path) -> tuple[dict[str, Any], str]:
     except RecursionError as exc:
         raise ConfigError(f"{file}: is nested too deeply") from exc
     except tomllib.TOMLDecodeError as exc:
-        found = re.search(r"\(at line (\d+), column (\d+)\)", str(exc))
-        # Without a number it is "at end of document": the last line that says something.
-        place = f":{found[1]}:{found[2]}" if found else f":{len(text.rstrip().splitlines())}"
+        position = re.search(r"\(at line (\d+), column (\d+)\)", str(exc))
+        # Without a number the message says "at end of document": we name the last line that is not empty.
+        place = f":{position[1]}:{position[2]}" if position else f":{len(text.rstrip().splitlines())}"
         raise ConfigError(f"{file}{place}: {str(exc).split(' (at ')[0]}") from exc
 
 
@@ -250,7 +250,7 @@ def _checked(key: str, value: Any, where: str) -> Any:
 
 
 def _line(text: str, path: list[str], key: str) -> int:
-    """The line of `key` in the table `path`: TOML's parser keeps no positions. Line 1 where it is written inline."""
+    """The line of `key` in the table `path`; TOML's parser does not keep it. Line 1 for a key in an inline table."""
     table: list[str] = []
     for number, line in enumerate(text.splitlines(), 1):
         if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]", line):
@@ -266,19 +266,19 @@ def _line(text: str, path: list[str], key: str) -> int:
 
 
 def parse_url(text: str) -> Url:
-    """Take a URL apart. UsageError that never echoes what may be a password.
+    """The parts of a URL. UsageError, which never shows what may be a password, where it cannot be read.
 
-    Placeholders stay as they are, whatever they hold. A raw `@` or `:` in a password works; a raw `/`, `?` or `#`
-    cannot be told from the path, and is an error that says how to write it.
+    Placeholders are left as they are, whatever they hold. A raw `@` or `:` in a password works. A raw `/`, `?` or `#`
+    cannot be distinguished from the path; it is an error that says how to write it.
     """
-    held: list[str] = []
+    placeholders: list[str] = []
 
-    def hold(found: re.Match[str]) -> str:
-        held.append(found[0])
-        return f"\0{len(held) - 1}\0"
+    def hold(placeholder: re.Match[str]) -> str:
+        placeholders.append(placeholder[0])
+        return f"\0{len(placeholders) - 1}\0"
 
     def release(part: str) -> str:
-        return re.sub("\0(\\d+)\0", lambda found: held[int(found[1])], unquote(part))
+        return re.sub("\0(\\d+)\0", lambda number: placeholders[int(number[1])], unquote(part))
 
     if "\0" in text:
         raise UsageError("the URL holds a NUL character")
@@ -311,10 +311,10 @@ def parse_url(text: str) -> Url:
 
 
 def _host_and_port(server: str) -> tuple[str, int | None]:
-    if "," in server:  # several hosts, each with a port of its own: the driver's business
+    if "," in server:  # several hosts, each with a port of its own: the driver takes them apart
         return server, None
-    found = re.fullmatch(r"\[([^\]]*)\](?::(.*))?|([^:]*)(?::(.*))?", server)
-    port = found and (found[2] or found[4])
-    if not found or (port and not (port.isdecimal() and 0 < int(port) < 65536)):
+    parts = re.fullmatch(r"\[([^\]]*)\](?::(.*))?|([^:]*)(?::(.*))?", server)
+    port = parts and (parts[2] or parts[4])
+    if not parts or (port and not (port.isdecimal() and 0 < int(port) < 65536)):
         raise UsageError("the URL's port is not a number from 1 to 65535")
-    return found[1] or found[3] or "", int(port) if port else None
+    return parts[1] or parts[3] or "", int(port) if port else None

@@ -1,4 +1,4 @@
-"""The one error tree: an op or an adapter raises nothing else for what it knows.
+"""The one error tree: for a trouble that it knows, an op or an adapter raises one of these and nothing else.
 
     DbfleetError
      ├ UsageError        bad option, config or URL
@@ -11,11 +11,11 @@
      │  ├ NotFound
      │  ├ AlreadyExists
      │  ├ ConstraintViolated
-     │  └ NoRoom         the server's disk is full: no row's fault
+     │  └ NoRoom         the server's disk is full: no row is at fault
      ├ Unsupported       a capability or a fidelity that the engine does not have
      │  └ LossyRefused
      ├ PartialWrite      some rows were rejected (holds what was written)
-     ├ FleetPartlyFailed some targets of the fleet failed (holds an error a target)
+     ├ FleetPartlyFailed some targets of the fleet failed (holds one error per target)
      └ RuntimeFailure    docker or a process (command, exit code, tail of the log)
 
 Every error says what happened in one short paragraph (`str(error)`), names its engine and target where there is
@@ -29,7 +29,7 @@ from contextlib import contextmanager
 
 
 class DbfleetError(Exception):
-    """What happened (`message`), to whom (`engine`, `target`), and what to do next (`hint`)."""
+    """What happened (`message`), where (`engine`, `target`), and what to do next (`hint`)."""
 
     def __init__(
         self, message: str, *, engine: str | None = None, target: str | None = None, hint: str | None = None
@@ -42,7 +42,7 @@ class DbfleetError(Exception):
 
 
 class UsageError(DbfleetError):
-    """What the user typed or configured cannot be meant."""
+    """What the user typed or configured is wrong."""
 
 
 class UnknownEngine(UsageError):
@@ -50,25 +50,25 @@ class UnknownEngine(UsageError):
 
 
 class ConfigError(UsageError):
-    """dbfleet.toml or a DBFLEET_* variable is wrong; the message has the file, the line and the key."""
+    """dbfleet.toml or a DBFLEET_* variable is wrong; the message names the file, the line and the key."""
 
 
 class Unavailable(DbfleetError):
-    """No connection, or one that is gone. Also what a closed adapter raises."""
+    """There is no connection, or it was lost. A closed adapter raises this too."""
 
 
 class AuthFailed(Unavailable):
-    """The server is there and refuses this user, password or database."""
+    """The server answers and refuses this user, password or database."""
 
 
 class NotReady(Unavailable):
-    """The deadline passed before the server answered; `log_tail` is the end of its log, where it has one."""
+    """The deadline passed before the server answered; `log_tail` is the end of its log, if it has one."""
 
     log_tail: str = ""
 
 
 class StatementError(DbfleetError):
-    """The engine rejected a statement; `code` is its own error code, as text, where it has one."""
+    """The engine rejected a statement; `code` is the engine's own error code as text, if it has one."""
 
     def __init__(
         self,
@@ -84,19 +84,19 @@ class StatementError(DbfleetError):
 
 
 class NotFound(StatementError):
-    """A collection, column or database that is not there."""
+    """A collection, column or database does not exist."""
 
 
 class AlreadyExists(StatementError):
-    """`create` of a collection that is there."""
+    """The collection that `create` was to make exists already."""
 
 
 class ConstraintViolated(StatementError):
-    """A key, a reference, a NOT NULL or a check."""
+    """A row violates a key, a reference, a NOT NULL or a check."""
 
 
 class NoRoom(StatementError):
-    """The server has no room left to store what it was given, whatever it is."""
+    """The server has no room left to store anything."""
 
 
 class Unsupported(DbfleetError):
@@ -104,7 +104,7 @@ class Unsupported(DbfleetError):
 
 
 class LossyRefused(Unsupported):
-    """A column would not be kept exactly and the user asked for exact."""
+    """A column would not be kept exactly, and the user asked for exact."""
 
 
 class PartialWrite(DbfleetError):
@@ -124,7 +124,7 @@ class PartialWrite(DbfleetError):
 
 
 class FleetPartlyFailed(DbfleetError):
-    """Some targets failed, others did not; `failures` has the error of each that failed, by target name."""
+    """Some targets failed, others did not; `failures` holds the error of each target that failed, by its name."""
 
     def __init__(self, message: str, *, failures: Mapping[str, DbfleetError], hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
@@ -152,22 +152,22 @@ class RuntimeFailure(DbfleetError):
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that `word` was most likely meant to be, or None."""
-    import difflib  # of most commands nobody asks
+    """The known word that the user most likely meant by `word`, or None."""
+    import difflib  # here, as most commands do not need it
 
-    found = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
-    return found[0] if found else None
+    matches = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
+    return matches[0] if matches else None
 
 
 @contextmanager
 def translated(
     translate: Callable[[BaseException], DbfleetError | None], *, engine: str, target: str
 ) -> Iterator[None]:
-    """Turn a driver's exception into ours, once: an error that is already ours passes untouched.
+    """Turn a driver's exception into a DbfleetError; an error that is one already passes untouched.
 
     While a sink pulls a source's scan, both drivers may raise inside the sink's call. The source's error is a
-    DbfleetError by then, and `translate` answers None to what is not its own driver's, so neither is blamed on the
-    other.
+    DbfleetError by then, and `translate` returns None for an exception that is not its own driver's. So the error of
+    one side is never blamed on the other.
     """
     try:
         yield

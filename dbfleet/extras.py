@@ -1,10 +1,10 @@
-"""What a collection may have besides its columns, key and references, and another one can have too.
+"""What a collection may have besides its columns, key and references, where it can be carried to another collection.
 
-An adapter of an engine that has such things has the ability CarriesExtras (dbfleet/abilities.py).
+An engine whose collections have extras declares the ability CarriesExtras (dbfleet/abilities.py).
 
-What is portable has a record: an index or a unique constraint over plain columns, a default that is a value or the
-moment of the insert, a column that counts up by itself (`Extra`); and what only another of the same engine can have
-(`Native`). All else is `left`: by name, in words.
+An `Extra` is one that several engines have: an index or a unique constraint over plain columns, a default that is a
+value or the moment of the insert, a column that counts up by itself. A `Native` can be carried only to a target of the
+same engine. Everything else is `left`: named in words, and not carried.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dbfleet.errors import Unsupported
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """An index over these columns, in this order; `unique`, where it is one or stands for a unique constraint."""
+    """An index over these columns, in this order; `unique` if it is a unique index or a unique constraint."""
 
     name: str
     columns: tuple[str, ...]
@@ -29,8 +29,8 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class Default:
-    """What a column gets where a row does not say: `text`, the canonical text of a value (dbfleet.values.TEXT_OF), or,
-    where that is None, the moment: a date, a datetime or an instant."""
+    """The value that a column gets where a row has none. `text` is its canonical text (dbfleet.values.TEXT_OF); None
+    means the moment of the insert, for a date, a datetime or an instant."""
 
     column: str
     text: str | None
@@ -41,7 +41,7 @@ class Default:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A column of integers that the server counts up where a row does not say."""
+    """A column of integers that the server counts up where a row has no value for it."""
 
     column: str
 
@@ -51,7 +51,8 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Native:
-    """What this engine alone has: `kind` in a word, `words` say what it is, `definition` is the engine's own."""
+    """An extra that this engine alone has: `kind` names its kind, `words` describe it, and `definition` is the
+    engine's own text for it."""
 
     engine: str
     kind: str
@@ -65,26 +66,26 @@ class Native:
 Extra = Index | Default | Identity
 AnyExtra = Extra | Native
 ALL: Final[frozenset[type[Extra]]] = frozenset({Index, Default, Identity})
-"""What several engines have."""
+"""The extras that several engines have."""
 
 
 @dataclass(frozen=True, slots=True)
 class Extras:
-    """A collection's; `left` names what has no record here."""
+    """The extras of a collection: `has` are those that can be carried, `left` names the rest in words."""
 
     has: tuple[AnyExtra, ...] = ()
     left: tuple[str, ...] = ()
 
 
 def shared(extra: AnyExtra, title: str) -> Extra:
-    """The extra, which is of a kind that several engines have. Unsupported for what is another engine's own."""
+    """The extra, if several engines have its kind. Unsupported for one that only another engine has."""
     if isinstance(extra, Native):
         raise Unsupported(f"{title} has no {extra.kind} of {extra.engine}'s")
     return extra
 
 
 def same(one: AnyExtra, other: Any) -> bool:
-    """Whether the two are the same but for their names."""
+    """Whether the two extras are the same, apart from their names."""
     if isinstance(one, Index) and isinstance(other, Index):
         return (one.columns, one.unique) == (other.columns, other.unique)
     return bool(one == other)

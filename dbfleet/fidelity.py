@@ -1,11 +1,12 @@
 """What an engine keeps of a column and of its values: decided here and nowhere else, from what the specs declare.
 
-A sink keeps a column in one of four ways (`Keeping`). `declared` says which, by the two specs alone; `kept` says it of
-a collection that the sink makes anew, `kept_in` of a column that is there. Two columns whose values are the same
-without a loss are `alike`; `convert` makes a value of the one a value of the other. `coarsened` cuts a row to what
-engines keep: values are cut before they are written and before they are compared, because engines round differently.
+A sink keeps a column in one of four ways (`Keeping`). `declared` says which one, from the two specs alone; `kept` says
+it for a collection that the sink makes anew, `kept_in` for a column that exists. Two columns that can hold the same
+values without a loss are `alike`; `convert` turns a value of one into a value of the other. `coarsened` cuts a row to
+what engines keep: values are cut before they are written and before they are compared, because engines round
+differently.
 
-Depends on the specs and the values alone. What a sink refuses or rounds at run time it says itself.
+Depends on the specs and the values alone. What a sink refuses or rounds at run time, its adapter reports itself.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ from dbfleet.values import JSON_NULL, TEXT_OF, Batch, Column, Row, Type
 TIMES: Final = (Type.TIME, Type.DATETIME, Type.INSTANT)
 """The types that have digits of a second."""
 _MOST_DIGITS: Final = 6
-"""Of a second, in Python."""
+"""The digits of a second that Python keeps."""
 _UNBOUNDED: Final = 1_000
-"""As many digits of a decimal are taken for a column that says nothing."""
+"""The decimal digits that are assumed for a column without a precision."""
 
 Convert = Callable[[Any], Any]
-"""From a value that is not NULL to another."""
+"""A function from a value that is not NULL to another."""
 
 
 class Keeping(enum.StrEnum):
@@ -41,7 +42,7 @@ class Keeping(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """How a sink keeps a column, and why in a few words."""
+    """How a sink keeps a column, and in a few words why."""
 
     keeping: Keeping
     note: str | None = None
@@ -51,7 +52,7 @@ class Kept:
 
 
 def declared(column: Column, source: EngineSpec, sink: EngineSpec) -> Kept:
-    """What the sink's engine makes of a column of the source's, by the two specs alone."""
+    """How the sink's engine keeps a column of the source, by the two specs alone."""
     kind, limits = sink.fidelity(column.type), sink.limits
     if kind is Fidelity.REFUSED:
         return Kept(Keeping.REFUSED, f"{sink.title} has no {column.type}")
@@ -72,30 +73,30 @@ def declared(column: Column, source: EngineSpec, sink: EngineSpec) -> Kept:
 
 
 def keeps_native(column: Column, source: EngineSpec, sink: EngineSpec) -> bool:
-    """Whether a collection that the sink makes has this column in its native type again: between two of one engine,
-    where that engine says so."""
+    """Whether a collection that the sink makes has this column in its native type again: only between two targets of
+    one engine, where that engine's spec says so."""
     return source is sink and sink.keeps_native is not None and sink.keeps_native(column) is True
 
 
 def kept(column: Column, source: EngineSpec, sink: EngineSpec) -> Kept:
-    """What a collection that the sink makes anew keeps of a column of the source's."""
+    """How a collection that the sink makes anew keeps a column of the source."""
     return Kept(Keeping.EXACT) if keeps_native(column, source, sink) else declared(column, source, sink)
 
 
 def kept_in(there: Column, column: Column, source: EngineSpec, sink: EngineSpec) -> Kept:
-    """What the sink's column that is `there` keeps of a column of the source's."""
-    found = declared(column, source, sink)
-    if found.keeping is not Keeping.REFUSED:
+    """How `there`, an existing column of the sink, keeps a column of the source."""
+    verdict = declared(column, source, sink)
+    if verdict.keeping is not Keeping.REFUSED:
         same = column.native is not None and column.native == there.native and source is sink
         if same and (sink.keeps_native is None or sink.keeps_native(column) is not False):
-            found = Kept(Keeping.EXACT, None if column.note else column.remark)
+            verdict = Kept(Keeping.EXACT, None if column.note else column.remark)
         elif there.type is not column.type:
-            found = _converted(column, there)
-    if found.keeping is Keeping.EXACT and there.type in TIMES:
+            verdict = _converted(column, there)
+    if verdict.keeping is Keeping.EXACT and there.type in TIMES:
         digits = fraction_digits(there, sink)
         if fraction_digits(column, source) > digits:
             return Kept(Keeping.ROUNDED, f"{digits} digits of a second")
-    return found
+    return verdict
 
 
 def _converted(column: Column, there: Column) -> Kept:
@@ -107,15 +108,15 @@ def _converted(column: Column, there: Column) -> Kept:
 
 
 def alike(column: Column, other: Column) -> bool:
-    """Whether the two columns' values are the same or are refused by their number: those of one type, and those of an
-    int and of a decimal without digits behind the point, such as an integer of 64 bits without a sign."""
+    """Whether a value of one column is a value of the other, or is refused only because it is too large: columns of one
+    type, and an int with a decimal that has no digits behind the point (as an unsigned integer of 64 bits is)."""
     types = {column.type, other.type}
     return len(types) == 1 or (types == {Type.INT, Type.DECIMAL} and 0 in (column.scale, other.scale))
 
 
 def convert(column: Column, new: Column) -> Convert | None:
-    """What makes a value of the one column a value of the other, where `kept_in` does not refuse it; None where it
-    stays as it is."""
+    """A function that turns a value of `column` into one of `new`, where `kept_in` does not refuse it; None where the
+    value stays as it is."""
     if column.type is new.type:
         return None
     if new.type is Type.TEXT:
@@ -124,7 +125,7 @@ def convert(column: Column, new: Column) -> Convert | None:
 
 
 def conversion(columns: Sequence[Column], new: Sequence[Column]) -> Callable[[Batch], Batch] | None:
-    """What makes a batch of the columns' values one of the new columns'; None where nothing changes."""
+    """A function that turns a batch of `columns` into a batch of `new`; None where nothing changes."""
     pairs = zip(columns, new, strict=True)
     changes = [(place, change) for place, pair in enumerate(pairs) if (change := convert(*pair))]
     if not changes:
@@ -134,8 +135,8 @@ def conversion(columns: Sequence[Column], new: Sequence[Column]) -> Callable[[Ba
 
 
 def arrives_whole(column: Column, there: Column, source: EngineSpec, sink: EngineSpec) -> bool:
-    """Whether the sink's column that is `there` takes every value of the source's column as the server itself reads it:
-    nobody has to cut, convert or refuse a value on the way."""
+    """Whether `there`, a column of the sink, takes every value of the source's column as it is: no value has to be cut,
+    converted or refused on the way."""
     if column.type is not there.type or sink.fidelity(there.type) is not Fidelity.EXACT:
         return False
     limits = sink.limits
@@ -144,7 +145,7 @@ def arrives_whole(column: Column, there: Column, source: EngineSpec, sink: Engin
     if limits.json_null_is_null and there.type is Type.JSON:
         return False
     if there.type is Type.DECIMAL:
-        # A server would round; the plain way refuses.
+        # With more digits, a server would round where the plain way refuses.
         return there.scale is None or (column.scale is not None and column.scale <= there.scale)
     if there.type in TIMES:
         return fraction_digits(column, source) <= fraction_digits(there, sink)
@@ -161,16 +162,15 @@ def fraction_digits(column: Column, spec: EngineSpec) -> int:
 
 
 def shared_digits(columns: Sequence[Column], specs: Sequence[EngineSpec]) -> int | None:
-    """How many digits of a second these columns have in common, where their engines, if any are given, keep them; None
-    where nobody says."""
-    known = [each.fraction_digits for each in columns if each.fraction_digits is not None]
-    known += [fraction_digits(each, spec) for each, spec in zip(columns, specs, strict=False)]
+    """How many digits of a second all of these columns keep, as they and their engines, if any are given, declare; None
+    where none is declared."""
+    known = [column.fraction_digits for column in columns if column.fraction_digits is not None]
+    known += [fraction_digits(column, spec) for column, spec in zip(columns, specs, strict=False)]
     return min(known, default=None)
 
 
 def coarser(columns: tuple[Column, Column], specs: tuple[EngineSpec, EngineSpec]) -> tuple[int, str] | None:
-    """Which of two sides (0 or 1) keeps less of a column than the other, and what it keeps, in words; None where both
-    keep the same."""
+    """Which of two sides (0 or 1) keeps less of a column, and in words what it keeps; None where both keep the same."""
     mine, limits = columns[0].type, [spec.limits for spec in specs]
     if mine in TIMES:
         digits = [fraction_digits(column, spec) for column, spec in zip(columns, specs, strict=True)]
@@ -183,13 +183,13 @@ def coarser(columns: tuple[Column, Column], specs: tuple[EngineSpec, EngineSpec]
     if mine is Type.DECIMAL:
         rounded = [_decimal_digits(spec) for spec in specs]
         if rounded[0] != rounded[1]:
-            fewest = min(each for each in rounded if each is not None)
+            fewest = min(digits for digits in rounded if digits is not None)
             return rounded.index(fewest), f"{fewest} digits"
     return None
 
 
 def _decimal_digits(spec: EngineSpec) -> int | None:
-    """To how many digits the engine cuts decimals; None where it cuts none."""
+    """The number of digits that the engine cuts decimals to; None where it cuts none."""
     return (spec.limits.decimal_digits or None) if spec.fidelity(Type.DECIMAL) is Fidelity.ROUNDED else None
 
 
@@ -197,8 +197,8 @@ def _decimal_digits(spec: EngineSpec) -> int | None:
 
 
 def coarsened(columns: Sequence[Column], *specs: EngineSpec) -> Callable[[Row], Row] | None:
-    """What is left of a row of these columns on all of these engines, by their declared fidelity: a function from
-    the row to the row with what cannot be kept truncated; None where every value is kept whole."""
+    """A function that cuts a row of these columns to what all of these engines keep, by their declared fidelity; None
+    where every value is kept whole."""
     changes = [
         (place, change)
         for place, column in enumerate(columns)
@@ -209,7 +209,7 @@ def coarsened(columns: Sequence[Column], *specs: EngineSpec) -> Callable[[Row], 
 
 
 def _at_places(changes: Sequence[tuple[int, Convert]]) -> Callable[[Row], Row]:
-    """A function from a row to the row with the values at these places changed, NULLs left as they are."""
+    """A function that changes the values of a row at these places; a NULL stays."""
 
     def change_row(row: Row) -> Row:
         values = list(row)

@@ -1,11 +1,11 @@
-"""A fleet: the targets that the settings name, where they are, and what is remembered about them.
+"""A fleet: the targets that the settings name, where they are, and what is recorded about them.
 
-Everything remembered lies in one folder a fleet, `<state>/<name>`: `state.json` (port, runtime and process of each
-started target), `secrets/` (0700) with the fleet's random password, `sqlite.db`, and what the runtimes keep. Two
-fleets never meet. Nothing is written by only looking.
+Each fleet keeps everything in one folder, `<state>/<name>`: `state.json` (port, runtime and process of each started
+target), `secrets/` (mode 0700) with the fleet's random password, `sqlite.db`, and what the runtimes keep. Two fleets
+never share anything. Reading writes nothing.
 
-A target is named in three ways: by its name in the fleet (or an engine's alias, where one target has that engine), or
-by a URL; `name.collection` and `URL#collection` name one collection of it.
+A target is named by its name in the fleet, by an alias of its engine if only one target has that engine, or by a URL.
+`name.collection` and `URL#collection` name one collection of it.
 """
 
 from __future__ import annotations
@@ -39,14 +39,15 @@ if TYPE_CHECKING:
     from dbfleet import own
 
 LOST_S: Final = 1.5
-"""A container that the kernel has killed is one that runs, for some tenths of a second, in its engine's eyes."""
+"""How long we wait to learn what became of a server: for some tenths of a second, the Docker engine still reports a
+container that the kernel has killed as running."""
 
 
 class Fleet:
-    """Open one with `Fleet.open`."""
+    """A fleet's targets, connections and records. `Fleet.open` makes one from the settings."""
 
     connected: ClassVar[set[Adapter]] = set()
-    """The adapters that `connect` has open, of every fleet of this process: what a signal must stop."""
+    """The adapters that `connect` has open, of every fleet of this process: a signal must stop their statements."""
 
     def __init__(self, settings: config.Settings, directory: Path) -> None:
         self.settings = settings
@@ -70,12 +71,12 @@ class Fleet:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """The targets' names, without reading an engine's file."""
+        """The targets' names. No engine's module is imported."""
         return tuple(self.settings.targets) if self.settings.targets is not None else registry.names()
 
     @property
     def target_file(self) -> str:
-        """The file that names the fleet's targets, as a user knows it."""
+        """The path of the file that names the fleet's targets; the plain file name where there is none."""
         return str(self.settings.files[0]) if self.settings.files else config.FILE_NAME
 
     @property
@@ -84,7 +85,7 @@ class Fleet:
         return {name: self._of_fleet(name) for name in self.names}
 
     def target(self, text: str) -> Target:
-        """The target that a name, an alias or a URL means. UnknownEngine, with the nearest name, for none."""
+        """The target that a name, an alias or a URL means. UnknownEngine, with the nearest name, if there is none."""
         target, collection = self.locate(text)
         if collection:
             raise UsageError(
@@ -94,7 +95,7 @@ class Fleet:
         return target
 
     def locate(self, text: str) -> tuple[Target, str | None]:
-        """The target, and the collection if the text names one."""
+        """The target that the text means, and the collection if it names one."""
         if "://" in text or text.startswith("${"):
             return self._of_url(text)
         if text in self.names:
@@ -104,14 +105,15 @@ class Fleet:
         return self._of_fleet(self._resolve(name, text)), collection or None
 
     def spec(self, target: Target) -> EngineSpec:
+        """The spec of the target's engine."""
         return registry.spec(target.engine)
 
     @contextmanager
     def connect(self, target: Target, *, timeout_s: float = 10.0, create: bool = False) -> Iterator[Adapter]:
-        """A live connection for the block; an interrupt inside stops the running statement on the server too.
+        """A live connection for the block; an interrupt inside it stops the running statement on the server too.
 
-        A target that the fleet manages is its own server or Unavailable, which says what became of it: nothing is sent
-        to anybody else who may listen on its port."""
+        For a managed target the server must be the fleet's own. If it is not there, this raises Unavailable, which says
+        what became of it, and sends nothing to another server on its port."""
         self.check(target)
         if create:
             target = target.with_(create=True)
@@ -133,24 +135,26 @@ class Fleet:
                 try:
                     adapter.cancel()
                 except DbfleetError:
-                    pass  # an engine that cannot stop it, or that is gone: the interrupt counts
+                    pass  # the engine cannot stop it, or the server is gone: the interrupt is raised anyway
             elif isinstance(exc, Unavailable) and exc.target in (None, target.name):
                 self._explain(target, exc, wait_s=LOST_S)
             raise
         finally:
             adapter.close()
-            self.connected.discard(adapter)  # last: what an interrupt left open is closed at the end
+            self.connected.discard(adapter)  # last: if an interrupt comes before, the adapter is closed at exit
 
     def check(self, target: Target) -> None:
-        """Unavailable, with what became of it, where the fleet manages this target and its own server is not there."""
+        """Unavailable, which says what became of the server, where this is a managed target and its server is not
+        up."""
         if (fate := self.fate(target)) is not None:
             raise Unavailable(
                 self._told(target, fate), engine=target.engine, target=target.name, hint=self.mend(target, fate)
             )
 
     def fate(self, target: Target, *, lost: bool = False) -> own.Fate | None:
-        """What became of a managed target's server; None where it is up and the port is its, and for other targets.
-        `lost`: a connection was; a process of it that was killed is then told although the rest of it is up."""
+        """What became of a managed target's server; None where it is up and has its port, and for other targets.
+        `lost`: a connection to it was lost; then a killed process of the server is reported although the rest of it is
+        up."""
         if not target.managed or self.spec(target).embedded:
             return None
         from dbfleet import own
@@ -158,21 +162,21 @@ class Fleet:
         record = self.record(target.name)
         runtime = record.get("runtime")
         if runtime == "process":
-            found = own.process(self.state, target.name, target.port)
+            fate = own.process(self.state, target.name, target.port)
         elif runtime:
             folder, inside = self.state / "docker", self.spec(target).default_port
             container = own.Container(folder, self.password_file, target.name, target.engine)
-            found = container.fate(target.port, inside, lost=lost)
+            fate = container.fate(target.port, inside, lost=lost)
         else:
-            found = own.Fate("it was never started")
-        if found is not None and runtime and not record.get("wanted"):
+            fate = own.Fate("it was never started")
+        if fate is not None and runtime and not record.get("wanted"):
             return own.Fate("its last start failed" if record.get("failed") else "it was taken down")
-        if found is not None and record.get("stopped"):
+        if fate is not None and record.get("stopped"):
             return own.Fate("it was stopped")
-        return found
+        return fate
 
     def mend(self, target: Target, fate: own.Fate) -> str:
-        """What to do about it."""
+        """What the user can do about this fate of the target's server, as a hint."""
         name = target.name
         start = f"{self.command(f'up {name}')} starts it"
         if fate.mend == "memory":
@@ -186,7 +190,7 @@ class Fleet:
         return "start the Docker engine, and see what dbfleet doctor says" if fate.mend == "engine" else start
 
     def command(self, text: str) -> str:
-        """A command of this fleet's for the user to type."""
+        """A command for the user to type, with --fleet where this fleet was chosen by it."""
         chosen = self.settings.origins.get("fleet.name") == "--fleet"
         return f"dbfleet --fleet {self.name} {text}" if chosen else f"dbfleet {text}"
 
@@ -197,7 +201,7 @@ class Fleet:
         return text
 
     def _listener(self, target: Target, port: int) -> str | None:
-        """Who else has the port: another fleet's server, by its name, or a program."""
+        """What listens on the port: a server of another fleet, by its name, or a program. None if it is free."""
         from dbfleet.runtimes import ports
 
         if ports.is_free(port):
@@ -214,9 +218,9 @@ class Fleet:
         return str(ports.holder(port))
 
     def _explain(self, target: Target, error: Unavailable, *, wait_s: float) -> None:
-        """Say in the error of a connection that failed or broke what became of the server, where that is known. It may
-        take the system a moment to know: wait for so long.
-        A statement that was stopped for its time lost no server."""
+        """Add to the error of a failed or lost connection what became of the server, if that is known. The system may
+        need a moment to know it; we wait for `wait_s`."""
+        # NotReady later: a statement passed its deadline, and the server is still there.
         if isinstance(error, AuthFailed) or (wait_s and isinstance(error, NotReady)):
             return
         end = time.monotonic() + wait_s
@@ -244,7 +248,7 @@ class Fleet:
             engine = registry.spec(name).name
         except UnknownEngine:
             engine = None
-        same = [each for each in self.names if engine and self._engine(each) == engine]
+        same = [target for target in self.names if engine and self._engine(target) == engine]
         if len(same) == 1:
             return same[0]
         if same:
@@ -255,7 +259,7 @@ class Fleet:
                 hint=f"{self.target_file} names its targets: {', '.join(self.names)}; add [targets.{engine}] there",
             )
         known = {*self.names, *(alias for spec in registry.every() for alias in spec.aliases)}
-        if "@" in typed:  # a URL that lost its //, most likely: it may hold a password
+        if "@" in typed:  # most likely a URL without its //, which may hold a password
             raise UnknownEngine(
                 "what was given is no target's name and no URL",
                 hint="a URL begins with engine://, then who and where: postgresql://localhost/shop",
@@ -285,7 +289,7 @@ class Fleet:
             raise ConfigError(f"{self._place(name, 'engine')}: {exc.message}", hint=exc.hint) from exc
 
     def _place(self, name: str, key: str = "") -> str:
-        """Where the settings say this of a target: file and line, or a variable; the file where no line is known."""
+        """Where this setting of a target comes from: file and line, or a variable; the file where no line is known."""
         files = self.settings.files
         return self.settings.origins.get(f"targets.{name}.{key}", str(files[0]) if files else f"targets.{name}")
 
@@ -369,23 +373,24 @@ class Fleet:
 
     @property
     def state(self) -> Path:
-        """This fleet's folder; not made by asking (see `made_state`)."""
+        """The path of this fleet's folder, which may not exist yet (see `made_state`)."""
         return self.settings.state_root / self.name
 
     def made_state(self) -> Path:
-        """This fleet's folder, made if need be, for its owner alone."""
+        """This fleet's folder, made if it does not exist, for its owner alone."""
         with self._usable():
             self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         return self.state
 
     @contextmanager
     def _usable(self) -> Iterator[None]:
-        """Turns the system's errors about the state directory into ours; a full disk is told where all errors are."""
+        """Turns the system's errors about the state directory into ConfigError. A full disk is
+        reported where all errors are."""
         try:
             yield
         except OSError as exc:
             if exc.errno in (None, errno.ENOSPC, errno.EDQUOT):
-                raise  # None: the system said nothing. filelock's Timeout is an OSError too
+                raise  # errno is None in filelock's Timeout, which is an OSError too
             file = Path(os.fsdecode(exc.filename or self.state))
             what = "" if file == self.state or file in self.state.parents else f"{file.name}: "
             raise ConfigError(
@@ -395,18 +400,20 @@ class Fleet:
 
     @property
     def secrets_directory(self) -> Path:
+        """The folder of this fleet's secrets, for its owner alone."""
         return self.state / "secrets"
 
     @property
     def password_file(self) -> Path:
-        """Mode 0444 inside a folder of mode 0700: a container's own user must be able to read what is mounted."""
+        """The file with the fleet's password. Its mode is 0444 inside a folder of mode 0700, because the user inside a
+        container must be able to read the mounted file."""
         return self.secrets_directory / "password"
 
     @property
     def password(self) -> str:
-        """The fleet's password, made at the first need."""
-        found = self.stored_password()
-        if found is None:
+        """The fleet's password; it is made when it is first needed."""
+        password = self.stored_password()
+        if password is None:
             self.made_state()
             with self._usable():
                 self.secrets_directory.mkdir(mode=0o700, exist_ok=True)
@@ -415,56 +422,57 @@ class Fleet:
                     fresh.write_text(secrets.generate_password(), "ascii")
                     fresh.chmod(0o444)
                     try:
-                        os.link(fresh, self.password_file)  # fails where another process was first: its password stands
+                        os.link(fresh, self.password_file)  # fails where another process was first: we use its password
                     except FileExistsError:
                         pass
                 finally:
                     fresh.unlink(missing_ok=True)
-                found = self.password_file.read_text("ascii").strip()
-        return found
+                password = self.password_file.read_text("ascii").strip()
+        return password
 
     def stored_password(self) -> str | None:
+        """The fleet's password; None where none was made yet. ConfigError where the file holds none."""
         try:
             with self._usable():
-                found = self.password_file.read_bytes().decode("ascii").strip()
+                password = self.password_file.read_bytes().decode("ascii").strip()
         except ConfigError as exc:
             if isinstance(exc.__cause__, FileNotFoundError):
                 return None
             raise
         except UnicodeDecodeError:
-            found = ""
-        if not found:
+            password = ""
+        if not password:
             raise ConfigError(
                 f"{self.password_file} is damaged: it holds no password",
                 hint="put the fleet's password there again; or remove the file, and the data: dbfleet down --volumes",
             )
-        return found
+        return password
 
     def record(self, name: str) -> dict[str, Any]:
-        """What is remembered of a started target; empty for none."""
-        found = self._records().get(name, {})
-        return dict(found)
+        """What is recorded of a started target; empty if nothing is."""
+        return dict(self._records().get(name, {}))
 
     def records(self) -> dict[str, dict[str, Any]]:
-        """What is remembered of every target."""
+        """What is recorded of every target, by name."""
         return {name: dict(record) for name, record in self._records().items()}
 
     def save_record(self, name: str, **facts: Any) -> None:
-        """Add facts to what is remembered; a None forgets that fact. Call inside `lock`."""
+        """Add facts to a target's record; None removes a fact. Call inside `lock`."""
         records = self._records()
         merged = {**records.get(name, {}), **facts}
         records[name] = {key: value for key, value in merged.items() if value is not None}
         self._save(records)
 
     def forget(self, name: str) -> None:
-        """Remember nothing of this target. Call inside `lock`."""
+        """Remove the target's record. Call inside `lock`."""
         records = self._records()
         if records.pop(name, None) is not None:
             self._save(records)
 
     @contextmanager
     def lock(self, *, timeout_s: float = 600.0) -> Iterator[None]:
-        """One process at a time changes a fleet; the others wait. NotReady when `timeout_s` has passed."""
+        """Hold the fleet's lock: one process at a time changes a fleet, the others wait. NotReady when `timeout_s` has
+        passed."""
         from filelock import FileLock, Timeout
 
         try:
@@ -485,8 +493,8 @@ class Fleet:
         try:
             with self._usable():
                 data = json.loads(file.read_bytes())
-            found: dict[str, dict[str, Any]] = data["targets"]
-            if not all(isinstance(record, dict) and _is_record(record) for record in found.values()):
+            records: dict[str, dict[str, Any]] = data["targets"]
+            if not all(isinstance(record, dict) and _is_record(record) for record in records.values()):
                 raise TypeError
         except ConfigError as exc:
             if isinstance(exc.__cause__, FileNotFoundError):
@@ -497,7 +505,7 @@ class Fleet:
                 f"{file} is damaged",
                 hint="remove it and run dbfleet up again: servers and data are found where they were",
             ) from exc
-        return found
+        return records
 
     def _save(self, records: Mapping[str, Any]) -> None:
         file = self.made_state() / "state.json"
@@ -507,20 +515,20 @@ class Fleet:
                 with open(fresh, "w", encoding="utf-8") as out:
                     json.dump({"targets": records}, out, indent=1)
                     out.flush()
-                    os.fsync(out.fileno())  # after a power cut the name must not stand for an empty file
+                    os.fsync(out.fileno())  # after a power cut the file must not be empty
                 os.replace(fresh, file)
             finally:
                 fresh.unlink(missing_ok=True)
 
 
 def _is_record(record: Mapping[str, Any]) -> bool:
-    """Whether the facts of a target are what they should be, as far as anybody uses them."""
+    """Whether the facts that are used of a target's record have the right types and values."""
     port, runtime = record.get("port"), record.get("runtime")
     return (port is None or (type(port) is int and 0 < port < 65536)) and runtime in (None, "docker", "process")
 
 
 def _target_meant(typed: str) -> str | None:
-    """What to type in place of a text that is no target's name, where its form tells."""
+    """What to type instead of a text that is no target's name, where its form shows what was meant."""
     scheme = next((spec.schemes[0] for spec in registry.specs() if spec.embedded), "sqlite")
     stem, _, end = typed.rpartition(".")
     if typed in ("all", "*"):

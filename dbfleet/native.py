@@ -1,5 +1,5 @@
-"""Values of a driver that JSON or Python has no form for: any shape as what JSON holds, where what has no form of its
-own is its canonical text; and days of years that Python's dates do not reach, as text."""
+"""Driver's values for which JSON or Python has no type: any nesting becomes what JSON can hold, and a value without a
+JSON form becomes its canonical text. Days outside the years of Python's dates become text."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ _DAYS_TO_1970: Final = 719_528
 
 
 def json_of(value: Any) -> Any:
-    """Lists of values and maps by text, at any depth. A set's order is that of its values' texts."""
+    """The value as JSON data: lists, and maps with text keys, at any depth. A set becomes a list, sorted by the text of
+    its values."""
     kind = type(value)
     if value is None or kind in (bool, int, str, float, Decimal):
         return value
@@ -47,8 +48,11 @@ def _key(value: Any) -> str:
 
 
 def day_text(days: int) -> str:
-    """The day so many days after 1970-01-01, before it if negative, by the proleptic Gregorian calendar: eras of 400
-    years, years that begin in March (http://howardhinnant.github.io/date_algorithms.html)."""
+    """The date that is `days` days after 1970-01-01 (before it, if negative) in the proleptic Gregorian calendar.
+
+    It counts in eras of 400 years, and in years that begin in March
+    (http://howardhinnant.github.io/date_algorithms.html).
+    """
     era, day = divmod(days + _DAYS_TO_1970 - 60, 146_097)
     year = (day - day // 1460 + day // 36_524 - day // 146_096) // 365
     rest = day - (365 * year + year // 4 - year // 100)

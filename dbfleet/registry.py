@@ -1,12 +1,12 @@
 """The engines: modules and packages in dbfleet/engines/ without a leading underscore, and outside ones by entry point.
 
-An engine's module defines ENGINE, an EngineSpec whose name is the module's. Reading a spec imports no driver.
+An engine's module defines ENGINE, an EngineSpec with the name of the module. Reading a spec imports no driver.
 
-An installed package offers an engine in the entry-point group `dbfleet.engines`: its name, and the module or package
-that defines ENGINE. Entry points are read only where no built-in name, alias or scheme is the word that was given, and
-where all engines are listed: reading them costs 18 ms. A built-in name, alias or scheme wins over an outside one. What
-cannot be used is one UsageError, which names the package, where it was asked for by its name; a list of engines leaves
-it out.
+An installed package offers an engine in the entry-point group `dbfleet.engines`: the engine's name, and the module or
+package that defines ENGINE. Reading entry points costs 18 ms, so it is done only where the given word is no built-in
+name, alias or scheme, or where all engines are listed. A built-in name, alias or scheme wins over an outside one. An
+outside engine that cannot be used is left out of lists; asking for it by name raises a UsageError that names the
+package.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ GROUP: Final = "dbfleet.engines"
 
 @cache
 def names() -> tuple[str, ...]:
-    """The built-in engines' names, sorted, by a look at the file names alone."""
+    """The built-in engines' names, sorted. Only file names are read."""
     return tuple(sorted(info.name for info in pkgutil.iter_modules(engines.__path__) if info.name[0] != "_"))
 
 
@@ -45,27 +45,27 @@ def spec(name: str) -> EngineSpec:
     if name in names():
         return _load(name)
     word = name.lower()
-    for found in specs():
-        if word in (found.name, *found.aliases):
-            return found
+    for engine in specs():
+        if word in (engine.name, *engine.aliases):
+            return engine
     for offer in outside():
         if offer.name == word:
             return offer.usable()
     for offer in outside():
         if offer.spec is not None and word in offer.spec.aliases:
             return offer.spec
-    raise _unknown(name, [alias for each in every() for alias in (each.name, *each.aliases)])
+    raise _unknown(name, [alias for engine in every() for alias in (engine.name, *engine.aliases)])
 
 
 @cache
 def specs() -> tuple[EngineSpec, ...]:
-    """All built-in specs, by name."""
+    """All built-in specs, sorted by name."""
     return tuple(_load(name) for name in names())
 
 
 @cache
 def every() -> tuple[EngineSpec, ...]:
-    """The built-in specs, then the outside ones that can be used, each by name."""
+    """The built-in specs, then the outside ones that can be used, each group sorted by name."""
     return (*specs(), *(offer.spec for offer in outside() if offer.spec is not None))
 
 
@@ -74,16 +74,16 @@ def by_scheme(scheme: str) -> EngineSpec:
     """The engine that a URL's scheme names. UnknownEngine if there is none; UsageError for an outside engine of that
     name that cannot be used."""
     scheme = scheme.lower()
-    for found in specs():
-        if scheme in found.schemes:
-            return found
+    for engine in specs():
+        if scheme in engine.schemes:
+            return engine
     for offer in outside():
         if offer.spec is not None and scheme in offer.spec.schemes:
             return offer.spec
     for offer in outside():
         if offer.name == scheme and offer.trouble is not None:
             raise offer.trouble
-    raise _unknown(scheme, [each for found in every() for each in found.schemes])
+    raise _unknown(scheme, [known for engine in every() for known in engine.schemes])
 
 
 # --- engines of other packages --------------------------------------------------------------------------------------
@@ -99,7 +99,7 @@ class Outside:
     trouble: UsageError | None
 
     def usable(self) -> EngineSpec:
-        """The spec. UsageError, which names the package, where it cannot be used."""
+        """The spec. UsageError, which names the package, where the engine cannot be used."""
         if self.spec is None:
             raise self.trouble or UsageError(f"the engine {self.name} of the package {self.package} cannot be used")
         return self.spec
@@ -107,22 +107,23 @@ class Outside:
 
 @cache
 def outside() -> tuple[Outside, ...]:
-    """The engines that installed packages offer, by name; of one name, the first package's can be used."""
-    from importlib.metadata import entry_points  # 18 ms with what it reads: only who needs it pays
+    """The engines that installed packages offer, sorted by name; where two packages offer one name, that of the first
+    package is used."""
+    from importlib.metadata import entry_points  # here, as it costs 18 ms together with the reading
 
-    found: list[Outside] = []
-    for entry in sorted(entry_points(group=GROUP), key=lambda each: (each.name, _package(each))):
+    offers: list[Outside] = []
+    for entry in sorted(entry_points(group=GROUP), key=lambda point: (point.name, _package(point))):
         name, package = entry.name, _package(entry)
-        first = next((offer.package for offer in found if offer.name == name and offer.package != package), None)
+        first = next((offer.package for offer in offers if offer.name == name and offer.package != package), None)
         if name in names():
             why = f"the package {package} offers an engine {name}, which is built in: the built-in one is used"
-            found.append(Outside(name, package, None, UsageError(why)))
+            offers.append(Outside(name, package, None, UsageError(why)))
         elif first is not None:
             why = f"the package {package} offers an engine {name}, as {first} does: that of {first} is used"
-            found.append(Outside(name, package, None, UsageError(why)))
-        elif all(offer.name != name for offer in found):
-            found.append(_offered(entry, name, package))
-    return tuple(found)
+            offers.append(Outside(name, package, None, UsageError(why)))
+        elif all(offer.name != name for offer in offers):
+            offers.append(_offered(entry, name, package))
+    return tuple(offers)
 
 
 def _package(entry: EntryPoint) -> str:
@@ -130,7 +131,8 @@ def _package(entry: EntryPoint) -> str:
 
 
 def _offered(entry: EntryPoint, name: str, package: str) -> Outside:
-    """The engine of an entry point. What its module raises while it is imported is told as what is wrong with it."""
+    """The engine of an entry point. An error that its module raises on import becomes the reason why it cannot be
+    used."""
 
     def unusable(why: str) -> Outside:
         text = f"the engine {name} of the package {package} cannot be used: {why}"
@@ -139,17 +141,17 @@ def _offered(entry: EntryPoint, name: str, package: str) -> Outside:
     attribute = entry.attr or "ENGINE"
     try:
         module = import_module(entry.module)
-        found = vars(module).get(attribute)
+        engine = vars(module).get(attribute)
         file = module.__file__
     except Exception as error:
         return unusable(f"{entry.module} cannot be imported ({_words(error)})")
-    if not isinstance(found, EngineSpec):
+    if not isinstance(engine, EngineSpec):
         return unusable(f"{entry.module} has no {attribute} that is an EngineSpec")
-    if found.name != name:
-        return unusable(f"its EngineSpec is called {found.name}, its entry point {name}")
-    if found.stack is None and not found.embedded and file is not None:
-        found = replace(found, stack=Path(file).parent / "stacks" / f"{name}.yaml")
-    return Outside(name, package, found, None)
+    if engine.name != name:
+        return unusable(f"its EngineSpec is called {engine.name}, its entry point {name}")
+    if engine.stack is None and not engine.embedded and file is not None:
+        engine = replace(engine, stack=Path(file).parent / "stacks" / f"{name}.yaml")
+    return Outside(name, package, engine, None)
 
 
 def _words(error: Exception) -> str:
@@ -162,8 +164,9 @@ def _words(error: Exception) -> str:
 def connect(target: Target, *, timeout_s: float = 10.0) -> Adapter:
     """A live connection. Unavailable or AuthFailed within about `timeout_s`; UsageError for an unusable URL.
 
-    What a driver meets on a stranger's port is without end, and not all of it comes as the driver's own error: a name
-    that no resolver knows, bytes of another protocol. Raised outside of our code while we connect, it is the host's.
+    A driver that meets a strange server does not always raise an error of its own: the host's name may be unknown, or
+    the port may answer in another protocol. So any error that is raised outside our code while we connect is reported
+    as a trouble of the host.
     """
     try:
         connected: Adapter = spec(target.engine).connect(target, timeout_s=timeout_s)
@@ -177,7 +180,7 @@ def connect(target: Target, *, timeout_s: float = 10.0) -> Adapter:
 
 
 def _is_ours(error: Exception, engine: EngineSpec) -> bool:
-    """Whether a line of dbfleet raised it, or one of the outside engine's own package."""
+    """Whether a line of dbfleet raised the error, or a line of the outside engine's own package."""
     place = error.__traceback__
     while place is not None and place.tb_next is not None:
         place = place.tb_next
@@ -198,13 +201,13 @@ def _strange_host(target: Target, error: Exception) -> DbfleetError:
 
 
 def _load(name: str) -> EngineSpec:
-    found: EngineSpec = import_module(f"dbfleet.engines.{name}").ENGINE
-    return found
+    engine: EngineSpec = import_module(f"dbfleet.engines.{name}").ENGINE
+    return engine
 
 
 def _unknown(word: str, known: list[str]) -> UnknownEngine:
     close = nearest(word, known)
     return UnknownEngine(
         f"no engine is called {word!r}",
-        hint=f"did you mean {close}?" if close else f"the engines are: {', '.join(each.name for each in every())}",
+        hint=f"did you mean {close}?" if close else f"the engines are: {', '.join(engine.name for engine in every())}",
     )

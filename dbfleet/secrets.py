@@ -21,27 +21,30 @@ _ALPHABET: Final = string.ascii_letters + string.digits
 
 
 def generate_password() -> str:
-    """24 letters and digits (142 bits), of three classes as SQL Server asks, safe in any URL, file or shell."""
+    """24 letters and digits (142 bits), safe in any URL, file or shell. It has small letters, capitals and digits,
+    because SQL Server requires three classes of characters."""
     import secrets  # here, as it imports hashlib: see values.digest_rows
 
     while True:
-        found = "".join(secrets.choice(_ALPHABET) for _ in range(24))
-        # The first is a letter: some consoles read a leading digit as a number.
-        if found[0].isalpha() and any(map(str.isdigit, found)) and found.upper() != found != found.lower():
-            return found
+        password = "".join(secrets.choice(_ALPHABET) for _ in range(24))
+        # The first character is a letter: some consoles read a leading digit as a number.
+        classes = password.upper() != password != password.lower() and any(map(str.isdigit, password))
+        if classes and password[0].isalpha():
+            return password
 
 
 def redact(text: str) -> str:
-    """`text` with whatever may be a URL's login hidden: all between `//` and the last `@`, however malformed."""
+    """`text` without anything that may be a URL's login: all between `//` and the last `@` is hidden, also in a
+    malformed URL."""
     return re.sub(r"//.*@", f"//{HIDDEN}@", text, flags=re.DOTALL)
 
 
 def expand(text: str, *, environ: Mapping[str, str], directory: Path) -> str:
-    """`text` with its placeholders replaced; relative files are looked for in `directory`. ConfigError names the
-    placeholder that has no value, never a value."""
+    """`text` with its placeholders replaced; a relative file is looked for in `directory`. ConfigError names the
+    placeholder that has no value; it never shows a value."""
 
-    def value(found: re.Match[str]) -> str:
-        kind, name = found[1], found[2]
+    def value(placeholder: re.Match[str]) -> str:
+        kind, name = placeholder[1], placeholder[2]
         if kind == "env":
             if name not in environ:
                 raise ConfigError(f"${{env:{name}}}: the environment has no {name}")
@@ -66,9 +69,9 @@ def _from_keyring(name: str) -> str:
             f"${{keyring:{name}}}: the keyring package is not installed", hint="pip install 'dbfleet[keyring]'"
         ) from exc
     try:
-        found = keyring.get_password(service, user)
+        password = keyring.get_password(service, user)
     except keyring.errors.KeyringError as exc:
         raise ConfigError(f"${{keyring:{name}}}: the keyring does not answer: {exc}") from exc
-    if found is None:
+    if password is None:
         raise ConfigError(f"${{keyring:{name}}}: the keyring has no such entry", hint=f"keyring set {service} {user}")
-    return found
+    return password

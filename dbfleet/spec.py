@@ -1,7 +1,7 @@
 """The spec of an engine: everything about it that is data, readable without a driver and without a server.
 
-Depends on values and extras alone: what connects (`adapter`) and what connections can do besides (`abilities`) stand
-above it, so `connect` is held to the contract where the adapter is made.
+Depends on values, extras and target alone. The contract (`adapter`) and the abilities stand above it, so that
+`connect` is typed here without them; the engine's package holds its adapter to the contract.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from dbfleet.values import Column, Type
 
 
 class Capability(enum.StrEnum):
-    """What an engine can do where no method shows it. One word, one meaning, tested in both directions. What is a
-    method of its own is an ability (dbfleet/abilities.py)."""
+    """What an engine can do where no method shows it. Each word has one meaning and is tested in both directions. An
+    optional method is an ability instead (dbfleet/abilities.py)."""
 
     ATOMIC_WRITE = "atomic-write"  # one write is all or nothing, however many batches
     KEYLESS = "keyless"  # a collection may have no key
-    REFERENCES = "references"  # a row whose reference holds no existing key is refused
+    REFERENCES = "references"  # a row that refers to a missing key is refused
     EDGES = "edges"  # an edge collection is stored as a relationship of the engine's own
     SPLIT = "split"  # `split` can give more than one part
     PARAMETERS = "parameters"  # `query` binds params on the server's or driver's side
@@ -42,16 +42,17 @@ class Fidelity(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Numbers that bound what the types keep. None: no limit that matters.
+    """The limits of what the types keep. None: there is no limit that matters.
 
-    `fraction_digits` of a second in time, datetime and instant; `decimal_digits` in all and `decimal_scale` behind
-    the point; `int_bits`, signed; `text_length` in characters and `key_length` in bytes; `name_length` of collections
-    and columns in characters; `first_year` and `last_year` of dates. `fraction_digits` and `decimal_digits` cut values
-    of the types whose fidelity is ROUNDED; of the other types a value outside the limits is refused, never changed.
-    `finite_floats`: NaN and infinities are refused. `subnormal_floats`: floats nearer to zero than 2.2e-308 are kept.
-    `nul_in_text`: text may hold the character U+0000. `empty_text_in_key`: a key column may hold "".
-    `trailing_blanks_in_key`: keys may differ in blanks at their end only. `empty_text_is_null` (and empty bytes) and
-    `json_null_is_null` are declared oddities: written as the one, read as the other.
+    `fraction_digits` counts digits of a second in time, datetime and instant; `decimal_digits` counts all digits of a
+    decimal, `decimal_scale` those behind the point. `int_bits` includes the sign. `text_length` and `name_length` (of
+    collections and columns) are in characters, `key_length` is in bytes. `first_year` and `last_year` bound dates.
+    A type whose fidelity is ROUNDED is cut to `fraction_digits` or `decimal_digits`; a value of another type that is
+    outside the limits is refused, never changed. `finite_floats`: NaN and infinities are refused.
+    `subnormal_floats`: floats nearer to zero than 2.2e-308 are kept. `nul_in_text`: text may hold the character U+0000.
+    `empty_text_in_key`: a key column may hold "". `trailing_blanks_in_key`: keys may differ only in blanks at the end.
+    `empty_text_is_null` (also of empty bytes) and `json_null_is_null` are declared oddities: what is written as an
+    empty text or as the JSON null is read as NULL.
     """
 
     fraction_digits: int = 6
@@ -74,11 +75,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class ServerPlan:
-    """One server process to be: its directory of binaries, its paths, its port, its login.
+    """What a server process is started with: its executables, paths, port and login.
 
-    `binaries` holds the found executables by name; `data` is the data directory, owned by the account that the server
-    runs as; `run` is a short-pathed directory for sockets and pid files; `password_file` (0600, same owner) holds the
-    fleet's password and no newline.
+    `binaries` holds the executables by name. `data` is the data directory, owned by the account that the server runs
+    as. `run` is a directory with a short path, for sockets and pid files. `password_file` (mode 0600, same owner) holds
+    the fleet's password, without a newline.
     """
 
     binaries: Mapping[str, Path]
@@ -94,15 +95,16 @@ class ServerPlan:
 
 @dataclass(frozen=True, slots=True)
 class LocalServer:
-    """How the process runtime finds, initialises and runs this engine's server. No password in any command.
+    """How the process runtime finds, initialises and runs this engine's server. No command holds a password.
 
-    `choices`: alternatives in order of preference; each names the executables that must stand in one directory
-    ("initdb", "postgres"). The first of `bundled` (a function that gives the directory inside an installed Python
-    package, or None; whoever installed one wants that server), PATH and `places` (globs of directories, newest version
-    first) wins. `initialise` gives the commands that fill an empty
-    data directory and may write files below it; `command` gives the argv of the server, in the foreground; `prepare`
-    runs once after the first start, when the port answers, to make the user and database (with the driver or a
-    client). `environment` is added to the server's. `how_to_get` says what to install, in one line.
+    `choices` are alternatives in order of preference; each names the executables that must be in one directory
+    ("initdb", "postgres"). They are looked for in `bundled`, then PATH, then `places`, and the first directory wins.
+    `bundled` returns the directory inside an installed Python package, or None: a user who installed one wants that
+    server. `places` are globs of directories; the newest version comes first. `initialise` returns the commands that
+    fill an empty data directory, and may write files below it. `command` returns the argv that runs the server in the
+    foreground. `prepare` runs once, after the first start, when the port answers: it makes the user and the database
+    with the driver or a client. `environment` is added to the server's environment. `how_to_get` says in one line what
+    to install.
     """
 
     choices: tuple[tuple[str, ...], ...]
@@ -120,7 +122,7 @@ class LocalServer:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What `doctor` sees: how bad it is, what it is, and what to do about it."""
+    """A finding of `doctor`: how bad it is, what it is, and what to do about it."""
 
     level: Literal["ok", "warn", "fail"]
     text: str
@@ -131,23 +133,27 @@ class Finding:
 class EngineSpec:
     """Everything about an engine that is data.
 
-    `name` is the file's name, the service's name in the stacks and the target's name in the default fleet. `examples`
-    are statements in the engine's language, for the conformance suite and the documentation: `one` gives one record
-    with one value, 1 (left out where the language has no expressions); `all` gives every row of `{collection}`;
+    `name` is the name of the engine's module or package, of its service in the stacks and of its target in the default
+    fleet. `language` is what `query` speaks, with a dialect in parentheses; targets of one language can be asked
+    together, whatever their dialects. `schemes` are the URL schemes; we print the first.
+
+    `examples` are statements in the engine's language, for the conformance suite and the documentation: `one` gives one
+    record with one value, 1 (left out where the language has no expressions); `all` gives every row of `{collection}`;
     `slow` runs for half a minute or more on the server (where CANCEL is declared); `bad` is malformed; `parameter`
     gives one record with the value of the param `n` (where PARAMETERS is declared); `missing` reads the collection
-    `dbfleet_nowhere`, which is not there; `filter` (where Finds is declared) chooses the rows whose `id` is 1.
-    `language` is what `query` speaks, a dialect in parentheses; targets of one language can be asked together,
-    whatever their dialects. `schemes` are URL schemes, the first is the one we print. `client` is the argv of the
-    engine's own client inside the container, `{user}` and `{database}` filled in, the password read from the file that
-    the stack mounts. `shell` gives the argv of the client on this machine and what to add to its environment, where the
-    password goes: never into the argv. `examine` is what `doctor` asks about the engine on this machine (its driver,
-    the processor). `keeps_native` says of a described column whether `create` makes one of its native type again, which
-    then holds all of its values as they are: between two of these engines it is exact, whatever its note says to
-    others; None where that depends on what is there. `stack` is the compose file of an outside engine, which the
-    registry finds in the engine's own package; a built-in one's is found by its name. `quirks` are declared oddities
-    in a sentence each, `verified_on` says what the adapter was last verified on: real server, stand-in or double, with
-    its version.
+    `dbfleet_nowhere`, which does not exist; `filter` (where Finds is declared) chooses the rows whose `id` is 1.
+
+    `client` is the argv of the engine's own client inside the container; `{user}` and `{database}` are filled in, and
+    it reads the password from the file that the stack mounts. `shell` returns the argv of the client on this machine
+    and what to add to its environment: the password goes there, never into the argv. `examine` returns what `doctor`
+    reports about the engine on this machine (its driver, the processor).
+
+    `keeps_native` says whether `create` makes a column of the same native type for a described column, so that it keeps
+    every value as it is. Then a copy between two targets of this engine is exact, whatever the column's note says about
+    other engines. None where that depends on the target. `stack` is the compose file of an outside engine, which the
+    registry finds in the engine's package; that of a built-in engine is found by its name. `quirks` are declared
+    oddities, one sentence each. `verified_on` says on what the adapter was last verified: a real server, a stand-in or
+    a double, with its version.
     """
 
     name: str
@@ -187,4 +193,5 @@ class EngineSpec:
     verified_on: tuple[str, ...] = ()
 
     def fidelity(self, type_: Type) -> Fidelity:
+        """How exactly this engine keeps the type."""
         return self.types.get(type_, Fidelity.REFUSED)

@@ -12,10 +12,10 @@ from urllib.parse import quote
 class Target:
     """A name, an engine, and where it is. `repr` and `url()` never show the password.
 
-    `database` is what the engine calls database, keyspace, service or path of a file; `options` are the URL's query
-    (`?sslmode=require`), passed to the driver by names that the engine's file lists. `managed` is true for a target
-    that the fleet's runtime starts. `create` lets `connect` make what the target names where it is missing and the
-    engine can (a file, a keyspace): only up, seed, load and copy set it.
+    `database` is what the engine calls a database, a keyspace, a service or the path of a file. `options` are the
+    URL's query (`?sslmode=require`): they are passed to the driver under the names that the engine's package lists.
+    `managed` is true for a target that the fleet's runtime starts. With `create`, `connect` makes the file or keyspace
+    that the target names if it is missing, where the engine can; only up, seed, load and copy set it.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Target:
     create: bool = False
 
     def url(self, *, reveal: bool = False) -> str:
-        """The URL that names this target again; the password is `***` unless revealed."""
+        """The URL of this target; passwords in it are `***` unless `reveal` is set."""
         login = ""
         if self.user is not None or self.password is not None:
             login = quote(self.user or "", safe="")
@@ -39,7 +39,7 @@ class Target:
                 login += ":" + (quote(self.password, safe="") if reveal else "***")
             login += "@"
         host = self.host or ""
-        if ":" in host and "," not in host:  # IPv6; several hosts stand as they are
+        if ":" in host and "," not in host:  # IPv6; a list of hosts is left as it is
             host = f"[{host}]"
         port = f":{self.port}" if self.port is not None else ""
         path = "/" + quote(self.database, safe="/") if self.database is not None else ""
@@ -50,6 +50,7 @@ class Target:
         return f"{self.scheme}://{login}{host}{port}{path}{query if self.options else ''}"
 
     def with_(self, **changes: Any) -> Target:
+        """A copy of this target with these fields changed."""
         return replace(self, **changes)
 
 

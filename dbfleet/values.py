@@ -19,11 +19,12 @@ Canonical encoding (UTF-8), the same for digests, golden tests and whatever a se
     uuid        lower case, with hyphens
     json        no white space, keys sorted by code point, non-ASCII as it is, numbers as decimals are
 
-A row's digest is MD5 over its columns *in the order of their names*, so that two engines which list columns
-differently agree: each value as `<length in bytes>:<canonical bytes>`, NULL as `-`. A collection's digest is its row
-count and the sum modulo 2**64 of the rows' first eight digest bytes, big-endian: it needs no order and adds up.
+A row's digest is MD5 over its columns *in the order of their names*, so that two engines which list the columns in
+different orders agree. Each value is hashed as `<length in bytes>:<canonical bytes>`, NULL as `-`. A collection's
+digest is its row count and the sum modulo 2**64 of the rows' first eight digest bytes, big-endian. So it does not
+depend on the order of the rows, and the digests of parts add up.
 
-Traps that the tests pin: Decimal.normalize() rounds to 28 digits; bool is an int; datetime is a date; a JSON reader
+Traps that the tests cover: Decimal.normalize() rounds to 28 digits; bool is an int; datetime is a date; a JSON reader
 that makes floats breaks integers above 2**53 and decimals (use `loads_json`).
 """
 
@@ -62,7 +63,7 @@ class Type(enum.StrEnum):
 
 
 class _JsonNull:
-    """The json document `null`, which is a value; None is the absence of one."""
+    """The JSON document `null`, which is a value; None stands for NULL, the absence of a value."""
 
     def __repr__(self) -> str:
         return "JSON_NULL"
@@ -85,10 +86,10 @@ class Column:
     """A named, typed column.
 
     `precision` and `scale` count decimal digits (None: as many as the engine keeps), `length` counts characters of
-    text or bytes, `fraction_digits` those of a second. `native` is the engine's own name of the type, as described
-    ("character varying(20)"); `note` says how a foreign type is carried where that is not obvious ("interval, as
-    text"); `generated` says that the server computes the column: it is read like any other and never written. None of
-    the three takes part in comparing two columns.
+    text or bytes, `fraction_digits` counts digits of a second. `native` is the engine's own name of the type
+    ("character varying(20)"). `note` says how a type outside the closed set is carried, where that is not obvious
+    ("interval, as text"). `generated` says that the server computes the column: it is read like any other and never
+    written. `native`, `note` and `generated` are ignored when two columns are compared.
     """
 
     name: str
@@ -112,7 +113,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """`columns` of this schema hold the key `keys` of `collection`."""
+    """`columns` of this schema refer to the key `keys` of `collection`."""
 
     columns: tuple[str, ...]
     collection: str
@@ -123,9 +124,10 @@ class Reference:
 class Schema:
     """A collection's name, columns, key and references.
 
-    `key` names the columns whose values are unique together, in key order; empty where there is none. `edge` says
-    that the collection is a relationship between the two collections that its first two references name.
-    `partition` names the leading key columns that place a row (Cassandra); empty means the first key column.
+    `key` names, in key order, the columns whose values are unique together; it is empty where there is no key. `edge`
+    says that the collection is a relationship between the two collections that its first two references name.
+    `partition` names the leading key columns that decide where a row is stored (Cassandra); empty means the first key
+    column.
     """
 
     name: str
@@ -147,19 +149,21 @@ class Schema:
 
     @property
     def names(self) -> tuple[str, ...]:
+        """The columns' names, in schema order."""
         return tuple(column.name for column in self.columns)
 
     @property
     def key_indexes(self) -> tuple[int, ...]:
-        """Where the key's columns stand in a row, in key order."""
+        """The places of the key's columns in a row, in key order."""
         names = self.names
         return tuple(names.index(name) for name in self.key)
 
     def column(self, name: str) -> Column:
+        """The column of this name, which exists."""
         return next(column for column in self.columns if column.name == name)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON data: what schema.json holds, and what is kept beside the data."""
+        """The schema as plain JSON data, as schema.json holds it and as it is kept beside the data."""
         columns = []
         for column in self.columns:
             entry: dict[str, Any] = {"name": column.name, "type": column.type.value, "nullable": column.nullable}
@@ -168,20 +172,20 @@ class Schema:
                 "fraction_digits": column.fraction_digits, "native": column.native, "note": column.remark,
             }  # fmt: skip
             columns.append({**entry, **{word: value for word, value in extras.items() if value is not None}})
-        found: dict[str, Any] = {"name": self.name, "columns": columns, "key": list(self.key)}
+        data: dict[str, Any] = {"name": self.name, "columns": columns, "key": list(self.key)}
         if self.references:
-            found["references"] = [
+            data["references"] = [
                 {"columns": list(r.columns), "collection": r.collection, "keys": list(r.keys)} for r in self.references
             ]
         if self.edge:
-            found["edge"] = True
+            data["edge"] = True
         if self.partition:
-            found["partition"] = list(self.partition)
-        return found
+            data["partition"] = list(self.partition)
+        return data
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Schema:
-        """The inverse of `to_dict`; keys that it does not know are ignored."""
+        """The inverse of `to_dict`; unknown keys are ignored."""
         return cls(
             name=data["name"],
             columns=tuple(map(_column, data["columns"])),
@@ -214,9 +218,9 @@ def _column(entry: Mapping[str, Any]) -> Column:
 
 
 def decimal_text(value: Decimal) -> str:
-    """Without exponent, trailing zeros or negative zero, every digit kept."""
+    """The decimal with every digit kept, without an exponent, trailing zeros or a negative zero."""
     text = str(value)
-    if text[-1] not in "0yN" and "E" not in text and "N" not in text:  # as most are; a third of the time
+    if text[-1] not in "0yN" and "E" not in text and "N" not in text:  # true of most; a third of the time
         return text
     if not value.is_finite():
         return "NaN" if value.is_nan() else ("Infinity" if value > 0 else "-Infinity")
@@ -227,7 +231,7 @@ def decimal_text(value: Decimal) -> str:
 
 
 def float_text(value: float) -> str:
-    """repr, with -0.0 as 0.0 and the names of what is not finite as every language writes them."""
+    """The float by `repr`; -0.0 as 0.0, and NaN, Infinity and -Infinity by these names."""
     if value and abs(value) < 1e300:
         return repr(value)
     if value != value:
@@ -246,33 +250,35 @@ def _fraction(text: str) -> str:
 
 
 def time_text(value: time) -> str:
+    """The time by ISO 8601, without trailing zeros in the fraction."""
     return _fraction(value.isoformat())
 
 
 def datetime_text(value: datetime) -> str:
-    """ISO 8601 with T and no zone."""
-    # In two halves: isoformat of an aware datetime spends half its time on the offset.
+    """The datetime by ISO 8601, with T and without a zone."""
+    # Date and time apart: isoformat of an aware datetime spends half its time on the offset.
     return f"{_day_text(value)}T{_fraction(value.time().isoformat())}"
 
 
 def instant_text(value: datetime) -> str:
-    """ISO 8601 in UTC, with Z."""
+    """The instant by ISO 8601, in UTC with Z."""
     if value.tzinfo is not UTC:
         value = value.astimezone(UTC)
     return f"{_day_text(value)}T{_fraction(value.time().isoformat())}Z"
 
 
 def bytes_text(value: bytes) -> str:
+    """The bytes in base64, padded."""
     return base64.b64encode(value).decode("ascii")
 
 
 _MOST_DIGITS: Final = 4000
-"""Python makes no int of a longer text unless it is told to (sys.get_int_max_str_digits)."""
+"""By default, Python refuses to make an int of a text longer than 4300 digits (sys.get_int_max_str_digits)."""
 _SIMPLE: Final = frozenset({str, int, bool, type(None), Decimal})
 
 
 def _exact_numbers(value: Any) -> bool:
-    """Whether the encoder writes every float in `value` canonically, and knows what else is in it, or may ask
+    """Whether the encoder writes every float in `value` canonically. It can write all else in it, itself or through
     `_number`."""
     kind = type(value)
     if kind is dict or kind is list:
@@ -286,7 +292,7 @@ def _exact_numbers(value: Any) -> bool:
 
 
 def _number(value: Any) -> int | float:
-    """A number that the encoder writes as decimal_text does. TypeError where there is none."""
+    """A number that the encoder writes as `decimal_text` writes the decimal. TypeError where there is none."""
     if type(value) is Decimal and value.is_finite():
         text = decimal_text(value)
         if "." not in text and len(text) < _MOST_DIGITS:
@@ -307,7 +313,7 @@ def json_text(value: Any) -> str:
     if _exact_numbers(value):
         try:
             return _dumps(value)
-        except TypeError:  # a decimal of which no float has the text: piece by piece
+        except TypeError:  # no float has the text of one of the decimals: encode piece by piece
             pass
     if isinstance(value, Mapping):
         return "{" + ",".join(f"{_dumps(key)}:{json_text(value[key])}" for key in sorted(value)) + "}"
@@ -330,8 +336,8 @@ _loads_long = json.JSONDecoder(
 
 
 def loads_json(text: str) -> Any:
-    """JSON with every digit kept: numbers with a point or an exponent become Decimal, others int. Top-level null is
-    JSON_NULL, as NULL is never written as JSON text."""
+    """The value of a JSON text, with every digit kept: a number with a point or an exponent becomes a Decimal, any
+    other an int. A null at the top is JSON_NULL, because NULL is never written as JSON text."""
     try:
         value = _loads(text)
     except json.JSONDecodeError:
@@ -377,19 +383,19 @@ VALUE_OF: Final[Mapping[Type, Callable[[str], Any]]] = {
     Type.UUID: uuid.UUID,
     Type.JSON: loads_json,
 }
-"""The value of a canonical text, by type; the inverse of TEXT_OF. Raises ValueError or an ArithmeticError or
-KeyError for text that is none."""
+"""The value of a canonical text, by type; the inverse of TEXT_OF. A text that is no canonical text of the type raises
+ValueError, ArithmeticError or KeyError."""
 
 
 def type_of(value: object) -> Type | None:
-    """The type of a plain Python value; None for None and for what is outside the closed set."""
-    for kind, found in _TYPE_OF.items():
+    """The type of a plain Python value; None for None and for a value outside the closed set."""
+    for kind, type_ in _TYPE_OF.items():
         if isinstance(value, kind):
-            return Type.INSTANT if found is Type.DATETIME and value.tzinfo else found  # type: ignore[attr-defined]
+            return Type.INSTANT if type_ is Type.DATETIME and value.tzinfo else type_  # type: ignore[attr-defined]
     return None
 
 
-# bool before int and datetime before date: each is an instance of the other.
+# bool stands before int, and datetime before date: a bool is an int too, and a datetime is a date too.
 _TYPE_OF: Final[Mapping[type, Type]] = {
     bool: Type.BOOL,
     int: Type.INT,
@@ -412,7 +418,8 @@ _TYPE_OF: Final[Mapping[type, Type]] = {
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """Of a set of rows: how many, and the sum modulo 2**64. Digests of disjoint parts add up to the whole's."""
+    """The digest of a set of rows: their number, and the sum modulo 2**64. The digests of disjoint parts add up to that
+    of the whole."""
 
     rows: int = 0
     sum: int = 0
@@ -421,7 +428,7 @@ class Digest:
         return Digest(self.rows + other.rows, (self.sum + other.sum) & 0xFFFF_FFFF_FFFF_FFFF)
 
     def __sub__(self, other: Digest) -> Digest:
-        """Without rows that it has counted."""
+        """The digest without the rows of `other`, which were counted in it."""
         return Digest(self.rows - other.rows, (self.sum - other.sum) & 0xFFFF_FFFF_FFFF_FFFF)
 
     def __str__(self) -> str:
@@ -435,7 +442,7 @@ def digest_order(columns: Sequence[Column]) -> list[int]:
 
 
 def row_bytes(columns: Sequence[Column]) -> Callable[[Row], bytes]:
-    """A function from a row of these columns to the bytes whose MD5 is its digest."""
+    """A function from a row of these columns to the bytes whose MD5 is the row's digest."""
     plan = [(place, TEXT_OF[columns[place].type]) for place in digest_order(columns)]
 
     def encode(row: Row) -> bytes:
@@ -453,9 +460,9 @@ def row_bytes(columns: Sequence[Column]) -> Callable[[Row], bytes]:
 
 
 def digest_rows(columns: Sequence[Column], batches: Iterable[Batch]) -> Digest:
-    """The digest of all rows of all batches: the plain path, which defines what every faster one must give."""
-    # Here, not above: hashlib loads the system's OpenSSL, and MySQL's C extension, which brings a newer one, cannot be
-    # loaded after it (its driver then falls back to pure Python, which reads four times slower).
+    """The digest of all rows of all batches. This is the plain path: it defines what every faster one must give."""
+    # Imported here, not above: hashlib loads the system's OpenSSL. MySQL's C extension brings a newer one and cannot be
+    # loaded after it; the driver then falls back to pure Python, which reads four times slower.
     from hashlib import md5
 
     encode = row_bytes(columns)
