@@ -159,6 +159,12 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     return matches[0] if matches else None
 
 
+def did_you_mean(word: str, known: Iterable[str], otherwise: str | None = None) -> str | None:
+    """The hint of an error about a word that is not known: the nearest one that is, else what is given."""
+    close = nearest(word, known)
+    return f"did you mean {close}?" if close else otherwise
+
+
 @contextmanager
 def translated(
     translate: Callable[[BaseException], DbfleetError | None], *, engine: str, target: str

@@ -14,7 +14,7 @@ from struct import Struct
 from typing import Any, Final
 
 from dbfleet.abilities import Digests, able
-from dbfleet.adapter import Adapter
+from dbfleet.adapter import WHOLE, Adapter, Part
 from dbfleet.fidelity import coarsened
 from dbfleet.spec import EngineSpec
 from dbfleet.values import (
@@ -27,7 +27,6 @@ from dbfleet.values import (
     datetime_text,
     decimal_text,
     digest_order,
-    digest_rows,
     float_text,
     instant_text,
     json_text,
@@ -35,10 +34,27 @@ from dbfleet.values import (
 )
 
 
-def stored(adapter: Adapter, schema: Schema) -> Digest:
-    """Of what the adapter's target holds: by its server where that can, else by a scan."""
+def stored(
+    adapter: Adapter,
+    schema: Schema,
+    part: Part = WHOLE,
+    *,
+    watched: Callable[[Iterator[Batch]], Iterable[Batch]] = iter,
+) -> Digest:
+    """Of what the adapter's target holds of the part: by its server where that can, else by a scan, whose batches pass
+    `watched`."""
     digesting = able(adapter, Digests)
-    return digesting.digest(schema) if digesting else digest_rows(schema.columns, adapter.scan(schema))
+    if digesting:
+        return digesting.digest(schema, part)
+    return of_batches(schema, watched(adapter.scan(schema, part)))
+
+
+def of_batches(schema: Schema, batches: Iterable[Batch], *, kept_by: EngineSpec | None = None) -> Digest:
+    """Of these rows: as they are, or as an engine keeps them."""
+    digester = Digester(schema.columns, kept_by=kept_by)
+    for batch in batches:
+        digester.add(batch)
+    return digester.digest
 
 
 class Digester:

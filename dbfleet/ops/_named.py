@@ -2,29 +2,49 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterable, Iterator
+
 from dbfleet.adapter import Adapter
-from dbfleet.errors import NotFound, StatementError, nearest
+from dbfleet.errors import DbfleetError, NotFound, StatementError, did_you_mean
 from dbfleet.target import Target
 from dbfleet.values import Schema
 
 
-def schema_of(adapter: Adapter, target: Target, collection: str) -> Schema:
-    """The collection's schema. NotFound, with what to do next as its hint."""
-    try:
-        return described(adapter, collection)
-    except NotFound as error:
-        if error.hint is None:
-            close = nearest(collection, adapter.collections())
-            where = target.name if "//" not in target.name else "TARGET"
-            error.hint = f"did you mean {close}?" if close else f"dbfleet ls {where} lists what there is"
-        raise
+def distinct(names: Iterable[str]) -> list[str]:
+    """The names in the order in which they were given, each once."""
+    return list(dict.fromkeys(names))
 
 
 def described(adapter: Adapter, collection: str) -> Schema:
-    """The collection's schema. An error names the collection: a broken view is one of many."""
+    """The collection's schema. NotFound comes with the nearest name that is there, and every error of a statement names
+    the collection: a broken view is one of many."""
     try:
-        return adapter.describe(collection)
+        with hinted(adapter, collection):
+            return adapter.describe(collection)
     except StatementError as error:
         if collection not in error.message:
             error.message = f"{collection}: {error.message}"
+        raise
+
+
+def schema_of(adapter: Adapter, target: Target, collection: str) -> Schema:
+    """As `described`; where no name is near, the hint says how to find out what there is."""
+    try:
+        return described(adapter, collection)
+    except NotFound as error:
+        where = target.name if "//" not in target.name else "TARGET"
+        error.hint = error.hint or f"dbfleet ls {where} lists what there is"
+        raise
+
+
+@contextlib.contextmanager
+def hinted(adapter: Adapter, collection: str) -> Iterator[None]:
+    """For the block: a NotFound without a hint gets the nearest name that is there."""
+    try:
+        yield
+    except NotFound as error:
+        if error.hint is None:
+            with contextlib.suppress(DbfleetError):
+                error.hint = did_you_mean(collection, adapter.collections())
         raise

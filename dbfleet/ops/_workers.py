@@ -8,6 +8,9 @@ where a target is a file that one process has at a time, as its owner is connect
 A worker answers Ctrl-C by its owner alone: the owner sends `stop`, or goes away; the worker then cancels the statement
 that runs on the server, unwinds, and closes its connection. SIGTERM, which may go to every process of a group, does the
 same, and tells the owner. Errors come back as they were raised, their cause as text.
+
+A message is a frozen dataclass, in both directions; which ones there are is the verb's affair, but for the three that
+stand here: `Stop` to the worker, `Failed` and `Ended` to the owner.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from types import FrameType
 from typing import Any, Final
@@ -33,9 +37,25 @@ from dbfleet.spec import EngineSpec
 STOP_TIMEOUT_S: Final = 10.0
 """How long a worker may take to unwind; then it is killed."""
 
-_STOP: Final = "stop"
 _FORKS: Final = sys.platform == "linux"
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The owner's last word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The error that the job raised, packed."""
+
+    error: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The worker's last word: the job is at its end."""
 
 
 class Stopped(BaseException):
@@ -56,13 +76,10 @@ class Owner:
         self._stopping = threading.Event()
         self._terminated = False
         self.adapter: Adapter | None = None
-        """What runs statements for the job: cancelled on `stop`."""
-
-    def send(self, message: object) -> None:
-        self._send("message", message)
+        """What runs statements for the job: cancelled on `Stop`."""
 
     def receive(self) -> Any:
-        """The owner's next message. Stopped if it is `stop`."""
+        """The owner's next message. Stopped if it is `Stop`."""
         message = self._inbox.get()
         self.check()
         return message
@@ -72,10 +89,11 @@ class Owner:
         if self._stopping.is_set():
             raise Stopped
 
-    def _send(self, kind: str, content: object) -> None:
+    def send(self, message: object) -> None:
+        """Tell the owner; silent where it is gone, which ends the job."""
         try:
             with self._sending:
-                self._connection.send((kind, content))
+                self._connection.send(message)
         except (BrokenPipeError, ConnectionResetError, OSError):
             self._stopping.set()
 
@@ -87,11 +105,11 @@ class Owner:
             try:
                 message = self._connection.recv() if self._connection.poll(0.2) else None
             except (EOFError, OSError):
-                message = _STOP
+                message = Stop()
             if self._terminated and not self._stopping.is_set():
-                self._send("error", _packed(RuntimeFailure("the process that worked on it was told to end (SIGTERM)")))
-                message = _STOP
-            if message == _STOP:
+                self.send(Failed(_packed(RuntimeFailure("the process that worked on it was told to end (SIGTERM)"))))
+                message = Stop()
+            if isinstance(message, Stop):
                 self._stopping.set()
                 self._inbox.put(None)
                 if worker.is_alive() and (adapter := self.adapter) is not None:
@@ -115,8 +133,8 @@ class Owner:
         except BaseException as error:
             # What a cancelled statement says is no news to who cancelled it.
             if not self._stopping.is_set():
-                self._send("error", _packed(error))
-        self._send("end", None)
+                self.send(Failed(_packed(error)))
+        self.send(Ended())
 
 
 class Worker:
@@ -147,10 +165,11 @@ class Worker:
         theirs.close()
 
     def send(self, message: object) -> None:
+        """Tell the worker; silent where it has ended, as `receive` says why."""
         try:
             self.connection.send(message)
         except OSError:
-            pass  # it has ended: `receive` says why
+            pass
         except BaseException:
             self._torn = True
             raise
@@ -158,19 +177,17 @@ class Worker:
     def receive(self) -> Any:
         """The next message, or None after the last one. Raises the error that the job raised."""
         try:
-            kind, content = self.connection.recv()
+            message = self.connection.recv()
         except (EOFError, OSError):
             self.ended = True
             raise self._died() from None
         except BaseException:
             self._torn = True
             raise
-        if kind == "message":
-            return content
-        self.ended = True
-        if kind == "error":
-            raise _unpacked(content)
-        return None
+        self.ended = isinstance(message, Failed | Ended)
+        if isinstance(message, Failed):
+            raise _unpacked(message.error)
+        return None if self.ended else message
 
     def _died(self) -> RuntimeFailure:
         code = None
@@ -188,7 +205,7 @@ class Worker:
             self.connection.close()
             self.ended = True
         elif not self.ended:
-            self.send(_STOP)
+            self.send(Stop())
 
     def stop(self) -> None:
         """Wait until the worker is gone; kill it if it takes too long."""

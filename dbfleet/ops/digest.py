@@ -1,24 +1,25 @@
 """`dbfleet digest`: how many rows a collection has and the sum of their digests, the same on every engine that keeps
 the values exactly.
 
-The plain path is the definition: scan and hash (values.digest_rows). An adapter that computes digests on its server
-is asked first, and is held to the plain path's result by the conformance suite.
+values.digest_rows defines it. A server that computes digests is asked first, and is held to that result by the
+conformance suite.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
+from functools import partial
 
-from dbfleet.abilities import Digests, Snapshots, able
-from dbfleet.adapter import Adapter
+from dbfleet.abilities import Snapshots, able
 from dbfleet.errors import DbfleetError, StatementError, Unavailable, Unsupported
 from dbfleet.fleet import Fleet
+from dbfleet.ops._digests import stored
 from dbfleet.ops._named import schema_of
+from dbfleet.ops._progress import Ticker
 from dbfleet.target import Target
-from dbfleet.values import Batch, Digest, Schema, digest_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,8 @@ def digest(
         for name in adapter.collections() if collection is None else (collection,):
             started = time.perf_counter()
             try:
-                found = _digest(adapter, schema_of(adapter, target, name), progress)
+                ticker = Ticker(partial(progress, name))
+                found = stored(adapter, schema_of(adapter, target, name), watched=ticker.batches)
             except DbfleetError as error:
                 error.target = error.target or target.name
                 if name not in error.message:  # which of them, where nobody named one
@@ -88,18 +90,3 @@ def _worst(failed: Sequence[DbfleetError]) -> DbfleetError:
             each.message if each.message.endswith(".") else f"{each.message}." for each in failed
         )
     return error
-
-
-def _digest(adapter: Adapter, schema: Schema, progress: Callable[[str, int], None]) -> Digest:
-    digesting = able(adapter, Digests)
-    if digesting is not None:
-        return digesting.digest(schema)
-    return digest_rows(schema.columns, _told(schema.name, adapter.scan(schema), progress))
-
-
-def _told(name: str, batches: Iterable[Batch], progress: Callable[[str, int], None]) -> Iterator[Batch]:
-    rows = 0
-    for batch in batches:
-        yield batch
-        rows += len(batch)
-        progress(name, rows)

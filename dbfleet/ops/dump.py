@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -32,8 +33,9 @@ from dbfleet.ops import _dump_files as files
 from dbfleet.ops import _left
 from dbfleet.ops._digests import Digester
 from dbfleet.ops._order import ordered
+from dbfleet.ops._progress import Ticker
 from dbfleet.target import Target
-from dbfleet.values import Batch, Digest, Schema
+from dbfleet.values import Digest, Schema
 
 T = TypeVar("T")
 Tell = Callable[[str], None]
@@ -155,12 +157,13 @@ def stream(
             yield end()
 
         rendered = _rendered(adapter, schema, format)
+        ticker = Ticker(partial(progress, schema.name))
         if rendered is not None:
             with _closing(rendered):
-                yield squeezed(_counted(schema.name, rendered, progress))
+                yield squeezed(ticker.chunks(rendered))
         else:
             with _closing(adapter.scan(schema)) as batches:
-                yield squeezed(_exact.encode(format, schema, _told(schema.name, batches, progress)))
+                yield squeezed(_exact.encode(format, schema, ticker.batches(batches)))
 
 
 def check(format: str, compress: str | None) -> None:
@@ -295,14 +298,15 @@ def _collection(
     writer = files.Writer(path, compress)
     digester = Digester(schema.columns)
     rendered = _rendered(adapter, schema, format, digester.plus)
+    ticker = Ticker(partial(progress, schema.name))
     try:
         if rendered is not None:
             with _closing(rendered):
-                for chunk in _counted(schema.name, rendered, progress):
+                for chunk in ticker.chunks(rendered):
                     writer.write(chunk)
         else:
             with _closing(adapter.scan(schema)) as batches:
-                for chunk in _exact.encode(format, schema, digester.over(_told(schema.name, batches, progress))):
+                for chunk in _exact.encode(format, schema, digester.over(ticker.batches(batches))):
                     writer.write(chunk)
         size, sha256 = writer.finish()
     finally:
@@ -319,14 +323,6 @@ def _rendered(
     return encoding.encoded_scan(schema, format_word, tally) if encoding and format_word else None
 
 
-def _counted(name: str, chunks: Iterator[bytes], progress: Progress) -> Iterator[bytes]:
-    lines = 0
-    for chunk in chunks:
-        yield chunk
-        lines += chunk.count(b"\n")
-        progress(name, lines)
-
-
 @contextmanager
 def _closing(reading: Iterator[T]) -> Iterator[Iterator[T]]:
     """What is left half read is closed before its connection is."""
@@ -336,11 +332,3 @@ def _closing(reading: Iterator[T]) -> Iterator[Iterator[T]]:
         close = getattr(reading, "close", None)
         if close:
             close()
-
-
-def _told(name: str, batches: Iterator[Batch], progress: Progress) -> Iterator[Batch]:
-    rows = 0
-    for batch in batches:
-        yield batch
-        rows += len(batch)
-        progress(name, rows)

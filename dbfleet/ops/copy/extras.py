@@ -41,7 +41,7 @@ def give(writer: Adapter, plan: PlannedCollection, theirs: frozenset[str] = froz
     """Add what is not there yet. `theirs` are the names of indexes that this collection takes with its place."""
     adapter: Any = writer
     if not plan.extras:
-        return Given((), (), {})
+        return Given(plan.sink.name)
     there = adapter.extras(plan.place.name).has
     came, left, indexes = [], [], {}
     for number, extra in enumerate(plan.extras):
@@ -59,7 +59,7 @@ def give(writer: Adapter, plan: PlannedCollection, theirs: frozenset[str] = froz
             left.append(f"{extra}: {error.message}")
             continue
         came.append(str(extra))
-    return Given(tuple(came), tuple(left), indexes)
+    return Given(plan.sink.name, tuple(came), tuple(left), indexes)
 
 
 def _add_index(

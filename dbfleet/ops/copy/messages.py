@@ -3,17 +3,21 @@ the owner (copy/owner.py) and its workers (copy/worker.py)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
 
-from dbfleet.adapter import Part, WriteMode
+from dbfleet.adapter import Part, Rejected, WriteMode
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _ends
 from dbfleet.ops._plan import PlannedCollection
 from dbfleet.ops.copy.journal import Journal
 from dbfleet.spec import EngineSpec
 from dbfleet.target import Target
+from dbfleet.values import Digest
+
+MOST_REJECTED: Final = 100
+"""Rejected rows that an error carries; `rejected` of the record counts them all."""
 
 Mode = Literal["insert", "upsert", "replace"]
 
@@ -93,8 +97,8 @@ class Begin:
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """One part to be copied. `alone`: into a collection that this copy has made, whose rows come from it alone."""
+class CopyPart:
+    """Copy this part. `alone`: into a collection that this copy has made, whose rows come from it alone."""
 
     plan: PlannedCollection
     number: int
@@ -105,9 +109,9 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """A part of a collection, by the sink's count, to be read back. `merged`: it holds other rows too, so ours, all of
-    them, are asked for by their keys."""
+class CheckPart:
+    """Read this part of a collection back, by the sink's count. `merged`: the collection holds other rows too, so ours,
+    all of them, are asked for by their keys."""
 
     plan: PlannedCollection
     part: Part
@@ -115,9 +119,9 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Give:
-    """A collection that has its rows and is to get its extras. `theirs` are the names of indexes that go when it takes
-    its place, and that it may have then. One that `was_there` has counters of its own, which are to go on behind the
+class GiveExtras:
+    """Give a collection that has its rows its extras. `theirs` are the names of indexes that go when it takes its
+    place, and that it may have then. One that `was_there` has counters of its own, which are to go on behind the
     rows."""
 
     plan: PlannedCollection
@@ -125,10 +129,48 @@ class Give:
     was_there: bool = False
 
 
+Task = CopyPart | CheckPart | GiveExtras
+
+
+@dataclass(frozen=True, slots=True)
+class Far:
+    """How many rows of a part are copied by now."""
+
+    collection: str
+    part: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class PartCopied:
+    """A part is in the sink. `rejected` are some of the rows that were refused, `lost` is how many; `digest` is of what
+    was written, where it was asked for."""
+
+    collection: str
+    number: int
+    rows: int
+    rejected: Sequence[Rejected]
+    lost: int
+    digest: Digest | None
+
+
+@dataclass(frozen=True, slots=True)
+class PartChecked:
+    """What a part of the sink holds."""
+
+    collection: str
+    digest: Digest
+
+
 @dataclass(frozen=True, slots=True)
 class Given:
     """What a collection has got, what it has not and why, in words; and the names that its indexes are to have."""
 
-    came: tuple[str, ...]
-    left: tuple[str, ...]
-    indexes: dict[str, str]
+    collection: str
+    came: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    indexes: Mapping[str, str] = field(default_factory=dict)
+
+
+Done = PartCopied | PartChecked | Given
+"""A worker's answer to a task; it is free then."""

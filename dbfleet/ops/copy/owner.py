@@ -7,16 +7,30 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Final
 
-from dbfleet.adapter import WHOLE, Adapter, Part, Rejected, Swap, WriteMode
+from dbfleet.adapter import WHOLE, Adapter, Part, Rejected, Swap
 from dbfleet.errors import AlreadyExists, UsageError
 from dbfleet.ops import _staging, _workers
 from dbfleet.ops._plan import PlannedCollection
 from dbfleet.ops._workers import Worker
 from dbfleet.ops.copy import extras as copy_extras
 from dbfleet.ops.copy.journal import Progressed
-from dbfleet.ops.copy.messages import Check, Copied, Ends, Give, Given, Mode, Task, Watch
+from dbfleet.ops.copy.messages import (
+    MOST_REJECTED,
+    CheckPart,
+    Copied,
+    CopyPart,
+    Done,
+    Ends,
+    Far,
+    GiveExtras,
+    Given,
+    PartChecked,
+    PartCopied,
+    Task,
+    Watch,
+)
 from dbfleet.spec import Capability
 from dbfleet.values import Digest
 
@@ -25,9 +39,6 @@ PART_ROWS: Final = 250_000
 _MOST_PARTS: Final = 64
 _SHARED_ROWS: Final = 20_000
 """From here on every worker gets a share of a collection: it is a second of work where rows become objects."""
-_MOST_REJECTED: Final = 100
-_GIVE: Final = -1
-"""In the place of a part's number: it gets its extras. Below it: the sink's parts are read back, -2 the first."""
 
 
 @dataclass(slots=True)
@@ -36,9 +47,8 @@ class Moving:
 
     plan: PlannedCollection
     state: Progressed
-    mode: WriteMode
-    waiting: list[int]
-    after: set[str]
+    waiting: list[Task]
+    after: set[str] = field(default_factory=set)
     done_before: int = 0
     running: int = 0
     giving: bool = False
@@ -47,7 +57,6 @@ class Moving:
     rejected: int = 0
     rows: int = 0
     far: dict[int, int] = field(default_factory=dict)
-    read_back: list[Part] = field(default_factory=list)
     found: Digest | None = None
     extras: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
@@ -72,9 +81,7 @@ class Owner:
         self.moving: list[Moving] = []
         self.rejected: list[Rejected] = []
 
-    def made(
-        self, source: Adapter, sink: Adapter, plans: Sequence[PlannedCollection], mode: Mode, jobs: int
-    ) -> list[Moving]:
+    def made(self, source: Adapter, sink: Adapter, plans: Sequence[PlannedCollection], jobs: int) -> list[Moving]:
         """Make what is missing, all of it before the first row, and what is to be done of each."""
         self._sink, self._jobs = sink, jobs
         states = self._ends.journal.collections
@@ -120,7 +127,7 @@ class Owner:
             else:
                 rows = plan.rows
             self._ends.journal.collections[plan.sink.name] = state
-            moving.append(self._moving(replace(plan, rows=rows), state, mode))
+            moving.append(self._moving(replace(plan, rows=rows), state))
         for each in moving:
             names = {one.name for one in moving}
             each.after = {r.collection for r in each.plan.sink.references if r.collection in names} - {each.name}
@@ -147,11 +154,22 @@ class Owner:
             return [WHOLE]  # a row may refer to one of another part
         return list(source.split(plan.source, parts))
 
-    def _moving(self, plan: PlannedCollection, state: Progressed, mode: Mode) -> Moving:
+    def _moving(self, plan: PlannedCollection, state: Progressed) -> Moving:
         if self._verify:  # a part that was copied without a digest is copied again with one
             state.done = {number: found for number, found in state.done.items() if found[2] is not None}
-        waiting = [number for number in range(len(state.parts)) if str(number) not in state.done]
-        each = Moving(plan, state, "upsert" if state.merging else "insert", waiting, set())
+        # Of a part that a copy that was cut off has begun the sink may hold some rows.
+        begun = set(state.begun if plan.sink.key else ())
+        each = Moving(
+            plan, state,
+            [
+                CopyPart(
+                    plan, number, part, "upsert" if state.merging or number in begun else "insert", self._verify,
+                    state.made,
+                )
+                for number, part in enumerate(state.parts)
+                if str(number) not in state.done
+            ],
+        )  # fmt: skip
         for rows, rejected, digest in state.done.values():
             each.rows += rows
             each.rejected += rejected
@@ -172,25 +190,26 @@ class Owner:
         idle = list(workers)
         self._hand_out(idle, left)
         for worker in _workers.listen(workers) if left else ():
-            kind, name, number, content = worker.receive()
-            each = left[name]
-            if kind == "rows":
-                each.far[number] = content
-                self._watch.progress(name, each.done_before + sum(each.far.values()), each.plan.rows)
+            message: Far | Done = worker.receive()
+            each = left[message.collection]
+            if isinstance(message, Far):
+                each.far[message.part] = message.rows
+                self._watch.progress(each.name, each.done_before + sum(each.far.values()), each.plan.rows)
                 continue
             idle.append(worker)
             each.running -= 1
-            if kind == "part":
-                self._part_done(each, number, *content)
-                if each.state.complete:
-                    self._at_last(each)
-            elif kind == "given":
-                self._given(each, content)
-            else:
-                each.found = (each.found or Digest()) + content
+            match message:
+                case PartCopied():
+                    self._part_copied(each, message)
+                    if each.state.complete:
+                        self._at_last(each)
+                case Given():
+                    self._given(each, message)
+                case PartChecked():
+                    each.found = (each.found or Digest()) + message.digest
             if not each.waiting and not each.running:
                 each.state.seconds += time.perf_counter() - (each.started or 0)
-                yield self._record(left.pop(name))
+                yield self._record(left.pop(each.name))
             self._hand_out(idle, left)
             if not left:
                 return
@@ -201,16 +220,16 @@ class Owner:
         for text in given.left:
             self._watch.said(f"{each.name}: {text}")
         if each.state.staged and given.indexes:
-            each.state.indexes = given.indexes
+            each.state.indexes = dict(given.indexes)
             self._ends.journal.save()
 
     def _at_last(self, each: Moving) -> None:
         """What is to be done of a collection that has its rows."""
         if each.plan.extras or not each.state.made:
-            each.waiting.append(_GIVE)
+            theirs = self._theirs.get(each.name, frozenset())
+            each.waiting.append(GiveExtras(each.plan, theirs, not each.state.made))
         if self._verify:
-            each.read_back = self._read_back(each)
-            each.waiting += [_GIVE - number for number, _ in enumerate(each.read_back, 1)]
+            each.waiting += [CheckPart(each.plan, part, each.state.merging) for part in self._read_back(each)]
 
     def _read_back(self, each: Moving) -> list[Part]:
         """The sink's parts: reading back takes as long as copying, so all workers share it."""
@@ -233,32 +252,23 @@ class Owner:
                 each.running += 1
                 self._send(idle.pop(0), each, each.waiting.pop(0))
 
-    def _send(self, worker: Worker, each: Moving, number: int) -> None:
-        plan = each.plan
-        if number == _GIVE:
+    def _send(self, worker: Worker, each: Moving, task: Task) -> None:
+        if isinstance(task, GiveExtras):
             each.giving = True
-            worker.send(Give(plan, self._theirs.get(each.name, frozenset()), not each.state.made))
-            return
-        if number < _GIVE:
-            worker.send(Check(plan, each.read_back[_GIVE - number - 1], each.state.merging))
-            return
-        mode = each.mode
-        if number in each.state.begun and plan.sink.key:
-            mode = "upsert"
-        if number not in each.state.begun:
-            each.state.begun.append(number)
+        if isinstance(task, CopyPart) and task.number not in each.state.begun:
+            each.state.begun.append(task.number)
             self._ends.journal.save()
-        worker.send(Task(plan, number, each.state.parts[number], mode, self._verify, each.state.made))
+        worker.send(task)
 
-    def _part_done(
-        self, each: Moving, number: int, rows: int, rejected: list[Rejected], lost: int, digest: Any
-    ) -> None:
-        each.rows += rows
-        each.rejected += lost
-        self.rejected += rejected[: _MOST_REJECTED - len(self.rejected)]
+    def _part_copied(self, each: Moving, part: PartCopied) -> None:
+        each.rows += part.rows
+        each.rejected += part.lost
+        self.rejected += part.rejected[: MOST_REJECTED - len(self.rejected)]
+        digest = part.digest
         if digest is not None:
             each.digest = (each.digest or Digest()) + digest
-        each.state.done[str(number)] = [rows, lost, [digest.rows, digest.sum] if digest is not None else None]
+        kept = None if digest is None else [digest.rows, digest.sum]
+        each.state.done[str(part.number)] = [part.rows, part.lost, kept]
         self._ends.journal.save()
 
     # --- the end ---

@@ -164,7 +164,7 @@ def _moved(
     looking: ExitStack,
 ) -> _Done:
     """The rows, and then the names. `looking` is what holds the source at one moment."""
-    moving = owner.made(source, sink, plans, wish.mode, len(workers))
+    moving = owner.made(source, sink, plans, len(workers))
     ends.journal.save()
     for worker in workers:
         worker.send(Begin(moment))

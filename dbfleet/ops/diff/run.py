@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,17 +12,35 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from dbfleet.errors import DbfleetError, NotFound, UsageError, nearest
+from dbfleet.errors import UsageError
 from dbfleet.fleet import Fleet
-from dbfleet.lines import order_of, rows_in
-from dbfleet.ops import _identity, _workers
-from dbfleet.ops._named import described
+from dbfleet.lines import order_of
+from dbfleet.ops import _workers
+from dbfleet.ops._progress import Ticker
 from dbfleet.ops._workers import Worker
 from dbfleet.ops.diff import expression, merge, pairing
 from dbfleet.ops.diff import sides as side_workers
 from dbfleet.ops.diff.differences import Cells, Counted, Difference, Unlike, counted, of_rows, told
 from dbfleet.ops.diff.pairing import Choice
-from dbfleet.ops.diff.sides import BUCKETS, FEW_BUCKETS, CanOrder, Order, Pairing, Spill, Sum, Summed
+from dbfleet.ops.diff.sides import (
+    BUCKETS,
+    FEW_BUCKETS,
+    Answer,
+    CanOrder,
+    Connect,
+    Count,
+    Describe,
+    Far,
+    Identify,
+    Lines,
+    List,
+    Order,
+    Pairing,
+    Spill,
+    Sum,
+    Summed,
+    Word,
+)
 from dbfleet.spec import EngineSpec
 from dbfleet.target import Target
 from dbfleet.values import Schema
@@ -106,6 +123,12 @@ def _told(comparison: Comparison, schemas: Schemas) -> Iterator[Difference | Cou
         yield told(a.name, sides, each) if isinstance(each, Unlike) else each
 
 
+def _chunks(worker: Worker) -> Iterator[bytes]:
+    """What a side answers to Order."""
+    while isinstance(message := worker.receive(), Lines):
+        yield message.chunk
+
+
 @contextmanager
 def comparing(fleet: Fleet, a: Target, b: Target, choice: Choice, watch: Watch | None = None) -> Iterator[Comparison]:
     """Both sides, connected, to compare collections of; UsageError for a choice that cannot be read."""
@@ -121,7 +144,7 @@ def comparing(fleet: Fleet, a: Target, b: Target, choice: Choice, watch: Watch |
     folder = Path(tempfile.mkdtemp(prefix="dbfleet-diff-"))
     try:
         for worker in workers:
-            worker.send(_Connect())
+            worker.send(Connect())
         yield Comparison((a, b), (fleet.spec(a), fleet.spec(b)), choice, watch or Watch(), workers, folder)
     finally:
         _stop(workers)
@@ -152,22 +175,22 @@ class Comparison:
 
     def identities(self) -> list[str]:
         """Which databases the two sides are."""
-        return self._ask(_identity.of, _identity.of)
+        return self._ask(Identify(), Identify())
 
     def pairs(self, a_name: str | None, b_name: str | None) -> Iterator[Schemas]:
         """The schemas of the named collections, or of all that either side has; None for a side that lacks one."""
         if a_name is not None:
-            a, b = self._ask(_Describe(a_name), _Describe(b_name or a_name))
+            a, b = self._ask(Describe(a_name), Describe(b_name or a_name))
             yield a, b
             return
-        names = self._ask(_List(), _List())
+        names = self._ask(List(), List())
         for name in sorted({*names[0], *names[1]}):
-            a, b = self._ask(*(_Describe(name) if name in there else None for there in names))
+            a, b = self._ask(*(Describe(name) if name in there else None for there in names))
             yield a, b
 
     def counts(self, a_name: str, b_name: str) -> list[int]:
         """How many rows each side's collection has."""
-        return self._ask(_Count(a_name), _Count(b_name))
+        return self._ask(Count(a_name), Count(b_name))
 
     def sides(self, a: Schema, b: Schema) -> tuple[Pairing, Pairing]:
         """How each side is read; what is compared more coarsely than one of them keeps it is said."""
@@ -198,13 +221,8 @@ class Comparison:
         yield Counted(name, lines[0].rows - found, 0, 0, 0)
 
     def _lines(self, worker: Worker, name: str) -> Iterator[bytes]:
-        rows, now = 0, time.monotonic()
-        while (chunk := worker.receive()) is not None:
-            yield chunk
-            rows += rows_in(chunk)
-            if time.monotonic() - now > 0.1:
-                now = time.monotonic()
-                self.watch.progress(worker.name, name, rows)
+        ticker = Ticker(lambda rows: self.watch.progress(worker.name, name, rows), last=False)
+        return ticker.chunks(_chunks(worker))
 
     def _summed(self, name: str, sides: tuple[Pairing, Pairing]) -> Iterator[Unlike | Counted]:
         """The plain path: sums of buckets first, then the rows of those that differ."""
@@ -229,7 +247,7 @@ class Comparison:
                     yield each
         yield Counted(name, rows[0] - found, 0, 0, 0)
 
-    def _ask(self, *words: object) -> list[Any]:
+    def _ask(self, *words: Word | None) -> list[Any]:
         """A word to each side (None: no word), and their answers."""
         asked = [worker for worker, word in zip(self.workers, words, strict=True) if word is not None]
         for worker, word in zip(self.workers, words, strict=True):
@@ -237,52 +255,11 @@ class Comparison:
                 worker.send(word)
         answers: dict[str, Any] = {}
         for worker in _workers.listen(asked):
-            message = worker.receive()
-            if isinstance(message, tuple) and message and message[0] == "rows":
-                self.watch.progress(worker.name, message[1], message[2])
+            message: Far | Answer = worker.receive()
+            if isinstance(message, Far):
+                self.watch.progress(worker.name, message.collection, message.rows)
                 continue
-            answers[worker.name] = message
+            answers[worker.name] = message.content
             if len(answers) == len(asked):
                 break
         return [answers.get(worker.name) for worker in self.workers]
-
-
-# --- words for the sides -------------------------------------------------------------------------------------------
-
-
-class _Connect:
-    """The word to connect."""
-
-
-class _List:
-    """The word to list the collections."""
-
-    def __call__(self, adapter: Any) -> Any:
-        return list(adapter.collections())
-
-
-@dataclass(frozen=True)
-class _Count:
-    """The word to count the rows of one."""
-
-    name: str
-
-    def __call__(self, adapter: Any) -> Any:
-        return adapter.count(self.name)
-
-
-@dataclass(frozen=True)
-class _Describe:
-    """The word to describe one; NotFound, with the nearest name, where it is not there."""
-
-    name: str
-
-    def __call__(self, adapter: Any) -> Any:
-        try:
-            return described(adapter, self.name)
-        except NotFound as error:
-            if error.hint is None:
-                with contextlib.suppress(DbfleetError):
-                    close = nearest(self.name, adapter.collections())
-                    error.hint = f"did you mean {close}?" if close else None
-            raise

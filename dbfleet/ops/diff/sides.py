@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import pickle
-import time
 from array import array
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack
@@ -22,6 +21,10 @@ from dbfleet.abilities import Narrows, Ordered, Snapshots, able
 from dbfleet.adapter import WHOLE, Adapter, Part
 from dbfleet.fidelity import coarsened
 from dbfleet.fleet import Fleet
+from dbfleet.lines import rows_in
+from dbfleet.ops import _identity
+from dbfleet.ops._named import described
+from dbfleet.ops._progress import Ticker
 from dbfleet.ops._workers import Owner
 from dbfleet.ops.diff import expression
 from dbfleet.ops.diff.compare import comparable
@@ -35,7 +38,6 @@ _FEW: Final = 50_000
 """Rows whose hashes are kept as they are, and summed up in FEW_BUCKETS."""
 FEW_BUCKETS: Final = 1 << 14
 _MASK64: Final = (1 << 64) - 1
-_TELL_EVERY_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +120,44 @@ class Summed:
 
 
 @dataclass(frozen=True, slots=True)
+class Connect:
+    """The word to connect. No answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identify:
+    """The question which database this is."""
+
+
+@dataclass(frozen=True, slots=True)
+class List:
+    """The word to list the collections."""
+
+
+@dataclass(frozen=True, slots=True)
+class Describe:
+    """The word to describe one; NotFound, with the nearest name, where it is not there."""
+
+    collection: str
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """The word to count the rows of one."""
+
+    collection: str
+
+
+@dataclass(frozen=True, slots=True)
 class Sum:
-    """The word to sum up."""
+    """The word to sum up; the answer is Summed."""
 
     pairing: Pairing
 
 
 @dataclass(frozen=True, slots=True)
 class Spill:
-    """The word to write the rows of the marked buckets into `files`, by bucket."""
+    """The word to write the rows of the marked buckets into `files`, by bucket; the answer is how many."""
 
     pairing: Pairing
     marked: bytes
@@ -142,48 +173,79 @@ class CanOrder:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """The word to give them."""
+    """The word to give them: Lines, as many as there are, and an Answer of how many there were."""
 
     pairing: Pairing
 
 
+Word = Identify | List | Describe | Count | Sum | Spill | CanOrder | Order
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A side's answer to a word, its last message about it."""
+
+    content: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Far:
+    """How many rows of a collection a side has read by now."""
+
+    collection: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """A chunk of whole lines."""
+
+    chunk: bytes
+
+
 def read(owner: Owner, *, fleet: Fleet, target: Target) -> None:
     """A side's job: answer words until the owner stops."""
-    owner.receive()
+    owner.receive()  # Connect
     with ExitStack() as stack:
         adapter = stack.enter_context(fleet.connect(target))
         owner.adapter = adapter
         if snapshots := able(adapter, Snapshots):  # between two readings nothing may change
             stack.enter_context(snapshots.snapshot())
         while True:
-            word = owner.receive()
-            if isinstance(word, Sum):
-                owner.send(_sum(owner, adapter, word.pairing))
-            elif isinstance(word, Spill):
-                owner.send(_spill(owner, adapter, word))
-            elif isinstance(word, CanOrder):
-                owner.send(_ordered(adapter, word.pairing) is not None)
-            elif isinstance(word, Order):
-                _stream(owner, adapter, word.pairing)
-            else:
-                owner.send(word(adapter))
+            owner.send(Answer(_answer(owner, adapter, owner.receive())))
+
+
+def _answer(owner: Owner, adapter: Adapter, word: Word) -> Any:
+    match word:
+        case Identify():
+            return _identity.of(adapter)
+        case List():
+            return list(adapter.collections())
+        case Describe(collection):
+            return described(adapter, collection)
+        case Count(collection):
+            return adapter.count(collection)
+        case Sum(pairing):
+            return _sum(owner, adapter, pairing)
+        case Spill():
+            return _spill(owner, adapter, word)
+        case CanOrder(pairing):
+            return _ordered(adapter, pairing) is not None
+        case Order(pairing):
+            return _stream(owner, adapter, pairing)
 
 
 def _batches(owner: Owner, adapter: Adapter, pairing: Pairing) -> Generator[Batch, None, None]:
-    """The rows that are meant, with word to the owner ten times a second."""
+    """The rows that are meant; the owner is told how many have been read."""
     chosen = pairing.chosen()
-    done, next_word = 0, time.monotonic() + _TELL_EVERY_S
+    ticker = Ticker(lambda rows: owner.send(Far(pairing.collection, rows)), last=False)
     scan = cast(Generator[Batch, None, None], adapter.scan(pairing.schema, pairing.part(adapter)))
     with contextlib.closing(scan) as batches:
-        for batch in batches:
+        for batch in ticker.batches(batches):
             owner.check()
             rows = [row for row in batch if chosen(row)] if chosen else batch
             if rows:
                 yield rows
-            done += len(batch)
-            if (now := time.monotonic()) >= next_word:
-                owner.send(("rows", pairing.collection, done))
-                next_word = now + _TELL_EVERY_S
 
 
 def _ordered(adapter: Adapter, pairing: Pairing) -> Generator[bytes, None, None] | None:
@@ -191,15 +253,17 @@ def _ordered(adapter: Adapter, pairing: Pairing) -> Generator[bytes, None, None]
     return cast("Generator[bytes, None, None] | None", ordering.ordered(pairing.schema)) if ordering else None
 
 
-def _stream(owner: Owner, adapter: Adapter, pairing: Pairing) -> None:
-    """Chunks of lines, and None after the last."""
+def _stream(owner: Owner, adapter: Adapter, pairing: Pairing) -> int:
+    """The lines, chunk by chunk; how many there were."""
     found = _ordered(adapter, pairing)
     assert found is not None
+    rows = 0
     with contextlib.closing(found) as chunks:
         for chunk in chunks:
             owner.check()
-            owner.send(chunk)
-    owner.send(None)
+            owner.send(Lines(chunk))
+            rows += rows_in(chunk)
+    return rows
 
 
 def _sum(owner: Owner, adapter: Adapter, pairing: Pairing) -> Summed:

@@ -15,6 +15,7 @@ from dbfleet.fidelity import Keeping, declared
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _digests, _ends, _identity, _order, _plan, _staging
 from dbfleet.ops._digests import Digester
+from dbfleet.ops._progress import Ticker
 from dbfleet.ops.load.inputs import Input
 from dbfleet.ops.load.rejected import RejectedFile, write_apart
 from dbfleet.spec import Capability, EngineSpec
@@ -151,7 +152,7 @@ class _Run:
         self.jobs: list[_Job] = []
         self._made: list[_Job] = []
         self._whole: list[_Job] = []
-        self._rows: dict[str, int] = {}
+        self._tickers: dict[str, Ticker] = {}
 
     def all(self, adapter: Adapter) -> Iterator[Loaded]:
         """Make what is missing, fill everything, and then the names."""
@@ -169,7 +170,7 @@ class _Run:
                 digest = job.input.digest if self._verify else None
                 found = Loaded(self._target.name, job.schema.name, 0, 0, 0.0, digest, True if self._verify else None)
             else:
-                found = _load(adapter, job, self._verify, self._refused, self._told, self._tell)
+                found = _load(adapter, job, self._verify, self._refused, self._ticker(job), self._tell)
             if job.action in ("append", "upsert"):
                 for text in _ends.count_on(adapter, job.schema.name):
                     self._tell(f"{job.schema.name}: {text}")
@@ -189,9 +190,10 @@ class _Run:
             self._made = []
         yield from done
 
-    def _told(self, collection: str, rows: int, total: int | None) -> None:
-        self._rows[collection] = rows
-        self._progress(collection, rows, total)
+    def _ticker(self, job: _Job) -> Ticker:
+        name, total = job.schema.name, job.input.rows
+        self._tickers[name] = Ticker(lambda rows: self._progress(name, rows, total))
+        return self._tickers[name]
 
     def undo(self, error: BaseException | None) -> bool:
         """Drop what was made, on a connection of its own: the other may be lost, or hold locks no more. What is whole
@@ -217,8 +219,9 @@ class _Run:
     def _hint(self, kept: Sequence[_Job]) -> str:
         stopped = next((job for job in self.jobs if job not in self._whole), None)
         parts = [f"{len(kept)} of {len(self.jobs)} collections are whole and stay"] if kept else []
-        if stopped is not None and self._rows.get(stopped.schema.name):
-            parts.append(f"the {self._rows[stopped.schema.name]:,} rows of {stopped.schema.name} are taken back")
+        ticker = self._tickers.get(stopped.schema.name) if stopped is not None else None
+        if stopped is not None and ticker is not None and ticker.rows:
+            parts.append(f"the {ticker.rows:,} rows of {stopped.schema.name} are taken back")
         if any(job.staged for job in self.jobs):
             parts.append("nothing was replaced, the rows that were there stand")
         told = "; ".join(parts) or "nothing that it made is left"
@@ -322,20 +325,18 @@ def _planned(target: Target, spec: EngineSpec, job: _Job) -> Planned:
 # --- one collection ------------------------------------------------------------------------------------------------
 
 
-def _load(adapter: Adapter, job: _Job, verify: bool, refused: RejectedFile, progress: Progress, tell: Tell) -> Loaded:
+def _load(adapter: Adapter, job: _Job, verify: bool, refused: RejectedFile, ticker: Ticker, tell: Tell) -> Loaded:
     schema, source, name = job.place, job.input, job.schema.name
     mode: Literal["insert", "upsert"] = "upsert" if job.action == "upsert" else "insert"
     before = adapter.count(schema.name) if verify and job.action in ("append", "upsert") else 0
     digester = Digester(schema.columns, kept_by=adapter.spec)
 
-    def batches(stack: ExitStack, *, told: bool = True) -> Iterator[Batch]:
-        rows = 0
-        for batch in source.batches(stack, schema):
-            if verify and told:
+    def batches(stack: ExitStack) -> Iterator[Batch]:
+        ticker.rows = 0
+        for batch in ticker.batches(source.batches(stack, schema)):
+            if verify:
                 digester.add(batch)
             yield batch
-            rows += len(batch)
-            progress(name, rows, source.rows)
 
     started = time.perf_counter()
     refused.begin(job.schema)

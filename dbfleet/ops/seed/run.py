@@ -15,7 +15,8 @@ from dbfleet.fleet import Fleet
 from dbfleet.ops import _workers
 from dbfleet.ops._workers import Worker
 from dbfleet.ops.seed import worker as seed_worker
-from dbfleet.ops.seed.worker import Connect, Half, HalfDone, Seeded, Work
+from dbfleet.ops.seed.messages import Begin, Far, Half, HalfDone, Looked, Seeded
+from dbfleet.ops.seed.worker import Connect, Work
 from dbfleet.target import Target
 
 __all__ = ["Planned", "Progress", "Seeded", "everything", "plan", "seed"]
@@ -77,7 +78,7 @@ def seed(
         waiting = [worker for worker in workers if worker.name in found]
         running, waiting = waiting[:jobs], waiting[jobs:] if jobs else []
         for worker in running:
-            worker.send("go")
+            worker.send(Begin())
         told = _Told(progress, work.total())
         # Where nobody has the word, nobody feeds the second process either.
         for worker in _workers.listen(all_workers) if running else ():
@@ -86,19 +87,20 @@ def seed(
             except DbfleetError as error:
                 failures.setdefault(worker.name, error)
                 message = None
-            if isinstance(message, Seeded):
-                yield message
-            elif isinstance(message, Half):
-                seconds[0].send(message)
-            elif isinstance(message, HalfDone):
-                workers[0].send(message)
-            elif message is not None:
-                told.word(worker.name, *message, second=worker in seconds)
+            match message:
+                case Seeded():
+                    yield message
+                case Half():
+                    seconds[0].send(message)
+                case HalfDone():
+                    workers[0].send(message)
+                case Far():
+                    told.word(worker.name, message, second=worker in seconds)
             if worker.ended:
                 for other in all_workers if seconds else ():
                     other.tell_to_stop()  # the first has done all, or one of them has failed
                 if waiting:
-                    waiting.pop(0).send("go")
+                    waiting.pop(0).send(Begin())
     finally:
         _workers.stop(all_workers)
     _raise_failures(failures, len(targets))
@@ -188,13 +190,14 @@ def _look(workers: Sequence[Worker], failures: dict[str, DbfleetError]) -> dict[
     identities: dict[str, str] = {}
     for worker in workers:
         try:
-            identity, found[worker.name] = worker.receive()
+            looked: Looked = worker.receive()
         except DbfleetError as error:
             failures[worker.name] = error
             continue
-        if identity in identities:
-            raise UsageError(f"{identities[identity]} and {worker.name} are the same database. Nothing was written")
-        identities[identity] = worker.name
+        found[worker.name] = looked.there
+        other = identities.setdefault(looked.identity, worker.name)
+        if other != worker.name:
+            raise UsageError(f"{other} and {worker.name} are the same database. Nothing was written")
     return found
 
 
@@ -223,17 +226,18 @@ class _Told:
 
     def __init__(self, progress: Progress | None, total: int) -> None:
         self._progress, self._total = progress, total
-        self._first: dict[str, tuple[str, int]] = {}
-        self._second = ("", 0)
+        self._first: dict[str, Far] = {}
+        self._second = Far("", 0)
 
-    def word(self, target: str, collection: str, done: int, *, second: bool) -> None:
+    def word(self, target: str, far: Far, *, second: bool) -> None:
         if second:
-            self._second = (collection, done)
+            self._second = far
         else:
-            self._first[target] = (collection, done)
+            self._first[target] = far
         if self._progress and target in self._first:
-            of, before = self._first[target]
-            self._progress(target, of, before + (self._second[1] if self._second[0] == of else 0), self._total)
+            first = self._first[target]
+            beside = self._second.rows if self._second.collection == first.collection else 0
+            self._progress(target, first.collection, first.rows + beside, self._total)
 
 
 def _raise_failures(failures: Mapping[str, DbfleetError], targets: int) -> None:

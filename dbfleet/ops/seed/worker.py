@@ -19,8 +19,9 @@ from dbfleet.adapter import Adapter, Rejected, Written
 from dbfleet.datasets import Dataset
 from dbfleet.errors import PartialWrite
 from dbfleet.ops import _digests, _identity
-from dbfleet.ops._digests import Digester
+from dbfleet.ops._progress import Ticker
 from dbfleet.ops._workers import Owner
+from dbfleet.ops.seed.messages import Far, Half, HalfDone, Looked, Seeded
 from dbfleet.spec import EngineSpec
 from dbfleet.target import Target
 from dbfleet.values import Batch, Schema
@@ -29,40 +30,8 @@ Connect = Callable[[Target], AbstractContextManager[Adapter]]
 
 _MOST_REJECTED: Final = 100
 """Rejected rows that an error carries; `rejected` of the record counts them all."""
-_TELL_EVERY_S: Final = 0.1
 _SHARED_ROWS: Final = 10_000
 """A collection of fewer is made by one process."""
-
-
-@dataclass(frozen=True, slots=True)
-class Seeded:
-    """What was done to one collection of one target. `digest` is of the rows read back, with `verify`; `verified` says
-    whether that is what was made, None where rows were refused or nobody asked."""
-
-    target: str
-    collection: str
-    rows: int
-    rejected: int
-    seconds: float
-    digest: str | None = None
-    verified: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Half:
-    """The rest of a collection, which begins with row `start`: a task of the second process."""
-
-    collection: str
-    start: int
-
-
-@dataclass(frozen=True, slots=True)
-class HalfDone:
-    """What became of it. `rejected` are some of the rows that were refused, `lost` is how many."""
-
-    rows: int
-    rejected: Sequence[Rejected]
-    lost: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +65,8 @@ def feed(owner: Owner, *, work: Work, target: Target, halves: bool = False) -> N
         owner.adapter = adapter
         schemas = work.dataset.schemas()
         found = there(adapter, schemas)
-        owner.send((_identity.of(adapter), found))
-        owner.receive()
+        owner.send(Looked(_identity.of(adapter), found))
+        owner.receive()  # Begin
         for schema in reversed(schemas) if work.reset else ():
             owner.check()
             adapter.drop(schema.name)
@@ -159,17 +128,13 @@ def there(adapter: Adapter, schemas: Sequence[Schema]) -> dict[str, int | None]:
 
 
 def _told(owner: Owner, work: Work, schema: Schema, part: tuple[int, int | None], done: int) -> Iterator[Batch]:
-    """The rows of the part in batches, with word to the owner of how many are `done`, ten times a second."""
-    owner.send((schema.name, done))
-    next_word = time.monotonic() + _TELL_EVERY_S
-    for batch in work.dataset.batches(schema.name, seed=work.seed, rows=work.rows, start=part[0], stop=part[1]):
+    """The rows of the part in batches, with word to the owner of how many are `done`."""
+    ticker = Ticker(lambda rows: owner.send(Far(schema.name, rows)), rows=done)
+    ticker.tell()
+    batches = work.dataset.batches(schema.name, seed=work.seed, rows=work.rows, start=part[0], stop=part[1])
+    for batch in ticker.batches(batches):
         owner.check()
         yield batch
-        done += len(batch)
-        if (now := time.monotonic()) >= next_word:
-            owner.send((schema.name, done))
-            next_word = now + _TELL_EVERY_S
-    owner.send((schema.name, done))
 
 
 def _verified(adapter: Adapter, work: Work, schema: Schema, written: Written) -> tuple[str, bool | None]:
@@ -177,7 +142,5 @@ def _verified(adapter: Adapter, work: Work, schema: Schema, written: Written) ->
     held = _digests.stored(adapter, schema)
     if written.rejected:
         return str(held), None
-    made = Digester(schema.columns, kept_by=adapter.spec)
-    for batch in work.dataset.batches(schema.name, seed=work.seed, rows=work.rows):
-        made.add(batch)
-    return str(held), held == made.digest
+    made = work.dataset.batches(schema.name, seed=work.seed, rows=work.rows)
+    return str(held), held == _digests.of_batches(schema, made, kept_by=adapter.spec)
