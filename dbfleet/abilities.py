@@ -141,8 +141,8 @@ class Ordered(Protocol):
 
     def ordered(self, schema: Schema) -> Iterator[bytes] | None:
         """The schema's columns of every row as lines (dbfleet/lines.py), in chunks of whole lines, in the order of the
-        key: integers by value; text, uuids and dates by the bytes of their canonical text. Equal rows have equal lines,
-        and different rows different ones. Digits of a second beyond the column's fraction_digits may be cut, but are
+        key: integers by value; text, uuids and dates by the bytes of their canonical text. Equal lines are equal rows;
+        equal rows may have different lines. Digits of a second beyond the column's fraction_digits may be cut, but are
         never rounded. None declines, for example where the key has another type."""
         ...
 

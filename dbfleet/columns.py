@@ -48,11 +48,11 @@ def converter(columns: Sequence[Column], table: Mapping[Type, Convert]) -> Calla
 
 
 def last_of_each_key(schema: Schema, rows: Batch) -> Batch:
-    """The rows without those that a later one with the same key replaces: for an upsert whose server refuses two rows
-    of one key in one statement, or takes the first. The same list, where no key stands twice."""
+    """The rows, of each key only the last one: for an upsert whose server refuses two rows of one key in one statement,
+    or takes the first. The same list where every key is there once."""
     places = schema.key_indexes
-    found = {tuple([row[place] for place in places]): row for row in rows}
-    return rows if len(found) == len(rows) else list(found.values())
+    by_key = {tuple([row[place] for place in places]): row for row in rows}
+    return rows if len(by_key) == len(rows) else list(by_key.values())
 
 
 def bounded(pieces: Iterable[Batch], size: int) -> Iterator[Batch]:

@@ -68,7 +68,7 @@ def declared(column: Column, source: EngineSpec, sink: EngineSpec) -> Kept:
         return Kept(Keeping.ROUNDED, "the JSON null becomes NULL")
     if column.note:
         return Kept(Keeping.AS_TEXT, column.note)
-    # What the source computes arrives as a plain column, which is worth a word.
+    # A generated column becomes a plain one: that is exact, and the note says it.
     return Kept(Keeping.AS_TEXT if kind is Fidelity.AS_TEXT else Keeping.EXACT, column.remark)
 
 

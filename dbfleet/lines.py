@@ -1,19 +1,19 @@
-r"""The line format: rows as bytes, in the form in which engines exchange them without making Python objects.
+r"""The line format: rows as bytes, as engines exchange them. No Python object is made for a value.
 
     7\t12.50\t\\xcafe\tfirst\\nsecond\t\N\t2024-03-01 10:00:00.25+00\n
 
-1. A line is a row: its cells in the schema's order, a tab between two of them, a newline behind the last. A chunk has
-   whole lines, any number of them. UTF-8.
-2. NULL is `\N`. In every other cell a backslash, backspace, form feed, newline, return, tab and vertical tab stand as
-   `\\ \b \f \n \r \t \v`; nothing else is escaped.
-3. bool is `t` or `f`; bytes are `\x` (its backslash escaped, so `\\x`) and hex; an instant is in UTC with `+00` behind.
-   Numbers, times and json have any form that reads back: `1.5` or `1.50`, a blank or T before the time. Text and uuids
-   are as they are.
-4. Equal lines are equal rows; lines that are not equal may be.
+1. A line is a row: its cells in the schema's order, a tab between two cells, a newline after the last one. A chunk is
+   any number of whole lines. The text is UTF-8.
+2. NULL is `\N`. In every other cell backslash, backspace, form feed, newline, return, tab and vertical tab are written
+   as `\\ \b \f \n \r \t \v`; nothing else is escaped.
+3. bool is `t` or `f`; bytes are `\x` (with its backslash escaped: `\\x`) and hex; an instant is in UTC and ends in
+   `+00`. Numbers, times and json may have any form that reads back: `1.5` or `1.50`, a blank or T before the time. Text
+   and uuids are as they are.
+4. Equal lines are equal rows; equal rows may have different lines.
 5. Lines in the order of a key have the key's columns first. Integers are ordered by value; text, uuids and dates by the
-   bytes of their canonical text. No other type is known to have one order in all engines (`ORDERED`).
+   bytes of their canonical text. No other type is known to have the same order in all engines (`ORDERED`).
 
-It is what PostgreSQL's COPY writes and reads as text, so that server casts and we move bytes.
+PostgreSQL's COPY writes and reads this format, so PostgreSQL converts the values and we only move bytes.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from dbfleet.values import VALUE_OF, Column, Type
 
 NULL: Final = b"\\N"
 ORDERED: Final = (Type.INT, Type.TEXT, Type.UUID, Type.DATE)
-"""Types of a key whose order we know in every engine: numbers by value, the others by the bytes of their text."""
+"""The types of a key whose order we know in every engine: integers by value, the others by the bytes of their text."""
 
 _MARKS: Final = b"\\\b\f\n\r\t\v"
 _ESCAPES: Final = tuple(
     (bytes([mark]), b"\\" + bytes([letter])) for mark, letter in zip(_MARKS, b"\\bfnrtv", strict=True)
 )
-"""The backslash first: it is in all others."""
+"""The backslash comes first, because every other escape contains one."""
 _MARK_OF: Final = {escape[1:]: mark for mark, escape in _ESCAPES}
 _ESCAPED: Final = re.compile(rb"\\(.)", re.DOTALL)
 
@@ -45,7 +45,7 @@ _ESCAPED: Final = re.compile(rb"\\(.)", re.DOTALL)
 
 
 def needs_escapes(text: bytes) -> bool:
-    """Whether something in the text must be escaped. 0.3 ns a byte, so a whole column is looked at in one piece."""
+    """Whether something in the text must be escaped. It takes 0.3 ns per byte: test a whole column in one piece."""
     return len(text.translate(None, _MARKS)) < len(text)
 
 
@@ -61,7 +61,7 @@ def unescape(cell: bytes) -> bytes:
     """The inverse of `escape`."""
     if b"\\" not in cell:
         return cell
-    return _ESCAPED.sub(lambda found: _MARK_OF.get(found[1], found[1]), cell)
+    return _ESCAPED.sub(lambda escaped: _MARK_OF.get(escaped[1], escaped[1]), cell)
 
 
 def bytes_cell(data: bytes) -> bytes:
@@ -75,7 +75,7 @@ def bytes_of(cell: bytes) -> bytes:
 
 
 def value_of(column: Column, cell: bytes) -> Any:
-    """The value of a cell. StatementError for one that the type cannot hold (an infinite date)."""
+    """The value of a cell. StatementError for a value that the type cannot hold (an infinite date)."""
     if cell == NULL:
         return None
     text = unescape(cell).decode()
@@ -108,12 +108,12 @@ _VALUE: Final[dict[Type, Callable[[str], Any]]] = {
 
 
 def joined(columns: Sequence[Sequence[bytes]]) -> bytes:
-    """The lines of these columns of cells, one cell a row in each."""
+    """The lines of these columns of cells; each column has one cell for each row."""
     return b"\n".join(map(b"\t".join, zip(*columns, strict=True))) + b"\n"
 
 
 def rows_in(chunk: bytes) -> int:
-    """How many rows a chunk has."""
+    """The number of rows in a chunk."""
     return chunk.count(b"\n")
 
 

@@ -20,7 +20,7 @@ _TEXTS: Final[Mapping[type, Callable[[Any], str]]] = {
     uuid.UUID: TEXT_OF[Type.UUID],
 }
 BEYOND: Final = "infinity, 24:00:00 or a year outside 1 to 9999 is among its values"
-"""The end of the note of a column with a date or time that Python has not; it is carried as text."""
+"""The end of the note of a column that is carried as text because it holds dates or times that Python does not have."""
 _DAYS_TO_1970: Final = 719_528
 """From the first day of the year 0."""
 

@@ -105,8 +105,8 @@ class Column:
 
     @property
     def remark(self) -> str | None:
-        """The note and, behind it, whether the column is generated, in words: what people see, and what files and kept
-        schemas hold."""
+        """The note and, after it, the word `generated` where the column is. Users see this text, and files and kept
+        schemas hold it."""
         words = [self.note] if self.note else []
         return ", ".join([*words, _GENERATED] if self.generated else words) or None
 
@@ -199,7 +199,7 @@ class Schema:
 
 
 def _column(entry: Mapping[str, Any]) -> Column:
-    """The column of an entry of `Schema.to_dict`. That it is generated stands at the end of its note."""
+    """The column of an entry of `Schema.to_dict`; the end of its note says whether it is generated."""
     sizes = ("precision", "scale", "length", "fraction_digits", "native")
     note, generated = entry.get("note"), False
     if note is not None and (note == _GENERATED or note.endswith(f", {_GENERATED}")):

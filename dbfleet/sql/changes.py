@@ -1,6 +1,8 @@
-"""Changes of rows as the INSERT, UPDATE and DELETE that SQL and CQL have in common; in what engines differ is data: a
-`Spelling`. An UPDATE names the columns that change and, of the others, those that it would set by itself. One statement
-a change, one line where no value has a line's end in it.
+"""Changes of rows as INSERT, UPDATE and DELETE, as SQL and CQL have them in common. Where engines differ, a `Spelling`
+says how.
+
+Each change is one statement, on one line unless a value holds a line end. An UPDATE sets the columns that change, and
+those that the server would otherwise set by itself.
 """
 
 from __future__ import annotations
@@ -16,10 +18,13 @@ from dbfleet.values import TEXT_OF, Column, Row, Schema
 
 @dataclass(frozen=True, slots=True)
 class Spelling:
-    """How one table's statements are spelt: its name and its columns' in the language, the literal of a value that is
-    not NULL by its column's place, what says that the key's column at a place has a value where `=` does not do, the
-    columns that the server computes, what stands before VALUES, the columns that an UPDATE sets by itself if it does
-    not name them, those that no UPDATE can set, and those that no INSERT can."""
+    """How the statements of one table are spelt.
+
+    `table` is its name in the language, and `quote` gives that of a column. `literal` writes a value that is not NULL,
+    given its column's place; `same` writes the comparison of a key column with a value, where `=` is not right.
+    `computed` columns are computed by the server. `before_values` is text that goes before VALUES. `touched` columns
+    are set by an UPDATE that does not name them; `fixed` ones can be set by no UPDATE, `counted` ones by no INSERT.
+    """
 
     table: str
     quote: Callable[[str], str]
@@ -33,18 +38,18 @@ class Spelling:
 
 
 def changed(columns: Sequence[Column], change: Change) -> list[int]:
-    """The places at which the row before and the row after have different canonical texts."""
+    """The places at which the rows before and after have different canonical texts."""
     before, after = change.before, change.after
     assert before is not None
     assert after is not None
-    found = []
+    places = []
     for place, (old, new) in enumerate(zip(before, after, strict=True)):
         if old is None or new is None:
             if old is not new:
-                found.append(place)
+                places.append(place)
         elif (text_of := TEXT_OF[columns[place].type])(old) != text_of(new):
-            found.append(place)
-    return found
+            places.append(place)
+    return places
 
 
 def key_of(schema: Schema, change: Change) -> Row:
@@ -55,7 +60,8 @@ def key_of(schema: Schema, change: Change) -> Row:
 
 
 def statements(schema: Schema, changes: Iterable[Change], spelling: Spelling) -> Iterator[str]:
-    """The statements, each with its semicolon. Unsupported, by name, for a column that none can set."""
+    """The statements, each with its semicolon. Unsupported, with the column's name, where a change needs a column to be
+    set that no statement can set."""
     quote, table, literal = spelling.quote, spelling.table, spelling.literal
     written = [place for place, name in enumerate(schema.names) if name not in spelling.computed]
     names = ", ".join(quote(schema.names[place]) for place in written)

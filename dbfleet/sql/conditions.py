@@ -1,4 +1,4 @@
-"""A Condition as SQL. Parentheses everywhere: no engine's precedence is asked."""
+"""A Condition as SQL. It has parentheses everywhere, so that no engine's operator precedence matters."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from dbfleet.values import Schema
 def part(
     schema: Schema, condition: Condition, quote: Callable[[str], str], literal: Callable[[int, Any], str]
 ) -> Part | None:
-    """The part whose `where` is the condition; `literal` spells a value by its column's place. None where a value
-    cannot be spelt."""
+    """The part whose `where` is the condition as SQL. `literal` writes a value, given its column's place. None where a
+    value has no literal."""
     names = schema.names
 
-    def sql(asked: Condition) -> str:
-        if asked.word == "not":
-            return f"(NOT {sql(asked.parts[0])})"
-        if asked.word in ("and", "or"):
-            return "(" + f" {asked.word.upper()} ".join(map(sql, asked.parts)) + ")"
-        column = quote(asked.column)
-        if asked.word == "null":
+    def sql(node: Condition) -> str:
+        if node.word == "not":
+            return f"(NOT {sql(node.parts[0])})"
+        if node.word in ("and", "or"):
+            return "(" + f" {node.word.upper()} ".join(map(sql, node.parts)) + ")"
+        column = quote(node.column)
+        if node.word == "null":
             return f"({column} IS NULL)"
-        return f"({column} {asked.word} {literal(names.index(asked.column), asked.value)})"
+        return f"({column} {node.word} {literal(names.index(node.column), node.value)})"
 
     try:
         return {"where": sql(condition)}
@@ -34,7 +34,7 @@ def part(
 
 
 def where(clause: str, part: Part) -> str:
-    """A WHERE clause, or none, with the part's condition added."""
+    """The WHERE clause, which may be empty, with the part's condition added."""
     if "where" not in part:
         return clause
     return f"{clause} AND {part['where']}" if clause else f" WHERE {part['where']}"

@@ -1,4 +1,4 @@
-"""CREATE TABLE without SQLAlchemy, for an engine of which it has no dialect. How a column is declared is data."""
+"""CREATE TABLE without SQLAlchemy, for an engine without a dialect there. The engine says how a column is declared."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def table_lines(
     *,
     references: Sequence[Reference] | None = None,
 ) -> Iterator[str]:
-    """What stands between the parentheses of CREATE TABLE, without commas: the columns, the key, the references (the
-    schema's, unless others are given). A column of the key is NOT NULL, whatever the schema says."""
+    """The lines between the parentheses of CREATE TABLE, without commas: the columns, the key, and the references (the
+    schema's own, unless others are given). A key column is NOT NULL, whatever the schema says."""
 
     def listed(names: Iterable[str]) -> str:
         return ", ".join(map(quote, names))
@@ -25,5 +25,6 @@ def table_lines(
         yield f"{quote(column.name)} {declare(column)}{' NOT NULL' if needed else ''}"
     if schema.key:
         yield f"PRIMARY KEY ({listed(schema.key)})"
-    for each in schema.references if references is None else references:
-        yield f"FOREIGN KEY ({listed(each.columns)}) REFERENCES {quote(each.collection)} ({listed(each.keys)})"
+    for reference in schema.references if references is None else references:
+        columns, keys = listed(reference.columns), listed(reference.keys)
+        yield f"FOREIGN KEY ({columns}) REFERENCES {quote(reference.collection)} ({keys})"

@@ -1,4 +1,5 @@
-"""Defaults as servers spell them, read as values: a literal, perhaps with a cast, or a word for the moment."""
+"""Reads a column's default, as a server spells it: a literal, perhaps with a cast, or a word for the moment of the
+insert."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ _MOMENTS: Final = (Type.DATE, Type.DATETIME, Type.INSTANT)
 
 
 def read_default(column: Column, text: str) -> Default | None:
-    """The default of a column that the server spells so; None where it is an expression."""
+    """The default that the server spells like this; None where it is an expression."""
     text = text.strip()
     while text.startswith("(") and text.endswith(")") and _balanced(text[1:-1]):
         text = text[1:-1].strip()
@@ -34,7 +35,8 @@ def read_default(column: Column, text: str) -> Default | None:
 
 
 def value_default(column: Column, text: str) -> Default | None:
-    """The default that is this value, in the server's text of it; None where it is no value of the column's type."""
+    """The default that is this value, given in the server's text; None where the text is no value of the column's
+    type."""
     if column.type is Type.BOOL:
         text = {"t": "true", "1": "true", "f": "false", "0": "false"}.get(text.lower(), text.lower())
     if column.type in (Type.BYTES, Type.JSON):

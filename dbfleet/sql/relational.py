@@ -1,9 +1,10 @@
-"""Tables: how an engine's carry the closed set is data, a `Relational`.
+"""Tables by SQLAlchemy Core: it writes the DDL (`create_statements`) and reads it back (`Reflector`).
 
-SQLAlchemy Core writes the DDL (`create_statements`) and reads it back (`Reflector`). It is imported inside
-these two only, never when this module is: `dbfleet --help` and a plain `query` do without its 0.2 seconds. Where a
-column read back would not be the column that was given, its real type is kept in a comment: `dbfleet:uuid`,
-`dbfleet:decimal(40,3)`. An edge, or a partition, is kept in the table's comment: `dbfleet:{"edge":true}`.
+How an engine's tables carry the closed set is data: a `Relational`. SQLAlchemy is imported only in these two, not with
+this module: `dbfleet --help` and a plain `query` do without its 0.2 seconds. Where a column that is read back would
+differ from the one that was given, its real type is kept in the column's comment: `dbfleet:uuid`,
+`dbfleet:decimal(40,3)`. That a table is an edge, and its partition, is kept in the table's comment:
+`dbfleet:{"edge":true}`.
 """
 
 from __future__ import annotations
@@ -28,16 +29,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Relational:
-    """How an engine's tables carry the closed set; all the engine-specific knowledge that DDL and reflection need.
+    """How an engine's tables carry the closed set: everything that DDL and reflection need to know about the engine.
 
-    `url` names SQLAlchemy's dialect and driver: "postgresql+psycopg://". `types` is called once SQLAlchemy may be
-    imported and gives, for a column and whether a key or a reference holds it, the dialect's own SQLAlchemy type, as
-    reflection would give it (TINYINT(1), not Boolean). `read` tells what a reflected type is: by SQLAlchemy's name of
-    it (`__visit_name__`, upper case) the type of the closed set; whatever is not there is text, with a note. `refine`
-    may correct a column that was read, given SQLAlchemy's type of it (its timezone, its display_width).
-    `keeps_native` says of a column that it is to have its native type, as the schema names it.
-    `table_options` are keyword arguments of sqlalchemy.Table (`mysql_engine="InnoDB"`), `foreign_key_options` those
-    of the inspector's get_foreign_keys.
+    `url` names SQLAlchemy's dialect and driver: "postgresql+psycopg://". `types` is called when SQLAlchemy may be
+    imported; it gives for each type a function from a column, and whether a key or a reference holds it, to the
+    dialect's own SQLAlchemy type, as reflection would give it (TINYINT(1), not Boolean). `read` maps SQLAlchemy's name
+    of a reflected type (`__visit_name__` in upper case) to a type of the closed set; a type that is not in it is read
+    as text, with a note. `refine` may correct a column that was read, given its SQLAlchemy type (for its timezone or
+    display_width). `keeps_native` says whether a column is to have its native type, as the schema names it.
+    `table_options` are keyword arguments of sqlalchemy.Table (`mysql_engine="InnoDB"`), `foreign_key_options` those of
+    the inspector's get_foreign_keys.
     """
 
     url: str
@@ -53,7 +54,7 @@ class Relational:
         """SQLAlchemy's dialect, without a driver and without a connection."""
         from sqlalchemy import make_url
 
-        # Any style but format and pyformat: those double every % in names and comments.
+        # Any style but format and pyformat, which double every % in names and comments.
         dialect: Callable[..., Dialect] = make_url(self.url).get_dialect()
         return dialect(paramstyle="named")
 
@@ -79,12 +80,12 @@ def type_comment(column: Column) -> str:
 
 
 def typed_by_comment(column: Column, comment: str | None) -> Column:
-    """The column as the comment tells it; unchanged where the comment is none of ours."""
-    found = _COMMENT.fullmatch(comment or "")
-    if not found or found[1] not in set(Type):
+    """The column with the type that the comment keeps; unchanged where dbfleet did not write the comment."""
+    kept = _COMMENT.fullmatch(comment or "")
+    if not kept or kept[1] not in set(Type):
         return column
-    type_ = Type(found[1])
-    sizes = [int(size) for size in (found[2] or "").split(",") if size]
+    type_ = Type(kept[1])
+    sizes = [int(size) for size in (kept[2] or "").split(",") if size]
     known: dict[str, Any] = dict.fromkeys(("precision", "scale", "length", "fraction_digits"))
     known.update(zip(_SIZED.get(type_, ()), sizes, strict=False))
     return replace(column, type=type_, note=None, **known)
@@ -95,7 +96,7 @@ def create_statements(
 ) -> list[str]:
     """The statements that make the schema's table: columns, key, references, and comments where they are needed.
 
-    `split_name` turns a collection's name into (schema of the database or None, table).
+    `split_name` turns a collection's name into (the database's schema or None, table).
     """
     import sqlalchemy
     from sqlalchemy.schema import CreateTable, SetColumnComment, SetTableComment
@@ -133,7 +134,7 @@ def create_statements(
     for reference in schema.references:
         other = names(reference.collection)
         if other != (space, name):
-            # The other table stands here by its name alone: only that is written.
+            # Of the other table only the name is written, so its key columns are enough here.
             sqlalchemy.Table(
                 other[1],
                 metadata,
@@ -142,7 +143,7 @@ def create_statements(
                 extend_existing=True,
             )
         prefix = f"{other[0]}." if other[0] else ""
-        # A list of Column objects would be resolved by SQLAlchemy's dots; names with dots need the tables' own columns.
+        # Given as text, a name with dots would be split by SQLAlchemy: such names need the tables' own columns.
         constraints.append(_foreign_key(metadata, f"{prefix}{other[1]}", reference, columns))
     kept = {key: value for key, value in (("edge", schema.edge), ("partition", list(schema.partition))) if value}
     table = sqlalchemy.Table(
@@ -159,11 +160,11 @@ def create_statements(
         if table.comment:
             made_by.append(SetTableComment(table))
         made_by += [SetColumnComment(column) for column in table.columns if column.comment]
-    return [str(each.compile(dialect=dialect)).strip() for each in made_by]
+    return [str(statement.compile(dialect=dialect)).strip() for statement in made_by]
 
 
 def _native(text: str) -> TypeEngine[Any]:
-    """The type that the engine calls so."""
+    """The type that the engine calls by this name."""
     from sqlalchemy.types import UserDefinedType
 
     class Native(UserDefinedType[Any]):
@@ -188,31 +189,32 @@ def _foreign_key(
 
 
 def read_column(name: str, type_: TypeEngine[Any], relational: Relational, dialect: Dialect) -> Column:
-    """The column that a SQLAlchemy type of this engine carries; nullable."""
+    """The column, nullable, that a SQLAlchemy type of this engine is read as."""
     visit = str(type_.__visit_name__).upper()
     try:
         native = type_.compile(dialect=dialect)
-    except Exception:  # NullType and the like have no text
+    except Exception:  # NullType and similar types have no text
         native = None
-    found = relational.read.get(visit)
-    if found is None:
+    kind = relational.read.get(visit)
+    if kind is None:
         column = Column(name, Type.TEXT, native=native, note=f"{(native or visit).lower()}, as text")
         return relational.refine(column, type_) if relational.refine else column
     sizes: dict[str, Any] = {}
-    if found is Type.DECIMAL:
+    if kind is Type.DECIMAL:
         sizes = {"precision": getattr(type_, "precision", None), "scale": getattr(type_, "scale", None)}
-    elif found in (Type.TEXT, Type.BYTES):
+    elif kind in (Type.TEXT, Type.BYTES):
         sizes = {"length": getattr(type_, "length", None)}
-    elif found in (Type.TIME, Type.DATETIME, Type.INSTANT):
-        # SQLAlchemy calls a second's digits precision in PostgreSQL, fsp in MySQL.
+    elif kind in (Type.TIME, Type.DATETIME, Type.INSTANT):
+        # SQLAlchemy calls the digits of a second `precision` in PostgreSQL, `fsp` in MySQL.
         fraction = getattr(type_, "precision", getattr(type_, "fsp", None))
         sizes = {"fraction_digits": fraction}
-    column = Column(name, found, native=native, **sizes)
+    column = Column(name, kind, native=native, **sizes)
     return relational.refine(column, type_) if relational.refine else column
 
 
 class _Lent:
-    """The adapter's DB-API connection, as SQLAlchemy gets it: it may ask, not end a transaction or the connection."""
+    """The adapter's DB-API connection as SQLAlchemy gets it: it may run statements, but can end neither a transaction
+    nor the connection."""
 
     def __init__(self, raw: Any) -> None:
         self._raw = raw
@@ -228,7 +230,7 @@ class _Lent:
 
 
 class Reflector:
-    """Schemas by SQLAlchemy's inspector, over a connection that the adapter owns: nothing here closes it."""
+    """Reads schemas with SQLAlchemy's inspector, over the adapter's connection, which it never closes."""
 
     def __init__(self, relational: Relational, raw: Any, **dialect_options: Any) -> None:
         self._relational = relational
@@ -240,7 +242,7 @@ class Reflector:
         import sqlalchemy
         from sqlalchemy.pool import StaticPool
 
-        # StaticPool hands out the one connection again and again; without reset it sends no ROLLBACK of its own.
+        # StaticPool always returns the same connection; without a reset it sends no ROLLBACK of its own.
         return sqlalchemy.create_engine(
             self._relational.url,
             creator=lambda: _Lent(self._raw),
@@ -250,7 +252,7 @@ class Reflector:
         )
 
     def inspector(self) -> sqlalchemy.Inspector:
-        """A fresh inspector: it caches what it has seen, and tables change."""
+        """A new inspector: an old one would answer from its cache, while tables change."""
         import sqlalchemy
 
         return sqlalchemy.inspect(self._engine)
@@ -264,7 +266,7 @@ class Reflector:
     ) -> Schema:
         """The schema of the table or view. NotFound if there is none.
 
-        `join_name` is the inverse of `split_name`, for the tables that references name.
+        `join_name` is the inverse of `split_name`; it names the tables that references refer to.
         """
         from sqlalchemy.exc import NoSuchTableError
 
@@ -272,10 +274,10 @@ class Reflector:
         space, table = split_name(name) if split_name else (None, name)
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # "Did not recognize type": we say so in the column's note
+                warnings.simplefilter("ignore")  # "Did not recognize type": the column's note says it
                 columns = inspector.get_columns(table, schema=space)
             if not columns:
-                # MySQL answers with nothing for a table that is dropped meanwhile; PostgreSQL allows none at all.
+                # MySQL gives no columns for a table that was dropped meanwhile; PostgreSQL allows a table without any.
                 raise NoSuchTableError(table)
             key = tuple(inspector.get_pk_constraint(table, schema=space)["constrained_columns"])
             foreign = inspector.get_foreign_keys(table, schema=space, **(self._relational.foreign_key_options or {}))
@@ -294,17 +296,17 @@ class Reflector:
         order = {column["name"]: place for place, column in enumerate(columns)}
         return Schema(
             name,
-            tuple(self._column(each, dialect) for each in columns),
+            tuple(self._column(reflected, dialect) for reflected in columns),
             key,
-            tuple(sorted(references, key=lambda each: [order[column] for column in each.columns])),
+            tuple(sorted(references, key=lambda reference: [order[column] for column in reference.columns])),
             edge=bool(comment.get("edge")),
             partition=tuple(comment.get("partition", ())),
         )
 
-    def _column(self, found: ReflectedColumn, dialect: Dialect) -> Column:
-        column = read_column(found["name"], found["type"], self._relational, dialect)
-        column = typed_by_comment(replace(column, nullable=found["nullable"]), found.get("comment"))
-        if "computed" in found:
+    def _column(self, reflected: ReflectedColumn, dialect: Dialect) -> Column:
+        column = read_column(reflected["name"], reflected["type"], self._relational, dialect)
+        column = typed_by_comment(replace(column, nullable=reflected["nullable"]), reflected.get("comment"))
+        if "computed" in reflected:
             column = replace(column, generated=True)
         return column
 
@@ -317,9 +319,9 @@ def _table_comment(inspector: sqlalchemy.Inspector, table: str, space: str | Non
 
 
 def table_comment(text: str | None) -> Mapping[str, Any]:
-    """What a table's comment says that is ours; nothing, where it is somebody's own."""
+    """What dbfleet keeps in a table's comment; empty where the comment is somebody's own."""
     try:
-        found = json.loads(text[len(_MARK) :]) if text and text.startswith(_MARK) else {}
+        kept = json.loads(text[len(_MARK) :]) if text and text.startswith(_MARK) else {}
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return kept if isinstance(kept, dict) else {}

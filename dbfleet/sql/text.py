@@ -1,7 +1,8 @@
-"""SQL text, for every engine that speaks it: a tokenizer, what ends a statement, what is a parameter.
+"""SQL text: splits it into tokens and statements, and finds the parameters.
 
-It knows quoted strings, dollar quotes, identifiers, comments and casts, so that `:name` is a parameter exactly where
-the engine would read a value, and `;` ends a statement exactly where it does. In what engines differ is data: `Lexis`.
+It knows quoted strings, dollar quotes, identifiers, comments and casts. So `:name` is a parameter exactly where the
+engine would read a value, and `;` ends a statement exactly where the engine ends it. Where engines differ, a `Lexis`
+says how.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from dbfleet.errors import UsageError, nearest
 class Lexis:
     """How an engine's SQL is spelt, where engines differ.
 
-    `name_quotes` are the marks around an identifier when we write one. `compound` names what CREATE can make whose body
-    is BEGIN … END with semicolons inside; `not_parameters` are names that stand after a colon without being ours
+    `name_quotes` are the marks that we write around an identifier. `compound` names what CREATE makes with a body of
+    BEGIN … END that holds semicolons. `not_parameters` are names that may follow a colon without being a parameter
     (Oracle's :new and :old).
     """
 
@@ -40,18 +41,18 @@ class Lexis:
     not_parameters: frozenset[str] = frozenset()
 
     def quote(self, name: str) -> str:
-        """`name` as an identifier, exactly as it is, whatever it holds."""
+        """`name` as a quoted identifier; it may hold any character."""
         start, end = self.name_quotes
         return start + name.replace(end, end + end) + end
 
     def quote_all(self, names: Iterable[str]) -> str:
-        """Identifiers, quoted, with commas between."""
+        """The names as quoted identifiers, with commas between them."""
         return ", ".join(map(self.quote, names))
 
 
 class Token(NamedTuple):
-    """A piece of the text; `kind` is space, comment, text, name, word, number, parameter or symbol. The tokens of a
-    text, put together, are the text."""
+    """A piece of a text; `kind` is space, comment, text, name, word, number, parameter or symbol. The tokens of a text,
+    joined, are the text again."""
 
     kind: str
     text: str
@@ -59,12 +60,13 @@ class Token(NamedTuple):
 
     @property
     def matters(self) -> bool:
+        """Whether the token is neither space nor a comment."""
         return self.kind not in ("space", "comment")
 
 
 @cache
 def _pattern(lexis: Lexis) -> re.Pattern[str]:
-    # What is not closed runs to the end of the text: the server then says what is wrong with it.
+    # A quote or comment that is not closed runs to the end of the text; the server then reports the error.
     quoted = r"{0}(?:[^{0}]|{0}{0})*(?:{0}|\Z)"
     escaped = r"{0}(?:[^{0}\\]|{0}{0}|\\.|\\\Z)*(?:{0}|\Z)"
     texts = [escaped.format("'") if lexis.backslash_escapes else quoted.format("'")]
@@ -107,16 +109,16 @@ def _nested_comment_end(text: str, start: int) -> int:
 
 
 def tokens(text: str, lexis: Lexis) -> Iterator[Token]:
-    """The text's tokens, in order, nothing left out."""
+    """All tokens of the text, in order."""
     match = _pattern(lexis).match
     place, before, depth = 0, "", 0
     while place < len(text):
-        found = match(text, place)
-        assert found is not None  # `symbol` takes any character
-        kind, end = found.lastgroup or "symbol", found.end()
+        token = match(text, place)
+        assert token is not None  # `symbol` takes any character
+        kind, end = token.lastgroup or "symbol", token.end()
         if kind in ("tag", "mark"):
             kind = "text"
-        piece = found.group()
+        piece = token.group()
         if kind == "comment" and lexis.nested_comments and piece == "/*":
             end = _nested_comment_end(text, place)
             piece = text[place:end]
@@ -137,8 +139,8 @@ def tokens(text: str, lexis: Lexis) -> Iterator[Token]:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement: its text without the semicolon, where it starts in the whole, its first words in upper case
-    (at most `WORDS`, comments, names and symbols left out), and its parameters' names in order of appearance."""
+    """One statement: its text without the semicolon, where it starts in the whole text, its first `WORDS` words in upper
+    case (without comments, quoted names and symbols), and the names of its parameters in order of appearance."""
 
     text: str
     start: int
@@ -151,12 +153,12 @@ _ENDS_NO_BLOCK = frozenset({"IF", "LOOP", "WHILE", "REPEAT", "FOR"})
 
 
 def statements(text: str, lexis: Lexis) -> list[Statement]:
-    """The statements of the text, in order; empty ones and mere comments are left out.
+    """The statements of the text, in order; empty ones and those of comments alone are left out.
 
-    A semicolon ends a statement unless it stands in parentheses or in the BEGIN … END of a CREATE of `lexis.compound`.
+    A semicolon ends a statement unless it is in parentheses, or in the BEGIN … END of a CREATE of `lexis.compound`.
     UsageError if there is no statement at all.
     """
-    found: list[Statement] = []
+    complete: list[Statement] = []
     words: list[str] = []
     names: dict[str, None] = {}
     start: int | None = None
@@ -166,7 +168,7 @@ def statements(text: str, lexis: Lexis) -> list[Statement]:
         final = token.start == len(text)
         if token.text == ";" and token.kind == "symbol" and (final or not (parentheses or blocks)):
             if start is not None:
-                found.append(Statement(text[start:end], start, tuple(words[:WORDS]), tuple(names)))
+                complete.append(Statement(text[start:end], start, tuple(words[:WORDS]), tuple(names)))
             words, names, start, parentheses, blocks, last_word = [], {}, None, 0, 0, ""
             continue
         if not token.matters:
@@ -185,27 +187,27 @@ def statements(text: str, lexis: Lexis) -> list[Statement]:
             if words[0] == "CREATE" and not lexis.compound.isdisjoint(words):
                 blocks = max(0, blocks + _block_step(word, last_word, blocks))
             last_word = word
-    if not found:
+    if not complete:
         raise UsageError("the statement is empty")
-    return found
+    return complete
 
 
 def _block_step(word: str, last_word: str, blocks: int) -> int:
-    """How `word`, after `last_word`, changes the number of open BEGIN and CASE."""
+    """By how much `word`, after `last_word`, changes the number of open BEGIN and CASE."""
     if word == "BEGIN":
         return 1
     if word == "CASE" and last_word != "END":
         return 1 if blocks else 0
     if word == "END":
         return -1
-    # END IF and the like close what never counted.
+    # END IF and similar ends close a block that was not counted: undo the step of its END.
     return 1 if last_word == "END" and word in _ENDS_NO_BLOCK else 0
 
 
-def check_parameters(found: Sequence[Statement], params: Mapping[str, object] | None) -> None:
-    """UsageError unless the statements use exactly the parameters that are given."""
+def check_parameters(checked: Sequence[Statement], params: Mapping[str, object] | None) -> None:
+    """Raise UsageError unless the statements use exactly the parameters that are given."""
     given = params or {}
-    used = dict.fromkeys(name for statement in found for name in statement.parameters)
+    used = dict.fromkeys(name for statement in checked for name in statement.parameters)
     for name in used:
         if name not in given:
             close = nearest(name, given)
@@ -234,9 +236,9 @@ def bind(
 ) -> tuple[str, tuple[object, ...]]:
     """The text with the driver's placeholders, and the values in the driver's order.
 
-    `placeholder(number from 1, name)` gives a placeholder's text: `lambda n, name: "%s"`. With `numbered`, a name that
-    stands twice has one number and one value; otherwise each place has its own. `double_percent` is for drivers that
-    format the text by `%`; they do so only with values, so a text without parameters comes back untouched.
+    `placeholder(number from 1, name)` gives the text of a placeholder: `lambda n, name: "%s"`. With `numbered`, a name
+    that is used twice has one number and one value; otherwise each use has its own. `double_percent` is for drivers
+    that format the text by `%`; they do it only if there are values, so a text without parameters is not changed.
     """
     given = params or {}
     parts: list[str] = []
@@ -258,7 +260,7 @@ def bind(
 
 
 def line_of(text: str, position: int) -> tuple[int, str]:
-    """The number (from 1) and the words of the line in which the character at `position` (from 0) stands."""
+    """The line that holds the character at `position` (from 0): its number, from 1, and its text."""
     position = min(max(position, 0), len(text))
     start = text.rfind("\n", 0, position) + 1
     end = text.find("\n", position)
