@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -53,3 +54,71 @@ def test_an_engine_is_never_asked_for_by_name_outside_its_file() -> None:
             if any(f'== "{name}"' in line or f'!= "{name}"' in line for name in names):
                 found.append(f"{path.relative_to(ROOT)}:{number}: {line.strip()}")
     assert found == []
+
+
+CLOCKS = ("time", "monotonic", "perf_counter", "process_time")
+BOUNDS_OF_A_HANG = {
+    "tests/stacks/test_double_images.py": "a container that never answers",
+    "tests/engines/test_redis_servers.py": "a server that never fails to save",
+    "tests/unit/test_seed.py": "a worker that never ends",
+}
+"""The files where one assert compares a clock with a bound, and the hang that it ends. Nobody else may."""
+
+
+def times(function: ast.AST) -> set[str]:
+    """The names in a function that hold a moment or a duration: what a clock gave, and what was made of it."""
+    found = {"elapsed", "took", "took_s"}
+    for _ in range(3):  # what is made of what is made of it
+        for node in ast.walk(function):
+            if isinstance(node, ast.Assign) and of_a_clock(node.value, found):
+                for place in node.targets:
+                    found |= {each.id for each in ast.walk(place) if isinstance(each, ast.Name)}
+    return found
+
+
+def asks_a_clock(node: ast.AST) -> bool:
+    return any(
+        isinstance(each, ast.Call)
+        and isinstance(each.func, ast.Attribute)
+        and each.func.attr in CLOCKS
+        and isinstance(each.func.value, ast.Name)
+        and each.func.value.id in ("time", "clock")
+        for each in ast.walk(node)
+    )
+
+
+def of_a_clock(node: ast.AST, names: set[str]) -> bool:
+    return asks_a_clock(node) or any(isinstance(each, ast.Name) and each.id in names for each in ast.walk(node))
+
+
+def of_seconds(node: ast.Compare, names: set[str]) -> bool:
+    """Whether a clock is compared with a number. A ratio is no such thing: there both sides were measured before."""
+    sides = [of_a_clock(each, names) for each in (node.left, *node.comparators)]
+    return any(sides) and (not all(sides) or asks_a_clock(node))
+
+
+def test_no_test_asserts_how_many_seconds_something_took() -> None:
+    """Seconds say more about the machine than about us. What is asserted is an event (what was called or sent, who was
+    still waited for, what was still alive), or a ratio to a rival that the same test measures."""
+    found: dict[str, list[str]] = {}
+    for path in (*(ROOT / "tests").rglob("*.py"), *(ROOT / "dbfleet" / "conformance").rglob("*.py")):
+        text = path.read_text("utf-8")
+        if not any(f"{word}()" in text for word in CLOCKS):
+            continue
+        for function in ast.walk(ast.parse(text)):
+            if not isinstance(function, ast.FunctionDef):
+                continue
+            names = times(function)
+            compared = (
+                node
+                for asserted in ast.walk(function)
+                if isinstance(asserted, ast.Assert)
+                for node in ast.walk(asserted.test)
+                if isinstance(node, ast.Compare)
+            )
+            for node in compared:
+                if of_seconds(node, names):
+                    file = str(path.relative_to(ROOT))
+                    found.setdefault(file, []).append(f"{file}:{node.lineno}: {ast.unparse(node)}")
+    told = "\n".join(line for lines in found.values() for line in lines)
+    assert {file: len(lines) for file, lines in found.items()} == dict.fromkeys(BOUNDS_OF_A_HANG, 1), told

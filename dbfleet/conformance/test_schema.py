@@ -35,7 +35,7 @@ def test_ping_names_the_server_that_answers(adapter: Adapter) -> None:
     info = adapter.ping()
     assert info.product
     assert info.version[0].isdigit()
-    assert 0 < info.latency_s < 60
+    assert info.latency_s > 0
 
 
 def test_closed_adapter_is_unavailable_and_closes_again_in_silence(connect: Connect) -> None:

@@ -52,6 +52,11 @@ class Proxy:
         """Forward nothing more, and close nothing: a line that is dead without a word."""
         self._silent.set()
 
+    @property
+    def silent(self) -> bool:
+        """Whether the line is dead."""
+        return self._silent.is_set()
+
     def _accept(self) -> None:
         while not self._closed:
             try:

@@ -229,11 +229,9 @@ def test_ctrl_c_at_any_moment_of_the_copy_is_130(server: Shell, after_s: float) 
             time.sleep(0.01)
         time.sleep(after_s)
         child.send_signal(signal.SIGINT)
-        started = time.monotonic()
         child.communicate(timeout=60)
     said = (server.folder / "said").read_bytes()
     assert child.returncode == 130, said
-    assert time.monotonic() - started < 15
     assert b"Traceback" not in said
     again = server("copy", "postgres", "sqlite:///copy.db", "--resume")
     assert again.code in (0, 2), again

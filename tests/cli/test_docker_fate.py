@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 import test_docker_fleet
@@ -112,10 +111,8 @@ def test_an_engine_that_does_not_answer_is_told_as_such(dbfleet: CommandLine) ->
     dbfleet.environment["DOCKER_HOST"] = "unix:///nowhere/else.sock"
     assert "PONG" in dbfleet("query", "redis", "PING"), "its own engine is on record"
     dbfleet.environment.pop("DOCKER_HOST")
-    began = time.monotonic()
     engine.write_text("ssh://nowhere.invalid")  # not behind a socket: the docker command is asked
     assert "PONG" in dbfleet("query", "redis", "PING")
-    assert time.monotonic() - began < 30
     engine.write_text(kept)
 
 

@@ -30,7 +30,7 @@ NAMES = ("customers", "products", "orders", "order_items", "reviews", "follows")
 ENGINES = ("mariadb", "postgres", "redis")
 """Whose servers are killed where they are in this run: with SIGKILL one is like the other."""
 BOUND_S = 40
-"""No job may take longer to end, whatever has happened: all of dbfleet's own timeouts together are shorter."""
+"""A job that has not ended by then hangs: all of dbfleet's own timeouts together are shorter."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -221,19 +221,16 @@ def test_a_server_that_dies(server: Server, name: str, share: float) -> None:
 def test_ctrl_c_when_the_line_is_dead(server: Server, name: str, share: float) -> None:
     """The statement cannot be stopped on the server, as nothing reaches it; dbfleet ends all the same."""
     job = Job(server, name)
-    began: list[float] = []
 
     def stall(child: subprocess.Popen[bytes]) -> None:
         server.proxy.go_silent()
         time.sleep(0.5)
-        began.append(time.monotonic())
         child.send_signal(signal.SIGINT)
 
     ran = job.run(share, stall)
-    took_s = time.monotonic() - began[0]
+    assert server.proxy.silent, "nothing else ended it"
     server.proxy.reset()
     is_clear(ran, 130, "interrupted")
-    assert took_s < BOUND_S
     job.ends_well()
 
 

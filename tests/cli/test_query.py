@@ -340,10 +340,9 @@ def test_a_signal_stops_the_statement_and_ends_it(shell: Shell, statement: str, 
     with shell.start("query", "shop", statement, stdout=subprocess.DEVNULL) as child:
         assert child.stderr
         time.sleep(1.0)
-        started = time.monotonic()
+        assert child.poll() is None, "the statement never ends by itself"
         child.send_signal(number)
-        assert child.wait(10) == code
-        assert time.monotonic() - started < 5
+        assert child.wait(60) == code
         assert child.stderr.read() == b"dbfleet: interrupted\n"
 
 

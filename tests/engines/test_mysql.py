@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import threading
-import time as clock
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -476,17 +475,19 @@ def test_connection_that_dies_under_a_write_is_unavailable(connect: Connect, mad
     schema = made(Schema(name, PAIR, ("id",)))
     victim, killer = connect(), connect()
     number = value(victim, "connection_id()")
+    batches = range(0, 10_000_000, 1000)
+    pulled = []
 
     def source() -> Iterator[Batch]:
-        for start in range(0, 10_000_000, 1000):
+        for start in batches:
+            pulled.append(start)
             yield [(start + each, "x" * 200) for each in range(1000)]
             if start == 5000:
                 run(killer, f"kill {number}")
 
-    started = clock.monotonic()
     with pytest.raises(Unavailable):
         victim.write(schema, source())
-    assert clock.monotonic() - started < 60
+    assert len(pulled) < len(batches) / 10, "the source is not read to its end when nobody takes its rows"
     assert killer.count(name) == 0
 
 
@@ -509,7 +510,8 @@ def test_write_that_waits_for_a_lock_can_be_cancelled(connect: Connect, made: Ma
 def test_signal_interrupts_at_once_and_the_connection_stays_usable(
     connect: Connect, made: Make, name: str, where: str
 ) -> None:
-    """The driver waits in C, where no handler of Python runs: so it does on a thread of its own."""
+    """The driver waits in C, where no handler of Python runs: so it does on a thread of its own. Every statement here
+    waits for a lock that is held until it has ended: only the signal ends it."""
     schema = made(Schema(name, PAIR, ("id",)))
     adapter, holder = connect(), connect()
     run(holder, f"lock tables `{name}` write")
@@ -518,13 +520,12 @@ def test_signal_interrupts_at_once_and_the_connection_stays_usable(
         raise KeyboardInterrupt
 
     works = {
-        "query": lambda: run(adapter, "select sleep(20)"),
+        "query": lambda: run(adapter, f"select count(*) from `{name}`"),
         "scan": lambda: list(adapter.scan(schema)),
         "write": lambda: adapter.write(schema, [[(1, "x" * 3_000_000)]]),
     }
     before = signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, 0.5)
-    started = clock.monotonic()
     try:
         with pytest.raises(KeyboardInterrupt):
             works[where]()
@@ -532,7 +533,6 @@ def test_signal_interrupts_at_once_and_the_connection_stays_usable(
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
         run(holder, "unlock tables")
-    assert clock.monotonic() - started < 10
     assert value(adapter, "1") == 1
     assert adapter.count(name) == 0
 
@@ -700,12 +700,10 @@ def test_ping_tells_mariadb_from_mysql_whatever_the_url_says(target: Target) -> 
     ],
 )
 def test_connect_that_cannot_work(target: Target, change: dict[str, Any], error: type[DbfleetError]) -> None:
-    started = clock.monotonic()
     with pytest.raises(error) as caught:
         registry.connect(replace(target, **change), timeout_s=3)
     assert caught.value.engine or isinstance(caught.value, UsageError)
     assert (target.password or "\0") not in str(caught.value)
-    assert clock.monotonic() - started < 15
 
 
 def test_tls_is_spoken_where_the_url_asks_for_it(adapter: Adapter, target: Target) -> None:
@@ -722,9 +720,9 @@ def test_tls_is_spoken_where_the_url_asks_for_it(adapter: Adapter, target: Targe
 
 def test_half_read_scan_of_a_large_table_closes_at_once(connect: Connect) -> None:
     adapter = connect()
-    started = clock.monotonic()
     with closing(iter(adapter.query("with recursive n as (select 1 i union all select i + 1 from n where i < 900) "
                                     "select a.i, b.i, repeat('x', 500) from n a, n b"))) as batches:  # fmt: skip
         next(batches)
     assert value(adapter, "1") == 1
-    assert clock.monotonic() - started < 5
+    sent = int(run(adapter, "show session status like 'Bytes_sent'")[0][0][1])
+    assert sent < 900 * 900 * 500 / 4, "the rest of it was not read"

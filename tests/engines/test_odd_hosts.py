@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -24,15 +23,28 @@ ANSWERS: dict[str, bytes | None] = {
     "closes": b"",
     "silent": None,
 }
+PATIENCE_S = 60
+"""So long a silent host holds the line: whoever does not give up before it has no timeout of its own."""
 
 
 @contextlib.contextmanager
-def host(answer: bytes | None) -> Iterator[int]:
-    """A port where everybody gets this answer; None: never any."""
+def host(answer: bytes | None, gave_up: threading.Event | None = None) -> Iterator[int]:
+    """A port where everybody gets this answer; None: never any, and the line is closed when PATIENCE_S have passed, as
+    `gave_up` then says."""
     listening = socket.create_server(("127.0.0.1", 0))
     listening.settimeout(0.1)
     ended = threading.Event()
     connections: list[socket.socket] = []
+
+    def give_up() -> None:
+        for each in connections:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+        if gave_up:
+            gave_up.set()
+
+    patience = threading.Timer(PATIENCE_S, give_up)
+    patience.start()
 
     def serve() -> None:
         while not ended.is_set():
@@ -49,6 +61,7 @@ def host(answer: bytes | None) -> Iterator[int]:
     try:
         yield listening.getsockname()[1]
     finally:
+        patience.cancel()
         ended.set()
         thread.join()
         for each in (listening, *connections):
@@ -58,12 +71,12 @@ def host(answer: bytes | None) -> Iterator[int]:
 @pytest.mark.parametrize("kind", list(ANSWERS))
 @pytest.mark.parametrize("user", [None, "somebody"])
 def test_something_else_is_refused_within_the_timeout(target: Target, kind: str, user: str | None) -> None:
-    with host(ANSWERS[kind]) as port:
-        started = time.monotonic()
+    gave_up = threading.Event()
+    with host(ANSWERS[kind], gave_up) as port:
         other = target.with_(host="127.0.0.1", port=port, user=user, password=user and "x", managed=False)
         with pytest.raises(Unavailable) as caught:
             registry.connect(other, timeout_s=1)
-        assert time.monotonic() - started < 20, "it has a second"
+        assert not gave_up.is_set(), "dbfleet has its own timeout, and it is the shorter one"
     assert not isinstance(caught.value, AuthFailed)
     if kind in ("http", "ssh", "garbage"):
         assert "no MongoDB server" in caught.value.message or "no Redis server" in caught.value.message

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import threading
-import time
 import tracemalloc
 from typing import Any
 
@@ -160,11 +159,9 @@ def test_cancel_kills_a_script(connect: Connect) -> None:
     adapter = connect()
     timer = threading.Timer(0.3, adapter.cancel)
     timer.start()
-    started = time.monotonic()
-    with pytest.raises(StatementError, match="killed"):
+    with pytest.raises(StatementError, match="killed"):  # it does not end by itself
         adapter.query("EVAL 'while true do end' 0")
     timer.join()
-    assert time.monotonic() - started < 12
     assert ask(adapter, "ECHO 1") == ["1"]
 
 

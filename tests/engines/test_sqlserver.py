@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time as clock
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -302,11 +301,9 @@ def test_cancel_keeps_the_connection(connect: Connect) -> None:
     adapter = connect()
     timer = threading.Timer(0.5, adapter.cancel)
     timer.start()
-    started = clock.monotonic()
-    with pytest.raises(StatementError):
+    with pytest.raises(StatementError):  # it waits, and ends without an error where nobody stops it
         results(adapter, adapter.spec.examples["slow"])
-    timer.join()
-    assert clock.monotonic() - started < 10
+    assert not timer.is_alive()
     assert value(adapter, "select 1 as a") == 1
 
 
