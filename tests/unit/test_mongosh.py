@@ -19,7 +19,7 @@ from bson.objectid import ObjectId
 from bson.regex import Regex
 from bson.timestamp import Timestamp
 
-from dbfleet.engines.mongodb import query, query_changes
+from dbfleet.engines.mongodb import query_changes, query_reads
 from dbfleet.engines.mongodb import text as mongosh
 from dbfleet.engines.mongodb.text import Operation, parse
 from dbfleet.errors import StatementError, UsageError
@@ -108,9 +108,9 @@ def test_comments_alone_are_no_statement() -> None:
 
 def test_every_method_on_the_list_can_be_run() -> None:
     """The parser's closed list and the functions that run it are the same."""
-    assert set(mongosh.COLLECTION) == {*query._COLLECTION, *query_changes.CHANGES, "explain"} | {"find"}
-    assert set(mongosh.DATABASE) == set(query._DATABASE)
-    assert set(mongosh.CURSOR) >= set(query._FIND) | query._AGGREGATE
+    assert set(mongosh.COLLECTION) == {*query_reads.COLLECTION, *query_changes.CHANGES, "explain"} | {"find"}
+    assert set(mongosh.DATABASE) == set(query_reads.DATABASE)
+    assert set(mongosh.CURSOR) >= set(query_reads.FIND) | query_reads.AGGREGATE
 
 
 # --- values ---

@@ -1,14 +1,14 @@
 """MongoDB: documents, by pymongo (https://www.mongodb.com/docs/manual/reference/, bson types: https://bsonspec.org).
 
 A row is a document: the key is `_id` (a compound one a sub-document in key order), NULL a field that is not there. The
-schemas of the collections that dbfleet made lie in the collection `_dbfleet`, one document each; other collections are
+schemas of the collections that dbfleet made are in the collection `_dbfleet`, one document each. Other collections are
 described by their documents (`mongodb.foreign`).
 
 URL: `mongodb://` or `mongodb+srv://`, options as MongoDB names them (authSource, tls, replicaSet, directConnection, …).
-Who logs in to a database other than admin and gives no authSource is looked for there, then in admin.
+A user without an authSource is looked for in the URL's database, then in admin.
 
-Oddities that this file and its neighbours deal with:
-- BSON dates keep milliseconds. decimal and int are Decimal128 and int64, and text where those do not suffice.
+Oddities:
+- BSON dates keep milliseconds. decimal and int are Decimal128 and int64, and text where these are too small.
 - A command holds 16 MiB of documents; one document that is too deep or too large fails the whole command.
 - `count` without a query reads the collection's statistics, which a crash leaves wrong; with the `_id` index it counts.
 - Every operation runs in one session, by which `cancel` finds it on the server, whoever's credentials these are.
@@ -46,7 +46,8 @@ def connected(target: Target, *, timeout_s: float = 10.0) -> Adapter:
 
 
 def keeps_native(column: Column) -> bool:
-    """Documents go to another MongoDB as they are (mongodb.documents.Documents)."""
+    """Whether the column keeps its native type. It does where it has one: documents go to another MongoDB as they are
+    (`documents.Documents`)."""
     return column.native is not None
 
 

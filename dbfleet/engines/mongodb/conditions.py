@@ -1,7 +1,7 @@
 """A Condition as the filter of find. Needs bson: imported only behind a connection.
 
-A comparison in MongoDB is between values of one kind. Numbers that BSON has no number for are text in an INT or DECIMAL
-column, and a double is not the decimal that it is read as: such values are left to us, by their `$type`.
+MongoDB compares only values of one kind. In an INT or DECIMAL column a number that BSON has no number for is text, and
+a double is not the decimal that it is read as. Documents with such values are chosen too, by `$type`: we compare them.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from dbfleet.values import Column, Schema, Type
 
 _SIGNS: Final = {"=": "$eq", "<": "$lt", "<=": "$lte", ">": "$gt", ">=": "$gte"}
 _ALSO: Final = {Type.INT: ["string"], Type.DECIMAL: ["string", "double"]}
-"""What else a column of the type may hold, that our values are not compared with."""
+"""What else a column of the type may hold, which MongoDB does not compare with our values."""
 
 
 def filter_of(layout: Layout, condition: Condition) -> dict[str, Any] | None:
-    """None where it cannot be said: beneath NOT, what is left to us would be lost."""
+    """The filter; None where there is none. Beneath NOT, the documents that we compare ourselves would be lost."""
     if condition.word in ("and", "or"):
         parts = [filter_of(layout, part) for part in condition.parts]
         return None if None in parts else {f"${condition.word}": parts}
@@ -34,7 +34,7 @@ def filter_of(layout: Layout, condition: Condition) -> dict[str, Any] | None:
     if condition.word == "null":
         return {field: None}
     value = _stored(column, condition.value)
-    # What is not there is unequal to everything, here.
+    # MongoDB takes a missing field as unequal to everything, SQL does not.
     asked = {field: {"$nin": [value, None]} if condition.word == "<>" else {_SIGNS[condition.word]: value}}
     also = _ALSO.get(column.type)
     return {"$or": [asked, {field: {"$type": also}}]} if also else asked
@@ -44,12 +44,12 @@ _TURNED: Final = {"=": "<>", "<>": "=", "<": ">=", "<=": ">", ">": "<=", ">=": "
 
 
 def _opposite(layout: Layout, condition: Condition) -> dict[str, Any] | None:
-    """What is true where the condition is false."""
+    """The filter that is true where the condition is false."""
     if condition.word == "not":
         return filter_of(layout, condition.parts[0])
     if condition.word == "null":
-        found = filter_of(layout, condition)
-        return None if found is None else {"$nor": [found]}
+        is_null = filter_of(layout, condition)
+        return None if is_null is None else {"$nor": [is_null]}
     if condition.word in ("and", "or"):
         parts = [_opposite(layout, part) for part in condition.parts]
         return None if None in parts else {f"${_TURNED[condition.word]}": parts}

@@ -1,4 +1,4 @@
-"""A client that is logged in: the driver itself connects only at the first operation, and tries again for a while."""
+"""A client that is logged in. The driver alone would connect only at the first operation, and try again for a while."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ if TYPE_CHECKING:
     from pymongo import MongoClient
 
 BESIDE: Final = "_dbfleet"
-"""The collection that holds the schemas of those that dbfleet made."""
+"""The collection that keeps the schemas of those that dbfleet made."""
 STAGED: Final = "_dbfleet_"
-"""How names of collections begin that are being filled, and are no collections yet."""
+"""The beginning of a staged collection's name: it is being filled, and is not listed yet."""
 
 
 def database_name(target: Target) -> str:
-    return target.database or "test"  # as mongosh has it
+    """The target's database; without one `test`, as in mongosh."""
+    return target.database or "test"
 
 
 def client_of(target: Target, timeout_s: float) -> MongoClient[dict[str, Any]]:
-    """Log in and look. Raises Unavailable, UsageError and the driver's own errors, within about `timeout_s`.
+    """A client that has logged in. Raises Unavailable, UsageError and the driver's own errors, within about
+    `timeout_s`.
 
     A user without an authSource is looked for in the target's database, then in admin."""
     from pymongo.errors import InvalidName
@@ -62,8 +64,9 @@ _REPLIES: Final = (1, 2012, 2013)
 
 
 def _reach(target: Target, timeout_s: float) -> None:
-    """Fails at once where nothing listens, or something that is no MongoDB: the driver would try again until its
-    timeout. One answer's head is read; whoever wants TLS or several hosts is left to the driver."""
+    """Raise Unavailable at once where nothing listens, or something that is no MongoDB: the driver would try again
+    until its timeout. We send one hello and read the head of the answer. TLS and several hosts are left to the
+    driver."""
     if target.scheme.endswith("+srv") or not target.host or not target.port or "/" in target.host:
         return
     where = f"{target.host}:{target.port}"

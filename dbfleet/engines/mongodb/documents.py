@@ -1,14 +1,14 @@
 """Rows of a schema to documents and back. Imported only behind a connection: it needs bson.
 
 A row is one document. A key of one column is its `_id`; a compound key is a sub-document in key order. NULL is a field
-that is not there; in a json column a field that is null is the document `null`. A column is a field of its own name,
-but `_id` that is no key is stored as `__id`, and `$` before a name inside `_id` gets a `_` (the server takes it for an
-operator there).
+that is missing; in a json column a field that is null is the JSON value `null`. A column is a field of its own name.
+But a column `_id` that is no key is stored as `__id`; and a name inside `_id` that begins with `$`, which the server
+would take for an operator, gets a `_` before it.
 
 Columns are converted one after another, not row by row: 1.6 times faster.
 
-Rows that a scan gives carry their documents with them (`Documents`): these go to another MongoDB as they are, with what
-no column says: an int among doubles, a null that is not a missing field, the order of the fields.
+Rows that a scan gives carry their documents with them (`Documents`). These go to another MongoDB as they are, with what
+no column tells: an int among doubles, a null that is not a missing field, the order of the fields.
 """
 
 from __future__ import annotations
@@ -59,17 +59,17 @@ class Documents(list[Row]):
 
     def raw(self) -> list[bytes]:
         """Each row's document."""
-        found, start, page = [], 0, self._page
+        documents, start, page = [], 0, self._page
         while start < len(page):
             end = start + _length(page, start)[0]
-            found.append(page[start:end])
+            documents.append(page[start:end])
             start = end
-        return found
+        return documents
 
 
 class Layout:
     """Where a schema's columns lie in its documents. `stored` is the schema that the collection was made with, where
-    there is one: its key says what `_id` holds, whatever part of the columns is asked for."""
+    there is one. Its key says what `_id` holds, whichever columns are asked for."""
 
     def __init__(self, schema: Schema, stored: Schema | None = None) -> None:
         self.schema = schema
@@ -96,46 +96,50 @@ class Layout:
         return "_id" if self.key == (name,) else self._fields[name]
 
     def takes(self, other: Layout) -> bool:
-        """Whether documents of the other layout, but for the `_id` of one without a key, are rows of this one."""
-        return self.key == other.key and self._places() == other._places()
+        """Whether documents of the other layout can be stored in this one as they are, but for the `_id` of a
+        collection without a key."""
+        return self.key == other.key and self.places() == other.places()
 
-    def documents(self, found: Documents) -> list[bytes]:
-        """The documents of such rows, for this collection. Without a key `_id` is the server's, and one that rows of a
-        view had is a column."""
+    def documents(self, rows: Documents) -> list[bytes]:
+        """The documents of rows that this layout takes. In a collection without a key the server makes `_id`, and the
+        `_id` that rows of a view had is a column."""
         if self.key:
-            return found.raw()
-        theirs = found.layout
-        name = self.field("_id").encode() if theirs.foreign and "_id" in theirs.names else None
-        return [renamed_id(raw, name) for raw in found.raw()]
+            return rows.raw()
+        source = rows.layout
+        name = self.field("_id").encode() if source.foreign and "_id" in source.names else None
+        return [renamed_id(raw, name) for raw in rows.raw()]
 
-    def _places(self) -> set[tuple[str, str, str, bool]]:
-        found = set()
+    def places(self) -> set[tuple[str, str, str, bool]]:
+        """How each column lies in a document: its field, its type, its native type where that says more, and whether a
+        null is a missing field."""
+        places = set()
         for column in self.schema.columns:
             field = column.name if column.name == "_id" and not self.key else self.field(column.name)
             native = (column.native or "") if kept_beside(column) else ""
             null = column.type is Type.JSON and not is_bson(column) and self._null(column) is None
-            found.add((field, column.type.value, "" if native in JSON_KINDS else native, null))
-        return found
+            places.add((field, column.type.value, "" if native in JSON_KINDS else native, null))
+        return places
 
     def _null(self, column: Column) -> Any:
-        """What the null of a json column is: elsewhere a missing field and a null one are the same."""
+        """What a null field of a json column is read as. In a collection that dbfleet did not make it is a missing
+        one."""
         return None if self.foreign or column.name in self._missing else JSON_NULL
 
     # --- to documents ---
 
     def encoder(self) -> Encoder:
-        """Makes the documents of the rows."""
+        """What makes documents of rows."""
         return Encoder(self.schema, self.key, self.field)
 
     def ids(self, keys: Sequence[Row]) -> list[Any]:
-        """What `_id` is for these keys, tuples in key order."""
+        """The `_id` of each of these keys, which are tuples in key order."""
         columns = tuple(self.schema.column(name) for name in self.key)
         encoder = Encoder(Schema(self.schema.name, columns, self.key), self.key, self.field)
         documents, _ = encoder.encode(keys)
-        found = [decode(each, CODEC)["_id"] for each in documents]
+        ids = [decode(each, CODEC)["_id"] for each in documents]
         if self.foreign and not any(map(is_bson, columns)):
-            found = from_extended_values(found)  # who names no native types gives a key of mixed types so
-        return found
+            ids = from_extended_values(ids)  # a key of several types is Extended JSON where no native type is named
+        return ids
 
     # --- and back ---
 
@@ -154,12 +158,13 @@ class Layout:
 
 
 def beside(schema: Schema) -> Document:
-    """What is kept of a schema: another engine's names of the types mean nothing here."""
-    found = schema.to_dict()
-    for column, entry in zip(schema.columns, found["columns"], strict=True):
+    """The schema as it is kept beside the collection: without another engine's names of types, which mean nothing
+    here."""
+    kept = schema.to_dict()
+    for column, entry in zip(schema.columns, kept["columns"], strict=True):
         if not kept_beside(column):
             entry.pop("native", None)
-    return found
+    return kept
 
 
 def _inside(compound: Any, field: str) -> Any:
@@ -208,7 +213,7 @@ _PLAIN: Final[Mapping[Type, frozenset[type]]] = {
     Type.INSTANT: _NONE,
     Type.UUID: frozenset({UUID}),
 }
-"""What the driver gives that is the value already."""
+"""The driver's types whose values are ours already."""
 
 
 def _whole(value: Decimal128) -> int:
@@ -234,4 +239,4 @@ _FETCH: Final[Mapping[Type, Mapping[type, Convert]]] = {
     Type.INSTANT: {datetime: lambda value: value.replace(tzinfo=UTC)},
     Type.UUID: {},
 }
-"""How else a value may be stored, by the type that the driver gives."""
+"""What makes our value of others, by the type that the driver gives."""

@@ -24,9 +24,9 @@ from dbfleet.engines.mongodb.values import CODEC, INT64_MAX, INT64_MIN, decimal1
 from dbfleet.values import Column, Row, Schema, Type, time_text
 
 Elements = Callable[[Sequence[Any]], list[bytes]]
-"""From a column's values to its elements."""
+"""Makes a column's elements of its values."""
 One = Callable[[Any], bytes]
-"""From a value that is not NULL to its element."""
+"""Makes the element of a value that is not NULL."""
 
 NATIVE_OBJECT_ID: Final = "objectId"
 """Column.native of text that is an ObjectId in MongoDB, and is stored as one again."""
@@ -43,6 +43,7 @@ def bson_native(kinds: Iterable[str]) -> str:
 
 
 def is_bson(column: Column) -> bool:
+    """Whether the column is json that says every BSON type: `bson_native`."""
     return column.type is Type.JSON and (column.native or "").startswith(_BSON)
 
 
@@ -63,7 +64,7 @@ _DAY_MS: Final = 86_400_000
 _GLANCE: Final = 60
 _REMEMBERED: Final = 20_000
 _REPEATING: Final = frozenset({Type.TEXT, Type.DATE, Type.TIME})
-"""Types of which equal values are the same. Equal decimals may differ in their zeros."""
+"""Types whose equal values have equal elements. Equal decimals may differ in their zeros."""
 
 
 class Raw:
@@ -77,14 +78,14 @@ class Raw:
 
 
 _FIXED: Final = {1: 8, 6: 0, 7: 12, 8: 1, 9: 8, 10: 0, 16: 4, 17: 8, 18: 8, 19: 16, 127: 0, 255: 0}
-"""How many bytes a value has, by its type's byte."""
+"""The bytes of a value, by the byte of its type."""
 _COUNTED: Final = {2: 4, 3: 0, 4: 0, 5: 5, 13: 4, 14: 4, 12: 16, 15: 0}
-"""The same of values that begin with their length, to be added to it."""
+"""For values that begin with their length: the bytes to be added to it."""
 _REGEX: Final = 11
 
 
 def id_element(raw: bytes) -> bytes:
-    """The element of the document's `_id`, which the server keeps as the first; else where it is."""
+    """The element of the document's `_id`; no bytes where it has none. The server keeps it first, a view may not."""
     place = 4
     while raw[place]:
         end = raw.index(0, place) + 1
@@ -103,7 +104,7 @@ def id_element(raw: bytes) -> bytes:
 
 
 def renamed_id(raw: bytes, name: bytes | None) -> bytes:
-    """The document with its `_id` called so, or without it."""
+    """The document with its `_id` under this name, or without it."""
     element = id_element(raw)
     if not element:
         return raw
@@ -127,7 +128,7 @@ class Encoder:
         self._others = [(place, makers[name]) for name, place in places.items() if name not in key]
 
     def encode(self, rows: Sequence[Row]) -> tuple[list[bytes], list[bytes]]:
-        """The rows' documents, `_id` first; and the elements of their `_id`, for what asks for them by it."""
+        """The rows' documents, `_id` first; and the elements of their `_id`, by which an upsert finds them."""
         columns = list(zip(*rows, strict=True))
         ids = [make(columns[place]) for place, make in self._key]
         others = [make(columns[place]) for place, make in self._others]
@@ -183,7 +184,8 @@ def _elements(column: Column, field: str) -> Elements:
 
 
 def _each(one: One, *, repeats: bool = False) -> Elements:
-    """`repeats`: equal values have equal elements, and a column may hold few values many times."""
+    """With `repeats`, equal values have equal elements. Where a column holds few values many times, each is made
+    once."""
 
     def elements(values: Sequence[Any]) -> list[bytes]:
         if repeats and 3 * len(set(values[:_GLANCE])) < len(values[:_GLANCE]):
@@ -199,13 +201,12 @@ def _each(one: One, *, repeats: bool = False) -> Elements:
 
 
 def _by_driver(field: str, convert: Callable[[Any], Any]) -> One:
-    """What the driver encodes, without the length and the zero around it."""
+    """The element as the driver encodes it: its document without the length and the zero around it."""
     return lambda value: encode({field: convert(value)}, codec_options=CODEC)[4:-1]
 
 
 def _integers(name: bytes, field: str, *, wide: bool = False) -> Elements:
-    """int32 where it suffices, as every driver does; int64 (`wide`: always); and beyond that what the driver makes of
-    it."""
+    """int32 where it is large enough, as in every driver; int64 (`wide`: always); beyond that what the driver makes."""
     head32, head64 = b"\x10" + name + b"\0", b"\x12" + name + b"\0"
     pack32, pack64 = Struct(f"<{len(head32)}si").pack, Struct(f"<{len(head64)}sq").pack
     widest = _by_driver(field, integer)
@@ -261,7 +262,7 @@ def _uuids(name: bytes, _field: str) -> One:
 
 class _ByText(dict[str, bytes]):
     """Elements of decimals by their text, which has the zeros that equal decimals may differ in. Prices come again and
-    again: a look-up takes a third of the time."""
+    again, and a look-up takes a third of the time."""
 
     def __init__(self, make: Callable[[str], bytes]) -> None:
         self._make = make
@@ -308,7 +309,7 @@ def _dates(name: bytes, _field: str) -> One:
 
 
 def _moments(epoch: datetime) -> Callable[[bytes, str], One]:
-    """Milliseconds since the epoch, what is below cut off."""
+    """Whole milliseconds since the epoch; the rest is cut off."""
 
     def ones(name: bytes, _field: str) -> One:
         head = b"\x09" + name + b"\0"

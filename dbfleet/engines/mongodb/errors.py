@@ -1,7 +1,7 @@
 """pymongo's errors as ours, by MongoDB's codes (https://www.mongodb.com/docs/manual/reference/error-codes/). Needs
 pymongo: imported behind a connection only.
 
-No message of the driver's holds a password; those of a lost connection end in a description of the whole topology,
+No message of the driver holds a password. Messages of a lost connection end in a description of the whole topology,
 which is cut off.
 """
 
@@ -62,16 +62,16 @@ def _of_code(code: int | None, text: str) -> DbfleetError:
     if code == 13:  # its text holds the whole command, with what the driver added to it
         text, _, command = text.partition(" { ")
         text = f"{text} {command.partition(':')[0]}".rstrip()
-    found = StatementError
+    error = StatementError
     if code in _REFUSED:
-        found = ConstraintViolated
+        error = ConstraintViolated
     elif code == 48:
-        found = AlreadyExists
+        error = AlreadyExists
     elif code == 26:
-        found = NotFound
+        error = NotFound
     elif code == 73:
         return Unsupported(text)
-    return found(text, code=None if code is None else str(code))
+    return error(text, code=None if code is None else str(code))
 
 
 _OPTIONS: Final = (
@@ -80,7 +80,7 @@ _OPTIONS: Final = (
     "replicaSet", "retryReads", "retryWrites", "serverSelectionTimeoutMS", "socketTimeoutMS", "timeoutMS", "tls",
     "tlsAllowInvalidCertificates", "tlsAllowInvalidHostnames", "tlsCAFile", "tlsCertificateKeyFile", "tlsInsecure", "w",
 )  # fmt: skip
-"""As MongoDB spells them; pymongo knows them in any case, and some more."""
+"""Options as MongoDB spells them. pymongo takes them in any case, and some more."""
 
 
 def _of_configuration(text: str) -> DbfleetError:

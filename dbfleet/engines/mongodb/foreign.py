@@ -1,18 +1,18 @@
 """The schema of a collection that dbfleet did not make, from its documents. Needs pymongo: behind a connection only.
 
-Each top-level field is a column, nullable but for `_id`, which is the key. A thousand documents propose the types; then
-the server itself looks for one that deviates (a `$jsonSchema` match over the whole collection, 2 µs a document), and
-what it finds widens the types, until none does; then the same for what is inside of documents and arrays. So a scan
-meets no surprise but by a document that was written since. Where that takes more than a minute the sample stands, and
-each column's note says so.
+Each top-level field is a column, nullable but for `_id`, which is the key. A thousand documents propose the types. Then
+the server itself looks for documents that deviate (a `$jsonSchema` match over the whole collection, 2 µs a document);
+these widen the types, until none deviates. Then the same is done for what is inside of documents and arrays. So only a
+document that was written since can surprise a scan. Where this takes more than a minute, the types of the sample are
+taken, and each column's note says so.
 
     bool · int, long: int · double, int and double: float · numbers of other kinds together: decimal · string: text
     objectId: text · date: instant · binData: bytes, uuid if all are · object, array, anything else, a mix: json
 
-A json column that holds anything which JSON has not, at any depth, is of the native type `bson (…)`: Extended JSON that
-says every type exactly (mongodb.values.exact), so that MongoDB gets its own values back out of a dump. A note says what
-is not kept as what it is: whole numbers among doubles, symbols, fields that a document has twice. A copy to another
-MongoDB keeps those too: it takes the documents as they are (mongodb.documents.Documents).
+A json column that holds, at any depth, what JSON has not is of the native type `bson (…)`: Extended JSON that says
+every type exactly (`values.exact`), so that MongoDB gets its own values back out of a dump. A note says what is not
+kept as it is: whole numbers among doubles, symbols, fields that a document has twice. A copy to another MongoDB keeps
+these too, as it takes the documents as they are (`documents.Documents`).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ ONLY_SAMPLED: Final = "by a sample of the documents"
 
 _NUMBERS: Final = frozenset({"int", "long", "double", "decimal"})
 _OLD: Final = ("symbol", "undefined")
-"""Kinds that drivers read as text and as null."""
+"""Kinds that drivers read as text, and as null."""
 _TYPES: Final[tuple[tuple[frozenset[str], Type], ...]] = (
     (frozenset({"bool"}), Type.BOOL),
     (frozenset({"int", "long"}), Type.INT),
@@ -51,7 +51,7 @@ _TYPES: Final[tuple[tuple[frozenset[str], Type], ...]] = (
     (frozenset({"uuid"}), Type.UUID),
     (frozenset({"uuid", "binData"}), Type.BYTES),
 )
-"""The first whose kinds hold all that were seen; else json."""
+"""A column has the first type whose kinds include all that were seen, else json."""
 
 _READABLE: Final[Mapping[Type, tuple[str, ...]]] = {
     Type.BOOL: ("bool",),
@@ -62,13 +62,13 @@ _READABLE: Final[Mapping[Type, tuple[str, ...]]] = {
     Type.UUID: ("binData",),
     Type.BYTES: ("binData",),
 }
-"""BSON types, by the server's names, that a scan reads as the type; text: see `_deviating`; json: all."""
+"""BSON types, by the server's names, that a scan reads as the type. For text see `_deviating`; json takes all."""
 
 Seen = dict[str, Shape]
 
 
 def describe(collection: Collection[Document], info: Mapping[str, Any]) -> Schema:
-    """The collection's schema; of one without documents `_id` alone. A view has no key: its `_id` may repeat."""
+    """The collection's schema; only `_id` where there are no documents. A view has no key, as its `_id` may repeat."""
     stored = info["type"] == "collection"
     seen: Seen = {"_id": Shape()} if stored else {}
     sample = list(collection.aggregate([{"$sample": {"size": _SAMPLE}}]))
@@ -93,7 +93,7 @@ def describe(collection: Collection[Document], info: Mapping[str, Any]) -> Schem
 
 
 def _look(documents: Iterable[Document], seen: Seen) -> int:
-    """Add what kinds of values the fields hold; how many there were before that were not there."""
+    """Add the kinds of values that the fields hold; how many of these are new."""
     before = sum(len(each.kinds) for each in seen.values()) + len(seen)
     for document in documents:
         for name, value in document.items():
@@ -105,7 +105,7 @@ def _look(documents: Iterable[Document], seen: Seen) -> int:
 
 
 def _verified(collection: Collection[Document], seen: Seen) -> bool:
-    """Widen until no document deviates. False where the server gave up, or cannot say."""
+    """Widen the types until no document deviates. False where the server gave up, or cannot tell."""
     for _ in range(_ROUNDS):
         documents = _found(collection, _deviating(seen))
         if documents is None:
@@ -118,7 +118,7 @@ def _verified(collection: Collection[Document], seen: Seen) -> bool:
 
 
 def _verified_inside(collection: Collection[Document], seen: Seen) -> bool:
-    """The same of what is inside of documents and arrays, as far as it looks like JSON."""
+    """The same for what is inside of documents and arrays, as far as it is like JSON."""
     for _ in range(_ROUNDS):
         properties = {}
         for name, shape in seen.items():
@@ -146,7 +146,7 @@ def _found(collection: Collection[Document], filter: Document) -> list[Document]
 
 
 def _look_for_old_kinds(collection: Collection[Document], seen: Seen) -> bool:
-    """Whether there are symbols or undefined values that nobody has seen yet."""
+    """Whether there are symbols or undefined values that were not seen yet."""
     news = False
     for name, shape in seen.items():
         if not name or "." in name or name.startswith("$"):
@@ -171,7 +171,7 @@ def _twice(collection: Collection[Document]) -> set[str]:
 
 
 def _deviating(seen: Seen) -> Document:
-    """What matches the documents that a scan by these kinds could not read."""
+    """The filter for documents that a scan by these kinds could not read."""
     properties: Document = {}
     clauses: list[Document] = []
     for name, shape in seen.items():
@@ -182,7 +182,7 @@ def _deviating(seen: Seen) -> Document:
             continue
         plain = kinds - {"undefined"}
         readable = _READABLE.get(type_) or ((NATIVE_OBJECT_ID,) if NATIVE_OBJECT_ID in kinds else ("string",))
-        # Nothing but null so far: any value is news.
+        # Only null so far, so any value deviates.
         properties[name] = {"bsonType": [*(readable if plain else ()), "null", *(kinds & {*_OLD})]}
         if name and "." not in name and not name.startswith("$"):
             clauses += _beyond(name, type_)
@@ -191,7 +191,7 @@ def _deviating(seen: Seen) -> Document:
 
 
 def _beyond(name: str, type_: Type) -> Iterator[Document]:
-    """What $jsonSchema cannot say: a Binary's subtype, by the order of Binary (length, subtype, bytes), and a year."""
+    """What $jsonSchema cannot say: a Binary's subtype, by the order of Binary (length, subtype, bytes); and a year."""
     if type_ is Type.UUID:
         between = {"$gte": Binary(b"\0" * 16, 4), "$lte": Binary(b"\xff" * 16, 4)}
         yield {name: {"$type": "binData", "$not": between}}

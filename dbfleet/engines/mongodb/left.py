@@ -1,6 +1,6 @@
-"""What a collection has besides its documents: its indexes and its validator, which another MongoDB can have too, and
-what a copy leaves behind, in words: its other options, what is stored on the server. Needs pymongo: behind a connection
-only."""
+"""What a collection has besides its documents. Another MongoDB can have its indexes and its validator too; what a copy
+leaves behind (other options, functions on the server) is said in words. Needs pymongo: imported only behind a
+connection."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from bson.codec_options import DatetimeConversion
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
+from dbfleet.engines.mongodb.session import NAME, Document
 from dbfleet.extras import Extras, Native
-
-Document = dict[str, Any]
 
 _OPTIONS: Final[Mapping[str, str]] = {
     "changeStreamPreAndPostImages": "pre- and post-images for change streams",
@@ -24,7 +23,6 @@ _OPTIONS: Final[Mapping[str, str]] = {
     "indexOptionDefaults": "defaults for indexes",
     "storageEngine": "storage options",
 }
-ENGINE: Final = "mongodb"
 _EXACT: Final = json_util.JSONOptions(
     json_mode=json_util.JSONMode.CANONICAL,
     uuid_representation=UuidRepresentation.STANDARD,
@@ -37,22 +35,23 @@ _UNSEEN: Final = "indexes and options: this user may not see them"
 
 
 def of_collection(database: Database[Document], name: str) -> Extras:
+    """The extras of the collection."""
     try:
-        found = next(iter(database.list_collections(filter={"name": name})))
-        options = found.get("options", {})
-        kind = found.get("type", "collection")
+        entry = next(iter(database.list_collections(filter={"name": name})))
+        options = entry.get("options", {})
+        kind = entry.get("type", "collection")
         indexes = [] if kind == "view" else [each for each in database[name].list_indexes() if not _of_the_key(each)]
     except OperationFailure as exc:
         if exc.code != 13:
             raise
         return Extras(left=(_UNSEEN,))
-    has = [Native(ENGINE, "validator", *_validator(options))] if "validator" in options else []
-    has += [Native(ENGINE, "index", _index(each), _definition(each)) for each in indexes]
+    has = [Native(NAME, "validator", *_validator(options))] if "validator" in options else []
+    has += [Native(NAME, "index", _index(each), _definition(each)) for each in indexes]
     return Extras(tuple(has), tuple(_of_options(kind, options)))
 
 
 def add(database: Database[Document], name: str, extra: Native) -> None:
-    """Give it to the collection."""
+    """Give the extra to the collection."""
     definition = json_util.loads(extra.definition, json_options=_EXACT)
     if extra.kind == "validator":
         database.command({"collMod": name, **definition})
@@ -77,6 +76,7 @@ def _validator(options: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def of_database(database: Database[Document]) -> tuple[str, ...]:
+    """What the database has besides its collections: functions that are stored on the server."""
     try:
         names = sorted(str(each["_id"]) for each in database["system.js"].find({}, {"_id": 1}))
     except OperationFailure:

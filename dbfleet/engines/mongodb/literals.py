@@ -36,7 +36,7 @@ _WHOLE: Final = 2**31
 
 
 def statements(layout: Layout, changes: Iterable[Change]) -> Iterator[str]:
-    """One statement a change."""
+    """A statement for each change."""
     schema = layout.schema
     collection = f"db.getCollection({_text(schema.name)})"
 

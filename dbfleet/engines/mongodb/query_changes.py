@@ -1,38 +1,34 @@
-"""Methods of a collection that change it, for `mongodb.query`: what each sends, and the record that mongosh prints."""
+"""Methods of a collection that change it, for `query`: what each sends, and the record that mongosh prints. Needs
+pymongo: imported only behind a connection.
+
+The result is that one record, and `affected`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from bson.objectid import ObjectId
 from pymongo import DeleteMany, DeleteOne, InsertOne, ReplaceOne, UpdateMany, UpdateOne
 from pymongo.errors import OperationFailure
 
 from dbfleet.adapter import Result
+from dbfleet.engines.mongodb.commands import Commands, options
+from dbfleet.engines.mongodb.connect import BESIDE
+from dbfleet.engines.mongodb.session import Document
 from dbfleet.engines.mongodb.text import Call, Operation
 from dbfleet.errors import StatementError
-
-if TYPE_CHECKING:
-    from dbfleet.engines.mongodb.query import Run
-
-Document = dict[str, Any]
 
 _OF_ONE: Final = ("upsert", "arrayFilters", "collation", "hint", "sort")
 """Options that stand in the single update or delete, not in the command around it."""
 
 
-def _options(call: Call, place: int) -> Document:
-    from dbfleet.engines.mongodb.query import options
-
-    return options(call, place)
-
-
 def _document(call: Call, place: int) -> Document:
-    found = call.argument(place)
-    if not isinstance(found, dict):
+    given = call.argument(place)
+    if not isinstance(given, dict):
         raise StatementError(f"{call.where}: argument {place + 1} of {call.name}() is a document")
-    return found
+    return given
 
 
 def _with_id(document: Document) -> Document:
@@ -40,13 +36,13 @@ def _with_id(document: Document) -> Document:
 
 
 def _operators(change: Any) -> bool:
-    """Whether it changes fields ($set, a pipeline), rather than being a document to put in place."""
+    """Whether the change is of fields ($set, a pipeline). Otherwise it is a document that replaces another."""
     return isinstance(change, list) or (isinstance(change, dict) and next(iter(change), "").startswith("$"))
 
 
 def _checked(call: Call, change: Any, *, replaces: bool) -> Any:
     if _operators(change) == replaces:
-        # The server would do the other thing: it has one command for both.
+        # The server has one command for both, and would do the other thing.
         raise StatementError(
             f"{call.where}: {call.name}() takes {'a document' if replaces else 'operators, as in {$set: {…}}'}",
             hint="updateOne or updateMany" if replaces else "replaceOne puts a whole document in place",
@@ -54,7 +50,7 @@ def _checked(call: Call, change: Any, *, replaces: bool) -> Any:
     return change
 
 
-def _insert(run: Run, operation: Operation) -> Result:
+def _insert(run: Commands, operation: Operation) -> Result:
     call = operation.call
     if call.name == "insertOne":
         given: Sequence[Any] = [_document(call, 0)]
@@ -63,7 +59,7 @@ def _insert(run: Run, operation: Operation) -> Result:
         if not isinstance(given, list) or not given or not all(isinstance(each, dict) for each in given):
             raise StatementError(f"{call.where}: insertMany() takes an array of documents")
     documents = [_with_id(each) for each in given]
-    reply = run.change({"insert": operation.collection, "documents": documents}, _options(call, 1))
+    reply = run.change({"insert": operation.collection, "documents": documents}, options(call, 1))
     ids = [each["_id"] for each in documents]
     if call.name == "insertOne":
         return run.record({"acknowledged": True, "insertedId": ids[0]}, affected=reply["n"])
@@ -71,9 +67,9 @@ def _insert(run: Run, operation: Operation) -> Result:
     return run.record({"acknowledged": True, "insertedIds": numbered}, affected=reply["n"])
 
 
-def _update(run: Run, operation: Operation) -> Result:
+def _update(run: Commands, operation: Operation) -> Result:
     call = operation.call
-    given = _options(call, 2)
+    given = options(call, 2)
     change = _checked(call, call.argument(1), replaces=call.name == "replaceOne")
     one = {"q": _document(call, 0), "u": change, "multi": call.name == "updateMany"}
     one |= {word: given.pop(word) for word in _OF_ONE if word in given}
@@ -92,9 +88,9 @@ def _update(run: Run, operation: Operation) -> Result:
     return run.record(record, affected=reply["nModified"] + len(upserted))
 
 
-def _delete(run: Run, operation: Operation) -> Result:
+def _delete(run: Commands, operation: Operation) -> Result:
     call = operation.call
-    given = _options(call, 1)
+    given = options(call, 1)
     one = {"q": _document(call, 0), "limit": 1 if call.name == "deleteOne" else 0}
     one |= {word: given.pop(word) for word in _OF_ONE if word in given}
     command: Document = {"delete": operation.collection, "deletes": [one]}
@@ -104,10 +100,10 @@ def _delete(run: Run, operation: Operation) -> Result:
     return run.record({"acknowledged": True, "deletedCount": reply["n"]}, affected=reply["n"])
 
 
-def _find_one_and(run: Run, operation: Operation) -> Result:
+def _find_one_and(run: Commands, operation: Operation) -> Result:
     call = operation.call
     deletes = call.name == "findOneAndDelete"
-    given = _options(call, 1 if deletes else 2)
+    given = options(call, 1 if deletes else 2)
     command: Document = {"findAndModify": operation.collection, "query": _document(call, 0)}
     if deletes:
         command["remove"] = True
@@ -120,8 +116,8 @@ def _find_one_and(run: Run, operation: Operation) -> Result:
     if operation.explain:
         return run.explained(command | given, operation.explain)
     reply = run.change(command, given)
-    found = reply.get("value")
-    return run.records([found] if found else [], affected=reply.get("lastErrorObject", {}).get("n"))
+    document = reply.get("value")
+    return run.records([document] if document else [], affected=reply.get("lastErrorObject", {}).get("n"))
 
 
 def _model(kind: type, fields: Mapping[str, str]) -> Callable[[Call, Document], Any]:
@@ -147,7 +143,7 @@ _MODELS: Final[Mapping[str, Callable[[Call, Document], Any]]] = {
 }
 
 
-def _bulk_write(run: Run, operation: Operation) -> Result:
+def _bulk_write(run: Commands, operation: Operation) -> Result:
     call = operation.call
     models, inserted = [], {}
     given = call.argument(0)
@@ -162,26 +158,26 @@ def _bulk_write(run: Run, operation: Operation) -> Result:
             models.append(_MODELS[kind](call, what))
         except (TypeError, ValueError) as exc:
             raise StatementError(f"{call.where}: {kind}: {exc}") from exc
-    ordered = bool(_options(call, 1).get("ordered", True))
-    found = run.database[operation.collection or ""].bulk_write(models, ordered=ordered, session=run.session)
+    ordered = bool(options(call, 1).get("ordered", True))
+    reply = run.database[operation.collection or ""].bulk_write(models, ordered=ordered, session=run.session)
     record = {
         "acknowledged": True,
-        "insertedCount": found.inserted_count,
+        "insertedCount": reply.inserted_count,
         "insertedIds": inserted,
-        "matchedCount": found.matched_count,
-        "modifiedCount": found.modified_count,
-        "deletedCount": found.deleted_count,
-        "upsertedCount": found.upserted_count,
-        "upsertedIds": {str(number): each for number, each in (found.upserted_ids or {}).items()},
+        "matchedCount": reply.matched_count,
+        "modifiedCount": reply.modified_count,
+        "deletedCount": reply.deleted_count,
+        "upsertedCount": reply.upserted_count,
+        "upsertedIds": {str(number): each for number, each in (reply.upserted_ids or {}).items()},
     }
-    affected = found.inserted_count + found.modified_count + found.deleted_count + found.upserted_count
+    affected = reply.inserted_count + reply.modified_count + reply.deleted_count + reply.upserted_count
     return run.record(record, affected=affected)
 
 
 # --- indexes and the collection itself ----------------------------------------------------------------------------
 
 
-def _create_index(run: Run, operation: Operation) -> Result:
+def _create_index(run: Commands, operation: Operation) -> Result:
     call = operation.call
     many = call.name == "createIndexes"
     keys = call.argument(0) if many else [call.argument(0)]
@@ -189,7 +185,7 @@ def _create_index(run: Run, operation: Operation) -> Result:
         raise StatementError(
             f"{call.where}: {call.name}() takes {'an array of keys' if many else 'keys'}, as in {{a: 1}}"
         )
-    given = _options(call, 1)
+    given = options(call, 1)
     indexes = [{"key": each, "name": "_".join(f"{k}_{v}" for k, v in each.items()), **given} for each in keys]
     command: Document = {"createIndexes": operation.collection, "indexes": indexes}
     if call.argument(2) is not None:
@@ -199,16 +195,14 @@ def _create_index(run: Run, operation: Operation) -> Result:
     return run.records({"value": name} for name in names) if many else run.value(operation, names[0])
 
 
-def _drop_index(run: Run, operation: Operation) -> Result:
+def _drop_index(run: Commands, operation: Operation) -> Result:
     index = operation.call.argument(0, "*")
     return run.record(run.command({"dropIndexes": operation.collection, "index": index}))
 
 
-def _drop(run: Run, operation: Operation) -> Result:
-    from dbfleet.engines.mongodb.query import BESIDE
-
+def _drop(run: Commands, operation: Operation) -> Result:
     try:
-        run.command({"drop": operation.collection, **_options(operation.call, 0)})
+        run.command({"drop": operation.collection, **options(operation.call, 0)})
         dropped = True
     except OperationFailure as exc:
         if exc.code != 26:
@@ -218,10 +212,8 @@ def _drop(run: Run, operation: Operation) -> Result:
     return run.value(operation, dropped)
 
 
-def _rename(run: Run, operation: Operation) -> Result:
-    """Also moves the schema that is kept beside the collection."""
-    from dbfleet.engines.mongodb.query import BESIDE
-
+def _rename(run: Commands, operation: Operation) -> Result:
+    """Rename the collection; the schema that is kept beside it moves too."""
     new, replaces = operation.call.argument(0), bool(operation.call.argument(1, False))
     base = run.database.name
     command = {"renameCollection": f"{base}.{operation.collection}", "to": f"{base}.{new}", "dropTarget": replaces}
@@ -234,7 +226,7 @@ def _rename(run: Run, operation: Operation) -> Result:
     return run.record(reply)
 
 
-CHANGES: Final[Mapping[str, Callable[[Run, Operation], Result]]] = {
+CHANGES: Final[Mapping[str, Callable[[Commands, Operation], Result]]] = {
     "bulkWrite": _bulk_write,
     "createIndex": _create_index,
     "createIndexes": _create_index,
@@ -253,4 +245,4 @@ CHANGES: Final[Mapping[str, Callable[[Run, Operation], Result]]] = {
     "updateMany": _update,
     "updateOne": _update,
 }
-"""Methods of a collection, by name."""
+"""Methods of a collection that change it, by name."""

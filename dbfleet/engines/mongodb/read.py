@@ -1,4 +1,4 @@
-"""Reading a collection: in parts, as pages of raw BSON, and in the order of its key. Needs pymongo: imported only
+"""Reading a collection: in batches of rows, by keys, in parts, as pages of raw BSON. Needs pymongo: imported only
 behind a connection.
 
 A cursor over the `_id` index sees each key once, whatever is written meanwhile. Range queries compare values of one
@@ -11,29 +11,73 @@ from __future__ import annotations
 import itertools
 import struct
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any, Final, cast
 
+from bson import decode_all
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.errors import OperationFailure
 
 from dbfleet.adapter import BATCH_BYTES, WHOLE, Part
-from dbfleet.engines.mongodb.documents import Document
-from dbfleet.engines.mongodb.values import canonical, from_extended
-from dbfleet.engines.mongodb.write import ahead
+from dbfleet.engines.mongodb import tables
+from dbfleet.engines.mongodb.documents import Deviates, Documents, Layout
+from dbfleet.engines.mongodb.session import Document, Session
+from dbfleet.engines.mongodb.values import CODEC, canonical, from_extended
+from dbfleet.engines.mongodb.worker import ahead
+from dbfleet.errors import StatementError
+from dbfleet.values import Batch, Row, Schema
 
+KEYS_AT_ONCE: Final = 1000
+"""Keys that one find or delete names."""
 _SAMPLES_A_PART: Final = 100
 _length = struct.Struct("<i").unpack_from
 
 
-def split(collection: Collection[Document], session: ClientSession, parts: int) -> Sequence[Part]:
-    """About as many documents each, by a sample of the keys."""
-    if parts < 2:
+def scan(session: Session, schema: Schema, part: Part, batch_size: int) -> Iterator[Batch]:
+    """The part's rows; each batch carries the documents that it was read from."""
+    with session.translated():
+        layout = tables.layout(session, schema)
+    with pages(session, schema.name, part, batch_size) as documents:
+        while True:
+            with session.translated():
+                page = next(documents, None)
+                if page is None:
+                    return
+                rows = Documents(rows_of(layout, decode_all(page, CODEC)), layout, page)
+            del page
+            if rows:
+                yield rows
+
+
+def get(session: Session, schema: Schema, keys: Sequence[Row]) -> Iterator[Row]:
+    """The rows with these keys."""
+    with session.translated():
+        layout = tables.layout(session, schema)
+    for start in range(0, len(keys), KEYS_AT_ONCE):
+        with session.translated():
+            ids = layout.ids(keys[start : start + KEYS_AT_ONCE])
+            documents = list(session.database[schema.name].find({"_id": {"$in": ids}}, session=session.logical))
+            rows = rows_of(layout, documents)
+        yield from rows
+
+
+def rows_of(layout: Layout, documents: Sequence[Document]) -> Batch:
+    """The documents as rows. StatementError for a value that is not of its column's type."""
+    try:
+        return layout.rows(documents)
+    except Deviates as exc:
+        raise StatementError(f"{layout.schema.name}: {exc}") from exc
+
+
+def split(session: Session, schema: Schema, parts: int) -> Sequence[Part]:
+    """Parts of about as many documents each, by a sample of the keys."""
+    if not tables.is_stored(session, schema.name) or parts < 2:
         return [WHOLE]
+    collection = session.database[schema.name]
     # A sample is read by a random cursor where it is below a twentieth of the collection, else by a scan.
     pipeline = [{"$sample": {"size": parts * _SAMPLES_A_PART}}, {"$project": {"_id": 1}}, {"$sort": {"_id": 1}}]
-    sample = [each["_id"] for each in collection.aggregate(pipeline, session=session)]
+    sample = [each["_id"] for each in collection.aggregate(pipeline, session=session.logical)]
     bounds: list[Any] = []
     for number in range(1, parts):
         place = len(sample) * number // parts
@@ -47,12 +91,23 @@ def split(collection: Collection[Document], session: ClientSession, parts: int) 
 
 
 @contextmanager
-def pages(
+def pages(session: Session, name: str, part: Part, batch_size: int) -> Iterator[Iterator[bytes]]:
+    """The part's documents as raw BSON, with errors of this target until the first page is asked for."""
+    with ExitStack() as held:
+        with session.translated():
+            by_key = tables.is_stored(session, name)
+            collection = session.database[name]
+            documents = held.enter_context(_pages(collection, session.logical, part, batch_size, by_key=by_key))
+        yield documents
+
+
+@contextmanager
+def _pages(
     collection: Collection[Document], session: ClientSession, part: Part, batch_size: int, *, by_key: bool
 ) -> Iterator[Iterator[bytes]]:
-    """The part's documents as raw BSON, a page while the one before is used. `by_key`: in the order of `_id`, as all
-    but views can. The server ends a page at 16 MB; we ask for as many documents as have half of BATCH_BYTES by their
-    average length, and hand on no more than BATCH_BYTES at once."""
+    """A page is fetched while the one before is used. `by_key`: in the order of `_id`, which a view cannot give. The
+    server ends a page at 16 MB. We ask for as many documents as have half of BATCH_BYTES by their average length, and
+    hand on no more than BATCH_BYTES at once."""
     options: Document = {"batch_size": _at_once(collection, session, batch_size), "session": session}
     if by_key:
         options["sort"] = options["hint"] = [("_id", 1)]
@@ -64,17 +119,17 @@ def pages(
         cursor.min(list(from_extended(part["from"]).items()))
     if "below" in part:
         cursor.max(list(from_extended(part["below"]).items()))
-    with cursor, closing(ahead(cast("Iterator[bytes]", cursor))) as found:
-        yield (piece for page in found for piece in _pieces(page))
+    with cursor, closing(ahead(cast("Iterator[bytes]", cursor))) as fetched:
+        yield (piece for page in fetched for piece in _pieces(page))
 
 
 def _at_once(collection: Collection[Document], session: ClientSession, batch_size: int) -> int:
     try:
-        asked: list[Document] = [
+        pipeline: list[Document] = [
             {"$collStats": {"storageStats": {}}},
             {"$project": {"average": "$storageStats.avgObjSize"}},
         ]
-        averages = [each.get("average") or 1 for each in collection.aggregate(asked, session=session)]
+        averages = [each.get("average") or 1 for each in collection.aggregate(pipeline, session=session)]
     except OperationFailure:  # a view, or not for this user
         return batch_size
     return max(1, min(batch_size, int(BATCH_BYTES / 2 / max(averages, default=1))))
@@ -94,8 +149,8 @@ def _pieces(page: bytes) -> Iterator[bytes]:
 
 
 def keys_are(collection: Collection[Document], session: ClientSession, kinds: Sequence[str]) -> bool:
-    """Whether every `_id` is of these kinds, and in the order of its bytes: BSON puts the kinds one after another, so
-    where the first and the last are of one, all are."""
+    """Whether every `_id` is of these kinds, and is sorted by its bytes. BSON sorts one kind after another, so where
+    the first and the last are of one kind, all are."""
     if collection.options().get("collation"):
         return False
     for order in (1, -1):

@@ -1,5 +1,5 @@
-"""What kinds of BSON values are where in documents, at any depth; and the $jsonSchema that documents of this shape
-match. Needs bson: behind a connection only."""
+"""The shape of documents: which kinds of BSON values are where in them, at any depth; and the $jsonSchema that
+documents of this shape match. Needs bson: imported only behind a connection."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ _KINDS: Final[Mapping[type, str]] = {
     MaxKey: "maxKey",
 }
 PLAIN: Final = frozenset({"bool", "int", "long", "double", "string", "object", "array", "null"})
-"""Kinds that JSON has, too."""
+"""Kinds that JSON has too."""
 _MOST_NODES: Final = 1500
 _DEEPEST: Final = 30
 
 
 def kind_of(value: Any) -> str:
-    """A Binary has its subtype in the name, where it is not the usual one."""
+    """The kind of a BSON value. A Binary has its subtype in the name, where it is not the usual one."""
     if type(value) is Binary:
         return f"binData {value.subtype}"
     return _KINDS.get(type(value), "object") if value is not None else "null"
@@ -67,15 +67,16 @@ class Shape:
         self.items: Shape | None = None
 
     def look(self, value: Any, depth: int = 0) -> None:
+        """Add the kinds of this value and of what is inside."""
         self.kinds.add(kind_of(value))
         if depth > _DEEPEST:
             return
         if type(value) is dict:
             for name, each in value.items():
-                found = self.fields.get(name)
-                if found is None:
-                    found = self.fields[name] = Shape()
-                found.look(each, depth + 1)
+                shape = self.fields.get(name)
+                if shape is None:
+                    shape = self.fields[name] = Shape()
+                shape.look(each, depth + 1)
         elif type(value) is list:
             if self.items is None:
                 self.items = Shape()
@@ -83,7 +84,7 @@ class Shape:
                 self.items.look(each, depth + 1)
 
     def everything(self) -> Iterator[Shape]:
-        """This and all that is inside."""
+        """This shape and all that are inside."""
         yield self
         for each in (*self.fields.values(), *([self.items] if self.items else [])):
             yield from each.everything()
@@ -93,21 +94,22 @@ class Shape:
         return {kind for each in self.everything() for kind in each.kinds}
 
     def schema(self) -> dict[str, Any] | None:
-        """The $jsonSchema of values that are of this shape and hold nothing but what JSON has too; None where it would
-        be too large."""
+        """The $jsonSchema that such values match as far as they hold only what JSON has too; None where it would be too
+        large."""
         parts = [*self.everything()]
         # $jsonSchema does not find a field without a name.
         if len(parts) > _MOST_NODES or any("" in each.fields for each in parts):
             return None
-        return self._schema()
+        return self.as_schema()
 
-    def _schema(self) -> dict[str, Any]:
+    def as_schema(self) -> dict[str, Any]:
+        """The $jsonSchema, however large."""
         found: dict[str, Any] = {"bsonType": sorted(PLAIN & (self.kinds | {"null"}))}
         if "object" in self.kinds:
-            found["properties"] = {name: each._schema() for name, each in self.fields.items()}
+            found["properties"] = {name: each.as_schema() for name, each in self.fields.items()}
             found["additionalProperties"] = False
         if "array" in self.kinds and self.items is not None:
-            found["items"] = self.items._schema()
+            found["items"] = self.items.as_schema()
         elif "array" in self.kinds:
             found["maxItems"] = 0
         return found

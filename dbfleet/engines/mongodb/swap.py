@@ -1,13 +1,13 @@
-"""Which database this is; collections that take others' places. Needs pymongo: imported only behind a connection.
+"""Staged collections in the places of others (Adapter.swap). Needs pymongo: imported only behind a connection.
 
-renameCollection with dropTarget exchanges one name in one step, and MongoDB has no step for several (it is not allowed
-in a transaction): a reader may see some new and some old collections for a few milliseconds, never half of one.
-So the swap is written down first, in the entry SWAP beside the schemas. What a kill has cut off is ended by `finish`,
-which every later swap calls, and `leftovers`.
+renameCollection with dropTarget exchanges one name in one step. MongoDB has no step for several, as it allows no rename
+in a transaction: for a few milliseconds a reader may see some new and some old collections, but never half of one. So
+the swap is written down first, in the entry SWAP beside the schemas. `finish` ends what a kill has cut off; every later
+swap calls it, and so does `leftovers`.
 
-A collection's schema changes in the same step as its name: it waits in the final name's entry under `next`, with the
-uuid of the staged collection, which a rename keeps. Whoever reads the entry takes the schema whose uuid is the
-collection's.
+A collection's schema changes in the same step as its name: it waits in the entry of the final name under `next`, with
+the uuid of the staged collection, which a rename keeps. Whoever reads the entry takes the schema whose uuid is that of
+the collection.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from typing import Any, Final
 from uuid import UUID
 
 from bson.objectid import ObjectId
-from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
@@ -31,41 +30,12 @@ from dbfleet.values import Reference, Schema
 Document = dict[str, Any]
 
 SWAP: Final = {"swap": 1}
-"""The `_id` of the entry: no collection has a document for a name."""
+"""The `_id` of the entry. It is a document, which no collection has for a name."""
 _NOT_THERE: Final = 26
 
 
-def identity(client: MongoClient[Document], database: str) -> str:
-    """Of a replica set its own id, or its members where the user may not see that; of a router the cluster's; of a
-    server alone the id of its process, which no clone of its files has."""
-    hello = client.admin.command("hello")
-    process = (hello.get("topologyVersion") or {}).get("processId")
-    if hello.get("setName"):
-        asked = _may(client.admin.command, "replSetGetConfig")
-        number = ((asked or {}).get("config", {}).get("settings") or {}).get("replicaSetId")
-        who = f"set {hello['setName']} {number or ','.join(sorted(hello.get('hosts', ())))}"
-    elif hello.get("msg") == "isdbgrid":
-        version = _may(client.config.version.find_one, {}) or {}
-        who = f"cluster {version.get('clusterId', process)}"
-    elif process:
-        who = f"process {process}"
-    else:  # older than 4.4, or another product
-        status = _may(client.admin.command, "serverStatus") or {}
-        who = f"host {status['host']} {status.get('pid')}" if "host" in status else f"address {client.address}"
-    return f"mongodb {who} {database}"
-
-
-def _may(ask: Any, what: Any) -> Document | None:
-    """What the server answers; None where it does not know the question, or this user may not ask."""
-    try:
-        found: Document | None = ask(what)
-    except OperationFailure:
-        return None
-    return found
-
-
 def swap(database: Database[Document], swaps: Sequence[Swap]) -> None:
-    """Each staged collection takes its name, in the given order. Nothing has changed where one cannot."""
+    """Let each staged collection take its place, in the given order. Where one cannot, nothing has changed."""
     finish(database)
     there = _collections(database, [name for each in swaps for name in (each.staged.name, each.name)])
     for each in swaps:
@@ -98,15 +68,15 @@ def _schema(database: Database[Document], staged: Schema, final: Mapping[str, st
 
 
 def finish(database: Database[Document]) -> None:
-    """End the swap that is written down; nothing where there is none. Others may do the same at the same time."""
+    """End the swap that is written down, if there is one. Others may do the same at the same time."""
     entries = database[BESIDE]
     written = entries.find_one({"_id": SWAP})
     for staged, name in written["names"] if written else ():
         coming = (entries.find_one({"_id": name}) or {}).get("next")
         if coming is None:
-            continue  # it is through
-        found = _collections(database, [staged]).get(staged)
-        if found and found["info"]["uuid"] == coming["uuid"]:
+            continue  # this one is done
+        entry = _collections(database, [staged]).get(staged)
+        if entry and entry["info"]["uuid"] == coming["uuid"]:
             base = database.name
             try:
                 database.client.admin.command(
@@ -125,12 +95,12 @@ def finish(database: Database[Document]) -> None:
 
 
 def forget(database: Database[Document], name: str) -> None:
-    """Remove what is kept beside the collection; the last one takes the collection of schemas with it."""
+    """Remove what is kept beside the collection. Where nothing is kept then, the collection of schemas goes too."""
     entries = database[BESIDE]
     entries.delete_one({"_id": name})
     if entries.find_one({}, {"_id": 1}) is not None:
         return
-    # Away in one step, as somebody may be adding to it: what he was in time for comes back.
+    # It goes in one step, as somebody may be adding an entry at the same time. An entry that was in time comes back.
     old = f"{STAGED}forgotten_{ObjectId()}"
     try:
         database.client.admin.command("renameCollection", f"{database.name}.{BESIDE}", to=f"{database.name}.{old}")
@@ -142,18 +112,18 @@ def forget(database: Database[Document], name: str) -> None:
 
 
 def uuid_of(database: Database[Document], name: str) -> Any:
-    """None where there is no such collection, or this user may not see it."""
+    """The collection's uuid; None where there is no such collection, or this user may not see it."""
     try:
-        found = _collections(database, [name]).get(name)
+        entry = _collections(database, [name]).get(name)
     except OperationFailure:
         return None
-    return found and found["info"]["uuid"]
+    return entry and entry["info"]["uuid"]
 
 
 def _collections(database: Database[Document], names: Iterable[str]) -> dict[str, Document]:
     cursor: Iterable[Any] = database.list_collections(filter={"name": {"$in": list(names)}})
-    found = {each["name"]: dict(each) for each in cursor}
-    for each in found.values():  # the driver reads these with its own options: bytes, where the entries give a UUID
-        uuid = each["info"].get("uuid")
-        each["info"]["uuid"] = UUID(bytes=uuid) if isinstance(uuid, bytes) else uuid
-    return found
+    entries = {each["name"]: dict(each) for each in cursor}
+    for entry in entries.values():  # the driver reads these with its own options: bytes, where BESIDE gives a UUID
+        uuid = entry["info"].get("uuid")
+        entry["info"]["uuid"] = UUID(bytes=uuid) if isinstance(uuid, bytes) else uuid
+    return entries

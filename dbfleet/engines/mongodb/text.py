@@ -4,13 +4,13 @@
     show dbs; use other; db.orders.countDocuments({total: {$gt: :least}})
     {"aggregate": "orders", "pipeline": [], "cursor": {}}
 
-It is JavaScript, so a JavaScript parser (tree-sitter) reads it; nothing is evaluated but constants. Statements end with
-a semicolon or a line, as JavaScript has it; `show …` and `use …` are mongosh's own and stand for themselves. What is
-not on the list is refused by its name, before anything is run.
+It is JavaScript, so a JavaScript parser (tree-sitter) reads it; only constants are evaluated. Statements end with a
+semicolon or a line, as in JavaScript. `show …` and `use …` are mongosh's own statements. What is not on the list is
+refused by its name, before anything is run.
 
 `:name` is a parameter where a value may begin: behind `(`, `[`, `,`, `:` or an operator. So `{a: :n}` and `{a::n}` hold
-one, `{a:n}`, text and comments none. A tokenizer finds them, as JavaScript's grammar knows none, and puts `$name`, an
-identifier of the same length, in its place: lines and columns in messages are those of the text.
+one; `{a:n}`, text and comments hold none. JavaScript's grammar has no parameters, so a tokenizer finds them and puts
+`$name`, an identifier of the same length, in their place: lines and columns in messages are those of the text.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ CURSOR: Final[Mapping[str, Arguments]] = {
     "min": (1, 1), "pretty": (0, 0), "project": (1, 1), "projection": (1, 1), "returnKey": (0, 1),
     "showRecordId": (0, 1), "size": (0, 0), "skip": (1, 1), "sort": (1, 1), "toArray": (0, 0),
 }  # fmt: skip
-"""Methods of what find and aggregate give."""
+"""Methods of the cursor that find and aggregate give."""
 
 CURSORS: Final = frozenset({"find", "aggregate"})
 EXPLAINED: Final = frozenset(
@@ -93,12 +93,13 @@ class Call:
     where: str
 
     def argument(self, place: int, default: Any = None) -> Any:
+        """The argument at this place, or the default where there are fewer."""
         return self.arguments[place] if place < len(self.arguments) else default
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What to do: `call` on `collection`, on the database where that is None, then what is said of the cursor.
+    """What to do: `call` on `collection`, or on the database where that is None; then the calls on the cursor.
 
     `kind` collection: a method of COLLECTION · database: one of DATABASE · command: a document, to be run as it is ·
     shell: show, use or name. `database` is another than the current one. `explain` is the verbosity asked for.
@@ -113,13 +114,13 @@ class Operation:
 
     @property
     def command_name(self) -> str:
-        """The method; of a command its own name."""
+        """The name of the method, or of the command."""
         return str(next(iter(self.call.argument(0)))) if self.kind == "command" else self.call.name
 
 
 def parse(text: str, params: Mapping[str, object]) -> list[Operation]:
-    """The operations of the text, in order. StatementError, with line and column, for what is none; UsageError for a
-    parameter without a value or a value without a parameter."""
+    """The operations of the text, in order. StatementError, with line and column, for what is no operation; UsageError
+    for a parameter without a value, or a value without a parameter."""
     command = text.lstrip().startswith("{")
     shift = int(command)
     tokens = _Tokens(f"({text}\n)" if command else text, shift)
@@ -273,7 +274,7 @@ class _Reader:
 
 
 def _syntax_error(source: Source, root: Node) -> None:
-    """Points at the first place that the parser could not read."""
+    """Raise a StatementError that points at the first place that the parser could not read."""
     node = root
     while True:
         inner = next((each for each in node.children if each.has_error or each.is_missing or each.is_error), None)

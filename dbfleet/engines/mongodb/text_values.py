@@ -97,6 +97,7 @@ class Source:
         self._lines = self.bytes.split(b"\n")
 
     def where(self, node: Node) -> str:
+        """The node's line and column: `place`."""
         return self.place(*node.start_point)
 
     def place(self, row: int, column: int) -> str:
@@ -105,6 +106,7 @@ class Source:
         return f"line {row + 1}, column {characters + 1 - (self._shift if row == 0 else 0)}"
 
     def text(self, node: Node) -> str:
+        """The node's text."""
         return self.bytes[node.start_byte : node.end_byte].decode()
 
     def value(self, node: Node) -> Any:

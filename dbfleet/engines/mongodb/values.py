@@ -1,7 +1,7 @@
 """BSON values and ours, one by one. Imported only behind a connection: it needs bson.
 
-decimal   Decimal128 holds 34 digits. A decimal or integer that needs more is kept as text of its digits (`decimal128`,
-          `integer` answer str then), so a column of numbers loses none; as JSON number it is refused.
+decimal   Decimal128 holds 34 digits. A decimal or integer that needs more is kept as the text of its digits
+          (`decimal128` and `integer` give str then), so a column of numbers loses none.
 json      documents, arrays, int32/int64, double where the double's shortest text is the number, else Decimal128. What
           BSON has no document for (a key with U+0000, more than 90 levels, 35 digits, `$ref` with `$id`, which drivers
           take for a DBRef) is kept whole as Binary of subtype 128, its canonical JSON.
@@ -93,11 +93,11 @@ def from_decimal128(value: Decimal128) -> Decimal:
 
 
 class _NoDocument(Exception):
-    """BSON has no document for this JSON."""
+    """BSON has no document for this JSON value."""
 
 
 def stored_json(value: Any) -> Any:
-    """What a json value is stored as."""
+    """The BSON value that a json value is stored as."""
     try:
         return _stored(value, 0)
     except _NoDocument:
@@ -139,7 +139,7 @@ _SCALARS: Final = frozenset({str, int, float, bool, type(None)})
 
 
 def fetched_json(value: Any) -> Any:
-    """The json value of a json column: the inverse of `stored_json`; other BSON as Extended JSON."""
+    """The json value: the inverse of `stored_json`. Other BSON values become Extended JSON."""
     if type(value) is Binary and value.subtype == JSON_SUBTYPE:
         try:
             return VALUE_OF[Type.JSON](value.decode())
@@ -172,8 +172,8 @@ def extended(value: Any) -> Any:
 
 
 def exact(value: Any) -> Any:
-    """JSON data that says the BSON type of every value, also when it comes back from a text: numbers are themselves
-    where JSON's number is enough to tell an int32 or int64 by its size from a double with a fraction."""
+    """JSON data that says the BSON type of every value, also when it comes back from a text. A number stays a number
+    where its text tells the type: an int32 or int64 by its size, a double by its fraction."""
     kind = type(value)
     if kind is str or kind is bool or kind is int:
         return value
@@ -187,7 +187,7 @@ def exact(value: Any) -> Any:
     if kind is Decimal128:
         return {"$numberDecimal": str(value)}
     if kind is dict:
-        if any(key.startswith("$") for key in value):  # it would be taken for Extended JSON, or is none
+        if any(key.startswith("$") for key in value):  # it would be taken for Extended JSON
             return {_RAW: base64.b64encode(encode(value, codec_options=CODEC)).decode()}
         return {key: exact(each) for key, each in value.items()}
     if kind is list:
@@ -196,7 +196,7 @@ def exact(value: Any) -> Any:
 
 
 def from_exact(value: Any) -> Any:
-    """The inverse; ValueError or TypeError for what is none."""
+    """The inverse of `exact`. ValueError or TypeError for what it never gives."""
     kind = type(value)
     if kind is dict:
         if list(value) == [_RAW]:
@@ -215,7 +215,7 @@ def from_exact(value: Any) -> Any:
 
 
 _RAW: Final = "$bson"
-"""Of a document with names that Extended JSON has for its own: its bytes."""
+"""The name that stands for a document with names that Extended JSON uses itself; its value is the document's bytes."""
 
 
 # --- results of queries -------------------------------------------------------------------------------------------
@@ -241,7 +241,7 @@ def from_extended(value: Any) -> Any:
 
 
 def from_extended_values(value: Any) -> Any:
-    """The same for data that already holds BSON values beside the Extended JSON."""
+    """The same for data in which BSON values stand beside Extended JSON."""
     if isinstance(value, list):
         return [from_extended_values(each) for each in value]
     if not isinstance(value, dict):
@@ -263,7 +263,7 @@ _AS_IT_IS: Final = frozenset({str, int, float, bool, type(None), bytes, UUID})
 
 
 def plain(value: Any) -> Any:
-    """A value of a query's result."""
+    """The BSON value as a value of a query's result."""
     kind = type(value)
     if kind in _AS_IT_IS:
         return value
@@ -272,5 +272,5 @@ def plain(value: Any) -> Any:
 
 
 def plain_document(document: dict[str, Any]) -> dict[str, Any]:
-    """A record of a query's result."""
+    """The document as a record of a query's result."""
     return {key: each if type(each) in _AS_IT_IS else plain(each) for key, each in document.items()}

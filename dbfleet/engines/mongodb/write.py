@@ -1,98 +1,74 @@
-"""The bulk path: unordered insert and update commands, and one call ahead of the reader. Needs pymongo: imported only
+"""The bulk path: unordered insert and update commands, sent by a thread of their own. Needs pymongo: imported only
 behind a connection.
 
-The client makes the next batch while the server stores the last one, and decodes one while the server reads the next:
-a daemon thread holds the connection meanwhile. Two batches under way are the most that is held.
+The client makes the next batch while the server stores the last one. Two batches are under way at most.
 
-Documents are BSON before the driver sees them, and go in commands: `insert_many` looks at each in Python, 1.5 µs. What
-the command lacks, a retry after a fail-over, would make the outcome of an insert uncertain anyway.
+Documents are BSON before the driver sees them, and go in commands: `insert_many` looks at each in Python, 1.5 µs. A
+command is not tried again after a fail-over; with a retry the outcome of an insert would be uncertain.
 """
 
 from __future__ import annotations
 
 import struct
-import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
-from queue import SimpleQueue
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final
 
 from bson.errors import BSONError
 from pymongo.database import Database
 from pymongo.errors import OperationFailure, WriteConcernError
 
 from dbfleet.adapter import Rejected, WriteMode, Written
+from dbfleet.engines.mongodb import tables
 from dbfleet.engines.mongodb.documents import Document, Documents, Layout
 from dbfleet.engines.mongodb.encode import Raw, document, id_element
+from dbfleet.engines.mongodb.read import KEYS_AT_ONCE
+from dbfleet.engines.mongodb.session import Session
 from dbfleet.engines.mongodb.values import CODEC
-from dbfleet.values import Batch, Row
-
-T = TypeVar("T")
+from dbfleet.engines.mongodb.worker import Worker
+from dbfleet.values import Batch, Row, Schema
 
 _MOST_BYTES: Final = 12 << 20
-"""Documents in a command of 16 MiB, which also holds a little for each of them."""
+"""Bytes of documents in a command at most. It takes 16 MiB, with a little more for each document."""
 
 LARGEST: Final = 16 << 20
-"""Of a document, in bytes; every server says so (maxBsonObjectSize)."""
+"""Bytes of a document at most; every server says so (maxBsonObjectSize)."""
 
 _ONE_DOCUMENT: Final = frozenset({2, 15, 17, 22, 10334, 17419, 17420})
 """Codes of commands that fail as a whole because of one document: BadValue, Overflow (nested too deeply),
 ProtocolError, InvalidBSON, BSONObjectTooLarge, and an update's result that is too large."""
 
 _BAD_VALUES: Final = (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError, struct.error, BSONError)
-"""What a value raises that is not of its column's type, or that no BSON value is."""
+"""What a value raises that is not of its column's type, or that BSON has no value for."""
 
 _UNDER_WAY: Final = 2
 _COMMAND_BYTES: Final = 1 << 20
-"""Documents in a command. The thread that waits for the server gets Python's lock back only every 5 ms, three times a
-command: with commands of 150 kB it is that which takes the time."""
+"""Bytes of documents in a command. The thread that waits for the server gets Python's lock back only every 5 ms, three
+times a command: with commands of 150 kB most of the time goes there."""
 
 
-class Worker:
-    """One daemon thread that runs calls one after another. It never outlives the process, whatever the server does."""
-
-    def __init__(self) -> None:
-        self._calls: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._run, daemon=True, name="dbfleet-mongodb")
-        self._thread.start()
-
-    def _run(self) -> None:
-        while (call := self._calls.get()) is not None:
-            future, function = call
-            if future.set_running_or_notify_cancel():
-                try:
-                    future.set_result(function())
-                except BaseException as exc:
-                    future.set_exception(exc)
-            del call, future, function  # or the last batch lives until the next one comes
-
-    def submit(self, function: Callable[[], T]) -> Future[T]:
-        future: Future[T] = Future()
-        self._calls.put((future, function))
-        return future
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._calls.put(None)
-        self._thread.join(timeout=5)
+def write(session: Session, schema: Schema, batches: Iterable[Batch], mode: WriteMode) -> Written:
+    """Store the rows; those that the server refuses come back."""
+    with session.translated():
+        sink = Sink(session.database, tables.layout(session, schema), mode)
+    for sent in pour(batches, sink):
+        with session.translated():
+            sent.result()
+    return sink.written
 
 
-def ahead(items: Iterator[T]) -> Generator[T, None, None]:
-    """The items, each fetched while its reader still has the one before."""
-    end: Any = object()
-    with Worker() as worker:
-        coming = worker.submit(lambda: next(items, end))
-        while (item := coming.result()) is not end:
-            coming = worker.submit(lambda: next(items, end))
-            try:
-                yield item
-            finally:
-                del item
+def delete(session: Session, schema: Schema, keys: Sequence[Row]) -> int:
+    """Remove the rows with these keys; how many there were."""
+    removed = 0
+    layout = tables.layout(session, schema)
+    for start in range(0, len(keys), KEYS_AT_ONCE):
+        ids = layout.ids(keys[start : start + KEYS_AT_ONCE])
+        reply = session.database[schema.name].delete_many({"_id": {"$in": ids}}, session=session.logical)
+        removed += reply.deleted_count
+    return removed
 
 
 @dataclass(slots=True)
@@ -107,16 +83,17 @@ class Load:
         return Load(self.rows + other.rows, self.documents + other.documents, self.ids + other.ids)
 
     def part(self, start: int, stop: int) -> Load:
+        """The documents from the one place to before the other."""
         return Load(self.rows[start:stop], self.documents[start:stop], self.ids[start:stop])
 
     @property
     def size(self) -> int:
-        """In bytes, of the documents."""
+        """The documents' bytes."""
         return sum(map(len, self.documents))
 
 
 class Sink:
-    """Where the rows of one `write` go; `written` adds up."""
+    """Where the rows of one `write` go. `written` adds up what has become of them."""
 
     def __init__(self, database: Database[Document], layout: Layout, mode: WriteMode) -> None:
         self.written = Written()
@@ -130,8 +107,8 @@ class Sink:
         self._concern = database.write_concern.document
 
     def load(self, rows: Batch) -> Load:
-        """The rows that can be documents, and these. The others are rejected. Rows that come with documents which this
-        collection may have as they are stay what they are."""
+        """The rows that can be documents, with the documents. The others are rejected. Where rows come with documents
+        that fit this collection (`Layout.takes`), these are sent as they are."""
         if isinstance(rows, Documents) and self._layout.takes(rows.layout):
             raw = self._layout.documents(rows)
             return self._within(Load(rows, raw, list(map(id_element, raw)) if self._layout.key else []))
@@ -147,25 +124,25 @@ class Sink:
             return self._within(Load(rows, *self._encode(rows)))
         except _BAD_VALUES:
             pass
-        found = Load()
+        load = Load()
         for row in rows:
             try:
-                found += Load([row], *self._encode([row]))
+                load += Load([row], *self._encode([row]))
             except _BAD_VALUES as exc:
                 self._reject(row, str(exc))
-        return self._within(found)
+        return self._within(load)
 
     def _within(self, load: Load) -> Load:
         """The load without the documents that are too large for a server, which are not sent."""
         if max(map(len, load.documents), default=0) <= LARGEST:
             return load
-        found = Load()
+        within = Load()
         for place, raw in enumerate(load.documents):
             if len(raw) > LARGEST:
                 self._reject(load.rows[place], self._too_large(load.rows[place], len(raw)))
             else:
-                found += load.part(place, place + 1)
-        return found
+                within += load.part(place, place + 1)
+        return within
 
     def _too_large(self, row: Row, size: int) -> str:
         schema = self._schema
@@ -179,7 +156,7 @@ class Sink:
         )
 
     def send(self, load: Load) -> None:
-        """Store the documents; halves what is too much for a command, and what fails because of one document."""
+        """Store the documents. What is too much for a command, or fails because of one document, is halved."""
         parts = [load]
         while parts:
             part = parts.pop()
@@ -225,7 +202,7 @@ class Sink:
 
 
 def _halves(load: Load) -> list[Load]:
-    """The second half first: what is taken from the end is stored in the rows' order."""
+    """The two halves, the second one first: they are taken from the end, so the rows are stored in order."""
     half = len(load.documents) // 2
     return [load.part(half, len(load.documents)), load.part(0, half)]
 
@@ -237,7 +214,7 @@ def _reason(exc: Exception) -> str:
 
 
 def pour(batches: Iterable[Batch], sink: Sink) -> Iterator[Future[None]]:
-    """Pull the batches into the sink; gives each command's future, to be waited for, in order."""
+    """Pull the batches into the sink. Gives the future of each command, in order; the caller waits for it."""
     under_way: deque[Future[None]] = deque()
     load, size = Load(), 0
     with Worker() as worker:

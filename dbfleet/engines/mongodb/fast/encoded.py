@@ -1,5 +1,6 @@
 """Documents as JSON Lines straight from what the driver decodes: byte for byte what formats/ makes of a query's result,
-without the plain values in between. 1 µs a field where the two steps take 2. Needs bson: behind a connection only.
+without the plain values in between. 1 µs a field where the two steps take 2. Needs bson: imported only behind a
+connection.
 
 Documents of one shape share a template. Fields that are missing here and there make many shapes, in any order, so each
 document finds its own.
@@ -31,7 +32,7 @@ _quoted: Final[Callable[[str], str]] = encode_basestring
 
 
 def lines(documents: Iterable[dict[str, Any]], templates: dict[tuple[str, ...], str]) -> bytes:
-    """A line each; `templates` is the caller's, kept from one batch to the next."""
+    """A line for each document. The caller keeps `templates` from one batch to the next."""
     parts = []
     texts = _TEXTS
     for document in documents:
@@ -53,8 +54,8 @@ class _Texts(dict[type, Callable[[Any], str]]):
 
 
 def _extended(value: Any) -> str:
-    found = plain(value)
-    return _TEXTS[type(found)](found)
+    converted = plain(value)
+    return _TEXTS[type(converted)](converted)
 
 
 def _float(value: float) -> str:

@@ -4,38 +4,83 @@ Adapter.lines).
 A page of raw BSON is taken apart by one regular expression that is made for the schema: its columns' elements, in
 their order, each of which may be missing. No document becomes a dict and no value an object of the driver's: 4.3 µs a
 row of thirteen columns, where decoding it takes 9.3. A page that holds anything else (another order of fields, another
-type, a field of somebody's own, U+0000 in a text) is decoded as everywhere else. Bytes and json have no pattern, as
+type, a field that is no column, U+0000 in a text) is decoded as everywhere else. Bytes and json have no pattern, as
 only their length says where they end.
 
-The order of `ordered` is that of `_id`'s index: BSON's own, where the first and the last `_id` are of one kind.
+`ordered` has the order of `_id`'s index, which is BSON's own. It is that of the key where all `_id` are of one kind.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from struct import Struct, unpack
 from typing import Any, Final
 
+from bson import decode_all
+
+from dbfleet.adapter import WHOLE, Part
+from dbfleet.engines.mongodb import tables
 from dbfleet.engines.mongodb.documents import Layout
 from dbfleet.engines.mongodb.encode import NATIVE_OBJECT_ID
+from dbfleet.engines.mongodb.read import keys_are, pages, rows_of
+from dbfleet.engines.mongodb.session import Session
+from dbfleet.engines.mongodb.values import CODEC
 from dbfleet.lines import NULL, escape, joined, needs_escapes
 from dbfleet.values import Batch, Column, Schema, Type, decimal_text
 
 Cells = Sequence[bytes]
 
-KINDS: Final[Mapping[Type, tuple[str, ...]]] = {
+_AT_ONCE: Final = 5000
+"""Documents of a page."""
+_KINDS: Final[Mapping[Type, tuple[str, ...]]] = {
     Type.INT: ("int", "long"),
     Type.TEXT: ("string",),
     Type.DATE: ("date",),
     Type.UUID: ("binData",),
 }
-"""Of keys that we know the order of: what `$type` says of their `_id`."""
+"""What `$type` says of `_id`, by the type of a key whose order we know."""
 
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 _DAY_MS: Final = 86_400_000
+
+
+def lines(session: Session, schema: Schema, part: Part) -> Iterator[bytes] | None:
+    """The part's rows; None where a column has no fixed form in BSON."""
+    with session.translated():
+        layout = tables.layout(session, schema)
+    render = renderer(layout)
+    return None if render is None else _lines(session, layout, part, render)
+
+
+def ordered(session: Session, schema: Schema) -> Iterator[bytes] | None:
+    """All rows in the order of their key; None where that is not the order of `_id`."""
+    if len(schema.key) != 1:
+        return None
+    with session.translated():
+        if not tables.is_stored(session, schema.name) or tables.layout(session, schema).key != schema.key:
+            return None
+        kinds = _KINDS.get(schema.column(schema.key[0]).type)
+        if kinds is None or not keys_are(session.database[schema.name], session.logical, kinds):
+            return None
+    return lines(session, schema, WHOLE)
+
+
+def _lines(session: Session, layout: Layout, part: Part, render: Callable[[bytes], bytes]) -> Iterator[bytes]:
+    with pages(session, layout.schema.name, part, _AT_ONCE) as documents:
+        while True:
+            with session.translated():
+                page = next(documents, None)
+                if page is None:
+                    return
+                try:
+                    chunk = render(page)
+                except Odd:
+                    chunk = row_lines(layout.schema, rows_of(layout, decode_all(page, CODEC)))
+            if chunk:
+                yield chunk
 
 
 class Odd(Exception):
@@ -254,14 +299,14 @@ _COLUMNS: Final[Mapping[Type, tuple[bytes, int, Callable[..., Cells]]]] = {
     Type.INSTANT: (_one(b"\x09", b"(.{8})"), 1, _moments(b"+00")),
     Type.UUID: (_one(b"\x05", b"\x10\0\0\0\x04(.{16})"), 1, _uuids),
 }
-"""The element's pattern, how many groups it has, and what makes cells of these."""
+"""By type: the element's pattern, how many groups it has, and what makes cells of these."""
 
 
 # --- and of rows ----------------------------------------------------------------------------------------------------
 
 
 def row_lines(schema: Schema, rows: Batch) -> bytes:
-    """The same of rows that are decoded already."""
+    """The lines of rows that are decoded already."""
     plan = [_CELL[column.type] for column in schema.columns]
     return b"".join(
         b"\t".join([NULL if value is None else cell(value) for cell, value in zip(plan, row, strict=True)]) + b"\n"
