@@ -1,20 +1,20 @@
 """Redis and Valkey, by redis-py and hiredis (https://redis.io/docs/latest/develop/reference/protocol-spec/).
 
-redis-py makes the connection (TLS, Unix sockets, timeouts); requests and replies then go through `redis.wire`. How
-rows are kept is said in `redis.values`, keys that dbfleet did not make in `redis.foreign`, how a command is read in
-`redis.text`, what its reply is as records in `redis.replies`.
+redis-py makes the connection (TLS, Unix sockets, timeouts); requests and replies then go through `redis.wire`. How rows
+are kept is said in `redis.values`, what keys are that dbfleet did not make in `redis.foreign`, how a command is read in
+`redis.text`, and what its reply is as records in `redis.replies`.
 
 Target: `redis://user:password@host:6379/0`, `rediss://` with TLS, `redis+unix:///path/to/redis.sock?db=1`. The path is
 the number of the database. Options: `db`, `protocol` (3, or 2 for a proxy that knows no better), `client_name`, and
 redis-py's `ssl_cert_reqs ssl_ca_certs ssl_certfile ssl_keyfile ssl_check_hostname`.
 
-- A scan pages through the index by key (by score, or in order of bytes) and reads the page's hashes together, so each
-  key comes once, whatever is added and removed meanwhile. A key in the index whose hash is gone (expired, or deleted
-  by hand) is no row: scan and get leave it out, and a write of that key makes it one again. `count` is the index's
-  size, so it still counts it.
-- A write is a script for each 250 rows, see `redis.write`. What the server refuses (memory full, a key of another type
-  in the row's place) is rejected by row.
-- A cluster's node answers `query` and `ping`; its collections are refused, because one node has a part of the keys.
+- A scan reads the index page by page, by key (by score, or in order of bytes), and the hashes of a page together. So
+  each key comes once, whatever is added and removed meanwhile. A key in the index whose hash is gone (expired, or
+  deleted by hand) is no row: scan and get leave it out, and a write of that key makes it a row again. `count` is the
+  size of the index, so it still counts that key.
+- A write is a script for each 250 rows (`redis.write`). What the server refuses (memory full, a key of another type in
+  the row's place) comes back row by row.
+- A node of a cluster answers `query` and `ping`; its collections are refused, because one node has a part of the keys.
 """
 
 from __future__ import annotations

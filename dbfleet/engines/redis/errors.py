@@ -21,7 +21,7 @@ _HINTS: Final = {
 
 
 def translate(exc: BaseException) -> DbfleetError | None:
-    """Ours for an exception of the wire or of redis-py; None for what is neither's."""
+    """Our error for an exception of the wire, redis-py or hiredis; None for any other exception."""
     if isinstance(exc, LoginRefused):
         return AuthFailed(_words(exc), hint=_HINTS.get(exc.code))
     if isinstance(exc, ReplyError):
@@ -36,7 +36,7 @@ def translate(exc: BaseException) -> DbfleetError | None:
     if isinstance(exc, ConnectionLost):
         return Unavailable(f"the connection was lost: {exc}")
     module = type(exc).__module__.partition(".")[0]
-    if module == "redis":  # only connecting goes through redis-py
+    if module == "redis":  # redis-py only connects
         return Unavailable(str(exc).rstrip("."))
     if module == "hiredis":
         return Unavailable(f"what answers there is no Redis server: {exc}")

@@ -1,12 +1,15 @@
-"""Keys that dbfleet did not make, as collections (see `redis.keys`): what a row of them is. A row is a key.
+"""Keys that dbfleet did not make, as rows: each key is a row of its collection (`redis.keys` has the names).
 
-- All hashes: a column `key` and one for each field. All strings: `key` and `value`. Anything else, or hashes of more
-  than MOST_FIELDS different fields: `key`, `type` and `value` as json, see `_JSON`.
-- Values are text; bytes where the sample holds one that is no UTF-8; in json `{"base64": …}` stands for such a one.
-- The columns come from a sample of keys, and say so where there are more. A scan that meets what the sample did not
-  show (a field, a type, bytes in text) stops with an error: nothing is lost in silence.
-- The native types say what is what ("key", "string", "hash field", "type", "any"): by them `foreign_write` writes keys.
-- A batch knows its keys (`Keys`): what goes to another Redis is each key whole, with what no column says.
+- Where all keys are hashes, the columns are `key` and one for each field. Where all are strings, they are `key` and
+  `value`. In any other case, also for hashes of more than MOST_FIELDS different fields, they are `key`, `type` and
+  `value`, which is json (`_JSON`).
+- A column is text; it is bytes where the sample holds a value that is no UTF-8. In json such a value is
+  `{"base64": …}`.
+- The columns come from a sample of keys, and say so where there are more keys. A scan that meets what the sample did
+  not show (a field, a type, bytes in text) stops with an error, so nothing is lost in silence.
+- The native types say what a column is: "key", "string", "hash field", "type", "any". By them `foreign_write` makes the
+  keys again.
+- A batch knows its keys (`Keys`), so that another Redis gets each key whole, with what no column says.
 """
 
 from __future__ import annotations
@@ -23,8 +26,9 @@ from dbfleet.errors import StatementError
 from dbfleet.values import Batch, Column, Row, Schema, Type, loads_json
 
 SAMPLE: Final = 1000
+"""How many keys are looked at."""
 SAMPLE_PIECES: Final = 8
-"""Of BATCH_BYTES, at most: a sample of large values has fewer keys."""
+"""How many pieces of BATCH_BYTES are looked at, at most: a sample of large values has fewer keys."""
 MOST_FIELDS: Final = 200
 NOTE: Final = f"by a sample of {SAMPLE} keys"
 ANY_NOTE: Final = "the whole value, as json"
@@ -68,23 +72,24 @@ def described(wire: Wire, name: str, ours: Collection[str]) -> Schema | None:
 
 
 def _sampled(wire: Wire, command: str, keys: Sequence[bytes]) -> tuple[Iterator[list[Any]], bool]:
-    """The keys' values, a piece at a time, and whether these are all of them. One whose type has changed since gives
-    none."""
+    """The values of the keys, a piece at a time, and whether the sample has all of them. A key whose type has changed
+    meanwhile gives none."""
     pieces = list(sizes.cut(wire, sizes.ask(wire, keys), keys))
 
     def values() -> Iterator[list[Any]]:
         for piece in pieces[:SAMPLE_PIECES]:
-            found = wire.ask_all([[command, key] for key in piece], keep=True)
-            yield [each for each in found if not isinstance(each, ReplyError)]
+            replies = wire.ask_all([[command, key] for key in piece], keep=True)
+            yield [reply for reply in replies if not isinstance(reply, ReplyError)]
 
     return values(), len(pieces) <= SAMPLE_PIECES
 
 
 def _hash_columns(pieces: Iterator[list[Any]], note: str | None) -> list[Column] | None:
+    """A column for each field of the hashes; None where they have too many fields, or a field that is no text."""
     texts: dict[bytes, bool] = {}
     for hashes in pieces:
-        for each in hashes:
-            for field, value in pairs(each):
+        for reply in hashes:
+            for field, value in pairs(reply):
                 texts[field] = texts.get(field, True) and _is_text(value)
             if len(texts) > MOST_FIELDS:
                 return None
@@ -105,7 +110,7 @@ def _is_text(value: bytes | None) -> bool:
 
 
 def pairs(reply: Any) -> list[tuple[bytes, bytes]]:
-    """A map's reply, which RESP2 gives as a flat list."""
+    """The names and values of a map, which RESP2 gives as a flat list."""
     return list(reply.items()) if isinstance(reply, dict) else list(zip(reply[::2], reply[1::2], strict=True))
 
 
@@ -115,7 +120,7 @@ def pairs(reply: Any) -> list[tuple[bytes, bytes]]:
 @dataclass(frozen=True, slots=True)
 class Whole:
     """A key as the server gives and takes it: its value with all that belongs to it, and when it expires, in
-    milliseconds since 1970 (0: never). `value` is None where the server does not give it."""
+    milliseconds since 1970 (0: never). `value` is None where the server does not give it, or was not asked."""
 
     value: bytes | None
     expires: int
@@ -132,21 +137,21 @@ class Keys(list[Row]):
         self._before = before
 
     def whole(self, names: Sequence[bytes], *, values: bool) -> list[Whole]:
-        """These of its keys, as they are now; without their values, where only their end is asked for."""
+        """These of the batch's keys, as they are now; with `values` false only when each expires."""
         commands = [["PEXPIRETIME", self._before + name] for name in names]
         if values:
             commands += [["DUMP", self._before + name] for name in names]
-        found = self._wire.ask_all(commands, keep=True)
-        ends = [each if isinstance(each, int) and each > 0 else 0 for each in found[: len(names)]]
-        dumped = [each if isinstance(each, bytes) else None for each in found[len(names) :]]
-        return [Whole(*each) for each in zip(dumped or [None] * len(names), ends, strict=True)]
+        replies = self._wire.ask_all(commands, keep=True)
+        ends = [reply if isinstance(reply, int) and reply > 0 else 0 for reply in replies[: len(names)]]
+        dumps = [reply if isinstance(reply, bytes) else None for reply in replies[len(names) :]]
+        return [Whole(value, end) for value, end in zip(dumps or [None] * len(names), ends, strict=True)]
 
 
 # --- reading ------------------------------------------------------------------------------------------------------
 
 
 class Reader:
-    """Rows of a foreign collection by their keys, in the columns of `schema`, any of those that `known` describes."""
+    """Rows of keys that dbfleet did not make, by their keys. `schema` has the wanted columns, `known` all of them."""
 
     def __init__(self, wire: Wire, schema: Schema, known: Schema) -> None:
         self._wire = wire
@@ -164,17 +169,14 @@ class Reader:
         )
 
     def batches(self, keys: Sequence[bytes]) -> Iterator[Batch]:
-        """The rows of these keys, in batches that are bounded in bytes; a key that is gone gives none."""
+        """The rows of these keys, in batches that are bounded in bytes. A key that is gone gives none."""
         for piece in sizes.cut(self._wire, sizes.ask(self._wire, keys), keys):
             if batch := self._rows(piece):
                 yield Keys(batch, self._wire, self._waiting)
 
     def _rows(self, keys: list[bytes]) -> Batch:
-        found: Batch = []
-        for key, values in zip(keys, self._read(keys), strict=True):
-            if values is not None:
-                found.append(self._row(key, values))
-        return found
+        values_of = zip(keys, self._read(keys), strict=True)
+        return [self._row(key, values) for key, values in values_of if values is not None]
 
     def _row(self, key: bytes, values: dict[str | None, Any]) -> Row:
         row = []
@@ -208,8 +210,8 @@ class Reader:
     def _anything(self, keys: list[bytes]) -> Iterator[dict[str | None, Any] | None]:
         kinds = self._wire.ask_all([["TYPE", key] for key in keys])
         asked = [(_JSON.get(kind) or _OTHER)[0] for kind in kinds]
-        found = self._wire.ask_all([[words[0], key, *words[1:]] for words, key in zip(asked, keys, strict=True)])
-        for kind, reply in zip(kinds, found, strict=True):
+        replies = self._wire.ask_all([[words[0], key, *words[1:]] for words, key in zip(asked, keys, strict=True)])
+        for kind, reply in zip(kinds, replies, strict=True):
             gone = kind == b"none" or reply is None
             yield None if gone else {"type": kind, "any": (_JSON.get(kind) or _OTHER)[1](reply)}
 
@@ -225,7 +227,7 @@ def _word(value: bytes) -> Any:
 
 
 def word_of(value: Any) -> bytes:
-    """The inverse of a word in the JSON; ValueError for what is none."""
+    """The bytes of a word in the JSON: text, or `{"base64": …}`. ValueError for anything else."""
     if isinstance(value, str):
         return value.encode()
     if isinstance(value, dict) and list(value) == ["base64"]:
@@ -233,16 +235,17 @@ def word_of(value: Any) -> bytes:
     raise ValueError(f"neither text nor base64: {value!r}")
 
 
-def _mapping(found: Sequence[tuple[bytes, Any]]) -> Any:
-    """An object; an array of pairs where a name stands twice (in an entry of a stream), or is no text."""
-    words = [(_word(name), value) for name, value in found]
+def _mapping(members: Sequence[tuple[bytes, Any]]) -> Any:
+    """The members as an object; as an array of pairs where a name stands twice (in an entry of a stream) or is no
+    text."""
+    words = [(_word(name), value) for name, value in members]
     if all(isinstance(name, str) for name, _ in words) and len({name for name, _ in words}) == len(words):
         return dict(words)
     return [list(pair) for pair in words]
 
 
 def _set(reply: Any) -> Any:
-    return [_word(each) for each in sorted(reply)]
+    return [_word(member) for member in sorted(reply)]
 
 
 def _members(reply: Any) -> Any:
@@ -257,7 +260,7 @@ def _stream(reply: Any) -> Any:
 _JSON: Final[dict[bytes, tuple[tuple[str, ...], Callable[[Any], Any]]]] = {
     b"string": (("GET",), _word),
     b"hash": (("HGETALL",), lambda reply: _mapping([(k, _word(v)) for k, v in pairs(reply)])),
-    b"list": (("LRANGE", "0", "-1"), lambda reply: [_word(each) for each in reply]),
+    b"list": (("LRANGE", "0", "-1"), lambda reply: [_word(element) for element in reply]),
     b"set": (("SMEMBERS",), _set),
     b"zset": (("ZRANGE", "0", "-1", "WITHSCORES"), _members),
     b"stream": (("XRANGE", "-", "+"), _stream),
@@ -268,7 +271,7 @@ _OTHER: Final[tuple[tuple[str, ...], Callable[[Any], Any]]] = (
     ("DUMP",),
     lambda reply: {"dump": base64.b64encode(reply).decode()},
 )
-"""Of every other type (vector sets, filters, series), which has no form outside of Redis but its own."""
+"""The same for every other type (vector sets, filters, series): outside of Redis it has no form but Redis's own."""
 
 
 def _surprise(key: bytes, what: str) -> StatementError:

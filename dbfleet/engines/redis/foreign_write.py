@@ -1,10 +1,11 @@
-"""Keys of others written as what they are: a copy between two databases of Redis's, or a dump that comes back, keeps
-names and types. `sess:abc`, a string, is the string `sess:abc` there, too. Out of a database it comes whole, with its
-time to live, a stream's groups, the times to live of a hash's fields; out of a dump it is made by commands.
+"""Keys of others written as what they were: a copy to another Redis, or a dump that comes back, keeps names and types.
 
-A schema whose columns have the native types of `redis.foreign` is of this kind. What is made of it is an entry in the
-hash KEPT, so that a collection without keys is one; its keys have no index, and are found like those of others. While
-it is staged, its name stands before each key.
+The string `sess:abc` is the string `sess:abc` there, too. Out of a database each key comes whole: with its time to
+live, the groups of a stream, the times to live of a hash's fields. Out of a dump it is made by commands.
+
+A schema is of this kind when its columns have the native types of `redis.foreign`. It is kept in the hash KEPT, so that
+a collection without keys is there too. Its keys have no index, and are found like those of others. While the collection
+is staged, its name stands before each key.
 """
 
 from __future__ import annotations
@@ -24,19 +25,20 @@ from dbfleet.errors import Unsupported
 from dbfleet.values import JSON_NULL, Batch, Column, Row, Schema, float_text, json_text
 
 KEPT: Final = "_dbfleet:keys"
-"""The hash of such collections, name -> schema."""
+"""The hash of these collections, name -> schema."""
 NATIVES: Final = frozenset({"key", "string", "hash field", "type", "any"})
 
 _CHUNK_BYTES: Final = 1 << 20
 _LARGE: Final = 4 << 20
 _AT_ONCE: Final = 1000
-"""Elements of a list or set a command."""
+"""Elements of a list or set that one command adds."""
 
 Words = list[Any]
+"""A command and its arguments."""
 
 
 def is_kept(schema: Schema) -> bool:
-    """Whether its rows are keys of others."""
+    """Whether the schema's rows are keys of others."""
     natives = [column.native for column in schema.columns]
     if len(schema.key) != 1 or schema.references or schema.column(schema.key[0]).native != "key":
         return False
@@ -44,24 +46,26 @@ def is_kept(schema: Schema) -> bool:
 
 
 def keeps(column: Column) -> bool:
-    """EngineSpec.keeps_native: such keys are written as what they were."""
+    """EngineSpec.keeps_native: whether the column is one of a key of others, which is written as what it was."""
     return column.native in NATIVES
 
 
-def joined(made: Schema, found: Schema) -> Schema:
-    """What it was made as, with what the sample of its keys shows: of hashes, the fields of both."""
-    kinds = {column.native for column in (*made.columns, *found.columns)}
+def joined(made: Schema, sampled: Schema) -> Schema:
+    """The schema of a collection that was made as one and whose keys show another: of hashes the fields of both, else
+    what the sample shows."""
+    kinds = {column.native for column in (*made.columns, *sampled.columns)}
     if kinds != {"key", "hash field"}:
-        return found
-    fields = [column for column in found.columns if column.native == "hash field"]
+        return sampled
+    fields = [column for column in sampled.columns if column.native == "hash field"]
     if made.key[0] in {column.name for column in fields}:
-        return found
-    return replace(made, columns=(*made.columns, *(each for each in fields if each.name not in made.names)))
+        return sampled
+    return replace(made, columns=(*made.columns, *(field for field in fields if field.name not in made.names)))
 
 
 @dataclass(slots=True)
 class _Waiting:
-    """A row that is to be stored: as the key that it was, where that is known, else by the commands that make it."""
+    """A row that is to be stored: as the `whole` key that it was, where that is known, else by the commands of
+    `work`."""
 
     row: Row
     work: list[Words]
@@ -69,22 +73,24 @@ class _Waiting:
 
     @property
     def commands(self) -> list[Words]:
+        """What stores the row."""
         return self.whole or self.work
 
     @property
     def size(self) -> int:
+        """The bytes of the commands."""
         return sum(len(word) for words in self.commands for word in words if isinstance(word, bytes))
 
 
 def write(wire: Wire, schema: Schema, batches: Iterable[Batch], *, upsert: bool) -> Written:
-    """Unsupported for a key that has no place in this collection."""
+    """Store the rows as keys. Unsupported for a key that has no place in this collection."""
     written = Written()
     for batch in batches:
         waiting: list[_Waiting] = []
         size = 0
-        for each in _with_keys(batch, schema, _prepared(wire, schema, batch, written, upsert=upsert)):
-            waiting.append(each)
-            size += each.size
+        for one in _with_keys(batch, schema, _prepared(wire, schema, batch, written, upsert=upsert)):
+            waiting.append(one)
+            size += one.size
             if size > _CHUNK_BYTES:
                 _store(wire, waiting, written)
                 waiting, size = [], 0
@@ -95,7 +101,7 @@ def write(wire: Wire, schema: Schema, batches: Iterable[Batch], *, upsert: bool)
 def _prepared(
     wire: Wire, schema: Schema, batch: Batch, written: Written, *, upsert: bool
 ) -> Iterator[tuple[bytes, _Waiting]]:
-    """The rows that can be keys, by their keys as they are stored."""
+    """The rows that can be keys, each with its key as it is stored; the others are refused."""
     for row, key in _wanted(wire, schema, batch, written, upsert=upsert):
         try:
             work = _work(schema, row, key)
@@ -115,43 +121,44 @@ def _prepared(
         yield key, _Waiting(row, work)
 
 
-def _with_keys(batch: Batch, schema: Schema, found: Iterable[tuple[bytes, _Waiting]]) -> Iterator[_Waiting]:
-    """The rows, with the keys that they come from, some at a time: what is large would be too much to hold twice, and
-    is made by commands."""
+def _with_keys(batch: Batch, schema: Schema, rows: Iterable[tuple[bytes, _Waiting]]) -> Iterator[_Waiting]:
+    """The rows, with the keys that they come from, a chunk at a time. Without the value of a large key, which would be
+    too much to hold twice: that key is made by commands."""
     if not isinstance(batch, Keys):
-        yield from (waiting for _, waiting in found)
+        yield from (waiting for _, waiting in rows)
         return
     before = len(waiting_as(schema.name))
-    for some in _some(found):
+    for chunk in _chunks(rows):
         for values in (True, False):
-            mine = [(key, each) for key, each in some if (each.size <= _LARGE) is values]
-            for (key, each), whole in zip(
-                mine, batch.whole([key[before:] for key, _ in mine], values=values), strict=True
-            ):
+            part = [(key, row) for key, row in chunk if (row.size <= _LARGE) is values]
+            wholes = batch.whole([key[before:] for key, _ in part], values=values)
+            for (key, row), whole in zip(part, wholes, strict=True):
                 if whole.value is not None:
-                    each.whole = [["RESTORE", key, str(whole.expires), whole.value, "REPLACE", "ABSTTL"]]
+                    row.whole = [["RESTORE", key, str(whole.expires), whole.value, "REPLACE", "ABSTTL"]]
                 if whole.expires:
-                    each.work.append(["PEXPIREAT", key, str(whole.expires)])
-                yield each
+                    row.work.append(["PEXPIREAT", key, str(whole.expires)])
+                yield row
 
 
-def _some(found: Iterable[tuple[bytes, _Waiting]]) -> Iterator[list[tuple[bytes, _Waiting]]]:
-    some, size = [], 0
-    for key, each in found:
-        some.append((key, each))
-        size += each.size
+def _chunks(rows: Iterable[tuple[bytes, _Waiting]]) -> Iterator[list[tuple[bytes, _Waiting]]]:
+    """The rows in chunks of about _CHUNK_BYTES."""
+    chunk, size = [], 0
+    for key, row in rows:
+        chunk.append((key, row))
+        size += row.size
         if size > _CHUNK_BYTES:
-            yield some
-            some, size = [], 0
-    if some:
-        yield some
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
 
 
 def _wanted(wire: Wire, schema: Schema, batch: Batch, written: Written, *, upsert: bool) -> Iterable[tuple[Row, bytes]]:
-    """The rows that may be stored, by their keys as they are stored; the last of two with one key."""
+    """The rows that may be stored, with their keys as they are stored: of an upsert's rows with one key the last, of an
+    insert those whose keys are new."""
     before = waiting_as(schema.name)
     (place,) = schema.key_indexes
-    found: dict[bytes, Row] = {}
+    wanted: dict[bytes, Row] = {}
     for row in batch:
         key = row[place] if isinstance(row[place], bytes) else str(row[place]).encode()
         if not before and not belongs(schema.name, key):
@@ -159,41 +166,42 @@ def _wanted(wire: Wire, schema: Schema, batch: Batch, written: Written, *, upser
                 f"keys that others made keep their names, and {shown(key)} has no place in {schema.name}",
                 hint="the collection of a key is what stands before its first colon",
             )
-        if before + key in found and not upsert:
+        if before + key in wanted and not upsert:
             written.rejected.append(Rejected(row, f"ERR {shown(key)} exists"))
         else:
-            found[before + key] = row
-    if not upsert and found:
-        there = wire.ask_all([["EXISTS", key] for key in found])
-        for key, is_there in zip(list(found), there, strict=True):
-            if is_there:
-                written.rejected.append(Rejected(found.pop(key), f"ERR {shown(key)} exists"))
-    return [(row, key) for key, row in found.items()]
+            wanted[before + key] = row
+    if not upsert and wanted:
+        counts = wire.ask_all([["EXISTS", key] for key in wanted])
+        for key, exists in zip(list(wanted), counts, strict=True):
+            if exists:
+                written.rejected.append(Rejected(wanted.pop(key), f"ERR {shown(key)} exists"))
+    return [(row, key) for key, row in wanted.items()]
 
 
 def _store(wire: Wire, waiting: Sequence[_Waiting], written: Written) -> None:
-    """Each row in a transaction of its own. What was another server's key, and is none to this one, is made."""
+    """Store each row in a transaction of its own. A whole key that this server does not take, as it comes from a server
+    of another version, is made by commands."""
     packed, counts = [], []
-    for each in waiting:
-        commands = [["MULTI"], *each.commands, ["EXEC"]]
+    for row in waiting:
+        commands = [["MULTI"], *row.commands, ["EXEC"]]
         packed += list(map(wire.packed, commands))
         counts.append(len(commands))
-    found = iter(wire.take(wire.send(b"".join(packed), len(packed))))
+    replies = iter(wire.take(wire.send(b"".join(packed), len(packed))))
     again = []
-    for each, count in zip(waiting, counts, strict=True):
-        mine = [next(found) for _ in range(count)]
-        done = mine[-1] if isinstance(mine[-1], list) else []
-        refused = next((str(reply) for reply in chain(mine, done) if isinstance(reply, ReplyError)), None)
+    for row, count in zip(waiting, counts, strict=True):
+        of_row = [next(replies) for _ in range(count)]
+        done = of_row[-1] if isinstance(of_row[-1], list) else []
+        refused = next((str(reply) for reply in chain(of_row, done) if isinstance(reply, ReplyError)), None)
         if refused is None:
             written.rows += 1
         elif refused.startswith(("MISCONF ", "READONLY ", "NOREPLICAS ")):
             raise ReplyError(refused)
-        elif each.whole is not None and not refused.startswith("OOM "):
-            again.append(_Waiting(each.row, each.work))
+        elif row.whole is not None and not refused.startswith("OOM "):
+            again.append(_Waiting(row.row, row.work))
         elif refused.startswith("NOPERM "):
             raise ReplyError(refused)
         else:
-            written.rejected.append(Rejected(each.row, refused))
+            written.rejected.append(Rejected(row.row, refused))
     if again:
         _store(wire, again, written)
 
@@ -202,6 +210,8 @@ def _store(wire: Wire, waiting: Sequence[_Waiting], written: Written) -> None:
 
 
 def _work(schema: Schema, row: Row, key: bytes) -> list[Words]:
+    """The commands that make the key. ValueError, TypeError, KeyError or AttributeError for a value that is no such
+    key."""
     values = dict(zip(schema.names, row, strict=True))
     by_native = {column.native: column.name for column in schema.columns}
     if "any" in by_native:
@@ -209,8 +219,8 @@ def _work(schema: Schema, row: Row, key: bytes) -> list[Words]:
         return [["DEL", key], *make(key, values[by_native["any"]])]
     if "string" in by_native:
         return [["SET", key, _raw(values[by_native["string"]])]]
-    fields = [(each.name.encode(), _raw(values[each.name])) for each in schema.columns
-              if each.native == "hash field" and values[each.name] is not None]  # fmt: skip
+    fields = [(column.name.encode(), _raw(values[column.name])) for column in schema.columns
+              if column.native == "hash field" and values[column.name] is not None]  # fmt: skip
     if not fields:
         raise ValueError("a hash has one field at least")
     return [["DEL", key], ["HSET", key, *chain.from_iterable(fields)]]
@@ -227,8 +237,8 @@ def _in_pieces(head: Words, words: Sequence[bytes]) -> list[Words]:
 
 
 def _pairs(value: Any) -> list[tuple[bytes, Any]]:
-    found = value.items() if isinstance(value, Mapping) else value
-    return [(word_of(name), each) for name, each in found]
+    members = value.items() if isinstance(value, Mapping) else value
+    return [(word_of(name), item) for name, item in members]
 
 
 def _string(key: bytes, value: Any) -> list[Words]:
@@ -236,7 +246,7 @@ def _string(key: bytes, value: Any) -> list[Words]:
 
 
 def _hash(key: bytes, value: Any) -> list[Words]:
-    return _in_pieces(["HSET", key], [word for name, each in _pairs(value) for word in (name, word_of(each))])
+    return _in_pieces(["HSET", key], [word for name, item in _pairs(value) for word in (name, word_of(item))])
 
 
 def _list(key: bytes, value: Any) -> list[Words]:
@@ -256,7 +266,7 @@ def _stream(key: bytes, value: Any) -> list[Words]:
     if not value:  # it has been trimmed to nothing
         return [["XADD", key, "0-1", "x", "x"], ["XDEL", key, "0-1"]]
     return [
-        ["XADD", key, number, *(word for name, each in _pairs(entry) for word in (name, word_of(each)))]
+        ["XADD", key, number, *(word for name, item in _pairs(entry) for word in (name, word_of(item)))]
         for number, entry in value
     ]
 
@@ -278,4 +288,4 @@ _MAKE: Final[Mapping[str, Callable[[bytes, Any], list[Words]]]] = {
     "stream": _stream,
     "ReJSON-RL": _document,
 }
-"""From the type and the JSON of `redis.foreign` back to the key."""
+"""Functions from a key and its JSON, as `redis.foreign` makes it, to the commands that make the key, by its type."""

@@ -1,7 +1,7 @@
-"""The index of a collection, read by key and never by rank, so that each key comes once whatever is added and removed.
+"""The index of a collection, read by key and never by rank: so each key comes once, whatever is added and removed.
 
 A page begins where the last one ended: behind the last score, or behind the last key where all scores are 0. Integers
-above 2**53 may share a score, so a page asks for its first score again and leaves out the keys that it gave already.
+above 2**53 may share a score, so a page asks for the last score again and leaves out the keys that were given already.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dbfleet.values import Schema
 
 
 class Pages:
-    """Keys in order, in pages of at most `size`; the next page may be asked for ahead of time."""
+    """Keys in order, in pages of at most `size`. The next page may be asked for ahead of time."""
 
     def __init__(self, wire: Wire, schema: Schema, part: Part, size: int) -> None:
         self._wire = wire
@@ -61,20 +61,22 @@ class Pages:
         return [key for key, _ in fresh]
 
     def close(self) -> None:
+        """Drop a page that is on its way."""
         if self._coming:
             self._coming.drop()
             self._coming = None
 
 
 def with_scores(reply: list[Any]) -> list[tuple[bytes, float]]:
-    """Members and scores, which RESP3 gives in pairs and RESP2 flat, as text."""
+    """Members and their scores: RESP3 gives pairs, RESP2 a flat list of texts."""
     if reply and isinstance(reply[0], list):
         return [(member, float(score)) for member, score in reply]
     return [(member, float(score)) for member, score in zip(reply[::2], reply[1::2], strict=True)]
 
 
 def parts(wire: Wire, schema: Schema, size: int, count: int) -> list[Part]:
-    """Equal parts of an index of this size, by rank: `from` and `before` are scores, or keys."""
+    """Equal parts of an index of this size. Their bounds, `from` and `before`, are scores, or keys where all scores are
+    0."""
     ranks = sorted({size * number // count for number in range(1, count)} - {0})
     packed = [wire.packed(["ZRANGE", index_of(schema.name), rank, rank, "WITHSCORES"]) for rank in ranks]
     bounds: list[str] = []

@@ -1,10 +1,10 @@
-"""Keys of a prefix, as a collection: those before whose first `:` the same stands. Names and patterns are made here.
+"""Collections of keys that dbfleet did not make: keys belong together when the same stands before their first `:`.
 
 - `user:1` and `user:2` are the collection `user`; keys without a prefix are the collection `:`.
-- A prefix that is no UTF-8 has a name too: each such byte as `\\xff`. So that no two prefixes ever have the same name,
-  the backslash of one that looks like that is `\\x5c`.
+- A prefix that is no UTF-8 has a name too: each such byte is written as `\\xff`. No two prefixes have the same name:
+  where a prefix looks like that already, its backslash is written as `\\x5c`.
 - SCAN may give a key twice while the keyspace grows or shrinks. `keys_of` remembers the keys that it gave, about 100
-  bytes each: the one thing here that is not flat in memory.
+  bytes each: only this is not flat in memory.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ def prefix_of(name: str) -> bytes:
 
 
 def shown(key: bytes) -> str:
+    """The key as text, for messages."""
     return key.decode("utf-8", "backslashreplace")
 
 
@@ -53,7 +54,8 @@ def literal(text: str | bytes) -> bytes:
 
 
 def scanned(wire: Wire, pattern: bytes | None = None, count: int = SCAN_COUNT) -> Iterator[list[bytes]]:
-    """All keys that match, some of them twice where the keyspace changes. One page is on its way while one is used."""
+    """All keys that match, a page at a time; some come twice where the keyspace changes. The next page is on its way
+    while one is used."""
     cursor, words = b"0", [b"MATCH", pattern] if pattern is not None else []
     pending = wire.send(wire.packed(["SCAN", cursor, *words, "COUNT", count]))
     try:
@@ -72,17 +74,17 @@ def scanned(wire: Wire, pattern: bytes | None = None, count: int = SCAN_COUNT) -
 
 
 def prefixes(wire: Wire, ours: set[str]) -> set[str]:
-    """The collections that the keyspace holds beside dbfleet's own, whose indexes are `ours`."""
-    found: set[bytes] = set()
+    """The collections that the keyspace holds besides dbfleet's own, whose indexes are `ours`."""
+    prefixes: set[bytes] = set()
     own = {each.encode() for each in ours} | {b"_dbfleet"}
     for keys in scanned(wire, count=5000):
-        # Most keyspaces are all ours: 0.2 µs a key.
+        # Most keyspaces have nothing but our keys: to see that takes 0.2 µs a key.
         if not {key.partition(b":")[0] for key in keys} <= own:
             for key in keys:
                 prefix, colon, _ = key.partition(b":")
                 if prefix not in own and not prefix.startswith(STAGED.encode()):
-                    found.add(prefix if colon else b"")
-    return set(map(name_of, found))
+                    prefixes.add(prefix if colon else b"")
+    return set(map(name_of, prefixes))
 
 
 def keys_of(wire: Wire, name: str, ours: Collection[str]) -> Iterator[list[bytes]]:
@@ -100,6 +102,7 @@ def keys_of(wire: Wire, name: str, ours: Collection[str]) -> Iterator[list[bytes
 
 
 def exists(wire: Wire, name: str) -> bool:
+    """Whether the collection has a key."""
     return next(keys_of(wire, name, ()), None) is not None
 
 
@@ -111,7 +114,7 @@ def belongs(name: str, key: bytes) -> bool:
 
 
 def waiting_as(name: str) -> bytes:
-    """What stands before a key while its collection is staged."""
+    """What stands before a key while its collection is staged: the staged name and a colon."""
     return name.encode() + b":" if name.startswith(STAGED) else b""
 
 

@@ -1,9 +1,9 @@
-"""Rows too large for the scripts of `redis.write`: JSON and Lua would make three copies more of each value.
+"""Rows that are too large for the scripts of `redis.write`: JSON and Lua would make three more copies of each value.
 
-A row goes as one transaction that the server watches: hash, index and sets of a row are there together or not at all,
-and an insert never overwrites. While it is stored the server has it three times (as it came, in the hash, for the
-append-only file), and one that has no room for that is killed by its kernel, not by maxmemory, which is looked at
-before a command only. So a row that a server with a maxmemory has no room for is refused before it is sent.
+Such a row is stored in one transaction that watches its key: hash, index and sets of the row are there together or not
+at all, and an insert never overwrites. While the row is stored the server has it three times: as it came, in the hash,
+and for the append-only file. A server that has no room for that is killed by its kernel, as maxmemory is looked at only
+before a command. So a row that is too large for a server with a maxmemory is refused before it is sent.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from dbfleet.engines.redis.wire import ReplyError, Wire
 from dbfleet.values import Row, Schema
 
 LONGEST: Final = 512 << 20
-"""Bytes of a value, by proto-max-bulk-len where nobody has changed it."""
+"""Bytes of a value: the default of the server's proto-max-bulk-len."""
 _AGAIN: Final = 5
 
 
 def store(wire: Wire, schema: Schema, row: Row, number: str | None, *, upsert: bool) -> str | None:
-    """Store the row; why it was not, or None. `number` names it where it has no key."""
+    """Store the row. Gives the reason why it was not stored, or None. `number` names a row without a key."""
     fields = {name: text.encode("utf-8", "surrogateescape") for name, text in field_texts(schema, row).items()}
     if number is not None:
         fields[str(number_field(schema))] = number.encode()
@@ -38,7 +38,7 @@ def store(wire: Wire, schema: Schema, row: Row, number: str | None, *, upsert: b
         return why
     for _ in range(_AGAIN):
         why = _once(wire, schema, key, fields, upsert=upsert)
-        if why and why.startswith("OOM"):  # what the row becomes in the server was more than its room
+        if why and why.startswith("OOM"):  # in the server the row was larger than it looked from here
             where, size = _largest(schema, key, fields)
             return f"{where} has {size:,} bytes, for which this server has no room: {why}"
         if why != "":
@@ -60,7 +60,7 @@ def _largest(schema: Schema, key: str, fields: dict[str, bytes]) -> tuple[str, i
 
 
 def no_room(wire: Wire, what: str, size: int) -> str | None:
-    """Why the server has no room for `what`, of so many bytes; None if it has, or if nobody may know."""
+    """Why the server has no room for `what`, of `size` bytes; None if it has, or if this user may not ask."""
     (info,) = wire.take(wire.send(wire.packed(["INFO", "memory"])))
     if isinstance(info, ReplyError):  # not for this user
         return None
@@ -76,7 +76,8 @@ def no_room(wire: Wire, what: str, size: int) -> str | None:
 
 
 def _once(wire: Wire, schema: Schema, key: str, fields: dict[str, bytes], *, upsert: bool) -> str | None:
-    """None where it is stored, "" where somebody else changed the row meanwhile, else why not."""
+    """Try to store the row. Gives None where it is stored, "" where somebody else has changed it meanwhile, else the
+    reason why it was not stored."""
     index = index_of(schema.name)
     row = f"{index}:{key}"
     names = list(dict.fromkeys(name for reference in schema.references for name in reference.columns))
@@ -87,11 +88,11 @@ def _once(wire: Wire, schema: Schema, key: str, fields: dict[str, bytes], *, ups
         asked.append(["HMGET", row, *names])
     try:
         replies = wire.take(wire.send(b"".join(map(wire.packed, asked)), len(asked)))
-        _, there, kind, index_kind, *before = replies
+        _, exists, kind, index_kind, *before = replies
         for reply in replies[:4]:
             if isinstance(reply, ReplyError):
                 raise reply
-        if not there:
+        if not exists:
             raise ReplyError("NOTFOUND")
         if index_kind not in (b"zset", b"none"):
             raise ReplyError(f"WRONGTYPE the key {index} is no sorted set")
@@ -103,7 +104,7 @@ def _once(wire: Wire, schema: Schema, key: str, fields: dict[str, bytes], *, ups
         old, new = reference_sets_of(schema, was), reference_sets_of(schema, fields)
         work: list[Sequence[Any]] = [["MULTI"], ["DEL", row]]
         work += [["SREM", name, key] for name in old if name not in new]
-        work.append(["HSET", row, *(each for field in fields.items() for each in field)])
+        work.append(["HSET", row, *(word for field in fields.items() for word in field)])
         work.append(["ZADD", index, key if scored(schema) else 0, key])
         work += [["SADD", name, key] for name in new]
         work.append(["EXEC"])
@@ -113,7 +114,7 @@ def _once(wire: Wire, schema: Schema, key: str, fields: dict[str, bytes], *, ups
     finally:
         if not wire.broken:
             wire.send(wire.packed(["UNWATCH"])).drop()
-    refusals = [str(each) for each in replies[:-1] if isinstance(each, ReplyError)]
+    refusals = [str(reply) for reply in replies[:-1] if isinstance(reply, ReplyError)]
     if refusals:
         return refusals[0]
     done = replies[-1]
@@ -121,4 +122,4 @@ def _once(wire: Wire, schema: Schema, key: str, fields: dict[str, bytes], *, ups
         return str(done)
     if done is None:
         return ""
-    return next((str(each) for each in done if isinstance(each, ReplyError)), None)
+    return next((str(reply) for reply in done if isinstance(reply, ReplyError)), None)

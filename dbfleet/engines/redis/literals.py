@@ -1,5 +1,5 @@
-"""Changes of rows as Redis commands, in redis-cli's words: the row's hash, its key in the index, and the sets of the
-rows that refer as it does. Every word of a row's stands in double quotes, with \\xHH for what is no text.
+"""Changes of rows as Redis commands, as redis-cli takes them: they change the row's hash, its key in the index, and its
+key in the sets of its references. Every word of a row stands in double quotes, with \\xHH for a byte that is no text.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def statements(schema: Schema, changes: Iterable[Change]) -> Iterator[str]:
-    """The commands, one a line; several of them are one change."""
+    """The commands, one a line. A change may be several commands."""
     encode, index = key_encoder(schema), index_of(schema.name)
     for change in changes:
         key = encode([[value] for value in key_of(schema, change)])[0]
         row = word(f"{index}:{key}")
         before = field_texts(schema, change.before) if change.before is not None else {}
         after = field_texts(schema, change.after) if change.after is not None else {}
-        # First out of the sets, last into them: who stops half way leaves no set that names a row which is not there.
+        # First out of the sets, last into them: stopped half way, no set names a row that is not there.
         old, new = _sets(schema, before), _sets(schema, after)
         yield from (f"SREM {word(name)} {word(key)}" for name in old if name not in new)
         if change.after is None:
@@ -43,6 +43,7 @@ def statements(schema: Schema, changes: Iterable[Change]) -> Iterator[str]:
 
 
 def _sets(schema: Schema, fields: Mapping[str, str]) -> list[str]:
+    """The sets that a row with these fields is in."""
     return [
         start + ":".join(escaped(fields[name]) for name in reference.columns)
         for start, reference in zip(reference_sets(schema), schema.references, strict=True)

@@ -1,18 +1,18 @@
 """What a command's reply is as records.
 
-- A list, an array or a set: a record `value` for each element (`key` for KEYS, `field` for HKEYS). Elements come as the
-  server sends them, so memory is flat here; the server itself holds one reply whole, so a key of ten million elements
+- An array or a set gives a record `value` for each element (`key` for KEYS, `field` for HKEYS). Elements come as the
+  server sends them, so memory is flat here. The server itself holds the whole reply, so a key of ten million elements
   is better read in slices.
-- A map (HGETALL, CONFIG GET, XREAD …): one record with its fields. An empty one is no record.
-- HMGET: one record, its fields named as they were asked for.
-- SORT … GET p1 GET p2: a record for each element, `orders:*->total` named `total`, `#` named `value`. So
-  `SORT orders BY nosort GET # GET orders:*->total` reads a collection of dbfleet's like a table.
-- WITHSCORES: records of `value` and `score`; HRANDFIELD … WITHVALUES: of `field` and `value`; XRANGE: of `id` and
-  `fields`. SCAN and its like: one record of `cursor` and `keys` (`values`, `fields`).
-- Anything else, nil too: one record `value`. EXEC gives one for each of its commands.
+- A map (HGETALL, CONFIG GET, XREAD …) gives one record with its fields; an empty map gives none.
+- HMGET gives one record, whose fields have the names that were asked for.
+- SORT … GET p1 GET p2 gives a record for each element: `orders:*->total` is its field `total`, `#` its field `value`.
+  So `SORT orders BY nosort GET # GET orders:*->total` reads a collection of dbfleet's like a table.
+- WITHSCORES gives records of `value` and `score`, HRANDFIELD … WITHVALUES of `field` and `value`, XRANGE of `id` and
+  `fields`. SCAN and its like give one record of `cursor` and `keys` (`values`, `fields`).
+- Anything else, nil too, gives one record `value`. EXEC gives one for each of its commands.
 
-Numbers, booleans and NULL are what RESP3 says they are; everything else is text, or bytes where it is no UTF-8. What is
-nested is JSON, and bytes in there are base64.
+Numbers, booleans and NULL are what RESP3 says they are. Everything else is text, or bytes where it is no UTF-8. What is
+nested is JSON, and bytes in it are base64.
 """
 
 from __future__ import annotations
@@ -44,11 +44,12 @@ SESSION: Final = {
 """Commands after which the connection is no longer what `connect` made."""
 
 SCRIPTS: Final = {"EVAL", "EVAL_RO", "EVALSHA", "EVALSHA_RO", "FCALL", "FCALL_RO"}
+"""Commands that run a script or a function."""
 
 _NAMED: Final = {"KEYS": "key", "HKEYS": "field"}
 _SCANS: Final = {"SCAN": "keys", "SSCAN": "values", "HSCAN": "fields", "ZSCAN": "values"}
 _MAPS: Final = {"HGETALL", "CONFIG"}
-"""Flat pairs where the server speaks RESP2 only."""
+"""Commands whose map is a flat list where the server speaks RESP2 only."""
 
 
 def endless(words: Sequence[bytes]) -> str | None:
@@ -60,7 +61,7 @@ def endless(words: Sequence[bytes]) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How replies become rows: `width` replies a row, or `make` for what is not so plain."""
+    """How replies become rows: each `width` replies are a row, or `whole` makes rows of all of them."""
 
     columns: tuple[str, ...] = ("value",)
     documents: bool = False
@@ -94,29 +95,30 @@ def shape(words: Sequence[bytes], kind: str) -> Shape:
     return Shape((_NAMED.get(name, "value"),))
 
 
-def columns(found: Shape) -> tuple[ResultColumn, ...]:
-    return tuple(map(ResultColumn, found.columns))
+def columns(form: Shape) -> tuple[ResultColumn, ...]:
+    """The columns of the result."""
+    return tuple(map(ResultColumn, form.columns))
 
 
-def batches(wire: Wire, pending: Pending, found: Shape, name: str, size: int) -> Generator[Batch]:
-    """The rows of a reply, as they come. A map's and a SCAN's are one batch, made when all of it is here."""
+def batches(wire: Wire, pending: Pending, form: Shape, name: str, size: int) -> Generator[Batch]:
+    """The rows of a reply, as they come. Those of a map or a SCAN are one batch, made when all of it is here."""
     try:
-        if found.whole:
+        if form.whole:
             replies = [plain(reply) for reply in _checked(wire.take(pending), name, 0)]
-            rows = found.whole(replies)
+            rows = form.whole(replies)
             if rows:
                 yield rows
             return
         taken = 0
-        while replies := wire.take(pending, size * found.width):
-            yield _rows(_checked(replies, name, taken), found)
+        while replies := wire.take(pending, size * form.width):
+            yield _rows(_checked(replies, name, taken), form)
             taken += len(replies)
     finally:
         pending.drop()
 
 
 def plain(value: Any) -> Any:
-    """A reply's element as a value: text, or bytes where it is no UTF-8; what is nested as JSON."""
+    """An element of a reply as a value: text, or bytes where it is no UTF-8. What is nested becomes JSON."""
     if isinstance(value, str):
         try:
             value.encode()
@@ -128,9 +130,9 @@ def plain(value: Any) -> Any:
 
 def _nested(value: Any) -> Any:
     if isinstance(value, list):
-        return [_nested(each) for each in value]
+        return [_nested(item) for item in value]
     if isinstance(value, dict):
-        return {_word(key): _nested(each) for key, each in value.items()}
+        return {_word(key): _nested(item) for key, item in value.items()}
     if isinstance(value, ReplyError):
         return {"error": str(value)}
     value = plain(value)
@@ -143,22 +145,24 @@ def _word(key: Any) -> str:
 
 
 def _checked(replies: list[Any], name: str, before: int) -> list[Any]:
-    """The replies of a transaction hold the errors of its commands; the others were executed."""
+    """The replies, if none is an error. Those of a transaction hold the errors of its commands; its other commands were
+    executed."""
     if ReplyError in set(map(type, replies)):
-        place, reply = next((place, each) for place, each in enumerate(replies, 1) if isinstance(each, ReplyError))
+        numbered = enumerate(replies, 1)
+        place, reply = next((place, reply) for place, reply in numbered if isinstance(reply, ReplyError))
         raise ReplyError(f"{reply} (reply {before + place} of {name}; the others stand)")
     return replies
 
 
-def _rows(replies: list[Any], found: Shape) -> Batch:
-    if found.nested and isinstance(replies[0], list):
+def _rows(replies: list[Any], form: Shape) -> Batch:
+    if form.nested and isinstance(replies[0], list):
         return [tuple(map(plain, reply)) for reply in replies]
     try:
-        # All text or NULL, and valid: judged in C, 40 ns a value instead of 300.
+        # Are all of them valid text or NULL? Asked so, in C, it takes 40 ns a value instead of 300.
         "".join(filter(None, replies)).encode()
     except (TypeError, UnicodeEncodeError):
         replies = list(map(plain, replies))
-    return list(zip(*[iter(replies)] * found.width, strict=False))
+    return list(zip(*[iter(replies)] * form.width, strict=False))
 
 
 def _document(replies: list[Any]) -> Batch:
@@ -176,11 +180,11 @@ def _paired_scan(replies: list[Any]) -> Batch:
 
 
 def _entries(replies: list[Any]) -> Batch:
-    found: Batch = []
+    rows: Batch = []
     for identity, flat in replies:
         pairs = {} if flat is None else dict(zip(map(_word, flat[::2]), flat[1::2], strict=True))
-        found.append((identity, pairs))
-    return found
+        rows.append((identity, pairs))
+    return rows
 
 
 def _pattern_name(pattern: bytes) -> str:

@@ -1,6 +1,7 @@
-"""How large keys are, before they are read: replies that are asked for pile up in the server until we read them.
+"""How large keys are, before they are read: replies pile up in the server until we take them.
 
-MEMORY USAGE takes 3 µs a row where reading it takes 12. Where it may not be asked, few keys are read at a time.
+MEMORY USAGE takes 3 µs a row, and reading the row takes 12. Where this user may not ask it, few keys are read at a
+time.
 """
 
 from __future__ import annotations
@@ -12,17 +13,17 @@ from dbfleet.adapter import BATCH_BYTES
 from dbfleet.engines.redis.wire import Pending, ReplyError, Wire
 
 _UNKNOWN: Final = 25
-"""Keys at a time that nobody knows the size of."""
+"""Keys that are read at a time where their sizes are not known."""
 
 
 def ask(wire: Wire, keys: Sequence[bytes]) -> Pending:
-    """Have the keys' sizes sent. SAMPLES 0: of a hash all fields are counted, not five."""
+    """Ask for the sizes of the keys. SAMPLES 0: all fields of a hash are counted, not five."""
     packed = [wire.packed(["MEMORY", "USAGE", key, "SAMPLES", 0]) for key in keys]
     return wire.send(b"".join(packed), len(packed))
 
 
 def cut(wire: Wire, pending: Pending, keys: Sequence[bytes]) -> Iterator[list[bytes]]:
-    """The keys in pieces of BATCH_BYTES, or of one key."""
+    """The keys in pieces of at most BATCH_BYTES, or of one key that has more. `pending` has their sizes."""
     piece: list[bytes] = []
     total = 0
     sizes = wire.take(pending)

@@ -16,9 +16,10 @@ from typing import Any, Final
 from dbfleet.adapter import Swap
 from dbfleet.engines.redis.foreign_write import KEPT
 from dbfleet.engines.redis.keys import UNPREFIXED, literal, prefix_of, waiting_as
+from dbfleet.engines.redis.scripts import LUA_SHARED
 from dbfleet.engines.redis.values import ROW_NUMBERS, SCHEMAS, dumps, index_of, reference_sets, schema_of, schema_text
 from dbfleet.engines.redis.wire import Wire
-from dbfleet.engines.redis.write import LUA_SHARED, references_of
+from dbfleet.engines.redis.write import references_of
 from dbfleet.errors import NotFound
 from dbfleet.values import Reference, Schema
 

@@ -2,8 +2,8 @@
 
 Rules, redis-cli's own (`sdssplitargs`) where it has one:
 
-- A line is a command; blanks part its words. A word may hold quoted parts; behind a closing quote comes a blank or the
-  end of the line.
+- A line is a command; blanks separate its words. A word may hold quoted parts; behind a closing quote comes a blank or
+  the end of the line.
 - In double quotes `\\n \\r \\t \\b \\a \\\\ \\"` and `\\xHH` (one byte) are escapes; in single quotes only `\\'` is.
 - A line break inside quotes belongs to the word, so that a Lua script can be typed over several lines.
 - A line that begins with `#` is a comment: no command's name does.
@@ -51,6 +51,7 @@ class Command:
 
     @property
     def parameters(self) -> set[str]:
+        """The names of the command's parameters."""
         return {word.name for word in self.words if isinstance(word, Parameter)}
 
     def bound(self, values: Mapping[str, bytes]) -> list[bytes]:
@@ -59,7 +60,8 @@ class Command:
 
 
 def parse(text: str) -> list[Command]:
-    """The commands of a text, in order; [] for one of blanks and comments. StatementError for unbalanced quotes."""
+    """The commands of a text, in order; none where it has blanks and comments only. StatementError for a quote that is
+    not closed."""
     commands: list[Command] = []
     words: list[bytes | Parameter] = []
     line = started = 1
@@ -91,22 +93,22 @@ def parse(text: str) -> list[Command]:
 
 
 def bind(params: Mapping[str, object], commands: Sequence[Command]) -> dict[str, bytes]:
-    """The params as the words that they become. UsageError for one that no command has, and for NULL."""
+    """The words that the params become, by name. UsageError for a param that no command has, and for NULL."""
     unused = set(params).difference(*(command.parameters for command in commands))
     if unused:
         raise UsageError(f"no :{min(unused)} in the statement")
-    found = {}
+    words = {}
     for name, value in params.items():
         if isinstance(value, bytes):
-            found[name] = value
+            words[name] = value
         elif isinstance(value, str):
-            found[name] = value.encode()
+            words[name] = value.encode()
         else:
             type_ = Type.JSON if value is JSON_NULL else type_of(value)
             if type_ is None:
                 raise UsageError(f"the param {name} is NULL, and a Redis command has no word for it")
-            found[name] = TEXT_OF[type_](value).encode()
-    return found
+            words[name] = TEXT_OF[type_](value).encode()
+    return words
 
 
 def _value(name: str, values: Mapping[str, bytes]) -> bytes:
@@ -130,10 +132,10 @@ def _word(text: str, place: int, line: int) -> tuple[bytes | Parameter, int]:
             if place < end and text[place] not in _BLANK and text[place] != "\n":
                 raise StatementError(f"line {line}: a closing quote must be followed by a blank")
         else:
-            found = _PLAIN.match(text, place)
-            assert found
-            parts.append(_encoded(found[0], line))
-            place = found.end()
+            run = _PLAIN.match(text, place)
+            assert run
+            parts.append(_encoded(run[0], line))
+            place = run.end()
     parameter = _PARAMETER.fullmatch(text, start, place)
     return (Parameter(parameter[1]) if parameter else b"".join(parts)), place
 
@@ -147,9 +149,9 @@ def _quoted(text: str, place: int, line: int) -> tuple[bytes, int]:
     while place < len(text):
         if text[place] == quote:
             return b"".join(parts), place + 1
-        if found := plain.match(text, place):
-            parts.append(_encoded(found[0], line))
-            place = found.end()
+        if run := plain.match(text, place):
+            parts.append(_encoded(run[0], line))
+            place = run.end()
         elif quote == '"' and (code := _HEX.match(text, place)):
             parts.append(bytes.fromhex(code[1]))
             place = code.end()

@@ -1,16 +1,17 @@
 """A row as Redis keeps it.
 
-What a collection `orders` with the key `order_id` and a reference by `customer_id` is made of:
+A collection `orders` with the key `order_id` and a reference by `customer_id` is made of these keys:
 
-    orders                     sorted set of the rows' keys. The key is one int: its value is the score, so that
-                               `ZRANGE orders 100 200 BYSCORE` gives keys; else all scores are 0, in order of bytes
+    orders                     sorted set of the rows' keys. Where the key is one int, its value is the score, so that
+                               `ZRANGE orders 100 200 BYSCORE` gives keys; else all scores are 0: the order of bytes
     orders:17                  hash, a field a column, NULL is the absence of one
     orders:by:customer_id:5    set of the keys of the rows that refer to it
     _dbfleet                   hash, collection -> its schema as JSON
-    _dbfleet:rows              hash, collection -> number of the last row, of collections that have no key
+    _dbfleet:rows              hash, collection -> number of the last row, for collections that have no key
 
-Keys are the canonical text of the key's values, joined by `:`. In a value `%` and `:` are written %25 and %3A, and a
-first part that is `by` as %62y, so no two keys are ever the same. So are `:` and `%` in names.
+Keys are the canonical texts of the key's values, joined by `:`. In a value `%` and `:` are written %25 and %3A, and a
+first part that is `by` is written %62y, so that no two rows have the same key. In the names of collections `:` and `%`
+are written so too.
 
 Fields are canonical text, but floats keep -0.0, and bytes stand as they are. A row without a key is named by a number,
 which it also holds in the field `#`.
@@ -31,24 +32,24 @@ ROW_NUMBERS: Final = "_dbfleet:rows"
 dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
 SCORES: Final = range(-(2**1023), 2**1023)
-"""Ints that have a place among doubles."""
+"""The ints that can be a score, which is a double."""
 
 
 def escaped(text: str) -> str:
-    """A part of a key, so that it holds no `:`."""
+    """The text as a part of a key: without `:`."""
     if "%" in text:
         text = text.replace("%", "%25")
     return text.replace(":", "%3A") if ":" in text else text
 
 
 def index_of(collection: str) -> str:
-    """The key of the collection's index, and with a `:` behind it the prefix of all its other keys."""
+    """The key of the collection's index. With a `:` behind it, it is the prefix of all other keys of the collection."""
     text = escaped(collection)
     return "%5Fdbfleet" if text == SCHEMAS else text
 
 
 def scored(schema: Schema) -> bool:
-    """Whether the index's scores are the keys, as numbers."""
+    """Whether the scores of the index are the keys, as numbers."""
     return not schema.key or (len(schema.key) == 1 and schema.column(schema.key[0]).type is Type.INT)
 
 
@@ -58,6 +59,7 @@ def schema_text(schema: Schema) -> str:
 
 
 def schema_of(text: str) -> Schema:
+    """The schema that was kept as this text."""
     return Schema.from_dict(json.loads(text))
 
 
@@ -113,12 +115,12 @@ def key_encoder(schema: Schema) -> Callable[[Sequence[Sequence[Any]]], list[str]
 
 
 def field_texts(schema: Schema, row: Row) -> dict[str, str]:
-    """The fields of a row's hash; bytes that are no UTF-8 stand as half surrogates."""
-    found = {}
+    """The fields of a row's hash. Bytes that are no UTF-8 stand as half surrogates."""
+    texts = {}
     for column, value in zip(schema.columns, row, strict=True):
         if value is not None:
-            found[column.name] = str(_fields([value], _FIELD_OF[column.type])[0])
-    return found
+            texts[column.name] = str(_fields([value], _FIELD_OF[column.type])[0])
+    return texts
 
 
 class Encoder:
@@ -145,7 +147,8 @@ class Encoder:
         )[:-1].encode()
 
     def chunk(self, rows: Sequence[Row], numbers: Sequence[str] | None = None) -> bytes:
-        """The text; UnicodeEncodeError where a text cannot be one. `numbers` name rows that have no key."""
+        """The rows as JSON. UnicodeEncodeError for a text that is not valid Unicode. `numbers` name rows without a
+        key."""
         columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
         fields = [_fields(c, _FIELD_OF[t]) for c, t in zip(columns, self._types, strict=True)]
         if self._errors != "strict":
@@ -164,7 +167,7 @@ class Encoder:
         return self._head + b"," + body.encode("utf-8", self._errors)
 
     def least(self, rows: Sequence[Row]) -> int:
-        """What the rows' texts and bytes have together: the chunk has more."""
+        """How long the rows' texts and bytes are together: the chunk is longer."""
         return sum(len(row[place]) for place in self._long for row in rows if row[place] is not None)
 
     def fault(self, row: Row) -> str | None:
@@ -192,7 +195,7 @@ class Encoder:
 
 
 def reference_sets(schema: Schema) -> list[str]:
-    """The names of the sets of each reference, up to the value: `orders:by:customer_id:`."""
+    """How the names of each reference's sets begin, up to the value: `orders:by:customer_id:`."""
     return [
         f"{index_of(schema.name)}:by:{','.join(escaped(name).replace(',', '%2C') for name in reference.columns)}:"
         for reference in schema.references
@@ -201,13 +204,13 @@ def reference_sets(schema: Schema) -> list[str]:
 
 def reference_sets_of(schema: Schema, fields: Mapping[str, bytes | None]) -> list[bytes]:
     """The sets that a row with these fields is in."""
-    found = []
+    names = []
     for start, reference in zip(reference_sets(schema), schema.references, strict=True):
         values = [fields.get(name) for name in reference.columns]
         if None not in values:
             parts = [escaped((value or b"").decode("utf-8", "surrogateescape")) for value in values]
-            found.append((start + ":".join(parts)).encode("utf-8", "surrogateescape"))
-    return found
+            names.append((start + ":".join(parts)).encode("utf-8", "surrogateescape"))
+    return names
 
 
 # --- text to rows -------------------------------------------------------------------------------------------------
@@ -230,15 +233,15 @@ class Decoder:
         self._width = len(schema.names)
 
     def rows(self, replies: Sequence[list[Any]], keys: Sequence[bytes]) -> Batch:
-        """The rows; `keys` are their keys in the index, for an error's words."""
+        """The rows. `keys` are their keys in the index, for the words of an error."""
         marker = self._marker
         try:
-            found = [reply for reply in replies if reply[marker] is not None]
+            existing = [reply for reply in replies if reply[marker] is not None]
         except TypeError:  # an error reply among them
             raise self._refused(replies, keys) from None
-        if not found:
+        if not existing:
             return []
-        columns: list[Any] = list(zip(*found, strict=True))[: self._width]
+        columns: list[Any] = list(zip(*existing, strict=True))[: self._width]
         for place, column in enumerate(self._schema.columns):
             value_of, texts = _VALUE_OF[column.type], columns[place]
             try:
@@ -253,8 +256,9 @@ class Decoder:
         return list(zip(*columns, strict=True))
 
     def _refused(self, replies: Sequence[Any], keys: Sequence[bytes]) -> StatementError:
-        """The error of the first row that is no hash, but a key of another type by its name."""
-        key, reply = next((key, each) for key, each in zip(keys, replies, strict=True) if isinstance(each, Exception))
+        """The error of the first row that is no hash: a key of another type has its name."""
+        answers = zip(keys, replies, strict=True)
+        key, reply = next((key, reply) for key, reply in answers if isinstance(reply, Exception))
         return StatementError(f"{self._row(key)}: {reply}", code=str(reply).partition(" ")[0])
 
     def _row(self, key: bytes) -> str:
@@ -263,7 +267,7 @@ class Decoder:
     def _unreadable(
         self, column: Column, place: int, replies: Sequence[list[Any]], keys: Sequence[bytes]
     ) -> StatementError:
-        """The error of the first field that holds no value of its column's type: written behind our back."""
+        """The error of the first field that holds no value of its column's type: somebody else wrote it."""
         value_of = _VALUE_OF[column.type]
         for reply, key in zip(replies, keys, strict=True):
             text = reply[place]
