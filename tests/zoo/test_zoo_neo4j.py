@@ -171,7 +171,7 @@ def test_relationships_of_a_type_that_is_called_as_a_label_are_told(
 ) -> None:
     both = f"{graph}_K"
     _rows(adapter, f"CREATE (:{both} {{id: 1}})-[:{both} {{w: 1}}]->(:{both} {{id: 2}})")
-    told = "1 relationships of a type that is called as this label is"
+    told = "1 relationships of a type that has the same name as this label"
     reading: Any = adapter
     assert told in reading.extras(both).left
     url, sink = target.url(reveal=True), f"sqlite:///{tmp_path}/k.db"

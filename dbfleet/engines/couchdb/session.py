@@ -128,7 +128,7 @@ class Session:
                         most = 2 * len(data)
                 return json.loads(data)["rows"], len(data), True
         except ValueError as exc:
-            raise Unavailable("the answer ends in its middle", engine="couchdb", target=self.target.name) from exc
+            raise Unavailable("the answer was cut off", engine="couchdb", target=self.target.name) from exc
         finally:
             response.close()
 

@@ -90,7 +90,7 @@ class Databases:
         """Make the database, with its schema. Unsupported for a name of more than `longest` characters."""
         path = self.path(schema.name)
         if len(path) - 1 > longest * 3 or len(self.database(schema.name)) > longest:
-            raise Unsupported(f"the name {schema.name!r} is longer than CouchDB's files can be named", engine="couchdb")
+            raise Unsupported(f"the name {schema.name!r} is too long: CouchDB's files have it", engine="couchdb")
         self._session.json("PUT", path)
         self._session.json("PUT", f"{path}/{_SCHEMA_ID}", {"language": "query", "dbfleet": schema.to_dict()})
 

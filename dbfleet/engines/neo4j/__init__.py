@@ -4,30 +4,28 @@ Driver: neo4j; with the package neo4j-rust-ext, which it finds by itself, packin
 URLs: `bolt://user@host:7687/database` (also `neo4j://` and the `+s`, `+ssc` forms; `neo4j://` asks the server for its
 own address, which a published port of a container is not). The schema is kept beside the data in `:_dbfleet` nodes.
 
-A row is a node with the collection's name as its label, its key held by a uniqueness constraint. Each reference is a
-property, so that it comes back as a column, and a relationship as well, named after its column: `customer_id` makes
-`(:orders)-[:CUSTOMER]->(:customers)`. An edge collection is relationships of that name between the nodes that its two
-references name; a row whose ends are not there is refused.
+A row is a node with the collection's name as its label, and a uniqueness constraint holds its key. Each reference is a
+property, so that it comes back as a column, and a relationship too, named after its column: `customer_id` makes
+`(:orders)-[:CUSTOMER]->(:customers)`. The rows of an edge collection are relationships with its name, between the nodes
+that its two references name; a row whose ends are not there is refused.
 
-A write is committed in batches, as one transaction lives in the server's heap; `UNWIND` of 10 000 rows takes a fifth of
-the time of ten times 1 000. What a batch refuses comes back row by row.
+A write is committed in batches, as one transaction lives in the server's heap. One UNWIND of 10 000 rows takes a fifth
+of the time of ten with 1 000 rows. What a batch refuses comes back row by row.
 
 Oddities: labels that nothing has any more are still listed by the server, so a collection is there when it has a node
 or a kept schema. After three wrong passwords the server refuses the right one too, for some seconds. The driver's
-`execute_query` retries for 30 s: everything here but a swap is auto-commit. A missing property and a null one are the
-same. Cypher sees no difference between bytes and a list of integers. What the driver cannot make a value of (years
-outside 1 to 9999) makes it raise for the whole record: neo4j.wire reads what was sent.
+`execute_query` tries again for 30 s, so it is not used: everything but a swap is auto-commit. A missing property and a
+null one are the same. To Cypher bytes are a list of integers. The driver raises for a whole record when it cannot make
+one of its values (years outside 1 to 9999); `neo4j.wire` reads what was sent.
 
-Graphs of other people's (neo4j.foreign): a label's key is that of a unique constraint, or the column `_id`, its nodes'
-element ids, where they have relationships. The ends of relationships hold those keys.
+Graphs that dbfleet did not make (`neo4j.foreign`): a label's key is the key of a unique constraint, or the column
+`_id`, its nodes' element ids, where they have relationships. The ends of relationships hold those keys.
 """
 
 from __future__ import annotations
 
 from dbfleet.abilities import CarriesExtras, Identifies, Swaps, TellsLeft
-from dbfleet.adapter import (
-    Adapter,
-)
+from dbfleet.adapter import Adapter
 from dbfleet.engines.neo4j.local import CLIENT, shell
 from dbfleet.spec import Capability, EngineSpec, Fidelity, Limits
 from dbfleet.target import Target

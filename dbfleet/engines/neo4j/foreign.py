@@ -94,7 +94,7 @@ class Layout:
         for column in schema.columns:
             there = self.schema.column(column.name) if column.name in self.schema.names else column
             if column.name in self.made or (there.note and there.type is not Type.JSON and there.native != _ZONED):
-                why = there.note or "what it connects"
+                why = there.note or "it is the key of a node that the relationship connects"
                 raise Unsupported(f"{schema.name}.{column.name} is read and not written: {why}", engine="neo4j")
         return {Type.JSON: _property}
 
@@ -109,6 +109,7 @@ def sampled(session: Session, name: str) -> Layout:
 
 
 def _label(session: Session, name: str) -> Layout:
+    """The layout of a label's nodes."""
     properties = _columns(session, f"(x:{quoted(name)})")
     columns, expressions = [column for column, _ in properties], {column.name: text for column, text in properties}
     key = _unique_key(session, name, {column.name: column for column in columns})
@@ -127,6 +128,7 @@ def _label(session: Session, name: str) -> Layout:
 
 
 def _type(session: Session, name: str) -> Layout:
+    """The layout of a type's relationships: its ends first, then its properties."""
     properties = _columns(session, f"()-[x:{quoted(name)}]->()")
     taken = {column.name for column, _ in properties}
     columns: list[Column] = []
@@ -137,7 +139,7 @@ def _type(session: Session, name: str) -> Layout:
         home = _home(session, name, labels, outgoing=word == "_from")
         if home is None:
             own = _free(word, {*taken, *expressions})
-            note = f"{_MADE_OF}: these nodes are not all of one label, and no row may have it"
+            note = f"{_MADE_OF}: these nodes have no label in common, so it may be the key of no row"
             columns.append(Column(own, Type.TEXT, nullable=False, note=note))
             expressions[own] = f"elementId({node})"
             continue

@@ -29,7 +29,7 @@ def of_collection(session: Session, collections: Collections, name: str) -> list
         left += [f"{count} of its nodes are nodes of {other} too, and become two rows" for other, count in shared]
         if not ours and not layout.relationship:
             ((hidden,),) = session.rows(f"MATCH ()-[x:{quoted(name)}]->() RETURN count(x)")
-            left += [f"{hidden} relationships of a type that is called as this label is"] if hidden else []
+            left += [f"{hidden} relationships of a type that has the same name as this label"] if hidden else []
     if ours:
         pattern = f"()-[x:{quoted(name)}]->()" if schema.edge else f"(x:{quoted(name)})"
         others = session.rows(

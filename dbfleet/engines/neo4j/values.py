@@ -1,9 +1,9 @@
 """Values as Neo4j keeps them, and the answers' graph types as plain values.
 
-Kept in types of Neo4j's own: bool int float text bytes date time datetime instant. Decimals, uuids and json are text.
-A node in a result becomes `{"_id": …, "_labels": [...], <its properties>}`, a relationship `{"_id": …, "_type": …,
-"_from": …, "_to": …, <its properties>}`, a path the list of both in order; durations and whatever Python cannot hold
-(nanoseconds, times with a zone) are Neo4j's own text.
+Neo4j has types of its own for bool int float text bytes date time datetime instant. Decimals, uuids and json are text.
+In a result a node is `{"_id": …, "_labels": [...], <its properties>}`, a relationship is `{"_id": …, "_type": …,
+"_from": …, "_to": …, <its properties>}`, and a path is the list of both in order. Durations, nanoseconds and times with
+a zone, which Python cannot hold, are Neo4j's own text.
 """
 
 from __future__ import annotations
@@ -178,7 +178,7 @@ def wide_of(value: Any) -> int:
 
 
 def heap_of(row: Any) -> int:
-    """About how many bytes the values of a row are in Java: text beyond Latin-1 has two a character."""
+    """About how many bytes the values of a row have in Java: text beyond Latin-1 has two bytes a character."""
     size = 0
     for value in row:
         if isinstance(value, str):
@@ -191,6 +191,6 @@ def heap_of(row: Any) -> int:
 
 
 def bytes_of(setting: str | None) -> int:
-    """A setting's size, such as 235.20MiB, in bytes; 0 where there is none."""
+    """The size that a setting holds, such as 235.20MiB, in bytes; 0 where it holds none."""
     size = re.fullmatch(r"([\d.]+)(B|KiB|MiB|GiB)", setting or "")
     return int(float(size[1]) * {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}[size[2]]) if size else 0

@@ -1,5 +1,5 @@
-"""What Bolt sends and the driver cannot make a value of, as Neo4j's own text: dates outside the years 1 to 9999, zones
-that this machine does not know. What holds such a value, a node or a list, comes raw with it."""
+"""Values that the driver cannot make, as Neo4j's own text: dates outside the years 1 to 9999, and zones that this
+machine does not know. A node or a list that holds such a value comes raw too."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ Plain = Callable[[Any], Any]
 
 
 def raw_value(value: Any, plain: Plain) -> Any:
-    """A value of Bolt's, whose parts may be the driver's already: `plain` knows those."""
+    """A raw value as a plain one. Parts of it that the driver could make are given to `plain`."""
     kind = type(value).__name__
     if kind == "BrokenHydrationObject":
         return raw_value(value.raw_data, plain)
     if kind == "Structure":
-        return _structure(bytes(value.tag), [raw_value(each, plain) for each in value.fields])
+        return _structure(bytes(value.tag), [raw_value(field, plain) for field in value.fields])
     if isinstance(value, list):
-        return [raw_value(each, plain) for each in value]
+        return [raw_value(item, plain) for item in value]
     if isinstance(value, dict):
-        return {name: raw_value(each, plain) for name, each in value.items()}
+        return {name: raw_value(item, plain) for name, item in value.items()}
     return plain(value)
 
 
 def _structure(tag: bytes, fields: list[Any]) -> Any:
+    """A structure of Bolt by its tag: a date, a moment, a node, a relationship; any other as the list of its fields."""
     if tag == b"D":
         return day_text(fields[0])
     if tag in (b"d", b"I", b"i", b"F", b"f"):
@@ -39,7 +40,7 @@ def _structure(tag: bytes, fields: list[Any]) -> Any:
 
 
 def _moment(tag: bytes, seconds: int, nanoseconds: int, zone: Any = None) -> str:
-    """Seconds since 1970: of UTC under `I` and `i`, else of the zone's own clock."""
+    """A datetime or an instant. The seconds since 1970 are UTC's under the tags `I` and `i`, else the local time's."""
     offset = zone if tag == b"I" else 0
     days, rest = divmod(seconds + offset, 86_400)
     fraction = f".{nanoseconds:09}".rstrip("0") if nanoseconds else ""

@@ -25,7 +25,7 @@ def run(session: Session, statement: str, params: Mapping[str, object], batch_si
         for words in bound:
             why = replies.endless(words)
             if why:
-                raise Unsupported(f"{_name(words)} is not for query: {why}", hint="redis-cli is: dbfleet shell")
+                raise Unsupported(f"{_name(words)} is not for query: {why}", hint="use redis-cli: dbfleet shell")
     return _result(session, bound, batch_size)
 
 

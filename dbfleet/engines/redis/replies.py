@@ -33,8 +33,8 @@ ENDLESS: Final = {
     "SYNC": "it makes this connection a replica",
     "PSYNC": "it makes this connection a replica",
     "REPLCONF": "it is for replicas",
-    "CLIENT REPLY": "replies that do not come cannot be waited for",
-    "QUIT": "there is nothing to quit",
+    "CLIENT REPLY": "it turns off the replies, and query waits for them",
+    "QUIT": "query ends the connection by itself",
 }
 """Commands that `query` refuses, and why."""
 
