@@ -6,9 +6,10 @@ By column is 1.6 times faster than by row: the loop over a column calls one func
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from dbfleet.adapter import BATCH_BYTES
+from dbfleet.errors import StatementError
 from dbfleet.values import Batch, Column, Row, Schema, Type
 
 Convert = Callable[[Any], Any]
@@ -23,6 +24,38 @@ def converted(rows: Sequence[Row], plan: Sequence[tuple[int, Convert]]) -> Batch
     for place, convert in plan:
         columns[place] = [None if value is None else convert(value) for value in columns[place]]
     return list(zip(*columns, strict=True))
+
+
+_NONE: Final = (ValueError, TypeError, ArithmeticError, AttributeError)
+"""What converting a value raises that is none of the type."""
+
+
+def tolerant(convert: Convert) -> Convert:
+    """For a plain query, which never fails on a value: what cannot be converted stays as the driver gave it."""
+
+    def converted_or_not(value: Any) -> Any:
+        try:
+            return convert(value)
+        except _NONE:
+            return value
+
+    return converted_or_not
+
+
+def strict(convert: Convert, collection: str, column: Column) -> Convert:
+    """For a scan: what cannot be converted is a StatementError, by the names of collection and column."""
+
+    def converted_or_refused(value: Any) -> Any:
+        try:
+            return convert(value)
+        except _NONE as error:
+            shown = value if len(str(value)) <= 80 else f"{str(value)[:80]}…"
+            raise StatementError(
+                f"{collection}: column {column.name} holds {shown}, which is no {column.type}",
+                hint="change the value or leave the row out; a plain query shows it as it is",
+            ) from error
+
+    return converted_or_refused
 
 
 def cut(column: Column, kept: int = 6) -> Convert | None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Set
+from dataclasses import replace
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any, Final
 
-from dbfleet.values import TEXT_OF, Type, json_text
+from dbfleet.values import TEXT_OF, Column, Type, json_text
 
 _TEXTS: Final[Mapping[type, Callable[[Any], str]]] = {
     bytes: TEXT_OF[Type.BYTES],
@@ -21,6 +22,13 @@ _TEXTS: Final[Mapping[type, Callable[[Any], str]]] = {
 }
 BEYOND: Final = "infinity, 24:00:00 or a year outside 1 to 9999 is among its values"
 """The end of the note of a column that is carried as text because it holds dates or times that Python does not have."""
+BOUNDS: Final[Mapping[Type, tuple[str, str]]] = {
+    Type.DATE: ("0001-01-01", "9999-12-31"),
+    Type.TIME: ("00:00:00", "23:59:59.999999"),
+    Type.DATETIME: ("0001-01-01 00:00:00", "9999-12-31 23:59:59.999999"),
+    Type.INSTANT: ("0001-01-01 00:00:00+00", "9999-12-31 23:59:59.999999+00"),
+}
+"""The first and the last value of each type that Python has, as SQL spells them."""
 _DAYS_TO_1970: Final = 719_528
 """From the first day of the year 0."""
 
@@ -45,6 +53,12 @@ def json_of(value: Any) -> Any:
 def _key(value: Any) -> str:
     plain = json_of(value)
     return plain if isinstance(plain, str) else json_text(plain)
+
+
+def beyond(column: Column) -> Column:
+    """The column of dates or times as one of text: it holds a value outside of BOUNDS."""
+    note = f"{(column.native or column.type).lower()}, as text: {BEYOND}"
+    return replace(column, type=Type.TEXT, fraction_digits=None, note=note)
 
 
 def day_text(days: int) -> str:

@@ -84,6 +84,11 @@ def fleet(request: pytest.FixtureRequest) -> Iterator[Fleet]:
     # A short path: a Unix socket's may have 107 characters.
     root = Path(tempfile.mkdtemp(prefix="dbf"))
     environ = {**environment(request.config), "DBFLEET_STATE_DIR": str(root), "DBFLEET_CONFIG": ""}
+    outside = [name for name in chosen(request.config) if "://" not in name and name not in registry.names()]
+    if outside:  # the default fleet has the built-in engines alone
+        file = root / "dbfleet.toml"
+        file.write_text("".join(f"[targets.{name}]\n" for name in (*registry.names(), *outside)), "utf-8")
+        environ["DBFLEET_CONFIG"] = str(file)
     found = Fleet.open(f"t{uuid.uuid4().hex[:8]}", environ=environ)
     try:
         yield found

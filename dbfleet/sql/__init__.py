@@ -6,5 +6,6 @@
 - `conditions`: a Condition as a WHERE clause.
 - `ranges`: parts of a table as ranges of its key.
 - `changes`: changes of rows as INSERT, UPDATE and DELETE (a `Spelling` says how).
+- `files`: which database a file is.
 - `defaults`: defaults as servers spell them, read as values.
 """

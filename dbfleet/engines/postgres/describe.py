@@ -17,7 +17,7 @@ from typing import Any, Final
 from dbfleet.engines.postgres.fast.digest import BOUNDS
 from dbfleet.engines.postgres.tables import Execute, Table, TableColumn, Tables
 from dbfleet.engines.postgres.types import CLOSED, LEXIS, TypeCatalog
-from dbfleet.native import BEYOND
+from dbfleet.native import beyond
 from dbfleet.sql.relational import table_comment, typed_by_comment
 from dbfleet.values import Column, Reference, Schema, Type
 
@@ -114,4 +114,4 @@ def _beyond(execute: Execute, tables: Tables, table: Table, dated: Sequence[Colu
 
 
 def _as_text(column: Column) -> Column:
-    return replace(column, type=Type.TEXT, fraction_digits=None, note=f"{column.native}, as text: {BEYOND}")
+    return beyond(column)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sqlite3
 import threading
@@ -42,7 +41,7 @@ from dbfleet.adapter import (
     WriteMode,
     Written,
 )
-from dbfleet.columns import Convert, bounded, converted, shortened
+from dbfleet.columns import Convert, bounded, converted, shortened, tolerant
 from dbfleet.engines.sqlite import extras, left, literals, swap
 from dbfleet.engines.sqlite.connect import opened, translate
 from dbfleet.engines.sqlite.forms import Form
@@ -52,7 +51,6 @@ from dbfleet.engines.sqlite.values import fetcher, half_a_pair, storer
 from dbfleet.errors import (
     NotFound,
     StatementError,
-    Unavailable,
     UsageError,
     translated,
 )
@@ -60,7 +58,7 @@ from dbfleet.extras import AnyExtra, Default, Extras, shared
 from dbfleet.spec import EngineSpec
 from dbfleet.sql import changes as sql_changes
 from dbfleet.sql import conditions as sql_conditions
-from dbfleet.sql import ranges
+from dbfleet.sql import files, ranges
 from dbfleet.target import Target
 from dbfleet.values import (
     VALUE_OF,
@@ -113,16 +111,11 @@ class SqliteAdapter(
     def identity(self) -> str:
         """The file itself: its device and inode."""
         ((path,),) = self._rows("SELECT file FROM pragma_database_list WHERE name = 'main'")
-        try:
-            found = os.stat(path)
-        except OSError as error:
-            raise Unavailable(f"{path} is gone: {error.strerror}", engine="sqlite", target=self.target.name) from error
-        return f"sqlite {found.st_dev} {found.st_ino}"
+        return files.identity("sqlite", self.target.name, path)
 
     def places(self, names: Sequence[str]) -> Sequence[str]:
         """Of a table's name ASCII's letters alone are the same in capitals."""
-        file = self.identity()
-        return [f"{file} {re.sub('[A-Z]+', lambda found: found[0].lower(), name)}" for name in names]
+        return files.places(self.identity(), names)
 
     def collections(self) -> Sequence[str]:
         return [name for name in self._names() if not name.startswith(STAGED) and not self._broken(name)]
@@ -376,7 +369,7 @@ class SqliteAdapter(
             type_ = OURS.get(word)
             if type_:
                 columns[place] = ResultColumn(columns[place].name, type_, word)
-                converters.append((place, _tolerant(FETCH.get(type_, str))))
+                converters.append((place, tolerant(FETCH.get(type_, str))))
             elif "BOOL" in word:
                 converters.append((place, lambda value: bool(value) if value in (0, 1) else value))
 
@@ -508,18 +501,6 @@ class SqliteAdapter(
 def _shut(cursor: sqlite3.Cursor) -> None:
     with suppress(sqlite3.ProgrammingError):  # its connection is closed
         cursor.close()
-
-
-def _tolerant(convert: Convert) -> Convert:
-    """A plain query never fails on a value: SQLite lets any column hold anything."""
-
-    def converted(value: Any) -> Any:
-        try:
-            return convert(value)
-        except (ValueError, TypeError, ArithmeticError, AttributeError):
-            return value
-
-    return converted
 
 
 def _bind(value: object) -> Any:
