@@ -39,12 +39,13 @@ Start = Callable[..., Target]
 
 
 def _free_port() -> int:
-    """Below 55536: a cluster's node also listens 10000 above its port."""
+    """Free with the one 10000 above it, where a cluster's node listens too."""
     while True:
         port = random.randint(20000, 50000)
-        with socket.socket() as free:
+        with socket.socket() as free, socket.socket() as above:
             try:
                 free.bind(("127.0.0.1", port))
+                above.bind(("127.0.0.1", port + 10000))
             except OSError:
                 continue
         return port
@@ -55,7 +56,7 @@ def start() -> Iterator[Start]:
     """Start a server as the process runtime does, with more settings; ended after the test."""
     folder = LOCAL.bundled() if LOCAL.bundled else None
     if folder is None:
-        pytest.skip("the embedded extra is not installed")
+        pytest.skip("an extra is not installed")
     root = Path(tempfile.mkdtemp(prefix="dbf"))
     running: list[subprocess.Popen[bytes]] = []
 

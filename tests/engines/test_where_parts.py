@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
+from dbfleet.abilities import Narrows
 from dbfleet.adapter import Adapter
+from dbfleet.conformance.held import needed
 from dbfleet.conformance.plugin import Make
 from dbfleet.fidelity import coarsened
 from dbfleet.ops.diff import expression
@@ -58,7 +59,7 @@ MORE = [
 
 @pytest.mark.engines("sqlite", "postgres", "mysql", "mariadb", "mongodb", "sqlserver", "oracle")
 def test_asked_rows_are_all_that_are_meant(adapter: Adapter, made: Make, name: str) -> None:
-    ask: Any = adapter.where  # type: ignore[attr-defined]
+    ask = needed(adapter, Narrows).narrow
     schema = made(Schema(name, COLUMNS, ("id",)))
     adapter.write(schema, [rows()])
     described = adapter.describe(name)
