@@ -1,64 +1,142 @@
 """Says which engines the tests ran on, and how many tests passed: report.py FOLDER, which holds pytest's JUnit files.
 
 Rule: `fleet.xml` must hold at least one passed test of every engine that has an image under tests/images/, or the exit
-code is 1; so it is without any passed test, or with a failed one. The last line is 'N passed, N failed, N skipped'.
-An engine's version is what the run recorded of the live server (the property `dbfleet.ENGINE`), else its image's. What
-ran in Docker is told by kind too: a real server, a stand-in or a wire double, as its image's tag says.
+code is 1; so it is without any passed test, with a failed one, or where tests are skipped for a reason that
+tests/skips.toml does not know or more often than its bound. The last line is 'N passed, N failed, N skipped'. Before it
+come the slowest tests, the seconds of each folder, and the skips by reason. An engine's version is what the run read
+of the live server (the property `dbfleet.ENGINE`), else its image's. What ran in Docker is told by kind too: a real
+server, a stand-in or a wire double, as its image's tag says.
 """
 
 from __future__ import annotations
 
 import re
 import sys
+import tomllib
 from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parents[1]
+RUNS = ("test", "fleet")
+SLOWEST = 10
+
+
+@dataclass
+class Run:
+    """What one JUnit file holds. A file that is missing holds nothing."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    by_engine: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    versions: dict[str, str] = field(default_factory=dict)
+    skips: Counter[str] = field(default_factory=Counter)
+    """How often tests were skipped, by pytest's message."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """What each test took, by its file and name."""
 
 
 def main(folder: Path) -> int:
     expected = sorted(path.parent.name for path in (ROOT / "tests" / "images").glob("*/Dockerfile"))
     images = image_versions(ROOT / ".cache" / "test-images.env")
+    runs = {name: read(folder / f"{name}.xml") for name in RUNS}
+    for name, run in runs.items():
+        sys.stdout.write(durations(name, run))
+    told, troubles = skips({name: run.skips for name, run in runs.items()}, table())
+    sys.stdout.write(told)
     totals: Counter[str] = Counter()
-    missing = []
-    for run in ("test", "fleet"):
-        counts, by_engine, versions = read(folder / f"{run}.xml")
-        totals += counts
-        for engine, results in sorted(by_engine.items()):
-            version = versions.get(engine) or (images.get(engine, "") if run == "fleet" else "")
-            told = ", ".join(f"{number} {outcome}" for outcome, number in sorted(results.items()))
-            sys.stdout.write(f"{run:6} {engine:10} {version:32} {told}\n")
-        if run == "fleet":
-            missing = [engine for engine in expected if not by_engine[engine]["passed"]]
-            sys.stdout.write(kinds({name: tag for name, tag in images.items() if by_engine[name]["passed"]}))
+    for name, run in runs.items():
+        totals += run.outcomes
+        for engine, results in sorted(run.by_engine.items()):
+            version = run.versions.get(engine) or (images.get(engine, "") if name == "fleet" else "")
+            counts = ", ".join(f"{number} {outcome}" for outcome, number in sorted(results.items()))
+            sys.stdout.write(f"{name:6} {engine:10} {version:32} {counts}\n")
+    passed = {engine for engine, results in runs["fleet"].by_engine.items() if results["passed"]}
+    missing = [engine for engine in expected if engine not in passed]
+    sys.stdout.write(kinds({name: tag for name, tag in images.items() if name in passed}))
+    for trouble in troubles:
+        sys.stdout.write(f"SKIPS: {trouble}\n")
     if missing:
         sys.stdout.write(f"DID NOT RUN in Docker, though there is an image for it: {', '.join(missing)}\n")
     sys.stdout.write(f"{totals['passed']} passed, {totals['failed']} failed, {totals['skipped']} skipped\n")
-    return int(bool(missing or totals["failed"] or not totals["passed"]))
+    return int(bool(missing or troubles or totals["failed"] or not totals["passed"]))
 
 
-def read(file: Path) -> tuple[Counter[str], dict[str, Counter[str]], dict[str, str]]:
-    """Outcomes, outcomes of each engine, and recorded versions. A file that is missing holds nothing."""
-    outcomes: Counter[str] = Counter()
-    by_engine: dict[str, Counter[str]] = defaultdict(Counter)
-    versions: dict[str, str] = {}
+def read(file: Path) -> Run:
+    run = Run()
     if not file.exists():
-        return outcomes, by_engine, versions
+        return run
     tree = ElementTree.parse(file)  # noqa: S314  (pytest wrote it a minute ago)
     for entry in tree.iter("property"):
         name = entry.get("name", "")
         if name.startswith("dbfleet."):
-            versions[name.removeprefix("dbfleet.")] = entry.get("value", "")
+            run.versions[name.removeprefix("dbfleet.")] = entry.get("value", "")
     for case in tree.iter("testcase"):
         children = {child.tag for child in case}
         outcome = "failed" if children & {"failure", "error"} else "skipped" if "skipped" in children else "passed"
-        outcomes[outcome] += 1
+        run.outcomes[outcome] += 1
+        run.skips.update(skipped.get("message", "") for skipped in case.iter("skipped"))
+        name = f"{case.get('classname', '').replace('.', '/')}.py::{case.get('name', '')}"
+        run.seconds[name] = run.seconds.get(name, 0.0) + float(case.get("time", 0))
         parameters = re.search(r"\[(.*)\]$", case.get("name", ""))
         if parameters:
             for engine in engines() & set(parameters[1].split("-")):
-                by_engine[engine][outcome] += 1
-    return outcomes, by_engine, versions
+                run.by_engine[engine][outcome] += 1
+    return run
+
+
+def table() -> Mapping[str, Mapping[str, Any]]:
+    """Why tests may be skipped, and how often in each run."""
+    return tomllib.loads((ROOT / "tests" / "skips.toml").read_text("utf-8"))
+
+
+def skips(found: Mapping[str, Mapping[str, int]], reasons: Mapping[str, Mapping[str, Any]]) -> tuple[str, list[str]]:
+    """A table of how often each reason was given in each run beside its bound; and what is wrong with it, in words."""
+    counts: dict[str, Counter[str]] = {run: Counter() for run in found}
+    troubles = []
+    for run, messages in found.items():
+        for message, number in sorted(messages.items()):
+            reason = message if message in reasons else known(message, reasons)
+            if reason:
+                counts[run][reason] += number
+            else:
+                troubles.append(f"{number} in {run} for a reason that tests/skips.toml does not know: {message}")
+    lines = [f"{'skipped because':36} " + " ".join(f"{run:>6} {'bound':>6}" for run in found)]
+    for reason, entry in reasons.items():
+        if any(counts[run][reason] for run in found):
+            lines.append(f"{reason:36} " + " ".join(f"{counts[run][reason]:6} {entry[run]:6}" for run in found))
+        troubles += [
+            f"{counts[run][reason]} in {run}, and at most {entry[run]} may be: {reason}"
+            for run in found
+            if counts[run][reason] > entry[run]
+        ]
+    return "\n".join(lines) + "\n\n" if len(lines) > 1 else "", troubles
+
+
+def known(message: str, reasons: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """The reason that pytest says in words of its own."""
+    return next((name for name, each in reasons.items() if message.startswith(tuple(each.get("also", ())))), None)
+
+
+def durations(name: str, run: Run) -> str:
+    """The slowest tests of a run, and the seconds of each folder; summed up, where several processes ran at once."""
+    if not run.seconds:
+        return ""
+    slowest = sorted(run.seconds.items(), key=lambda each: -each[1])[:SLOWEST]
+    folders: Counter[str] = Counter()
+    for test, seconds in run.seconds.items():
+        folders[folder_of(test)] += seconds  # type: ignore[assignment]
+    lines = [f"{name}: the slowest tests, and the folders"]
+    lines += [f"{seconds:8.1f} s  {test}" for test, seconds in slowest]
+    lines += [f"{seconds:8.1f} s  in {folder}" for folder, seconds in folders.most_common()]
+    return "\n".join(lines) + "\n\n"
+
+
+def folder_of(test: str) -> str:
+    """`tests/unit` of `tests/unit/test_x.py::test_y`."""
+    return test.partition("::")[0].rpartition("/")[0]
 
 
 def engines() -> set[str]:

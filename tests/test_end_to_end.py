@@ -57,7 +57,7 @@ def fleet_of_all(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
     """Every engine of this run that dbfleet starts, up and seeded; taken down at the end."""
     engines = [name for name in chosen(request.config) if "://" not in name]
     if not engines:
-        pytest.skip("this run has only servers given by --url")
+        pytest.skip("no such engine in this run")
     if "sqlite" not in engines:
         engines.append("sqlite")
     found = CommandLine(tmp_path_factory.mktemp("e"), engines, environment(request.config))
@@ -83,7 +83,7 @@ def test_all_containers_are_services_of_one_compose_project(fleet_of_all: Comman
     status = {record["target"]: record for record in fleet_of_all.records("status")}
     servers = {name for name, record in status.items() if record["runtime"] == "docker"}
     if not servers:
-        pytest.skip("this run's servers are processes")
+        pytest.skip("no such runtime in this run")
     projects = {each["path"] for each in fleet_of_all.records("where") if each["what"] == "project"}
     assert projects == {f"dbfleet-{fleet_of_all.environment['DBFLEET_FLEET']}"}
     label = "com.docker.compose"
@@ -171,7 +171,7 @@ def test_data_outlives_stop_and_up(fleet_of_all: CommandLine) -> None:
 def test_the_password_stands_in_no_command_line(fleet_of_all: CommandLine) -> None:
     secret = Path(fleet_of_all.folder / "s" / fleet_of_all.environment["DBFLEET_FLEET"] / "secrets" / "password")
     if not secret.exists():
-        pytest.skip("this run has no server that needs a password")
+        pytest.skip("no login in this run")
     password = secret.read_bytes()
     for process in Path("/proc").glob("[0-9]*/cmdline"):
         try:

@@ -37,7 +37,7 @@ def needed(adapter: Adapter, ability: type[A]) -> A:
     """The adapter as one that has the ability. The test is skipped where its spec does not declare it."""
     having = able(adapter, ability)
     if having is None:
-        pytest.skip("undeclared ability")
+        pytest.skip("undeclared by the spec")
     return having
 
 

@@ -125,7 +125,7 @@ def _spoken(adapter: Adapter, schema: Schema, values: Iterable[object]) -> list[
 @pytest.mark.parametrize("type_", list(Type), ids=str)
 def test_statements_write_what_the_bulk_path_writes(adapter: Adapter, made: Make, name: str, type_: Type) -> None:
     if type_ not in types_of(adapter.spec):
-        pytest.skip("refused by its spec")
+        pytest.skip("refused by the spec")
     columns = (ID, Column("value", type_))
     plain, spoken = made(Schema(f"{name}_w", columns, ("id",))), made(Schema(f"{name}_s", columns, ("id",)))
     values = _spoken(adapter, spoken, [*examples(type_, adapter.spec), None])

@@ -84,7 +84,7 @@ def test_indexes_are_there_when_they_were_added(adapter: Adapter, extended: Sche
 
 def test_a_unique_index_over_rows_that_are_not_is_refused(adapter: Adapter, extended: Schema) -> None:
     if Index not in adapter.spec.extras:
-        pytest.skip("undeclared capability")
+        pytest.skip("undeclared by the spec")
     with pytest.raises(DbfleetError):
         _add(adapter, extended, Index(f"{extended.name}_u", ("price",), True))
     assert _has(adapter, extended.name) <= {"identity id"}

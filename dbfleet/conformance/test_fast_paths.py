@@ -126,7 +126,7 @@ def test_lines_are_those_in_order(adapter: Adapter, filled: Schema) -> None:
 def test_lines_are_the_rows_whatever_the_key(adapter: Adapter, made: Make, name: str, key: tuple[str, ...]) -> None:
     lines = needed(adapter, ReadsLines).lines
     if not key and Capability.KEYLESS not in adapter.spec.capabilities:
-        pytest.skip("undeclared capability")
+        pytest.skip("undeclared by the spec")
     columns = (
         Column("id", Type.INT, False),
         Column("name", Type.TEXT, False, length=20),

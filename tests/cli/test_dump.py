@@ -93,7 +93,7 @@ def server(tmp_path: Path, shell: Shell) -> Iterator[Shell]:
     """A PostgreSQL of this test's own, which holds a table big enough to be caught in the middle."""
     local = registry.spec("postgres").local
     if local is None or local.bundled is None or local.bundled() is None:
-        pytest.skip("no bundled PostgreSQL")
+        pytest.skip("an extra is not installed")
     (shell.folder / "dbfleet.toml").unlink()
     shell.environment |= {"DBFLEET_RUNTIME": "process"}
     shell.ok("up", "postgres")

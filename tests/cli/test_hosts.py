@@ -231,7 +231,7 @@ def test_a_seed_of_a_host_that_refuses(hosts: Hosts) -> None:
         assert not [text for text in asked if text]
 
 
-@pytest.mark.skipif(os.environ.get("DBFLEET_HOSTS") != "all", reason="a quarter of an hour: DBFLEET_HOSTS=all")
+@pytest.mark.skipif(os.environ.get("DBFLEET_HOSTS") != "all", reason="longer than a quarter of an hour")
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_host_that_fails(hosts: Hosts, verb: str) -> None:
     asked = [(verb, engine, way) for engine in NETWORKED for way in WAYS]

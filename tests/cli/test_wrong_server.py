@@ -149,7 +149,7 @@ def test_somebodys_own_server_of_the_same_engine_keeps_its_rows(shop: CommandLin
         theirs.wait()
 
 
-@pytest.mark.skipif(not procfs.AVAILABLE, reason="needs /proc")
+@pytest.mark.skipif(not procfs.AVAILABLE, reason="not on this machine")
 def test_a_server_that_runs_but_does_not_listen_on_its_port_is_not_reached(shop: CommandLine) -> None:
     """Its record is right and it lives; who listens is somebody else."""
     file = shop.folder / "s" / "default" / "state.json"

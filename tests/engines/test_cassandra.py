@@ -185,7 +185,7 @@ def test_closed_port_and_errors(target: Target, adapter: Adapter) -> None:
 
 def test_shell_in_the_container_is_logged_in(fleet: Fleet, target: Target) -> None:
     if fleet.record(target.name).get("runtime") != "docker":
-        return
+        pytest.skip("no such runtime in this run")
     command = shell(fleet, target.name)
     assert command is not None
     assert target.password

@@ -92,7 +92,7 @@ def test_no_host_and_no_listener(target: Target, name: str) -> None:
 
 def test_a_wrong_password_is_no_wrong_host(target: Target) -> None:
     if target.password is None:
-        pytest.skip("undeclared capability")
+        pytest.skip("no login in this run")
     with pytest.raises(DbfleetError) as caught:
         registry.connect(target.with_(password="wrong"))
     assert isinstance(caught.value, AuthFailed)

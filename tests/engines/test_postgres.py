@@ -510,7 +510,7 @@ def test_encoded_is_what_the_formats_make(adapter: Any, word: str, text: str, pa
 
     chunks = adapter.encoded(text, params, word)
     if chunks is None:
-        return
+        pytest.skip("declined for this schema")
     quick = b"".join(chunks)
     with adapter.query(text, params) as result:
         plain = b"".join(formats.encode(word, [result]))

@@ -17,7 +17,7 @@ PASSWORD = "Abcdefg1"
 
 pytestmark = pytest.mark.skipif(
     not (ORACLE.endswith(":double") and SQLSERVER.endswith(":double")),
-    reason="no images of the doubles are named: make test-fleet names them",
+    reason="no images are named in this run",
 )
 
 

@@ -232,7 +232,7 @@ def compose(*arguments: str, **variables: str) -> subprocess.CompletedProcess[st
     """Runs `docker compose`; skips the test where it is not installed."""
     docker = shutil.which("docker")
     if docker is None or subprocess.run([docker, "compose", "version"], capture_output=True).returncode:
-        pytest.skip("docker compose is not installed")
+        pytest.skip("no docker compose on this machine")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("DBFLEET_", "COMPOSE_"))}
     return subprocess.run(
         [docker, "compose", *arguments], capture_output=True, text=True, env={**environment, **variables}, timeout=60

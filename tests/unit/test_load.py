@@ -239,7 +239,7 @@ def test_an_existing_key_refuses_all_or_is_set_apart(fleet: Fleet, tmp_path: Pat
     assert "UNIQUE" in refused["reason"]
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="not on this machine")
 def test_a_list_of_refused_rows_that_cannot_be_written_is_an_error(fleet: Fleet) -> None:
     run(fleet, "-", stdin=b"id\n7\n", collection="x", format="csv")
     with pytest.raises(RuntimeFailure, match="cannot write /dev/full"):

@@ -55,7 +55,7 @@ def test_only_root_changes_the_account() -> None:
     assert found is None or found.uid != 0
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs servers as another account")
+@pytest.mark.skipif(os.geteuid() != 0, reason="not on this machine")
 def test_a_package_that_the_account_cannot_reach_is_put_where_it_can(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,7 +92,7 @@ def test_a_package_that_the_account_cannot_reach_is_put_where_it_can(
         shutil.rmtree(shared)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs servers as another account")
+@pytest.mark.skipif(os.geteuid() != 0, reason="not on this machine")
 def test_a_folder_that_somebody_else_made_first_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     account = accounts.for_server(refuses_root=True)
     assert account is not None

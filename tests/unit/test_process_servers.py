@@ -27,7 +27,7 @@ REFUSE_ROOT = [
     spec.name for spec in registry.specs() if spec.name in EMBEDDED and spec.local and spec.local.refuses_root
 ]
 
-pytestmark = pytest.mark.skipif(not EMBEDDED, reason="the extra `embedded` is not installed")
+pytestmark = pytest.mark.skipif(not EMBEDDED, reason="an extra is not installed")
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ def test_its_files_are_its_own(runtime: ProcessRuntime, one: Server) -> None:
     assert others == []
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs servers as another account")
+@pytest.mark.skipif(os.geteuid() != 0, reason="not on this machine")
 @pytest.mark.parametrize("one", REFUSE_ROOT, indirect=True)
 def test_a_package_below_a_folder_of_roots_serves_another_account(
     runtime: ProcessRuntime, one: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -44,7 +44,7 @@ def targets(tmp_path: Path) -> list[Target]:
 @pytest.fixture(params=["process", "thread"], autouse=True)
 def carrier(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "process" and not _workers._FORKS:
-        pytest.skip("no fork on this system")
+        pytest.skip("not on this machine")
     monkeypatch.setattr(_workers, "_FORKS", request.param == "process")
 
 
@@ -370,9 +370,9 @@ from dbfleet.adapter import Target
 from dbfleet.ops.seed import seed
 targets = [Target(n, "sqlite", "sqlite", database=os.path.join(sys.argv[1], n + ".db")) for n in ("one", "two")]
 def progress(target, collection, done, total):
-    if collection == "orders" and done > 85_000:
+    if collection == "orders" and done > 25_500:
         print("going", flush=True)
-for record in seed(targets, rows=400_000, progress=progress): pass
+for record in seed(targets, rows=100_000, progress=progress): pass
 """
 
 
@@ -393,7 +393,7 @@ def children(pid: int) -> list[int]:
     return [child.pid for child in psutil.Process(pid).children(recursive=True)]
 
 
-@pytest.mark.skipif(not _workers._FORKS, reason="no fork on this system")
+@pytest.mark.skipif(not _workers._FORKS, reason="not on this machine")
 @pytest.mark.parametrize("carrier", ["process"], indirect=True)
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupt_or_the_owner_s_death_ends_the_workers(

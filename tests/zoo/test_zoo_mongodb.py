@@ -381,10 +381,7 @@ def test_bson_is_the_same_when_it_comes_back_from_json(value: Any) -> None:
 
     from bson import decode
 
-    try:
-        seen = decode(bson(value), CODEC)["v"]  # as a scan sees it
-    except Exception:
-        return  # `$ref` that is no text: the driver does not read it either
+    seen = decode(bson(value), CODEC)["v"]  # as a scan sees it
     assert bson(from_exact(exact(seen))) == bson(seen)
     # A json text has its names in order; so has this document.
     assert bson(from_exact(loads_json(json_text(exact(seen))))) == bson(by_name(seen))
