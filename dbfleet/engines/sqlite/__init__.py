@@ -5,11 +5,12 @@ No server and no stack: the target is a file, `sqlite:///relative` or `sqlite://
 
 SQLite keeps what a column was declared as, word for word, and gives it an affinity by the words inside. So the schema
 beside the data is the declared type itself: decimal is `DECIMAL_TEXT(12,2)`, instant `INSTANT_TEXT`, and so on; TEXT
-inside the word keeps SQLite from turning digits into floats. Times have six digits always, so that text order is time
-order. In a table that dbfleet did not make a column's type is what its values really are (`typeof`, one pass).
+inside the word keeps SQLite from turning digits into floats. Times always have six digits, so that the order of their
+texts is their own. In a table that dbfleet did not make, a column's type is what its values are (`typeof`, one pass).
 
-Oddities: binding NaN stores NULL, so NaN is written as text, which REAL affinity leaves alone. A key of a rowid
-table may hold NULL, so keys are declared NOT NULL, and one that holds it is told to be none. `LIKE` ignores case.
+Oddities: binding NaN stores NULL, so NaN is written as text, which REAL affinity leaves alone. The key of a table with
+rowids may hold NULL; so our keys are declared NOT NULL, and a key that holds NULL is described as none. `LIKE` ignores
+case.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def connected(target: Target, *, timeout_s: float = 10.0) -> Adapter:
 
 
 def shell(target: Target) -> tuple[Sequence[str], Mapping[str, str]]:
-    """The client on this machine, which opens the file."""
+    """sqlite3 on this machine, which opens the file."""
     return ["sqlite3", target.database or ""], {}
 
 

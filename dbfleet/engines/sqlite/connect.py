@@ -1,4 +1,4 @@
-"""The file opened, and sqlite3's errors as ours."""
+"""The file, opened."""
 
 from __future__ import annotations
 
@@ -8,21 +8,13 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from dbfleet.errors import (
-    AlreadyExists,
-    ConstraintViolated,
-    DbfleetError,
-    NoRoom,
-    NotFound,
-    StatementError,
-    Unavailable,
-    UsageError,
-    translated,
-)
+from dbfleet.engines.sqlite.errors import NAME, translate
+from dbfleet.errors import Unavailable, UsageError, translated
 from dbfleet.target import Target
 
 LOCK_WAIT_S: Final = 0.1
-"""How long SQLite waits for another's lock by itself, deaf to signals; we wait on in such steps."""
+"""How long SQLite itself waits for a lock of somebody else's. It hears no signal meanwhile, so we wait in such
+steps."""
 
 
 def opened(target: Target, timeout_s: float) -> sqlite3.Connection:
@@ -34,12 +26,12 @@ def opened(target: Target, timeout_s: float) -> sqlite3.Connection:
     if fresh and not target.create:
         raise Unavailable(
             f"no file {path}",
-            engine="sqlite",
+            engine=NAME,
             target=target.name,
             hint="seed, load and copy make it when it is missing",
         )
     mode = target.options.get("mode", "rwc" if target.create else "rw")
-    with translated(translate, engine="sqlite", target=target.name):
+    with translated(translate, engine=NAME, target=target.name):
         try:
             connection = sqlite3.connect(
                 f"file:{quote(str(path))}?mode={quote(mode)}",
@@ -49,7 +41,7 @@ def opened(target: Target, timeout_s: float) -> sqlite3.Connection:
                 check_same_thread=False,
             )
         except sqlite3.OperationalError as exc:
-            raise Unavailable(f"cannot open {path}: {exc}", engine="sqlite", target=target.name) from exc
+            raise Unavailable(f"cannot open {path}: {exc}", engine=NAME, target=target.name) from exc
         try:
             if fresh:
                 connection.execute("PRAGMA journal_mode = WAL")
@@ -66,26 +58,3 @@ def opened(target: Target, timeout_s: float) -> sqlite3.Connection:
             connection.close()
             raise
     return connection
-
-
-def translate(exc: BaseException) -> DbfleetError | None:
-    """Ours for an exception of sqlite3; None for what is not."""
-    if isinstance(exc, OverflowError) and "SQLite" in str(exc):
-        return StatementError("an integer has more than 64 bits, SQLite's limit")
-    if not isinstance(exc, sqlite3.Error):
-        return None
-    text = str(exc)
-    code = getattr(exc, "sqlite_errorname", None)
-    if isinstance(exc, sqlite3.IntegrityError):
-        return ConstraintViolated(text, code=code)
-    if isinstance(exc, sqlite3.ProgrammingError) and "closed" in text:
-        return Unavailable("the connection is closed")
-    if code in ("SQLITE_BUSY", "SQLITE_CANTOPEN", "SQLITE_NOTADB", "SQLITE_LOCKED") or "not a database" in text:
-        return Unavailable(text, hint="another process is writing to the file" if "locked" in text else None)
-    if code in ("SQLITE_FULL", "SQLITE_IOERR_WRITE"):  # the second past a limit of a file's size
-        return NoRoom(text, code=code)
-    if "no such table" in text or "no such column" in text:
-        return NotFound(text, code=code)
-    if "already exists" in text:
-        return AlreadyExists(text, code=code)
-    return StatementError(text, code=code)

@@ -1,9 +1,9 @@
 """The forms in which others store what SQLite has no type for: dates, decimals, uuids, json, as Django, Rails and
 SQLAlchemy declare and write them.
 
-A declared word is a wish: `created datetime` may hold anything. So a column is read as what it is declared only where
-every value in it has one form of that type, which the server finds out in one pass over the table, all columns at once.
-What is written is stored in the same form: another would not be equal, and would sort elsewhere.
+A declared word binds nobody: `created datetime` may hold anything. So a column is read as the declared type only where
+every value in it has one form of that type; SQLite finds that out in one pass over the table, for all columns at once.
+New values are stored in the same form: in another they would not be equal, and would sort elsewhere.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from dbfleet.values import VALUE_OF, Type, decimal_text, json_text
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """`test` is a condition in SQL, of a value `{c}` that is not NULL. `unique`: a value is stored in one way only, and
-    stored values compare as the values do. `sized`: the declared sizes hold."""
+    """A way to store values of a type. `test` is the condition, in SQL, that a value `{c}` that is not NULL has this
+    form. `unique`: each value has one text only, and these compare as the values do. `sized`: the declared sizes
+    hold."""
 
     type: Type
     test: str
@@ -39,7 +40,8 @@ def number(value: Any) -> Decimal:
 
 
 def _stored_number(value: Decimal) -> Any:
-    """As text, of which SQLite makes a number: one of 64 bits, or a float, which keeps 15 digits."""
+    """The text of the value, of which SQLite makes a number: an integer of 64 bits, or a float, which keeps 15
+    digits."""
     text = decimal_text(value)
     if not value.is_finite() or ("." not in text and abs(value) >= 2**63) or (
         "." in text and len(text.replace(".", "").strip("-0")) > 15
@@ -72,8 +74,8 @@ _SIX: Final = "[0-9]" * 6
 
 
 def _fractions(rest: str) -> Iterator[tuple[str, bool, str]]:
-    """The forms of a second's digits: the condition of what stands behind the seconds, whether there is one for each
-    value, and how isoformat writes it."""
+    """The forms of a second's digits: the condition for what stands behind the seconds, whether each value has one text
+    only, and how isoformat writes it."""
     yield f"({rest} = '' OR ({rest} GLOB '.{_SIX}' AND {rest} <> '.000000'))", True, "auto"  # Python's, Django's
     yield f"{rest} GLOB '.{_SIX}'", True, "microseconds"  # Rails', SQLAlchemy's
     digits = f"length({rest}) BETWEEN 2 AND 7 AND substr({rest}, 2) NOT GLOB '*[^0-9]*'"
@@ -106,7 +108,7 @@ def _datetimes() -> Iterator[Form]:
 
 
 def _instants() -> Iterator[Form]:
-    """In any zone that is said: 'Z' or hours and minutes."""
+    """Instants in any zone that the text names: 'Z', or hours and minutes."""
     zoned = "({c} GLOB '*Z' OR {c} GLOB '*[-+][0-2][0-9]:[0-5][0-9]')"
     rest = "rtrim(substr({c}, 20, length({c}) - 19 - CASE WHEN {c} GLOB '*Z' THEN 1 ELSE 6 END))"
     *_, (fraction, _, _) = _fractions(rest)
@@ -144,7 +146,7 @@ _JSON: Final = Form(Type.JSON, "((typeof({c}) = 'text' AND json_valid({c})) OR t
 
 
 def forms(word: str, numbers: Sequence[int]) -> list[Form]:
-    """What a column that is declared so may be, the likeliest first; none for words of SQLite's own."""
+    """The forms that a column of this declared type may have, the likeliest first; none for SQLite's own words."""
     if word in ("DATE", "JSON", "JSONB"):
         return [_DATE if word == "DATE" else _JSON]
     if word.startswith(("DATETIME", "TIMESTAMP")):

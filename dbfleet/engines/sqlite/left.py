@@ -1,5 +1,5 @@
-"""What SQLite has that no record of dbfleet.extras holds: by name, in words, from the catalogue or, where only they say
-it, from the words of the statement that made the table."""
+"""What SQLite has that no record of dbfleet.extras holds: by name, in words. It is read from the catalog, and from the
+statement that made the table where only that says it."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ def _by_catalog(ask: Ask, name: str) -> Iterator[str]:
 
 def of_file(ask: Ask, broken: Mapping[str, str]) -> list[str]:
     """What the file has besides its tables."""
-    found = [f"view {name}, which cannot be read: {why}" for name, why in broken.items()]
-    return found + [
+    unreadable = [f"view {name}, which cannot be read: {why}" for name, why in broken.items()]
+    return unreadable + [
         f"view {name}: its rows come as a table"
         for (name,) in ask("SELECT name FROM sqlite_master WHERE type = 'view' ORDER BY name")
         if name not in broken

@@ -1,28 +1,27 @@
 """Staged tables in the places of others (Adapter.swap), in one transaction.
 
-What has the name is dropped without looking at references, the staged table is renamed, which SQLite follows in every
-reference to it, and then the references of all other tables to the final names are checked: they hold names, so they
-mean the new table by themselves. Views and triggers hold names as well, but none may be broken while a table is
-renamed: they are taken down and put up again, word for word.
+The old table is dropped without a look at references. The staged table is renamed, and SQLite renames it in every
+reference to it. Then the references of all other tables to the final names are checked: a reference holds a name, so
+it means the new table by itself. Views and triggers hold names too, but none may be broken while a table is renamed:
+they are dropped before and made again after, word for word.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 from dbfleet.adapter import Swap
+from dbfleet.engines.sqlite.tables import Ask
 from dbfleet.engines.sqlite.types import quote, quoted
 from dbfleet.errors import ConstraintViolated, NotFound
-
-Ask = Callable[..., list[Any]]
 
 _TABLE: Final = "SELECT type FROM sqlite_schema WHERE name = ? AND type IN ('table', 'view')"
 
 
 def swap(ask: Ask, swaps: Sequence[Swap]) -> None:
-    """Inside a transaction, with foreign keys off. NotFound for a staged table that is not there; ConstraintViolated
-    where a row outside refers to none of the new ones."""
+    """Put the staged tables in the places of the others, inside a transaction, with foreign keys off. NotFound for a
+    staged table that is not there; ConstraintViolated where a row outside refers to a row that the new table lacks."""
     for each in swaps:
         if not ask(_TABLE, (each.staged.name,)):
             raise NotFound(f"no collection {each.staged.name!r}")

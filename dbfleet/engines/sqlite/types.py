@@ -1,6 +1,6 @@
 """How SQLite's columns carry the closed set: what they are declared as, what is stored, and names in SQL.
 
-The declared word is kept as it was written and decides the affinity by what it holds: DECIMAL_TEXT(12,2) is text.
+SQLite keeps the declared word as it was written. What the word holds decides the affinity: DECIMAL_TEXT(12,2) is text.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ STORE: Final[Mapping[Type, Convert]] = {
     Type.UUID: str,
     Type.JSON: json_text,
 }
-"""Types that sqlite3 does not bind as they are."""
+"""What is bound for a value of the types that sqlite3 does not bind as they are."""
 
 _perhaps_half: Final = re.compile(r"\\u[dD][89a-fA-F]").search
 
@@ -51,7 +51,7 @@ _perhaps_half: Final = re.compile(r"\\u[dD][89a-fA-F]").search
 def _document(text: str) -> Any:
     value = VALUE_OF[Type.JSON](text)
     if _perhaps_half(text):
-        json_text(value).encode()  # half of a surrogate pair is no text: a UnicodeEncodeError, which is a ValueError
+        json_text(value).encode()  # half of a surrogate pair raises UnicodeEncodeError, which is a ValueError
     return value
 
 
@@ -66,18 +66,21 @@ FETCH: Final[Mapping[Type, Convert]] = {
     Type.UUID: UUID,
     Type.JSON: _document,
 }
-"""Types whose stored value is not the value. Instants are stored as +00:00, which reads back as UTC."""
+"""What makes the value of a stored one, by type. Instants are stored with +00:00, which reads back as UTC."""
 
 
 def quote(name: str) -> str:
+    """The name in SQL."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def quoted(names: Iterable[str]) -> str:
+    """The names in SQL, with commas."""
     return ", ".join(map(quote, names))
 
 
 def declare(column: Column) -> str:
+    """The declared type of the column in a table of ours."""
     word = DECLARED[column.type]
     if column.type is Type.DECIMAL and column.precision is not None:
         return f"{word}({column.precision},{column.scale or 0})"
@@ -95,7 +98,7 @@ def parse_declared(declared: str) -> tuple[str, list[int]]:
 
 
 def affinity(word: str) -> Type:
-    """SQLite's own rule (datatype3.html, 3.1), for a column that has no values to look at."""
+    """The type by SQLite's own rule (datatype3.html, 3.1), for a column without values."""
     if "INT" in word:
         return Type.INT
     if any(part in word for part in ("CHAR", "CLOB", "TEXT")):

@@ -1,5 +1,5 @@
-"""A row's values on their way to and from SQLite, each held to what its column is: SQLite lets any column hold
-anything, and what is not of the type is refused by the table's name, the column's and the value itself."""
+"""A row's values on their way to and from SQLite, each checked against its column's type: SQLite lets any column hold
+anything. A value of another type is refused, and the error names the table, the column and the value."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from dbfleet.columns import Convert
+from dbfleet.engines.sqlite.errors import NAME
 from dbfleet.engines.sqlite.forms import Form, number
 from dbfleet.engines.sqlite.types import FETCH, STORE
 from dbfleet.errors import StatementError
@@ -20,7 +21,7 @@ _KINDS: Final[Mapping[Type, frozenset[type]]] = {
     Type.TEXT: frozenset({str}),
     Type.BYTES: frozenset({bytes}),
 }
-"""The classes of stored values; of the types that are not here text."""
+"""The Python types of stored values. A type that is not here is stored as text."""
 _TEXT: Final = frozenset({str})
 _NULL: Final = frozenset({type(None)})
 _ERRORS: Final = (ValueError, TypeError, ArithmeticError, AttributeError, KeyError, RecursionError)
@@ -28,13 +29,15 @@ _ERRORS: Final = (ValueError, TypeError, ArithmeticError, AttributeError, KeyErr
 
 @dataclass(frozen=True, slots=True)
 class _Way:
+    """How a column's values are converted; `kinds` are the Python types that they may have, None for any."""
+
     column: Column
     kinds: frozenset[type] | None
     convert: Convert | None
 
 
 def fetcher(schema: Schema, forms: Mapping[str, Form]) -> Callable[[Sequence[Row]], Batch]:
-    """A function from stored rows to rows. `forms` are those of the table's columns that have one."""
+    """A function that makes rows of stored rows. `forms` are the forms of the columns that have one."""
     plan = [_fetching(column, forms.get(column.name)) for column in schema.columns]
     return lambda rows: _converted(schema.name, rows, plan, "holds")
 
@@ -48,7 +51,7 @@ def _fetching(column: Column, form: Form | None) -> _Way:
 
 
 def storer(name: str, columns: Sequence[Column], forms: Mapping[str, Form]) -> Callable[[Sequence[Row]], Batch]:
-    """A function from rows of these columns to what is bound."""
+    """A function that makes of rows of these columns what is bound."""
     plan = []
     for column in columns:
         form = forms.get(column.name)
@@ -86,17 +89,17 @@ def _first(values: Sequence[Any], convert: Convert) -> Any:
 
 
 def refusal(name: str, column: Column, value: Any, word: str) -> StatementError:
-    """What is said of a value that is none of its column's."""
+    """The error for a value that is not of its column's type."""
     shown = repr(value) if len(repr(value)) <= 80 else repr(value)[:80] + "…"
     return StatementError(
         f"{name}: column {column.name} {word} {shown}, which is no {column.type}",
-        engine="sqlite",
+        engine=NAME,
         hint="change the value or leave the row out; a plain query shows it as it is" if word == "holds" else None,
     )
 
 
 def half_a_pair(name: str, columns: Sequence[Column], rows: Sequence[Row]) -> StatementError:
-    """What is said of a text that is none: half of a surrogate pair is in it."""
+    """The error for a text that holds half of a surrogate pair."""
     for row in rows:
         for column, value in zip(columns, row, strict=True):
             if isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):

@@ -1,10 +1,10 @@
-"""JSON Lines from SQLite's stored values, without the Python objects between: `encoded` of the adapter.
+"""The fast path of a query: JSON Lines from SQLite's stored values, without Python objects in between.
 
-A value of a type that SQLite lacks is stored as text that is nearly what is written. It is checked by the parser that
-the plain path uses (in C) and then cut from the text: formatting the parsed instant costs twice what the rest does.
-Text that we did not write goes through its value; what the parser refuses is text like any other, as on the plain path.
+A value of a type that SQLite lacks is stored as a text that is nearly what is written. The parser of the plain path (in
+C) checks it, and what is written is cut from it: formatting the parsed instant costs twice as much as all the rest.
+A text in another form is written by its value. What the parser refuses is text like any other, as on the plain path.
 
-Not for json columns, which are written as they are parsed: those are the plain path's.
+json columns are left to the plain path.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ _STORED: Final[Mapping[type, TextOf]] = {
     str: quoted,
     bytes: lambda value: f'"{b64encode(value).decode("ascii")}"',
 }
-"""SQLite's five storage classes."""
+"""The text of a value, by its storage class."""
 
 _DECLARED: Final[Mapping[Type, Mapping[type, TextOf]]] = {
     Type.BOOL: {
@@ -98,11 +98,11 @@ _DECLARED: Final[Mapping[Type, Mapping[type, TextOf]]] = {
     Type.INSTANT: {str: _else_quoted(_moment)},
     Type.UUID: {str: _else_quoted(_uuid)},
 }
-"""What a declared type changes of them."""
+"""What is another text for columns of a declared type."""
 
 
 def lines(names: Sequence[str], types: Sequence[Type | None]) -> Callable[[Sequence[Row]], bytes]:
-    """A function from stored rows to their objects, a line each. A row is one f-string, compiled for these columns."""
+    """A function that makes a line of each stored row, by one f-string that is compiled for these columns."""
     scope: dict[str, Any] = {}
     source = ""
     for place, (name, type_) in enumerate(zip(_distinct(names), types, strict=True)):
@@ -117,7 +117,7 @@ def lines(names: Sequence[str], types: Sequence[Type | None]) -> Callable[[Seque
 
 
 def _distinct(names: Sequence[str]) -> list[str]:
-    """Later ones of a name are numbered, as formats/ does: a, a_2."""
+    """The names, where one comes again with a number, as formats/ does: a, a_2."""
     found: list[str] = []
     for name in names:
         fresh, number = name, 1
