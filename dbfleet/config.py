@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
 
-from dbfleet.errors import ConfigError, UsageError, nearest
+from dbfleet.errors import ConfigError, UsageError, did_you_mean
 from dbfleet.secrets import PLACEHOLDER
 
 FILE_NAME: Final = "dbfleet.toml"
@@ -199,8 +199,7 @@ def _check(file: Path, data: dict[str, Any], text: str) -> tuple[dict[str, Any],
     """The checked [fleet] section, and the targets if the file names any."""
 
     def wrong(path: list[str], key: str, what: str, known: Iterable[str] = ()) -> ConfigError:
-        close = nearest(key, known)
-        hint = f"did you mean {close}?" if close else (f"known keys: {', '.join(known)}" if known else None)
+        hint = did_you_mean(key, known, (f"known keys: {', '.join(known)}" if known else None))
         return ConfigError(f"{file}:{_line(text, path, key)}: {'.'.join([*path, key])}: {what}", hint=hint)
 
     for key, value in data.items():
@@ -237,10 +236,9 @@ def _checked(key: str, value: Any, where: str) -> Any:
     elif not isinstance(value, str) or not value:
         raise ConfigError(f"{where}: must be text")
     elif key == "runtime" and value not in RUNTIMES:
-        close = nearest(value, RUNTIMES)
         raise ConfigError(
             f"{where}: no runtime is called {value!r}",
-            hint=f"did you mean {close}?" if close else f"the runtimes are: {', '.join(RUNTIMES)}",
+            hint=did_you_mean(value, RUNTIMES, f"the runtimes are: {', '.join(RUNTIMES)}"),
         )
     elif key == "name" and not _NAME.fullmatch(value):
         raise ConfigError(f"{where}: a fleet's name has small letters, digits, - and _, 41 at most; not {value!r}")

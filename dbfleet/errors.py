@@ -15,6 +15,7 @@
      ├ Unsupported       a capability or a fidelity that the engine does not have
      │  └ LossyRefused
      ├ PartialWrite      some rows were rejected (holds what was written)
+ ├ VerifyFailed      what a target holds is not what was written into it
      ├ FleetPartlyFailed some targets of the fleet failed (holds one error per target)
      └ RuntimeFailure    docker or a process (command, exit code, tail of the log)
 
@@ -26,6 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import overload
 
 
 class DbfleetError(Exception):
@@ -123,6 +125,10 @@ class PartialWrite(DbfleetError):
         self.written = written
 
 
+class VerifyFailed(DbfleetError):
+    """Collections of a target, or of several, do not hold what was written: their digests are others."""
+
+
 class FleetPartlyFailed(DbfleetError):
     """Some targets failed, others did not; `failures` holds the error of each target that failed, by its name."""
 
@@ -159,6 +165,10 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     return matches[0] if matches else None
 
 
+@overload
+def did_you_mean(word: str, known: Iterable[str], otherwise: str) -> str: ...
+@overload
+def did_you_mean(word: str, known: Iterable[str], otherwise: str | None = None) -> str | None: ...
 def did_you_mean(word: str, known: Iterable[str], otherwise: str | None = None) -> str | None:
     """The hint of an error about a word that is not known: the nearest one that is, else what is given."""
     close = nearest(word, known)

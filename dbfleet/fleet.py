@@ -30,6 +30,7 @@ from dbfleet.errors import (
     Unavailable,
     UnknownEngine,
     UsageError,
+    did_you_mean,
     nearest,
 )
 from dbfleet.spec import EngineSpec
@@ -264,7 +265,7 @@ class Fleet:
                 "what was given is no target's name and no URL",
                 hint="a URL begins with engine://, then who and where: postgresql://localhost/shop",
             )
-        hint = _target_meant(typed) or (f"did you mean {close}?" if (close := nearest(name, known)) else None)
+        hint = _target_meant(typed) or did_you_mean(name, known)
         raise UnknownEngine(
             f"no target is called {typed!r}", hint=hint or f"the targets are: {', '.join(self.names)}, or a URL"
         )

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 from dbfleet import engines
 from dbfleet.adapter import Adapter
-from dbfleet.errors import DbfleetError, Unavailable, UnknownEngine, UsageError, nearest
+from dbfleet.errors import DbfleetError, Unavailable, UnknownEngine, UsageError, did_you_mean
 from dbfleet.spec import EngineSpec
 from dbfleet.target import Target
 
@@ -206,8 +206,7 @@ def _load(name: str) -> EngineSpec:
 
 
 def _unknown(word: str, known: list[str]) -> UnknownEngine:
-    close = nearest(word, known)
     return UnknownEngine(
         f"no engine is called {word!r}",
-        hint=f"did you mean {close}?" if close else f"the engines are: {', '.join(engine.name for engine in every())}",
+        hint=did_you_mean(word, known, f"the engines are: {', '.join(engine.name for engine in every())}"),
     )

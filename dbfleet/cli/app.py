@@ -24,7 +24,7 @@ from dbfleet import __version__
 from dbfleet.cli.chosen import chosen
 from dbfleet.cli.examples import EXAMPLES, epilog
 from dbfleet.cli.meant import ALIASES, COMMANDS, by_option
-from dbfleet.errors import UsageError, nearest
+from dbfleet.errors import UsageError, did_you_mean, nearest
 
 MODULES: Final = {
     "The fleet": "dbfleet.cli.fleet_commands",
@@ -282,10 +282,9 @@ def _complete_for(shell: str, *, install: bool) -> int:
     completion: Any = import_module("typer.completion")
     shells = [each.value for each in completion.Shells]
     if shell not in shells:
-        close = nearest(shell, shells)
         raise UsageError(
             f"no completion for a shell called {shell!r}",
-            hint=f"did you mean {close}?" if close else f"the shells are: {', '.join(shells)}",
+            hint=did_you_mean(shell, shells, f"the shells are: {', '.join(shells)}"),
         )
     if install:
         name, path = completion.install(shell=shell, prog_name="dbfleet", complete_var="_DBFLEET_COMPLETE")

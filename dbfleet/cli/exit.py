@@ -30,6 +30,7 @@ from dbfleet.errors import (
     Unavailable,
     Unsupported,
     UsageError,
+    VerifyFailed,
 )
 
 
@@ -37,7 +38,7 @@ class Code(enum.IntEnum):
     """What the process says by its end."""
 
     OK = 0
-    NO = 1  # the answer is no: a diff differs, an engine is unhealthy
+    NO = 1  # the answer is no: a diff differs, an engine is unhealthy, --verify finds another digest
     USAGE = 2
     UNAVAILABLE = 3  # a retry may help
     DEADLINE = 4
@@ -58,6 +59,7 @@ _CODE_OF: Final[tuple[tuple[type[DbfleetError], Code], ...]] = (
     (Unavailable, Code.UNAVAILABLE),
     (StatementError, Code.STATEMENT),
     (PartialWrite, Code.STATEMENT),
+    (VerifyFailed, Code.NO),
     (Unsupported, Code.UNSUPPORTED),
     (RuntimeFailure, Code.RUNTIME),
     (FleetPartlyFailed, Code.PARTIAL),

@@ -13,8 +13,9 @@ import typer
 
 from dbfleet.cli import render
 from dbfleet.cli.chosen import chosen, open_fleet
+from dbfleet.cli.exit import code_of
 from dbfleet.cli.options import Format, Located, Yes, complete_collection, complete_located, complete_target
-from dbfleet.errors import UsageError
+from dbfleet.errors import UsageError, VerifyFailed
 
 if TYPE_CHECKING:
     from dbfleet.ops.load import Planned
@@ -101,23 +102,20 @@ def load(
     target, collection = fleet.locate(where)
     stdin = sys.stdin.buffer if source == "-" and sys.stdin is not None else None
     keys = None if key is None else [each.strip() for each in key.split(",") if each.strip()]
-    done, differs = [], []
+    done: list[op.Loaded] = []
     with load_inputs.find(source, collection=collection, format=input_format, key=keys, stdin=stdin) as inputs:
         fleet.made_state()  # where an embedded target's file is
         try:
-            for record in op.load(
-                fleet, target, inputs, mode=mode, verify=verify, dry_run=dry_run, rejected=rejected, tell=render.warn,
-                show=lambda plan: _show(plan, dry_run or chosen.verbose),
-                agree=lambda text: render.confirm(text, yes=yes),
-            ):  # fmt: skip
-                done.append({field: getattr(record, field) for field in _FIELDS})
-                differs += [record.collection] if record.verified is False else []
+            done.extend(
+                op.load(
+                    fleet, target, inputs, mode=mode, verify=verify, dry_run=dry_run, rejected=rejected,
+                    tell=render.warn, show=lambda plan: _show(plan, dry_run or chosen.verbose),
+                    agree=lambda text: render.confirm(text, yes=yes),
+                )
+            )  # fmt: skip
         finally:
             if done:
-                render.records(done, _FIELDS)
-    if differs:
-        render.complain(f"{target.name}: {', '.join(differs)} does not hold what was loaded: its digest is another")
-        raise typer.Exit(1)
+                render.records(map(asdict, done), _FIELDS)
 
 
 def _show(plan: Sequence[Planned], every_column: bool) -> None:
@@ -186,6 +184,7 @@ def copy(
         fleet.made_state()  # where an embedded target's file is
     started = datetime.now(UTC)
     done: list[op.Copied] = []
+    failed: VerifyFailed | None = None
     fields = ("target", "collection", "rows", "rejected", "seconds", "digest")
     try:
         with CopyView(lambda question: render.confirm(question, yes=yes)) as view:
@@ -199,6 +198,8 @@ def copy(
             lines = [asdict(line) for each in view.plan.collections for line in each.columns]
             columns = ("target", "collection", "column", "source", "sink", "fidelity", "note")
             render.records(lines, columns, format=format)
+    except VerifyFailed as error:  # the view has said it; the receipt comes last
+        failed = error
     finally:
         if done:
             render.records(map(asdict, done), fields, format=format)
@@ -206,8 +207,8 @@ def copy(
         found = op.receipt(fleet, reading, writing, done, started, view.plan.left if view.plan else ())
         on_terminal = render.is_terminal(sys.stderr)
         render.say(_proven(found) if on_terminal else json.dumps(found, ensure_ascii=False))
-        if not found["same"]:
-            raise typer.Exit(1)
+    if failed:
+        raise typer.Exit(code_of(failed))
 
 
 def _proven(receipt: Mapping[str, Any]) -> str:

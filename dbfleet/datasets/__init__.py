@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from dbfleet.datasets.entity import MOST_ROWS, Dataset, Entity
-from dbfleet.errors import UsageError, nearest
+from dbfleet.errors import UsageError, did_you_mean
 
 __all__ = ["MOST_ROWS", "Dataset", "Entity", "load", "names"]
 
@@ -38,6 +38,5 @@ def load(name_or_path: str) -> Dataset:
     path = Path(name_or_path)
     if path.suffix == ".toml" or path.is_file():
         return from_toml.read(path)
-    close = nearest(name_or_path, names())
-    hint = f"did you mean {close}?" if close else f"there are {', '.join(names())}, or the path of a .toml file"
+    hint = did_you_mean(name_or_path, names(), f"there are {', '.join(names())}, or the path of a .toml file")
     raise UsageError(f"no dataset is called {name_or_path!r}", hint=hint)

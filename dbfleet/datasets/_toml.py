@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NoReturn
 
-from dbfleet.errors import ConfigError, nearest
+from dbfleet.errors import ConfigError, did_you_mean
 
 Place = tuple[str, ...]
 """Where in the file: the keys from the top."""
@@ -50,8 +50,7 @@ class Places:
 def meant(word: str, known: Any) -> str:
     """A hint: the nearest of the known words, or all of them."""
     names = [str(each) for each in known]
-    close = nearest(word, names)
-    return f"did you mean {close}?" if close else "there is " + ", ".join(names[:30]) + ("…" if names[30:] else "")
+    return did_you_mean(word, names, "there is " + ", ".join(names[:30]) + ("…" if names[30:] else ""))
 
 
 _HEADER: Final = re.compile(r"\s*\[+\s*(.+?)\s*\]+\s*(?:#.*)?$")

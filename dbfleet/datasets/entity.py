@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from dbfleet.errors import NotFound, UsageError, nearest
+from dbfleet.errors import NotFound, UsageError, did_you_mean
 from dbfleet.values import Batch, Row, Schema
 
 MOST_ROWS = 1_000_000_000
@@ -61,8 +61,7 @@ class Dataset:
     def entity(self, name: str) -> Entity:
         """The entity of this name. NotFound, with the nearest name, if there is none."""
         if name not in self._by_name:
-            close = nearest(name, self._by_name)
-            hint = f"did you mean {close}?" if close else f"it has: {', '.join(self._by_name)}"
+            hint = did_you_mean(name, self._by_name, f"it has: {', '.join(self._by_name)}")
             raise NotFound(f"the dataset {self.name} has no entity {name!r}", hint=hint)
         return self._by_name[name]
 

@@ -29,7 +29,7 @@ from importlib import import_module
 from typing import Protocol
 
 from dbfleet.adapter import ResultColumn
-from dbfleet.errors import UsageError, nearest
+from dbfleet.errors import UsageError, did_you_mean
 from dbfleet.values import Batch
 
 
@@ -84,10 +84,9 @@ def known(name: str) -> str:
     """`name` where it is a format's. UsageError, with the nearest name, where it is none."""
     if name in names():
         return name
-    close = nearest(name, names())
     raise UsageError(
         f"no format is called {name!r}",
-        hint=f"did you mean {close}?" if close else f"the formats are: {', '.join(names())}",
+        hint=did_you_mean(name, names(), f"the formats are: {', '.join(names())}"),
     )
 
 

@@ -26,12 +26,13 @@ from typing import TypeVar
 from dbfleet import __version__
 from dbfleet.abilities import ENCODINGS, EncodesScans, Snapshots, able
 from dbfleet.adapter import Adapter
-from dbfleet.errors import DbfleetError, NotFound, UsageError, nearest
+from dbfleet.errors import DbfleetError, UsageError, did_you_mean
 from dbfleet.fleet import Fleet
 from dbfleet.formats import _exact
 from dbfleet.ops import _dump_files as files
 from dbfleet.ops import _left
 from dbfleet.ops._digests import Digester
+from dbfleet.ops._named import distinct, hinted
 from dbfleet.ops._order import ordered
 from dbfleet.ops._progress import Ticker
 from dbfleet.target import Target
@@ -169,10 +170,9 @@ def stream(
 def check(format: str, compress: str | None) -> None:
     """UsageError for what a dump cannot be made of, or a package that is missing."""
     if format not in _exact.FORMATS:
-        close = nearest(format, _exact.FORMATS)
         raise UsageError(
             f"a dump has no format {format!r}",
-            hint=f"did you mean {close}?" if close else f"the formats are: {', '.join(_exact.FORMATS)}",
+            hint=did_you_mean(format, _exact.FORMATS, f"the formats are: {', '.join(_exact.FORMATS)}"),
         )
     if compress is not None and compress not in files.COMPRESSIONS:
         raise UsageError(f"no compression is called {compress!r}", hint=f"they are: {', '.join(files.COMPRESSIONS)}")
@@ -270,13 +270,9 @@ def _schemas(adapter: Adapter, names: Sequence[str]) -> tuple[list[Schema], list
         all_of_it, left = _left.described(adapter, adapter.collections())
         return ordered(all_of_it), [*left, *_left.of_database(adapter)]
     found = []
-    for name in dict.fromkeys(names):
-        try:
+    for name in distinct(names):
+        with hinted(adapter, name):
             found.append(adapter.describe(name))
-        except NotFound as error:
-            close = nearest(name, adapter.collections())
-            error.hint = error.hint or (f"did you mean {close}?" if close else None)
-            raise
     return ordered(found), []
 
 

@@ -26,7 +26,7 @@ from typing import Any, Final, Self, TypeVar
 from dbfleet import registry
 from dbfleet.abilities import ENCODINGS, Encodes, Encoding, ExtendedJson, Finds, Notices, able
 from dbfleet.adapter import Adapter, Result, ResultColumn
-from dbfleet.errors import DbfleetError, FleetPartlyFailed, NotReady, Unsupported, UsageError, nearest
+from dbfleet.errors import DbfleetError, FleetPartlyFailed, NotReady, Unsupported, UsageError, did_you_mean
 from dbfleet.fleet import Fleet
 from dbfleet.formats import Plain, Rows
 from dbfleet.spec import Capability, EngineSpec
@@ -380,8 +380,7 @@ def _value(typed: str, word: str, text: str) -> object:
     try:
         type_ = Type(word)
     except ValueError:
-        close = nearest(word, list(Type))
-        hint = f"did you mean {close}?" if close else f"the types are: {', '.join(Type)}"
+        hint = did_you_mean(word, list(Type), f"the types are: {', '.join(Type)}")
         raise UsageError(f"--param {typed}: no type is called {word!r}", hint=hint) from None
     try:
         value = VALUE_OF[type_](text)

@@ -23,7 +23,7 @@ from functools import cache
 from importlib import import_module
 from typing import BinaryIO
 
-from dbfleet.errors import UsageError, nearest
+from dbfleet.errors import UsageError, did_you_mean
 from dbfleet.values import Batch, Column, Schema
 
 
@@ -58,10 +58,9 @@ def names() -> tuple[str, ...]:
 def get(name: str) -> Reader:
     """The reader of this format. UsageError if there is none."""
     if name not in names():
-        close = nearest(name, names())
         raise UsageError(
             f"no format that can be read is called {name!r}",
-            hint=f"did you mean {close}?" if close else f"they are: {', '.join(names())}",
+            hint=did_you_mean(name, names(), f"they are: {', '.join(names())}"),
         )
     found: Reader = import_module(f"{__name__}.{name}").READER
     return found

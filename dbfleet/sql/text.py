@@ -139,8 +139,8 @@ def tokens(text: str, lexis: Lexis) -> Iterator[Token]:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement: its text without the semicolon, where it starts in the whole text, its first `WORDS` words in upper
-    case (without comments, quoted names and symbols), and the names of its parameters in order of appearance."""
+    """One statement: its text without the semicolon, where it starts in the whole text, its first `WORDS` words in
+    upper case (without comments, quoted names and symbols), and the names of its parameters in order of appearance."""
 
     text: str
     start: int

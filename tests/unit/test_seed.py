@@ -27,6 +27,7 @@ from dbfleet.errors import (
     RuntimeFailure,
     Unavailable,
     UsageError,
+    VerifyFailed,
 )
 from dbfleet.ops import _workers
 from dbfleet.ops.seed import Planned, Seeded, plan, seed, worker
@@ -102,7 +103,9 @@ def test_what_does_not_read_back_as_it_was_written_is_told(targets: list[Target]
             lost = 1 if schema.name == "follows" else 0
             return self._adapter.write(schema, (batch[lost:] for batch in batches), mode=mode)
 
-    records = list(seed(targets[:1], rows=50, verify=True, connect=lambda target: connected(target, Forgetful)))
+    records: list[Seeded] = []
+    with pytest.raises(VerifyFailed, match=r"follows of .* is not what was written"):
+        records.extend(seed(targets[:1], rows=50, verify=True, connect=lambda target: connected(target, Forgetful)))
     assert {record.collection for record in records if record.verified is not True} == {"follows"}
 
 

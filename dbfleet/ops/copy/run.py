@@ -14,7 +14,7 @@ from dbfleet.abilities import CarriesExtras, SharesSnapshots, Snapshots, able
 from dbfleet.adapter import Adapter, Written
 from dbfleet.errors import DbfleetError, PartialWrite, Unavailable, UsageError
 from dbfleet.fleet import Fleet
-from dbfleet.ops import _ends, _identity, _left, _plan, _staging, _workers
+from dbfleet.ops import _ends, _identity, _left, _plan, _staging, _verified, _workers
 from dbfleet.ops._ends import FreshFile, goes_on
 from dbfleet.ops._plan import PlannedCollection
 from dbfleet.ops._workers import Worker
@@ -50,7 +50,8 @@ def copy(
     """Copy the collections (all, if none is named); a record for each when it is done.
 
     `rename` is the sink's name of the only collection. UsageError for rows that are there already, unless `mode` says
-    upsert (they are kept, ours win by key) or replace (they go). PartialWrite at the end where rows were rejected.
+    upsert (they are kept, ours win by key) or replace (they go). At the end PartialWrite where rows were rejected, else
+    VerifyFailed where the sink does not hold what was read.
     """
     watch = watch or Watch()
     if jobs is not None and jobs < 1:
@@ -98,7 +99,7 @@ class _Wish:
 
 @dataclass(frozen=True, slots=True)
 class _Done:
-    """What stands in the sink; and that some rows were refused."""
+    """What stands in the sink; and that some rows were refused, or are not what was read."""
 
     records: Sequence[Copied] = ()
     error: DbfleetError | None = None
@@ -171,10 +172,11 @@ def _moved(
     records = list(owner.move(workers, moving))
     staged = any(each.plan.staged for each in moving)
     unlike = [record.collection for record in records if record.same is False]
+    failed = _verified.unlike(unlike, "is not what was read", target=ends.sink.name)
     if staged and unlike:
         undo(ends, owner)
         watch.said(f"{', '.join(unlike)} is not what was read: nothing was replaced, the rows that were there stand")
-        return _Done(records)
+        return _Done(records, failed)
     if owner.rejected:
         error = _some_refused(ends, owner)
         if staged:
@@ -189,7 +191,7 @@ def _moved(
         looking.close()
         owner.swap()
     ends.journal.forget()
-    return _Done(records)
+    return _Done(records, failed)
 
 
 def _some_refused(ends: Ends, owner: Owner) -> PartialWrite:

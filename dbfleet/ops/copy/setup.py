@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dbfleet.adapter import Adapter
-from dbfleet.errors import NotFound, Unsupported, UsageError, nearest
+from dbfleet.errors import NotFound, Unsupported, UsageError, did_you_mean
 from dbfleet.ops import _ends, _identity, _plan, _staging
+from dbfleet.ops._named import distinct
 from dbfleet.ops._order import with_kept_references
 from dbfleet.ops._plan import PlannedCollection
 from dbfleet.ops.copy.messages import Ends, Mode
@@ -20,14 +21,13 @@ def chosen(ends: Ends, source: Adapter, names: list[str], known: bool) -> list[s
     there = source.collections()
     for name in names:
         if name not in there:
-            close = nearest(name, there)
             raise NotFound(
                 f"there is no collection {name}",
                 target=ends.source.name,
                 engine=ends.source_spec.name,
-                hint=f"did you mean {close}?" if close else None,
+                hint=did_you_mean(name, there),
             )
-    return list(dict.fromkeys(names)) or list(there)
+    return distinct(names) or list(there)
 
 
 def called(

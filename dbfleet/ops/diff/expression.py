@@ -20,7 +20,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from dbfleet.adapter import Condition
-from dbfleet.errors import UsageError, nearest
+from dbfleet.errors import UsageError, did_you_mean
 from dbfleet.ops.diff.logic import TURNED, Node, Test, Truth, both, either, opposite, shared, truth_is
 from dbfleet.spec import EngineSpec
 from dbfleet.values import VALUE_OF, Column, Row, Type, json_text
@@ -276,10 +276,9 @@ class _Parser:
             same = [known for known in self._names if known.lower() == name.lower()]
             place = self._names[same[0]] if len(same) == 1 else None
         if place is None:
-            close = nearest(name, self._names)
             raise UsageError(
                 f"--where: no column {name} is on both sides",
-                hint=f"did you mean {close}?" if close else f"the columns are: {', '.join(self._names)}",
+                hint=did_you_mean(name, self._names, f"the columns are: {', '.join(self._names)}"),
             )
         return _Operand(self._columns[place].type, place=place, text=name)
 

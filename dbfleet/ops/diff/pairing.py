@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from dbfleet.errors import UsageError, nearest
+from dbfleet.errors import UsageError, did_you_mean
 from dbfleet.fidelity import TIMES, alike, coarsened, coarser, shared_digits
 from dbfleet.lines import ORDERED
 from dbfleet.ops.diff import expression
@@ -51,8 +51,7 @@ def pairings(a: Schema, b: Schema, specs: tuple[EngineSpec, EngineSpec], choice:
         if name not in common:
             if name in a.names or name in b.names:
                 continue  # told as a difference of the schemas
-            close = nearest(name, common)
-            raise UsageError(f"{a.name} has no column {name}", hint=f"did you mean {close}?" if close else None)
+            raise UsageError(f"{a.name} has no column {name}", hint=did_you_mean(name, common))
     same = [name for name in common if a.column(name).type is b.column(name).type]
     comparable = [name for name in common if alike(a.column(name), b.column(name))]
     wanted = [name for name in comparable if name not in key and choice.compares(name)]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from dbfleet import readers, registry
-from dbfleet.errors import RuntimeFailure, UnknownEngine, UsageError, nearest
+from dbfleet.errors import RuntimeFailure, UnknownEngine, UsageError, did_you_mean
 from dbfleet.fidelity import alike, coarsened
 from dbfleet.ops import _dump_files as files
 from dbfleet.ops._digests import Digester
@@ -64,10 +64,9 @@ class Input:
         names = [column.name for column in found.columns]
         for each in key:
             if each not in names:
-                close = nearest(each, names)
                 raise UsageError(
                     f"{self.name} has no column {each!r} to be the key",
-                    hint=f"did you mean {close}?" if close else f"its columns are: {', '.join(names)}",
+                    hint=did_you_mean(each, names, f"its columns are: {', '.join(names)}"),
                 )
             if next(column for column in found.columns if column.name == each).nullable:
                 raise UsageError(f"{self.name}: {each} cannot be the key: a value of it is missing")
@@ -179,9 +178,8 @@ def _of_dump(directory: Path, collection: str | None, file: str | None) -> list[
         listed = [each for each in listed if each.collection == collection]
         if not listed:
             names = [each.collection for each in manifest.collections]
-            close = nearest(collection, names)
             raise UsageError(f"{directory} holds no {collection}",
-                             hint=f"did you mean {close}?" if close else f"it holds: {', '.join(names)}")  # fmt: skip
+                             hint=did_you_mean(collection, names, f"it holds: {', '.join(names)}"))  # fmt: skip
     found = []
     for entry in listed:
         path = directory / entry.file

@@ -13,7 +13,7 @@ from dbfleet.adapter import Adapter, Swap, Written
 from dbfleet.errors import ConstraintViolated, DbfleetError, NoRoom, PartialWrite, StatementError, UsageError
 from dbfleet.fidelity import Keeping, declared
 from dbfleet.fleet import Fleet
-from dbfleet.ops import _digests, _ends, _identity, _order, _plan, _staging
+from dbfleet.ops import _digests, _ends, _identity, _order, _plan, _staging, _verified
 from dbfleet.ops._digests import Digester
 from dbfleet.ops._progress import Ticker
 from dbfleet.ops.load.inputs import Input
@@ -91,7 +91,8 @@ def load(
     `mode`: insert refuses a key that exists, upsert replaces its row, replace puts the new rows in the place of the old
     (`agree` is told what goes, and may raise). `rejected` is where refused rows are listed; with it, an engine that
     refuses a write as a whole is given the rows apart, and keeps the good ones. UsageError before anything is written;
-    PartialWrite at the end, where rows were refused and others are stored.
+    PartialWrite at the end, where rows were refused and others are stored; VerifyFailed, where a collection is not what
+    was loaded.
     """
     if mode not in MODES:
         raise UsageError(f"no mode is called {mode!r}", hint=f"they are: {', '.join(MODES)}")
@@ -100,6 +101,7 @@ def load(
     refused = RejectedFile(rejected or beside, asked=rejected is not None)
     fresh = _ends.FreshFile(fleet, target)
     run = _Run(fleet, target, verify, refused, tell, progress)
+    unlike: list[str] = []
     try:
         with fleet.connect(target, create=not dry_run) as adapter, refused:
             spec = fleet.spec(target)
@@ -120,7 +122,9 @@ def load(
             _staging.clean(fleet, adapter)
             with _staging.claimed(fleet) if going and swaps else nullcontext() as word:
                 run.jobs = _staged(jobs, word) if word else jobs
-                yield from run.all(adapter)
+                for record in run.all(adapter):
+                    unlike += [record.collection] if record.verified is False else []
+                    yield record
     except BaseException as error:
         if run.undo(error):
             fresh.remove()
@@ -133,6 +137,7 @@ def load(
             target=target.name,
             hint=f"{refused.path} lists them with their reasons",
         )
+    _verified.refuse(unlike, "does not hold what was loaded", target=target.name)
 
 
 def _staged(jobs: Sequence[_Job], word: str) -> list[_Job]:

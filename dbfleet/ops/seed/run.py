@@ -12,7 +12,7 @@ from dbfleet.adapter import Adapter
 from dbfleet.datasets import Dataset
 from dbfleet.errors import DbfleetError, FleetPartlyFailed, Unavailable, UsageError
 from dbfleet.fleet import Fleet
-from dbfleet.ops import _workers
+from dbfleet.ops import _verified, _workers
 from dbfleet.ops._workers import Worker
 from dbfleet.ops.seed import worker as seed_worker
 from dbfleet.ops.seed.messages import Begin, Far, Half, HalfDone, Looked, Seeded
@@ -57,7 +57,8 @@ def seed(
     the same time (None: all), `verify` reads every row back and compares its digest with what was made, at each
     engine's declared fidelity. UsageError, before anything is written, for rows that are there without `reset`; with
     it `agree` is told what will be dropped, and may raise.
-    At the end FleetPartlyFailed where some targets failed; where there is only one target, its own error.
+    At the end FleetPartlyFailed where some targets failed (where there is only one target, its own error), else
+    VerifyFailed where a collection is not what was made.
     """
     work = _prepared(targets, dataset, rows, seed, reset, verify, connect or _connect, jobs)
     work.warm_up()
@@ -68,6 +69,7 @@ def seed(
         feeds.append((targets[0].name, partial(seed_worker.feed_halves, work=work, target=targets[0])))
     all_workers = _workers.start(feeds, [registry.spec(target.engine) for target in targets])
     workers, seconds = all_workers[: len(targets)], all_workers[len(targets) :]
+    unlike: list[str] = []
     try:
         found = _look(workers, failures)
         in_the_way = _in_the_way(found)
@@ -89,6 +91,8 @@ def seed(
                 message = None
             match message:
                 case Seeded():
+                    if message.verified is False:
+                        unlike.append(f"{message.collection} of {message.target}")
                     yield message
                 case Half():
                     seconds[0].send(message)
@@ -104,6 +108,7 @@ def seed(
     finally:
         _workers.stop(all_workers)
     _raise_failures(failures, len(targets))
+    _verified.refuse(unlike, "is not what was written")
 
 
 def everything(fleet: Fleet) -> list[Target]:
