@@ -156,7 +156,7 @@ def plain_row(values: Any) -> tuple[Any, ...]:
 
 def _is_relationship(value: Any) -> bool:
     """The driver makes a class of its own for each type of relationships."""
-    return any(base.__name__ == "Relationship" for base in type(value).__bases__)
+    return type(value).__bases__[0].__name__ == "Relationship"
 
 
 def record_values(record: Any) -> tuple[Any, ...]:
