@@ -1,8 +1,9 @@
 """Says which engines the tests ran on, and how many tests passed: report.py FOLDER, which holds pytest's JUnit files.
 
-Rule: `fleet.xml` must hold at least one passed test of every engine that has an image under tests/images/, or the exit
-code is 1; so it is without any passed test, with a failed one, or where tests are skipped for a reason that
-tests/skips.toml does not know or more often than its bound. The last line is 'N passed, N failed, N skipped'. Before it
+Rule: `fleet.xml` must hold at least one passed test of every engine that has an image under tests/images/, and
+`outside.xml` one of every engine of a package under examples/, or the exit code is 1; so it is without any passed test,
+with a failed one, or where tests are skipped for a reason that tests/skips.toml does not know or more often than its
+bound. The last line is 'N passed, N failed, N skipped'. Before it
 come the slowest tests, the seconds of each folder, and the skips by reason. An engine's version is what the run read
 of the live server (the property `dbfleet.ENGINE`), else its image's. What ran in Docker is told by kind too: a real
 server, a stand-in or a wire double, as its image's tag says.
@@ -21,7 +22,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parents[1]
-RUNS = ("test", "fleet")
+RUNS = ("test", "outside", "fleet")
 SLOWEST = 10
 
 
@@ -52,16 +53,19 @@ def main(folder: Path) -> int:
         for engine, results in sorted(run.by_engine.items()):
             version = run.versions.get(engine) or (images.get(engine, "") if name == "fleet" else "")
             counts = ", ".join(f"{number} {outcome}" for outcome, number in sorted(results.items()))
-            sys.stdout.write(f"{name:6} {engine:10} {version:32} {counts}\n")
+            sys.stdout.write(f"{name:7} {engine:10} {version:32} {counts}\n")
     passed = {engine for engine, results in runs["fleet"].by_engine.items() if results["passed"]}
     missing = [engine for engine in expected if engine not in passed]
     sys.stdout.write(kinds({name: tag for name, tag in images.items() if name in passed}))
+    unseen = sorted(engine for engine in outside() if not runs["outside"].by_engine[engine]["passed"])
     for trouble in troubles:
         sys.stdout.write(f"SKIPS: {trouble}\n")
+    if unseen:
+        sys.stdout.write(f"DID NOT RUN, though there is a package of it in examples/: {', '.join(unseen)}\n")
     if missing:
         sys.stdout.write(f"DID NOT RUN in Docker, though there is an image for it: {', '.join(missing)}\n")
     sys.stdout.write(f"{totals['passed']} passed, {totals['failed']} failed, {totals['skipped']} skipped\n")
-    return int(bool(missing or troubles or totals["failed"] or not totals["passed"]))
+    return int(bool(missing or unseen or troubles or totals["failed"] or not totals["passed"]))
 
 
 def read(file: Path) -> Run:
@@ -82,7 +86,7 @@ def read(file: Path) -> Run:
         run.seconds[name] = run.seconds.get(name, 0.0) + float(case.get("time", 0))
         parameters = re.search(r"\[(.*)\]$", case.get("name", ""))
         if parameters:
-            for engine in engines() & set(parameters[1].split("-")):
+            for engine in (engines() | outside()) & set(parameters[1].split("-")):
                 run.by_engine[engine][outcome] += 1
     return run
 
@@ -103,14 +107,14 @@ def skips(found: Mapping[str, Mapping[str, int]], reasons: Mapping[str, Mapping[
                 counts[run][reason] += number
             else:
                 troubles.append(f"{number} in {run} for a reason that tests/skips.toml does not know: {message}")
-    lines = [f"{'skipped because':36} " + " ".join(f"{run:>6} {'bound':>6}" for run in found)]
+    lines = [f"{'skipped because':36} " + " ".join(f"{run:>7} {'bound':>6}" for run in found)]
     for reason, entry in reasons.items():
         if any(counts[run][reason] for run in found):
-            lines.append(f"{reason:36} " + " ".join(f"{counts[run][reason]:6} {entry[run]:6}" for run in found))
+            lines.append(f"{reason:36} " + " ".join(f"{counts[run][reason]:7} {entry.get(run, 0):6}" for run in found))
         troubles += [
-            f"{counts[run][reason]} in {run}, and at most {entry[run]} may be: {reason}"
+            f"{counts[run][reason]} in {run}, and at most {entry.get(run, 0)} may be: {reason}"
             for run in found
-            if counts[run][reason] > entry[run]
+            if counts[run][reason] > entry.get(run, 0)
         ]
     return "\n".join(lines) + "\n\n" if len(lines) > 1 else "", troubles
 
@@ -146,6 +150,13 @@ def engines() -> set[str]:
     if not found >= stacks:
         raise SystemExit(f"fewer engines were found than have a stack: {', '.join(sorted(stacks - found))}")
     return found
+
+
+def outside() -> set[str]:
+    """The engines that packages under examples/ offer, by their entry points."""
+    files = (ROOT / "examples").glob("*/pyproject.toml")
+    projects = [tomllib.loads(file.read_text("utf-8"))["project"] for file in files]
+    return {name for project in projects for name in project.get("entry-points", {}).get("dbfleet.engines", {})}
 
 
 def kinds(images: dict[str, str]) -> str:

@@ -10,6 +10,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,9 +127,30 @@ def test_exit_codes_are_the_code_s() -> None:
 
 
 def test_files_that_are_linked_exist() -> None:
-    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "stacks/README.md"):
+    for name in (
+        "README.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "stacks/README.md",
+        "examples/dbfleet-duckdb/README.md",
+    ):
         for link in re.findall(r"\]\((?!http)([^)#]+)", (ROOT / name).read_text("utf-8")):
             assert ((ROOT / name).parent / link).exists(), (name, link)
+
+
+def test_the_outside_engine_is_offered_as_contributing_says() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    folder = ROOT / "examples" / "dbfleet-duckdb"
+    project = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))["project"]
+    ((group, engines),) = project["entry-points"].items()
+    assert group == registry.GROUP
+    ((name, package),) = engines.items()
+    assert f'[project.entry-points."{group}"]\n       {name} = "{package}"' in text
+    for file in re.findall(r"`(dbfleet[\w/]*\.py)`", text):
+        if "<" not in file:
+            assert (ROOT / file).exists(), file
+    for file in re.findall(r"^\| `([\w/.]+)` \|", (folder / "README.md").read_text("utf-8"), re.MULTILINE):
+        assert (folder / file).exists(), file
 
 
 if __name__ == "__main__":

@@ -76,6 +76,7 @@ ENGINE = EngineSpec(
     quirks=(
         "A decimal of more than 38 digits, or without a precision, is text: CAST(total AS DECIMAL(38,10)) to add.",
         "References of a table to itself are kept, and not enforced: DuckDB would want the other row to come first.",
+        "No row is replaced that others refer to and that refers to others itself: DuckDB's foreign key limitations.",
         "INSERT … RETURNING shows an infinite date as the last or first one that Python has; SELECT shows infinity.",
     ),
     verified_on=("DuckDB 2.0.1, real, embedded",),

@@ -74,7 +74,7 @@ def test_a_server_is_copied_into_a_file_and_back(seeded: Run, folder: Path) -> N
     seeded("copy", "duckdb:///copy.duckdb#orders", "duckdb:///copy.duckdb#orders_2", "--verify")
     seeded("copy", "duckdb:///copy.duckdb#orders_2", "postgres", "--verify")
     assert seeded("diff", "postgres.orders_2", "duckdb:///copy.duckdb#orders").stdout == ""
-    seeded("copy", "postgres", "duckdb:///copy.duckdb", "orders", "--mode", "upsert")
+    seeded("copy", "postgres", "duckdb:///copy.duckdb", "order_items", "--mode", "upsert")
 
 
 def test_a_dump_is_loaded_into_another_file(seeded: Run, folder: Path) -> None:
