@@ -127,13 +127,8 @@ def test_exit_codes_are_the_code_s() -> None:
 
 
 def test_files_that_are_linked_exist() -> None:
-    for name in (
-        "README.md",
-        "CONTRIBUTING.md",
-        "CHANGELOG.md",
-        "stacks/README.md",
-        "examples/dbfleet-duckdb/README.md",
-    ):
+    own = [str(file.relative_to(ROOT)) for file in (ROOT / "examples").glob("*/README.md")]
+    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "stacks/README.md", *own):
         for link in re.findall(r"\]\((?!http)([^)#]+)", (ROOT / name).read_text("utf-8")):
             assert ((ROOT / name).parent / link).exists(), (name, link)
 
