@@ -1,8 +1,8 @@
 """MariaDB, by mysql-connector-python (https://mariadb.com/docs/server/,
 https://dev.mysql.com/doc/connector-python/en/).
 
-MariaDB 10.6 and later; from 10.7 on it has a type for a uuid, before that a uuid is text with a comment. All the rest
-is MySQL's too: see `_mysql`.
+MariaDB 10.6 and later. From 10.7 on it has a type for a uuid; before that a uuid is text with a comment. All the rest
+is the same as for MySQL: see `_mysql`.
 
 Oddities: JSON is LONGTEXT with a check, so a document comes back as it was written, number by number; one that is
 nested more than 31 levels deep fails the check. A TIME of a table that dbfleet did not make may be a span (-12:00:00,
@@ -21,9 +21,9 @@ from dbfleet.values import Type
 
 def connect(target: Target, *, timeout_s: float = 10.0) -> Adapter:
     """A session with the server; Unavailable or AuthFailed within about `timeout_s`."""
-    from dbfleet.engines._mysql.connect import connect as connected
+    from dbfleet.engines._mysql.adapter import connect as connected
 
-    return connected(target, ENGINE, timeout_s)
+    return connected(ENGINE, target, timeout_s)
 
 
 ENGINE = spec(

@@ -1,8 +1,8 @@
 """MySQL, by mysql-connector-python (https://dev.mysql.com/doc/connector-python/en/).
 
 MySQL 8.0.17 and later: before it there was no binary collation without padding, and no CAST to DOUBLE. The driver has
-two halves, one four times as slow: `doctor` says which one runs here, and `_mysql.driver` why. All the rest is
-MariaDB's too: see `_mysql`.
+two halves, one four times as slow: `doctor` says which one runs here, and `_mysql.driver` says why. All the rest is the
+same as for MariaDB: see `_mysql`.
 
 Oddities: JSON keeps numbers as doubles or 64-bit integers, so a document with a longer one is refused. A TIME of a
 table that dbfleet did not make may be a span (-12:00:00, 838:59:59), and a date 0000-00-00: a scan names the column and
@@ -21,9 +21,9 @@ from dbfleet.values import Type
 
 def connect(target: Target, *, timeout_s: float = 10.0) -> Adapter:
     """A session with the server; Unavailable or AuthFailed within about `timeout_s`."""
-    from dbfleet.engines._mysql.connect import connect as connected
+    from dbfleet.engines._mysql.adapter import connect as connected
 
-    return connected(target, ENGINE, timeout_s)
+    return connected(ENGINE, target, timeout_s)
 
 
 ENGINE = spec(

@@ -458,9 +458,9 @@ def test_column_that_the_table_lacks_is_not_found(writer: Adapter, made: Make, n
 
 
 def test_write_of_several_pieces_is_one_transaction(adapter: Adapter, made: Make, name: str, monkeypatch: Any) -> None:
-    from dbfleet.engines._mysql import write
+    from dbfleet.engines._mysql import pipe
 
-    monkeypatch.setattr(write, "PIECE_BYTES", 5000)
+    monkeypatch.setattr(pipe, "PIECE_BYTES", 5000)
     schema = made(Schema(name, PAIR, ("id",)))
     batches = [[(number, "x" * 100) for number in range(start, start + 70)] for start in range(0, 2100, 70)]
     with pytest.raises(ConstraintViolated, match="Duplicate"):

@@ -2,13 +2,13 @@
 
     mysql://user@host:3306/database?ssl_mode=verify_identity&ssl_ca=/path/ca.pem
 
-ssl_mode is disabled, preferred, required, verify_ca or verify_identity, as MySQL's own client has it (`sslmode` and
-`ssl-mode` are the same). Without it TLS is preferred, except to a server on this machine, where it would halve the
-speed of a scan: there it is spoken only if the server asks for it. `socket` names a Unix socket; `local_infile=off`
-keeps from LOAD DATA LOCAL, and rows go by INSERT.
+ssl_mode is disabled, preferred, required, verify_ca or verify_identity, as in MySQL's own client (`sslmode` and
+`ssl-mode` are the same). Without it TLS is preferred; but with a server on this machine, where TLS would halve the
+speed of a scan, it is used only if the server asks for it. `socket` names a Unix socket. With `local_infile=off` rows
+go by INSERT, not by LOAD DATA LOCAL.
 
-Network timeouts are a day: the server would give up after 30 seconds when a source makes it wait for rows
-(net_read_timeout), and after 60 when a sink does (net_write_timeout).
+Network timeouts are a day. The server's own are 30 seconds for a source that makes it wait for rows (net_read_timeout),
+and 60 for a sink (net_write_timeout).
 """
 
 from __future__ import annotations
@@ -17,13 +17,12 @@ import math
 import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
-from dbfleet.engines._mysql.adapter import MySqlAdapter
 from dbfleet.engines._mysql.driver import driver_errors, load_driver
 from dbfleet.engines._mysql.errors import connecting, number_and_message
-from dbfleet.engines._mysql.local import SOCKET
-from dbfleet.engines._mysql.tables import Server
+from dbfleet.engines._mysql.server import Server
 from dbfleet.engines._mysql.types import LEXIS
 from dbfleet.engines._mysql.wire import Wire
 from dbfleet.errors import Unavailable, UsageError, nearest, translated
@@ -45,14 +44,14 @@ _SSL_NAMES: Final = {
 }
 _OPTIONS: Final = ("ssl_mode", "ssl_ca", "ssl_cert", "ssl_key", "socket", "local_infile", "compress", "charset")
 _WANTS_TLS: Final = frozenset({1045, 1251, 2061, 3159})
-"""What a server says to a login without TLS that it would take with it."""
+"""Errors for a login without TLS that the server would take with TLS."""
 _FILES: Final = "/nonexistent/dbfleet"
-"""Tells the server that LOCAL files are possible, and lets it have none: a server may ask for any file at any time.
-`write` allows one folder of its own for as long as it lasts."""
+"""A folder that does not exist. It tells the server that LOCAL files are possible, and gives it none: a server may ask
+for any file at any time. `pipe` allows one folder of its own while it writes."""
 
 
-def connect(target: Target, spec: EngineSpec, timeout_s: float) -> MySqlAdapter:
-    """A session with the server of this target."""
+def opened(spec: EngineSpec, target: Target, timeout_s: float) -> tuple[Wire, Server]:
+    """A connection to the server of this target, with the session set; and what the server says of itself."""
     options = _options(target)
     load_driver()
     arguments: dict[str, Any] = {
@@ -61,7 +60,7 @@ def connect(target: Target, spec: EngineSpec, timeout_s: float) -> MySqlAdapter:
         "user": target.user or "",
         "password": target.password or "",
         "charset": "utf8mb4",
-        "collation": "utf8mb4_general_ci",  # the only one of utf8mb4 that every server knows
+        "collation": "utf8mb4_general_ci",  # the only collation of utf8mb4 that every server knows
         "autocommit": True,
         "connection_timeout": max(1, math.ceil(timeout_s)),
         "allow_local_infile_in_path": _FILES,
@@ -78,14 +77,15 @@ def connect(target: Target, spec: EngineSpec, timeout_s: float) -> MySqlAdapter:
         try:
             if options.get("ssl_mode") == "required" and not wire.rows("SHOW SESSION STATUS LIKE 'Ssl_cipher'")[0][1]:
                 raise Unavailable("the server offers no TLS, and ssl_mode=required asks for it")
-            return MySqlAdapter(spec, target, wire, _session(wire, options))
+            return wire, _server(wire, options)
         except BaseException:
             wire.close()
             raise
 
 
 def _options(target: Target) -> dict[str, str]:
-    found: dict[str, str] = {}
+    """The URL's options under their names here. UsageError for one that is unknown."""
+    options: dict[str, str] = {}
     for given, value in target.options.items():
         name = given.replace("-", "_").lower()
         name = {"sslmode": "ssl_mode", "unix_socket": "socket"}.get(name, name)
@@ -96,15 +96,15 @@ def _options(target: Target) -> dict[str, str]:
                 target=target.name,
                 hint=f"did you mean {close}?" if close else f"the options are {', '.join(_OPTIONS)}",
             )
-        found[name] = value
-    if "ssl_mode" in found:
-        mode = found["ssl_mode"].lower().replace("-", "_")
-        found["ssl_mode"] = mode = _SSL_NAMES.get(mode, mode)
+        options[name] = value
+    if "ssl_mode" in options:
+        mode = options["ssl_mode"].lower().replace("-", "_")
+        options["ssl_mode"] = mode = _SSL_NAMES.get(mode, mode)
         if mode not in _SSL:
             raise UsageError(f"ssl_mode={mode} is unknown", target=target.name, hint=f"one of {', '.join(_SSL)}")
-    if found.get("charset", "utf8mb4").lower() != "utf8mb4":
+    if options.get("charset", "utf8mb4").lower() != "utf8mb4":
         raise UsageError("only utf8mb4 holds every character; leave charset out", target=target.name)
-    return found
+    return options
 
 
 def _open(arguments: Mapping[str, Any], ssl_mode: str | None, socket: bool) -> Wire:
@@ -116,14 +116,14 @@ def _open(arguments: Mapping[str, Any], ssl_mode: str | None, socket: bool) -> W
     try:
         return Wire({**arguments, "ssl_disabled": True})
     except driver_errors() as exc:
-        found = number_and_message(exc)
-        # MySQL 8 and later want to see a password once: without TLS only who has been here before comes in.
-        if socket or found is None or not (found[0] in _WANTS_TLS or "requires SSL" in found[1]):
+        error = number_and_message(exc)
+        # MySQL 8 and later want to see a password once: without TLS only a user who has logged in before is let in.
+        if socket or error is None or not (error[0] in _WANTS_TLS or "requires SSL" in error[1]):
             raise
     return Wire(arguments)
 
 
-def _session(wire: Wire, options: Mapping[str, str]) -> Server:
+def _server(wire: Wire, options: Mapping[str, str]) -> Server:
     wire.execute("SET NAMES utf8mb4")  # with the server's own collation of it
     wire.execute(
         "SET SESSION time_zone = '+00:00', SESSION net_read_timeout = 86400, SESSION net_write_timeout = 86400"
@@ -136,7 +136,7 @@ def _session(wire: Wire, options: Mapping[str, str]) -> Server:
     wanted = options.get("local_infile", "on").lower() not in ("0", "off", "false", "no")
     return Server(
         product=_product(f"{version} {comment}"),
-        # MariaDB's version once began with 5.5.5- for the sake of old replicas.
+        # MariaDB's version once began with 5.5.5-, for old replicas.
         version=re.sub(r"^5\.5\.5-", "", str(version)).partition("-")[0],
         mariadb="mariadb" in str(version).lower(),
         sql_mode=tuple(str(mode).split(",")),
@@ -157,17 +157,18 @@ def _product(text: str) -> str:
     return "MySQL"
 
 
-def make_owner(engine: str, plan: ServerPlan) -> None:
-    """In a new local server: the fleet's database and user, and its password for root. Once more does no harm."""
+def make_owner(engine: str, plan: ServerPlan, socket: Path) -> None:
+    """Make the fleet's database and user in a new local server, and give root the fleet's password. A second time it
+    changes nothing."""
     load_driver()
-    # By the socket: MySQL's root is root@localhost only, which a server that resolves no names finds in no TCP client.
-    login = {"unix_socket": str(plan.run / SOCKET), "charset": "utf8mb4", "collation": "utf8mb4_general_ci"}
+    # By the socket: MySQL's root is root@localhost only, and to a server that resolves no names no TCP client is that.
+    login = {"unix_socket": str(socket), "charset": "utf8mb4", "collation": "utf8mb4_general_ci"}
     with translated(connecting, engine=engine, target=engine):
         try:
             wire = Wire({**login, "user": "root", "password": "", "autocommit": True, "connection_timeout": 5})
         except driver_errors() as exc:
-            found = number_and_message(exc)
-            if found is None or found[0] != 1045:
+            error = number_and_message(exc)
+            if error is None or error[0] != 1045:
                 raise
             wire = Wire({**login, "user": "root", "password": plan.password, "autocommit": True})
         try:

@@ -1,8 +1,8 @@
 """Which half of mysql-connector-python runs in this process, and what it raises.
 
-The driver has two halves: a C extension, and pure Python that reads rows four times slower. It takes the second without
-a word when the first cannot be loaded, and on systems with OpenSSL before 3.2 (Debian 12, Ubuntu 22.04) the extension
-loads only before anything else has imported `ssl`: `load_driver` sees to that where it still can, and
+The driver has two halves: a C extension, and pure Python that reads rows four times slower. Where the extension cannot
+be loaded, the driver uses the other half and does not say so. On systems with OpenSSL before 3.2 (Debian 12, Ubuntu
+22.04) the extension can be loaded only before `ssl` is imported. `load_driver` does that where it still can, and
 `implementation()` says which half runs.
 """
 
@@ -31,13 +31,13 @@ def load_driver() -> None:
     if first:
         import ssl
 
-        # Where the extension came first, Python's own ssl now runs on the OpenSSL that it brought, whose compiled-in
-        # places hold no certificates: another adapter in this process could verify nobody.
+        # Where the extension came first, Python's own ssl now uses the OpenSSL that came with it, which looks for
+        # certificates in places where there are none: no other adapter in this process could verify a server.
         paths = ssl.get_default_verify_paths()
         if not (paths.cafile or paths.capath):
-            found = next((path for path in _CA_FILES if os.path.exists(path)), None)
-            if found:
-                os.environ.setdefault(paths.openssl_cafile_env, found)
+            ca_file = next((path for path in _CA_FILES if os.path.exists(path)), None)
+            if ca_file:
+                os.environ.setdefault(paths.openssl_cafile_env, ca_file)
     import mysql.connector  # noqa: F401
 
 
@@ -50,7 +50,7 @@ def implementation() -> str:
 
 
 def driver_errors() -> tuple[type[Exception], ...]:
-    """What the driver raises, of both halves. Once it is loaded."""
+    """The exceptions of both halves of the driver, which must be loaded."""
     import mysql.connector
 
     low = sys.modules.get("_mysql_connector")

@@ -82,13 +82,13 @@ def meaning(number: int, message: str) -> DbfleetError:
 
 
 def translate(exc: BaseException) -> DbfleetError | None:
-    """The one seam for errors of a connection that stands."""
+    """The error of a driver's exception on a connection that is there; None for what is not the driver's."""
     found = number_and_message(exc)
     return meaning(*found) if found else None
 
 
 def connecting(exc: BaseException) -> DbfleetError | None:
-    """The same for errors of `connect`, where an unknown database is a wrong login."""
+    """The same while connecting, where an unknown database is a failed login."""
     found = number_and_message(exc)
     if found is None:
         return None
@@ -102,7 +102,7 @@ def connecting(exc: BaseException) -> DbfleetError | None:
 
 
 def refused(number: int, message: str, *, more: int = 0) -> StatementError:
-    """The error that a warning about a row stands for."""
+    """The error for a warning about a row."""
     ours = meaning(number, message)
     if not isinstance(ours, StatementError):
         ours = StatementError(message, code=str(number))

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from dbfleet.engines._mysql.literals import literal
-from dbfleet.engines._mysql.tables import Server
+from dbfleet.engines._mysql.server import Ask, Server
 from dbfleet.engines._mysql.types import LEXIS, Native
 from dbfleet.errors import NotFound
 from dbfleet.extras import Default, Extra, Extras, Identity, Index
 from dbfleet.sql.defaults import read_default, value_default
 from dbfleet.values import VALUE_OF, Column, Schema, Type
 
-Ask = Callable[[str], Sequence[tuple[str | None, ...]]]
-
 _LONG: Final = frozenset(
     {"tinytext", "text", "mediumtext", "longtext", "tinyblob", "blob", "mediumblob", "longblob", "json"}
 )
 _PREFIX: Final = 191
-"""Characters of a text without a length that an index of ours takes."""
+"""Characters that an index of ours takes of a text without a length."""
 
 
 def extras(ask: Ask, schema: Schema, natives: Mapping[str, Native], server: Server) -> Extras:
+    """The extras of the table."""
     found: list[Extra] = []
     left: list[str] = []
     indexes: dict[str, list[tuple[str | None, ...]]] = {}
@@ -67,7 +66,7 @@ def extras(ask: Ask, schema: Schema, natives: Mapping[str, Native], server: Serv
 
 
 def _index(name: str, rows: Sequence[tuple[str | None, ...]]) -> tuple[Index | None, list[str]]:
-    """An index of SHOW INDEX as a record, where it has one, and what of it stays behind."""
+    """The record of an index of SHOW INDEX, where there is one for it; and what of the index stays behind."""
     columns, unique, kind = [row[4] for row in rows], rows[0][1] == "0", rows[0][10]
     beginnings = [f"{row[4]}({row[7]})" for row in rows if row[7] is not None and kind != "SPATIAL"]
     if name == "PRIMARY":
@@ -95,7 +94,7 @@ _OURS: Final = frozenset({"utf8mb4_0900_bin", "utf8mb4_nopad_bin", "ascii_bin", 
 
 
 def _collations(natives: Mapping[str, Native]) -> list[str]:
-    """By their names: what they take for equal is different in a table of ours."""
+    """Collations, by their names: texts that they take for equal are different in a table of ours."""
     found: dict[str, list[str]] = {}
     for name, native in natives.items():
         if native.collation and native.collation not in _OURS:
@@ -104,7 +103,8 @@ def _collations(natives: Mapping[str, Native]) -> list[str]:
 
 
 def _checks(ask: Ask, schema: Schema, where: str, server: Server) -> list[str]:
-    """Of MariaDB a column's own, too, which has its name; not the one that makes its JSON of a text."""
+    """Checks. MariaDB's check of a single column has the column's name. The check that makes JSON of a text is left
+    out."""
     if server.mariadb:
         where = where.replace("table_schema", "constraint_schema")
         found = ask(f"SELECT constraint_name, check_clause FROM information_schema.check_constraints {where}")
@@ -118,7 +118,7 @@ def _checks(ask: Ask, schema: Schema, where: str, server: Server) -> list[str]:
 
 
 def _foreign_keys(ask: Ask, schema: Schema, where: str, server: Server) -> list[str]:
-    """What they do beyond refusing, and those that lead into another database."""
+    """What foreign keys do besides refusing, and those to another database."""
     left = []
     for name, update, delete, space, other, outside in ask(
         "SELECT constraint_name, update_rule, delete_rule, unique_constraint_schema, referenced_table_name, "
@@ -143,7 +143,7 @@ def _triggers(ask: Ask, schema: Schema, where: str, server: Server) -> list[str]
 
 
 def _comments(ask: Ask, schema: Schema, where: str, server: Server) -> list[str]:
-    """Somebody's own, not ours."""
+    """Comments that are not dbfleet's."""
     found = ask(f"SELECT column_name, column_comment FROM information_schema.columns {where} AND column_comment <> ''")
     left = [f"comment of {name}" for name, text in found if not (text or "").startswith("dbfleet:")]
     for text, kind in ask(f"SELECT table_comment, table_type FROM information_schema.tables {where}"):
@@ -153,7 +153,7 @@ def _comments(ask: Ask, schema: Schema, where: str, server: Server) -> list[str]
 
 
 def _table(ask: Ask, schema: Schema, where: str, server: Server) -> list[str]:
-    """Partitions, history, a storage engine that has no transactions or no files."""
+    """Partitions, rows of the past, a storage engine that is not InnoDB."""
     left = []
     for kind, engine in ask(f"SELECT table_type, engine FROM information_schema.tables {where}"):
         if kind == "VIEW":
@@ -173,7 +173,7 @@ def _table(ask: Ask, schema: Schema, where: str, server: Server) -> list[str]:
 
 
 def _periods(ask: Ask, name: str) -> str | None:
-    """An application's own period of a MariaDB table; no view of every version tells it."""
+    """The periods of a MariaDB table that an application has made. Not every version tells them."""
     if not ask("SELECT 1 FROM information_schema.tables WHERE table_schema = 'information_schema' "
                "AND table_name = 'PERIODS'"):  # fmt: skip
         return None
@@ -207,7 +207,7 @@ _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 
 
 def _plain(text: str) -> str:
-    r"""With quotes doubled and no escapes. MySQL writes a literal inside an expression as _utf8mb4\'x\'."""
+    r"""The expression with doubled quotes and no escapes. MySQL writes a literal in it as _utf8mb4\'x\'."""
     if text.startswith("_utf8mb4\\'"):
         text = text.removeprefix("_utf8mb4").replace("\\'", "'")
         return text if "\\" not in text else "an expression"
@@ -237,7 +237,7 @@ def add_statement(ask: Ask, natives: Mapping[str, Native], schema: Schema, extra
 
 
 def _quoted(text: str | None) -> str:
-    """In quotes, under our own sql_mode, where a backslash escapes."""
+    """The text in quotes, under our own sql_mode, in which a backslash escapes."""
     return "'" + (text or "").replace("\\", "\\\\").replace("'", "''") + "'"
 
 

@@ -25,7 +25,7 @@ def geometry_text(value: bytes) -> str:
 
 
 def _shape(data: bytes, place: int) -> tuple[str, str, int]:
-    """The shape's name, its coordinates in parentheses, and where the next begins."""
+    """The shape's name, its coordinates in parentheses, and the place where the next shape begins."""
     order = "<" if data[place] else ">"
     (kind,) = struct.unpack_from(order + "I", data, place + 1)
     body, place = _body(data, place + 5, kind, order)
@@ -60,11 +60,12 @@ def _pair(data: bytes, place: int, order: str) -> str:
 
 _TOKENS: Final = re.compile(r"\s*([A-Za-z]+|[(),]|[-+]?[\d.]+(?:[eE][-+]?\d+)?)")
 _PARTS: Final = {3: 2, 4: 1, 5: 2, 6: 3}
-"""What the parts of a shape are, where they do not say so."""
+"""The shape of the parts, of shapes whose parts do not name theirs."""
 
 
 def geometry_bytes(text: str) -> bytes:
-    """The server's own form of what `geometry_text` gave, or any WKT of two dimensions. ValueError for another text."""
+    """The server's own form of a text of `geometry_text`, or of any WKT of two dimensions. ValueError for another
+    text."""
     head, _, rest = text.rpartition(";")
     srid = re.fullmatch(r"SRID=(\d+)", head)
     if head and not srid:

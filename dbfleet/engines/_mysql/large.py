@@ -1,8 +1,8 @@
-"""Values beside which a small server has no room for its own answer: they are read in slices.
+"""Huge values, which are read in slices: a small server has no memory to send them whole.
 
 MySQL takes 278 MB to send a value of 100 MB whole, and 136 MB to send it in slices of 32 MB; MariaDB 190 and 135. So a
-scan of a table that has such values gives NULL in their places, and their rows come after all others, each alone, from
-slices that are asked for by its key. Slices are bound by no max_allowed_packet.
+scan of a table that has such values gives NULL for them. Their rows come after all others, each alone, with slices that
+are asked for by the row's key. max_allowed_packet does not limit slices.
 """
 
 from __future__ import annotations
@@ -12,23 +12,24 @@ from typing import Final
 
 from dbfleet.adapter import BATCH_BYTES
 from dbfleet.engines._mysql.literals import literal
-from dbfleet.engines._mysql.read import Ask, by_keys
+from dbfleet.engines._mysql.parts import by_keys
+from dbfleet.engines._mysql.server import Ask
 from dbfleet.engines._mysql.types import LEXIS
 from dbfleet.engines._mysql.wire import RawRow, Wire
 from dbfleet.values import Batch, Column, Schema, Type
 
 HUGE: Final = 32 << 20
-"""From here on a value is read in slices; in bytes."""
+"""From so many bytes on a value is huge, and is read in slices."""
 _SLICE: Final = 32 << 20
 _LONGEST_CHARACTER: Final = 4
 _FEW: Final = 5
 _SUSPECT: Final = 16 << 10
-"""The average of a row's bytes from which on a table is asked whether a huge value is among its rows: one in a thousand
-makes more of it. To ask means to read it once."""
+"""From this average of a row's bytes on a table is searched for a huge value. One in a thousand rows makes the average
+larger than this. The search reads the table once."""
 
 
 def _long(schema: Schema, size: int) -> list[Column]:
-    """The columns whose type holds values of so many bytes."""
+    """The columns whose type can hold values of so many bytes."""
     return [
         column
         for column in schema.columns
@@ -50,8 +51,8 @@ def _largest_of_first(schema: Schema, columns: Sequence[Column], ask: Ask) -> in
 
 
 def has_huge(schema: Schema, ask: Ask) -> bool:
-    """Whether the table holds huge values, which are read by key. A table that is small, or whose rows are, is not read
-    for it; MySQL's numbers may be a day old, so the first rows are looked at besides."""
+    """Whether the table has a key and holds huge values. A table that is small, or has small rows, is not read for it.
+    MySQL's numbers may be a day old, so the first rows are looked at too."""
     columns = _sliced(schema)
     if not columns:
         return False
@@ -83,8 +84,8 @@ def _sliced(schema: Schema) -> list[Column]:
 
 
 class Slices:
-    """How a table with huge values is read: `select` has NULL in their places, and a column behind the others for each
-    that may be huge, which says whether it is."""
+    """How a table with huge values is read. `select` gives NULL for a huge value; for each column that may hold one it
+    has a further column, which says whether this row does."""
 
     def __init__(self, schema: Schema, expressions: Sequence[str], where: str) -> None:
         self._schema = schema
@@ -98,7 +99,7 @@ class Slices:
         self.select = f"SELECT {', '.join([*shown, *flags])} FROM {LEXIS.quote(schema.name)}{where}"
 
     def apart(self, rows: Sequence[RawRow]) -> tuple[list[RawRow], list[RawRow]]:
-        """The rows that are whole, and those that lack a huge value; these still with the flags."""
+        """The rows that are whole; and those that lack a huge value, which still have the flags."""
         width = len(self._schema.columns)
         lacking = [row for row in rows if b"1" in row[width:]]
         return [row[:width] for row in rows if b"1" not in row[width:]], lacking
@@ -106,7 +107,7 @@ class Slices:
     def whole(
         self, wire: Wire, lacking: Sequence[RawRow], read: Callable[[list[RawRow]], Batch], folding: Collection[str]
     ) -> Iterator[Batch]:
-        """The rows with their huge values, a batch each; not one that was removed meanwhile."""
+        """The rows with their huge values, a batch each. A row that was removed meanwhile is left out."""
         width = len(self._schema.columns)
         for row in lacking:
             values = list(row[:width])

@@ -1,4 +1,4 @@
-"""From Python's values to the server's text: a column of a batch for writing, and literals for the rest."""
+"""Python's values as the server's text: a column of a batch for writing, and literals for all else."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dbfleet.values import Batch, Column, Type, decimal_text, json_text
 
 Texts = Sequence[str]
 Write = Callable[[Sequence[Any]], Texts]
-"""From a column's values, none of them None, to their texts."""
+"""Makes texts of a column's values, none of which is None."""
 
 
 def _each(convert: Callable[[Any], str]) -> Write:
@@ -31,14 +31,14 @@ def _texts(values: Sequence[Any]) -> Texts:
 
 
 def _decimals(values: Sequence[Any]) -> Texts:
-    found = list(map(str, values))
+    texts = list(map(str, values))
     # An exponent, NaN and infinities are rare; decimal_text takes three times as long as str.
-    joined = "".join(found)
-    return list(map(decimal_text, values)) if "E" in joined or "N" in joined or "I" in joined else found
+    joined = "".join(texts)
+    return list(map(decimal_text, values)) if "E" in joined or "N" in joined or "I" in joined else texts
 
 
 class _Days(dict[int, str]):
-    """ISO dates by ordinal, as they are asked for. A batch has few: this halves the time of a datetime's text."""
+    """ISO dates by ordinal, made when they are asked for. A batch has few, so a datetime's text takes half the time."""
 
     def __missing__(self, ordinal: int) -> str:
         if len(self) >= 50_000:
@@ -54,7 +54,7 @@ _TENS: Final = [f"{number:02}" for number in range(60)]
 
 
 def _moments(digits: int, zoned: bool) -> Write:
-    """Dates and times, cut to so many digits of a second: the server would round them. isoformat takes 2.4 times as
+    """Dates with times, cut to so many digits of a second, as the server would round them. isoformat takes 2.4 times as
     long."""
     days, tens = _DAYS, _TENS
 
@@ -75,7 +75,7 @@ def _clock(digits: int) -> Write:
 
 
 def _years(values: Sequence[Any]) -> Texts:
-    # Of 1 to 99 the server makes 1970 to 2069, and of 0 too, where it has not four digits.
+    # The server makes 1970 to 2069 of 1 to 99, and of a 0 that has not four digits.
     for value in values:
         if value and not 1901 <= value <= 2155:
             raise ConstraintViolated(f"{value} is no year of a YEAR column: 1901 to 2155, or 0")
@@ -83,7 +83,7 @@ def _years(values: Sequence[Any]) -> Texts:
 
 
 def _singles(values: Sequence[Any]) -> Texts:
-    """Numbers that a FLOAT keeps as they are."""
+    """Numbers; ConstraintViolated for one that a FLOAT would change."""
     found = []
     for value in values:
         kept = value
@@ -97,7 +97,7 @@ def _singles(values: Sequence[Any]) -> Texts:
                 f"{value!r} has more digits, or is larger, than a FLOAT of 32 bits keeps",
                 hint="make the column DOUBLE, or round the values",
             )
-        # Of the greatest the shortest text is a little greater.
+        # The shortest text of the greatest number is a little greater than it.
         found.append(float.__repr__(max(-_MOST, min(float(value), _MOST)) if abs(value) < _BEYOND else float(value)))
     return found
 
@@ -107,7 +107,7 @@ _BEYOND: Final = 3.41e38
 
 
 def _trimmed(values: Sequence[Any]) -> Texts:
-    """Texts that a CHAR keeps as they are: it drops blanks at the end, without a word."""
+    """Texts; ConstraintViolated for one with blanks at its end, which a CHAR drops without a warning."""
     for value in values:
         if value.endswith(" "):
             raise ConstraintViolated(
@@ -118,7 +118,7 @@ def _trimmed(values: Sequence[Any]) -> Texts:
 
 def _filled(length: int) -> Write:
     def write(values: Sequence[Any]) -> Texts:
-        """Bytes that a BINARY keeps as they are: it fills them with zeros, without a word."""
+        """Bytes; ConstraintViolated for short ones, which a BINARY fills with zeros without a warning."""
         for value in values:
             if len(value) < length:
                 raise ConstraintViolated(
@@ -134,8 +134,8 @@ _LONG_NUMBER: Final = re.compile(r"[\d.]{16}")
 
 
 def _exact_json(value: Any) -> str:
-    """JSON for MySQL's own type, which keeps numbers as doubles or 64-bit integers: another is refused, as it would
-    come back as a different one."""
+    """JSON for MySQL's own type, which keeps numbers as doubles or 64-bit integers. ConstraintViolated for another
+    number, which would come back as a different one."""
     text = json_text(value)
     if _LONG_NUMBER.search(text):
         json.loads(text, parse_float=_exact_float, parse_int=_exact_int)
@@ -160,7 +160,7 @@ def _exact_int(digits: str) -> int:
 
 
 def writer(column: Column, kind: str, arguments: str) -> tuple[Write, bool]:
-    """How values of the column become text for a native column of this kind, and whether that text may need escapes.
+    """What makes texts of the column's values for a native column of this kind, and whether these may need escapes.
     Bytes become hexadecimal digits."""
     if kind in GEOMETRIES and column.type is Type.TEXT:
         return _each(lambda value: geometry_bytes(value).hex()), False
@@ -197,7 +197,7 @@ _BOOLS: Final = {True: "1", False: "0"}
 
 
 def refused(columns: Sequence[Column], writers: Iterable[Write], batch: Batch, exc: Exception) -> ConstraintViolated:
-    """The first value that cannot be written, by its column's name."""
+    """The error for the first value that cannot be written, by its column's name."""
     for column, write, values in zip(columns, writers, zip(*batch, strict=True), strict=False):
         for value in values:
             try:
@@ -212,15 +212,15 @@ def refused(columns: Sequence[Column], writers: Iterable[Write], batch: Batch, e
 
 
 def spelt(text: str) -> str:
-    """A text in quotes where that means the same in every sql_mode, else as hexadecimal digits."""
+    """The text in quotes where that means the same in every sql_mode, else as hexadecimal digits."""
     if text.isprintable() and "\\" not in text:
         return "'" + text.replace("'", "''") + "'"
     return f"_utf8mb4 X'{text.encode().hex()}'"
 
 
 def literal(value: Any, type_: Type | None) -> str:
-    """The value as a literal of SQL: digits, or quoted digits, or text as hexadecimal digits. Nothing in a value can
-    end its literal, whatever the session's sql_mode says of quotes and backslashes."""
+    """The value as a literal of SQL: digits, quoted digits, or text as hexadecimal digits. Nothing in a value can end
+    its literal, whatever the session's sql_mode says of quotes and backslashes."""
     if value is None:
         return "NULL"
     match type_:

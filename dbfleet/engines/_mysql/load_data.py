@@ -1,12 +1,12 @@
 """A table to write into, as text: the LOAD DATA or INSERT for it, and batches in the form that these take.
 
-Texts go as utf8mb4; bytes as hexadecimal digits, which UNHEX turns back: in one file there can be only one character
-set. A backslash, a tab and a line's end are escaped; a column's texts are looked at once, in one piece, and only where
-there is one of these are they escaped one by one.
+A file has one character set. So texts go as utf8mb4, and bytes as hexadecimal digits, which UNHEX turns back. A
+backslash, a tab and a line's end are escaped: a column's texts are searched in one piece, and are escaped one by one
+only where one of these is found.
 
-A row with large bytes goes in a file of its own, whose character set is binary, in which they stand as they are: as
-digits the server holds them five times, which ends a small one, so twice. Nor do they pass through a function there,
-whose result is NULL where it is longer than a packet.
+A row with large bytes goes in a file of its own, whose character set is binary and in which the bytes stand as they
+are. The server holds them twice then; as digits it holds them five times, for which a small server has no memory. Nor
+do they pass through a function, whose result is NULL where it is longer than a packet.
 """
 
 from __future__ import annotations
@@ -22,14 +22,15 @@ from dbfleet.errors import ConstraintViolated, NotFound, StatementError
 from dbfleet.values import Batch, Row, Schema, Type
 
 LARGE: Final = 1 << 20
-"""Bytes of a value that go as they are."""
+"""From so many bytes on a value goes as it is."""
 INSERT_BYTES: Final = 1_000_000
-"""Of one INSERT. Larger ones are not faster, and every server takes this much (max_allowed_packet)."""
+"""Bytes of one INSERT. A larger one is not faster, and every server takes this much (max_allowed_packet)."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Slot:
-    """How a column of the schema is written: its texts, and the SQL around a text (`{0}`), None where there is none."""
+    """How a column of the schema is written: what makes its texts, and the SQL around a text (`{0}`), if there is
+    any."""
 
     write: Write
     escapes: bool
@@ -40,7 +41,7 @@ class _Slot:
 
 
 class Table:
-    """A table to write into: the statements, and a batch as their text."""
+    """A table to write into: makes the statements, and the texts of batches for them."""
 
     def __init__(self, schema: Schema, found: Mapping[str, Native], *, mariadb: bool) -> None:
         self.schema = schema
@@ -58,14 +59,14 @@ class Table:
         self.written = [name for name, slot in zip(schema.names, self._slots, strict=True) if not slot.ignored]
 
     def load(self, path: str, table: str, *, replace: bool, raw: bool = False) -> bytes:
-        """LOAD DATA LOCAL of our text format into the table; `raw`: of `raw_lines`."""
+        """The LOAD DATA LOCAL of `lines` into the table; with `raw`, of `raw_lines`."""
         targets, settings = [], []
         for number, (name, slot) in enumerate(zip(self.schema.names, self._slots, strict=True)):
             expression = slot.expression
             if raw and slot.data:
                 expression = None
             elif raw and not slot.utf8mb4 and (slot.escapes or expression):
-                # What is not utf8mb4 would take the bytes for its own.
+                # A column that is not utf8mb4 would take the bytes as its own character set.
                 expression = (expression or "{0}").format("CONVERT({0} USING utf8mb4)")
             if slot.ignored or expression:
                 targets.append(f"@v{number}")
@@ -76,18 +77,18 @@ class Table:
         return load_statement(path, table, targets, settings, replace=replace, binary=raw)
 
     def has_large(self, row: Row) -> bool:
-        """Whether the row holds bytes that go as they are."""
+        """Whether the row holds large bytes, which go as they are."""
         return any(
             slot.data and value is not None and len(value) > LARGE for slot, value in zip(self._slots, row, strict=True)
         )
 
     @property
     def may_be_large(self) -> bool:
-        """Whether a row may."""
+        """Whether a row may hold large bytes."""
         return any(slot.data for slot in self._slots)
 
     def raw_lines(self, row: Row) -> bytes:
-        """A row as LOAD DATA reads it in a file without a character set: bytes as they are."""
+        """A row as LOAD DATA reads it from a binary file: bytes as they are."""
         texts = self._cells(
             [tuple([b"" if s.data else v for s, v in zip(self._slots, row, strict=True)])], "\\N", _escaped
         )
@@ -98,13 +99,13 @@ class Table:
         return b"\t".join(cells) + b"\n"
 
     def lines(self, batch: Batch) -> bytes:
-        """The batch as LOAD DATA reads it: a line a row, tabs between, NULL as \\N."""
+        """The batch as LOAD DATA reads it: a line for each row, with tabs, and \\N for NULL."""
         text = "\n".join(map("\t".join, zip(*self._cells(batch, "\\N", _escaped), strict=True)))
         return self._encoded(batch, text + "\n")
 
     def inserts(self, batch: Batch, table: str, *, replace: bool, most: int) -> Iterator[tuple[int, bytes]]:
-        """The batch as INSERT statements of at most INSERT_BYTES or one row, each with its number of rows. A row whose
-        statement would have more than `most` bytes is refused by its largest value."""
+        """The batch as INSERT statements of at most INSERT_BYTES, or of one row; each with its number of rows. Where a
+        row's statement would have more than `most` bytes, the error names the row's largest value."""
         head = (
             f"{'REPLACE' if replace else 'INSERT'} INTO {LEXIS.quote(table)} ({LEXIS.quote_all(self.written)}) VALUES "
         ).encode()
@@ -124,7 +125,7 @@ class Table:
         yield len(rows), head + b",".join(rows)
 
     def literal(self, place: int, value: Any) -> str:
-        """A value of the column at this place as SQL, the same whatever the session's sql_mode says of backslashes."""
+        """A value of the column at this place as SQL, which means the same in every sql_mode."""
         slot = self._slots[place]
         try:
             return _spelt(slot, slot.write([value]))[0]
@@ -174,14 +175,14 @@ def takes_utf8mb4(native: Native) -> bool:
 
 
 def escaped(value: bytes) -> bytes:
-    """Bytes as LOAD DATA reads them."""
+    """The bytes as LOAD DATA reads them."""
     return value.replace(b"\\", b"\\\\").replace(b"\t", b"\\t").replace(b"\n", b"\\n")
 
 
 def load_statement(
     path: str, table: str, targets: Sequence[str], settings: Sequence[str], *, replace: bool, binary: bool = False
 ) -> bytes:
-    """LOAD DATA LOCAL of lines with tabs between; `targets` are columns and variables, `settings` what is set."""
+    """The LOAD DATA LOCAL of lines with tabs. `targets` are columns and variables, `settings` are what is set."""
     return (
         f"LOAD DATA LOCAL INFILE '{_escape(path)}' {'REPLACE' if replace else ''} INTO TABLE {LEXIS.quote(table)} "
         f"CHARACTER SET {'binary' if binary else 'utf8mb4'} "
@@ -219,7 +220,7 @@ def _column(slot: _Slot, values: Sequence[Any], null: str, finish: Callable[[_Sl
 
 
 def _escaped(slot: _Slot, found: Texts) -> Texts:
-    """As LOAD DATA reads them."""
+    """The texts as LOAD DATA reads them."""
     if not slot.escapes:
         return found
     joined = "".join(found)
@@ -232,7 +233,7 @@ _NUMBER: Final = re.compile(r"-?\d+(\.\d+)?(e[+-]?\d+)?")
 
 
 def _spelt(slot: _Slot, found: Texts) -> Texts:
-    """As literals that are the same in every sql_mode; text that is plain stays readable."""
+    """The texts as literals that mean the same in every sql_mode; plain text stays readable."""
     if slot.expression == _BITS or (not slot.escapes and slot.expression is None and _NUMBER.fullmatch(found[0])):
         return found
     if slot.expression == _HEX:
@@ -242,7 +243,7 @@ def _spelt(slot: _Slot, found: Texts) -> Texts:
 
 
 def _quoted(slot: _Slot, found: Texts) -> Texts:
-    """As literals, under our own sql_mode, where a backslash escapes."""
+    """The texts as literals under our own sql_mode, in which a backslash escapes."""
     if slot.expression == _BITS:
         return found
     if slot.expression == _HEX:

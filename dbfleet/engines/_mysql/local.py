@@ -1,11 +1,11 @@
 """How MySQL's and MariaDB's servers run from local binaries; both may be on one machine.
 
 The server listens on 127.0.0.1 only, with a socket in its own run directory, keeps utf8mb4, reads no configuration of
-the machine's (`--no-defaults`), and writes no binary log. Initialising makes a `root` without a password, who can
-come from this machine only; `prepare` then makes the fleet's user and database, gives root the fleet's password, and
-never puts it into a command.
+the machine (`--no-defaults`), and writes no binary log. Initialising makes a `root` without a password, who can log in
+from this machine only. `prepare` then makes the fleet's user and database and gives root the fleet's password, which
+never stands in a command.
 
-MariaDB before 11 came with a link called `mysqld`, so what is called so is asked whose it is.
+MariaDB before 11 came with a link called `mysqld`, so a program of that name is asked whose it is.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from dbfleet.errors import RuntimeFailure
 from dbfleet.spec import Finding, LocalServer, ServerPlan
 from dbfleet.target import Target
 
-SOCKET: Final = "s"
-"""The socket's name below the run directory: the whole path may have 107 characters."""
+_SOCKET: Final = "s"
+"""The socket's name in the run directory. It is short, as the whole path may have 107 characters."""
 
 _COMMON: Final[Mapping[str, str]] = {
     "bind-address": "127.0.0.1",
@@ -42,8 +42,12 @@ _MYSQL: Final = {
 _MARIADB: Final = {"innodb-log-file-size": "256M"}
 
 
+def _socket(plan: ServerPlan) -> Path:
+    return plan.run / _SOCKET
+
+
 def _paths(plan: ServerPlan) -> list[str]:
-    return [f"--datadir={plan.data}", f"--socket={plan.run / SOCKET}", f"--pid-file={plan.run / 'pid'}"]
+    return [f"--datadir={plan.data}", f"--socket={_socket(plan)}", f"--pid-file={plan.run / 'pid'}"]
 
 
 def _options(settings: Mapping[str, str]) -> list[str]:
@@ -74,8 +78,8 @@ def _initialise_mariadb(plan: ServerPlan) -> Sequence[Sequence[str]]:
     server = plan.binaries["mariadbd"].resolve()
     # Distributions put the server into sbin or libexec and this script into bin.
     prefixes = [server.parent, server.parent.parent / "bin", server.parent.parent / "scripts"]
-    found = [path / name for path in prefixes for name in ("mariadb-install-db", "mysql_install_db")]
-    script = next((path for path in found if path.is_file()), None) or shutil.which("mariadb-install-db")
+    scripts = [path / name for path in prefixes for name in ("mariadb-install-db", "mysql_install_db")]
+    script = next((path for path in scripts if path.is_file()), None) or shutil.which("mariadb-install-db")
     if script is None:
         raise RuntimeFailure(
             f"{server} is here, but its mariadb-install-db is not",
@@ -96,10 +100,10 @@ def _initialise_mariadb(plan: ServerPlan) -> Sequence[Sequence[str]]:
 
 
 def _prepare(engine: str, plan: ServerPlan) -> None:
-    """Make the user and the database, and take away root's empty password."""
+    """Make the user and the database, and give root a password."""
     from dbfleet.engines._mysql.connect import make_owner
 
-    make_owner(engine, plan)
+    make_owner(engine, plan, _socket(plan))
 
 
 _PLACES: Final = (
@@ -144,7 +148,7 @@ MARIADB = LocalServer(
 
 
 def shell(target: Target, *, clients: Sequence[str]) -> tuple[Sequence[str], Mapping[str, str]]:
-    """The first of these clients that is on this machine; MySQL's and MariaDB's talk to each other's servers."""
+    """The first of these clients that is on this machine; those of MySQL and MariaDB talk to each other's servers."""
     client = next((each for each in clients if shutil.which(each)), clients[0])
     argv = [client, f"--host={target.host or '127.0.0.1'}", f"--port={target.port or 3306}", "--protocol=TCP"]
     argv += [f"--user={target.user}"] if target.user else []
@@ -153,8 +157,8 @@ def shell(target: Target, *, clients: Sequence[str]) -> tuple[Sequence[str], Map
 
 
 def examine() -> Sequence[Finding]:
-    """The driver's half that runs in a query's process. Asked of a fresh one: this may have imported ssl before, and
-    then the C extension does not load here though it does there."""
+    """Which half of the driver runs in the process of a query. A new process is asked: this one may have imported ssl,
+    and then the C extension does not load here, though it does there."""
     code = "from dbfleet.engines._mysql.driver import implementation; print(implementation())"
     asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     kind = asked.stdout.strip()

@@ -1,8 +1,8 @@
 """Statements of the user's own: results that stream, one after another, typed as the tables say.
 
 The wire does not tell a bool from a tinyint, our instant from a datetime, MariaDB's JSON from a text. Where a result's
-column comes straight from a table, that table's description settles it, on a second connection (this one is busy with
-the result), which is opened the first time that it is needed: 2 ms on this machine.
+column comes straight from a table, that table's description decides. It is asked for on a second connection, as this
+one is busy with the result; that is opened the first time that it is needed, in 2 ms.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from dbfleet.adapter import Result, ResultColumn
+from dbfleet.abilities import Encoding
+from dbfleet.adapter import BATCH_SIZE, Result, ResultColumn
 from dbfleet.engines._mysql import values
+from dbfleet.engines._mysql.fast import encoded as fast
 from dbfleet.engines._mysql.literals import literal
 from dbfleet.engines._mysql.session import Session
 from dbfleet.engines._mysql.wire import RawRow
@@ -23,19 +25,50 @@ _AMBIGUOUS: Final = frozenset({values.TINY, values.DATETIME, values.BIT, values.
 _CHANGES: Final = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "WITH", "CALL"})
 
 
-def parse(session: Session, text: str, params: Mapping[str, object] | None) -> list[Statement]:
-    """The text's statements, their params bound as literals that nothing in a value can end."""
-    found = statements(text, session.lexis)
-    check_parameters(found, params)
+def query(session: Session, text: str, params: Mapping[str, object] | None, batch_size: int) -> Result:
+    """The first statement's result; the others' follow it."""
+    session.live()
+    return _run(session, _parsed(session, text, params), batch_size)
+
+
+def encoded(session: Session, text: str, params: Mapping[str, object] | None, word: Encoding) -> Iterator[bytes] | None:
+    """The rows of one statement that gives rows, in this format; None for any other."""
+    session.live()
+    parsed = _parsed(session, text, params)
+    if len(parsed) > 1 or not fast.gives_rows(parsed[0], session.lexis):
+        return None
+    session.messages = []
+    return _encoded(session, parsed[0], word)
+
+
+def _encoded(session: Session, statement: Statement, word: Encoding) -> Iterator[bytes]:
+    wire = session.live()
+    with session.translated():
+        wire.execute(statement.text)
+    with session.reading():
+        with session.translated():
+            columns = _columns(session)
+        render = fast.lines(columns, wire.fields, word)
+        yield fast.header(columns, word)
+        while rows := session.fetch(BATCH_SIZE):
+            yield render(rows)
+        with session.translated():
+            _collect(session, statement.words, session.messages)
+
+
+def _parsed(session: Session, text: str, params: Mapping[str, object] | None) -> list[Statement]:
+    """The text's statements, with their parameters as literals, which nothing in a value can end."""
+    parsed = statements(text, session.lexis)
+    check_parameters(parsed, params)
     if not params:
-        return found
+        return parsed
     literals = {name: literal(value, type_of(value)) for name, value in params.items()}
     return [
-        replace(each, text=bind(each.text, params, session.lexis, lambda _, name: literals[name])[0]) for each in found
+        replace(each, text=bind(each.text, params, session.lexis, lambda _, name: literals[name])[0]) for each in parsed
     ]
 
 
-def run(session: Session, todo: Sequence[Statement], batch_size: int) -> Result:
+def _run(session: Session, todo: Sequence[Statement], batch_size: int) -> Result:
     """The first statement's result; the others' follow it."""
     wire = session.wire
     with session.translated():
@@ -43,9 +76,9 @@ def run(session: Session, todo: Sequence[Statement], batch_size: int) -> Result:
     return _result(session, todo, batch_size)
 
 
-def columns(session: Session) -> list[ResultColumn]:
+def _columns(session: Session) -> list[ResultColumn]:
     """The columns of the result that is being read."""
-    found = []
+    columns = []
     for field in session.wire.fields:
         native = values.WIRE_NAMES.get(field.kind, "")
         type_ = values.wire_type(field)
@@ -53,8 +86,8 @@ def columns(session: Session) -> list[ResultColumn]:
             known = session.describe(field.database, field.table).get(field.column)
             if known:
                 type_, native = known.column.type, known.column.native or native
-        found.append(ResultColumn(field.name, type_, native))
-    return found
+        columns.append(ResultColumn(field.name, type_, native))
+    return columns
 
 
 def _result(session: Session, todo: Sequence[Statement], batch_size: int) -> Result:
@@ -64,19 +97,19 @@ def _result(session: Session, todo: Sequence[Statement], batch_size: int) -> Res
     messages: list[str] = []
     read = values.lenient([], [])
     first: list[RawRow] = []
-    found: list[ResultColumn] = []
+    columns: list[ResultColumn] = []
     with session.translated():
         if wire.reading:
             try:
-                found = columns(session)
-                read = values.lenient([column.type for column in found], wire.fields)
+                columns = _columns(session)
+                read = values.lenient([column.type for column in columns], wire.fields)
                 # One batch ahead, so that an error in the first row comes from `query` itself.
                 first = wire.fetch(batch_size)
             except BaseException:
                 wire.abandon()
                 raise
-        affected = wire.affected if not found and words and (words[0] in _CHANGES or wire.affected > 0) else None
-        collect(session, words, messages)
+        affected = wire.affected if not columns and words and (words[0] in _CHANGES or wire.affected > 0) else None
+        _collect(session, words, messages)
 
     def batches() -> Iterator[Batch]:
         rows = first
@@ -86,12 +119,12 @@ def _result(session: Session, todo: Sequence[Statement], batch_size: int) -> Res
                 with session.translated():
                     rows = wire.fetch(batch_size) if session.turn == turn and wire.reading else []
             with session.translated():
-                collect(session, words, messages)
+                _collect(session, words, messages)
         finally:
             close()
 
     def close() -> None:
-        # What stands behind a result that was read to its end waits for `following`.
+        # Behind a result that was read to its end, the next one waits for `following`.
         if session.turn == turn and wire.reading:
             with session.translated():
                 wire.abandon()
@@ -102,16 +135,16 @@ def _result(session: Session, todo: Sequence[Statement], batch_size: int) -> Res
         with session.translated():
             while wire.reading:
                 wire.fetch(batch_size)
-            # The end of a CALL is an answer without rows: it says nothing that the results before it did not.
-            if wire.advance() and (wire.reading or (len(todo) == 1 and not found)):
+            # A CALL ends with an answer without rows, which says nothing new.
+            if wire.advance() and (wire.reading or (len(todo) == 1 and not columns)):
                 return _result(session, todo, batch_size)
-        return run(session, todo[1:], batch_size) if len(todo) > 1 else None
+        return _run(session, todo[1:], batch_size) if len(todo) > 1 else None
 
-    return Result(found, batches(), affected=affected, messages=messages, close=close, following=following)
+    return Result(columns, batches(), affected=affected, messages=messages, close=close, following=following)
 
 
-def collect(session: Session, words: Sequence[str], messages: list[str]) -> None:
-    """The server's warnings and notes, as soon as the result is read to its end."""
+def _collect(session: Session, words: Sequence[str], messages: list[str]) -> None:
+    """Add the server's warnings and notes to the messages, once the result is read to its end."""
     wire = session.wire
     if not wire.warnings or wire.reading or wire.more or messages or (words and words[0] == "SHOW"):
         return

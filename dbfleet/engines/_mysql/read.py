@@ -1,110 +1,116 @@
-"""A table's parts: ranges of its key, half open, as plain data.
+"""Rows of a table: all of them, those of a part, those with these keys.
 
-    {"from": ["17", "x"], "below": ["40", "a"]}      each end may be missing; values in their canonical text
-
-An integer key that is dense is cut by arithmetic, in no time. Any other is walked once along its index, which takes a
-tenth of the time of reading the rows.
+Rows with huge values come last, each alone, and their values in slices (`large`).
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from dbfleet.adapter import WHOLE, Part
+from dbfleet.adapter import BATCH_SIZE, WHOLE, Part
+from dbfleet.engines._mysql import large, parts, tables
 from dbfleet.engines._mysql.literals import literal
-from dbfleet.engines._mysql.types import LEXIS
-from dbfleet.engines._mysql.values import BLOB, strict
-from dbfleet.engines._mysql.wire import Field, RawRow
-from dbfleet.sql.conditions import where
-from dbfleet.values import TEXT_OF, VALUE_OF, Column, Row, Schema, Type
+from dbfleet.engines._mysql.parts import KEYS_AT_ONCE, conditions
+from dbfleet.engines._mysql.session import Session
+from dbfleet.engines._mysql.types import LEXIS, words
+from dbfleet.engines._mysql.values import strict
+from dbfleet.engines._mysql.wire import RawRow
+from dbfleet.values import Batch, Column, Row, Schema, Type
 
-Ask = Callable[[str], Sequence[tuple[str | None, ...]]]
+
+def scan(session: Session, schema: Schema, part: Part, batch_size: int) -> Iterator[Batch]:
+    """The rows of the part."""
+    where = conditions(schema, part)
+    return (_in_slices if has_huge(session, schema, part) else scan_where)(session, schema, where, batch_size)
 
 
-def conditions(schema: Schema, part: Part) -> str:
-    """The WHERE of a part, with a space before it; nothing for the whole."""
+def get(session: Session, schema: Schema, keys: Sequence[Row]) -> Iterator[Row]:
+    """The rows with these keys."""
+    if not schema.key:
+        return
     columns = [schema.column(name) for name in schema.key]
-    found = [_bound(columns, part[end], sign) for end, sign in (("from", ">"), ("below", "<")) if end in part]
-    return where(f" WHERE {' AND '.join(found)}" if found else "", part)
+    places = schema.key_indexes
+    names = LEXIS.quote_all(schema.key)
+    for start in range(0, len(keys), KEYS_AT_ONCE):
+        wanted = keys[start : start + KEYS_AT_ONCE]
+        rows = ", ".join(
+            f"({', '.join(literal(value, column.type) for value, column in zip(key, columns, strict=True))})"
+            for key in wanted
+        )
+        # A table that we did not make may give 'a' where 'A' was asked for: to its collation they are equal.
+        exactly = {tuple(key) for key in wanted} if any(each.type is Type.TEXT for each in columns) else None
+        where = f" WHERE ({names}) IN ({rows})"
+        huge = large.has_huge_among(schema, where, session.rows)
+        for batch in (_in_slices if huge else scan_where)(session, schema, where, BATCH_SIZE):
+            for row in batch:
+                if exactly is None or tuple(row[place] for place in places) in exactly:
+                    yield row
 
 
-def _bound(columns: Sequence[Column], values: Sequence[str], sign: str) -> str:
-    """(a, b) >= (x, y), or <, spelt so that the server finds it by the key's index; in the short form it does not."""
-    column = columns[0]
-    name, value = LEXIS.quote(column.name), literal(VALUE_OF[column.type](values[0]), column.type)
-    if len(columns) == 1:
-        return f"{name} {'>=' if sign == '>' else '<'} {value}"
-    rest = _bound(columns[1:], values[1:], sign)
-    return f"{name} {sign}= {value} AND ({name} {sign} {value} OR ({rest}))"
-
-
-def by_keys(schema: Schema, keys: Sequence[Row], folding: Collection[str]) -> str:
-    """The condition that a row's key is one of these: found by the index, then, for the columns whose collation takes
-    different texts for equal (`folding`), by their bytes."""
-    columns = [schema.column(name) for name in schema.key]
-
-    def among(change: Callable[[str, str], str]) -> str:
-        names = ", ".join(change(LEXIS.quote(name), name) for name in schema.key)
-        rows = [[change(literal(v, c.type), c.name) for v, c in zip(key, columns, strict=True)] for key in keys]
-        tuples = [f"({', '.join(row)})" for row in rows]
-        return f"({names}) IN ({', '.join(tuples)})"
-
-    found = among(lambda text, _: text)
-    if not any(name in folding for name in schema.key):
-        return found
-    return f"{found} AND {among(lambda text, name: exactly(text) if name in folding else text)}"
-
-
-def exactly(text: str) -> str:
-    """A text's bytes in utf8mb4, in SQL: what no collation takes for another's."""
-    return f"CAST(CONVERT({text} USING utf8mb4) AS BINARY)"
-
-
-def split(schema: Schema, parts: int, ask: Ask) -> Sequence[Part]:
+def split(session: Session, schema: Schema, count: int) -> Sequence[Part]:
     """At most so many parts of about as many rows each."""
-    columns = [schema.column(name) for name in schema.key]
-    if not columns or parts < 2 or any(column.type is Type.JSON for column in columns):
+    # To answer with a large row a server needs more than its size, and a small server has no room for two at once.
+    if large.first_are_large(schema, session.rows):
         return [WHOLE]
-    bounds = _even(schema, parts, ask) or _walked(schema, columns, parts, ask)
-    ends: list[list[str] | None] = [None, *bounds, None]
-    return [
-        {word: end for word, end in (("from", low), ("below", high)) if end is not None}
-        for low, high in itertools.pairwise(ends)
-    ]
+    return parts.split(schema, count, session.rows)
 
 
-def _even(schema: Schema, parts: int, ask: Ask) -> list[list[str]]:
-    """Bounds at equal distances, where an integer key has hardly a gap; else none."""
-    if len(schema.key) > 1 or schema.column(schema.key[0]).type is not Type.INT:
-        return []
-    name, table = LEXIS.quote(schema.key[0]), LEXIS.quote(schema.name)
-    ((least, most),) = ask(f"SELECT min({name}), max({name}) FROM {table}")
-    ((estimate,),) = ask(
-        "SELECT max(table_rows) FROM information_schema.tables WHERE table_schema = DATABASE() "
-        f"AND table_name = {literal(schema.name, Type.TEXT)}"
-    )
-    if least is None or most is None or estimate is None:
-        return []
-    low, width = int(least), int(most) - int(least) + 1
-    if width > 2 * int(estimate) or width < parts:
-        return []
-    return [[str(low + width * number // parts)] for number in range(1, parts)]
+def has_huge(session: Session, schema: Schema, part: Part) -> bool:
+    """Whether the part has rows with huge values."""
+    # A table with large rows has no ranges: see `split`.
+    return not part.keys() & {"from", "below"} and large.has_huge(schema, session.rows)
 
 
-def _walked(schema: Schema, columns: Sequence[Column], parts: int, ask: Ask) -> list[list[str]]:
-    names, table = LEXIS.quote_all(schema.key), LEXIS.quote(schema.name)
-    ((rows,),) = ask(f"SELECT count(*) FROM {table}")
-    step = -(-int(rows or 0) // parts)
-    bounds: list[list[str]] = []
-    field = Field("", "", "", "", 0, BLOB, 0, 0)
-    read = strict(columns, [field] * len(columns), schema.name)
-    while step and len(bounds) < parts - 1:
-        where = conditions(schema, {"from": bounds[-1]}) if bounds else ""
-        found = ask(f"SELECT {names} FROM {table}{where} ORDER BY {names} LIMIT 1 OFFSET {step}")
-        if not found:
-            break
-        raw: RawRow = tuple(None if text is None else text.encode() for text in found[0])
-        (row,) = read([raw])
-        bounds.append([TEXT_OF[column.type](value) for column, value in zip(columns, row, strict=True)])
-    return bounds
+def select(schema: Schema, where: str = "") -> str:
+    """The SELECT of a scan."""
+    return f"SELECT {', '.join(map(_expression, schema.columns))} FROM {LEXIS.quote(schema.name)}{where}"
+
+
+def scan_where(session: Session, schema: Schema, where: str, batch_size: int) -> Iterator[Batch]:
+    """The rows that a WHERE chooses, of which none has huge values."""
+    wire = session.live()
+    with session.translated():
+        wire.execute(select(schema, where))
+    with session.reading():
+        rows = strict(schema.columns, wire.fields, schema.name)
+        while raw := session.fetch(batch_size):
+            yield rows(raw)
+
+
+def rendered(session: Session, statement: str, render: Callable[[list[RawRow]], bytes]) -> Iterator[bytes]:
+    """What `render` makes of the raw rows of a statement."""
+    wire = session.live()
+    with session.translated():
+        wire.execute(statement)
+    with session.reading():
+        while rows := session.fetch(BATCH_SIZE):
+            yield render(rows)
+
+
+def _in_slices(session: Session, schema: Schema, where: str, batch_size: int) -> Iterator[Batch]:
+    """As `scan_where`, the rows with huge values last, of the same moment."""
+    wire = session.live()
+    folding = tables.folding(session.rows, schema)
+    slices = large.Slices(schema, [*map(_expression, schema.columns)], where)
+    lacking: list[RawRow] = []
+    with session.one_moment():
+        with session.translated():
+            wire.execute(slices.select)
+        with session.reading():
+            read = strict(schema.columns, wire.fields[: len(schema.columns)], schema.name)
+            while raw := session.fetch(batch_size):
+                whole, incomplete = slices.apart(raw)
+                lacking += incomplete
+                if whole:
+                    yield read(whole)
+        with session.translated():
+            yield from slices.whole(wire, lacking, read, folding)
+
+
+def _expression(column: Column) -> str:
+    """What a scan selects for a column: itself, unless the wire would cut it short."""
+    name = LEXIS.quote(column.name)
+    kind = words(column.native or "")[0]
+    if column.type is Type.FLOAT and kind != "double":
+        return f"CAST({name} AS DOUBLE)"  # a FLOAT is sent with 6 digits and holds 9
+    return name

@@ -1,36 +1,62 @@
-"""A connection as everything else here uses it: our errors with the target's name, our sql_mode while we write, and
-one result at a time, of which a later one takes the place.
+"""A connection as every room of this package uses it: errors with the target's name, our sql_mode while we write, the
+transaction of a snapshot, and one result at a time. A later result takes the place of an earlier one.
 
-Results carry the `turn` in which they began: whoever closes an old one must not end a new one. A second connection,
-`describe`'s, is opened the first time that it is needed: a question about a table while a result is read.
+Results carry the `turn` in which they began: whoever closes an old result must not end a new one. `describe` opens a
+second connection the first time that it is needed: for a question about a table while a result is read.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, Generic, TypeVar
 
 from dbfleet.engines._mysql import tables
 from dbfleet.engines._mysql.driver import driver_errors
 from dbfleet.engines._mysql.errors import translate
-from dbfleet.engines._mysql.tables import Server
+from dbfleet.engines._mysql.load_data import Table
+from dbfleet.engines._mysql.server import Server
 from dbfleet.engines._mysql.types import Native, lexis
 from dbfleet.engines._mysql.wire import RawRow, Wire
-from dbfleet.engines._mysql.write import Source
-from dbfleet.errors import DbfleetError, Unavailable, translated
+from dbfleet.errors import DbfleetError, StatementError, Unavailable, translated
+from dbfleet.values import Schema
+
+T = TypeVar("T")
 
 _OUR_MODE: Final = "STRICT_ALL_TABLES,STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO"
 
 
+class Source(Generic[T]):
+    """The batches of a write, to be pulled once; and the error that came from them, if one did."""
+
+    def __init__(self, batches: Iterable[T]) -> None:
+        self._batches = iter(batches)
+        self.error: BaseException | None = None
+
+    def __iter__(self) -> Iterator[T]:
+        return self
+
+    def __next__(self) -> T:
+        try:
+            return next(self._batches)
+        except StopIteration:
+            raise
+        except BaseException as exc:
+            self.error = exc
+            raise
+
+
 class Session:
-    """One wire and the server behind it; `engine` and `target` are names, for errors."""
+    """One wire and the server behind it; `engine` and `target` are names, for errors. `messages` are the server's
+    notices of the last encoded result."""
 
     def __init__(self, engine: str, target: str, wire: Wire, server: Server) -> None:
         self.wire = wire
         self.server = server
         self.lexis = lexis(server.sql_mode)
         self.turn = 0  # grows with every result: an old one must not end a new one
+        self.messages: list[str] = []
+        self._in_snapshot = False
         self._engine = engine
         self._target = target
         self._beside: Wire | None = None
@@ -43,7 +69,8 @@ class Session:
 
     @contextlib.contextmanager
     def translated(self, source: Source[Any] | None = None) -> Iterator[None]:
-        """The driver's errors and those of our own modules, with our name; never those of the source of a write."""
+        """The driver's errors, and those of ours that name no engine yet, become errors of this target. An error of the
+        source of a write stays as it is."""
         try:
             with translated(translate, engine=self._engine, target=self._target):
                 yield
@@ -55,7 +82,8 @@ class Session:
 
     @contextlib.contextmanager
     def our_mode(self) -> Iterator[None]:
-        """Strict, and 0 stays 0 in an AUTO_INCREMENT column; then what the session had."""
+        """While a strict sql_mode holds, in which 0 stays 0 in an AUTO_INCREMENT column. Then the session's own
+        again."""
         wire = self.wire
         wire.execute(f"SET @dbfleet_sql_mode = @@SESSION.sql_mode, SESSION sql_mode = '{_OUR_MODE}'")
         try:
@@ -79,7 +107,8 @@ class Session:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:
-        """While a result is read; what is left of it afterwards is dropped, unless another has taken its place."""
+        """While a result is read. What is left of it afterwards is dropped, unless another result has taken its
+        place."""
         self.turn += 1
         turn = self.turn
         try:
@@ -94,13 +123,62 @@ class Session:
         return tables.natives(self.rows, name, self.server)
 
     def describe(self, database: str, table: str) -> Mapping[str, Native]:
-        """A table's columns, asked on a second connection; none where it has no answer (a temporary table, a lock)."""
+        """A table's columns, asked for on a second connection; none where that has no answer (a temporary table, a
+        lock)."""
         with contextlib.suppress(*driver_errors()):
             if self._beside is None:
                 self._beside = self.wire.another()
                 self._beside.execute("SET SESSION lock_wait_timeout = 1")
             return tables.natives(self._beside.rows, table, self.server, database=database)
         return {}
+
+    def table(self, schema: Schema) -> Table:
+        """The table of the schema, to be written into."""
+        return Table(schema, self.natives(schema.name), mariadb=self.server.mariadb)
+
+    # --- one moment ---
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """A transaction in which all that is read is of one moment."""
+        wire = self.live()
+        with self.translated():
+            wire.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            wire.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
+        self._in_snapshot = True
+        try:
+            yield
+        except BaseException as error:
+            if not isinstance(error, Exception | GeneratorExit):
+                # Interrupted: nothing is waited for any more, and the snapshot ends with the connection.
+                with contextlib.suppress(DbfleetError):
+                    self.cancel()
+                self.close()
+            raise
+        finally:
+            self._in_snapshot = False
+            if not wire.closed:
+                with self.translated():
+                    wire.abandon()
+                    wire.execute("ROLLBACK")
+
+    def one_moment(self) -> contextlib.AbstractContextManager[None]:
+        """The snapshot that there is already, or a new one."""
+        return contextlib.nullcontext() if self._in_snapshot else self.snapshot()
+
+    def check_writable(self) -> None:
+        """StatementError inside a snapshot."""
+        if self._in_snapshot:
+            raise StatementError("a snapshot only reads")
+
+    # --- its end ---
+
+    def cancel(self) -> None:
+        """Stop the statement that runs, on the server."""
+        wire = self.wire
+        if not wire.closed and (wire.busy or wire.reading):
+            with self.translated():
+                wire.stop()
 
     def close(self) -> None:
         """Free both connections. Silent if they are closed already."""

@@ -1,6 +1,6 @@
 """What the specs of MySQL and MariaDB have in common; an engine's own file says only what differs.
 
-It is read with every spec, so it imports no driver and nothing that is slow.
+Every listing of engines imports it, so it imports no driver and nothing that is slow.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ def spec(
     quirks: tuple[str, ...],
     verified_on: tuple[str, ...],
 ) -> EngineSpec:
-    """The spec of one of the two. `clients` are the names of the client, this engine's own first, which is the one in
-    its container; `quirks` are those that the other does not have."""
+    """The spec of one of the two. `clients` are names of the client; the first is this engine's own, which its
+    container has. `quirks` are those that the other engine does not have."""
     return EngineSpec(
         name=name,
         title=title,

@@ -1,62 +1,45 @@
-"""Which database a connection is in, and tables that take others' places.
+"""Staged tables in the places of others (Adapter.swap).
 
-Neither server can have DDL in a transaction, but one RENAME TABLE of any number of tables is one step, after a crash
-too: what goes is renamed to `_dbfleet_gone_…` in the same statement, and dropped after it. A kill between the two
-leaves those; `leftovers` names them, and `drop` removes them.
+Neither server takes DDL in a transaction, but one RENAME TABLE of any number of tables is one step, after a crash too.
+It renames the old tables to `_dbfleet_gone_…`; they are dropped after it. A kill between the two leaves them:
+`leftovers` names them, and `drop` removes them.
 
-A foreign key follows a table that is renamed, so those among the staged tables are right by themselves, and their
-generated names follow too (`orders_ibfk_1`). One from a table outside would follow what goes; to point it anew is a
-statement of its own, with a gap before it, so the swap is refused.
+A foreign key follows a table that is renamed. So foreign keys among the staged tables are right by themselves, and so
+are their generated names (`orders_ibfk_1`). A foreign key of a table outside would follow the old table. To point it to
+the new one takes a second statement, with a gap between, so the swap is refused.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from dbfleet.adapter import Swap
 from dbfleet.engines._mysql.driver import driver_errors
 from dbfleet.engines._mysql.literals import literal
-from dbfleet.engines._mysql.tables import HIDDEN, Server, kinds
+from dbfleet.engines._mysql.server import Ask
+from dbfleet.engines._mysql.tables import HIDDEN, kinds
 from dbfleet.engines._mysql.types import LEXIS
 from dbfleet.engines._mysql.wire import Wire
 from dbfleet.errors import ConstraintViolated, NotFound
 from dbfleet.values import Type
 
-Ask = Callable[[str], Sequence[tuple[str | None, ...]]]
 _GONE: Final = f"{HIDDEN}gone_"
 _WAIT_S: Final = 60
-"""Of a rename for those who hold a table open: whoever comes later waits behind it, and the server's own limit is a
-year."""
-_WHO: Final = ("server_uuid", "server_uid", "hostname", "port", "datadir")
-
-
-def identity(ask: Ask, server: Server) -> str:
-    """The server's id, which a copied data directory has too (MariaDB has one from 10.6.16 and 11.4 on); so its host,
-    port and directory as well, and the second in which it started: now, less how long it runs."""
-    names = ", ".join(f"'{name}'" for name in _WHO)
-    found = {str(name).lower(): value for name, value in ask(f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({names})")}
-    status = f"{'information_schema' if server.mariadb else 'performance_schema'}.global_status"
-    started: str | None = None
-    ((database,),) = ask("SELECT DATABASE()")
-    for (seconds,) in ask(
-        f"SELECT CAST(UNIX_TIMESTAMP() - variable_value AS SIGNED) FROM {status} WHERE variable_name = 'Uptime'"
-    ):
-        started = seconds
-    parts = [found.get(name) for name in _WHO]
-    name = database.lower() if database and server.folds_names else database
-    return ":".join(str(part or "") for part in ("mysql", *parts, started, name))
+"""How long the rename waits for those who hold a table open. Whoever comes later waits behind it, and the server's own
+limit is a year."""
 
 
 def leftovers(ask: Ask) -> Sequence[str]:
-    """The staged and the gone tables that are there."""
+    """The staged tables, and the old ones of a swap that were not dropped."""
     return sorted(name for name in kinds(ask) if name.startswith(HIDDEN))
 
 
 def swap(wire: Wire, swaps: Sequence[Swap]) -> None:
-    """All of them take their places; ConstraintViolated or NotFound, and nothing has changed, where they cannot."""
+    """Let the staged tables take their places. ConstraintViolated or NotFound, and nothing has changed, where one
+    cannot."""
     there = kinds(wire.rows)
     for each in swaps:
         if each.staged.name not in there:
@@ -71,24 +54,24 @@ def swap(wire: Wire, swaps: Sequence[Swap]) -> None:
     pairs = [*gone.items(), *((each.staged.name, each.name) for each in swaps)]
     with _patient(wire):
         wire.execute("RENAME TABLE " + ", ".join(f"{LEXIS.quote(a)} TO {LEXIS.quote(b)}" for a, b in pairs))
-    with contextlib.suppress(*driver_errors()):  # it is done; what cannot be dropped now is a leftover
+    with contextlib.suppress(*driver_errors()):  # the swap is done; what cannot be dropped now is a leftover
         drop(wire, {gone[name]: there[name] for name in going})
 
 
 def lost(ask: Ask, names: Sequence[str]) -> list[str]:
-    """Triggers and partitions go with a table; privileges and views hold to its name."""
+    """What goes with these tables: triggers and partitions. Privileges and views belong to the name, and stay."""
     going = ", ".join(literal(name, Type.TEXT) for name in names) or "NULL"
-    found = ask(
+    rows = ask(
         "SELECT event_object_table, concat('trigger ', trigger_name) FROM information_schema.triggers "
         f"WHERE event_object_schema = DATABASE() AND event_object_table IN ({going}) "
         "UNION SELECT table_name, 'partitions' FROM information_schema.partitions "
         f"WHERE table_schema = DATABASE() AND partition_name IS NOT NULL AND table_name IN ({going}) ORDER BY 1, 2"
     )
-    return [f"{table}: {text}" for table, text in found]
+    return [f"{table}: {text}" for table, text in rows]
 
 
 def drop(wire: Wire, tables: dict[str, str]) -> None:
-    """Drop what is nobody's: by name, and what DROP calls it. References among them have no say."""
+    """Drop dbfleet's own tables, given by name with what DROP calls each. References among them are not checked."""
     wire.execute("SET SESSION foreign_key_checks = 0")
     try:
         for name, kind in tables.items():
@@ -117,6 +100,7 @@ def _check_outside(wire: Wire, going: Sequence[str]) -> None:
 
 @contextlib.contextmanager
 def _patient(wire: Wire) -> Iterator[None]:
+    """While the session waits for a lock as long as _WAIT_S."""
     wire.execute(f"SET @dbfleet_wait = @@SESSION.lock_wait_timeout, SESSION lock_wait_timeout = {_WAIT_S}")
     try:
         yield

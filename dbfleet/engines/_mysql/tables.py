@@ -1,84 +1,64 @@
-"""What the server says is there: itself, the tables of the target's database, their columns, keys and references.
+"""What the server says is there: the tables of the target's database, their columns, keys and references.
 
-Each function is given a way to ask (`Ask`: a statement to all its rows, as text) and reads the answers of MySQL and of
-MariaDB. Names are compared as they are spelt, even where the server's own comparison folds their case.
+Each function is given a way to ask (`Ask`) and reads the answers of MySQL and of MariaDB. Names are compared as they
+are spelt, even where the server's own comparison ignores case.
 """
 
 from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from dbfleet.engines._mysql.literals import literal
+from dbfleet.engines._mysql.server import Ask, Server
 from dbfleet.engines._mysql.types import LEXIS, Native, kept_beside, read_native
 from dbfleet.errors import NotFound, StatementError
 from dbfleet.values import Column, Reference, Schema, Type
 
-Ask = Callable[[str], Sequence[tuple[str | None, ...]]]
 _NOT_BROKEN: Final = frozenset({"1142", "1143", "1205", "1213", "1317", "3024"})
-"""What a view's asking may fail of that the view cannot help: a privilege, a lock, somebody's stop."""
+"""Errors of a statement over a view that are not the view's fault: a privilege, a lock, a stop by somebody."""
 _JSON_CHECK: Final = re.compile(r"CHECK \(json_valid\(`((?:[^`]|``)*)`\)\)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
-    """What the server said of itself when we came."""
-
-    product: str
-    version: str
-    mariadb: bool
-    sql_mode: tuple[str, ...]
-    local_files: bool
-    folds_names: bool = False  # lower_case_table_names: a table is found whatever the case of its name
-
-    @property
-    def native_uuid(self) -> bool:
-        return self.mariadb and tuple(map(int, re.findall(r"\d+", self.version)[:2])) >= (10, 7)
-
-    def fold(self, name: str | None) -> str:
-        """A table's name as the server compares it."""
-        return (name or "").lower() if self.folds_names else name or ""
-
-
 HIDDEN: Final = "_dbfleet_"
-"""How the names begin of tables that are dbfleet's own housekeeping: nobody's collection."""
+"""The beginning of the names of dbfleet's own tables, which are no collections."""
 
 
 def collections(ask: Ask) -> Sequence[str]:
-    """The names of the tables and views, sorted. Not of a view that nobody can read: it must not be in the way of the
-    others."""
-    found = {name: what for name, what in kinds(ask).items() if not name.startswith(HIDDEN)}
-    return sorted(found.keys() - broken_views(ask, found).keys())
+    """The names of the tables and views, sorted. A view that nobody can read is left out, so that it does not stop a
+    copy of the others."""
+    listed = {name: what for name, what in kinds(ask).items() if not name.startswith(HIDDEN)}
+    return sorted(listed.keys() - broken_views(ask, listed).keys())
 
 
 def kinds(ask: Ask) -> dict[str, str]:
     """What DROP calls each table and view of the database, TABLE or VIEW, by name."""
-    found = ask(
+    rows = ask(
         "SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = DATABASE() "
         "AND table_type IN ('BASE TABLE', 'VIEW', 'SYSTEM VERSIONED')"
     )
-    return {str(name): "VIEW" if type_ == "VIEW" else "TABLE" for name, type_ in found}
+    return {str(name): "VIEW" if type_ == "VIEW" else "TABLE" for name, type_ in rows}
 
 
 def kind(ask: Ask, name: str, server: Server) -> str | None:
     """What DROP calls it, TABLE or VIEW; None where it is not there."""
-    for found, type_ in ask(
+    for table, type_ in ask(
         "SELECT table_name, table_type FROM information_schema.tables "
         f"WHERE table_schema = DATABASE() AND table_name = {literal(name, Type.TEXT)}"
     ):
-        if server.fold(found) == server.fold(name):
+        if server.fold(table) == server.fold(name):
             return "VIEW" if type_ == "VIEW" else "TABLE"
     return None
 
 
-def broken_views(ask: Ask, found: Mapping[str, str]) -> dict[str, str]:
-    """The views that nobody can read, and why: a table of theirs is dropped, or their definer. Only asking each tells:
-    what the catalogue says of such a view is the same as of a whole one (MariaDB), or is one of two reasons (MySQL)."""
+def broken_views(ask: Ask, kinds: Mapping[str, str]) -> dict[str, str]:
+    """The views that nobody can read, and why: a table of theirs was dropped, or their definer. Each view has to be
+    asked: MariaDB's catalog says nothing, and MySQL's tells one of the two reasons only."""
     broken = {}
-    for name in (each for each, what in found.items() if what == "VIEW"):
+    for name in (each for each, what in kinds.items() if what == "VIEW"):
         try:
             ask(f"SELECT 0 FROM {LEXIS.quote(name)} LIMIT 0")
         except StatementError as error:
@@ -116,8 +96,8 @@ def describe(ask: Ask, name: str, server: Server) -> Schema:
 
 
 def _counted(ask: Ask, table: str, native: Native, refers: Sequence[Reference], server: Server) -> Column:
-    """The column; one of 64 bits without a sign that counts up by itself, or refers to such a one, is an int for as
-    long as it holds nothing beyond 2**63: such are most keys of MySQL, and no counter comes so far."""
+    """The column. A BIGINT UNSIGNED that counts up by itself, or refers to a column that does, is an int while it holds
+    nothing beyond 2**63: most keys of MySQL are such, and no counter comes so far."""
     column = native.column
     if not native.wide or not _counts(ask, table, native, refers, server, {(table, column.name)}):
         return column
@@ -145,8 +125,8 @@ def _counts(
 
 def references(ask: Ask, name: str) -> tuple[Reference, ...]:
     """The table's foreign keys to tables of the same database, in the order of their names."""
-    found: dict[str, list[tuple[str, str, str]]] = {}
-    # MariaDB compares names here without regard to case.
+    keys: dict[str, list[tuple[str, str, str]]] = {}
+    # MariaDB compares these names without regard to case.
     for own, constraint, column, table, key in ask(
         "SELECT table_name, constraint_name, column_name, referenced_table_name, referenced_column_name "
         "FROM information_schema.key_column_usage WHERE table_schema = DATABASE() "
@@ -154,27 +134,28 @@ def references(ask: Ask, name: str) -> tuple[Reference, ...]:
         "ORDER BY constraint_name, ordinal_position"
     ):
         if own == name:
-            found.setdefault(str(constraint), []).append((str(column), str(table), str(key)))
+            keys.setdefault(str(constraint), []).append((str(column), str(table), str(key)))
     return tuple(
-        Reference(tuple(row[0] for row in rows), rows[0][1], tuple(row[2] for row in rows)) for rows in found.values()
+        Reference(tuple(row[0] for row in rows), rows[0][1], tuple(row[2] for row in rows)) for rows in keys.values()
     )
 
 
 def folding(ask: Ask, schema: Schema) -> set[str]:
-    """The columns of the key whose collation takes different texts for equal; of our own tables none."""
-    found = ask(
+    """The columns of the key whose collation takes different texts for equal. Our own tables have none."""
+    rows = ask(
         "SELECT column_name, collation_name FROM information_schema.columns WHERE table_schema = DATABASE() "
         f"AND table_name = {literal(schema.name, Type.TEXT)} AND collation_name IS NOT NULL"
     )
     exact = ("ascii_bin", "utf8mb4_0900_bin", "utf8mb4_nopad_bin")
-    return {str(name) for name, collation in found if name in schema.key and collation not in exact}
+    return {str(name) for name, collation in rows if name in schema.key and collation not in exact}
 
 
 def natives(ask: Ask, table: str, server: Server, *, database: str | None = None) -> dict[str, Native]:
-    """The columns of a table, of the connection's database where none is named, by name; none where it is not there."""
-    # Not SHOW COLUMNS: a column is computed where it has an expression, and only here is that said.
+    """The columns of a table by name; none where it is not there. Without `database` the table is of the connection's
+    own."""
+    # Not SHOW COLUMNS: a computed column has an expression, which only information_schema tells.
     space = literal(database, Type.TEXT) if database is not None else "DATABASE()"
-    found = [
+    rows = [
         row[1:]
         for row in ask(
             "SELECT table_name, column_name, column_type, collation_name, is_nullable, extra, column_comment, "
@@ -185,7 +166,7 @@ def natives(ask: Ask, table: str, server: Server, *, database: str | None = None
     ]
     checked: set[str] = set()
     # MariaDB's JSON is a text of this collation with a check.
-    if server.mariadb and any((row[1], row[2]) == ("longtext", "utf8mb4_bin") for row in found):
+    if server.mariadb and any((row[1], row[2]) == ("longtext", "utf8mb4_bin") for row in rows):
         name = f"{LEXIS.quote(database)}.{LEXIS.quote(table)}" if database is not None else LEXIS.quote(table)
         with contextlib.suppress(IndexError):
             text = ask(f"SHOW CREATE TABLE {name}")[0][1] or ""
@@ -202,5 +183,5 @@ def natives(ask: Ask, table: str, server: Server, *, database: str | None = None
             in_key=key == "PRI",
             checked=name in checked,
         )
-        for name, native, collation, nullable, extra, comment, expression, key in found
+        for name, native, collation, nullable, extra, comment, expression, key in rows
     }

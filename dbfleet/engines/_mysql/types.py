@@ -1,12 +1,12 @@
 """MySQL's and MariaDB's types: what a native type is in the closed set, and which one a column of ours gets.
 
-A column's native type is read as the server spells it (`decimal(12,2) unsigned`), in `describe`, before a write, and
-for the columns of a query that come straight from a table. SQLAlchemy writes the DDL; reading needs no SQLAlchemy,
-whose 0.3 seconds a plain query would pay.
+A column's native type is read as the server spells it (`decimal(12,2) unsigned`): in `describe`, before a write, and
+for the columns of a query that come straight from a table. SQLAlchemy writes the DDL. Reading needs no SQLAlchemy,
+which would cost a plain query 0.3 seconds.
 
-Text is utf8mb4 with a binary, no-pad collation: keys 'a' and 'A', 'é' and 'e', 'a' and 'a ' are different here as
-they are in every other engine. An index entry holds 3072 bytes, which is 768 characters: a text column in a key or a
-reference gets its share of that where it has no length of its own.
+Text is utf8mb4 with a binary collation without padding: the keys 'a' and 'A', 'é' and 'e', 'a' and 'a ' are different,
+as in every other engine. An index entry holds 3072 bytes, which is 768 characters: a text column of a key or a
+reference that has no length of its own gets its share of that.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ KEY_BYTES: Final = 3072
 DECIMAL_DIGITS: Final = 65
 DECIMAL_SCALE: Final = 30
 ROW_BYTES: Final = 60_000
-"""A row's columns, without the ends of long texts, may have 65 535 bytes together; some are left for the rest."""
+"""Bytes that the texts of a row may have. All columns together may have 65 535, without the ends of long texts."""
 
 _TYPES: Final[Mapping[str, Type]] = {
     **dict.fromkeys(("tinyint", "smallint", "mediumint", "int", "integer", "bigint", "year"), Type.INT),
@@ -53,8 +53,8 @@ _SIZED: Final = re.compile(r"(\w+)\s*(?:\(([^)]*)\))?")
 
 @dataclass(frozen=True, slots=True)
 class Native:
-    """A column as the server describes it: `kind` is its type's first word, `generated` that it cannot be written,
-    `counts` that it counts up by itself, `touched` that an UPDATE of another column sets it."""
+    """A column as the server describes it. `kind` is the first word of its type. It is `generated` where it cannot be
+    written; it `counts` where it counts up by itself; it is `touched` where an UPDATE of another column sets it."""
 
     column: Column
     kind: str
@@ -69,7 +69,8 @@ class Native:
 
     @property
     def ends_version(self) -> bool:
-        """What MariaDB adds to every unique key of a system-versioned table: rows of the past have the same keys."""
+        """Whether MariaDB has added it to the unique keys of a system-versioned table, where rows of the past have the
+        same keys."""
         return self.expression == "ROW END"
 
     @property
@@ -79,7 +80,7 @@ class Native:
 
 
 def words(native: str) -> tuple[str, str]:
-    """`decimal(12,2) unsigned` as ("decimal", "12,2")."""
+    """The first word and the sizes of a type: ("decimal", "12,2") of `decimal(12,2) unsigned`."""
     found = _SIZED.match(native.lower())
     return (found[1], (found[2] or "").replace(" ", "")) if found else (native.lower(), "")
 
@@ -125,8 +126,8 @@ def read_native(
     in_key: bool = False,
     checked: bool = False,
 ) -> Native:
-    """A column from what information_schema.columns says of it; `checked` where a MariaDB check says that its text is
-    JSON. It is computed where it has an expression: EXTRA says GENERATED of an ordinary default too."""
+    """The column, from what information_schema.columns says of it. `checked`: MariaDB has a check that its text is
+    JSON. A column with an expression is computed; EXTRA says GENERATED of an ordinary default too."""
     column = read_type(Column(name, Type.TEXT, nullable), native)
     if checked and column.type is Type.TEXT:
         column = replace(column, type=Type.JSON)
@@ -196,12 +197,12 @@ def relational(schema: Schema, *, mariadb: bool, native_uuid: bool) -> Relationa
 
 
 def collation(*, mariadb: bool) -> str:
-    """By code point, and trailing spaces count."""
+    """The collation by code point, in which trailing spaces count."""
     return "utf8mb4_nopad_bin" if mariadb else "utf8mb4_0900_bin"
 
 
 def _refine(column: Column, type_: TypeEngine[Any]) -> Column:
-    """A SQLAlchemy type is read by the text that it makes, by the same reader as the server's own."""
+    """The column of a SQLAlchemy type, read from the type's text as the server's own types are."""
     return read_type(replace(column, note=None), column.native or "")
 
 

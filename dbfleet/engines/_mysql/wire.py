@@ -1,8 +1,9 @@
 """The seam to mysql-connector-python: one statement at a time, its rows as raw text, whichever half of the driver runs.
 
-Calls into the driver block in C, where no signal handler of Python can run. So the main thread never makes one: it
-hands it to the connection's own thread and waits, and Ctrl-C (or whatever a handler raises) stops the statement on the
-server first. About 30 µs a batch. Rows are never fetched ahead: two threads that both want the interpreter are slower.
+Calls into the driver block in C, where no signal handler of Python can run. So the main thread makes none of them: the
+connection's own thread does, and the main thread waits. Ctrl-C, or whatever a handler raises, first stops the statement
+on the server. That costs 30 µs a batch. Rows are never fetched ahead: two threads that both use the interpreter are
+slower.
 """
 
 from __future__ import annotations
@@ -26,19 +27,19 @@ T = TypeVar("T")
 _Work = tuple["Future[Any]", Callable[[], Any]]
 
 FILE_REFUSED: Final = "LOAD DATA LOCAL INFILE file request rejected"
-"""How the message begins with which either half keeps a file to itself."""
+"""The beginning of the message with which either half of the driver refuses the server a file."""
 NOT_NULL: Final = 1
 UNSIGNED: Final = 32
 ZEROFILL: Final = 64
 BINARY_CHARSET: Final = 63
 _SHORT: Final = 255
 _SMALL_ROW: Final = BATCH_BYTES // BATCH_SIZE
-"""Bytes of a row of which a whole batch is no more than it may be."""
+"""Bytes of a row. A whole batch of such rows has at most BATCH_BYTES."""
 
 
 class Field(NamedTuple):
-    """A result column as the wire describes it; `table` and `column` are where it comes from, empty for an
-    expression; `kind` is the protocol's number of its type, `length` the most bytes of a value."""
+    """A result column as the wire describes it. `table` and `column` say where it comes from, and are empty for an
+    expression. `kind` is the protocol's number of its type. A value has at most `length` bytes."""
 
     database: str
     table: str
@@ -80,7 +81,7 @@ class Wire:
 
     def another(self) -> Wire:
         """A second connection to the same server, by the same login."""
-        # No LOCAL files there: the folder they may come from belongs to the first.
+        # No LOCAL files there: their folder belongs to the first connection.
         return Wire({name: value for name, value in self._arguments.items() if "infile" not in name})
 
     # --- one statement ---
@@ -121,7 +122,7 @@ class Wire:
             self._answer(self._connection.cmd_query(text, raw=True))
 
     def _answered(self) -> None:
-        """Take down what the C extension knows after a statement or a further result."""
+        """Keep what the C extension knows after a statement or a further result."""
         c = self._c
         self.reading = bool(c.have_result_set)
         self.affected, self.warnings = int(c.affected_rows()), int(c.warning_count())
@@ -138,7 +139,7 @@ class Wire:
         self._measure()
 
     def _answer(self, answer: Mapping[str, Any]) -> None:
-        """The same for the pure half."""
+        """The same for the pure Python half."""
         self.reading = "columns" in answer
         self.fields = tuple(map(_field, self._packets)) if self.reading else ()
         self._packets.clear()
@@ -147,7 +148,7 @@ class Wire:
         self._ended(answer.get("eof") or answer)
 
     def _measure(self) -> None:
-        """Which columns' bytes are counted while rows are fetched: none where a thousand rows cannot be large."""
+        """The columns whose bytes are counted while rows are fetched: none where a whole batch cannot be large."""
         wide = [place for place, field in enumerate(self.fields) if field.length > _SHORT]
         self._wide = wide if wide and sum(field.length for field in self.fields) > _SMALL_ROW else []
         self._at_once = 1
@@ -180,7 +181,7 @@ class Wire:
         protocol.parse_column, connection._handle_load_data_infile = keep, answer
 
     def fetch(self, rows: int) -> list[RawRow]:
-        """The next rows: at most so many, and no more when they have BATCH_BYTES together; none at the end of the
+        """The next rows: at most so many, and no more once they have BATCH_BYTES together. None at the end of the
         result."""
         if self.closed:
             raise Unavailable("the connection is closed")
@@ -265,13 +266,13 @@ class Wire:
         return found
 
     def allow_files(self, folder: str | None) -> None:
-        """Let the server ask for files of this folder, and of no other place; None: for no file at all."""
+        """Let the server ask for files of this folder only; with None, for no file."""
         self._connection.set_allow_local_infile_in_path(folder or "")
 
     # --- stopping ---
 
     def stop(self) -> None:
-        """Have the server stop the statement that runs here; from any thread. Nothing happens where none runs."""
+        """Have the server stop the statement that runs here. From any thread; nothing happens where none runs."""
         other = self.another()
         try:
             other.send(b"KILL QUERY %d" % self.id)
@@ -279,7 +280,8 @@ class Wire:
             other.close()
 
     def check(self) -> None:
-        """Unavailable if the server no longer knows this connection. Asked on another one; no answer is no news."""
+        """Unavailable if the server no longer knows this connection. Another connection asks; without an answer nothing
+        happens."""
         with contextlib.suppress(*driver_errors()):
             other = self.another()
             try:
@@ -291,10 +293,10 @@ class Wire:
                 raise Unavailable("the server has closed the connection")
 
     def abandon(self) -> None:
-        """Be rid of the rest of a half-read result.
+        """Drop the rest of a half-read result.
 
-        The rest of a million rows takes a second to read and throw away; to stop the statement takes 3 ms (15 with
-        TLS), and what is on its way already is a socket's buffer at most.
+        To read and drop a million rows takes a second; to stop the statement takes 3 ms (15 with TLS), and then no more
+        comes than a socket's buffer holds.
         """
         if self.closed or not (self.reading or self.more):
             return
@@ -307,7 +309,8 @@ class Wire:
         self.settle()
 
     def settle(self) -> None:
-        """After `stop`: a KILL QUERY that came too late would hit the next statement. Let it be this one."""
+        """Run a statement after `stop`, for a KILL QUERY that comes late to hit: otherwise it would hit the user's next
+        one."""
         with contextlib.suppress(*driver_errors()):
             self.run(lambda: self.send(b"DO 0"))
 
@@ -333,18 +336,18 @@ class Wire:
     # --- the connection's own thread ---
 
     def run(self, work: Callable[[], T]) -> T:
-        """The work's result or error; on the main thread, done where a signal can interrupt the waiting for it."""
+        """The result or error of the work. The main thread waits for it so that a signal can interrupt the wait."""
         if threading.current_thread() is not threading.main_thread():
             return self._counted(work)
         task = self.start(work)
         try:
             return task.result()
         except BaseException:
-            if not task.done():  # not the work's error: something interrupted the waiting
+            if not task.done():  # not an error of the work: something interrupted the wait
                 self.interrupt(task)
             raise
         finally:
-            del task  # an error's traceback would keep it, and it the rows
+            del task  # an error's traceback would keep it, and it keeps the rows
 
     def start(self, work: Callable[[], T]) -> Future[T]:
         """Begin the work on the connection's own thread."""
@@ -367,12 +370,12 @@ class Wire:
         patience_s = 60.0
         try:
             self.stop()
-        except Exception:  # nothing reaches the server, most likely: then nothing will come back either
+        except Exception:  # most likely nothing reaches the server, so nothing comes back either
             patience_s = 2.0
         try:
             task.exception(timeout=patience_s)
         except TimeoutError:
-            self.closed = True  # it never came back; the server closes the connection when this process ends
+            self.closed = True  # the call never came back; the server closes the connection when this process ends
         else:
             self.settle()
 
@@ -388,7 +391,7 @@ def _serve(queue: SimpleQueue[_Work | None]) -> None:
 
 
 def _interruptible(work: Callable[[], T]) -> T:
-    """The work's result; Ctrl-C leaves it behind."""
+    """The result of the work. Ctrl-C does not wait for it."""
     if threading.current_thread() is not threading.main_thread():
         return work()
     queue: SimpleQueue[_Work | None] = SimpleQueue()

@@ -1,1 +1,1 @@
-"""Faster ways of what is plain elsewhere: each gives the plain way's result."""
+"""Fast paths: each gives the result of a plain one."""

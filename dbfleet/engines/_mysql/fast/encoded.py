@@ -1,8 +1,8 @@
 """The fast path: a statement's rows as CSV or JSON Lines from the wire's own bytes, byte for byte what formats/ makes.
 
-No value becomes an object of Python where its text is canonical already (integers, dates, plain text); a column of a
-batch is looked at in one piece for what would need quotes or a closer look. Shop orders of 13 columns: 0.8 (MariaDB) to
-1.8 times (MySQL) the time of the server's own client with --batch --quick, in 40 MB.
+A value whose text is canonical already (an integer, a date, plain text) becomes no Python object. A column of a batch
+is searched in one piece for what needs quotes or a closer look. Shop orders of 13 columns: 0.8 (MariaDB) to 1.8 times
+(MySQL) the time of the server's own client with --batch --quick, in 40 MB.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def gives_rows(statement: Statement, lexis: Lexis) -> bool:
 
 
 def header(columns: Sequence[ResultColumn], word: Literal["csv", "jsonl"]) -> bytes:
-    """What stands before the first row."""
+    """The bytes before the first row."""
     names = [column.name.encode() for column in columns]
     return b",".join(map(csv_cell, names)) + b"\n" if word == "csv" else b""
 
@@ -42,7 +42,7 @@ def header(columns: Sequence[ResultColumn], word: Literal["csv", "jsonl"]) -> by
 def lines(
     columns: Sequence[ResultColumn], fields: Sequence[Field], word: Literal["csv", "jsonl"]
 ) -> Callable[[list[RawRow]], bytes]:
-    """A function from raw rows to their lines."""
+    """A function that makes lines of raw rows."""
     pairs = list(zip(columns, fields, strict=True))
     if word == "csv":
         plan = [
@@ -70,7 +70,7 @@ def lines(
 
 
 def _distinct(names: Iterable[str]) -> list[str]:
-    """The names, later ones of a kind numbered: a, a_2, a_3."""
+    """The names, where one comes again with a number: a, a_2, a_3."""
     found: dict[str, None] = {}
     for name in names:
         fresh, number = name, 1
@@ -91,7 +91,7 @@ def _render(
     quoted: Callable[[list[bytes]], Cells],
     value_of: Callable[[Any], bytes],
 ) -> Render:
-    """How a column's values are rendered; `quoted` is for what is text in the format, `value_of` for any value."""
+    """What renders a column's values. `quoted` is for texts of the format, `value_of` for any value."""
     read = reader(column.type, field)
     mark = b'"' if null else b""  # in CSV only text is ever quoted
 
@@ -174,7 +174,7 @@ def _moments(zone: bytes) -> Convert:
 
 
 def _is_no_date(joined: bytes) -> bool:
-    """Whether a 0000-00-00 or its like is among them, which stays the server's own text."""
+    """Whether 0000-00-00 or the like is among them, which stays the server's own text."""
     return b"-00" in joined or b"0000-" in joined
 
 
@@ -189,25 +189,28 @@ _CONVERT: Final[Mapping[Type | None, Convert]] = {
     Type.DATETIME: _moments(b""),
     Type.INSTANT: _moments(b"Z"),
 }
-"""A column's values, none of them NULL, as they stand in CSV, or between `mark`s in JSON; None where one of them is not
-what its type says, and all must be looked at one by one."""
+"""What makes of a column's values, none of which is NULL, their texts in CSV, or between `mark`s in JSON. None where
+one is not as its type says, so that all must be read one by one."""
 
 _CSV_MARKS: Final = b',"\n\r'
 _JSON_MARKS: Final = b'"\\' + bytes(range(32))
 
 
 def holds(joined: bytes, marks: bytes) -> bool:
+    """Whether one of the marks is in these bytes."""
     # 0.3 ns a byte, where a regular expression takes 10.
     return len(joined.translate(None, marks)) < len(joined)
 
 
 def csv_cell(value: bytes) -> bytes:
+    """The text as a cell of CSV."""
     if value and not holds(value, _CSV_MARKS):
         return value
     return b'"' + value.replace(b'"', b'""') + b'"'
 
 
 def csv_texts(values: list[bytes]) -> Cells:
+    """The texts as cells of CSV."""
     return values if all(values) and not holds(b"".join(values), _CSV_MARKS) else list(map(csv_cell, values))
 
 
@@ -217,10 +220,12 @@ def _csv_value(value: Any) -> bytes:
 
 
 def csv_document(value: Any) -> bytes:
+    """The document as a cell of CSV."""
     return b"null" if value is JSON_NULL else csv_cell(document(value).encode())
 
 
 def json_texts(values: list[bytes]) -> Cells:
+    """The texts as JSON."""
     if not holds(b"".join(values), _JSON_MARKS):
         return [b'"' + value + b'"' for value in values]
     return [_string(value.decode()).encode() for value in values]

@@ -1,10 +1,10 @@
 """The fast path of a whole collection: its rows as CSV or JSON Lines, and their digest, from the wire's own bytes.
 
-A batch is turned on its side. Most columns' bytes are their canonical text already, or become it by one look at the
-column in one piece; the row's line and the text of its digest are then one `%` each, with templates made for the batch
-(a column without NULL has its quotes in the template). 200 000 orders of 13 columns, seconds of one core: this with the
-digest 1.2, without it 0.8, the plain path 2.9; MariaDB itself takes 1.6 for JSON_OBJECT. The digest is taken here and
-not by the server, as its snapshots are one connection's own and as MySQL may come without MD5().
+A batch is turned into columns. The bytes of most columns are their canonical text already, or become it by one change
+of the column in one piece. A row's line and the text of its digest are then one `%` each, with templates that are made
+for the batch (a column without NULL has its quotes in the template). 200 000 orders of 13 columns, seconds of one core:
+this with the digest 1.2, without it 0.8, the plain path 2.9; MariaDB itself takes 1.6 for JSON_OBJECT. The digest is
+taken here and not by the server, as its snapshots are one connection's own and as MySQL may come without MD5().
 
 The definition is formats/_exact.py and values.digest_rows; the conformance suite holds this to both. What is not as its
 type says is looked at by the plain path's reader, which refuses it by its column's name.
@@ -14,12 +14,16 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from struct import Struct
 from typing import Any, Final, Literal
 
+from dbfleet.abilities import Encoding
+from dbfleet.adapter import BATCH_SIZE, WHOLE
 from dbfleet.engines._mysql.fast.encoded import csv_cell, csv_document, csv_texts, document, holds, json_texts
+from dbfleet.engines._mysql.read import has_huge, select
+from dbfleet.engines._mysql.session import Session
 from dbfleet.engines._mysql.values import (
     BIT,
     DATE,
@@ -46,20 +50,48 @@ Render = Callable[[list[RawRow]], tuple[bytes, Digest | None]]
 _JSON_MARKS: Final = b'"\\' + bytes(range(32))
 
 
-def possible(schema: Schema, word: str) -> bool:
-    """Whether a collection's lines can be had so: a line of CSV must not be empty, and an object's commas need a field
-    that is always there."""
+def chunks(
+    session: Session, schema: Schema, word: Encoding, tally: Callable[[Digest], None] | None
+) -> Iterator[bytes] | None:
+    """All rows of the collection in this format; None where they cannot be had this way."""
+    session.live()
+    if not _possible(schema, word) or has_huge(session, schema, WHOLE):
+        return None
+    return _chunks(session, schema, word, tally)
+
+
+def _chunks(
+    session: Session, schema: Schema, word: Encoding, tally: Callable[[Digest], None] | None
+) -> Iterator[bytes]:
+    wire = session.live()
+    if first := header(schema, word):
+        yield first
+    with session.translated():
+        wire.execute(select(schema))
+    with session.reading():
+        render = lines(schema, wire.fields, word, digests=tally is not None)
+        while rows := session.fetch(BATCH_SIZE):
+            with session.translated():
+                chunk, digest = render(rows)
+            if tally and digest:
+                tally(digest)
+            yield chunk
+
+
+def _possible(schema: Schema, word: str) -> bool:
+    """Whether lines can be made this way: a line of CSV must not be empty, and an object's commas need a field that is
+    always there."""
     kinds = {column.type for column in schema.columns}
     return bool(kinds - {Type.JSON}) and (word == "jsonl" or (word == "csv" and len(schema.columns) > 1))
 
 
 def header(schema: Schema, word: str) -> bytes:
-    """What stands before the first row."""
+    """The bytes before the first row."""
     return b",".join(csv_cell(name.encode()) for name in schema.names) + b"\n" if word == "csv" else b""
 
 
 def lines(schema: Schema, fields: Sequence[Field], word: Literal["csv", "jsonl"], *, digests: bool) -> Render:
-    """A function from raw rows, one or more, to their lines and their digest."""
+    """A function that makes of raw rows, one or more, their lines and their digest."""
     # Here, not above: values.digest_rows has the reason.
     from hashlib import md5
 
@@ -117,8 +149,8 @@ class _Column:
 
 
 class _Values:
-    """What a batch holds of a column: the canonical texts of what is not NULL (of a float 0.0 may be -0.0), and where
-    there are NULLs the raw values. `documents` are a json column's values, whose order of keys a line keeps."""
+    """What a batch holds of a column: the canonical texts of what is not NULL (a float 0.0 may be -0.0); and, where
+    there are NULLs, the raw values. `documents` are a json column's values, whose order of keys a line keeps."""
 
     def __init__(self, column: _Column, texts: Cells, raw: Raw | None, documents: Sequence[Any] = ()) -> None:
         self.column = column
@@ -132,7 +164,7 @@ class _Values:
         return self._raw is not None
 
     def filled(self, cells: Iterable[bytes], null: bytes) -> Cells:
-        """The cells with `null` for each NULL."""
+        """The cells, with `null` for each NULL."""
         if self._raw is None:
             return cells if isinstance(cells, Sequence) else list(cells)
         rest = iter(cells)
@@ -188,7 +220,7 @@ def _csv(found: Sequence[_Values]) -> tuple[bytes, list[Cells]]:
 
 
 def _measured(found: Sequence[_Values]) -> tuple[bytes, list[Sequence[Any]]]:
-    """What the digests are of: each text behind its length."""
+    """The bytes that the digests are taken of: each text behind its length."""
     template: list[bytes] = []
     cells: list[Sequence[Any]] = []
     for values in found:
@@ -257,7 +289,7 @@ def _bytes(values: Sequence[bytes], field: Field) -> Cells | None:
 
 
 _NO_DAYS: Final = (b"0000-", b"-00", b"-02-29", b"-02-3", b"-04-31", b"-06-31", b"-09-31", b"-11-31")
-"""What stands in a date that is none, or may be none: 29 February needs a closer look."""
+"""What a date that may be none has in it: zeros, and 29 February, which needs a closer look."""
 
 
 def _days(values: Sequence[bytes], field: Field) -> Cells | None:
@@ -306,5 +338,6 @@ _CONVERT: Final[Mapping[tuple[Type, str], Convert]] = {
     (Type.INSTANT, "moment"): _moments(b"Z"),
     (Type.UUID, "text"): _uuids,
 }
-"""A column's values, none of them NULL, as their canonical texts, by the type and how the wire brings it; None where
-one of them is not what its type says, and all must be looked at one by one. What is not here is read one by one."""
+"""What makes of a column's values, none of which is NULL, their canonical texts; by the type, and by how the wire
+brings it. None where one is not as its type says, so that all must be read one by one. A type that is not here is
+always read one by one."""

@@ -1,8 +1,9 @@
 """Rows as lines of COPY's text, from a table and into one (Adapter.lines, Adapter.write_lines).
 
-Out: the SELECT of `ordered` without its order, and a flag a row for what is no value of ours (0000-00-00, a time of 25
-hours, 2 in a bool), which a scan refuses by name. In: LOAD DATA reads COPY's text as it is, but for \\f and \\v, which
-it takes for the letters; a bool, bytes and an instant are set from what stands in the line by an expression.
+Out: the SELECT of `ordered` without its order, and a flag for each row with a strange value: one that Python has not
+(0000-00-00, a time of 25 hours, 2 in a bool), which a scan refuses by name. In: LOAD DATA reads COPY's text as it is,
+but for \\f and \\v, which it takes for the letters. A bool, bytes and an instant are made of the line's text by an
+expression.
 """
 
 from __future__ import annotations
@@ -12,8 +13,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Final
 
+from dbfleet.adapter import BATCH_SIZE, Part
 from dbfleet.engines._mysql.fast import ordered
 from dbfleet.engines._mysql.load_data import LARGE, escaped, load_statement, takes_utf8mb4
+from dbfleet.engines._mysql.parts import conditions
+from dbfleet.engines._mysql.read import has_huge, rendered, scan_where
+from dbfleet.engines._mysql.session import Session
 from dbfleet.engines._mysql.types import LEXIS, Native
 from dbfleet.engines._mysql.wire import RawRow
 from dbfleet.lines import NULL, bytes_of, rows_in
@@ -31,8 +36,8 @@ _STRANGE: Final[Mapping[Type, str]] = {
 
 
 def statement(schema: Schema, natives: Mapping[str, Native], condition: str) -> str | None:
-    """The SELECT of the lines' cells, and 1 behind them where a row holds what is no value of ours; None where a column
-    is stored in another way."""
+    """The SELECT of the lines' cells, with 1 behind them where the row holds a strange value. None where a column is
+    stored in a way that we do not know."""
     cells = ordered.cells(schema, natives)
     if cells is None:
         return None
@@ -47,16 +52,16 @@ def _strange(schema: Schema) -> str:
 
 
 def strange_rows(schema: Schema, condition: str) -> str:
-    """The condition of the rows that have one."""
+    """The WHERE of the rows with a strange value."""
     return f"{condition} AND {_strange(schema)}" if condition else f" WHERE {_strange(schema)}"
 
 
 class Strange(Exception):
-    """A row holds what is no value of ours."""
+    """A row holds a strange value."""
 
 
 def lines(schema: Schema) -> Callable[[Sequence[RawRow]], bytes]:
-    """A function from raw rows of that SELECT to their lines."""
+    """A function that makes lines of raw rows of that SELECT."""
     make = ordered.lines(schema)
 
     def checked(rows: Sequence[RawRow]) -> bytes:
@@ -67,19 +72,37 @@ def lines(schema: Schema) -> Callable[[Sequence[RawRow]], bytes]:
     return checked
 
 
+def chunks(session: Session, schema: Schema, part: Part) -> Iterator[bytes] | None:
+    """The part's rows; None where a column is stored in a way that we do not know, or has huge values."""
+    if has_huge(session, schema, part):
+        return None
+    condition = conditions(schema, part)
+    text = statement(schema, session.natives(schema.name), condition)
+    return _chunks(session, text, schema, condition) if text else None
+
+
+def _chunks(session: Session, text: str, schema: Schema, condition: str) -> Iterator[bytes]:
+    try:
+        yield from rendered(session, text, lines(schema))
+    except Strange:
+        for _ in scan_where(session, schema, strange_rows(schema, condition), BATCH_SIZE):
+            pass  # the scan refuses the value by name
+        raise
+
+
 # --- in ---------------------------------------------------------------------------------------------------------------
 
 _SET: Final[Mapping[Type, str]] = {
     Type.BOOL: "CASE {0} WHEN 't' THEN 1 WHEN 'f' THEN 0 ELSE {0} END",
     Type.BYTES: "UNHEX(SUBSTRING({0}, 3))",
-    # What the line says behind the seconds, +00, is the session's zone.
+    # The line has +00 behind the seconds, which is the session's zone.
     Type.INSTANT: "LEFT({0}, CHAR_LENGTH({0}) - 3)",
 }
 
 
 def takes(schema: Schema, natives: Mapping[str, Native]) -> bool:
-    """Whether the table's columns hold what stands in a line. Not a computed column; nor MySQL's own JSON, which would
-    make other numbers of some; nor what would change a value without a word (`_mysql.literals.writer` sees to it)."""
+    """Whether the table's columns keep the cells of a line as they are. A computed column does not; nor does MySQL's
+    own JSON, which changes some numbers; nor do types that change a value without a warning (see `literals.writer`)."""
     return all(
         natives[column.name].kind in ordered.KINDS[column.type]
         and natives[column.name].kind not in ("json", "float", "year", "binary")
@@ -98,7 +121,7 @@ def loading(
     replace: bool,
     raw: bool = False,
 ) -> bytes:
-    """LOAD DATA LOCAL of lines into the table; `raw`: of lines in which bytes stand as they are."""
+    """The LOAD DATA LOCAL of lines into the table. With `raw`, bytes stand in the lines as they are."""
     targets, settings = [], []
     for number, column in enumerate(columns):
         name = LEXIS.quote(column.name)
@@ -116,7 +139,8 @@ _INSTEAD: Final = {b"\\": b"\\\\", b"f": b"\f", b"v": b"\v"}
 
 
 def segments(columns: Sequence[Column], chunks: Iterable[bytes]) -> Iterator[tuple[bool, int, bytes]]:
-    """The chunks as LOAD DATA reads them, each with its number of rows; lines with large bytes apart, as raw ones."""
+    """The chunks as LOAD DATA reads them, each with its number of rows. A line with large bytes is a raw one of its
+    own."""
     data = [place for place, column in enumerate(columns) if column.type is Type.BYTES]
     for chunk in chunks:
         rows = rows_in(chunk)

@@ -1,15 +1,18 @@
 """The rows of a table as lines in the order of their key, for comparing them as bytes (Adapter.ordered).
 
-The server writes what is not yet as PostgreSQL's COPY would: it cuts trailing zeros of a second's fraction. Here bytes
-become hex, and text and json are searched for what must be escaped, a whole column of a batch at a time. A key
-of text is ordered by its bytes, which needs a sort: the collation's own order is not that of any other engine.
+The server makes the texts that PostgreSQL's COPY makes: it cuts trailing zeros of a second's fraction. Here bytes
+become hex, and text and json are searched for what must be escaped, a whole column of a batch at a time. A key of text
+is ordered by its bytes, which needs a sort: no other engine has the order of its collation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
+from dbfleet.adapter import WHOLE
+from dbfleet.engines._mysql.read import has_huge, rendered
+from dbfleet.engines._mysql.session import Session
 from dbfleet.engines._mysql.types import LEXIS, Native
 from dbfleet.engines._mysql.values import single
 from dbfleet.engines._mysql.wire import RawRow
@@ -32,11 +35,19 @@ KINDS: Final[Mapping[Type, frozenset[str]]] = {
     Type.UUID: frozenset({"char", "varchar", "uuid"}),
     Type.JSON: frozenset({"json", "longtext"}),
 }
-"""How a type may be stored for what follows to be right."""
+"""The native types whose texts we know, by the type that they carry."""
+
+
+def chunks(session: Session, schema: Schema) -> Iterator[bytes] | None:
+    """All rows in the order of their key; None where we do not know its order, or a value is huge."""
+    text = statement(schema, session.natives(schema.name))
+    if text is None or has_huge(session, schema, WHOLE):
+        return None
+    return rendered(session, text, lines(schema))
 
 
 def statement(schema: Schema, natives: Mapping[str, Native]) -> str | None:
-    """The SELECT, or None where a column is stored in another way or the key has another order."""
+    """The SELECT; None where a column is stored in another way, or the key has another order."""
     order = []
     for name in schema.key:
         native, type_ = natives[name], schema.column(name).type
@@ -48,14 +59,14 @@ def statement(schema: Schema, natives: Mapping[str, Native]) -> str | None:
             order.append(LEXIS.quote(name))
         else:
             return None
-    found = cells(schema, natives)
-    if not order or found is None:
+    selected = cells(schema, natives)
+    if not order or selected is None:
         return None
-    return f"SELECT {', '.join(found)} FROM {LEXIS.quote(schema.name)} ORDER BY {', '.join(order)}"
+    return f"SELECT {', '.join(selected)} FROM {LEXIS.quote(schema.name)} ORDER BY {', '.join(order)}"
 
 
 def cells(schema: Schema, natives: Mapping[str, Native]) -> list[str] | None:
-    """What is selected for each column; None where one is stored in another way."""
+    """The expression of each column's cell; None where one is stored in another way."""
     if any(natives[column.name].kind not in KINDS[column.type] for column in schema.columns):
         return None
     return [_cell(column, natives[column.name], LEXIS.quote(column.name)) for column in schema.columns]
@@ -78,12 +89,12 @@ def _cell(column: Column, native: Native, name: str) -> str:
 
 
 def is_single(column: Column) -> bool:
-    """Whether it is a FLOAT, of 32 bits."""
+    """Whether the column is a FLOAT, of 32 bits."""
     return column.type is Type.FLOAT and (column.native or "").startswith("float")
 
 
 def lines(schema: Schema) -> Callable[[Sequence[RawRow]], bytes]:
-    """A function from raw rows of that SELECT to their lines; cells behind the schema's are left out."""
+    """A function that makes lines of raw rows of that SELECT. Cells behind those of the schema are left out."""
     escaped = [column.type in (Type.TEXT, Type.JSON) for column in schema.columns]
     data = [place for place, column in enumerate(schema.columns) if column.type is Type.BYTES]
     singles = [place for place, column in enumerate(schema.columns) if is_single(column)]
