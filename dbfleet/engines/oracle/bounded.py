@@ -1,4 +1,4 @@
-"""A driver's call that may wait forever, and cannot be told not to."""
+"""A limit for a call of the driver that may wait for ever and has no timeout of its own."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from dbfleet.errors import Unavailable
 
 
 def bounded(call: Callable[[], Any], timeout_s: float, waiting_for: str) -> Any:
-    """What `call`, which connects, gives; Unavailable where it has given nothing after `timeout_s`.
+    """The connection that `call` makes; Unavailable where there is none after `timeout_s`.
 
-    It runs in a thread, which is left behind then, and closes what comes too late. An interrupt ends the waiting.
+    `call` runs in a thread, which is left alone then and closes a connection that comes too late. An interrupt ends the
+    wait.
     """
-    found: list[Any] = []
+    made: list[Any] = []
     raised: list[BaseException] = []
     given_up = threading.Event()
 
@@ -24,7 +25,7 @@ def bounded(call: Callable[[], Any], timeout_s: float, waiting_for: str) -> Any:
         except BaseException as error:
             raised.append(error)
         else:
-            found.append(connection)
+            made.append(connection)
             if given_up.is_set():
                 connection.close()
 
@@ -36,6 +37,6 @@ def bounded(call: Callable[[], Any], timeout_s: float, waiting_for: str) -> Any:
         given_up.set()
     if raised:
         raise raised[0]
-    if not found:
+    if not made:
         raise Unavailable(f"{waiting_for} did not answer within {timeout_s:g} s")
-    return found[0]
+    return made[0]

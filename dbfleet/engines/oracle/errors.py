@@ -1,4 +1,4 @@
-"""What an ORA- or DPY- number means, in dbfleet's words.
+"""python-oracledb's errors as ours, by their ORA- and DPY- numbers.
 
 https://docs.oracle.com/error-help/db/ · DPY- numbers are the driver's own.
 """
@@ -21,6 +21,9 @@ from dbfleet.errors import (
     Unsupported,
 )
 from dbfleet.sql.text import line_of
+
+NAME: Final = "oracle"
+"""The engine's name, which errors carry."""
 
 _KINDS: Final[Mapping[int, type[DbfleetError]]] = {
     **dict.fromkeys((942, 904, 1418, 2289, 4043, 4080, 1927, 12003, 1918, 1919), NotFound),
@@ -70,7 +73,8 @@ def reason(found: Any) -> str:
 
 
 def translate(exc: BaseException, *, whole: str = "", start: int = 0, sent: str = "") -> DbfleetError | None:
-    """The one seam. `sent` is the statement that began at character `start` of `whole`; the server points into it."""
+    """The error of a driver's exception; None for what is not the driver's. `sent` is the statement, which began at
+    character `start` of `whole`; the server points into it."""
     found = driver_error(exc)
     if found is None:
         return None
@@ -100,13 +104,14 @@ def _drivers(code: str, message: str) -> DbfleetError:
 
 
 def translate_connecting(exc: BaseException) -> DbfleetError | None:
-    """The same for `connect`, where a wrong password or service is a wrong login."""
+    """The same while connecting, where a wrong password or service is a failed login."""
     found = driver_error(exc)
     if found is None:
         return None
     number = int(getattr(found, "code", 0) or 0)
     message = reason(found)
-    # A service that is not there comes wrapped: DPY-6005: cannot connect … DPY-6001: Service … is not registered.
+    # The error of a service that is not there is wrapped: DPY-6005: cannot connect … DPY-6001: Service … is not
+    # registered.
     inner = min((place for each in _NO_SUCH_DATABASE if (place := message.find(each)) >= 0), default=-1)
     if number in _LOGIN or inner >= 0:
         return AuthFailed(message[max(inner, 0) :], hint=_HINTS.get(12514 if inner >= 0 else number))

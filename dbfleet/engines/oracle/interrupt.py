@@ -1,7 +1,7 @@
 """Ctrl-C while python-oracledb waits for the server.
 
-Interrupted, the driver tells the server to stop and waits for its word, for as long as it takes: on a line that is dead
-that is forever, and a second Ctrl-C is needed. So the signal's handler first says how long an answer may take.
+When it is interrupted, the driver tells the server to stop and waits for the answer without a limit: on a dead line
+that is for ever, and a second Ctrl-C is needed. So the signal's handler first limits how long an answer may take.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from types import FrameType
 from typing import Any, Final
 
 ANSWER_MS: Final = 1000
-"""How long the server has for what it is asked at the end: to stop, to roll back, to log off."""
+"""How long the server may take at the end to stop, to roll back, and to log off."""
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 def hurry(connection: Any) -> None:
-    """From now on no answer may take long. On a connection that is lost, nothing."""
+    """Limit how long an answer may take from now on. Does nothing on a connection that is lost."""
     if connection.is_healthy():
         connection.call_timeout = ANSWER_MS
 
 
 @contextmanager
 def interruptible(connection: Any) -> Iterator[None]:
-    """A call of the driver that a signal's handler ends by raising: what it raised comes out, in bounded time. Where
-    the server did not say that it has stopped, later calls have no more time either."""
+    """While the driver is called: what a signal's handler raises ends the call in bounded time, and is raised on. Where
+    the server did not answer that it has stopped, the limit holds for later calls too."""
     if connection is None or threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -41,7 +41,7 @@ def interruptible(connection: Any) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if raised:  # the driver's own, of the answer that did not come
+        if raised:  # the driver's own error, as the answer did not come
             answered = False
             raise raised[0] from error
         raise

@@ -1,26 +1,52 @@
-"""Values as Oracle's literals, in the type of the column that they go into.
+"""Values as Oracle's literals, in the type of the column that they go into; and, with them, changes of rows as
+statements and a condition as a part.
 
-A literal has 4000 bytes at most, so a longer text is put together of CLOBs. A RAW literal has 2000 bytes and SQL cannot
-put BLOBs together: a longer one is refused, and only a bind can write it.
+A literal has 4000 bytes at most, so a longer text is put together of CLOBs. A RAW literal has 2000 bytes at most, and
+SQL cannot put BLOBs together: longer bytes are refused, as only a bind can write them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC
 from typing import Any, Final
 
+from dbfleet.adapter import Change, Condition, Part
+from dbfleet.engines.oracle.tables import Table
+from dbfleet.engines.oracle.text import LEXIS
 from dbfleet.engines.oracle.types import RAW_BYTES, Native
 from dbfleet.engines.oracle.values import Refused, binder
 from dbfleet.errors import StatementError, Unsupported
-from dbfleet.values import Column, Type, decimal_text
+from dbfleet.sql.changes import Spelling
+from dbfleet.sql.changes import statements as change_statements
+from dbfleet.sql.conditions import part as condition_part
+from dbfleet.values import Column, Schema, Type, decimal_text
 
 _CHARACTERS: Final = 1000
-"""Of one literal: four bytes each fit."""
+"""Characters of one literal, which may have four bytes each."""
+
+
+def statements(table: Table, schema: Schema, changes: Iterable[Change]) -> Iterator[str]:
+    """The changes as statements. A column that is computed, or always generated as identity, is not written."""
+    natives = [table.column(name) for name in schema.names]
+    computed = frozenset(native.name for native in natives if native.generated)
+    always = frozenset(native.name for native in natives if native.always)
+    spelling = Spelling(
+        table.sql, LEXIS.quote, literals(schema.columns, natives), computed=computed, fixed=always, counted=always
+    )
+    yield from change_statements(schema, changes, spelling)
+
+
+def chosen(table: Table, schema: Schema, condition: Condition) -> Part | None:
+    """The part that the condition chooses. None where it asks of a LOB, to which nothing is equal."""
+    natives = [table.column(name) for name in schema.names]
+    if any(natives[schema.names.index(name)].is_lob for name in condition.columns):
+        return None
+    return condition_part(schema, condition, LEXIS.quote, literals(schema.columns, natives))
 
 
 def literals(columns: Sequence[Column], natives: Sequence[Native]) -> Callable[[int, Any], str]:
-    """A function from a column's place and a value to its literal. StatementError for what Oracle does not hold."""
+    """A function that spells a value by its column's place. StatementError for what Oracle cannot hold."""
     binders = [binder(column, native) for column, native in zip(columns, natives, strict=True)]
 
     def literal(place: int, value: Any) -> str:
@@ -82,7 +108,7 @@ def _text(native: Native, value: str) -> str:
 def _quoted(text: str, national: bool) -> str:
     start, zero = ("N'", "NCHR(0)") if national else ("'", "CHR(0)")
     pieces = [start + piece.replace("'", "''") + "'" if piece else "" for piece in text.split("\0")]
-    found = [pieces[0]]
+    parts = [pieces[0]]
     for piece in pieces[1:]:
-        found += [zero, piece]
-    return " || ".join(piece for piece in found if piece) or "''"
+        parts += [zero, piece]
+    return " || ".join(part for part in parts if part) or "''"

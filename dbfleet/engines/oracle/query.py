@@ -1,7 +1,7 @@
 """Statements of the user's own: results that stream, one after another.
 
-A query that gives a TIMESTAMP WITH TIME ZONE is asked with SYS_EXTRACT_UTC around that column, as the driver drops the
-zone: `parse` tells the columns before anything has run, at one round trip a query.
+A query that gives a TIMESTAMP WITH TIME ZONE is sent with SYS_EXTRACT_UTC around that column, as the driver drops the
+zone. The driver's `parse` tells the columns before anything has run, in one round trip a query.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from dbfleet.adapter import Result, ResultColumn
 from dbfleet.engines.oracle.errors import translate
+from dbfleet.engines.oracle.session import Session
 from dbfleet.engines.oracle.text import LEXIS, is_plsql, split
 from dbfleet.engines.oracle.values import lenient, parameter, result_columns
 from dbfleet.errors import StatementError, Unsupported
@@ -24,15 +25,15 @@ _CHANGES: Final = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE"})
 _TRANSACTION: Final = frozenset({"COMMIT", "ROLLBACK", "SAVEPOINT"})
 
 
-def parse(text: str, params: Mapping[str, object] | None) -> list[Statement]:
-    """The text's statements. UsageError if it is empty or its parameters are not the given ones."""
-    found = split(text)
-    check_parameters(found, params)
-    return found
+def query(session: Session, text: str, params: Mapping[str, object] | None, batch_size: int) -> Result:
+    """The result of the first statement; those of the others follow it."""
+    parsed = split(text)
+    check_parameters(parsed, params)
+    return _Run(session.ready(), session.working, text, parsed, params or {}, batch_size).result(0)
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class _Run:
     """A text of statements that is being run."""
 
     connection: Any
@@ -67,7 +68,7 @@ class Run:
         try:
             with working():
                 columns = self._execute(cursor, current, text, names)
-            if getattr(cursor, "warning", None):  # PL/SQL that was stored and does not compile
+            if getattr(cursor, "warning", None):  # PL/SQL that is stored but does not compile
                 messages.append(str(cursor.warning))
             if last and not columns and self._own_transaction and self.connection.transaction_in_progress:
                 messages.append("the transaction is still open: without COMMIT its changes are lost")
@@ -107,17 +108,20 @@ class Run:
         if not is_query:
             return []
         described = result_columns(cursor.description)
-        # What a bind is, is known only now; what is an instant, and the columns' names, only before.
+        # The type of a bind is known only now; which columns are instants, and their names, only before.
         return [
             old if old.type is Type.INSTANT else replace(new, name=old.name)
             for new, old in zip(described, columns, strict=True)
         ]
 
     def _in_utc(self, cursor: Any, text: str) -> tuple[str, list[ResultColumn]]:
-        """The query with its zoned columns in UTC, and its columns as they were. Unsupported where it cannot be had."""
+        """The query with its zoned columns in UTC, and its columns as they were. Unsupported where that cannot be
+        had."""
         import oracledb
 
-        cursor.parse(text + "\n")  # a statement of its own in the driver's cache: what it binds is not known yet
+        cursor.parse(
+            text + "\n"
+        )  # the line's end makes it another statement in the driver's cache, as its binds are not known yet
         columns = result_columns(cursor.description)
         if all(column.type is not Type.INSTANT for column in columns):
             return text, columns

@@ -1,7 +1,7 @@
-"""Tables: the dictionary's answers about them, the statements that make and drop them, and the ranges of their keys.
+"""Tables by the dictionary: what there is, the statements that make and drop them, and the ranges of their keys.
 
 The dictionary is asked through its ALL_ views for the connection's current schema, so that `?schema=APP` works for
-somebody else's tables. A reference into another schema is none here, and told with what is left (oracle.left). Every
+somebody else's tables. A reference to another schema is not described, but told with what is left (oracle.left). Every
 statement stands in tests/engines/golden/oracle_statements.sql.
 """
 
@@ -34,7 +34,7 @@ COLUMNS: Final = (
     "AND g.table_name = c.table_name AND g.column_name = c.column_name "
     f"WHERE c.{OWNER} AND c.table_name = :1 AND c.user_generated = 'YES' ORDER BY c.column_id, c.internal_column_id"
 )
-"""Those that a user made: an invisible one is hidden, and holds values all the same."""
+"""The columns that a user made. An invisible one is hidden, but holds values too."""
 KEYS: Final = (
     "SELECT c.constraint_type, c.constraint_name, k.column_name, p.table_name, p.column_name FROM all_constraints c "
     "JOIN all_cons_columns k ON k.owner = c.owner AND k.constraint_name = c.constraint_name "
@@ -59,13 +59,15 @@ class Table:
 
     @property
     def sql(self) -> str:
+        """Its name in SQL."""
         return LEXIS.quote(self.name)
 
     def column(self, name: str) -> Native:
-        found = self.columns.get(name)
-        if found is None:
+        """The column of this name. NotFound if there is none."""
+        native = self.columns.get(name)
+        if native is None:
             raise NotFound(f"{self.name} has no column {name}")
-        return found
+        return native
 
     def select(self, schema: Schema) -> str:
         """SELECT and FROM, the schema's columns in its order."""
@@ -74,6 +76,7 @@ class Table:
 
     @property
     def drop(self) -> str:
+        """The statement that removes it."""
         return f"DROP VIEW {self.sql}" if self.is_view else f"DROP TABLE {self.sql} PURGE"
 
 
@@ -83,12 +86,12 @@ def names(ask: Ask) -> list[str]:
 
 
 _NOT_BROKEN: Final = frozenset({"ORA-01013", "ORA-01031", "ORA-00054", "ORA-00060", "ORA-04020", "ORA-04021"})
-"""What reading a view may fail of that the view cannot help: somebody's stop, a privilege, a lock."""
+"""Errors of reading a view that are not the view's fault: a stop by somebody, a privilege, a lock."""
 
 
 def broken_views(ask: Ask) -> dict[str, str]:
-    """The views that nobody can read, and why: a table of theirs is gone, or a column. Only asking each tells: what the
-    dictionary calls invalid may only wait for its next use."""
+    """The views that nobody can read, and why: a table of theirs is gone, or a column. Each view has to be asked: one
+    that the dictionary calls invalid may become valid at its next use."""
     broken = {}
     for name, kind in ask(NAMES):
         if kind == "VIEW":
@@ -101,7 +104,7 @@ def broken_views(ask: Ask) -> dict[str, str]:
 
 
 def find(name: str, ask: Ask) -> Table:
-    """The table or view of this name, in this case. NotFound if there is none."""
+    """The table or view of exactly this name. NotFound if there is none."""
     there = ask(TABLE, [name])
     if not there:
         raise NotFound(f"there is no table {name}")
@@ -126,7 +129,7 @@ def describe(table: Table, ask: Ask) -> Schema:
         elif other is not None:
             references.setdefault(constraint, []).append((column, other, other_key))
     order = list(table.columns)
-    found = [
+    refers = [
         Reference(tuple(row[0] for row in rows), rows[0][1], tuple(row[2] for row in rows))
         for rows in references.values()
     ]
@@ -135,7 +138,7 @@ def describe(table: Table, ask: Ask) -> Schema:
         table.name,
         tuple(native.column for native in table.columns.values()),
         tuple(key),
-        tuple(sorted(found, key=lambda each: [order.index(column) for column in each.columns])),
+        tuple(sorted(refers, key=lambda each: [order.index(column) for column in each.columns])),
         edge=bool(kept.get("edge")),
         partition=tuple(kept.get("partition", ())),
     )
@@ -145,10 +148,10 @@ def _kept(comment: str | None) -> dict[str, Any]:
     if not (comment or "").startswith(MARK):
         return {}
     try:
-        found = json.loads((comment or "")[len(MARK) :])
+        kept = json.loads((comment or "")[len(MARK) :])
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return kept if isinstance(kept, dict) else {}
 
 
 def check_names(schema: Schema) -> None:
@@ -172,14 +175,14 @@ def create_statements(schema: Schema) -> list[str]:
         f"REFERENCES {LEXIS.quote(each.collection)} ({LEXIS.quote_all(each.keys)})"
         for each in schema.references
     ]
-    found = [f"CREATE TABLE {table} ({', '.join(parts)})"]
+    statements = [f"CREATE TABLE {table} ({', '.join(parts)})"]
     kept = {key: value for key, value in (("edge", schema.edge), ("partition", list(schema.partition))) if value}
     if kept:
-        found.append(f"COMMENT ON TABLE {table} IS {_literal(MARK + json.dumps(kept, separators=(',', ':')))}")
+        statements.append(f"COMMENT ON TABLE {table} IS {_literal(MARK + json.dumps(kept, separators=(',', ':')))}")
     for column, each in zip(schema.columns, columns, strict=True):
         if each.comment:
-            found.append(f"COMMENT ON COLUMN {table}.{LEXIS.quote(column.name)} IS {_literal(each.comment)}")
-    return found
+            statements.append(f"COMMENT ON COLUMN {table}.{LEXIS.quote(column.name)} IS {_literal(each.comment)}")
+    return statements
 
 
 def _literal(text: str) -> str:
@@ -189,11 +192,12 @@ def _literal(text: str) -> str:
 # --- rows by their keys ---
 
 _KEYS_AT_ONCE: Final = (1, 10, 100, 500)
-"""How many keys a statement asks for: few sizes, so that the server parses few statements; it takes 1000 at most."""
+"""How many keys a statement names. There are few sizes, so that the server parses few statements; it takes 1000 at
+most."""
 
 
 def by_keys(schema: Schema, table: Table, keys: Sequence[Row]) -> Iterator[tuple[str, list[tuple[Column, Any]]]]:
-    """The statements that find the rows, each with its values and the columns that they are of."""
+    """The statements that find the rows, each with its values and their columns."""
     columns = [schema.column(name) for name in schema.key]
     names = LEXIS.quote_all(schema.key)
     several = len(columns) > 1
@@ -201,12 +205,12 @@ def by_keys(schema: Schema, table: Table, keys: Sequence[Row]) -> Iterator[tuple
     start = 0
     while start < len(keys):
         size = next((size for size in _KEYS_AT_ONCE if size >= len(keys) - start), _KEYS_AT_ONCE[-1])
-        some = keys[start : start + size]
+        asked = keys[start : start + size]
         start += size
-        some = [*some, *[some[-1]] * (size - len(some))]
+        asked = [*asked, *[asked[-1]] * (size - len(asked))]
         places = (f":{number}" for number in itertools.count(1))
-        rows = ", ".join(f"({', '.join(next(places) for _ in columns)})" if several else next(places) for _ in some)
-        yield f"{select}({rows})", [pair for key in some for pair in zip(columns, key, strict=True)]
+        rows = ", ".join(f"({', '.join(next(places) for _ in columns)})" if several else next(places) for _ in asked)
+        yield f"{select}({rows})", [pair for key in asked for pair in zip(columns, key, strict=True)]
 
 
 # --- ranges of a key ---
@@ -215,7 +219,7 @@ def by_keys(schema: Schema, table: Table, keys: Sequence[Row]) -> Iterator[tuple
 
 
 def conditions(schema: Schema, part: Part) -> tuple[str, list[tuple[Column, Any]]]:
-    """The WHERE of a part, with a space before it, and its values with the columns that they are of."""
+    """The WHERE of a part, with a space before it, and its values with their columns."""
     columns = [schema.column(name) for name in schema.key]
     values: list[tuple[Column, Any]] = []
     found = []
@@ -227,7 +231,7 @@ def conditions(schema: Schema, part: Part) -> tuple[str, list[tuple[Column, Any]
 
 
 def _bound(columns: Sequence[Column], bound: Sequence[Any], sign: str, values: list[tuple[Column, Any]]) -> str:
-    """(a, b) >= (x, y), or <, which Oracle has no short form for."""
+    """(a, b) >= (x, y), or <, for which Oracle has no short form."""
 
     def value() -> str:
         values.append((columns[0], bound[0]))
@@ -236,12 +240,13 @@ def _bound(columns: Sequence[Column], bound: Sequence[Any], sign: str, values: l
     name = LEXIS.quote(columns[0].name)
     if len(columns) == 1:
         return f"{name} {'>=' if sign == '>' else '<'} {value()}"
-    # The first comparison is what the index is searched by.
+    # The first comparison lets the server use the index.
     return f"{name} {sign}= {value()} AND ({name} {sign} {value()} OR ({_bound(columns[1:], bound[1:], sign, values)}))"
 
 
 def split(schema: Schema, table: Table, parts: int, ask: Ask) -> Sequence[Part]:
-    """At most so many parts of about as many rows each: every so-maniest key, by one walk along the key's index."""
+    """At most so many parts of about as many rows each. One walk along the key's index takes a key at equal
+    distances."""
     columns = [schema.column(name) for name in schema.key]
     if not columns or parts < 2 or any(column.type in (Type.JSON, Type.FLOAT) for column in columns):
         return [WHOLE]

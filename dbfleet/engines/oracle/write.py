@@ -1,20 +1,23 @@
-"""Rows into a table, by array binds: a batch is one round trip, the rows that the server refuses come back by number.
+"""Rows into a table, by array binds: a batch is one round trip, and the rows that the server refuses come back by
+number.
 
-Direct path load (Connection.direct_path_load) is faster and is not used: it locks the table, does not check references,
+Direct path load (Connection.direct_path_load) is faster but is not used: it locks the table, does not check references,
 leaves a unique index unusable where it finds a key twice, and cannot say which row was refused.
 
-An upsert is a MERGE. Where the table holds LOBs it is an UPDATE, then an INSERT of the rows that were not there: a
-LONG, which is how a LOB's value is bound, may stand in SET and VALUES and not in MERGE's SELECT (ORA-01461).
+An upsert is a MERGE. Where the table holds LOBs it is an UPDATE, then an INSERT of the rows that were not there: the
+value of a LOB is bound as a LONG, which may stand in SET and VALUES but not in MERGE's SELECT (ORA-01461).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from dbfleet.adapter import Rejected, WriteMode, Written
+from dbfleet.adapter import BATCH_SIZE, Rejected, WriteMode, Written
 from dbfleet.engines.oracle.errors import reason
+from dbfleet.engines.oracle.read import find
+from dbfleet.engines.oracle.session import Session
 from dbfleet.engines.oracle.tables import Table
 from dbfleet.engines.oracle.text import LEXIS
 from dbfleet.engines.oracle.types import Native
@@ -28,6 +31,42 @@ _quote = LEXIS.quote
 _UNFIT: Final = (Refused, TypeError, AttributeError, ArithmeticError, ValueError)
 
 
+def write(session: Session, schema: Schema, batches: Iterable[Batch], mode: WriteMode, spec: EngineSpec) -> Written:
+    """Store the rows in one transaction; those that the server refuses come back."""
+    if mode == "upsert" and not schema.key:
+        raise session.ours(Unsupported(f"{schema.name} has no key to upsert by"))
+    connection = session.ready()
+    with session.translated():
+        writer = Writer(connection, find(session, schema.name), schema, mode, spec)
+    try:
+        for batch in batches:
+            with session.working():
+                writer.store(batch)
+        session.commit()
+    except BaseException:
+        session.roll_back()
+        raise
+    finally:
+        writer.close()
+    return writer.written
+
+
+def delete(session: Session, schema: Schema, keys: Sequence[Row]) -> int:
+    """Remove the rows with these keys, in one transaction; how many there were."""
+    connection = session.ready()
+    table = find(session, schema.name)
+    removed = 0
+    try:
+        for start in range(0, len(keys), BATCH_SIZE):
+            with session.working():
+                removed += _delete(connection, table, schema, keys[start : start + BATCH_SIZE])
+        session.commit()
+    except BaseException:
+        session.roll_back()
+        raise
+    return removed
+
+
 @dataclass(frozen=True, slots=True)
 class Bound:
     """A row as it is bound, and as it came."""
@@ -37,7 +76,7 @@ class Bound:
 
 
 class Writer:
-    """Stores batches into one table; `written` is what became of them so far."""
+    """Stores batches into one table. `written` says what has become of them so far."""
 
     def __init__(self, connection: Any, table: Table, schema: Schema, mode: WriteMode, spec: EngineSpec) -> None:
         self.written = Written()
@@ -46,7 +85,7 @@ class Writer:
         self._table = table
         refuse_always(table, schema)
         kept = [place for place, name in enumerate(schema.names) if not table.column(name).generated]
-        # What is bound as LONG comes last, or the server answers ORA-24816.
+        # A value that is bound as LONG comes last, else the server answers ORA-24816.
         self._places = sorted(kept, key=lambda place: table.column(schema.names[place]).is_lob)
         columns = [schema.columns[place] for place in self._places]
         self._natives = [table.column(column.name) for column in columns]
@@ -84,6 +123,7 @@ class Writer:
         return [Bound(values, row) for values, row in zip(zip(*made, strict=True), batch, strict=True)]
 
     def close(self) -> None:
+        """Close the cursors."""
         for cursor in self._cursors.values():
             cursor.close()
 
@@ -100,7 +140,7 @@ class Writer:
         names = [native.name for native in self._natives]
         keys = [names.index(name) for name in self._schema.key]
         others = [place for place, name in enumerate(names) if name not in self._schema.key]
-        # Of two rows with one key in a batch the last one counts, as it would one after the other.
+        # Of two rows with one key in a batch the last one wins, as if they came one after the other.
         last = {tuple(each.values[place] for place in keys): each for each in rows}
         chosen = list(last.values())
         order = [*others, *keys]
@@ -123,7 +163,7 @@ class Writer:
     def _run(
         self, text: str, types: Sequence[Any], rows: list[Row], *, counted: bool = False
     ) -> tuple[dict[int, str], Sequence[int]]:
-        """The refused rows' reasons by number, and how many rows each of them changed, if asked."""
+        """The reasons of the refused rows by their numbers; and, if asked, how many rows each has changed."""
         cursor = self._cursors.get(text)
         if cursor is None:
             cursor = self._cursors[text] = self._connection.cursor()
@@ -134,8 +174,8 @@ class Writer:
 
 
 def refuse_always(table: Table, schema: Schema) -> None:
-    """Unsupported for an identity that takes no row's value (ORA-32795): before a row is pulled. A MERGE that would
-    insert nothing is refused by the server too."""
+    """Raise Unsupported for an identity that takes no value of a row (ORA-32795), before a row is pulled. The server
+    also refuses a MERGE that would insert nothing."""
     for name in schema.names:
         if table.column(name).always:
             raise Unsupported(
@@ -146,18 +186,21 @@ def refuse_always(table: Table, schema: Schema) -> None:
 
 
 def insert(table: Table, natives: Sequence[Native]) -> str:
+    """The INSERT of these columns."""
     names = LEXIS.quote_all(native.name for native in natives)
     values = ", ".join(f":{number}" for number in range(1, len(natives) + 1))
     return f"INSERT INTO {table.sql} ({names}) VALUES ({values})"
 
 
 def update(table: Table, natives: Sequence[Native], key: Sequence[str]) -> str:
+    """The UPDATE of these columns by the key."""
     sets = ", ".join(f"{_quote(native.name)} = :{number}" for number, native in enumerate(natives, 1))
     where = " AND ".join(f"{_quote(name)} = :{number}" for number, name in enumerate(key, len(natives) + 1))
     return f"UPDATE {table.sql} SET {sets} WHERE {where}"
 
 
 def merge(table: Table, natives: Sequence[Native], key: Sequence[str]) -> str:
+    """The MERGE of a row of these columns by the key."""
     names = [native.name for native in natives]
     source = ", ".join(f":{number} AS {_quote(name)}" for number, name in enumerate(names, 1))
     on = " AND ".join(f"t.{_quote(name)} = s.{_quote(name)}" for name in key)
@@ -170,7 +213,7 @@ def merge(table: Table, natives: Sequence[Native], key: Sequence[str]) -> str:
     )
 
 
-def delete(connection: Any, table: Table, schema: Schema, keys: Sequence[Row]) -> int:
+def _delete(connection: Any, table: Table, schema: Schema, keys: Sequence[Row]) -> int:
     """Remove the rows with these keys, in the connection's transaction; how many there were."""
     columns = [schema.column(name) for name in schema.key]
     natives = [table.column(name) for name in schema.key]
