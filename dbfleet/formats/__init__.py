@@ -1,20 +1,21 @@
 """The output formats, found by file name: rows in, bytes out, one batch in memory at a time.
 
-    table      for people: aligned by display width, NULL and empty text told apart, control characters shown; what
-               does not fit the terminal is wrapped, or laid out one line a field; nothing is cut
-    jsonl      one JSON object a line        json      one array of them
+    table      for people: aligned by display width; NULL and empty text look different, control characters are shown;
+               rows that do not fit the terminal are wrapped, or written with one line per field; nothing is cut
+    jsonl      one JSON object per line      json      one array of them
     csv        RFC 4180, a header, `\\n`; NULL is an empty cell, empty text a quoted one
     tsv        a header; `\\t \\n \\r \\\\` escaped, NULL is `\\N`
     markdown   a GitHub table; `|` escaped
 
-Values are those of dbfleet.values and are written by what they are, not by what a column claims to hold: a plain query
-never fails on a value. Decimals and integers keep all digits, floats are shortest, instants are in UTC with Z, bytes
-are base64; whatever the closed set lacks is nested JSON or its own text.
+Values are those of dbfleet.values. Each is written by its own type, not by the declared type of its column, so a plain
+query never fails on a value. Decimals and integers keep all digits, floats are as short as possible, instants are in
+UTC with Z, bytes are base64. A value outside the closed set is nested JSON or its own text.
 
-Several results of one text follow each other: lines in jsonl, one array in json, elsewhere each with its own header
-after an empty line. Where names repeat, as SQL allows, a JSON object's later ones are numbered: `a`, `a_2`. Documents
-(`Rows.documents`: each row is one dict) have the union of their fields as columns, in the order in which they first
-appear; csv, tsv and markdown need it before the first line and spool the documents to a temporary file.
+The results of several statements follow each other: as lines in jsonl, as one array in json, elsewhere each with its
+own header after an empty line. SQL allows two columns of one name; in a JSON object the later ones are numbered: `a`,
+`a_2`. Documents (`Rows.documents`: each row is one dict) have the union of their fields as columns, in the order in
+which they first appear; csv, tsv and markdown need it before the first line, so they first write the documents to a
+temporary file.
 
 To add a format, add a file here that defines FORMAT.
 """
@@ -34,20 +35,24 @@ from dbfleet.values import Batch
 
 
 class Rows(Protocol):
-    """What a format writes: an adapter.Result, or anything like it."""
+    """What a format writes: an adapter.Result, or an object with the same attributes."""
 
     @property
-    def columns(self) -> Sequence[ResultColumn]: ...
+    def columns(self) -> Sequence[ResultColumn]:
+        """The columns, in the order of the values."""
+        ...
 
     @property
-    def documents(self) -> bool: ...
+    def documents(self) -> bool:
+        """Whether each row is one dict with fields of its own."""
+        ...
 
     def __iter__(self) -> Iterator[Batch]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """Rows that come from anywhere else than a statement."""
+    """Rows that are not the result of a statement."""
 
     columns: Sequence[ResultColumn]
     batches: Iterable[Batch]
@@ -59,7 +64,7 @@ class Plain:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """How wide a table may be, in terminal cells (None: as wide as it is), and whether colours are understood."""
+    """How wide a table may be, in terminal cells (None: no limit), and whether it may have colours."""
 
     width: int | None = None
     coloured: bool = False
@@ -67,7 +72,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A format: its name is its module's; `extensions` are those of files in it, the first is the one we write."""
+    """A format, with the name of its module. `extensions` are those of its files; we write the first."""
 
     name: str
     extensions: tuple[str, ...]
@@ -76,12 +81,12 @@ class Format:
 
 @cache
 def names() -> tuple[str, ...]:
-    """The formats' names, sorted, by a look at the file names alone."""
+    """The formats' names, sorted. Only file names are read."""
     return tuple(sorted(info.name for info in pkgutil.iter_modules(__path__) if info.name[0] != "_"))
 
 
 def known(name: str) -> str:
-    """`name` where it is a format's. UsageError, with the nearest name, where it is none."""
+    """`name`, if it is the name of a format. UsageError, with the nearest name, if it is not."""
     if name in names():
         return name
     raise UsageError(
@@ -92,10 +97,11 @@ def known(name: str) -> str:
 
 def get(name: str) -> Format:
     """The format of this name. UsageError if there is none."""
-    found: Format = import_module(f"{__name__}.{known(name)}").FORMAT
-    return found
+    format_: Format = import_module(f"{__name__}.{known(name)}").FORMAT
+    return format_
 
 
 def encode(name: str, results: Iterable[Rows], page: Page = Page()) -> Iterator[bytes]:
-    """The bytes of these results, in chunks of about a batch; each is asked for when the one before has been read."""
+    """The bytes of these results in this format, in chunks of about a batch. A result is read to its end before the
+    next one is requested."""
     return get(name).encode(results, page)

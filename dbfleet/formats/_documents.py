@@ -13,14 +13,14 @@ from dbfleet.formats import Plain, Rows
 from dbfleet.values import Batch
 
 _IN_MEMORY: Final = 8 * 1024 * 1024
-"""Bytes of spooled documents before a file is made."""
+"""The bytes of documents that are kept in memory before a temporary file is made."""
 
 
 @contextmanager
 def as_rows(result: Rows) -> Iterator[Rows]:
-    """`result` itself where it has columns; else its documents with the union of their fields as columns.
+    """`result` itself where it has columns; otherwise its documents, with the union of their fields as columns.
 
-    That needs two passes: the first writes the documents to a temporary file, so memory stays flat.
+    Documents need two passes. The first writes them to a temporary file, so memory stays flat.
     """
     if not result.documents:
         yield result

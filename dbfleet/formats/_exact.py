@@ -1,7 +1,7 @@
-"""Rows of a schema as a dump holds them: what readers/ reads back equal, value for value.
+"""Rows of a schema as a dump holds them: readers/ reads back every value as it was.
 
-As the formats are, with one difference in JSON Lines: a json column that is NULL is left out, as its `null` is the JSON
-value null.
+A dump is written as the formats write it, with one difference in JSON Lines: a json column that is NULL is left out,
+because `null` stands for the JSON value null.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from dbfleet.formats._values import AS_JSON, ByType, compiled, quoted, to_bytes
 from dbfleet.values import Batch, Schema, Type
 
 FORMATS: Final = ("jsonl", "csv", "parquet")
-"""What a dump may be made of."""
+"""The formats in which a dump can be written."""
 
 
 def encode(name: str, schema: Schema, batches: Iterable[Batch]) -> Iterator[bytes]:
     """The rows in this format, in chunks of a batch."""
     if name == "parquet":
-        from dbfleet.formats._parquet import encode as parquet  # pyarrow is an extra
+        from dbfleet.formats._parquet import encode as parquet  # here, as pyarrow is an extra
 
         yield from parquet(schema, batches)
     elif name == "jsonl" and any(column.type is Type.JSON for column in schema.columns):
@@ -34,15 +34,16 @@ def encode(name: str, schema: Schema, batches: Iterable[Batch]) -> Iterator[byte
 
 
 def _loop(schema: Schema) -> Callable[[Batch], str]:
-    """Objects without the json columns that are NULL: such a column's name and comma are part of its value."""
+    """A function that writes rows as objects without the json columns that are NULL: the name and the comma of such a
+    column are written with its value."""
     tables: list[ByType] = [AS_JSON]
     pieces, used = ["{"], []
-    solid = False  # whether a field that is never left out stands before
+    solid = False  # whether a field that is never left out comes before
     for column in schema.columns:
         comma = "," if solid else ""
         name = f"{quoted(column.name)}:"
         if column.type is Type.JSON:
-            # Before the first solid field the comma stands behind, and one that nothing follows is cut below.
+            # Before the first solid field, the comma is written after the value; a last one is cut below.
             tables.append(_left_out(comma + name, "" if solid else ","))
             used.append(len(tables) - 1)
         else:
@@ -51,11 +52,11 @@ def _loop(schema: Schema) -> Callable[[Batch], str]:
             solid = True
         pieces.append("")
     pieces[-1] += "}\n"
-    # Not through its cache: these tables are of this call alone.
+    # Without the cache of `compiled`: these tables are made for this call alone.
     loop = compiled.__wrapped__(tuple(pieces), tuple(used), tuple(tables))
     if solid:
         return loop
-    # Only json columns: each line may end in a comma. The newline that ends an object is the only bare one.
+    # With json columns alone, a line may end in a comma. The only newline that is not escaped ends an object.
     return lambda rows: loop(rows).replace(",}\n", "}\n")
 
 

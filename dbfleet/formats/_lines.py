@@ -1,4 +1,4 @@
-"""What csv, tsv and markdown share: a header, then a line a row, each cell escaped on its own."""
+"""What csv, tsv and markdown share: a header, then one line per row, each cell escaped by itself."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def encode(
     between: str,
     end: str = "\n",
 ) -> Iterator[bytes]:
-    """The bytes of `results`: `header`, then each row as begin cell between cell … end; an empty line between two
-    results. Documents without any field have no header and no rows."""
+    """The bytes of `results`: the header, then each row as `begin` cell `between` cell … `end`, with an empty line
+    between two results. Documents without any field have no header and no rows."""
     lead = b""
     for result in results:
         with as_rows(result) as rows:

@@ -1,8 +1,8 @@
 """Rows of a schema as Parquet, through pyarrow (the extra `parquet`).
 
-Integers, floats, text, bytes, dates, times, datetimes (microseconds) and instants (in UTC) have types of their own, and
-decimals whose digits are declared, up to 38. Carried as text, and said so in the field's metadata (`dbfleet:note`):
-uuid, json (canonical), and decimals of any number of digits. The type of ours is in `dbfleet:type`.
+Bool, int, float, text, bytes, date, time, datetime (microseconds) and instant (in UTC) have types of their own in
+Parquet, and so have decimals whose digits are declared, up to 38. Other decimals, uuid and json (canonical) are carried
+as text; the field's metadata says so in `dbfleet:note`. Our type of every column is in `dbfleet:type`.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from dbfleet.errors import Unsupported, UsageError
 from dbfleet.values import TEXT_OF, Batch, Column, Schema, Type
 
 _ROWS_A_GROUP: Final = 20_000
-"""Larger groups compress little better, and 20,000 wide rows are some 50 MB of Python's objects."""
+"""Larger groups compress hardly better, and 20,000 wide rows are about 50 MB of Python objects."""
 _DECIMAL_DIGITS: Final = 38
 
 
 def arrow() -> Any:
-    """pyarrow. UsageError, with what to install, where it is missing."""
+    """The module pyarrow. UsageError, with what to install, where it is missing."""
     try:
         import pyarrow
         import pyarrow.parquet
@@ -29,7 +29,7 @@ def arrow() -> Any:
 
 
 def encode(schema: Schema, batches: Iterable[Batch]) -> Iterator[bytes]:
-    """The bytes of one Parquet file, as its row groups become whole."""
+    """The bytes of one Parquet file, a chunk for each row group that is complete."""
     pa = arrow()
     fields = [_field(pa, column) for column in schema.columns]
     converts = [_convert(column) for column in schema.columns]
@@ -55,7 +55,7 @@ def encode(schema: Schema, batches: Iterable[Batch]) -> Iterator[bytes]:
 
 
 class _Sink:
-    """What pyarrow writes into."""
+    """The file into which pyarrow writes."""
 
     closed = False
 

@@ -1,4 +1,4 @@
-"""How wide text is on a terminal, and what of it may be sent there."""
+"""How wide a text is on a terminal, and how it is written there safely."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from functools import lru_cache
 from typing import Final
 
 _NAMES: Final = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
-# Joiners are part of emoji and of several scripts: kept, though not printable by themselves.
+# Joiners are not printable by themselves, but are kept: emoji and several scripts need them.
 _JOINERS: Final = "\u200c\u200d"
 
 
 def shown(text: str) -> str:
-    """`text` with what would move the cursor, change colours or reorder what is on screen written out: \\n, \\x1b,
+    """`text` with every character escaped that would move the cursor, change colours or reorder the screen: \\n, \\x1b,
     \\u202e. Spaces of every width stay."""
     if text.isprintable():
         return text
@@ -29,14 +29,15 @@ def _shown(character: str) -> str:
 
 
 def width(text: str) -> int:
-    """Terminal cells: two for East Asian wide characters and emoji, none for marks and for what a joiner joins."""
+    """The width of `text` in terminal cells: East Asian wide characters and emoji take two cells, marks and joined
+    characters none."""
     if text.isascii():
         return len(text)
     total = 0
     before = ""
     for character in text:
         if before == "\u200d" and ord(character) > 0x2000:
-            pass  # joined to the emoji before it: one picture
+            pass  # joined to the emoji before it, as one picture
         elif character == "\ufe0f" and before and _cells(before) == 1 and ord(before) > 0x7F:
             total += 1  # shown as emoji, not as text
         elif not ("\U0001f3fb" <= character <= "\U0001f3ff" and before and _cells(before) == 2):
@@ -55,7 +56,7 @@ def _cells(character: str) -> int:
 
 
 def pad(text: str, cells: int, *, right: bool = False) -> str:
-    """`text` filled with spaces to so many cells; to the right edge where `right`."""
+    """`text` filled with spaces to this number of cells; `right` aligns it to the right."""
     if text.isascii():
         return text.rjust(cells) if right else text.ljust(cells)
     space = " " * (cells - width(text))
@@ -63,8 +64,8 @@ def pad(text: str, cells: int, *, right: bool = False) -> str:
 
 
 def wrap(text: str, cells: int) -> list[str]:
-    """`text` in lines of at most so many cells, nothing left out: after the last space of a line that is full, and
-    inside a word only where that alone is wider."""
+    """`text` in lines of at most this number of cells; nothing is left out. A line breaks after its last space, and
+    inside a word only if the word is wider than a line."""
     if text.isascii() and len(text) <= cells:
         return [text]
     lines = []
@@ -79,12 +80,13 @@ def wrap(text: str, cells: int) -> list[str]:
 
 
 def _fitting(text: str, cells: int) -> int:
-    """How many characters fit; at least one, and no mark parted from what it stands on."""
+    """How many characters fit into a line; at least one. A mark is not separated from its character."""
     if text.isascii():
         return min(len(text), cells)
     total = end = 0
     for end, character in enumerate(text):
-        # Joined pictures are measured piece by piece here: too wide is safe, and none is parted at a joiner.
+        # The parts of a joined picture are measured one by one. The sum is too wide, which is safe; no picture is
+        # split at a joiner.
         step = _cells(character)
         if step and total + step > cells and end and text[end - 1] != "\u200d":
             return end

@@ -1,4 +1,4 @@
-"""JSON Lines: an object a row, the columns in their order; a document as it is."""
+"""JSON Lines: each row is one object with the columns in their order; a document is written as it is."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ from dbfleet.formats._values import AS_JSON, compiled, distinct, quoted, to_byte
 from dbfleet.values import Row
 
 _WORTH_COMPILING: Final = 20
-"""Documents of one shape in a row: compiling costs as much as writing about 20 of them plainly."""
+"""How many documents in sequence must have the same fields: compiling a loop takes as long as writing about 20 of them
+without one."""
 
 
 def encode(results: Iterable[Rows], page: Page) -> Iterator[bytes]:
+    """The results as JSON Lines."""
     for result in results:
         for text in object_lines(result):
             yield to_bytes(text)
 
 
 def object_lines(result: Rows) -> Iterator[str]:
-    """A batch's objects, each followed by a newline."""
+    """The rows as JSON objects, each followed by a newline: one text for each batch."""
     if result.documents:
         for batch in result:
             yield _documents(batch)
@@ -39,7 +41,8 @@ def _loop(names: tuple[str, ...]) -> Any:
 
 
 def _documents(batch: Sequence[Row]) -> str:
-    """Neighbours with the same fields go through one compiled loop, as rows do: 3 times faster than one by one."""
+    """The documents as lines. Neighbours with the same fields are written by one compiled loop, as rows are: 3 times
+    faster than one by one."""
     parts = []
     for shape, group in groupby([document for (document,) in batch], key=tuple):
         documents = list(group)

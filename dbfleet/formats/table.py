@@ -1,12 +1,13 @@
-"""A table for people. Nothing is cut: what is too wide for the terminal is wrapped, or written one line a field.
+"""A table for people. Nothing is cut: rows that are too wide for the terminal are wrapped, or written as records.
 
-Rows are written in pages of up to 1000, so that the first are there at once and memory is flat. A column is as wide as
-its widest cell so far; a page that needs it wider opens with the header again. Where a page is wider than the
-terminal, its columns of text share what is left and wrap at blanks; where that would leave them less than 12 cells or
-than a word of 32, or a cell more than 8 lines, this page and all that follow are written as records, a line a field.
+Rows are written in pages of up to 1000, so that the first rows appear at once and memory is flat. A column is as wide
+as its widest cell so far; a page that needs a wider column begins with the header again. Where a page is wider than the
+terminal, its text columns share the room that the others leave, and wrap at blanks. Where a text column would then be
+narrower than 12 cells or than its longest word (of up to 32 cells), or where a cell would need more than 8 lines, this
+page and all later ones are written as records, with one line per field.
 
-NULL is the word, dimmed where colours are; empty text is `""`; text that could be taken for either is in quotes as
-JSON has them. Control characters are shown (`\\n`, `\\x1b`). In documents a field that is not there is a blank cell.
+NULL is the word NULL, dimmed where there are colours; empty text is `""`. Text that could be taken for either is quoted
+as in JSON. Control characters are shown (`\\n`, `\\x1b`). A field that a document does not have is a blank cell.
 """
 
 from __future__ import annotations
@@ -34,11 +35,11 @@ _NULL: Final = "NULL"
 _NUMBERS: Final = (Type.INT, Type.DECIMAL, Type.FLOAT)
 _NUMERIC: Final = (int, float, Decimal)
 _RIGID: Final = (*_NUMERIC, bool, date, time, UUID)
-"""What is short and useless in pieces: never wrapped."""
+"""The types of values that are never wrapped: they are short, and useless in pieces."""
 
 
 class _Missing:
-    """What a cell shows nothing of: a field that a document does not have."""
+    """Stands for a field that a document does not have; its cell is blank."""
 
 
 BLANK: Final = _Missing()
@@ -60,6 +61,7 @@ _JSON_CELLS: Final = _with_missing(as_cells(_NULL, shown, json=True))
 
 
 def encode(results: Iterable[Rows], page: Page) -> Iterator[bytes]:
+    """The results as tables, or as records where they are too wide."""
     lead = b""
     for result in results:
         table = _Table(page)
@@ -137,7 +139,7 @@ class _Table:
     # --- as a table ---
 
     def _table(self, columns: Sequence[Sequence[str]]) -> list[str] | None:
-        """The page's lines; None where it does not fit."""
+        """The page's lines; None where it does not fit the terminal."""
         needed = [max(map(width, (name, *cells))) for name, cells in zip(self._names, columns, strict=True)]
         widths = [max(pair) for pair in zip(needed, self._widths, strict=True)] if self._widths else needed
         fitted = self._fitted(widths)
@@ -161,8 +163,8 @@ class _Table:
         return lines
 
     def _fitted(self, widths: list[int]) -> list[int] | None:
-        """The widths where they fit the terminal, with its text columns narrowed where they do not, none below its
-        longest word; None where that would make them too narrow to read."""
+        """The widths with which the columns fit the terminal: text columns are narrowed if they must be, but none below
+        its longest word. None where they would become too narrow to read."""
         if self._page.width is None:
             return widths
         left = self._page.width - len(_BETWEEN) * (len(widths) - 1)
@@ -173,7 +175,7 @@ class _Table:
         def fitted(cap: int) -> list[int]:
             return [cells if rigid else min(cells, max(cap, word)) for cells, rigid, word in columns]
 
-        # The widest cap that fits: every column has what it needs, or as much as any other.
+        # Find the largest cap that fits: each column gets the width that it needs, at most the cap.
         low, high = _NARROWEST - 1, max(widths)
         while low < high:
             cap = (low + high + 1) // 2
@@ -184,7 +186,7 @@ class _Table:
         names = [pad(n, w, right=r) for n, w, r in zip(self._names, widths, self._right, strict=True)]
         return [
             self._painted(_BETWEEN.join(names).rstrip(), "1"),
-            "─┼─".join("─" * each for each in widths),
+            "─┼─".join("─" * cells for cells in widths),
         ]
 
     def _padded(self, cells: Sequence[str], cells_wide: int, right: bool) -> list[str]:
@@ -205,7 +207,7 @@ class _Table:
         title = f"── {self._written} "
         yield self._painted(title + "─" * (names_wide + 1 - len(title)) + "┬─", "2")
         for name, cell in zip(self._names, row, strict=True):
-            if not cell:  # nothing is there; an empty text is ""
+            if not cell:  # a missing field; the cell of an empty text is ""
                 continue
             for number, line in enumerate(wrap(cell, room)):
                 label = pad("" if number else name, names_wide)
@@ -217,7 +219,7 @@ class _Table:
 
 
 def _longest_word(cell: str) -> int:
-    """The width of its longest word, of those that are no longer than _WORD: longer ones are broken where need be."""
+    """The width of the cell's longest word. Words longer than _WORD do not count: they may be broken."""
     if len(cell) <= _NARROWEST:
         return 0
     return max((cells for cells in map(width, cell.split(" ")) if cells <= _WORD), default=0)
@@ -229,7 +231,7 @@ def _all_of(values: Sequence[Any], allowed: tuple[type, ...]) -> bool:
 
 
 def _pages(result: Rows) -> Iterator[list[Row]]:
-    """Batches put together to pages; a page that has waited half a second is written as it is."""
+    """The batches put together into pages; after half a second a page is written as it is."""
     page: list[Row] = []
     started = monotonic()
     try:
@@ -240,7 +242,7 @@ def _pages(result: Rows) -> Iterator[list[Row]]:
                     yield page
                 page, started = [], monotonic()
     except DbfleetError:
-        if page:  # rows that came before the server's error are shown before it
+        if page:  # show the rows that came before the server's error
             yield page
         raise
     if page:

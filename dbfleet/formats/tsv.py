@@ -15,10 +15,12 @@ _ESCAPES: Final = str.maketrans({"\t": "\\t", "\n": "\\n", "\r": "\\r", "\\": "\
 
 
 def cell(text: str) -> str:
+    """The text as a cell."""
     return text.translate(_ESCAPES) if _special(text) else text
 
 
 def header(columns: Sequence[ResultColumn]) -> str:
+    """The line with the columns' names."""
     return "\t".join(cell(column.name) for column in columns) + "\n"
 
 
@@ -27,6 +29,7 @@ _JSON_CELLS: Final = as_cells("\\N", cell, json=True)
 
 
 def encode(results: Iterable[Rows], page: Page) -> Iterator[bytes]:
+    """The results as TSV."""
     return _lines.encode(results, header=header, cells=_CELLS, json_cells=_JSON_CELLS, between="\t")
 
 

@@ -1,10 +1,11 @@
-"""Whose server it is that would be reached: asked before every connection to a target that the fleet manages.
+"""Checks, before every connection to a managed target, that the server on its port is the fleet's own.
 
-Rule: a password is sent to nobody but the server that was started with it. That is the container of this fleet which
-mounts this fleet's password file, while it runs and the engine has published its port; or the process on record, with
-the moment it began, while all that listens on the port is its own. Where it is not, what became of it is told.
+Rule: a password is sent only to the server that was started with it. That is the container that mounts this fleet's
+password file, while it runs and the Docker engine publishes its port. Or it is the recorded process, which has the
+recorded start time, while nothing else listens on the port. Where it is not that server, the caller learns what became
+of it (a `Fate`).
 
-It costs about 2 ms: nothing of the runtimes, no docker command and no psutil is needed while all is well.
+The check takes about 2 ms: while all is well it needs no runtime, no docker command and no psutil.
 """
 
 from __future__ import annotations
@@ -23,18 +24,18 @@ SECOND_RECORD: Final = "record.second.json"
 PROJECTS_FILE: Final = "projects.json"
 ENGINE_FILE: Final = "engine"
 STOPPED_CODES: Final = (0, 143)
-"""How a server ends that was asked to: 143 where it has no exit code of its own for SIGTERM."""
+"""The exit codes of a server that was asked to end: 143 if it has no code of its own for SIGTERM."""
 KILLED: Final = 137
 
 Mend = Literal["start", "memory", "logs", "engine", "port", "record"]
 """start: it only has to be started · memory: it needs a larger cap · logs: its log says more · engine: the Docker
-engine has to answer first · port: it runs, and must be started on another port · record: what is on record has to go
-first."""
+engine has to answer first · port: it runs, but has to be restarted for its port · record: its damaged record has to
+be removed first."""
 
 
 class Fate(NamedTuple):
-    """What became of a server that is not there: in words, when (seconds since 1970), its cap in bytes, and by what it
-    is mended."""
+    """What became of a server that is not up: `what` in words, `mend` names the repair, `when` is in seconds since
+    1970, `cap` is its memory cap in bytes."""
 
     what: str
     mend: Mend = "start"
@@ -43,8 +44,8 @@ class Fate(NamedTuple):
 
 
 def process(state: Path, target: str, port: int | None) -> Fate | None:
-    """What became of the process on record below `state`; None where it is the one that listens on the port, or nothing
-    listens yet while it starts."""
+    """What became of the process that is recorded below `state`; None where that process listens on the port, or still
+    starts and nothing listens yet."""
     folder = state / "servers" / target
     if not (folder / RECORD).exists():
         return Fate("it was never started here")
@@ -64,7 +65,7 @@ def process(state: Path, target: str, port: int | None) -> Fate | None:
 
 
 def ended(record: Mapping[str, Any]) -> tuple[str, Mend]:
-    """A process that is no more and that nobody asked to end."""
+    """What became of a process that ended without being asked to, and the repair."""
     before, now = record.get("kills_for_memory"), procfs.kills_for_memory()
     if before is not None and now is not None and now > before:
         return "it was killed, most likely for memory: the kernel has done so to a process since it started", "logs"
@@ -75,26 +76,26 @@ def _process_without_procfs(record: Mapping[str, Any], port: int | None) -> Fate
     import psutil
 
     try:
-        found = psutil.Process(record["pid"])
-        if f"{found.create_time():.0f}:{found.name()}" != record.get("identity"):  # as runtimes/identity.py has it
+        server = psutil.Process(record["pid"])
+        if f"{server.create_time():.0f}:{server.name()}" != record.get("identity"):  # as runtimes/identity.py has it
             return Fate(*ended(record))
     except psutil.Error:
         return Fate(*ended(record))
     try:
-        family = [found, *found.children(recursive=True)]
+        family = [server, *server.children(recursive=True)]
         ports = {
-            each.laddr.port
-            for one in family
-            for each in one.net_connections("tcp")
-            if each.status == psutil.CONN_LISTEN and each.laddr
+            connection.laddr.port
+            for process in family
+            for connection in process.net_connections("tcp")
+            if connection.status == psutil.CONN_LISTEN and connection.laddr
         }
     except psutil.Error:
         return None  # it runs, and the system does not say where it listens
-    return Fate(f"it runs (pid {found.pid}), but not on port {port}", "port") if ports and port not in ports else None
+    return Fate(f"it runs (pid {server.pid}), but not on port {port}", "port") if ports and port not in ports else None
 
 
 class Container(NamedTuple):
-    """A target's container, by what is on record in the fleet's `folder` for docker. It mounts `password_file`."""
+    """A target's container, as it is recorded in `folder`, the fleet's folder for docker. It mounts `password_file`."""
 
     folder: Path
     password_file: Path
@@ -102,40 +103,42 @@ class Container(NamedTuple):
     engine: str
 
     def fate(self, port: int | None, inside: int | None, *, lost: bool = False) -> Fate | None:
-        """What became of it; None where it runs and `port` is published as its `inside`. After a `lost` connection a
-        process of it that was killed is told too."""
+        """What became of the container; None where it runs and `port` is published for its port `inside`. After a
+        `lost` connection, a process inside that was killed is reported too."""
         project = engine_socket.read_json(self.folder / PROJECTS_FILE).get(project_key(self.target, self.engine))
         if not project:
             return Fate("it was never started here")
         try:
-            found = look(endpoint(self.folder), project, self.engine)
+            inspected = look(endpoint(self.folder), project, self.engine)
         except engine_socket.NoEngine as error:
             return Fate(f"the Docker engine does not answer, so nobody knows whether it runs: {error}", "engine")
-        if found is None:
+        if inspected is None:
             return Fate("its container was removed")
-        if not is_ours(found, self.password_file):
+        if not is_ours(inspected, self.password_file):
             return Fate("its container was removed, and another fleet's has its name")
-        if (fate := of_container(found)) is not None:
+        if (fate := of_container(inspected)) is not None:
             return fate
-        if lost and found["State"].get("OOMKilled"):
-            cap = (found.get("HostConfig") or {}).get("Memory") or None
+        if lost and inspected["State"].get("OOMKilled"):
+            cap = (inspected.get("HostConfig") or {}).get("Memory") or None
             return Fate(
                 f"a process of its container was killed for memory, its cap is {size(cap)}", "memory", None, cap
             )
-        bound = (found["NetworkSettings"].get("Ports") or {}).get(f"{inside}/tcp") or ()
-        if str(port) in {each["HostPort"] for each in bound}:
+        bound = (inspected["NetworkSettings"].get("Ports") or {}).get(f"{inside}/tcp") or ()
+        published = [binding["HostPort"] for binding in bound]
+        if str(port) in published:
             return None
-        where = ", ".join(each["HostPort"] for each in bound)
+        where = ", ".join(published)
         return Fate(f"its container runs, but {f'on port {where}' if where else 'on no port'}, not on {port}", "port")
 
 
 def project_key(target: str, engine: str) -> str:
-    """By what a target's project is on record: a target that is called as its engine lives in the fleet's."""
+    """The key under which a target's compose project is recorded: empty, for the fleet's own project, where the target
+    has its engine's name."""
     return "" if target == engine else target
 
 
 def endpoint(folder: Path) -> str:
-    """Where the engine is that the fleet's containers were made on."""
+    """The address of the Docker engine on which the fleet's containers were made."""
     try:
         return (folder / ENGINE_FILE).read_text("utf-8") or engine_socket.endpoint()
     except OSError:
@@ -143,20 +146,20 @@ def endpoint(folder: Path) -> str:
 
 
 def look(at: str, project: str, service: str) -> dict[str, Any] | None:
-    """The container of a project's service, as the engine inspects it."""
+    """The inspection of the container of a project's service, from the Docker engine at this address."""
     return engine_socket.container(at, f"{project}-{service}-1", {PROJECT: project, SERVICE: service})
 
 
-def is_ours(found: Mapping[str, Any], password_file: Path) -> bool:
-    """Whether this container knows the fleet's password: it mounts the file. Two fleets of one name in two state
-    directories may have containers of one name, one after the other. Docker Desktop puts a folder before the path."""
-    sources = [each.get("Source", "") for each in found.get("Mounts") or ()]
-    return any(each.endswith(str(password_file)) for each in sources)
+def is_ours(inspected: Mapping[str, Any], password_file: Path) -> bool:
+    """Whether the inspected container mounts the fleet's password file. Its name does not prove that it is ours: two
+    fleets of one name in two state directories may have containers of one name, one after the other."""
+    sources = [mount.get("Source", "") for mount in inspected.get("Mounts") or ()]
+    return any(source.endswith(str(password_file)) for source in sources)  # Docker Desktop puts a folder before it
 
 
-def of_container(found: Mapping[str, Any]) -> Fate | None:
-    """What an inspection says became of a container; None while it runs."""
-    state, cap = found["State"], (found.get("HostConfig") or {}).get("Memory") or None
+def of_container(inspected: Mapping[str, Any]) -> Fate | None:
+    """What became of a container, by its inspection; None while it runs."""
+    state, cap = inspected["State"], (inspected.get("HostConfig") or {}).get("Memory") or None
     if state["Running"]:
         return Fate("its container is paused", cap=cap) if state.get("Paused") else None
     if state["Status"] == "created":
@@ -175,21 +178,22 @@ def of_container(found: Mapping[str, Any]) -> Fate | None:
 
 
 def moment(text: str | None) -> float | None:
-    """Docker's times as seconds since 1970: always UTC, with nanoseconds, the year 1 for never."""
+    """One of Docker's times as seconds since 1970. They are in UTC, with nanoseconds; the year 1 means never, here
+    None."""
     if not text or text.startswith("0001"):
         return None
     return datetime.fromisoformat(text[:19] + "+00:00").timestamp()
 
 
 def clock(when: float) -> str:
-    """A moment as a person says it: at 23:17, or on 3 May at 23:17."""
+    """A moment in words: at 23:17, or on 3 May at 23:17."""
     then, now = datetime.fromtimestamp(when, UTC).astimezone(), datetime.now(UTC).astimezone()
     at = f"at {then:%H:%M}"
     return at if then.date() == now.date() else f"on {then.day} {then:%b} {at}"
 
 
 def size(count: int | None) -> str:
-    """A memory cap as the settings write it."""
+    """A memory cap, in bytes, as the settings write it."""
     if not count:
         return "not set"
     for unit, name in ((1 << 30, "g"), (1 << 20, "m"), (1 << 10, "k")):
@@ -199,6 +203,6 @@ def size(count: int | None) -> str:
 
 
 def _record(file: Path) -> dict[str, Any] | None:
-    """The record of a process; None where there is none, or it is damaged."""
-    found = engine_socket.read_json(file)
-    return found if isinstance(found.get("home"), str) and isinstance(found.get("pid"), int | None) else None
+    """The record of a process; None where there is none, or where it is damaged."""
+    record = engine_socket.read_json(file)
+    return record if isinstance(record.get("home"), str) and isinstance(record.get("pid"), int | None) else None

@@ -1,7 +1,7 @@
-"""What Linux tells of processes and of who listens, in microseconds: read before every connection to a fleet's server.
+"""Reads from Linux's /proc, in microseconds, which process is which and what listens on a port.
 
-Rule: nothing here is imported that costs time (psutil takes 20 ms). Where there is no /proc, `AVAILABLE` is false and
-the callers ask psutil.
+Rule: it is used before every connection to a fleet's server, so it imports nothing that takes time (psutil takes 20
+ms). Where there is no /proc, `AVAILABLE` is false and the callers use psutil.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ _LISTENS: Final = "0A"
 
 
 def identity(pid: int) -> str | None:
-    """The boot and the clock tick in which the process with this pid began; None where there is none, or a zombie."""
+    """The boot and the clock tick in which the process with this pid began; None where there is no such process, or
+    only a zombie."""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            # The name, field 2, may hold blanks and brackets: count from its end. Field 3 is the state, 22 the start.
+            # Field 2, the name, may hold blanks and brackets, so we count from its end: 3 is the state, 22 the start.
             fields = file.read().rpartition(")")[2].split()
         if fields[0] in "ZX":
             return None
@@ -31,7 +32,7 @@ def identity(pid: int) -> str | None:
 
 
 def listeners(port: int) -> Iterator[tuple[str, int]]:
-    """The sockets that a connection to 127.0.0.1:port may end at: inode and the user's number of each."""
+    """The sockets that may take a connection to 127.0.0.1:port: the inode and the user's number of each."""
     for table, addresses in (("tcp", _IPV4), ("tcp6", _IPV6)):
         try:
             with open(f"/proc/net/{table}", encoding="ascii") as file:
@@ -39,7 +40,7 @@ def listeners(port: int) -> Iterator[tuple[str, int]]:
                 for line in file:
                     _, local, _, state, _, _, _, uid, _, inode, *_ = line.split()
                     if state != _LISTENS:
-                        break  # the kernel lists those that listen first; of the others there may be many thousands
+                        break  # the kernel lists listening sockets first; there may be many thousands of others
                     address, _, number = local.rpartition(":")
                     if int(number, 16) == port and address in addresses:
                         yield inode, int(uid)
@@ -52,28 +53,29 @@ _IPV6: Final = frozenset({"0" * 32, "0000000000000000FFFF00000100007F", "0000000
 
 
 def listens(pid: int, port: int) -> bool | None:
-    """Whether all that listens on 127.0.0.1:port belongs to this process or to its session; None where nothing does."""
-    found = list(listeners(port))
-    if not found:
+    """Whether every socket that listens on 127.0.0.1:port belongs to this process or to its session; None where none
+    listens."""
+    sockets = list(listeners(port))
+    if not sockets:
         return None
-    ours = {f"socket:[{inode}]" for inode, _ in found}
-    for each in (pid, *_session(pid)):
+    strange = {f"socket:[{inode}]" for inode, _ in sockets}
+    for member in (pid, *_session(pid)):
         try:
-            ours -= {os.readlink(f"/proc/{each}/fd/{name}") for name in os.listdir(f"/proc/{each}/fd")}
+            strange -= {os.readlink(f"/proc/{member}/fd/{name}") for name in os.listdir(f"/proc/{member}/fd")}
         except PermissionError:
-            # A server that runs as another account, and we are a root that may not look (in a container): the user who
-            # listens is then what can be known.
-            owner = os.stat(f"/proc/{each}").st_uid
-            return all(uid == owner for _, uid in found)
+            # The server runs as another account, and inside a container even root may not read its files. Then only
+            # the user of each socket can be compared.
+            owner = os.stat(f"/proc/{member}").st_uid
+            return all(uid == owner for _, uid in sockets)
         except OSError:
             continue
-        if not ours:
+        if not strange:
             return True
     return False
 
 
 def _session(leader: int) -> Iterator[int]:
-    """The other processes of the session that this process leads: a launcher's server."""
+    """The other processes of the session that this process leads, such as the server that a launcher started."""
     for name in os.listdir("/proc"):
         if name.isdigit() and int(name) != leader:
             try:
@@ -84,7 +86,8 @@ def _session(leader: int) -> Iterator[int]:
 
 
 def kills_for_memory() -> int | None:
-    """How many processes the kernel has ended for lack of memory since it booted; None where it does not count."""
+    """How many processes the kernel has killed for lack of memory since it booted; None where it does not count
+    them."""
     try:
         with open("/proc/vmstat", encoding="ascii") as file:
             for line in file:

@@ -1,17 +1,18 @@
 """The input formats, found by file name: bytes in, rows out, one batch in memory at a time.
 
-    jsonl      one JSON object a line, as formats/jsonl writes them and as other programs do
+    jsonl      one JSON object per line, as formats/jsonl and other programs write them
     parquet    through pyarrow, the extra `parquet`
     csv        RFC 4180 with a header; an empty cell is NULL, a quoted empty one is empty text; LF or CRLF
 
-With a schema each value is read as its column's type, every digit kept (`rows`). Without one the whole input is looked
-at (`infer`): a type holds for every value of its column, so a late value that is something else is never a surprise
-while rows are being written.
+With a schema, each value is read as its column's type, and every digit is kept (`rows`). Without a schema, the whole
+input is read first (`infer`), so that a type fits every value of its column: no late value of another type stops the
+write.
 
-Of a dump (`exact`) a json column's `null` is the JSON value null and an absent field is NULL; elsewhere both are NULL.
+In a dump (`exact`), `null` in a json column is the JSON value null, and an absent field is NULL; elsewhere both are
+NULL.
 
-What cannot be read raises UsageError with the input's name, the line, and the column where there is one. Lines are
-counted as an editor counts them. To add a format, add a file here that defines READER.
+An input that cannot be read raises UsageError with the input's name, the line, and the column where there is one. Lines
+are counted as an editor counts them. To add a format, add a file here that defines READER.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ from dbfleet.values import Batch, Column, Schema
 
 @dataclass(frozen=True, slots=True)
 class Inferred:
-    """What the whole of an input holds: its columns with the types that every value has, and how many rows. `unique`
-    names the columns of which no two rows share a value and none is NULL, as far as that was looked at."""
+    """What an input holds: its columns, with types that fit every value, and the number of rows. `unique` names the
+    columns that are known to have no NULL and no value twice; others may be unique too."""
 
     columns: tuple[Column, ...]
     rows: int
@@ -39,8 +40,8 @@ class Inferred:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """A format's reader: its name is its module's. `rows(stream, name, schema, exact)`, `infer(stream, name)`; `name`
-    is the input's, for messages. A `binary` format needs a stream that seeks."""
+    """The reader of a format, with the name of its module. `rows(stream, name, schema, exact)` and
+    `infer(stream, name)` get the input's name for messages. A `binary` format needs a stream that can seek."""
 
     name: str
     extensions: tuple[str, ...]
@@ -51,7 +52,7 @@ class Reader:
 
 @cache
 def names() -> tuple[str, ...]:
-    """The formats' names, sorted, by a look at the file names alone."""
+    """The formats' names, sorted. Only file names are read."""
     return tuple(sorted(info.name for info in pkgutil.iter_modules(__path__) if info.name[0] != "_"))
 
 
@@ -62,10 +63,10 @@ def get(name: str) -> Reader:
             f"no format that can be read is called {name!r}",
             hint=did_you_mean(name, names(), f"they are: {', '.join(names())}"),
         )
-    found: Reader = import_module(f"{__name__}.{name}").READER
-    return found
+    reader: Reader = import_module(f"{__name__}.{name}").READER
+    return reader
 
 
 def by_extension(extension: str) -> Reader | None:
-    """The reader of files that end so (`.jsonl`), or None."""
+    """The reader of files with this extension (`.jsonl`), or None."""
     return next((reader for reader in map(get, names()) if extension.lower() in reader.extensions), None)

@@ -1,9 +1,10 @@
-"""Types from values that have none: what holds for every value of a column, looked at batch by batch.
+"""Finds the types of an input without a schema, batch by batch: a type must fit every value of its column.
 
-A cell or a string is a number, a date and so on only where it is written as we would write it again, so that nothing
-changes by being read: `00501`, `+1` and `1e3` beside `x` stay text. What two batches disagree on becomes the narrowest
-type that holds both: int and decimal are decimal; JSON values of different kinds are json; all else is text. Numbers
-with a point are decimals, as floats would change them; a column with an exponent in it is of floats.
+A cell or a string is taken as a number, a date and so on only if we would write it in the same way, so that reading
+changes nothing: `00501` and `+1` stay text, and so does a column of `1e3` and `x`. If two batches have different types,
+the narrowest type that holds both is taken: decimal for int and decimal, json for JSON values of different kinds, else
+text. Numbers with a point are decimals, because floats would change them; a column that has an exponent is a column of
+floats.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from dbfleet.readers import Inferred
 from dbfleet.values import Column, Type
 
 _MOST_SEEN: Final = 1_000_000
-"""Values of a column that are remembered to find one that stands twice: some 100 MB. What only grows needs none."""
+"""How many values of a column are kept in memory to find one that occurs twice: about 100 MB. A column whose values
+only grow needs none."""
 
 _DAY: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _CLOCK: Final = r"[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?"
@@ -47,12 +49,12 @@ _NUMBERS: Final = (Type.INT, Type.DECIMAL, Type.FLOAT)
 _IN_STRINGS: Final = (Type.DATE, Type.TIME, Type.DATETIME, Type.INSTANT, Type.UUID)
 _IN_CELLS: Final = (Type.BOOL, *_NUMBERS, *_IN_STRINGS)
 _DIGITS: Final = 38
-"""Decimal digits that the narrowest of the SQL engines keep."""
+"""The decimal digits that every SQL engine keeps."""
 
 
 class Looks:
-    """What has been seen of an input's columns. `from_json`: values are JSON's, numbers with a point as a subclass of
-    str; else cells of text and None."""
+    """What is known of an input's columns so far. `from_json`: the values are those of JSON, and a number with a point
+    is a subclass of str; else they are cells of text, or None."""
 
     def __init__(self, *, from_json: bool) -> None:
         self._otherwise = Type.JSON if from_json else Type.TEXT
@@ -60,34 +62,37 @@ class Looks:
         self._rows = 0
 
     def name_columns(self, names: Iterable[str]) -> None:
+        """Make the columns, for `take_rows`."""
         for name in names:
             self._columns[name] = _Look(self._otherwise)
 
     def take_rows(self, rows: Sequence[Sequence[str | None]]) -> None:
-        """Rows as wide as the columns named."""
+        """Look at rows that have a cell for each of the named columns."""
         for look, values in zip(self._columns.values(), zip(*rows, strict=True), strict=True):
-            there = [value for value in values if value is not None]
-            look.missing = look.missing or len(there) < len(values)
-            if there:
-                look.take(_of_texts(there, _IN_CELLS, look.kind), there)
+            present = [value for value in values if value is not None]
+            look.missing = look.missing or len(present) < len(values)
+            if present:
+                look.take(_of_texts(present, _IN_CELLS, look.kind), present)
         self._rows += len(rows)
 
     def take_objects(self, objects: Sequence[dict[str, Any]]) -> None:
+        """Look at JSON objects; each of their fields is a column."""
         fields: dict[str, None] = {}
-        for each in objects:
-            if not each.keys() <= fields.keys():
-                fields.update(dict.fromkeys(each))
+        for record in objects:
+            if not record.keys() <= fields.keys():
+                fields.update(dict.fromkeys(record))
         for name in fields:
             if name not in self._columns:
                 self._columns[name] = _Look(self._otherwise, missing=self._rows > 0)
         for name, look in self._columns.items():
-            there = [value for each in objects if (value := each.get(name)) is not None]
-            look.missing = look.missing or len(there) < len(objects)
-            if there:
-                look.take(_of_json(there, look.kind), there)
+            present = [value for record in objects if (value := record.get(name)) is not None]
+            look.missing = look.missing or len(present) < len(objects)
+            if present:
+                look.take(_of_json(present, look.kind), present)
         self._rows += len(objects)
 
     def result(self) -> Inferred:
+        """The columns, after the whole input was looked at."""
         columns = tuple(
             Column(name, look.type, nullable=look.missing or not self._rows) for name, look in self._columns.items()
         )
@@ -96,11 +101,11 @@ class Looks:
 
 
 class _Look:
-    """One column: the type so far, whether a value was missing, and whether one stood twice."""
+    """One column: its type so far, whether a value was missing, and whether one occurred twice."""
 
     def __init__(self, otherwise: Type, missing: bool = False) -> None:
         self.missing = missing
-        self._otherwise = otherwise  # of numbers that no type of numbers keeps
+        self._otherwise = otherwise  # the type for numbers that no numeric type keeps
         self.kind: Type | None = None
         self._whole = self._fraction = 0
         self._inexact = False
@@ -116,7 +121,7 @@ class _Look:
 
     @property
     def type(self) -> Type:
-        """Text where nothing was there to see."""
+        """The type that fits all values; text where there was no value."""
         if self.kind is None:
             return Type.TEXT
         if self.kind is Type.INT and self._whole > 18:
@@ -132,7 +137,7 @@ class _Look:
         return not self.missing and self._seen is not None and self.kind in (Type.INT, Type.TEXT, Type.UUID)
 
     def _measure(self, values: Iterable[Any]) -> None:
-        """How many digits the numbers need; whether a float would change one."""
+        """Note how many digits the numbers need, and whether a float would change one of them."""
         for value in values:
             text = str(value)
             whole, point, fraction = text.partition(".")
@@ -156,7 +161,7 @@ class _Look:
             if type(chain[0]) is type(chain[-1]) and all(a < b for a, b in pairwise(chain)):
                 self._last = numbers[-1]
                 return
-            # What came before this batch is not remembered, and may come again.
+            # The values of earlier batches were not kept, so one of them may occur again unnoticed.
             if self._last is not None:
                 self._seen = None
                 return
@@ -168,7 +173,7 @@ class _Look:
 
 
 def _both(one: Type, other: Type) -> Type:
-    """The narrowest type of both."""
+    """The narrowest type that holds the values of both."""
     if one is other:
         return one
     if one in _NUMBERS and other in _NUMBERS:
@@ -177,7 +182,8 @@ def _both(one: Type, other: Type) -> Type:
 
 
 def _of_texts(values: Sequence[str], possible: Sequence[Type], before: Type | None) -> Type:
-    """What all of the texts are, of the types possible; else text. What was found before is tried first."""
+    """The first of the possible types that fits all texts; else text. The type of the batches `before` is tried
+    first."""
     if before is Type.TEXT:
         return Type.TEXT
     for type_ in (before, *possible) if before in possible else possible:

@@ -1,4 +1,4 @@
-"""Text in whole lines, by the chunk: what jsonl and csv share."""
+"""Reads text in chunks of whole lines, for jsonl and csv."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ CHUNK: Final = 256 * 1024
 
 
 def chunks(stream: BinaryIO, name: str) -> Iterator[tuple[int, str]]:
-    """The stream's text in chunks that end at a line's end (the last may lack it), each with the number of its first
-    line. A byte order mark is dropped. UsageError, with the line, for what is not UTF-8."""
+    """The stream's text in chunks of whole lines, each with the number of its first line. The last line may lack its
+    end. A byte order mark is dropped. UsageError, with the line, for text that is not UTF-8."""
     line, rest = 1, b""
     first = True
     while True:

@@ -1,6 +1,6 @@
-"""Values from cells of text and from JSON values, by the column's type; and the compiled loops that make rows.
+"""Makes values from cells of text and from JSON values, by the column's type; and compiles the loops that make rows.
 
-A loop is compiled for the columns at hand, as formats/ does for writing: one tuple display a row.
+A loop is compiled for the columns of an input, as formats/ does for writing: each row is one tuple expression.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from dbfleet.values import JSON_NULL, VALUE_OF, Type
 Convert = Callable[[Any], Any]
 
 _MOST_DIGITS: Final = 4000
-"""Of a decimal, in front of its point or behind it: no engine keeps more than some hundreds."""
+"""The most digits of a decimal before its point, or after it."""
 _digits: Final = re.compile(r"[+-]?[0-9]+").fullmatch
 _number: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|NaN|-?Infinity").fullmatch
 
 
 def _int(text: str) -> int:
-    # int() takes 1_000, blanks and other scripts' digits too.
+    # int() would also take 1_000, blanks and the digits of other scripts.
     if not _digits(text):
         raise ValueError(text)
     return int(text)
@@ -44,7 +44,7 @@ def _float(text: str) -> float:
     if not _number(text):
         raise ValueError(text)
     value = float(text)
-    if math.isinf(value) and text[-1] != "y":  # too large for a float: not what was written
+    if math.isinf(value) and text[-1] != "y":  # the number is too large for a float
         raise ValueError(text)
     return value
 
@@ -72,7 +72,7 @@ def _naive_time(text: str) -> time:
 
 def _naive(text: str) -> datetime:
     value = datetime.fromisoformat(text)
-    if value.tzinfo is not None:  # a zone that would be dropped
+    if value.tzinfo is not None:  # the zone would be dropped
         raise ValueError(text)
     return value
 
@@ -86,11 +86,11 @@ FROM_CELL: Final[Mapping[Type, Convert]] = {
     Type.TIME: _naive_time,
     Type.DATETIME: _naive,
 }
-"""A cell that is not NULL. Raises ValueError, KeyError or an ArithmeticError."""
+"""The value of a cell that is not NULL, by type. Raises ValueError, KeyError or ArithmeticError."""
 
 
 class _Table(dict[type, Convert]):
-    """Functions by the type of a JSON value; what is not in the table is none of the column's."""
+    """Functions by the type of a JSON value; a value of any other type is refused."""
 
     def __missing__(self, kind: type) -> Convert:
         return _refuse
@@ -140,17 +140,17 @@ FROM_JSON: Final[Mapping[Type, _Table]] = {
     Type.UUID: _text_of(UUID),
     Type.JSON: _Table(dict.fromkeys((bool, int, float, Decimal, str, list, dict), _same) | {type(None): _none}),
 }
-"""A JSON value, NULL included, by its type."""
+"""For each column type: functions that make a value of a JSON value, null included, by its Python type."""
 
 JSON_EXACTLY: Final = _Table({**FROM_JSON[Type.JSON], type(None): lambda value: JSON_NULL})
-"""A json column's value in a dump, where the field is there."""
+"""The functions for a json column in a dump, where the field is present."""
 
 
 def compiled(parameter: str, expressions: list[str], scope: dict[str, Any]) -> Callable[[Any], list[tuple[Any, ...]]]:
-    """A function from records to tuples; `parameter` is what a record is called in the expressions. Names of columns
-    stand in the expressions as literals only."""
+    """A function from records to tuples; `parameter` is the name of a record in the expressions. Column names appear in
+    the expressions only as literals, so that no input can run code."""
     row = f"({', '.join(expressions)}{',' if expressions else ''})"
     scope = dict(scope)
     exec(f"def rows(records): return [{row} for {parameter} in records]", scope)  # noqa: S102
-    found: Callable[[Any], list[tuple[Any, ...]]] = scope["rows"]
-    return found
+    rows: Callable[[Any], list[tuple[Any, ...]]] = scope["rows"]
+    return rows

@@ -1,7 +1,7 @@
-"""CSV by RFC 4180: a header, then a record a line; LF or CRLF ends it, a quoted cell may hold line ends.
+"""CSV by RFC 4180: a header, then one record per line. LF or CRLF ends a line; a quoted cell may hold line ends.
 
-The standard library's reader does not tell an empty cell from a quoted one, which here are NULL and empty text. A line
-without a quote is split at its commas, which is faster too.
+The standard library's reader cannot be used: it does not distinguish an empty cell, here NULL, from a quoted empty one,
+here empty text. A line without a quote is split at its commas, which is faster too.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from dbfleet.values import Batch, Row, Schema
 Cells = list[str | None]
 
 _LONGEST: Final = 64 * 1024 * 1024
-"""Characters of one record: what is longer has a quote that never closes."""
+"""The most characters of one record. A longer one has a quote that is never closed."""
 
 _cell: Final = re.compile(r'(?:"((?:[^"]|"")*)"|([^",]*))(,|\Z)').match
 _ERRORS: Final = (ValueError, KeyError, ArithmeticError)
 
 
 def rows(stream: BinaryIO, name: str, schema: Schema, exact: bool) -> Iterator[Batch]:
-    """The rows of a file whose header names columns of the schema, in any order; columns that it lacks are NULL."""
+    """The rows of a file whose header names columns of the schema, in any order; a column that is absent is NULL."""
     records = _records(stream, name)
     header = _header(records, name)
     for cell in header:
@@ -45,7 +45,7 @@ def rows(stream: BinaryIO, name: str, schema: Schema, exact: bool) -> Iterator[B
 
 
 def infer(stream: BinaryIO, name: str) -> Inferred:
-    """What every cell of each column is."""
+    """The columns of the header, with types that fit every cell."""
     records = _records(stream, name)
     looks = Looks(from_json=False)
     header = _header(records, name)
@@ -83,7 +83,7 @@ def _loop(schema: Schema, header: Sequence[str]) -> Callable[[Any], list[Row]]:
 
 
 def _records(stream: BinaryIO, name: str) -> Iterator[tuple[int, list[Cells]]]:
-    """The header alone, then batches of records that are as wide, each with the number of its first line."""
+    """First the header alone, then batches of records with as many cells; each with the number of its first line."""
     width = 0
     batch: list[Cells] = []
     first = 1
@@ -108,7 +108,7 @@ def _records(stream: BinaryIO, name: str) -> Iterator[tuple[int, list[Cells]]]:
 
 
 def _whole(stream: BinaryIO, name: str) -> Iterator[tuple[int, str]]:
-    """Each record's text without its line end, and the number of its first line."""
+    """The text of each record without its line end, and the number of its first line."""
     opened: list[str] = []
     began = length = 0
     for first, text in _text.chunks(stream, name):
@@ -138,22 +138,22 @@ def _quoted(text: str, name: str, number: int) -> Cells:
     cells: Cells = []
     place = 0
     while True:
-        found = _cell(text, place)
-        if found is None:
+        match = _cell(text, place)
+        if match is None:
             line, column = number + text.count("\n", 0, place), place - text.rfind("\n", 0, place)
             raise UsageError(
                 f"{name}, line {line}, column {column}: a quote inside the cell that begins here",
                 hint='a cell with a quote is quoted, and the quote doubled: "6"" nail"',
             )
-        quoted, plain, end = found.groups()
+        quoted, plain, end = match.groups()
         cells.append(plain or None if quoted is None else quoted.replace('""', '"'))
-        place = found.end()
+        place = match.end()
         if not end:
             return cells
 
 
 def _explained(first: int, batch: list[Cells], name: str, schema: Schema, header: Sequence[str]) -> UsageError | None:
-    """What is wrong with the first record that is."""
+    """The error of the first record that has one."""
     number = first
     for record in batch:
         for heading, cell in zip(header, record, strict=True):

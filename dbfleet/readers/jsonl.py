@@ -1,7 +1,7 @@
-"""JSON Lines: one object a line, blank lines skipped.
+"""JSON Lines: one object per line; blank lines are skipped.
 
-NaN and the infinities are read as other programs write them, as numbers. What no engine could keep is refused by its
-line before a row moves: half of a surrogate pair, which is no character, and a number with thousands of digits.
+NaN and the infinities are read as numbers, as other programs write them. What no engine can keep is refused, with its
+line, before any row is written: half of a surrogate pair, which is no character, and a number with too many digits.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from dbfleet.values import Batch, Row, Schema, Type
 
 _EXACT: Final = json.JSONDecoder(parse_float=Decimal)
 _PLAIN: Final = json.JSONDecoder()
-"""Where no column needs more digits than a float has: 1.5 times as fast."""
+"""For schemas in which no column needs more digits than a float has: 1.5 times as fast."""
 
 Parse = Callable[[str], dict[str, Any]]
 _ERRORS: Final = (ValueError, KeyError, ArithmeticError, TypeError, RecursionError)
 _SUSPICIOUS: Final = re.compile(r"\\u[dD][89a-fA-F]|[eE][+-]?[0-9]{3,}|[0-9]{4001}")
-"""What has none of these needs no second look."""
+"""Text that matches is parsed a second time, for what no engine can keep."""
 _MOST_DIGITS: Final = 150_000
-"""PostgreSQL's numeric has 147,455, and no other engine as many."""
+"""PostgreSQL's numeric keeps 147,455 digits; no other engine keeps as many."""
 
 
 def rows(stream: BinaryIO, name: str, schema: Schema, exact: bool) -> Iterator[Batch]:
@@ -42,7 +42,7 @@ def rows(stream: BinaryIO, name: str, schema: Schema, exact: bool) -> Iterator[B
         read = long if odd else parse
         try:
             objects = [read(line) for line in lines if line]
-            if not all(known.issuperset(each) for each in objects):
+            if not all(known.issuperset(fields) for fields in objects):
                 raise ValueError
             batch = loop(objects)
         except _ERRORS as error:
@@ -51,7 +51,7 @@ def rows(stream: BinaryIO, name: str, schema: Schema, exact: bool) -> Iterator[B
 
 
 def infer(stream: BinaryIO, name: str) -> Inferred:
-    """What every value of each field is, fields in the order in which they first appear."""
+    """The fields as columns, in the order in which they first appear, with types that fit every value."""
     looks = Looks(from_json=True)
     parse = _parser(json.JSONDecoder(parse_float=_Written))
     long = _parser(json.JSONDecoder(parse_float=_Written, parse_int=lambda text: _integer(text, _Written)))
@@ -88,7 +88,7 @@ def _parser(decoder: json.JSONDecoder) -> Parse:
     def parse(line: str) -> dict[str, Any]:
         try:
             value, end = scan(line, 0)
-        except StopIteration:  # a blank before it, or no JSON at all
+        except StopIteration:  # blanks before the object, or no JSON at all
             value, end = decoder.decode(line), len(line)
         if end != len(line) and line[end:].strip(" \t\r"):
             raise json.JSONDecodeError("Extra data", line, end)
@@ -100,13 +100,13 @@ def _parser(decoder: json.JSONDecoder) -> Parse:
 
 
 def _integer(text: str, otherwise: Callable[[str], Any]) -> Any:
-    """Python reads 4300 digits as an integer, and no more."""
+    """An int, unless the text is longer than the 4300 digits that Python reads as an int."""
     return int(text) if len(text) <= 4300 else otherwise(text)
 
 
 def _lines(stream: BinaryIO, name: str, *, ours: bool = False) -> Iterator[tuple[int, list[str], bool]]:
-    """Lists of lines without their ends, blank ones empty, each with the number of its first line, and whether there is
-    something odd in them. `ours`: a dump's, which holds what an engine has kept."""
+    """Lists of lines without their ends (a blank line is empty); with each list the number of its first line, and
+    whether it holds something suspicious. `ours`: the lines are of a dump, so an engine has kept their values."""
     for first, text in _text.chunks(stream, name):
         lines = [line if line and not line.isspace() else "" for line in text.split("\n")]
         odd = _SUSPICIOUS.search(text) is not None
@@ -130,7 +130,8 @@ _BOUNDED: Final = json.JSONDecoder(parse_float=_bounded, parse_int=_bounded)
 
 
 def _look_twice(first: int, lines: list[str], name: str) -> None:
-    """UsageError for what no engine keeps. What is no JSON at all, or not ours, is told by who reads it next."""
+    """Raise UsageError for what no engine keeps. Text that is no JSON, or no object, is reported where it is read
+    next."""
     for number, line in enumerate(lines, first):
         if not _SUSPICIOUS.search(line):
             continue
@@ -161,13 +162,13 @@ def _explained(
     parse: Parse,
     loop: Callable[[Any], list[Row]] | None,
 ) -> UsageError | None:
-    """What is wrong with the first line that is: the slow look, after a chunk was refused."""
+    """The error of the first line that has one. This is slow, and only done after a chunk was refused."""
     for number, line in enumerate(lines, first):
         where = f"{name}, line {number}"
         if not line:
             continue
         try:
-            found = parse(line)
+            record = parse(line)
         except json.JSONDecodeError as error:
             return UsageError(f"{where}, column {error.colno}: no JSON: {error.msg.lower()}")
         except RecursionError:
@@ -178,17 +179,17 @@ def _explained(
             return UsageError(f"{where}: {error}")
         if schema is None or loop is None:
             continue
-        for field in found:
+        for field in record:
             if field not in schema.names:
                 return UsageError(
                     f"{where}: {schema.name} has no column {field!r}",
                     hint=f"its columns are: {', '.join(schema.names)}",
                 )
         try:
-            loop([found])
+            loop([record])
         except _ERRORS:
             for column in schema.columns:
-                value = found.get(column.name)
+                value = record.get(column.name)
                 try:
                     FROM_JSON[column.type][type(value)](value)
                 except _ERRORS:

@@ -1,7 +1,7 @@
-"""Parquet, through pyarrow (the extra `parquet`): a row group's columns at a time, a batch of rows in memory.
+"""Parquet, through pyarrow (the extra `parquet`): the columns of a row group, one batch of rows in memory at a time.
 
-Of a dump each column is read as its type of ours. Of a foreign file the file says what its columns are: lists, structs
-and maps are json; what Parquet counts in nanoseconds is refused where it needs them, as nothing keeps them.
+In a dump, each column is read as its type in the schema. In a foreign file, the file's own types decide: lists, structs
+and maps are json. A time that needs nanoseconds is refused, because no engine keeps them.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ _ERRORS = (ValueError, KeyError, ArithmeticError, TypeError)
 
 
 def rows(stream: BinaryIO, name: str, schema: Schema, exact: bool) -> Iterator[Batch]:
+    """The rows of a file whose columns are in the schema, in any order; a column that is absent is NULL."""
     file = _opened(stream, name)
-    there = file.schema_arrow.names
-    for each in there:
-        if each not in schema.names:
+    present = file.schema_arrow.names
+    for field in present:
+        if field not in schema.names:
             raise UsageError(
-                f"{name}: {schema.name} has no column {each!r}", hint=f"its columns are: {', '.join(schema.names)}"
+                f"{name}: {schema.name} has no column {field!r}", hint=f"its columns are: {', '.join(schema.names)}"
             )
     converts = [_CONVERT.get(column.type) for column in schema.columns]
     number = 0
@@ -34,7 +35,7 @@ def rows(stream: BinaryIO, name: str, schema: Schema, exact: bool) -> Iterator[B
         for part in file.iter_batches(batch_size=BATCH_SIZE):
             columns = []
             for column, convert in zip(schema.columns, converts, strict=True):
-                if column.name not in there:
+                if column.name not in present:
                     columns.append([None] * part.num_rows)
                     continue
                 values = part.column(column.name).to_pylist()
@@ -51,26 +52,27 @@ def rows(stream: BinaryIO, name: str, schema: Schema, exact: bool) -> Iterator[B
 
 
 def infer(stream: BinaryIO, name: str) -> Inferred:
+    """The columns that the file declares, as types of the closed set. UsageError for one that none of them fits."""
     file = _opened(stream, name)
     types = _arrow().types
     columns = []
     for field in file.schema_arrow:
-        found = next((type_ for check, type_ in _CHECKS if getattr(types, check)(field.type)), None)
-        if found is None:
+        kind = next((type_ for check, type_ in _CHECKS if getattr(types, check)(field.type)), None)
+        if kind is None:
             raise UsageError(f"{name}: column {field.name} is of {field.type}, which is read as nothing of ours")
-        if found is Type.DATETIME and field.type.tz:
-            found = Type.INSTANT
+        if kind is Type.DATETIME and field.type.tz:
+            kind = Type.INSTANT
         precision = scale = None
-        if found is Type.DECIMAL:
+        if kind is Type.DECIMAL:
             precision, scale = field.type.precision, field.type.scale
-        said = (field.metadata or {}).get(b"dbfleet:type", b"").decode()
-        if said in (Type.UUID, Type.JSON, Type.DECIMAL) and found is Type.TEXT:
-            found = Type(said)
-        columns.append(Column(field.name, found, precision=precision, scale=scale))
+        noted = (field.metadata or {}).get(b"dbfleet:type", b"").decode()
+        if noted in (Type.UUID, Type.JSON, Type.DECIMAL) and kind is Type.TEXT:
+            kind = Type(noted)
+        columns.append(Column(field.name, kind, precision=precision, scale=scale))
     return Inferred(tuple(columns), file.metadata.num_rows)
 
 
-# The first that holds.
+# pyarrow's checks of a type; the first that holds decides.
 _CHECKS = (
     ("is_boolean", Type.BOOL),
     ("is_integer", Type.INT),
@@ -96,7 +98,7 @@ def _parsed(type_: Type) -> Callable[[Any], Any]:
 
 
 def _json(value: Any) -> Any:
-    """Nested values, with maps (lists of pairs) and moments as JSON has them."""
+    """A nested value as JSON data: maps stay lists of pairs, and dates and times become text."""
     if isinstance(value, dict):
         return {key: _json(item) for key, item in value.items()}
     if isinstance(value, list):

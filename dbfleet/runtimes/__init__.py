@@ -1,11 +1,11 @@
 """What runs a fleet's servers: the Runtime protocol, and readiness as a value.
 
-Rules: a runtime takes plain data (a Server each), never the fleet or its configuration. It never prints: it reports
-Events. Every wait is bounded by a Deadline, which another thread may cancel; a cancelled wait raises KeyboardInterrupt
-in the thread that waits, after what was started is on record, so that `down` finds it.
+Rules: a runtime takes plain data (Servers), never the fleet or its configuration. It never prints: it reports Events.
+Every wait is bounded by a Deadline, which another thread may cancel; a cancelled wait raises KeyboardInterrupt in the
+waiting thread. By then everything that was started is recorded, so that `down` finds it.
 
 A server is ready after two gates: the runtime says that it runs (the container's healthcheck, a live process), then
-the adapter makes a real round trip. Errors in TRANSIENT are retried until the deadline, any other ends the wait at
+the adapter makes a real round trip. Errors in TRANSIENT are retried until the deadline; any other ends the wait at
 once.
 """
 
@@ -25,21 +25,21 @@ from dbfleet.runtimes import ports
 from dbfleet.spec import EngineSpec
 
 State = Literal["absent", "stopped", "starting", "running", "unhealthy", "failed"]
-"""absent: nothing was ever made · stopped: made, not running · starting: runs, not healthy yet · running ·
-unhealthy: runs and its healthcheck fails · failed: it ended by itself, see exit_code and detail."""
+"""absent: it was never made · stopped: made, but not running · starting: it runs and is not healthy yet · running ·
+unhealthy: it runs and its healthcheck fails · failed: it ended by itself, see exit_code and detail."""
 
 TRANSIENT: Final = (Unavailable,)
-"""What a server that is still starting answers. AuthFailed is one of them, but only for AUTH_PATIENCE_S."""
+"""The errors of a server that is still starting. AuthFailed is one of them, but only for AUTH_PATIENCE_S."""
 
 AUTH_PATIENCE_S: Final = 5.0
-"""Some servers refuse every login while they still make their users; a wrong password stays wrong for longer."""
+"""How long a refused login may be temporary: some servers refuse every login until they have made their users."""
 
 TAIL_LINES: Final = 15
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server to be: its target's name, its engine, and what the fleet decided for it.
+    """What a runtime needs to know to run a server: its target's name, its engine, and what the fleet decided for it.
 
     `port` is the one on 127.0.0.1. `image` and `memory` replace the stack's defaults where they are set.
     """
@@ -56,8 +56,8 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class ServerState:
-    """How a server is, now. `memory` in bytes, `detail` in the runtime's words. `started` in seconds since 1970, and
-    `patience_s`: for so long since then nothing is wrong with a server that does not answer, by its stack's word."""
+    """How a server is now. `memory` is in bytes, `detail` in the runtime's words, `started` in seconds since 1970.
+    `patience_s` is the start period that the stack grants it: until then it need not answer."""
 
     state: State
     port: int | None = None
@@ -69,11 +69,13 @@ class ServerState:
     patience_s: float = 0.0
     detail: str = ""
     fate: Fate | None = None
-    """What became of it, where it was started and is not there; `cap` in bytes bounds its memory."""
+    """What became of it, where it was started and is not up."""
     cap: int | None = None
+    """The most memory that it may use, in bytes."""
 
     @property
     def alive(self) -> bool:
+        """Whether the server runs, healthy or not."""
         return self.state in ("starting", "running", "unhealthy")
 
 
@@ -85,7 +87,7 @@ Stage = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One step of one target, for a live line: what goes on, in a few words."""
+    """One step of one target, for a live line: what is being done, in a few words."""
 
     target: str
     stage: Stage
@@ -96,20 +98,20 @@ Report = Callable[[Event], None]
 
 
 def silent(_event: Event) -> None:
-    """The report of who does not listen."""
+    """A report that ignores all events."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClientCommand:
-    """A command for the user's terminal: argv, never with a password in it, and what to add to the environment."""
+    """A command for the user's terminal: its argv, which never holds a password, and what to add to the environment."""
 
     argv: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class Deadline:
-    """So many seconds from now, for every wait of one command; `cancel` ends them all. One that nobody asked for is
-    not `firm`: a server that says that it needs longer gets it."""
+    """The end of all waits of one command, so many seconds from now; `cancel` ends them at once. A deadline that the
+    user gave is `firm`; any other is extended for a server whose start period is longer."""
 
     def __init__(self, seconds: float, *, firm: bool = True) -> None:
         self.seconds = seconds
@@ -119,93 +121,101 @@ class Deadline:
 
     @property
     def remaining_s(self) -> float:
+        """The seconds that are left."""
         return max(0.0, self._end - time.monotonic())
 
     @property
     def passed(self) -> bool:
+        """Whether no time is left."""
         return self.remaining_s == 0.0
 
     @property
     def cancelled(self) -> bool:
+        """Whether `cancel` was called."""
         return self._cancelled.is_set()
 
     def cancel(self) -> None:
+        """End every wait at once, from any thread."""
         self._cancelled.set()
 
     def at_least(self, seconds: float) -> Deadline:
-        """This one; or, unless it is firm, one that ends so many seconds from now if that is later, and is cancelled
-        with this one."""
+        """A deadline at least `seconds` from now: this one, if it is firm or ends later; else a copy that ends then and
+        is cancelled together with this one."""
         later = time.monotonic() + seconds - self._end
         if self.firm or later <= 0:
             return self
-        found = copy(self)
-        found.seconds, found._end = round(self.seconds + later), self._end + later
-        return found
+        extended = copy(self)
+        extended.seconds, extended._end = round(self.seconds + later), self._end + later
+        return extended
 
     def grant(self, seconds: float) -> None:
-        """So much later, unless it is firm: what took it was no server's doing."""
+        """Extend it by the seconds of a step that does not depend on a server, unless it is firm."""
         if not self.firm:
             self.seconds, self._end = round(self.seconds + seconds), self._end + seconds
 
     def sleep(self, seconds: float) -> None:
-        """Wait so long, or until the deadline. KeyboardInterrupt when cancelled."""
+        """Wait for `seconds`, at most until the deadline. KeyboardInterrupt if it is cancelled."""
         if self._cancelled.wait(min(seconds, self.remaining_s)):
             raise KeyboardInterrupt
 
 
 class Runtime(Protocol):
-    """What docker and process have in common. Methods about one server may run side by side, a thread a server."""
+    """What the runtimes docker and process have in common. Methods about one server may run in parallel, in one thread
+    for each server."""
 
     name: str
 
     def check(self) -> None:
-        """RuntimeFailure where this runtime cannot work at all on this machine."""
+        """Raise RuntimeFailure where this runtime cannot work on this machine at all."""
         ...
 
     def missing(self, spec: EngineSpec) -> str | None:
-        """None where this runtime can start the engine; else what is missing and how to get it, in one sentence."""
+        """What this runtime needs to start the engine and how to get it, in one sentence; None where nothing is
+        missing."""
         ...
 
     def prepare(self, servers: Sequence[Server], *, deadline: Deadline, report: Report) -> Mapping[str, DbfleetError]:
-        """What is done once for all of them, before `start`: images pulled, containers and networks made. Returns
-        the error of each target that cannot be started; the others can."""
+        """Do what is done once for all servers, before `start`: pull images, make containers and networks. Returns the
+        error of each target that cannot be started; the others can."""
         ...
 
     def start(self, server: Server, *, deadline: Deadline, report: Report) -> None:
-        """Start it, or do nothing where it runs. RuntimeFailure, with the tail of its log, where it ends at once."""
+        """Start the server, or do nothing if it runs. RuntimeFailure, with the tail of its log, if it ends at once."""
         ...
 
     def stop(self, servers: Sequence[Server], *, report: Report) -> Sequence[str]:
-        """Stop what runs and is ours; the targets that were stopped. Data is kept."""
+        """Stop those of our servers that run; data is kept. Returns the targets that were stopped."""
         ...
 
     def down(self, servers: Sequence[Server], *, volumes: bool, report: Report) -> Sequence[str]:
-        """Stop and remove containers, networks, records; with `volumes` the data too. The targets that had anything."""
+        """Stop the servers and remove containers, networks and records; with `volumes` the data too. Returns the
+        targets of which something was removed or stopped."""
         ...
 
     def states(self, servers: Sequence[Server], *, memory: bool = False) -> Mapping[str, ServerState]:
-        """How each is, by target. `memory` asks for their memory too, which may cost a second or two."""
+        """How each server is, by target. With `memory` their memory too, which may take a second or two."""
         ...
 
     def failure(self, server: Server, state: ServerState) -> RuntimeFailure:
-        """The error of a server that should run and is in this state: its cause as far as it can be told."""
+        """The error of a server that should run and is in this state, with its cause as far as it is known."""
         ...
 
     def logs(self, server: Server, *, follow: bool = False, lines: int | None = None) -> Iterator[str]:
-        """The server's own log, its lines without their ends; the last `lines`; `follow` goes on until it is closed."""
+        """The lines of the server's own log, without their ends; only the last `lines`, if given. `follow` goes on with
+        new lines until the iterator is closed."""
         ...
 
     def client(self, server: Server) -> ClientCommand | None:
-        """How to run the engine's own client against it; None where there is no such client here."""
+        """The command that connects the engine's own client to the server; None where there is no such client."""
         ...
 
     def places(self, server: Server) -> Mapping[str, str]:
-        """Where its things are: data, log, container and the like, by name."""
+        """Where the server's data, log, container and the like are, by name."""
         ...
 
 
 def log_tail(runtime: Runtime, server: Server, lines: int = TAIL_LINES) -> str:
-    """The last lines of its log, as text; empty where there is none."""
+    """The last lines of the server's log as text; empty where there is no log."""
     try:
         return "\n".join(runtime.logs(server, lines=lines))
     except DbfleetError:
@@ -220,11 +230,11 @@ def wait_ready(
     deadline: Deadline,
     report: Report = silent,
 ) -> ServerInfo:
-    """Wait for both gates; what answered.
+    """Wait for both gates, and return what answered.
 
-    `ping(timeout_s)` connects anew and makes one round trip. RuntimeFailure where the server ends, AuthFailed where it
-    refuses the fleet's login for good, NotReady on the deadline: with the last error, the server's state and the tail
-    of its log.
+    `ping(timeout_s)` opens a new connection and makes one round trip. RuntimeFailure if the server ends, AuthFailed if
+    it refuses the fleet's login for longer than AUTH_PATIENCE_S, NotReady on the deadline: with the last error, the
+    server's state and the tail of its log.
     """
     refused_since: float | None = None
     last: DbfleetError | None = None
@@ -250,12 +260,13 @@ def wait_ready(
         why = last.message if last and state.state == "running" else state.detail
         report(Event(server.target, "waiting", _one_line(f"{state.state}: {why}" if why else state.state)))
         deadline.sleep(pause)
-        # A container's state costs a run of the docker client (about 40 ms), so do not ask faster than needed.
+        # Asking for a container's state may run the docker client (about 40 ms), so do not ask faster than needed.
         pause = min(pause * 1.5, 0.5)
 
 
 def login_refused(server: Server, error: AuthFailed) -> AuthFailed:
-    """The fleet's password is refused: as good as always the data is older than the password."""
+    """The error of a server that refuses the fleet's password. In nearly every case its data was made with an older
+    one."""
     return AuthFailed(
         f"{server.target} runs and refuses the fleet's login: {error.message}",
         engine=server.spec.name,
@@ -289,7 +300,7 @@ def _one_line(text: str, limit: int = 200) -> str:
 
 
 def port_taken(server: Server) -> RuntimeFailure:
-    """The error of a port that somebody else listens on."""
+    """The error of a server whose port another program listens on."""
     return RuntimeFailure(
         f"{server.target} cannot start: port {server.port} is taken by {ports.holder(server.port)}",
         engine=server.spec.name,

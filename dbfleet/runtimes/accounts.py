@@ -1,11 +1,11 @@
-"""Which account a server runs as, and places that this account can reach.
+"""Which account a server runs as, and folders that this account can reach.
 
-Rule: a server that refuses root runs, when we are root, as the unprivileged account of ACCOUNTS that exists first. That
-account can enter no folder below /root (mode 700), where root's state directory usually lies; so its data directory
-lies below the state directory where the account can get there, and else below one of SHARED, recorded in the state.
-Binaries from an installed Python package that it cannot reach are put below SHARED once, as hard links where possible.
+Rule: when we are root, a server that refuses root runs as the first account of ACCOUNTS that exists. That account
+cannot enter /root (mode 700), where root's state directory usually is. So its data directory is below the state
+directory only if the account can get there; otherwise it is below one of SHARED, and the record says where. Programs of
+an installed Python package that the account cannot reach are put below SHARED once, as hard links where possible.
 
-Nothing is opened up for it: no mode of a folder that we did not make is ever changed.
+The mode of a folder that we did not make is never changed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Account:
 
 
 def for_server(*, refuses_root: bool) -> Account | None:
-    """The account to change to; None where the server runs as we do."""
+    """The account that the server has to run as; None where it runs as we do."""
     if not refuses_root or os.geteuid() != 0:
         return None
     for name in ACCOUNTS:
@@ -55,31 +55,31 @@ def for_server(*, refuses_root: bool) -> Account | None:
 def can_enter(folder: Path, account: Account) -> bool:
     """Whether the account may pass through `folder` and every folder above it."""
     folder = Path(os.path.realpath(folder))
-    for each in (folder, *folder.parents):
+    for step in (folder, *folder.parents):
         try:
-            found = each.stat()
+            status = step.stat()
         except OSError:
             return False
         bit = stat.S_IXOTH
-        if found.st_uid == account.uid:
+        if status.st_uid == account.uid:
             bit = stat.S_IXUSR
-        elif found.st_gid == account.gid:
+        elif status.st_gid == account.gid:
             bit = stat.S_IXGRP
-        if not found.st_mode & bit:
+        if not status.st_mode & bit:
             return False
     return True
 
 
 def shared_place(account: Account) -> Path:
-    """A folder of root's that the account can pass through but neither list nor change."""
+    """A folder of root that the account can pass through, but can neither list nor change."""
     for place in SHARED:
         try:
             place.mkdir(mode=0o711, exist_ok=True)
-            found = place.lstat()
+            status = place.lstat()
         except OSError:
             continue
-        # Below /var/tmp anybody may have been first: a link, or a folder of somebody else's, is not used.
-        if stat.S_ISDIR(found.st_mode) and found.st_uid == 0 and not found.st_mode & 0o022:
+        # Anybody can make a folder below /var/tmp: a link, or a folder that belongs to somebody else, is not used.
+        if stat.S_ISDIR(status.st_mode) and status.st_uid == 0 and not status.st_mode & 0o022:
             place.chmod(0o711)
             if can_enter(place, account):
                 return place
@@ -108,15 +108,15 @@ def reachable_binaries(binaries: Path, account: Account) -> Path:
 
 
 def _package_of(folder: Path) -> Path | None:
-    inside = [each for each in (folder, *folder.parents) if (each / "__init__.py").exists()]
+    inside = [step for step in (folder, *folder.parents) if (step / "__init__.py").exists()]
     return inside[-1] if inside else None
 
 
 def _copy_package(package: Path, copy: Path) -> None:
-    """Complete or not at all: two commands may do it at the same time."""
+    """Copy the package completely or not at all: two commands may do it at the same time."""
     temporary = Path(tempfile.mkdtemp(prefix=copy.name + ".", dir=copy.parent))
     try:
-        # A wheel's shared libraries lie beside the package, in `<package>.libs`, found by a relative path.
+        # A wheel's shared libraries are beside the package, in `<package>.libs`; they are found by a relative path.
         for source in (package, package.with_name(package.name + ".libs")):
             if source.is_dir():
                 shutil.copytree(

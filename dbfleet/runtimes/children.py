@@ -1,4 +1,4 @@
-"""Starting, signalling and reading processes: the part of the process runtime that knows no engine."""
+"""Starts, signals and reads processes: the part of the process runtime that knows no engine."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ INHERITED: Final = ("PATH", "TZ", "LD_LIBRARY_PATH", "TMPDIR")
 
 
 class Child(subprocess.Popen[bytes]):
-    """A process that may outlive us without a word: a Popen that is forgotten while its process runs warns, and a
-    server that runs on after `up` is what `up` is for."""
+    """A process that may outlive us. A plain Popen warns when it is deleted while its process runs; but a server is
+    meant to run on after `up`."""
 
     def __del__(self) -> None:
-        """Nothing: `keep` reaps, `run` waits, and who ends after us is init's child."""
+        """Do nothing: `keep` reaps, `run` waits, and a process that ends after us is reaped by init."""
 
 
 _started: dict[int, Child] = {}
-"""The servers that this very process started: for their exit codes, and so that they do not stay zombies."""
+"""The servers that this process started: for their exit codes, and so that they do not stay zombies."""
 
 
 def spawn(
@@ -40,8 +40,8 @@ def spawn(
     account: accounts.Account | None,
     stdout: int,
 ) -> Child:
-    """Start a program in a session of its own, in `folder`, as the account, with an environment made anew."""
-    argv = [os.fspath(each) for each in command]
+    """Start a program in a session of its own, in `folder`, as the account, with a new environment."""
+    argv = [os.fspath(word) for word in command]
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     try:
         return Child(
@@ -67,14 +67,15 @@ def spawn(
 
 
 def keep(child: Child) -> None:
-    """Remember a server that outlives this command; one that has ended since stays no zombie."""
-    for other in list(_started.values()):
-        other.poll()
+    """Remember a server that outlives this command; earlier ones that have ended are reaped."""
+    for earlier in list(_started.values()):
+        earlier.poll()
     _started[child.pid] = child
 
 
 def exit_code(pid: int | None) -> int | None:
-    """How a server that this process started ended (negative: by that signal); None if it runs or is not known."""
+    """The exit code of a server that this process started (negative: the signal that ended it); None if it runs or was
+    not started by this process."""
     child = _started.get(pid or -1)
     return child.poll() if child else None
 
@@ -89,7 +90,8 @@ def run(
     environment: Mapping[str, str],
     account: accounts.Account | None,
 ) -> None:
-    """A command that fills the data directory, to its end; killed when the wait is cancelled or too long."""
+    """Run a command that fills the data directory to its end; it is killed when the wait is cancelled or the deadline
+    passes."""
     child = spawn(command, folder=folder, home=home, environment=environment, account=account, stdout=subprocess.PIPE)
     try:
         while True:
@@ -117,7 +119,7 @@ def run(
         raise disk.full(server, folder, said) or RuntimeFailure(
             f"{server.target}'s data directory could not be made: {os.path.basename(command[0])} "
             f"ended with {in_words(child.returncode)[1]}",
-            command=tuple(os.fspath(each) for each in command),
+            command=tuple(os.fspath(word) for word in command),
             exit_code=child.returncode,
             log_tail="\n".join(said.splitlines()[-TAIL_LINES:]),
             engine=server.spec.name,
@@ -126,7 +128,7 @@ def run(
 
 
 def send(process: psutil.Process, number: int, server: Server) -> None:
-    """A signal; psutil looks once more whether it is still the same process."""
+    """Send a signal; psutil checks once more that it is still the same process."""
     try:
         process.send_signal(number)
     except psutil.NoSuchProcess:
@@ -141,14 +143,14 @@ def send(process: psutil.Process, number: int, server: Server) -> None:
 
 
 def gone(pid: int, known: str | None, timeout_s: float) -> bool:
-    """Wait until the process has ended; whether it has."""
+    """Wait until the process has ended, for at most `timeout_s`; return whether it has."""
     end = time.monotonic() + timeout_s
     while True:
-        exit_code(pid)  # reaps it, where it is our child
+        exit_code(pid)  # reaps it, if it is our child
         if identity.process(pid, known) is None:
             child = _started.pop(pid, None)
             if child:
-                child.wait()  # it may have ended since the line above but one: a zombie is no process of that identity
+                child.wait()  # it may have ended since exit_code was called, and be a zombie now
             return True
         if time.monotonic() > end:
             return False
@@ -156,6 +158,7 @@ def gone(pid: int, known: str | None, timeout_s: float) -> bool:
 
 
 def descendants(process: psutil.Process) -> list[psutil.Process]:
+    """The processes that this one has started, and those that these have; none if it has ended."""
     try:
         return process.children(recursive=True)
     except psutil.Error:
@@ -163,7 +166,7 @@ def descendants(process: psutil.Process) -> list[psutil.Process]:
 
 
 def in_words(code: int | None) -> tuple[int | None, str]:
-    """A child's exit code as shells give it, and in words."""
+    """A child's exit code as a shell reports it, and in words."""
     if code is None:
         return None, ""
     if code < 0:
@@ -175,15 +178,16 @@ def in_words(code: int | None) -> tuple[int | None, str]:
 
 
 def memory(process: psutil.Process) -> int | None:
-    """Bytes of the server and its children, shared pages counted once where the system tells (PSS)."""
+    """The memory of the server and its children, in bytes; shared pages are counted once where the system can say so
+    (PSS)."""
     total = 0
-    for each in (process, *descendants(process)):
+    for member in (process, *descendants(process)):
         try:
-            full = each.memory_full_info()
+            full = member.memory_full_info()
             total += getattr(full, "pss", 0) or full.rss
         except psutil.AccessDenied:
             try:
-                total += each.memory_info().rss
+                total += member.memory_info().rss
             except psutil.Error:
                 continue
         except psutil.Error:

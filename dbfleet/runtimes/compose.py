@@ -1,8 +1,8 @@
-"""A fleet's compose projects: their names, and what is told to the stacks. No docker command is run here.
+"""A fleet's compose projects: their names, and the variables of their stacks. No docker command is run here.
 
-Rule: a project's name is on record before anything is made in it. A target that is called as its engine lives in the
-fleet's project; any other has the stack once more, in a project of its own. What the stacks leave open (ports, images,
-memory caps, the folder of the password file) is in a file of mode 0600, named by the engine as the stacks name it.
+Rule: a project's name is recorded before anything is made in it. A target with its engine's name is in the fleet's
+project; any other has the stack in a project of its own. The variables of the stacks (ports, images, memory caps, the
+folder of the password file) are in a file of mode 0600, under the names that the stacks use.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from dbfleet.spec import EngineSpec
 
 
 class Projects:
-    """The projects of the fleet `fleet`, on record in `folder`; `secrets` holds the password file."""
+    """The projects of the fleet `fleet`, recorded in `folder`; the password file is in `secrets`."""
 
     def __init__(self, fleet: str, folder: Path, secrets: Path) -> None:
         self.fleet = fleet
@@ -30,11 +30,12 @@ class Projects:
         self.password_file = secrets / "password"
 
     def of(self, server: Server) -> str | None:
-        """The project that holds the server; None where none was ever made."""
+        """The project of the server; None where none was made yet."""
         return self._known().get(_key(server))
 
     def made_for(self, server: Server, taken: Callable[[str], bool]) -> str:
-        """The same, named now if need be. `taken` says whether somebody else's things have that name."""
+        """The project of the server; its name is chosen now if it has none. `taken` says whether a project of this name
+        exists already."""
         known, key = self._known(), _key(server)
         if key not in known:
             wanted = f"dbfleet_{key}_of_{self.fleet}" if key else f"dbfleet-{self.fleet}"
@@ -45,22 +46,23 @@ class Projects:
         return known[key]
 
     def remember_engine(self, endpoint: str) -> None:
-        """Where the engine is that the containers are made on, for who asks later with another environment."""
+        """Record the address of the Docker engine on which the containers are made: a later command may have another
+        environment."""
         self._write(self.folder / ENGINE_FILE, endpoint)
 
     def forget(self, project: str) -> None:
-        """Nothing of that name is there any more: somebody else may take it."""
+        """Remove the project's name from the record: nothing of that name is left, and another fleet may take it."""
         known = self._known()
         if project in known.values():
             kept = {key: name for key, name in known.items() if name != project}
             self._write(self.folder / PROJECTS_FILE, json.dumps(kept))
 
     def variables(self, project: str) -> Path:
-        """The file of the project's variables."""
+        """The path of the file with the project's variables."""
         return self.folder / f"{project}.env"
 
     def write_variables(self, project: str, servers: Sequence[Server]) -> None:
-        """Add these servers' variables; those of the project's other services stay."""
+        """Write these servers' variables into the file; those of the project's other services stay."""
         file = self.variables(project)
         values: dict[str, str] = {}
         if file.exists():
@@ -72,7 +74,7 @@ class Projects:
             for name, default in _other_ports(server.spec).items():
                 if name in os.environ:
                     values[name] = os.environ[name]
-                elif name not in values:  # what was chosen once stays: another one would make the container anew
+                elif name not in values:  # a chosen port stays: with another one compose would replace the container
                     values[name] = str(default if ports.is_free(default) else ports.choose(f"{project} {name}"))
             values.pop(f"{prefix}_PLATFORM", None)
             if platform := os.environ.get(f"{prefix}_PLATFORM"):
@@ -86,14 +88,14 @@ class Projects:
     def _known(self) -> dict[str, str]:
         file = self.folder / PROJECTS_FILE
         try:
-            found: dict[str, str] = json.loads(file.read_bytes())
-            if not all(isinstance(name, str) for name in found.values()):
+            names: dict[str, str] = json.loads(file.read_bytes())
+            if not all(isinstance(name, str) for name in names.values()):
                 raise TypeError("a project's name is no text")
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
             raise RuntimeFailure(f"{file} is damaged", hint="remove it; `docker compose ls` shows what runs") from error
-        return found
+        return names
 
     def _write(self, file: Path, text: str) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -113,15 +115,16 @@ def stacks() -> Path:
 
 
 def stack(spec: EngineSpec) -> Path:
-    """The compose file of one engine: an outside engine's comes with its package. Used instead of compose.yaml, which
-    includes them all: compose would make the volumes of engines that nobody asked for."""
+    """The compose file of one engine; that of an outside engine comes with its package. compose.yaml includes them all
+    and is not used: compose would make the volumes of every engine."""
     return spec.stack or stacks() / "engines" / f"{spec.name}.yaml"
 
 
 def _other_ports(spec: EngineSpec) -> Mapping[str, int]:
-    """The ports that a stack publishes beside the engine's own, such as Neo4j's web page: variable and default."""
-    found = re.findall(r"\$\{(DBFLEET_\w+_PORT):-(\d+)", stack(spec).read_text("utf-8"))
-    return {name: int(default) for name, default in found if name != f"DBFLEET_{spec.name.upper()}_PORT"}
+    """The ports that a stack publishes beside the engine's own, such as that of Neo4j's web page: defaults by
+    variable."""
+    variables = re.findall(r"\$\{(DBFLEET_\w+_PORT):-(\d+)", stack(spec).read_text("utf-8"))
+    return {name: int(default) for name, default in variables if name != f"DBFLEET_{spec.name.upper()}_PORT"}
 
 
 def _key(server: Server) -> str:
@@ -129,5 +132,5 @@ def _key(server: Server) -> str:
 
 
 def _quoted(value: str) -> str:
-    """For a compose env file: nothing in it is expanded."""
+    """The value as a compose env file needs it, so that nothing in it is expanded."""
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -1,4 +1,4 @@
-"""A full disk, told as one: servers say it in their own words, and some only end."""
+"""Reports a full disk as such: servers say it in their own words, and some just end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dbfleet.runtimes import TAIL_LINES, Server
 
 
 def full(server: Server, place: Path, said: str = "") -> RuntimeFailure | None:
-    """The error of a full disk, where what was said, or the disk below `place` itself, shows that it is one."""
+    """The error of a full disk, if the server's words (`said`) or the disk of `place` itself show that it is full."""
     try:
         free = shutil.disk_usage(place).free
     except OSError:
@@ -31,7 +31,7 @@ def full(server: Server, place: Path, said: str = "") -> RuntimeFailure | None:
 
 @contextmanager
 def errors(server: Server, place: Path) -> Iterator[None]:
-    """Turns the system's errors about a server's places into ours."""
+    """Turns the system's errors about a server's files into ours."""
     try:
         yield
     except OSError as error:

@@ -1,12 +1,12 @@
 """The runtime `docker`: the stacks as containers, by compose v2 through python-on-whales, which only this file imports.
 
 Rules:
-- One compose project a fleet, `dbfleet-<fleet>`, with the stacks unmodified. A target that is not called as its engine
-  has the stack once more, in a project of its own. A project's name is on record in the fleet's state before anything
-  is made; where somebody else's fleet has the name on this Docker engine, ours gets a suffix.
-- What the stacks leave open (ports, images, memory caps, the folder of the password file) reaches compose in a file,
-  so it holds however the user's shell is set, and no command shows it.
-- Containers and the network are removed by `down`; the volumes hold the data and go only with `volumes`.
+- Each fleet has one compose project, `dbfleet-<fleet>`, with the stacks unmodified. A target whose name is not its
+  engine's has the stack in a project of its own. A project's name is recorded in the fleet's state before anything is
+  made; where another fleet on this Docker engine has the name, ours gets a suffix.
+- Ports, images, memory caps and the folder of the password file are variables in the stacks. Compose reads them from a
+  file, so they do not depend on the user's shell, and no command shows them.
+- `down` removes containers and the network. The volumes hold the data and are removed only with `volumes`.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ if TYPE_CHECKING:
     from python_on_whales import DockerClient
 
 _PULL_S: Final = 3600.0
-"""How long a download may take where nobody asked for a deadline."""
+"""How long a download may take where the user gave no deadline."""
 
 
 class DockerRuntime:
-    """The containers of the fleet `fleet`, whose records lie in `state` and whose password file in `secrets`."""
+    """The containers of the fleet `fleet`, whose records are in `state` and whose password file is in `secrets`."""
 
     name = "docker"
 
@@ -59,9 +59,9 @@ class DockerRuntime:
     # --- the protocol ---------------------------------------------------------------------------------------------
 
     def check(self) -> None:
-        found = docker_engine.look(timeout_s=10.0)
-        if not found.usable:
-            raise found.failure()
+        docker = docker_engine.look(timeout_s=10.0)
+        if not docker.usable:
+            raise docker.failure()
 
     def missing(self, spec: EngineSpec) -> str | None:
         if not compose.stack(spec).is_file():
@@ -73,7 +73,7 @@ class DockerRuntime:
         self.projects.remember_engine(engine_socket.endpoint())
         by_project: dict[str, list[Server]] = {}
         for project in {self.projects.of(server) for server in servers} - {None}:
-            if self._others(str(project)):  # what was ours under that name was removed by hand
+            if self._others(str(project)):  # our containers of that name were removed by hand
                 self.projects.forget(str(project))
         for server in servers:
             by_project.setdefault(self.projects.made_for(server, self._taken), []).append(server)
@@ -100,7 +100,7 @@ class DockerRuntime:
 
         def stop(server: Server) -> str:
             report(Event(server.target, "stopping"))
-            # Without a time of its own: the stack's stop_grace_period.
+            # Without a time, so that the stack's stop_grace_period holds.
             self._call(["container", "stop", str(self._container(server))], server)
             report(Event(server.target, "stopped"))
             return server.target
@@ -127,9 +127,10 @@ class DockerRuntime:
 
     def states(self, servers: Sequence[Server], *, memory: bool = False) -> Mapping[str, ServerState]:
         ids = {server.target: self._container(server) for server in servers}
-        present = [each for each in ids.values() if each]
+        present = [container for container in ids.values() if container]
         inspected = {found["Id"]: found for found in self._inspect(present)}
-        used = self._memory([each for each in inspected.values() if each["State"]["Running"]]) if memory else {}
+        running = [container for container in inspected.values() if container["State"]["Running"]]
+        used = self._memory(running) if memory else {}
         return {
             server.target: docker_output.state(found, used.get(found["Id"]), server.spec.default_port)
             if (found := inspected.get(ids[server.target] or ""))
@@ -181,10 +182,10 @@ class DockerRuntime:
                 engine=server.spec.name,
                 hint=f"start it with dbfleet up {server.target}",
             )
-        # `sh -c SCRIPT PROGRAM …` is a shell that hands over to PROGRAM.
+        # `sh -c SCRIPT PROGRAM …` is a shell that then runs PROGRAM.
         program = server.spec.client[3 if server.spec.client[:2] == ("sh", "-c") else 0]
         if not self._has(container, program):
-            return None  # a replaced image may lack it
+            return None  # an image that the user set may not have it
         inside = [
             word.replace("{user}", server.user).replace("{database}", server.database) for word in server.spec.client
         ]
@@ -216,7 +217,7 @@ class DockerRuntime:
     # --- projects -------------------------------------------------------------------------------------------------
 
     def _taken(self, project: str) -> bool:
-        """Whether somebody has anything of that name: containers, or the volumes that a `down` leaves."""
+        """Whether a project of that name has anything: containers, or the volumes that a `down` leaves."""
         label = f"label={PROJECT}={project}"
         return bool(
             self._call(["container", "ls", "--all", "--quiet", "--filter", label])
@@ -228,7 +229,7 @@ class DockerRuntime:
 
         if project is None:
             return DockerClient()
-        # What the shell exports wins over the file in compose; taken out of the environment, it cannot.
+        # In compose an exported variable wins over the file, so ours are removed from the environment.
         hiding = [word for name in os.environ if name.startswith("DBFLEET_") for word in ("-u", name)]
         return DockerClient(
             client_call=["env", *hiding, "docker"] if hiding else ["docker"],
@@ -248,8 +249,8 @@ class DockerRuntime:
     def _pull(
         self, project: str, servers: Sequence[Server], deadline: Deadline, report: Report
     ) -> dict[str, DbfleetError]:
-        """The images that are not here. A download is given its own time, but for a deadline that somebody asked for:
-        the ten of them are gigabytes, and a server's start is what the deadline is about."""
+        """Pull the missing images. Unless the user gave a deadline, a download does not count: ten images are
+        gigabytes, and the deadline is about the start of the servers."""
         services = self._config(project, servers)["services"]
         docker = self._docker()
         failures: dict[str, DbfleetError] = {}
@@ -284,14 +285,14 @@ class DockerRuntime:
     def _create(
         self, project: str, servers: Sequence[Server], deadline: Deadline, report: Report
     ) -> dict[str, DbfleetError]:
-        """Containers, network and volumes; a running container that is as it should be is left alone."""
+        """Make containers, network and volumes; a running container with the right settings is left alone."""
         if not servers:
             return {}
         for server in servers:
             report(Event(server.target, "creating"))
         there = [container for server in servers if (container := self._container(server))]
         for found in self._inspect(there):
-            if found["State"].get("Paused"):  # compose would start it, which the engine refuses
+            if found["State"].get("Paused"):  # compose would start it, and the Docker engine refuses that
                 self._call(["container", "unpause", found["Id"]])
         up = [*self._docker(project, servers).client_config.docker_compose_cmd, "up", "--no-start", "--no-build"]
         code, output = self._run_visibly([*up, *(server.spec.name for server in servers)], deadline)
@@ -301,7 +302,7 @@ class DockerRuntime:
         if len(servers) == 1:
             return {servers[0].target: self._cannot_start(servers[0], output)}
         failures: dict[str, DbfleetError] = {}
-        for server in servers:  # which of them is it?
+        for server in servers:  # one by one, to find those that fail
             failures |= self._create(project, [server], deadline, report)
         return failures
 
@@ -328,7 +329,7 @@ class DockerRuntime:
             try:
                 found = own.look(engine_socket.endpoint(), *key)
             except engine_socket.NoEngine as error:
-                self.check()  # says it better
+                self.check()  # its error says more
                 raise RuntimeFailure(
                     f"the Docker engine does not answer: {error}", target=server.target, engine=server.spec.name
                 ) from error
@@ -338,7 +339,7 @@ class DockerRuntime:
         return self._containers[key]
 
     def _others(self, project: str) -> bool:
-        """Whether a container of another fleet is in the project: one of the same name, in another state directory."""
+        """Whether the project has a container of another fleet: one of the same name in another state directory."""
         listed = self._call(["container", "ls", "--all", "--quiet", "--filter", f"label={PROJECT}={project}"]).split()
         return any(not own.is_ours(found, self.projects.password_file) for found in self._inspect(listed))
 
@@ -351,17 +352,18 @@ class DockerRuntime:
             if "No such container" not in error.log_tail:
                 raise
             self._containers.clear()  # somebody removed it meanwhile
-            return [found for each in containers if len(containers) > 1 for found in self._inspect([each])]
+            return [found for one in containers if len(containers) > 1 for found in self._inspect([one])]
 
     def _memory(self, running: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-        """Bytes by container. `docker stats` takes two seconds, so the control groups are read where they are ours."""
-        used = {each["Id"]: docker_output.memory(each["Id"], each["State"]["Pid"]) for each in running}
-        if unknown := [container for container, found in used.items() if found is None]:
+        """The memory of each container, in bytes. `docker stats` takes two seconds, so the control groups are read
+        where they can be seen from here."""
+        used = {found["Id"]: docker_output.memory(found["Id"], found["State"]["Pid"]) for found in running}
+        if unknown := [container for container, count in used.items() if count is None]:
             try:
-                used |= {each.container_id: int(each.memory_used) for each in self._docker().stats(unknown)}
+                used |= {stats.container_id: int(stats.memory_used) for stats in self._docker().stats(unknown)}
             except Exception as error:
                 raise _ours(error, "the containers' memory cannot be read") from error
-        return {container: found for container, found in used.items() if found is not None}
+        return {container: count for container, count in used.items() if count is not None}
 
     def _remove_volumes(self, server: Server) -> bool:
         project = self.projects.of(server)
@@ -369,7 +371,7 @@ class DockerRuntime:
             return False
         config = self._config(project, [server])
         mounts = config["services"][server.spec.name].get("volumes", ())
-        names = [config["volumes"][each["source"]]["name"] for each in mounts if each["type"] == "volume"]
+        names = [config["volumes"][mount["source"]]["name"] for mount in mounts if mount["type"] == "volume"]
         there = set(self._call(["volume", "ls", "--quiet", "--filter", f"label={PROJECT}={project}"], server).split())
         wanted = [name for name in names if name in there]
         if wanted:
@@ -377,7 +379,7 @@ class DockerRuntime:
         return bool(wanted)
 
     def _remove_if_empty(self, project: str | None) -> None:
-        """The network, and what compose made besides, once the last container has gone; the name, once the data has."""
+        """Remove the networks once the last container is gone, and the project's name once the data is gone too."""
         label = f"label={PROJECT}={project}"
         if project and not self._call(["container", "ls", "--all", "--quiet", "--filter", label]):
             for network in self._call(["network", "ls", "--quiet", "--filter", label]).split():
@@ -396,7 +398,8 @@ class DockerRuntime:
             raise _ours(error, f"docker {' '.join(arguments[:2])} failed", server) from error
 
     def _run_visibly(self, command: Sequence[object], deadline: Deadline, each_line: Any = None) -> tuple[int, str]:
-        """Run to the end, a line at a time; on cancellation ask it to stop as Ctrl-C would, and wait for it."""
+        """Run the command to its end and return its exit code and output; `each_line` gets every line. When it is
+        cancelled, the command is terminated, and we wait for its end."""
         lines: list[str] = []
         child = docker_output.popen(command)
         with child, ThreadPoolExecutor(1) as pool:
@@ -427,13 +430,13 @@ class DockerRuntime:
 
 
 def _setting(server: Server, what: str) -> str:
-    """How a user sets it for this target."""
+    """How a user sets it for this target, as a hint says it."""
     variable = f"DBFLEET_{re.sub('[^A-Z0-9]', '_', server.target.upper())}_{what.upper()}"
     return f"{what} under [targets.{server.target}] in dbfleet.toml, or {variable}"
 
 
 def _ours(error: Exception, what: str, server: Server | None = None) -> DbfleetError:
-    """python-on-whales' exceptions as RuntimeFailure; the command they hold shows no secret, but names none either."""
+    """An exception of python-on-whales as RuntimeFailure. The command in it holds no secret."""
     if isinstance(error, DbfleetError):
         return error
     from python_on_whales.exceptions import DockerException

@@ -1,8 +1,8 @@
 """Is there a Docker that can run a fleet, and what do its errors mean?
 
-Rule: three things are told apart, because each needs something else from the user: no docker client, a client whose
-engine does not answer (or does not let this user in), and no compose v2. Looking costs two runs of the docker client,
-about 40 ms each, and never more than PROBE_S: nothing here imports python_on_whales, which takes 0.4 s.
+Rule: three troubles are distinguished, because the user has to do something else about each: there is no docker
+client, or the engine does not answer it (or does not admit this user), or there is no compose v2. A look runs the
+docker client twice, about 40 ms each. This module does not import python_on_whales, which takes 0.4 s.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Trouble = Literal["no client", "no engine", "not allowed", "no compose", "old co
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a look found: versions, or what is missing (`trouble`) in the words of an error and its hint."""
+    """What a look found: the versions, or what is missing (`trouble`), with the message and hint of an error."""
 
     engine: str | None = None
     compose: str | None = None
@@ -35,9 +35,11 @@ class Found:
 
     @property
     def usable(self) -> bool:
+        """Whether this Docker can run a fleet."""
         return self.trouble is None
 
     def failure(self) -> RuntimeFailure:
+        """The error that says what is missing."""
         return RuntimeFailure(self.message, hint=self.hint)
 
 
@@ -80,29 +82,30 @@ def look(timeout_s: float = PROBE_S) -> Found:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """The machine that runs the containers: its kernel's version, and whether SELinux keeps containers from files of
-    the user's."""
+    """The machine that runs the containers: its kernel's version, and whether SELinux keeps containers away from the
+    user's files."""
 
     kernel: tuple[int, ...]
     selinux: bool
 
 
 def host(timeout_s: float = PROBE_S) -> Host | None:
-    """What the engine tells of its machine; None where it does not."""
+    """What the Docker engine says about its machine; None where it says nothing."""
     code, text, _ = _ask(["docker", "info", "--format", "{{json .}}"], timeout_s)
     try:
-        found = json.loads(text) if code == 0 else {}
+        info = json.loads(text) if code == 0 else {}
     except ValueError:
         return None
-    numbers = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", str(found.get("KernelVersion", "")))
+    numbers = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", str(info.get("KernelVersion", "")))
     if not numbers:
         return None
-    selinux = any("name=selinux" in str(each) for each in found.get("SecurityOptions") or ())
-    return Host(tuple(int(each) for each in numbers.groups() if each), selinux)
+    selinux = any("name=selinux" in str(option) for option in info.get("SecurityOptions") or ())
+    return Host(tuple(int(number) for number in numbers.groups() if number), selinux)
 
 
 def meaning(stderr: str) -> tuple[str, str | None]:
-    """What a failed docker command's complaint means, in a sentence, and what to do; its own last line otherwise."""
+    """What the stderr of a failed docker command means, in a sentence, and what to do; if that is not known, its last
+    line."""
     low = stderr.lower()
     if "permission denied" in low or "cannot connect to the docker daemon" in low or "error during connect" in low:
         found = _no_engine(stderr)
@@ -115,7 +118,7 @@ def meaning(stderr: str) -> tuple[str, str | None]:
 
 
 def taken_port(stderr: str) -> bool:
-    """Whether a container could not start because somebody else listens on its port."""
+    """Whether a container could not start because another program listens on its port."""
     return "port is already allocated" in stderr or "address already in use" in stderr
 
 

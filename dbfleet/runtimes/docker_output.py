@@ -1,4 +1,4 @@
-"""What the docker client prints, in our words: a container's inspection, a pull's progress."""
+"""Reads what the docker client prints: a container's inspection, a pull's progress."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from dbfleet.errors import RuntimeFailure
 from dbfleet.runtimes import Event, Report, ServerState
 
 STOPPED_CODES: Final = (*own.STOPPED_CODES, own.KILLED)
-"""137 is how `docker stop` ends a server that needs longer than its grace."""
+"""The exit codes of a stopped server: `docker stop` ends one that needs longer than its grace period with 137."""
 
 
-def state(found: Mapping[str, Any], memory: int | None, engines_port: int | None = None) -> ServerState:
-    """A container's inspection as a ServerState. `engines_port` tells the engine's own port inside the container from
-    others that a stack publishes, such as Neo4j's web page."""
-    state = found["State"]
-    bindings = (found["NetworkSettings"].get("Ports") or {}).items()
-    published = {int(inside.partition("/")[0]): int(each["HostPort"]) for inside, on in bindings for each in on or ()}
+def state(inspected: Mapping[str, Any], memory: int | None, engines_port: int | None = None) -> ServerState:
+    """A container's inspection as a ServerState. `engines_port` is the engine's own port inside the container: a stack
+    may publish others, such as that of Neo4j's web page."""
+    state = inspected["State"]
+    bindings = (inspected["NetworkSettings"].get("Ports") or {}).items()
+    published = {int(inside.partition("/")[0]): int(on["HostPort"]) for inside, ons in bindings for on in ons or ()}
     known: dict[str, Any] = {
-        "container": found["Name"].lstrip("/"),
+        "container": inspected["Name"].lstrip("/"),
         "port": published.get(engines_port or 0) or next(iter(published.values()), None),
         "memory": memory,
-        # Nanoseconds.
-        "cap": (found.get("HostConfig") or {}).get("Memory") or None,
-        "patience_s": ((found.get("Config") or {}).get("Healthcheck") or {}).get("StartPeriod", 0) / 1e9,
+        "cap": (inspected.get("HostConfig") or {}).get("Memory") or None,
+        # Docker gives it in nanoseconds.
+        "patience_s": ((inspected.get("Config") or {}).get("Healthcheck") or {}).get("StartPeriod", 0) / 1e9,
     }
     if state["Running"]:
         known["started"] = own.moment(state["StartedAt"])
@@ -38,7 +38,7 @@ def state(found: Mapping[str, Any], memory: int | None, engines_port: int | None
             said = (state["Health"].get("Log") or [{}])[-1].get("Output", "").strip()
             return ServerState("unhealthy", detail=f"its healthcheck says: {said}" if said else "", **known)
         return ServerState("starting" if health == "starting" else "running", pid=state.get("Pid"), **known)
-    fate = own.of_container(found)
+    fate = own.of_container(inspected)
     assert fate is not None
     if state["Status"] == "created":
         return ServerState("stopped", detail=state.get("Error") or "", fate=fate, **known)
@@ -49,8 +49,8 @@ def state(found: Mapping[str, Any], memory: int | None, engines_port: int | None
 
 
 def memory(container: str, pid: int) -> int | None:
-    """Bytes that a container uses, by `docker stats`'s rule: without the file cache that can be given back. None where
-    its control group is not to be seen from here (a Docker in a virtual machine, or elsewhere)."""
+    """The bytes that a container uses, counted as `docker stats` does: without the file cache that can be given back.
+    None where its control group cannot be seen from here (Docker runs in a virtual machine or on another host)."""
     try:
         for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
             _, controllers, path = line.split(":", 2)
@@ -59,7 +59,7 @@ def memory(container: str, pid: int) -> int | None:
             old = controllers == "memory"
             folder = Path("/sys/fs/cgroup") / ("memory" if old else "") / path.lstrip("/")
             used = int((folder / ("memory.usage_in_bytes" if old else "memory.current")).read_text())
-            statistics = dict(each.split(None, 1) for each in (folder / "memory.stat").read_text().splitlines())
+            statistics = dict(entry.split(None, 1) for entry in (folder / "memory.stat").read_text().splitlines())
             return max(0, used - int(statistics.get("total_inactive_file" if old else "inactive_file", 0)))
     except (OSError, ValueError):
         pass
@@ -67,7 +67,8 @@ def memory(container: str, pid: int) -> int | None:
 
 
 def pull_progress(target: str, image: str, report: Report) -> Callable[[str], None]:
-    """Takes the lines of `docker pull` without a terminal, and reports how many layers are there."""
+    """A function that takes the lines of `docker pull`, run without a terminal, and reports how many layers are
+    complete."""
     layers: dict[str, bool] = {}
 
     def line(text: str) -> None:
@@ -80,8 +81,8 @@ def pull_progress(target: str, image: str, report: Report) -> Callable[[str], No
 
 
 def popen(command: Sequence[object]) -> subprocess.Popen[bytes]:
-    """A docker command whose output is read as it comes, in a session of its own: the terminal's Ctrl-C comes to us,
-    and we say when it stops."""
+    """Start a docker command whose output is read as it comes. It has a session of its own: only we get the terminal's
+    Ctrl-C, and we decide when the command stops."""
     try:
         return subprocess.Popen(
             [str(word) for word in command],
@@ -95,7 +96,7 @@ def popen(command: Sequence[object]) -> subprocess.Popen[bytes]:
 
 
 def lines_of(command: Sequence[object]) -> Iterator[str]:
-    """A command's lines; it ends with the iterator."""
+    """The lines of a command's output; closing the iterator ends the command."""
     with popen(command) as child:
         try:
             for line in child.stdout or ():

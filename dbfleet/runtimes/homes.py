@@ -1,14 +1,14 @@
-"""Where a server process's things lie, and what is on record about it.
+"""Where the files of a server process are, and what is recorded about it.
 
-    <state>/servers/<target>/record.json   what we know, written atomically, before it is acted upon
-    <home>/data  <home>/run                the server's own, owned by the account that it runs as
-    <home>/server.log  <home>/password     files of that account in a folder of ours, so it cannot swap them for links
+    <state>/servers/<target>/record.json   what we know, written atomically, before we act on it
+    <home>/data  <home>/run                the server's own folders, owned by the account that it runs as
+    <home>/server.log  <home>/password     files of that account in our folder, so it cannot replace them by links
 
-`home` is `<state>/servers/<target>/home` wherever the server's account can get there, see accounts.py. `run` is
-elsewhere where its path would be too long for a socket (107 bytes in all).
+`home` is `<state>/servers/<target>/home` if the server's account can get there, see accounts.py. `run` is elsewhere if
+its path would be too long for a socket (107 bytes in all).
 
-Rule: data is only ever removed where the record says that we made it: after a first start that never got ready, or by
-`remove`. Data that is not on record stops the start.
+Rule: data is removed only if the record says that we made it: after a first start that never got ready, or by `remove`.
+A server is not started over data that is not recorded.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ LONGEST_RUN_PATH: Final = 70  # leaves 37 of a socket's 107 bytes for the file n
 LARGEST_LOG: Final = 16 * 1024 * 1024
 
 Progress = Literal["new", "initialised", "prepared"]
-"""new: whatever lies in the data directory is half made · initialised: it was filled · prepared: user and database
-were made as well, from here on it holds the user's data."""
+"""new: the data directory may be half filled · initialised: it is filled · prepared: user and database are made too,
+and from now on it holds the user's data."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What is known about one target's server. `pid` and `identity` are set while it should run;
-    `kills_for_memory` is how many the kernel had counted when it started (procfs.py)."""
+    """What is recorded about one target's server. `pid` and `identity` are set while it should run;
+    `kills_for_memory` is the kernel's count of such kills when the server started (procfs.py)."""
 
     home: str
     run: str
@@ -53,7 +53,7 @@ class Record:
 
 
 class Home:
-    """The places of one target's server below `state`, and its record."""
+    """The folders of one target's server below `state`, and its record."""
 
     def __init__(self, state: Path, target: str) -> None:
         self.target = target
@@ -63,7 +63,7 @@ class Home:
         self._second = self.folder / own.SECOND_RECORD
 
     def record(self) -> Record | None:
-        """What is on record, or None. Where the file was damaged its second copy says it."""
+        """The record, or None. Where the file is damaged, its second copy is read."""
         try:
             return self._read(self._file)
         except RuntimeFailure:
@@ -77,9 +77,9 @@ class Home:
 
     def _read(self, path: Path) -> Record | None:
         try:
-            found: dict[str, Any] = json.loads(path.read_bytes())
-            known = {each.name for each in fields(Record)}
-            record = Record(**{name: value for name, value in found.items() if name in known})
+            facts: dict[str, Any] = json.loads(path.read_bytes())
+            known = {field.name for field in fields(Record)}
+            record = Record(**{name: value for name, value in facts.items() if name in known})
             if not (isinstance(record.home, str) and isinstance(record.run, str)):
                 raise TypeError("home and run are no paths")
             if not isinstance(record.pid, int | None):
@@ -95,7 +95,7 @@ class Home:
         return record
 
     def save(self, record: Record) -> Record:
-        """Put on record, whole or not at all; twice, as nothing else knows where the data is."""
+        """Write the record, completely or not at all; in two copies, because nothing else knows where the data is."""
         text = json.dumps(asdict(record), indent=1)
         self._write(self._file, text)
         self._write(self._second, text)
@@ -114,7 +114,7 @@ class Home:
             raise
 
     def make(self, account: accounts.Account | None) -> Record:
-        """The places as they must be before a start: made where they are missing."""
+        """Make the server's folders where they are missing, as they must be before a start, and return the record."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         record = self.record()
         if record is None:
@@ -139,7 +139,7 @@ class Home:
         else:
             try:
                 self._read(self._file)
-            except RuntimeFailure:  # the second copy is whole
+            except RuntimeFailure:  # the record came from the second copy
                 self.save(record)
         home = Path(record.home)
         home.mkdir(parents=True, exist_ok=True)
@@ -152,9 +152,9 @@ class Home:
         if account is None:
             return self.folder / "home"
         if accounts.can_enter(self.state.parent, account):
-            # Our own folders: passable, not listable; the folder of secrets inside stays closed.
-            for each in (self.state, self.state / "servers", self.folder):
-                each.chmod(0o711)
+            # The account may pass through our own folders, but not list them; the folder of secrets stays closed.
+            for ours in (self.state, self.state / "servers", self.folder):
+                ours.chmod(0o711)
             return self.folder / "home"
         fleet = accounts.shared_place(account) / f"{self.state.name}-{_mark(self.state)}"
         fleet.mkdir(mode=0o711, exist_ok=True)
@@ -162,7 +162,7 @@ class Home:
         return fleet / self.target
 
     def _own(self, folder: Path, account: accounts.Account | None) -> None:
-        """A folder of the server's alone. One below /tmp may be anybody's, so what is found there is not trusted."""
+        """Make a folder for the server alone. Anybody can make one below /tmp, so an existing folder is checked."""
         uid = account.uid if account else os.geteuid()
         try:
             folder.mkdir(mode=0o700)
@@ -170,31 +170,31 @@ class Home:
                 os.chown(folder, account.uid, account.gid)
         except FileExistsError:
             pass
-        found = folder.lstat()
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid not in (uid, os.geteuid()):
+        status = folder.lstat()
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid not in (uid, os.geteuid()):
             raise RuntimeFailure(
                 f"{folder} belongs to somebody else, so {self.target} cannot use it",
                 target=self.target,
                 hint="remove it, and start again",
             )
-        if found.st_uid != uid and account:  # a start that was cut short between mkdir and chown
+        if status.st_uid != uid and account:  # a start was interrupted between mkdir and chown
             os.chown(folder, account.uid, account.gid)
 
     def give(self, record: Record, account: accounts.Account | None) -> None:
-        """Hand over to the account what the engine's hooks wrote as root into its folders."""
+        """Give to the account the files that the engine's functions wrote as root into its folders."""
         if account is None:
             return
         for top in (Path(record.home) / "data", Path(record.run)):
             for folder, folders, files in os.walk(top):
                 for name in (*folders, *files):
                     path = os.path.join(folder, name)
-                    found = os.lstat(path)
-                    # Never a second name of a file elsewhere.
-                    if found.st_uid == 0 and (stat.S_ISDIR(found.st_mode) or found.st_nlink == 1):
+                    status = os.lstat(path)
+                    # Never a hard link: it may be the name of a file elsewhere.
+                    if status.st_uid == 0 and (stat.S_ISDIR(status.st_mode) or status.st_nlink == 1):
                         os.chown(path, account.uid, account.gid, follow_symlinks=False)
 
     def write_password(self, record: Record, password: str, account: accounts.Account | None) -> Path:
-        """The password's file, 0600, the server's own, without a newline."""
+        """Write the password's file, without a newline, of mode 0600 and owned by the server's account; its path."""
         path = Path(record.home) / "password"
         with open(_create(path, os.O_TRUNC), "wb") as file:
             file.write(password.encode())
@@ -203,7 +203,7 @@ class Home:
         return path
 
     def open_log(self, record: Record, account: accounts.Account | None) -> int:
-        """The log as a descriptor to append to. A large one is put aside first, as server.log.1."""
+        """A descriptor that appends to the log. A large log is first renamed to server.log.1."""
         path = Path(record.home) / "server.log"
         if path.exists() and path.stat().st_size > LARGEST_LOG:
             path.replace(path.with_name("server.log.1"))
@@ -213,7 +213,7 @@ class Home:
         return descriptor
 
     def empty(self, record: Record) -> None:
-        """Remove what a start that never got ready left in the data directory."""
+        """Remove from the data directory what a start that never got ready left there."""
         if record.progress == "prepared":
             raise AssertionError(f"{self.target}: data is in use")
         for entry in (Path(record.home) / "data").iterdir():
@@ -223,7 +223,7 @@ class Home:
                 entry.unlink()
 
     def remove(self) -> bool:
-        """Remove the data, the log and the record; whether there were any. The server must be stopped."""
+        """Remove the data, the log and the record; return whether there were any. The server must be stopped."""
         record = self.record()
         if record is not None:
             shutil.rmtree(record.run, ignore_errors=True)
@@ -232,7 +232,7 @@ class Home:
             if Path(record.home).parent != self.folder:
                 try:
                     Path(record.home).parent.rmdir()
-                except OSError:  # other targets' data
+                except OSError:  # it holds other targets' data
                     pass
         there = self.folder.exists()
         if there:
@@ -240,6 +240,7 @@ class Home:
         return there
 
     def forget_process(self, record: Record) -> Record:
+        """Record that no process of the server should run."""
         return self.save(replace(record, pid=None, identity=None, started=None, kills_for_memory=None))
 
 

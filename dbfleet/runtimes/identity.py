@@ -1,8 +1,8 @@
-"""Which process is which: a pid alone is not enough, because pids are used again.
+"""Which process is which: a pid alone is not enough, because the system uses pids again.
 
-Rule: a process is ours where its pid, and the moment it started, are what we put on record when we started it; on
-Linux the moment is counted in clock ticks since a boot that has an identifier, so that neither a reboot nor a change
-of the clock can make a stranger look like ours. A zombie is not a running process.
+Rule: a process is ours if its pid and the moment it started are those that we recorded when we started it. On Linux the
+moment is counted in clock ticks since the boot, and the boot has an identifier, so that neither a reboot nor a change
+of the clock can make another process look like ours. A zombie is not a running process.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dbfleet.own import procfs
 
 
 def of(pid: int) -> str | None:
-    """The identity of the process that has this pid now; None where there is none, or only a zombie."""
+    """The identity of the process that has this pid now; None where there is no such process, or only a zombie."""
     if procfs.AVAILABLE:
         return procfs.identity(pid)
     try:
@@ -30,7 +30,7 @@ def of(pid: int) -> str | None:
 
 
 def process(pid: int | None, identity: str | None) -> psutil.Process | None:
-    """The running process with this pid, if it is the one that `identity` was taken of."""
+    """The running process with this pid, if it has this identity; else None."""
     if pid is None or identity is None or of(pid) != identity:
         return None
     try:
@@ -40,31 +40,32 @@ def process(pid: int | None, identity: str | None) -> psutil.Process | None:
 
 
 def strays(home: Path, programs: Collection[Path]) -> list[psutil.Process]:
-    """Processes of exactly these programs that work inside `home`: a server whose dbfleet was killed between starting
-    it and writing that down, or the children of a server that was killed. Somebody's `less` in there is not meant."""
+    """Processes of exactly these programs that work inside `home`: a server whose dbfleet was killed before it could
+    record the start, or the children of a server that was killed. Another program in there, such as `less`, is not
+    returned."""
     inside = os.path.realpath(home)
-    known = {os.path.realpath(each) for each in programs}
-    found = []
-    for each in psutil.process_iter():
+    known = {os.path.realpath(program) for program in programs}
+    working = []
+    for process in psutil.process_iter():
         try:
-            folder = each.cwd()
+            folder = process.cwd()
             if folder != inside and not folder.startswith(inside + os.sep):
                 continue
-            if os.path.realpath(each.exe()) in known and each.status() != psutil.STATUS_ZOMBIE:
-                found.append(each)
+            if os.path.realpath(process.exe()) in known and process.status() != psutil.STATUS_ZOMBIE:
+                working.append(process)
         except psutil.Error:
             continue
-    return found
+    return working
 
 
 def stale_locks(folders: Iterable[Path], dead: int | None) -> list[Path]:
-    """Lock and pid files (PostgreSQL's, MySQL's) in these folders whose first line is the pid of no running process,
-    or `dead`, the one on record that has ended.
+    """Lock and pid files (of PostgreSQL, MySQL) in these folders whose first line is the pid of no running process, or
+    `dead`, the recorded pid of a server that has ended.
 
-    A server takes its own file for stale only where that pid is free. It is not while its zombie waits for a parent
-    that never reaps (the first process of many containers), nor once a stranger has it: it would refuse to start.
+    A server takes its own file for stale only if no process has that pid; otherwise it refuses to start. But the pid
+    may be that of a zombie whose parent never reaps it (the first process of many containers), or of a new process.
     """
-    found = []
+    stale = []
     for folder in folders:
         for pattern in ("*.pid", "*.lock"):
             for path in folder.glob(pattern):
@@ -74,5 +75,5 @@ def stale_locks(folders: Iterable[Path], dead: int | None) -> list[Path]:
                 except (OSError, ValueError):
                     continue
                 if pid > 0 and (pid == dead or of(pid) is None):
-                    found.append(path)
-    return found
+                    stale.append(path)
+    return stale

@@ -1,7 +1,7 @@
-"""TCP ports on 127.0.0.1: is one free, who has it, which one to take instead.
+"""TCP ports on 127.0.0.1: whether one is free, which program has it, and which one to take instead.
 
-Rule: a port is free where a server could bind it. Ports that we choose lie below the range from which the system
-takes ports for outgoing connections (32768 and up on Linux), so that one stays free while its server is stopped.
+Rule: a port is free if a server could bind it. The ports that we choose are below the range from which the system takes
+ports for outgoing connections (32768 and up on Linux), so that a port stays free while its server is stopped.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ LAST_CHOSEN: Final = 32767
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who listens on a port; None where the system does not say (another user's process)."""
+    """The program that listens on a port; without pid and name where the system does not say (another user's
+    process)."""
 
     port: int
     pid: int | None = None
@@ -34,7 +35,7 @@ class Holder:
 def is_free(port: int) -> bool:
     """Whether a server could listen on 127.0.0.1:port now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        # As servers do: a port whose last connections are in TIME_WAIT can be bound, one that is listened on cannot.
+        # As servers do: a port with connections in TIME_WAIT can then be bound, but not one with a listener.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
@@ -54,18 +55,18 @@ def answers(port: int, timeout_s: float = 0.5) -> bool:
 
 
 def holder(port: int) -> Holder:
-    """Who listens on the port."""
+    """The program that listens on the port."""
     import psutil
 
     try:
-        found = [
-            each.pid
-            for each in psutil.net_connections("tcp")
-            if each.status == psutil.CONN_LISTEN and each.laddr and each.laddr.port == port and each.pid
+        pids = [
+            listener.pid
+            for listener in psutil.net_connections("tcp")
+            if listener.status == psutil.CONN_LISTEN and listener.laddr and listener.laddr.port == port and listener.pid
         ]
-    except psutil.Error:  # macOS shows other users' connections to root only
-        found = []
-    for pid in sorted(found):
+    except psutil.Error:  # macOS shows other users' connections only to root
+        pids = []
+    for pid in sorted(pids):
         try:
             return Holder(port, pid, psutil.Process(pid).name())
         except psutil.Error:
@@ -74,13 +75,13 @@ def holder(port: int) -> Holder:
 
 
 def short_hash(text: bytes) -> str:
-    """Eight hexadecimal digits that tell names apart. Of zlib, as hashlib would load the system's OpenSSL: see
-    values.digest_rows."""
+    """Eight hexadecimal digits that distinguish names. They are zlib's, because hashlib would load the system's OpenSSL
+    (see values.digest_rows)."""
     return f"{zlib.crc32(text):08x}"
 
 
 def choose(wanted_by: str, *, avoid: Collection[int] = ()) -> int:
-    """A free port that is the same for the same `wanted_by` as long as it is free."""
+    """A free port: always the same one for the same `wanted_by`, as long as it is free."""
     size = LAST_CHOSEN - FIRST_CHOSEN + 1
     start = int(short_hash(wanted_by.encode()), 16) % size
     for step in range(size):

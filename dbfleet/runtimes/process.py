@@ -1,13 +1,13 @@
 """The runtime `process`: local server programs, each with a data directory, a log and a record below the fleet's state.
 
 Rules:
-- A server lives in a session of its own, so it outlives this command and hears nothing of the terminal's Ctrl-C.
-- A process is only ever signalled when it is the one on record (identity.py): never a stranger with the same pid.
-- What is about to happen is on record before it happens, so that a command that was cut short is made good by the
-  next one: a data directory that was not filled to the end is filled again from the start.
-- Nothing secret is in an argv or in the server's environment: that is made anew, and holds PATH and a few others.
+- A server runs in a session of its own, so it outlives this command and does not get the terminal's Ctrl-C.
+- A process is signalled only if it is the recorded one (identity.py): never another process with the same pid.
+- Every step is recorded before it is done, so that the next command can finish what an interrupted one began: a data
+  directory that was not filled completely is filled again from the start.
+- No secret is in an argv or in the server's environment, which is made anew and holds PATH and a few others.
 
-How an engine's server is found, filled and run is data on its spec (adapter.LocalServer).
+How an engine's server is found, filled and run is data on its spec (spec.LocalServer).
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ from dbfleet.spec import EngineSpec, LocalServer, ServerPlan
 
 STRAYS_TIMEOUT_S: Final = 10.0
 PREPARE_PATIENCE_S: Final = 20.0
-"""How long an error of `prepare` that is not Unavailable counts as the server's not being ready yet."""
+"""How long `prepare` is retried after an error that is not Unavailable: the server may not be ready yet."""
 
 T = TypeVar("T")
 
 
 class ProcessRuntime:
-    """Local servers of the fleet whose folder is `state`; `fleet` goes into the choice of its ports."""
+    """The local servers of the fleet whose folder is `state`."""
 
     name = "process"
 
@@ -66,7 +66,7 @@ class ProcessRuntime:
     # --- the protocol ---------------------------------------------------------------------------------------------
 
     def check(self) -> None:
-        """It always works; what may be missing is a server."""
+        """This runtime always works; what may be missing is a server's program."""
 
     def missing(self, spec: EngineSpec) -> str | None:
         if spec.local is None:
@@ -87,21 +87,21 @@ class ProcessRuntime:
             running = identity.process(record.pid, record.identity)
             if running and record.progress == "prepared" and record.port == server.port:
                 return
-            if running:  # it listens elsewhere, or its first start was cut short
+            if running:  # it listens on another port, or its first start was interrupted
                 self._end(home, record, local, server, report)
                 record = home.forget_process(record)
-            found = self._programs(server, local, record)
+            paths = self._programs(server, local, record)
             if account:
-                folder = next(iter(found.values())).parent
+                folder = next(iter(paths.values())).parent
                 reachable = accounts.reachable_binaries(folder, account)
-                found = {name: reachable / name for name in found}
-            binaries = next(iter(found.values())).parent
+                paths = {name: reachable / name for name in paths}
+            binaries = next(iter(paths.values())).parent
             record = home.save(replace(record, binaries=str(binaries), port=server.port))
-            self._end_strays(home, record, found, local, server)
+            self._end_strays(home, record, paths, local, server)
             for lock in identity.stale_locks((Path(record.home) / "data", Path(record.run)), record.pid):
                 lock.unlink(missing_ok=True)
             plan = ServerPlan(
-                binaries=found,
+                binaries=paths,
                 data=Path(record.home) / "data",
                 run=Path(record.run),
                 log=Path(record.home) / "server.log",
@@ -176,10 +176,10 @@ class ProcessRuntime:
         if record is None:
             return {}
         home = Path(record.home)
-        found = {"data": str(home / "data"), "log": str(home / "server.log"), "run": record.run}
+        places = {"data": str(home / "data"), "log": str(home / "server.log"), "run": record.run}
         if record.binaries:
-            found["programs"] = record.binaries
-        return found
+            places["programs"] = record.binaries
+        return places
 
     # --- one server -----------------------------------------------------------------------------------------------
 
@@ -189,10 +189,10 @@ class ProcessRuntime:
         return server.spec.local
 
     def _programs(self, server: Server, local: LocalServer, record: Record) -> Mapping[str, Path]:
-        found = programs.find(local, record.binaries if record.progress == "prepared" else None)
-        if found is None:
+        paths = programs.find(local, record.binaries if record.progress == "prepared" else None)
+        if paths is None:
             raise self._not_here(server, local.how_to_get)
-        return found
+        return paths
 
     def _not_here(self, server: Server, how: str) -> RuntimeFailure:
         return RuntimeFailure(
@@ -209,7 +209,7 @@ class ProcessRuntime:
             return ServerState("absent")
         if record.pid is None:
             return ServerState("stopped", port=record.port, fate=own.Fate("it was stopped"))
-        code = children.exit_code(record.pid)  # first, as it reaps: a zombie is no running process
+        code = children.exit_code(record.pid)  # first: it reaps a zombie, which is no running process
         process = identity.process(record.pid, record.identity)
         if process is None:
             exit_code, why = children.in_words(code)
@@ -258,14 +258,14 @@ class ProcessRuntime:
         account: accounts.Account | None,
         server: Server,
     ) -> Record:
-        command = [os.fspath(each) for each in local.command(plan)]
+        command = [os.fspath(word) for word in local.command(plan)]
         home.give(record, account)
         if not ports.is_free(server.port):
             raise port_taken(server)
         log = home.open_log(record, account)
         try:
-            # The folder says whose server it is (see identity.strays), and every account can be there: a server that
-            # cannot enter the folder where `dbfleet` was typed would stop.
+            # By its working folder we recognise our server (see identity.strays). Its account can enter this folder; it
+            # may not be able to enter the one in which `dbfleet` was typed.
             child = children.spawn(
                 command,
                 folder=plan.data,
@@ -277,8 +277,8 @@ class ProcessRuntime:
         finally:
             os.close(log)
         children.keep(child)
-        # Between these two lines only SIGKILL can come (Ctrl-C goes to the main thread, this is another); a server
-        # that is not on record because of it is found by where it works, see _end_strays.
+        # Only SIGKILL can end us here (Ctrl-C goes to the main thread, and this is another). A server that is therefore
+        # not recorded is found by its working folder, see _end_strays.
         return home.save(
             replace(
                 record,
@@ -292,14 +292,14 @@ class ProcessRuntime:
     def _prepare(
         self, record: Record, plan: ServerPlan, local: LocalServer, server: Server, deadline: Deadline, report: Report
     ) -> None:
-        """Wait until the port answers, then make the user and the database: retried while the server gets ready."""
+        """Wait until the port answers, then make the user and the database; retry until the server is ready."""
         report(Event(server.target, "waiting", f"port {server.port}"))
         patience: float | None = None
         last: Exception | None = None
         while True:
             self._must_live(record, server)
             if ports.answers(server.port):
-                # Whoever was faster to the port than our server must not hear the password.
+                # Another program may have taken the port before our server: it must not get the password.
                 if record.pid and procfs.AVAILABLE and procfs.listens(record.pid, server.port) is False:
                     raise port_taken(server)
                 if local.prepare is None:
@@ -353,13 +353,13 @@ class ProcessRuntime:
             self._end(home, record, local, server, report)
             stopped = True
         if local and record.binaries:
-            found = {name: Path(record.binaries) / name for names in local.choices for name in names}
-            stopped = self._end_strays(home, record, found, local, server) or stopped
+            paths = {name: Path(record.binaries) / name for names in local.choices for name in names}
+            stopped = self._end_strays(home, record, paths, local, server) or stopped
         if record.pid is not None:
             try:
                 home.forget_process(record)
             except OSError as error:
-                # `down --volumes` is what makes room again; a process that has ended does no harm on record.
+                # `down --volumes` makes room again. A record of a process that has ended does no harm.
                 if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                     raise
             shutil.rmtree(record.run, ignore_errors=True)
@@ -368,7 +368,8 @@ class ProcessRuntime:
         return stopped
 
     def _end(self, home: Home, record: Record, local: LocalServer | None, server: Server, report: Report) -> None:
-        """Ask with the engine's own signal; after its grace, kill it and what it started, and say so."""
+        """Send the engine's own stop signal; after its grace period, kill the server and what it started, and report
+        that."""
         process = identity.process(record.pid, record.identity)
         if process is None:
             return
@@ -377,26 +378,26 @@ class ProcessRuntime:
         children.send(process, local.stop_signal if local else signal.SIGTERM, server)
         if not children.gone(process.pid, record.identity, grace):
             report(Event(server.target, "note", f"did not stop within {grace:g} s and was killed"))
-            for each in family:
-                children.send(each, signal.SIGKILL, server)
+            for member in family:
+                children.send(member, signal.SIGKILL, server)
             children.gone(process.pid, record.identity, 10.0)
 
     def _end_strays(
-        self, home: Home, record: Record, found: Mapping[str, Path], local: LocalServer, server: Server
+        self, home: Home, record: Record, paths: Mapping[str, Path], local: LocalServer, server: Server
     ) -> bool:
-        """End what works in our data directory and is not on record. A new server must not start beside it."""
-        strays = identity.strays(Path(record.home), list(found.values()))
-        strays = [each for each in strays if each.pid != record.pid or identity.of(each.pid) != record.identity]
+        """End servers that work in our data directory and are not recorded: no second one may start beside them."""
+        strays = identity.strays(Path(record.home), list(paths.values()))
+        strays = [stray for stray in strays if stray.pid != record.pid or identity.of(stray.pid) != record.identity]
         if not strays:
             return False
-        for each in strays:
+        for stray in strays:
             try:
-                if os.getsid(each.pid) == each.pid and (parent := each.parent()) and parent not in strays:
-                    children.send(each, local.stop_signal, server)
+                if os.getsid(stray.pid) == stray.pid and (parent := stray.parent()) and parent not in strays:
+                    children.send(stray, local.stop_signal, server)
             except (psutil.Error, ProcessLookupError):
                 continue
         _, left = psutil.wait_procs(strays, timeout=max(STRAYS_TIMEOUT_S, local.stop_timeout_s / 3))
-        for each in left:
-            children.send(each, signal.SIGKILL, server)
+        for stray in left:
+            children.send(stray, signal.SIGKILL, server)
         psutil.wait_procs(left, timeout=5)
         return True

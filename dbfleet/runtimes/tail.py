@@ -1,8 +1,8 @@
-"""The last lines of a growing file, and what is added to it.
+"""The last lines of a growing file, and the lines that are added to it.
 
-Rule: lines come without their ends and whole, decoded as UTF-8 with what is not UTF-8 replaced; a file that is put
-aside or shortened while it is followed is read on from its new start. Reading the last lines reads blocks from the
-end: a log of a gigabyte costs as much as a small one.
+Rule: lines are whole, without their ends, and decoded as UTF-8; bytes that are not UTF-8 are replaced. If the file is
+replaced or shortened while it is followed, reading goes on at its new start. The last lines are found by reading blocks
+from the end, so that a log of a gigabyte takes no longer than a small one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ POLL_S: Final = 0.2
 
 
 def lines(path: Path, *, last: int | None = None, follow: bool = False) -> Iterator[str]:
-    """The file's lines, or the `last` ones; with `follow` also those to come, until the iterator is closed."""
+    """The file's lines, or only the `last` ones; with `follow` also new lines, until the iterator is closed."""
     with open(path, "rb") as file:
         if last is not None:
             file.seek(_start_of_last(file.fileno(), last))
@@ -48,7 +48,7 @@ def _start_of_last(descriptor: int, count: int) -> int:
     end = os.fstat(descriptor).st_size
     if count <= 0:
         return end
-    # The newline at the very end closes the last line and starts none.
+    # A newline at the end of the file ends the last line and starts no new one.
     wanted = count + 1 if end and os.pread(descriptor, 1, end - 1) == b"\n" else count
     position = end
     while position > 0:

@@ -1,4 +1,4 @@
-"""Which database a file is, for embedded engines: however its path was spelled, it is the same file."""
+"""Identifies the database in a file, for embedded engines: it is the same however the path is written."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dbfleet.errors import Unavailable
 
 
 def identity(engine: str, target: str, path: str) -> str:
-    """The file itself: its device and inode. Unavailable where it is gone."""
+    """The identity of the file: its device and inode. Unavailable if the file is gone."""
     try:
         found = os.stat(path)
     except OSError as error:
@@ -19,5 +19,5 @@ def identity(engine: str, target: str, path: str) -> str:
 
 
 def places(file: str, names: Sequence[str]) -> list[str]:
-    """Where tables are in the file, for an engine to which ASCII's letters, and no others, are the same in capitals."""
+    """Where tables of these names are in the file, for an engine that ignores the case of ASCII letters only."""
     return [f"{file} {re.sub('[A-Z]+', lambda found: found[0].lower(), name)}" for name in names]
