@@ -195,8 +195,8 @@ def copy(
                 )
             )  # fmt: skip
         if dry_run and view.plan and (format or render.format_of(format) != "table"):  # a person has just seen it
-            lines = [asdict(line) for each in view.plan.collections for line in each.columns]
-            columns = ("target", "collection", "column", "source", "sink", "fidelity", "note")
+            lines = [{**asdict(line), "way": each.way} for each in view.plan.collections for line in each.columns]
+            columns = ("target", "collection", "column", "source", "sink", "fidelity", "note", "way")
             render.records(lines, columns, format=format)
     except VerifyFailed as error:  # the view has said it; the receipt comes last
         failed = error

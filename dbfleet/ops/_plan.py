@@ -6,12 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from dbfleet.errors import LossyRefused, Unsupported
 from dbfleet.extras import AnyExtra
 from dbfleet.fidelity import TIMES, Keeping, Kept, keeps_native, kept, kept_in
 from dbfleet.spec import Capability, EngineSpec
 from dbfleet.values import Column, Schema, Type
+
+Way = Literal["lines", "rows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +35,9 @@ class PlannedCollection:
     """One collection's way: `source` is read, `sink` is what is written, column for column.
 
     `action` is create, fill (it is there and empty), merge (it has rows, and ours replace those with their keys) or
-    replace (what is there goes). `extras` come along after the rows. `staged` is where the rows are written, if they
-    are to take the place of others (ops/_staging.py); `there` is how many those are, where somebody has counted.
+    replace (what is there goes). `way` is how its rows go: as lines from server to server, or as rows. `extras` come
+    along after the rows. `staged` is where the rows are written, if they are to take the place of others
+    (ops/_staging.py); `there` is how many those are, where somebody has counted.
     """
 
     source: Schema
@@ -41,6 +45,7 @@ class PlannedCollection:
     action: str
     rows: int
     columns: tuple[PlannedColumn, ...]
+    way: Way = "rows"
     extras: tuple[AnyExtra, ...] = ()
     staged: Schema | None = None
     there: int | None = None

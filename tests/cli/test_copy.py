@@ -62,9 +62,10 @@ def test_indexes_come_along_and_what_does_not_is_said(shell: Shell) -> None:
 
 def test_dry_run_writes_nothing_and_gives_the_plan_as_data(shell: Shell) -> None:
     lines = records(shell.ok("copy", "shop", "sqlite:///new.db", "--dry-run"))
-    assert [(line["column"], line["fidelity"]) for line in lines] == [
-        ("id", "exact"), ("name", "exact"), ("age", "exact")
+    assert [(line["column"], line["fidelity"], line["way"]) for line in lines] == [
+        ("id", "exact", "rows"), ("name", "exact", "rows"), ("age", "exact", "rows")
     ]  # fmt: skip
+    assert list(lines[0])[-1] == "way"
     assert not (shell.folder / "new.db").exists()
 
 

@@ -1,4 +1,4 @@
-"""The bytes' way of copy: between any two chosen engines it leaves what the plain way leaves, or is not gone."""
+"""Copy by lines: between any two chosen engines it leaves what the plain way leaves, or is not taken."""
 
 from __future__ import annotations
 
@@ -51,6 +51,15 @@ def test_engines_without_the_type_are_not_given_lines() -> None:
                 assert not arrives_whole(column, column, spec("postgres"), each)
 
 
+def test_with_a_digest_lines_go_only_where_the_server_gives_it_of_the_same_moment() -> None:
+    for type_, one_moment, way in ((Type.TEXT, True, "lines"), (Type.TEXT, False, "rows"), (Type.JSON, True, "rows")):
+        column, postgres = Column("x", type_), spec("postgres")
+        plan = _plan.planned("b", Schema("t", (column,)), None, postgres, postgres, action="create", rows=0)
+        assert copy_lines.way(plan, postgres, postgres, digest=True, one_moment=one_moment) == way
+        assert copy_lines.way(plan, postgres, postgres, digest=False, one_moment=one_moment) == "lines"
+        assert copy_lines.way(plan, postgres, spec("sqlite"), digest=False, one_moment=one_moment) == "rows"
+
+
 def _spec_without_empty_text() -> EngineSpec:
     from dataclasses import replace
 
@@ -72,8 +81,9 @@ def _moved(reader: Adapter, writer: Adapter, schema: Schema, to: Schema, seen: l
             seen.append(chunk.count(b"\n"))
             yield chunk
 
-    lines = _plan.planned("b", schema, to, reader.spec, writer.spec, action="fill", rows=0)
-    return copy_lines.move(reader, writer, lines, WHOLE, "insert", watched) is not None
+    plan = _plan.planned("b", schema, to, reader.spec, writer.spec, action="fill", rows=0)
+    way = copy_lines.way(plan, reader.spec, writer.spec, digest=False, one_moment=False)
+    return way == "lines" and copy_lines.move(reader, writer, plan, WHOLE, "insert", watched) is not None
 
 
 def test_every_type_goes_by_lines_into_another_collection(

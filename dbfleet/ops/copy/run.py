@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
@@ -18,7 +18,7 @@ from dbfleet.ops import _ends, _identity, _left, _plan, _staging, _verified, _wo
 from dbfleet.ops._ends import FreshFile, goes_on
 from dbfleet.ops._plan import PlannedCollection
 from dbfleet.ops._workers import Worker
-from dbfleet.ops.copy import extras, setup
+from dbfleet.ops.copy import extras, lines, setup
 from dbfleet.ops.copy import worker as copy_worker
 from dbfleet.ops.copy.end import ended_by, undo
 from dbfleet.ops.copy.journal import Journal
@@ -56,16 +56,16 @@ def copy(
     watch = watch or Watch()
     if jobs is not None and jobs < 1:
         raise UsageError(f"--jobs is {jobs}", hint="it is how many parts are copied at the same time")
-    alone = fleet.spec(sink).embedded  # one writer at a time
-    count = 0 if dry_run else 1 if alone else jobs or _JOBS
+    count = 1 if fleet.spec(sink).embedded else jobs or _JOBS  # an embedded target has one writer at a time
     ends = Ends(fleet, source, sink)
     fresh = FreshFile(fleet, sink)
-    wish = _Wish(list(collections), rename, mode, strict, dry_run, resume, verify)
+    wish = _Wish(list(collections), rename, mode, strict, dry_run, resume, verify, count)
     with contextlib.nullcontext() if dry_run else ends.journal.alone():
         # Forked before a connection is open: a driver's sockets are not for two processes.
+        at_once = 0 if dry_run else count
         job = partial(copy_worker.work, fleet=fleet, source=source, sink=sink)
         workers = _workers.start(
-            [(f"copy {number}", job) for number in range(count)], [fleet.spec(source), fleet.spec(sink)]
+            [(f"copy {number}", job) for number in range(at_once)], [fleet.spec(source), fleet.spec(sink)]
         )
         try:
             with ExitStack() as stack:
@@ -95,6 +95,7 @@ class _Wish:
     dry_run: bool
     resume: bool
     verify: bool
+    jobs: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,8 @@ def _run(ends: Ends, wish: _Wish, stack: ExitStack, workers: Sequence[Worker], w
     if wish.resume and not known:
         watch.said("there is nothing to resume: copying from the beginning")
     looking = stack.enter_context(ExitStack())
-    moment = _one_moment(ends, looking, source, sink, len(workers))
+    one_moment = _has_one_moment(ends, source, sink, wish.jobs)
+    moment = _moment(looking, source) if one_moment and workers else None
     names = setup.chosen(ends, source, wish.names, known)
     everything = not wish.names and not known
     schemas, unread = _left.described(source, names) if everything else ([source.describe(name) for name in names], [])
@@ -125,6 +127,10 @@ def _run(ends: Ends, wish: _Wish, stack: ExitStack, workers: Sequence[Worker], w
         pairs = [(each.source.name, each.sink.name) for each in plans]
         _identity.refuse_same(source, sink, pairs, hint=_ANOTHER_NAME)
     plans, left = _with_extras(ends, source, plans, [*left, *unread])
+    plans = [
+        replace(each, way=lines.way(each, ends.source_spec, ends.sink_spec, digest=wish.verify, one_moment=one_moment))
+        for each in plans
+    ]
     if everything:
         left += _left.of_database(source)
     parts_done = sum(len(each.done) for each in ends.journal.collections.values())
@@ -240,16 +246,22 @@ def _open_sink(ends: Ends, stack: ExitStack, dry_run: bool) -> Adapter | None:
         raise
 
 
-def _one_moment(ends: Ends, stack: ExitStack, source: Adapter, sink: Adapter | None, workers: int) -> str | None:
-    """Hold the source at one moment, where it can: by a name that the workers join, or alone where there is one
-    worker, which does it then. Not where the sink is the same file, which might take no write meanwhile."""
-    if able(source, Snapshots) is None or not workers:
-        return None
-    if sharing := able(source, SharesSnapshots):
-        stack.enter_context(sharing.snapshot())
-        return str(sharing.snapshot_id)
+def _has_one_moment(ends: Ends, source: Adapter, sink: Adapter | None, jobs: int) -> bool:
+    """Whether the source is held at one moment: by a name that the workers join, or alone where there is one worker,
+    which does it then. Not where the sink is the same file, which might take no write meanwhile."""
+    if able(source, SharesSnapshots) or able(source, Snapshots) is None:
+        return able(source, Snapshots) is not None
     itself = sink is not None and ends.source_spec.embedded and _identity.of(source) == _identity.of(sink)
-    return "" if workers == 1 and not itself else None
+    return jobs == 1 and not itself
+
+
+def _moment(stack: ExitStack, source: Adapter) -> str:
+    """Hold the source where its moment has a name; empty where the worker holds it."""
+    sharing = able(source, SharesSnapshots)
+    if sharing is None:
+        return ""
+    stack.enter_context(sharing.snapshot())
+    return str(sharing.snapshot_id)
 
 
 def receipt(

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from typing import TypeVar, cast
 
-from dbfleet.abilities import SharesSnapshots, Snapshots, able
+from dbfleet.abilities import Digests, SharesSnapshots, Snapshots, able
 from dbfleet.adapter import Adapter, Written
 from dbfleet.errors import DbfleetError
 from dbfleet.fidelity import conversion
@@ -64,7 +64,7 @@ def work(owner: Owner, *, fleet: Fleet, source: Target, sink: Target) -> None:
             name = task.plan.sink.name
             match task:
                 case CopyPart():
-                    owner.send(_copy_part(owner, reader, writer, task, one_moment=moment is not None))
+                    owner.send(_copy_part(owner, reader, writer, task))
                 case CheckPart():
                     owner.send(PartChecked(name, _read_back(owner, reader, writer, task)))
                 case GiveExtras():
@@ -81,27 +81,27 @@ def _held(reader: Adapter, moment: str) -> AbstractContextManager[None]:
     return snapshots.snapshot() if snapshots else contextlib.nullcontext()
 
 
-def _copy_part(owner: Owner, reader: Adapter, writer: Adapter, task: CopyPart, *, one_moment: bool) -> PartCopied:
+def _copy_part(owner: Owner, reader: Adapter, writer: Adapter, task: CopyPart) -> PartCopied:
     name = task.plan.sink.name
     ticker = Ticker(lambda rows: owner.send(Far(name, task.number, rows)))
-    done = _by_lines(owner, ticker, reader, writer, task, one_moment) or _by_rows(owner, ticker, reader, writer, task)
+    done = _by_lines(owner, ticker, reader, writer, task) or _by_rows(owner, ticker, reader, writer, task)
     written, digest = done
     some, lost = written.rejected[:MOST_REJECTED], len(written.rejected)
     return PartCopied(name, task.number, written.rows, some, lost, digest)
 
 
 def _by_lines(
-    owner: Owner, ticker: Ticker, reader: Adapter, writer: Adapter, task: CopyPart, one_moment: bool
+    owner: Owner, ticker: Ticker, reader: Adapter, writer: Adapter, task: CopyPart
 ) -> tuple[Written, Digest | None] | None:
-    digest = lines.source_digest(reader, task.plan.source, one_moment=one_moment) if task.digest else None
-    if task.digest and digest is None:
+    if task.plan.way != "lines":
         return None
     written = lines.move(
         reader, writer, task.plan, task.part, task.mode, lambda chunks: ticker.chunks(_checked(owner, chunks))
     )
     if written is None:
         return None
-    return written, digest(task.plan.source, task.part) if digest else None
+    digesting = able(reader, Digests) if task.digest else None
+    return written, digesting.digest(task.plan.source, task.part) if digesting else None
 
 
 def _by_rows(
