@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from dbfleet.cli import render
 from dbfleet.cli.chosen import chosen, open_fleet
+from dbfleet.cli.streams import is_terminal
 from dbfleet.errors import UsageError
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def _statement(text: str | None, file: Path | None) -> str:
             raise UsageError("the statement is not UTF-8")
         return text
     name = "stdin" if file is None or str(file) == "-" else str(file)
-    if name == "stdin" and render.is_terminal(sys.stdin):
+    if name == "stdin" and is_terminal(sys.stdin):
         render.say("type the statement; Ctrl-D at the beginning of a line ends it, Ctrl-C gives up")
     try:
         data = Path(name).read_bytes() if name != "stdin" else sys.stdin.buffer.read() if sys.stdin else b""
@@ -121,7 +122,7 @@ def _tell(told: Told) -> None:
         render.say(render.harmless(message))
     if told.affected is not None:
         render.say(f"{render.counted(told.affected)} affected")
-    if told.rows is not None and render.is_terminal(sys.stdout) and render.is_terminal(sys.stderr):
+    if told.rows is not None and is_terminal(sys.stdout) and is_terminal(sys.stderr):
         render.say(render.paint(f"{render.counted(told.rows)} in {told.seconds:.3f} s", "dim"))
 
 

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from dbfleet.cli.signals import Signals
+from dbfleet.cli.streams import ReaderGone, StdoutFailed
 from dbfleet.errors import (
     DbfleetError,
     FleetPartlyFailed,
@@ -69,14 +70,6 @@ _CODE_OF: Final[tuple[tuple[type[DbfleetError], Code], ...]] = (
 def code_of(error: DbfleetError) -> Code:
     """The exit code of an error; one that stands in no row of the table is a bug."""
     return next((code for kind, code in _CODE_OF if isinstance(error, kind)), Code.BUG)
-
-
-class ReaderGone(Exception):
-    """Whoever read our stdout closed it (`| head`). Not an OSError: nobody may take it for a server's socket."""
-
-
-class StdoutFailed(Exception):
-    """stdout is full or closed."""
 
 
 _PATHS: Final = ("-o", "--output", "--rejected", "--config")

@@ -12,6 +12,7 @@ import typer
 
 from dbfleet.cli.chosen import open_fleet
 from dbfleet.cli.options import Format, Reveal, TargetName, TargetNames, Yes
+from dbfleet.cli.streams import is_terminal
 
 if TYPE_CHECKING:
     from dbfleet.ops.up import Up
@@ -188,7 +189,7 @@ def health(
     fleet = open_fleet()
     while True:
         found = ask(fleet, targets, timeout_s=timeout)
-        if watch and render.is_terminal(sys.stdout):
+        if watch and is_terminal(sys.stdout):
             sys.stdout.write("\x1b[H\x1b[2J" + time.strftime("%H:%M:%S\n"))
             sys.stdout.flush()
         if render.format_of(format) == "table":
@@ -216,7 +217,7 @@ def logs(
     from dbfleet.cli import render
     from dbfleet.ops.logs import logs as read
 
-    terminal = render.is_terminal(sys.stdout)
+    terminal = is_terminal(sys.stdout)
     found = read(open_fleet(), target, follow=follow, lines=lines)
     if follow:
         render.end_with_reader()

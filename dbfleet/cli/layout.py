@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, Final
 
-from dbfleet.cli.render import COLOURS
+from dbfleet.cli.streams import in_colour
 from dbfleet.formats import Page
 from dbfleet.formats._width import pad
 from dbfleet.formats._width import width as _width
@@ -26,7 +26,7 @@ _LEAST: Final = 24
 
 
 def painted(text: str, colour: str | None, page: Page) -> str:
-    return f"\x1b[{COLOURS[colour]}m{text}\x1b[0m" if colour and text and page.coloured else text
+    return in_colour(text, colour) if colour and text and page.coloured else text
 
 
 def width(text: str) -> int:

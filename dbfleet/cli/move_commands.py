@@ -13,8 +13,8 @@ import typer
 
 from dbfleet.cli import render
 from dbfleet.cli.chosen import chosen, open_fleet
-from dbfleet.cli.exit import code_of
 from dbfleet.cli.options import Format, Located, Yes, complete_collection, complete_located, complete_target
+from dbfleet.cli.streams import is_terminal
 from dbfleet.errors import UsageError, VerifyFailed
 
 if TYPE_CHECKING:
@@ -205,10 +205,10 @@ def copy(
             render.records(map(asdict, done), fields, format=format)
     if verify and not dry_run:
         found = op.receipt(fleet, reading, writing, done, started, view.plan.left if view.plan else ())
-        on_terminal = render.is_terminal(sys.stderr)
+        on_terminal = is_terminal(sys.stderr)
         render.say(_proven(found) if on_terminal else json.dumps(found, ensure_ascii=False))
     if failed:
-        raise typer.Exit(code_of(failed))
+        raise typer.Exit(1)
 
 
 def _proven(receipt: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from dbfleet.cli import render
 from dbfleet.cli.signals import answered
+from dbfleet.cli.streams import is_terminal
 from dbfleet.errors import DbfleetError, RuntimeFailure, Unavailable
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def hand_over(command: ClientCommand) -> int:
 
 def run(fleet: Fleet, target: Target) -> None:
     """Read statements from stdin and answer them, one connection for all."""
-    terminal = render.is_terminal(sys.stdin)
+    terminal = is_terminal(sys.stdin)
     if terminal:
         spec = fleet.spec(target)
         lack = f"no client of {spec.title} is here" if spec.client or spec.shell else f"{spec.title} has no client"

@@ -22,7 +22,7 @@ from types import FrameType
 from typing import IO, TYPE_CHECKING, Any, Final, Protocol
 
 from dbfleet.cli.chosen import chosen
-from dbfleet.cli.exit import ReaderGone, StdoutFailed
+from dbfleet.cli.streams import ReaderGone, StdoutFailed, coloured, in_colour, is_terminal
 from dbfleet.errors import DbfleetError, FleetPartlyFailed, NotReady, RuntimeFailure, UsageError
 
 if TYPE_CHECKING:
@@ -30,32 +30,12 @@ if TYPE_CHECKING:
     from dbfleet.formats import Page, Rows
     from dbfleet.values import Batch
 
-COLOURS: Final = {"red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36", "dim": "2", "bold": "1"}
-
-
-# --- where we write ------------------------------------------------------------------------------------------------
-
-
-def is_terminal(stream: IO[str] | None) -> bool:
-    """Whether a person looks at this stream."""
-    try:
-        return stream is not None and stream.isatty()
-    except ValueError:  # closed
-        return False
-
-
-def coloured(stream: IO[str] | None) -> bool:
-    """NO_COLOR over FORCE_COLOR over terminal; a variable that is set to nothing is not set."""
-    if os.environ.get("NO_COLOR"):
-        return False
-    if os.environ.get("FORCE_COLOR"):
-        return True
-    return is_terminal(stream) and os.environ.get("TERM") != "dumb"
+# --- on the terminal -----------------------------------------------------------------------------------------------
 
 
 def paint(text: str, colour: str, stream: IO[str] | None = None) -> str:
     """`text` in a colour (red green yellow blue cyan dim bold) where `stream`, stderr by default, takes colours."""
-    return f"\x1b[{COLOURS[colour]}m{text}\x1b[0m" if coloured(stream or sys.stderr) else text
+    return in_colour(text, colour) if coloured(stream or sys.stderr) else text
 
 
 def harmless(text: str) -> str:
