@@ -17,17 +17,14 @@ from typing import Any
 
 import pytest
 
-from dbfleet import datasets, registry
-from dbfleet.adapter import Adapter
-from dbfleet.conformance.examples import wide_rows, wide_schema
 from dbfleet.errors import Unavailable
-from dbfleet.fleet import Fleet
-from dbfleet.values import Column, Schema, Type, digest_rows
+from dbfleet.values import Column, Schema, Type
 
 ROOT = Path(__file__).parents[2]
 SMALL = Schema("lines", (Column("id", Type.INT, False),), ("id",))
 sys.path.insert(0, str(ROOT))
 from tests.cli.tcp_proxy import Proxy  # noqa: E402
+from tests.doubles.filled import contents, fill, opened  # noqa: E402
 from tests.doubles.oracle.running import running  # noqa: E402
 
 
@@ -77,14 +74,8 @@ def test_what_was_committed_outlives_the_process(tmp_path: Path) -> None:
     import oracledb
 
     data = tmp_path / "data"
-    shop = datasets.load("shop")
     with running(tmp_path, data=data) as url, opened(url) as adapter:
-        for schema in shop.schemas():
-            adapter.create(schema)
-            adapter.write(schema, shop.batches(schema.name, seed=0, rows=50))
-        wide = wide_schema("wide", adapter.spec)
-        adapter.create(wide)
-        adapter.write(wide, [wide_rows(adapter.spec, 60)])
+        fill(adapter)
         before = contents(adapter)
         adapter.drop("reviews")
         session = connected(url)
@@ -99,15 +90,6 @@ def test_what_was_committed_outlives_the_process(tmp_path: Path) -> None:
             adapter.create(again)
             adapter.write(again, [[(1,)]])
             adapter.drop("again")
-
-
-def opened(url: str) -> Adapter:
-    return registry.connect(Fleet.open("double", environ={"DBFLEET_CONFIG": ""}).target(url))
-
-
-def contents(adapter: Adapter) -> dict[str, tuple[Schema, str]]:
-    schemas = [adapter.describe(name) for name in adapter.collections()]
-    return {each.name: (each, str(digest_rows(each.columns, adapter.scan(each)))) for each in schemas}
 
 
 def connected(url: str) -> Any:

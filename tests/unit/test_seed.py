@@ -74,6 +74,22 @@ class Odd:
         return getattr(self._adapter, name)
 
 
+def picky(refused: int) -> type[Odd]:
+    """An adapter that refuses so many of the last collection's rows."""
+
+    class Picky(Odd):
+        def write(
+            self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert", alone: bool = False
+        ) -> Written:
+            written = self._adapter.write(schema, batches, mode=mode)
+            if schema.name == "follows":
+                written.rejected += [Rejected((n,), f"reason {n}") for n in range(refused)]
+                written.rows -= refused
+            return written
+
+    return Picky
+
+
 @contextmanager
 def connected(target: Target, kind: type[Odd] = Odd) -> Iterator[Any]:
     with registry.connect(target.with_(create=True)) as adapter:
@@ -210,19 +226,9 @@ def test_a_single_target_fails_with_its_own_error(targets: list[Target]) -> None
 
 
 def test_rejected_rows_are_counted_and_the_first_is_named(targets: list[Target]) -> None:
-    class Picky(Odd):
-        def write(
-            self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert", alone: bool = False
-        ) -> Written:
-            written = self._adapter.write(schema, batches, mode=mode)
-            if schema.name == "follows":
-                written.rejected += [Rejected((n,), f"reason {n}") for n in range(250)]
-                written.rows -= 250
-            return written
-
     records: list[Seeded] = []
     with pytest.raises(PartialWrite, match=r"250 of [\d,]+ rows were refused, the first because: reason 0") as caught:
-        records.extend(seed(targets[:1], rows=1000, connect=lambda target: connected(target, Picky)))
+        records.extend(seed(targets[:1], rows=1000, connect=lambda target: connected(target, picky(250))))
     assert records[-1].rejected == 250
     assert isinstance(caught.value.written, Written)
     assert len(caught.value.written.rejected) == 100
@@ -307,19 +313,9 @@ def test_the_failure_of_one_of_two_processes_ends_both(targets: list[Target], fa
 
 @pytest.mark.usefixtures("two_writers")
 def test_refused_rows_of_both_processes_are_counted(targets: list[Target]) -> None:
-    class Picky(Odd):
-        def write(
-            self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert", alone: bool = False
-        ) -> Written:
-            written = self._adapter.write(schema, batches, mode=mode)
-            if schema.name == "follows":
-                written.rejected += [Rejected((n,), f"reason {n}") for n in range(150)]
-                written.rows -= 150
-            return written
-
     records: list[Seeded] = []
     with pytest.raises(PartialWrite, match=r"300 of [\d,]+ rows were refused") as caught:
-        records.extend(seed(targets[:1], rows=1000, connect=lambda target: connected(target, Picky)))
+        records.extend(seed(targets[:1], rows=1000, connect=lambda target: connected(target, picky(150))))
     assert records[-1].rejected == 300
     assert isinstance(caught.value.written, Written)
     assert len(caught.value.written.rejected) == 100

@@ -12,15 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from dbfleet import datasets, registry
 from dbfleet.adapter import Adapter
-from dbfleet.conformance.examples import wide_rows, wide_schema
 from dbfleet.errors import DbfleetError, StatementError
-from dbfleet.fleet import Fleet
-from dbfleet.values import Column, Schema, Type, digest_rows
+from dbfleet.values import Column, Schema, Type
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
+from tests.doubles.filled import contents, fill, opened  # noqa: E402
 from tests.doubles.sqlserver.running import running  # noqa: E402
 
 
@@ -82,14 +80,8 @@ def test_indexes_and_defaults_go_there_and_back_in_a_copy(tmp_path: Path, url: s
 def test_what_was_committed_outlives_the_process(tmp_path: Path) -> None:
     """Databases, tables with keys, references and all types; not what no client had committed at the end."""
     data = tmp_path / "data"
-    shop = datasets.load("shop")
     with running(tmp_path, data=data) as url, opened(url) as adapter:
-        for schema in shop.schemas():
-            adapter.create(schema)
-            adapter.write(schema, shop.batches(schema.name, seed=0, rows=50))
-        wide = wide_schema("wide", adapter.spec)
-        adapter.create(wide)
-        adapter.write(wide, [wide_rows(adapter.spec, 60)])
+        fill(adapter)
         before = contents(adapter)
         adapter.drop("reviews")
         for _ in range(2):
@@ -119,15 +111,6 @@ def test_a_database_that_was_half_made_is_made_anew(tmp_path: Path) -> None:
     with running(tmp_path, data=data) as url, opened(url) as adapter:
         assert not (data / "7.sqlite").exists()
         assert list(adapter.collections()) == []
-
-
-def opened(url: str) -> Adapter:
-    return registry.connect(Fleet.open("double", environ={"DBFLEET_CONFIG": ""}).target(url))
-
-
-def contents(adapter: Adapter) -> dict[str, tuple[Schema, str]]:
-    schemas = [adapter.describe(name) for name in adapter.collections()]
-    return {each.name: (each, str(digest_rows(each.columns, adapter.scan(each)))) for each in schemas}
 
 
 def test_double_calls_itself_one(adapter: Adapter) -> None:
