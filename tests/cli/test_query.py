@@ -14,6 +14,7 @@ from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
 
+import psutil
 import pytest
 from command_line import Shell
 
@@ -339,8 +340,11 @@ def test_a_help_that_nobody_reads_is_quiet(shell: Shell) -> None:
 def test_a_signal_stops_the_statement_and_ends_it(shell: Shell, statement: str, number: int, code: int) -> None:
     with shell.start("query", "shop", statement, stdout=subprocess.DEVNULL) as child:
         assert child.stderr
-        time.sleep(1.0)
-        assert child.poll() is None, "the statement never ends by itself"
+        reading = psutil.Process(child.pid)
+        while not any(each.path.endswith("shop.db") for each in reading.open_files()):
+            assert child.poll() is None, child.stderr.read()
+            time.sleep(0.02)
+        time.sleep(0.2)  # in the midst of the statement, which never ends by itself
         child.send_signal(number)
         assert child.wait(60) == code
         assert child.stderr.read() == b"dbfleet: interrupted\n"

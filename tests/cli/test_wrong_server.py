@@ -10,7 +10,6 @@ import socket
 import sqlite3
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -228,8 +227,10 @@ def test_two_targets_on_one_port_are_a_config_error(dbfleet: CommandLine) -> Non
 
 
 def test_a_connection_that_breaks_says_what_became_of_the_server(shop: CommandLine) -> None:
+    fleet = Fleet.open(environ=shop.environment, directory=shop.folder)
     with shop.start("query", "redis", "BLPOP nothing 60") as child:
-        time.sleep(2)
+        with fleet.connect(fleet.target("redis")) as adapter:
+            assert soon(lambda: "blocked_clients:1" in str(list(adapter.query("INFO clients"))))
         kill(shop)
         _, err = child.communicate(timeout=30)
     assert child.returncode == 3
