@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import struct
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from dbfleet import registry
 from dbfleet.ops import _workers
 from dbfleet.ops._workers import Owner, Worker
 
@@ -63,3 +65,24 @@ def test_an_interrupt_in_the_middle_of_a_message_ends_the_worker(job: Any, word:
     _workers.stop([worker])
     assert worker.ended
     assert not killed
+
+
+def _where(owner: Owner) -> None:
+    owner.send(os.getpid())
+    _talking(owner)
+
+
+def test_workers_are_threads_for_a_file_that_one_process_has_and_are_told_to_stop_alike() -> None:
+    spec = registry.spec("sqlite")
+    for engines, is_ours in (([spec], not _workers._FORKS), ([spec, replace(spec, one_process=True)], True)):
+        workers = _workers.start([("one", _where), ("two", _where)], engines)
+        try:
+            assert [worker.receive() == os.getpid() for worker in workers] == [is_ours, is_ours]
+        finally:
+            for worker in workers:
+                worker.tell_to_stop()
+            for worker in workers:
+                while not worker.ended:  # it may be in the middle of a message
+                    worker.receive()
+                worker.stop()
+            assert all(worker.ended for worker in workers)

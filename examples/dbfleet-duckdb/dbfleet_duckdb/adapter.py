@@ -6,11 +6,12 @@ another one to the same file, as a new statement on a connection ends the half-r
 
 from __future__ import annotations
 
+import itertools
 import time
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from dbfleet.abilities import CarriesExtras, Identifies, Locates, Narrows, TellsLeft
 from dbfleet.adapter import (
@@ -27,7 +28,7 @@ from dbfleet.adapter import (
     Written,
 )
 from dbfleet.columns import Convert, bounded, converted, last_of_each_key, pieces, shortened, strict, tolerant
-from dbfleet.errors import DbfleetError, Unavailable, translated
+from dbfleet.errors import NotFound, StatementError, translated
 from dbfleet.extras import AnyExtra, Extras
 from dbfleet.spec import EngineSpec
 from dbfleet.sql import changes as sql_changes
@@ -41,7 +42,6 @@ from dbfleet_duckdb.tables import quote
 from dbfleet_duckdb.types import LEXIS, binding, declare, kind_of, literal, reading
 
 _READS: Final = frozenset({"SELECT", "FROM", "VALUES", "WITH", "TABLE"})
-_CHANGES: Final = frozenset({"INSERT", "UPDATE", "DELETE", "COPY", "MERGE", "CREATE"})
 
 
 class DuckdbAdapter(Identifies, Locates, Narrows, CarriesExtras, TellsLeft, Adapter):
@@ -53,9 +53,6 @@ class DuckdbAdapter(Identifies, Locates, Narrows, CarriesExtras, TellsLeft, Adap
         self._connection = connection
         self._asking = connection.cursor()
         self._cursors: weakref.WeakSet[Any] = weakref.WeakSet()
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *exc: object) -> None:
         self.close()
@@ -126,7 +123,7 @@ class DuckdbAdapter(Identifies, Locates, Narrows, CarriesExtras, TellsLeft, Adap
 
     def scan(self, schema: Schema, part: Part = WHOLE, *, batch_size: int = BATCH_SIZE) -> Iterator[Batch]:
         native = tables.natives(self._ask, schema.name)
-        marks = ", ".join(f"?::{native[name]}" for name in schema.key)
+        marks = ", ".join(f"?::{native[name]}" for name in schema.key if name in native)
         ranged, values = ranges.clause(part, LEXIS.quote_all(schema.key), marks)
         yield from self._scanned(schema, conditions.where(ranged, part), values, batch_size)
 
@@ -190,17 +187,15 @@ class DuckdbAdapter(Identifies, Locates, Narrows, CarriesExtras, TellsLeft, Adap
             answer = self._connection.execute(text, values)
             names = [entry[0] for entry in answer.description or ()]
             first = answer.fetchmany(1) if names else []
+        counted = names == ["Count"] and not described and "RETURNING" not in text.upper()
         columns = [ResultColumn(name) for name in names]
         if described:
+            types = [None if kind.note else kind.type for kind in kinds]
             columns = [
-                ResultColumn(name, None if kind.note else kind.type, native)
-                for (name, native), kind in zip(described, kinds, strict=True)
+                ResultColumn(name, type_, native) for (name, native), type_ in zip(described, types, strict=True)
             ]
-        affected = None
-        if not described and (names == ["Count"] or not first) and _CHANGES.intersection(statement.words):
-            affected = int(first[0][0]) if names == ["Count"] and first else None
-            columns, first = ([], []) if names in (["Count"], []) else (columns, first)
-        elif names == ["Success"]:
+        affected = int(first[0][0]) if counted and first else None
+        if counted or (names == ["Success"] and not first):
             columns, first = [], []
         plan = [(place, tolerant(kind.fetch)) for place, kind in enumerate(kinds) if kind.fetch]
 
@@ -210,7 +205,7 @@ class DuckdbAdapter(Identifies, Locates, Narrows, CarriesExtras, TellsLeft, Adap
 
         def batches() -> Iterator[Batch]:
             if first:
-                for rows in bounded(_chained(first, pieces(fetched, batch_size)), batch_size):
+                for rows in bounded(itertools.chain([first], pieces(fetched, batch_size)), batch_size):
                     yield converted(rows, plan)
 
         return Result(
@@ -222,15 +217,11 @@ class DuckdbAdapter(Identifies, Locates, Narrows, CarriesExtras, TellsLeft, Adap
 
     def _described(self, text: str, values: Sequence[object]) -> list[tuple[str, str]]:
         """The result's columns and their types, of a statement that reads; nothing for one that cannot be described."""
-        with self._translated():
-            try:
+        try:
+            with self._translated():
                 found = self._connection.execute(f"DESCRIBE {text}", values).fetchall()
-            except DbfleetError:
-                raise
-            except Exception as error:
-                if translate(error) is None or isinstance(translate(error), Unavailable):
-                    raise
-                return []  # running it says what is wrong with it
+        except StatementError:
+            return []  # running it says what is wrong with it
         return [(name, native) for name, native, *_ in found]
 
     def cancel(self) -> None:
@@ -301,7 +292,7 @@ class DuckdbAdapter(Identifies, Locates, Narrows, CarriesExtras, TellsLeft, Adap
     def _literals(self, schema: Schema) -> Any:
         try:
             native = tables.natives(self._ask, schema.name)
-        except DbfleetError:
+        except NotFound:  # it is yet to be made
             native = {}
         made = [native.get(column.name, declare(column)) for column in schema.columns]
         return lambda place, value: literal(schema.columns[place], made[place], value)
@@ -315,11 +306,6 @@ def _lists(rows: Sequence[Row], places: Sequence[int], bindings: Sequence[tuple[
         values = columns[place]
         found.append([None if value is None else convert(value) for value in values] if convert else list(values))
     return found
-
-
-def _chained(first: Batch, rest: Iterable[Batch]) -> Iterator[Batch]:
-    yield first
-    yield from rest
 
 
 def connect(spec: EngineSpec, target: Target, timeout_s: float) -> DuckdbAdapter:

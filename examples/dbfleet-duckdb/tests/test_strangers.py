@@ -266,3 +266,12 @@ def test_a_scan_goes_on_while_others_write(file: Adapter) -> None:
     file.write(schema, [[(-1, "new")]])
     assert 10 + sum(map(len, scan)) == 50_000
     assert file.count("t") == 50_001
+
+
+def test_a_statement_says_how_many_rows_it_changed(file: Adapter) -> None:
+    run(file, "create table t (a integer)")
+    for text, affected in (("insert into t values (1), (2)", 2), ("update t set a = 3 where a = 1", 1)):
+        with file.query(text) as result:
+            assert (result.affected, list(result.columns), list(result)) == (affected, [], [])
+    assert run(file, 'delete from t returning a as "Count"') == [(3,), (2,)]
+    assert run(file, 'select 5 as "Count"') == [(5,)]
