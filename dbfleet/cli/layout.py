@@ -26,6 +26,7 @@ _LEAST: Final = 24
 
 
 def painted(text: str, colour: str | None, page: Page) -> str:
+    """The text in the colour, where it has one and the page takes colours."""
     return in_colour(text, colour) if colour and text and page.coloured else text
 
 

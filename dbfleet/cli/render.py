@@ -450,4 +450,5 @@ def told(result: Result) -> None:
 
 
 def counted(rows: int) -> str:
+    """The number of rows in words: `1 row`, `1,000 rows`."""
     return f"{rows:,} row{'' if rows == 1 else 's'}"

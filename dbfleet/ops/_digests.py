@@ -1,8 +1,8 @@
-"""Digests on the way: the sum of the rows' digests (values.digest_rows) of batches that somebody else consumes.
+"""Digests: of what a target holds, of rows that are given, and of batches on their way to somebody else.
 
-A loop is compiled for the columns at hand: each value's canonical text behind its length in one expression, a row one
-string, a batch's MD5s unpacked and added up together: 2.1 µs a row of six columns where the plain path takes 2.9. The
-tests hold it to the plain path's result.
+values.digest_rows defines them. Here a loop is compiled for the columns at hand: each value's canonical text behind its
+length in one expression, a row one string, a batch's MD5s unpacked and added up together: 2.1 µs a row of six columns
+where the plain path takes 2.9. The tests hold it to the plain path's result.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def stored(
     *,
     watched: Callable[[Iterator[Batch]], Iterable[Batch]] = iter,
 ) -> Digest:
-    """Of what the adapter's target holds of the part: by its server where that can, else by a scan, whose batches pass
-    `watched`."""
+    """The digest of the part as the target holds it. The server computes it where it can. Else the part is scanned, and
+    each batch passes `watched`."""
     digesting = able(adapter, Digests)
     if digesting:
         return digesting.digest(schema, part)
@@ -50,7 +50,7 @@ def stored(
 
 
 def of_batches(schema: Schema, batches: Iterable[Batch], *, kept_by: EngineSpec | None = None) -> Digest:
-    """Of these rows: as they are, or as an engine keeps them."""
+    """The digest of these rows: as they are, or as an engine keeps them (`kept_by`)."""
     digester = Digester(schema.columns, kept_by=kept_by)
     for batch in batches:
         digester.add(batch)
@@ -58,7 +58,7 @@ def of_batches(schema: Schema, batches: Iterable[Batch], *, kept_by: EngineSpec 
 
 
 class Digester:
-    """Takes batches, keeps their digest: of the rows as they are, or as an engine keeps them (`kept_by`)."""
+    """The digest of the batches that it is given, of the rows as they are or as an engine keeps them (`kept_by`)."""
 
     def __init__(self, columns: Sequence[Column], *, kept_by: EngineSpec | None = None) -> None:
         self.digest = Digest()
@@ -72,7 +72,7 @@ class Digester:
         self.digest += Digest(len(batch), self._sum(batch) & 0xFFFF_FFFF_FFFF_FFFF)
 
     def plus(self, digest: Digest) -> None:
-        """Rows whose digest somebody else has taken."""
+        """Add a digest that somebody else has computed."""
         self.digest += digest
 
     def over(self, batches: Iterable[Batch]) -> Iterator[Batch]:

@@ -63,11 +63,13 @@ class Manifest:
     """What the source has besides, and the dump has not, in words."""
 
     def to_json(self) -> str:
+        """The text of manifest.json."""
         return json.dumps({"dbfleet_dump": VERSION, **asdict(self)}, indent=1, ensure_ascii=False) + "\n"
 
 
 def read_manifest(directory: Path) -> Manifest:
-    """UsageError where there is none, or one that this version does not understand."""
+    """The manifest of the dump in this directory. UsageError where there is none, or one that this version does not
+    understand."""
     file = directory / MANIFEST
     try:
         data: dict[str, Any] = json.loads(file.read_text("utf-8"))
@@ -92,7 +94,7 @@ def _known(kind: type, entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_schemas(directory: Path, manifest: Manifest) -> dict[str, Schema]:
-    """By collection. UsageError where schema.json is not the one that the dump was written with."""
+    """The schemas by collection. UsageError where schema.json is not the one that the dump was written with."""
     file = directory / SCHEMA
     try:
         data = file.read_bytes()
@@ -104,12 +106,14 @@ def read_schemas(directory: Path, manifest: Manifest) -> dict[str, Schema]:
 
 
 def schema_json(schemas: Sequence[Schema]) -> bytes:
+    """The bytes of schema.json."""
     found = {"collections": [schema.to_dict() for schema in schemas]}
     return (json.dumps(found, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass")
 
 
 def sha256_of(chunks: Iterable[bytes]) -> str:
     # Here, not above: values.digest_rows has the reason.
+    """The SHA-256 of the chunks together, in hex."""
     from hashlib import sha256
 
     total = sha256()
@@ -137,7 +141,7 @@ def file_name(collection: str, ending: str, taken: set[str]) -> str:
 
 @contextmanager
 def failing_by_name(path: Path | str) -> Iterator[None]:
-    """A disk that is full, or gone, is told with the file's name: RuntimeFailure."""
+    """For the block: a disk that refuses is a RuntimeFailure that names the file."""
     try:
         yield
     except OSError as error:
@@ -186,7 +190,7 @@ def _remove(path: Path) -> None:
 
 
 def _sync(directory: Path) -> None:
-    """Names of files are on the disk, too."""
+    """Wait until the names of the files are on the disk."""
     if os.name == "posix":
         handle = os.open(directory, os.O_RDONLY)
         try:
@@ -210,10 +214,11 @@ class Writer:
             self._file = open(self.partial, "wb", buffering=0)  # noqa: SIM115 - closed by close
 
     def write(self, chunk: bytes) -> None:
+        """Add a chunk. RuntimeFailure where the disk refuses it."""
         self._put(self._compress(chunk))
 
     def finish(self) -> tuple[int, str]:
-        """The file gets its name; its size and SHA-256."""
+        """Give the whole file its name. Its size and its SHA-256."""
         self._put(self._end())
         with failing_by_name(self.path):
             os.fsync(self._file.fileno())
@@ -222,7 +227,7 @@ class Writer:
         return self.bytes, self._sha256.hexdigest()
 
     def close(self) -> None:
-        """Drop what is not whole."""
+        """Remove the file where it is not whole."""
         if not self._file.closed:
             self._file.close()
             self.partial.unlink(missing_ok=True)

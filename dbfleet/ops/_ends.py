@@ -15,14 +15,15 @@ from dbfleet.target import Target
 
 
 class FreshFile:
-    """The file of an embedded target, if it was not there before: it goes again where nothing came of it."""
+    """The file of an embedded target. Where the command has made it and nothing came of it, `remove` removes it."""
 
     def __init__(self, fleet: Fleet, target: Target) -> None:
         path = Path(target.database) if fleet.spec(target).embedded and target.database else None
         self._path = path if path is not None and not path.exists() else None
 
     def remove(self, *, only_empty: bool = False) -> None:
-        """After the last connection is closed. `only_empty`: something may have come of it."""
+        """Remove the file if it was made. Call it after the last connection is closed. `only_empty`: keep a file that
+        holds something."""
         if self._path is not None and self._path.is_file() and not (only_empty and self._path.stat().st_size):
             for ending in ("-wal", "-shm", "-journal", ""):
                 self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
@@ -34,7 +35,7 @@ def goes_on(error: BaseException) -> bool:
 
 
 def counted(sink: Adapter, name: str) -> int | None:
-    """How many rows are at stake; None for what cannot be read, a broken view."""
+    """How many rows the collection has; None where it cannot be read, as a broken view."""
     try:
         return sink.count(name)
     except StatementError:
@@ -42,19 +43,20 @@ def counted(sink: Adapter, name: str) -> int | None:
 
 
 def count_on(sink: Adapter, name: str) -> list[str]:
-    """Let the counters of a collection that was there go on behind what was written; what lags, in words."""
+    """Let the counters of a collection that was there go on behind the written values. What could not be set, in
+    words."""
     counting = able(sink, CountsOn)
     return list(counting.count_on(name)) if counting else []
 
 
 def lost(sink: Adapter, names: Sequence[str]) -> list[str]:
-    """What goes with the collections that are replaced, in words. ConstraintViolated for what cannot go."""
+    """What is lost with the collections that are replaced, in words. ConstraintViolated for what cannot be lost."""
     telling = able(sink, TellsLosses)
     return list(telling.lost(names)) if telling and names else []
 
 
 def question(going: Sequence[tuple[str, int | None]], sink: str, spec: EngineSpec, lost: Sequence[str] = ()) -> str:
-    """What is at stake: what goes, with its rows, and how; empty where nothing does."""
+    """What is agreed to: which collections are replaced, with their rows, and how. Empty where none is."""
     if not going:
         return ""
     named = [name if rows is None else f"{name} ({rows:,} row{'' if rows == 1 else 's'})" for name, rows in going]

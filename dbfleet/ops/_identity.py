@@ -47,7 +47,7 @@ def refuse_same(source: Adapter, sink: Adapter, pairs: Sequence[tuple[str, str]]
 
 
 def listed(adapter: Adapter, names: Collection[str], there: Collection[str]) -> dict[str, str]:
-    """What the collections that are there are called, for those of the names that are other spellings of theirs."""
+    """For each name that is another spelling of a collection that is there: how that collection is called."""
     strange = [name for name in names if name not in there]
     if not strange or not there or able(adapter, Locates) is None:
         return {}

@@ -1,5 +1,5 @@
 """What stays behind when rows leave a target, in words: of a collection (Extras.left) and of the whole database
-(Adapter.left): views, triggers, checks, comments, attachments and all else that no record of ours keeps."""
+(the ability TellsLeft): views, triggers, checks, comments, attachments and all else that no record of ours keeps."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def of_database(source: Adapter) -> list[str]:
 
 
 def of_collection(source: Adapter, name: str) -> Extras:
-    """What it has besides its rows; nothing where the engine does not tell."""
+    """What the collection has besides its rows; nothing where the engine does not tell."""
     carrying = able(source, CarriesExtras)
     return carrying.extras(name) if carrying else Extras()
 
 
 def refuse(left: Sequence[str], target: str, *, hint: str) -> None:
-    """LossyRefused, where all was asked for."""
+    """LossyRefused where anything stays behind: all of it was asked for."""
     if left:
         told = "; ".join(text.removesuffix(": does not come along") for text in left[:5]) + (
             f"; and {len(left) - 5} more" if left[5:] else ""

@@ -66,8 +66,8 @@ def planned(
     action: str,
     rows: int,
 ) -> PlannedCollection:
-    """The way of a collection of this schema into `there`, or into one that is to be made. Unsupported, by name, for
-    what cannot go."""
+    """The plan of a collection of this schema into `there`, or into one that is to be made. Unsupported for a column
+    that is missing in `there`, and for a key that is missing where the sink needs one."""
     if there is None:
         if not schema.key and Capability.KEYLESS not in sink.capabilities:
             raise Unsupported(

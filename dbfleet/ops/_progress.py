@@ -23,13 +23,13 @@ class Ticker:
         self._next = time.monotonic() + EVERY_S
 
     def passed(self, rows: int) -> None:
-        """So many rows more."""
+        """Count so many rows more."""
         self.rows += rows
         if time.monotonic() >= self._next:
             self.tell()
 
     def tell(self) -> None:
-        """Say it now."""
+        """Say the number now."""
         self._say(self.rows)
         self._next = time.monotonic() + EVERY_S
 

@@ -1,5 +1,5 @@
-"""Collections that wait under a name of their own until they take another's place (Adapter.swap), and what a command
-that was killed has left of them.
+"""Collections that wait under a name of their own until they take another's place (the ability Swaps), and what a
+command that was killed has left of them.
 
 A staged collection is called `_dbfleet_new_WORD_NUMBER`. WORD is the command's: while it runs it holds the lock
 `copies/WORD.lock` in its fleet's folder, which the system frees when its process ends, however it ends. So what nobody
@@ -35,6 +35,7 @@ def can_swap(adapter: Adapter) -> bool:
 
 
 def name_of(word: str, number: int) -> str:
+    """The name of a staged collection of the command that has this word."""
     return f"{_PREFIX}{word}_{number}"
 
 
@@ -61,6 +62,7 @@ def swap(adapter: Adapter, swaps: Sequence[Swap]) -> None:
 
 
 def is_there(adapter: Adapter, name: str) -> bool:
+    """Whether the target has a collection of this name."""
     try:
         adapter.describe(name)
     except NotFound:
@@ -72,10 +74,12 @@ def is_there(adapter: Adapter, name: str) -> bool:
 
 
 def lock_file(fleet: Fleet, word: str) -> Path:
+    """The lock that the command of this word holds while it runs."""
     return fleet.state / "copies" / f"{word}.lock"
 
 
 def journal_file(fleet: Fleet, word: str) -> Path:
+    """The journal of the copy of this word."""
     return fleet.state / "copies" / f"{word}.json"
 
 
@@ -94,7 +98,7 @@ def claimed(fleet: Fleet) -> Iterator[str]:
 
 
 def leftovers(adapter: Adapter) -> list[str]:
-    """What is staged or left in the target, by whomever."""
+    """The staged collections of the target, whoever has staged them, and what swaps have left."""
     swapping = able(adapter, Swaps)
     return list(swapping.leftovers()) if swapping else []
 
@@ -156,7 +160,7 @@ def _is_old(journal: Path) -> bool:
 
 @contextlib.contextmanager
 def _held(lock: Path) -> Iterator[bool]:
-    """Whether nobody holds it, and we do."""
+    """Whether the lock was free. It is held for the block then."""
     from filelock import FileLock, Timeout
 
     guard: Any = FileLock(str(lock), timeout=0)

@@ -138,7 +138,7 @@ class Owner:
 
 
 class Worker:
-    """The owner's side. Use `run` or close with `stop`."""
+    """What the owner sees of a worker. End it with `tell_to_stop` and `stop`."""
 
     def __init__(
         self, name: str, job: Callable[[Owner], None], before: Iterable[Worker] = (), *, forks: bool = _FORKS
@@ -200,7 +200,7 @@ class Worker:
         )
 
     def tell_to_stop(self) -> None:
-        """It ends at the end of what it is told, or at the end of the connection where nothing more can be told."""
+        """Send Stop. Where the connection is broken in the middle of a message, close it, which says the same."""
         if self._torn:
             self.connection.close()
             self.ended = True
@@ -208,7 +208,7 @@ class Worker:
             self.send(Stop())
 
     def stop(self) -> None:
-        """Wait until the worker is gone; kill it if it takes too long."""
+        """Wait until the worker has ended; kill it where it takes too long."""
         if self._thread is not None:
             self._thread.join(STOP_TIMEOUT_S + 1)
         if self._process is None:
@@ -225,7 +225,7 @@ class Worker:
 
 
 def start(jobs: Sequence[tuple[str, Callable[[Owner], None]]], specs: Iterable[EngineSpec] = ()) -> list[Worker]:
-    """A worker a job, all at once; `specs` are those of the engines that they work on."""
+    """Start a worker for each job, all at once; `specs` are those of the engines that they work on."""
     forks = _FORKS and not any(spec.one_process for spec in specs)
     workers: list[Worker] = []
     for name, job in jobs:
@@ -245,7 +245,7 @@ def listen(workers: Iterable[Worker]) -> Iterator[Worker]:
 
 
 def stop(workers: Sequence[Worker]) -> None:
-    """Tell all, then wait for all: no longer than the slowest takes."""
+    """Tell all workers to stop, then wait for all: it takes as long as the slowest."""
     for worker in workers:
         worker.tell_to_stop()
     for worker in workers:

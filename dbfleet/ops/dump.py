@@ -4,10 +4,10 @@
         ...
 
 The directory is written so that a dump that was cut off is never taken for a whole one: every file has a temporary name
-until it is whole, and the manifest is written last, in one step (`_dump_files`). A dump that replaces another is made
-beside it, and takes its place when it is whole. Collections come in the order of their
-references, all of one moment where the engine can hold one; the manifest and `tell` say so where it cannot. Each row's
-digest is taken from the very values that are written.
+until it is whole, and the manifest is written last, in one step (ops/_dump_files.py). A dump that replaces another is
+made beside it, and takes its place when it is whole. Collections come in the order of their references, all of one
+moment where the engine can hold one; the manifest and `tell` say so where it cannot. Each row's digest is taken from
+the very values that are written.
 
 Rows stream: memory holds a batch.
 """
@@ -234,7 +234,7 @@ def _now() -> str:
 
 @contextmanager
 def _one_moment(fleet: Fleet, target: Target, adapter: Adapter, tell: Tell) -> Iterator[str | None]:
-    """All that is read in the block is of one moment; or why not, in words."""
+    """For the block: everything that is read is of one moment; gives why not, in words, where it is not."""
     spec = fleet.spec(target)
     held: AbstractContextManager[None] = nullcontext()
     why_not = None
@@ -321,7 +321,7 @@ def _rendered(
 
 @contextmanager
 def _closing(reading: Iterator[T]) -> Iterator[Iterator[T]]:
-    """What is left half read is closed before its connection is."""
+    """For the block: a reading that is left in the middle is closed before its connection is."""
     try:
         yield reading
     finally:

@@ -10,7 +10,7 @@ from dbfleet.ops import _servers
 
 
 def logs(fleet: Fleet, name: str, *, follow: bool = False, lines: int | None = None) -> Iterator[str]:
-    """Its lines; the last `lines`; with `follow` those to come, until the iterator is closed."""
+    """The last `lines` lines of the log; with `follow` also those to come, until the iterator is closed."""
     target = fleet.target(name)
     if not _servers.started(target, fleet.spec(target)):
         raise UsageError(f"{target.name} is not started by dbfleet, so it has no log here", target=target.name)

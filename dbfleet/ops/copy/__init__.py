@@ -8,10 +8,11 @@ What replaces something is written under another name and takes its place when a
 that was asked for (ops/_staging.py): whatever happens, the old rows are there or the new ones. An engine that cannot
 exchange names has its old rows dropped first, which the plan says.
 
-A journal (ops/_journal.py) knows which parts are done. `resume` does the others: those that had begun by upsert, as the
+A journal (copy/journal.py) knows which parts are done. `resume` does the others: those that had begun by upsert, as the
 sink may hold some of their rows, so nothing is lost or doubled. A collection without a key cannot be upserted: it is
 made anew where this copy has made it, and refused where its rows might be another's. What becomes of a copy that ends
-before its end: ops/_copy_end.py.
+before its end: copy/end.py. A collection goes as lines from server to server where both speak them, else as
+rows: copy/lines.py.
 """
 
 from dbfleet.ops.copy.messages import Copied, Plan, Watch

@@ -29,7 +29,7 @@ def ended_by(error: BaseException, ends: Ends, owner: Owner, watch: Watch) -> No
 
 
 def undo(ends: Ends, owner: Owner) -> str:
-    """Drop what the copy has made; what is left then, in words."""
+    """Drop what the copy has made. What is left then, in words."""
     stays = _drop(ends, _made(owner))
     others = [each.name for each in owner.moving if each.state.begun and not each.state.made]
     if stays:
@@ -73,7 +73,7 @@ def _drop(ends: Ends, names: Sequence[str]) -> list[str]:
 
 
 def progress(moving: Sequence[Moving]) -> str:
-    """What is done of a copy, in words."""
+    """How far the copy came, in words."""
     whole = [each for each in moving if each.state.complete]
     parts = []
     if whole:

@@ -25,7 +25,7 @@ from dbfleet.spec import EngineSpec
 
 
 def planned(source: Adapter, sink: EngineSpec, plan: PlannedCollection) -> tuple[PlannedCollection, list[str]]:
-    """The plan with what comes along, and what does not, in words."""
+    """The plan with the extras that come along; and what does not, in words."""
     found = _left.of_collection(source, plan.source.name)
     left = [f"{plan.sink.name}: {text}: does not come along" for text in found.left]
     came = tuple(extra for extra in found.has if type(extra) in sink.extras and _of(extra, sink))
@@ -38,7 +38,8 @@ def _of(extra: AnyExtra, sink: EngineSpec) -> bool:
 
 
 def give(writer: Adapter, plan: PlannedCollection, theirs: frozenset[str] = frozenset()) -> Given:
-    """Add what is not there yet. `theirs` are the names of indexes that this collection takes with its place."""
+    """Give the collection the extras that it does not have yet. `theirs` are the names of indexes that it may take over
+    with its place."""
     adapter: Any = writer
     if not plan.extras:
         return Given(plan.sink.name)
@@ -70,7 +71,8 @@ def _add_index(
     own: str | None,
     theirs: frozenset[str],
 ) -> str:
-    """By the first name that is free, or will be: by its own then; the name that it has."""
+    """Add an index by the first name that is free. Where that name becomes free with the swap, the index gets a name of
+    its own first. The name that it has now."""
     for name in names:
         try:
             adapter.add_extra(plan.place, replace(index, name=name))
@@ -114,6 +116,7 @@ def shared_out(plans: Sequence[PlannedCollection], free: frozenset[str], spec: E
 
 
 def index_names(plan: PlannedCollection, index: Index, spec: EngineSpec) -> list[str]:
+    """The names that an index may have in the sink: its own, else one with the collection's name before it."""
     return list(_names(plan.sink.name, index.name, spec.limits.name_length))
 
 

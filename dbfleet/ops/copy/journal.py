@@ -1,5 +1,5 @@
 """What a copy remembers while it runs, so that one that was cut off can go on: which parts of which collection are
-begun and which are done. One JSON file a pair of targets, in the fleet's folder; gone when the copy is complete.
+begun and which are done. One JSON file a pair of targets, in the fleet's folder, removed when the copy is complete.
 
 A collection that is to take another's place has its staged name in it; `swapping` is set before the names are
 exchanged: where nothing is staged any more then, all of them have taken their places.
@@ -43,6 +43,7 @@ class Progressed:
 
     @property
     def complete(self) -> bool:
+        """Whether all parts are done."""
         return len(self.done) == len(self.parts)
 
 
@@ -58,7 +59,7 @@ class Journal:
         self.swapping = False
 
     def load(self) -> bool:
-        """Read what a copy that was cut off has left; False where there is nothing."""
+        """Read what a copy that was cut off has left; False where there is no journal."""
         try:
             found = json.loads(self.path.read_text("utf-8"))
             self.collections = {name: Progressed(**each) for name, each in found["collections"].items()}
@@ -72,6 +73,7 @@ class Journal:
         return True
 
     def save(self) -> None:
+        """Replace the file, so that it is whole at any moment."""
         self._fleet.made_state()
         self.path.parent.mkdir(mode=0o700, exist_ok=True)
         fresh = self.path.with_name(f"{self.path.name}.{os.getpid()}")
@@ -81,6 +83,7 @@ class Journal:
         os.replace(fresh, self.path)
 
     def forget(self) -> None:
+        """The copy is complete, or nothing of it is left: the file goes."""
         self.collections, self.swapping = {}, False
         self.path.unlink(missing_ok=True)
 

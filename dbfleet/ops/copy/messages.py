@@ -62,7 +62,7 @@ class Plan:
 
     @property
     def question(self) -> str:
-        """What is at stake, to be agreed to; empty where nothing goes."""
+        """What is to be agreed to; empty where nothing is replaced."""
         going = [(plan.sink.name, plan.there) for plan in self.collections if plan.action == "replace"]
         return _ends.question(going, self.sink, self.spec, self.lost)
 
@@ -91,7 +91,8 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """The word to begin. `moment` is the source's, to be joined; empty: the worker's own; None: there is none."""
+    """Begin. `moment` is the name of the source's snapshot, which the worker joins; where it is empty the worker takes
+    a snapshot of its own; None: there is none."""
 
     moment: str | None
 
@@ -110,8 +111,8 @@ class CopyPart:
 
 @dataclass(frozen=True, slots=True)
 class CheckPart:
-    """Read this part of a collection back, by the sink's count. `merged`: the collection holds other rows too, so ours,
-    all of them, are asked for by their keys."""
+    """Read back this part of a collection; the parts are the sink's own. `merged`: the collection holds other rows too,
+    so ours, all of them, are asked for by their keys."""
 
     plan: PlannedCollection
     part: Part
@@ -120,9 +121,8 @@ class CheckPart:
 
 @dataclass(frozen=True, slots=True)
 class GiveExtras:
-    """Give a collection that has its rows its extras. `theirs` are the names of indexes that go when it takes its
-    place, and that it may have then. One that `was_there` has counters of its own, which are to go on behind the
-    rows."""
+    """Give a collection that has its rows its extras. `theirs` are names of indexes that become free when the
+    collection takes its place. One that `was_there` has counters of its own, which are to go on behind the rows."""
 
     plan: PlannedCollection
     theirs: frozenset[str] = frozenset()
@@ -164,7 +164,8 @@ class PartChecked:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What a collection has got, what it has not and why, in words; and the names that its indexes are to have."""
+    """Which extras a collection has got, and which it has not and why, in words; and the names that its indexes are to
+    have after the swap."""
 
     collection: str
     came: tuple[str, ...] = ()

@@ -63,6 +63,7 @@ class Moving:
 
     @property
     def name(self) -> str:
+        """The collection's name in the sink."""
         return self.plan.sink.name
 
 
@@ -82,7 +83,7 @@ class Owner:
         self.rejected: list[Rejected] = []
 
     def made(self, source: Adapter, sink: Adapter, plans: Sequence[PlannedCollection], jobs: int) -> list[Moving]:
-        """Make what is missing, all of it before the first row, and what is to be done of each."""
+        """Make all missing collections, before the first row is copied. What is to be done of each collection."""
         self._sink, self._jobs = sink, jobs
         states = self._ends.journal.collections
         self._ends.journal.collections = {}
@@ -181,6 +182,7 @@ class Owner:
     # --- the work, handed out ---
 
     def move(self, workers: Sequence[Worker], moving: Sequence[Moving]) -> Iterator[Copied]:
+        """Hand out the parts until all collections are whole; a record for each when it is."""
         left = {each.name: each for each in moving}
         for each in moving:
             if not each.waiting:  # done by the copy that was cut off
@@ -224,7 +226,7 @@ class Owner:
             self._ends.journal.save()
 
     def _at_last(self, each: Moving) -> None:
-        """What is to be done of a collection that has its rows."""
+        """Add the tasks of a collection that has its rows: its extras, and to read it back."""
         if each.plan.extras or not each.state.made:
             theirs = self._theirs.get(each.name, frozenset())
             each.waiting.append(GiveExtras(each.plan, theirs, not each.state.made))
@@ -274,7 +276,7 @@ class Owner:
     # --- the end ---
 
     def swap(self) -> None:
-        """What was staged takes its place, all of it in one step."""
+        """Let all staged collections take their places in one step."""
         swaps = [
             Swap(each.plan.staged, each.name, each.state.indexes)
             for each in self.moving

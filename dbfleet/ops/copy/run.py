@@ -230,7 +230,7 @@ def _with_extras(
 
 
 def _keep_what_was_refused(journal: Journal) -> None:
-    """For a resume: parts with refused rows are not done."""
+    """For a resume: forget that parts with refused rows are done."""
     for state in journal.collections.values():
         state.done = {number: found for number, found in state.done.items() if not found[1]}
     journal.save()

@@ -16,6 +16,7 @@ from dbfleet.values import Schema
 
 
 def chosen(ends: Ends, source: Adapter, names: list[str], known: bool) -> list[str]:
+    """The names of the collections that are copied, each once. NotFound for one that the source does not have."""
     if known and not names:
         return [state.schema["name"] for state in ends.journal.collections.values()]
     there = source.collections()
@@ -33,7 +34,7 @@ def chosen(ends: Ends, source: Adapter, names: list[str], known: bool) -> list[s
 def called(
     ends: Ends, sink: Adapter | None, rename: str | None, schemas: Sequence[Schema], there: set[str]
 ) -> dict[str, str]:
-    """What the sink calls collections of other names in the source, in the journal too."""
+    """The sink's names of the collections that have another name in the source. The journal's names follow."""
     names = {schema.name: rename or schema.name for schema in schemas}
     journal = ends.journal
     found = _identity.listed(sink, [*names.values(), *journal.collections], there) if sink else {}
@@ -45,7 +46,8 @@ def plans(
     ends: Ends, sink: Adapter | None, schemas: Sequence[Schema], there: set[str], names: Mapping[str, str], mode: Mode,
     known: bool,
 ) -> tuple[list[PlannedCollection], list[str]]:  # fmt: skip
-    """`names` are the sink's for those of the source, where they are others."""
+    """The plan of each collection, and what does not come along, in words. `names` are the sink's names of collections
+    that have another name in the source."""
     renamed = {names.get(schema.name, schema.name): schema for schema in schemas}
     schemas = [_staging.under(schema, names) for schema in schemas]
     if known and sink:
@@ -85,7 +87,7 @@ def plans(
 
 
 def _forget_what_is_gone(ends: Ends, sink: Adapter, there: set[str]) -> None:
-    """A resumed copy may have fewer collections than the sink has of it."""
+    """Forget what the journal says of collections that are no longer in the sink."""
     journal = ends.journal
     waiting = [state for state in journal.collections.values() if state.staged]
     if waiting:
@@ -102,7 +104,7 @@ def _forget_what_is_gone(ends: Ends, sink: Adapter, there: set[str]) -> None:
 def _with_stages(
     ends: Ends, sink: Adapter | None, plans: Sequence[PlannedCollection], mode: Mode
 ) -> list[PlannedCollection]:
-    """Where something is replaced, all that is made is made aside: a reader sees all of it or nothing."""
+    """Where something is replaced, everything that is made is staged: a reader sees all of it or nothing."""
     states = ends.journal.collections
     names = {plan.sink.name: state.staged for plan in plans if (state := states.get(plan.sink.name)) and state.staged}
     begins = mode == "replace" and any(plan.action == "replace" for plan in plans)
@@ -116,6 +118,7 @@ def _with_stages(
 
 
 def refuse_rows(ends: Ends, sink: Adapter | None, plans: Sequence[PlannedCollection], mode: Mode) -> None:
+    """UsageError for rows that are in the way of an insert, Unsupported for an upsert without a key."""
     if mode == "upsert":
         keyless = [plan.sink.name for plan in plans if plan.action == "merge" and not plan.sink.key]
         if keyless:

@@ -42,6 +42,7 @@ class Counted:
 
     @property
     def differs(self) -> bool:
+        """Whether anything is not the same."""
         return bool(self.added or self.removed or self.changed or self.schema)
 
 

@@ -31,6 +31,7 @@ class Node:
 
 
 def both(left: Node, right: Node) -> Node:
+    """`left AND right`."""
     one, other = left.test, right.test
 
     def test(row: Row) -> Truth:
@@ -47,6 +48,7 @@ def both(left: Node, right: Node) -> Node:
 
 
 def either(left: Node, right: Node) -> Node:
+    """`left OR right`."""
     one, other = left.test, right.test
 
     def test(row: Row) -> Truth:
@@ -62,6 +64,7 @@ def either(left: Node, right: Node) -> Node:
 
 
 def opposite(inner: Node) -> Node:
+    """`NOT inner`."""
     tested = inner.test
 
     def test(row: Row) -> Truth:
@@ -74,6 +77,7 @@ def opposite(inner: Node) -> Node:
 
 
 def truth_is(inner: Node, wanted: Truth, negated: bool) -> Node:
+    """`inner IS [NOT] TRUE`, FALSE or UNKNOWN: `wanted` is True, False or None."""
     tested = inner.test
     return Node(lambda row: (tested(row) is wanted) is not negated, inner.condition if wanted and not negated else None)
 

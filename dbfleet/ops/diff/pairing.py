@@ -28,10 +28,12 @@ class Choice:
     whole: bool = False
 
     def compares(self, name: str) -> bool:
+        """Whether a column that is no part of the key is compared."""
         return name in self.columns if self.columns else name not in self.ignore
 
 
 def schema_differences(a: Schema, b: Schema) -> Iterator[Difference]:
+    """The columns that one side lacks or types otherwise, and keys of other columns."""
     for name in dict.fromkeys((*a.names, *b.names)):
         sides = [
             {"column": name, "type": str(schema.column(name).type)} if name in schema.names else None

@@ -248,7 +248,7 @@ class Comparison:
         yield Counted(name, rows[0] - found, 0, 0, 0)
 
     def _ask(self, *words: Word | None) -> list[Any]:
-        """A word to each side (None: no word), and their answers."""
+        """Send each side its word (None: no word). Their answers."""
         asked = [worker for worker, word in zip(self.workers, words, strict=True) if word is not None]
         for worker, word in zip(self.workers, words, strict=True):
             if word is not None:

@@ -60,6 +60,7 @@ class Pairing:
 
     @property
     def schema(self) -> Schema:
+        """What is read of the collection: these columns, and the key by which rows are paired."""
         key = tuple(self.columns[place].name for place in self.key)
         return Schema(self.collection, self.columns, key, edge=self.edge, partition=self.partition)
 
@@ -121,43 +122,43 @@ class Summed:
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """The word to connect. No answer."""
+    """Connect. The only word without an answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identify:
-    """The question which database this is."""
+    """Which database is this?"""
 
 
 @dataclass(frozen=True, slots=True)
 class List:
-    """The word to list the collections."""
+    """List the collections."""
 
 
 @dataclass(frozen=True, slots=True)
 class Describe:
-    """The word to describe one; NotFound, with the nearest name, where it is not there."""
+    """Describe a collection. NotFound, with the nearest name, where it is not there."""
 
     collection: str
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """The word to count the rows of one."""
+    """Count the rows of a collection."""
 
     collection: str
 
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """The word to sum up; the answer is Summed."""
+    """Read the rows and sum them up; the answer is Summed."""
 
     pairing: Pairing
 
 
 @dataclass(frozen=True, slots=True)
 class Spill:
-    """The word to write the rows of the marked buckets into `files`, by bucket; the answer is how many."""
+    """Read the rows again and write those of the marked buckets into `files`, by bucket; the answer is how many."""
 
     pairing: Pairing
     marked: bytes
@@ -166,14 +167,14 @@ class Spill:
 
 @dataclass(frozen=True, slots=True)
 class CanOrder:
-    """The question whether the side can give its lines in the order of the key (ops/diff/merge.py)."""
+    """Can the side give its lines in the order of the key (diff/merge.py)?"""
 
     pairing: Pairing
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """The word to give them: Lines, as many as there are, and an Answer of how many there were."""
+    """Give the lines in the order of the key: any number of Lines, and an Answer of how many rows there were."""
 
     pairing: Pairing
 
@@ -183,7 +184,7 @@ Word = Identify | List | Describe | Count | Sum | Spill | CanOrder | Order
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A side's answer to a word, its last message about it."""
+    """A side's answer to a word. It says no more about it."""
 
     content: Any
 
@@ -312,7 +313,7 @@ def _spill(owner: Owner, adapter: Adapter, word: Spill) -> int:
 
 
 def spilled(path: Path) -> Iterator[Batch]:
-    """What `Spill` has written into one file; the file is gone then."""
+    """What `Spill` has written into one file. Removes the file at the end."""
     with path.open("rb") as file:
         while True:
             try:

@@ -106,7 +106,7 @@ class Sync(ExitStack):
         self._first: Difference | None = None
 
     def __enter__(self) -> Self:
-        """Find them."""
+        """Find the changes."""
         self._folder = Path(tempfile.mkdtemp(prefix="dbfleet-sync-"))
         self.callback(shutil.rmtree, self._folder, ignore_errors=True)
         try:
@@ -125,6 +125,7 @@ class Sync(ExitStack):
 
     @property
     def differs(self) -> bool:
+        """Whether anything is to be changed."""
         return any(sum(each.counts.values()) for each in self._collections)
 
     @property

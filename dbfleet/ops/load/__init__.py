@@ -12,7 +12,7 @@ under another name (ops/_staging.py). An engine that cannot exchange names has i
 
 A load that fails drops again what it has made, so that the same command can simply be given again; one that was
 interrupted, or has lost its server, keeps the collections of a dump that are whole: the same command skips them then.
-Refused rows go to a file, each with its reason: see `_rejected`.
+Refused rows go to a file, each with its reason: load/rejected.py.
 """
 
 from dbfleet.ops.load.run import Loaded, Planned, load

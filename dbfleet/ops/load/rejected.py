@@ -24,7 +24,7 @@ _SHOWN: Final = 100
 
 
 class RejectedFile:
-    """Made at the first refused row. `asked`: the user has named it."""
+    """The file of refused rows, made at the first one. `asked`: the user has named it."""
 
     def __init__(self, path: Path, *, asked: bool) -> None:
         self.path = path
@@ -49,7 +49,7 @@ class RejectedFile:
                     raise self._failed(error) from error
 
     def begin(self, schema: Schema) -> None:
-        """What follows is of this collection."""
+        """The rows that follow are of this collection."""
         self._schema = schema
         self._before = self.count
 
@@ -63,6 +63,7 @@ class RejectedFile:
         return self.count - self._before
 
     def add(self, refused: Iterable[Rejected]) -> None:
+        """List these rows. RuntimeFailure where the file cannot be written."""
         assert self._schema is not None
         for each in refused:
             self.first = self.first or each.reason

@@ -86,7 +86,7 @@ def load(
     agree: Callable[[str], None] | None = None,
     progress: Progress = lambda collection, rows, total: None,
 ) -> Iterator[Loaded]:
-    """Load the inputs (`_inputs.find`) in the order of their references; a record for each collection when it is done.
+    """Load the inputs (`inputs.find`) in the order of their references; a record for each collection when it is done.
 
     `mode`: insert refuses a key that exists, upsert replaces its row, replace puts the new rows in the place of the old
     (`agree` is told what goes, and may raise). `rejected` is where refused rows are listed; with it, an engine that
@@ -141,7 +141,7 @@ def load(
 
 
 def _staged(jobs: Sequence[_Job], word: str) -> list[_Job]:
-    """Where something is replaced, all that is made is made aside: a reader sees all of it or nothing."""
+    """Where something is replaced, everything that is made is staged: a reader sees all of it or nothing."""
     names = _staging.staged([job.schema for job in jobs if job.action in ("create", "replace")], word)
     return [replace(job, staged=names.get(job.schema.name)) for job in jobs]
 
@@ -160,7 +160,7 @@ class _Run:
         self._tickers: dict[str, Ticker] = {}
 
     def all(self, adapter: Adapter) -> Iterator[Loaded]:
-        """Make what is missing, fill everything, and then the names."""
+        """Make what is missing, fill everything, and let what is staged take its place."""
         for job in reversed(self.jobs):
             if job.action == "replace" and job.staged is None:
                 adapter.drop(job.schema.name)
@@ -277,7 +277,7 @@ def _jobs(adapter: Adapter, spec: EngineSpec, inputs: Sequence[Input], mode: str
 
 
 def _compare(ours: Schema, there: Schema, source: Input, mode: str) -> None:
-    """UsageError, with every difference, where the rows of one do not belong into the other."""
+    """UsageError, with every difference, where rows of the one schema do not fit into the other."""
     if not source.exact:
         return  # a foreign file is read as what is there
     differences = []

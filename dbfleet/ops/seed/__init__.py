@@ -1,6 +1,6 @@
 """`dbfleet seed`: fill targets with a dataset, all of them at once.
 
-A process for each target makes the rows and feeds them to its engine (`_seed_worker`). So each batch is made once a
+A process for each target makes the rows and feeds them to its engine (seed/worker.py). So each batch is made once a
 target, not once for all: making a row costs less than half of what handing it to another process would (pickle, both
 ways), and a tenth of what the engine's driver and server then spend on it. In one process the engines would take turns
 at one core. An engine pulls, so memory holds a batch a process, and a slow engine holds up no other. A thread that

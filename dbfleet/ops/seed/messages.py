@@ -19,7 +19,7 @@ class Looked:
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """The word to write."""
+    """Write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Half:
 
 @dataclass(frozen=True, slots=True)
 class HalfDone:
-    """What became of it. `rejected` are some of the rows that were refused, `lost` is how many."""
+    """The half is written. `rejected` are some of the rows that were refused, `lost` is how many."""
 
     rows: int
     rejected: Sequence[Rejected]

@@ -51,6 +51,7 @@ class Work:
             next(self.dataset.batches(schema.name, seed=self.seed, rows=self.rows, stop=1))
 
     def total(self) -> int:
+        """How many rows a target gets, over all collections."""
         return sum(self.dataset.rows(schema.name, self.rows) for schema in self.dataset.schemas())
 
 
@@ -128,7 +129,7 @@ def there(adapter: Adapter, schemas: Sequence[Schema]) -> dict[str, int | None]:
 
 
 def _told(owner: Owner, work: Work, schema: Schema, part: tuple[int, int | None], done: int) -> Iterator[Batch]:
-    """The rows of the part in batches, with word to the owner of how many are `done`."""
+    """The rows of the part in batches, the owner is told how many there are, behind those that are `done`."""
     ticker = Ticker(lambda rows: owner.send(Far(schema.name, rows)), rows=done)
     ticker.tell()
     batches = work.dataset.batches(schema.name, seed=work.seed, rows=work.rows, start=part[0], stop=part[1])
