@@ -1,4 +1,4 @@
-"""What `copy` shows on stderr: the plan before anything is written, then how far it is."""
+"""What `copy` shows on stderr: the plan before anything is written, then its progress."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _COLOURS = {"exact": "green", "as text": "yellow", "rounded": "yellow", "refused
 
 
 class CopyView(ExitStack, Watch):
-    """`agree` is asked before what is there is dropped."""
+    """Shows a copy while it runs. `agree` asks the user before existing data is dropped."""
 
     def __init__(self, agree: Callable[[str], None]) -> None:
         super().__init__()

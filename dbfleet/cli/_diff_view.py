@@ -1,8 +1,8 @@
-"""What `diff` shows: differences on stdout as they are found, progress and what is compared how on stderr.
+"""What `diff` shows: differences on stdout as they are found; on stderr progress, and how values are compared.
 
-For a person a difference is a line with its mark (+ only in B, - only in A, ~ in both, ! the schema), below it the
-columns. A text is quoted once, json keeps its braces, and of long values the part that changed is marked: between » and
-«, or by its colour.
+For a person, a difference is a line with its mark (+ only in B, - only in A, ~ in both, ! the schema), with the changed
+columns below it. Text is quoted once, and json keeps its braces. In long values, the part that changed is marked: by »
+and «, or by its colour.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ _NUMBERS: Final = ("collection", "same", "added", "removed", "changed", "schema"
 _AT_ONCE: Final = 200
 _MARKS: Final = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yellow"), "schema": ("!", "cyan")}
 _LONG: Final = 16
-"""Characters: of shorter values the whole is what changed."""
+"""The characters from which a value is long: of a shorter one, the whole value is shown as changed."""
 
 
 class DiffView(ExitStack, Watch):
-    """`differs` says the answer when all has been shown. `names` are the two sides'."""
+    """Shows a comparison while it runs. `differs` is the answer when everything was shown; `names` are those of the two
+    sides."""
 
     def __init__(self, *names: str) -> None:
         super().__init__()
@@ -51,11 +52,12 @@ class DiffView(ExitStack, Watch):
         render.say(render.harmless(text))
 
     def calm(self) -> None:
-        """All has been read: no more progress is shown."""
+        """End the display of progress."""
         self.close()
         self._display, self._bars = None, {}
 
     def show(self, found: Iterable[Difference | Counted], *, stats: bool, format: str | None) -> None:
+        """Write the differences, or with `stats` their counts, to stdout as they are found."""
         word = render.format_of(format)
         if word == "table" and not stats:
             render.lines(self._told(found, render.page()))
@@ -107,7 +109,7 @@ class DiffView(ExitStack, Watch):
 
 
 def lines(each: Difference, page: Page) -> Iterator[str]:
-    """One difference."""
+    """The lines of one difference, for a person."""
     mark, colour = _MARKS[each.change]
     first = painted(mark, colour, page) + " "
     if each.change == "schema":
@@ -138,7 +140,7 @@ def _changed(before: Mapping[str, Any], after: Mapping[str, Any], page: Page) ->
 
 
 def _marked(old: str, new: str, page: Page) -> tuple[str, str]:
-    """Both, with what they do not share marked."""
+    """Both values, with the part in which they differ marked."""
     start = 0
     end = 0
     if min(len(old), len(new)) >= _LONG:
@@ -169,7 +171,7 @@ def _value(value: Any) -> str:
 
     if value is None:
         return "NULL"
-    if isinstance(value, Mapping):  # with blanks, at which a line may break
+    if isinstance(value, Mapping):  # with blanks, so that a line can break there
         return "{" + ", ".join(f"{_value(str(name))}: {_value(each)}" for name, each in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(_value, value)) + "]"
@@ -180,7 +182,7 @@ def _value(value: Any) -> str:
 
 
 def _schema(each: Difference) -> str:
-    """What one side lacks, or has otherwise."""
+    """What one side does not have, or has with another type or key."""
     one = each.before or each.after or {}
     if "column" in one:
         what = f"column {one['column']}"

@@ -1,4 +1,4 @@
-"""What a person sees of `engines`: a row an engine on one screen; of `engines NAME` all that the engine declares."""
+"""What a person sees of `engines`: one row for each engine, on one screen; of `engines NAME`, all that it declares."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ _NOT_EXACT: Final = {"as-text": "as text", "rounded": "rounded", "refused": "ref
 
 
 def table(engines: Sequence[Engine], page: Page) -> Iterator[str]:
-    """A row an engine."""
+    """One row for each engine."""
     rows: list[Sequence[Cell]] = [
-        [(each.engine, "bold"), each.paradigm, each.language, _exact(each), _verified(each)] for each in engines
+        [(engine.engine, "bold"), engine.paradigm, engine.language, _exact(engine), _verified(engine)]
+        for engine in engines
     ]
     yield from grid(("engine", "kind", "asked in", "exact types", "verified on"), rows, page)
     yield ""
@@ -27,7 +28,7 @@ def table(engines: Sequence[Engine], page: Page) -> Iterator[str]:
 
 
 def one(engine: Engine, page: Page) -> Iterator[str]:
-    """All of one engine: a paragraph a fact."""
+    """All facts about one engine, a paragraph for each."""
     yield painted(f"{engine.title} ({engine.engine})", "bold", page)
     facts: list[tuple[str, Any]] = [
         ("kind", engine.paradigm),
@@ -55,5 +56,5 @@ def _exact(engine: Engine) -> str:
 
 def _types(engine: Engine) -> Iterator[tuple[str, str]]:
     for word in ("exact", *_NOT_EXACT):
-        found = [type_ for type_, fidelity in engine.types.items() if fidelity == word]
-        yield f"types {_NOT_EXACT.get(word, word)}", ", ".join(found)
+        types = [type_ for type_, fidelity in engine.types.items() if fidelity == word]
+        yield f"types {_NOT_EXACT.get(word, word)}", ", ".join(types)

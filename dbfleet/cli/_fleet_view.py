@@ -1,5 +1,7 @@
-"""What a person sees of `status`, `health`, `doctor`, `config show` and `where`: a line a target, the worst first, a
-mark that is read without its colour, and below them what is wrong and what to do. The records are the op's.
+"""What a person sees of `status`, `health`, `doctor`, `config show` and `where`. The records are those of the ops.
+
+There is one line for each target, the worst first, with a mark that can be read without its colour. Below the lines it
+says what is wrong and what to do.
 """
 
 from __future__ import annotations
@@ -45,7 +47,8 @@ _REMEDIES: Final = {
 
 
 def status(records: Sequence[Record], page: Page, told: Mapping[str, str] = MappingProxyType({})) -> Iterator[str]:
-    """A line a target; below them a paragraph for each that needs one, and what else is `told`, by whom it is about."""
+    """One line for each target; below them a paragraph for each that needs one, and the texts in `told`, by the targets
+    that they are about."""
     order = list(_MARKS)
     found = sorted(records, key=lambda record: order.index(_state(record)))
     rows: list[Sequence[Cell]] = []
@@ -93,7 +96,7 @@ def health(records: Sequence[Record], page: Page) -> Iterator[str]:
 
 
 def doctor(records: Iterable[Record], page: Page) -> Iterator[str]:
-    """What cannot work first, then what could be better, then what is right."""
+    """The findings: first what cannot work, then what could be better, then what is right."""
     found = sorted(records, key=lambda record: list(_LEVELS).index(record["level"]))
     wide = max((width(record["check"]) for record in found), default=0)
     for record in found:
@@ -108,7 +111,7 @@ def doctor(records: Iterable[Record], page: Page) -> Iterator[str]:
 
 
 def config(records: Iterable[Record], page: Page, default: str) -> Iterator[str]:
-    """A line a setting, and whence it comes where somebody has set it."""
+    """One line for each setting, with the source of those that are not at their default."""
     rows: list[Sequence[Cell]] = []
     for record in records:
         source = "" if record["origin"] == default else f"  (from {record['origin']})"
@@ -118,7 +121,7 @@ def config(records: Iterable[Record], page: Page, default: str) -> Iterator[str]
 
 
 def where(records: Iterable[Record], page: Page) -> Iterator[str]:
-    """A line a place. A path is one word: it is broken by nobody, so that it can be taken as it stands."""
+    """One line for each place. A path is never broken, so that it can be copied."""
     rows: list[Sequence[Cell]] = [
         [(record["target"] or "", "bold"), record["what"], str(record["path"])] for record in records
     ]
@@ -126,8 +129,8 @@ def where(records: Iterable[Record], page: Page) -> Iterator[str]:
 
 
 def _state(record: Record) -> str:
-    """The runtime's word; but a server that runs and does not answer is none that runs, and one whose end has a cause
-    (it was killed) is none that somebody stopped."""
+    """The state as a person needs it: the runtime's word, except that a running server which does not answer is `no
+    answer`, and a stopped server which was killed is `failed`."""
     if record.get("error") and (word := {"running": "no answer", "stopped": "failed"}.get(record["state"])):
         return word
     return record["state"] if record["state"] in _MARKS else "unknown"
@@ -138,10 +141,10 @@ def _server(record: Record) -> str:
 
 
 def _port(url: str | None) -> str:
-    """The port; with its host where that is another machine."""
+    """The port of a URL, with the host where that is another machine."""
     try:
-        found = urlsplit(url or "")
-        host, port = found.hostname, found.port
+        parts = urlsplit(url or "")
+        host, port = parts.hostname, parts.port
     except ValueError:
         return ""
     local = host in (None, "127.0.0.1", "localhost", "::1")
@@ -155,7 +158,7 @@ def _memory(used: int | None, cap: int | None) -> str:
 
 
 def _paragraphs(found: Iterable[tuple[tuple[str, str | None], Record, str]], page: Page) -> Iterator[str]:
-    """What is wrong with each, and what to do about it."""
+    """A paragraph for each target: what is wrong, and what to do about it."""
     blank = True
     for (mark, colour), record, state in found:
         if blank:

@@ -1,7 +1,7 @@
-"""The typer application. Commands register on the `commands` of their module and are built only when they run.
+"""The typer application. Commands register on the `commands` of their module; only the one that runs is built.
 
-Help is plain text: typer's rich help would cost 80 ms of imports. Building all commands' parameters costs 1 ms each,
-so the group builds the one that runs; `--help` reads docstrings only.
+Help is plain text: typer's rich help would take 80 ms for imports. Building the parameters of a command takes 1 ms, so
+the group builds only the one that runs; `--help` reads only docstrings.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ MODULES: Final = {
     "Data": "dbfleet.cli.data_commands",
     "Move and prove": "dbfleet.cli.move_commands",
 }
-"""Where commands register, by the heading of the help: each module has `commands`, a typer.Typer."""
+"""Where commands register, by their heading in the help: each module has `commands`, a typer.Typer."""
 
-# Newer typers vendor click, older ones import it; their BadParameter leads to either.
+# Newer typers contain click, older ones import it; BadParameter leads to the right one.
 _TyperUsageError: type[Exception] = typer.BadParameter.__mro__[1]
 _TyperError: type[Exception] = typer.BadParameter.__mro__[2]
 
 
 @cache
 def _registered() -> Mapping[str, Mapping[str, typer.Typer]]:
-    """By heading and name, each command or group of commands as a typer program of its own."""
+    """Each command or group of commands, by heading and name, as a typer program of its own."""
     return {heading: dict(_programs(import_module(module).commands)) for heading, module in MODULES.items()}
 
 
@@ -68,7 +68,7 @@ def _summary(program: typer.Typer) -> str:
 
 
 def _command_meant(name: str, known: Sequence[str]) -> str:
-    """What to type in place of a word that is no command."""
+    """What to type instead of a word that is no command."""
     if meant := COMMANDS.get(name.lower().lstrip("\\")) or nearest(name, known):
         return f"did you mean {meant}?"
     from dbfleet import registry
@@ -79,12 +79,14 @@ def _command_meant(name: str, known: Sequence[str]) -> str:
 
 
 class Commands(typer.core.TyperGroup):
-    """The root group: names and summaries from the registered functions, one command built at a time."""
+    """The root group: it takes names and summaries from the registered functions, and builds one command at a time."""
 
     def list_commands(self, ctx: Any) -> list[str]:
+        """The names of all commands, in the order of the help."""
         return [name for programs in _registered().values() for name in programs]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of this name or alias, built now; None if there is none."""
         cmd_name = ALIASES.get(cmd_name, cmd_name)
         for programs in _registered().values():
             if cmd_name in programs:
@@ -95,6 +97,7 @@ class Commands(typer.core.TyperGroup):
         return None
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that the arguments name. UsageError, with what was meant, if there is none."""
         name, *rest = args
         known = self.list_commands(ctx)
         if ctx.resilient_parsing or name in known or name in ALIASES or name.startswith("-"):
@@ -109,6 +112,7 @@ class Commands(typer.core.TyperGroup):
         raise UsageError(f"no command is called '{name}'", hint=_command_meant(name, [*known, "help", "version"]))
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the commands into the help, under their headings."""
         width = max(map(len, self.list_commands(ctx)), default=0)
         for heading, programs in _registered().items():
             if not programs:
@@ -191,8 +195,8 @@ _CONVERT: Final[Mapping[Any, Callable[[Any, Any], Any]]] = {
 
 
 class _Coercion:
-    """Stands where typer's own coercion would: the same answer for our few types, in the words that older and newer
-    typers share ("not a valid integer"). No number of ours may be infinite or NaN."""
+    """Replaces typer's own coercion: the same result for the few types that we use, with the messages that older and
+    newer typers have in common ("not a valid integer"). No number may be infinite or NaN."""
 
     def __init__(self, descriptor: Any) -> None:
         self._convert = _CONVERT[descriptor.annotation]
@@ -210,8 +214,9 @@ class _Coercion:
 
 
 def _spare_pydantic() -> None:
-    """typer imports pydantic to turn even a str into a str: 60 ms of every command, where `query postgres 'select 1'`
-    takes 250. So parameters of our few types get our coercion. A typer without this method has no pydantic to spare."""
+    """Keep typer from importing pydantic, which it does even to turn a str into a str: that takes 60 ms of every
+    command, where `query postgres 'select 1'` takes 250. So parameters of our few types get our coercion. A typer
+    without this method does not use pydantic."""
     for kind in (typer.core.TyperOption, typer.core.TyperArgument):
         if plain := getattr(kind, "get_runtime_param", None):
             kind.get_runtime_param = _coercion_or(plain)  # type: ignore[method-assign, assignment]
@@ -240,21 +245,21 @@ def _remember(ctx: Any, param: Any, value: Any) -> Any:
 
 @cache
 def _shared_options() -> tuple[Any, ...]:
-    """The root's options once more, for behind the command: people type them there."""
+    """The root's options once more, to be accepted after the command too, where people type them."""
     program = typer.Typer(add_completion=False, rich_markup_mode=None)
     program.command()(root)
-    found = []
+    shared = []
     for option in typer.main.get_command(program).params:
         if option.name in SHARED:
             option.expose_value = False
             option.hidden = True  # type: ignore[attr-defined]
             option.callback = _remember
-            found.append(option)
-    return tuple(found)
+            shared.append(option)
+    return tuple(shared)
 
 
 def _least(param: Any) -> str | None:
-    """A number's limit as a person says it; typer's own words are x>=1."""
+    """A number's limit in words; typer itself writes x>=1."""
     return None if param.min is None else f"at least {param.min}"
 
 
@@ -267,20 +272,20 @@ def _share_options(command: Any, name: str) -> None:
         if param.param_type_name == "option":
             param._get_number_range_help_str = lambda param=param: _least(param)
         else:
-            # Newer typers add braces, brackets and Python's types to what is said already.
+            # Newer typers add braces, brackets and Python's types, which say nothing new.
             param.get_usage_pieces = lambda context, param=param: [param.metavar]
             param.get_help_record = lambda context, param=param: (param.metavar, param.help or "")
     everywhere = "Everywhere: --quiet, --verbose, --fleet NAME, --runtime NAME."
-    command.epilog = "\n\n".join(each for each in (epilog(name), everywhere) if each)
+    command.epilog = "\n\n".join(text for text in (epilog(name), everywhere) if text)
     for child in getattr(command, "commands", {}).values():
         child.short_help = " ".join((child.help or "").split("\n\n")[0].split()).removesuffix(".")  # whole, not cut
         _share_options(child, f"{name} {child.name}")
 
 
 def _complete_for(shell: str, *, install: bool) -> int:
-    """Print the completion of a shell that was named, or install it."""
+    """Print the completion script of the named shell, or install it."""
     completion: Any = import_module("typer.completion")
-    shells = [each.value for each in completion.Shells]
+    shells = [known.value for known in completion.Shells]
     if shell not in shells:
         raise UsageError(
             f"no completion for a shell called {shell!r}",
@@ -296,8 +301,8 @@ def _complete_for(shell: str, *, install: bool) -> int:
 
 
 def run(arguments: Sequence[str], begin: Callable[[], None] = lambda: None) -> int:
-    """Parse and run; the exit code of a command that says one by typer.Exit, else 0. Raises DbfleetError. `begin` is
-    called when it is known that a command runs."""
+    """Parse the arguments and run the command. Returns the exit code that it gives by typer.Exit, else 0; raises
+    DbfleetError. `begin` is called when it is known that a command runs."""
     chosen.forget()
     command: Any = typer.main.get_command(app)
     for option in command.params:
@@ -312,7 +317,7 @@ def run(arguments: Sequence[str], begin: Callable[[], None] = lambda: None) -> i
     if "_DBFLEET_COMPLETE" in os.environ:
         command.main(args=list(arguments), prog_name="dbfleet")
     try:
-        # Not command.main: it turns EPIPE into exit code 1 and Ctrl-C into a message of its own.
+        # Not command.main, which turns EPIPE into exit code 1 and prints its own message on Ctrl-C.
         with command.make_context("dbfleet", list(arguments)) as context:
             begin()
             command.invoke(context)
@@ -331,7 +336,7 @@ def run(arguments: Sequence[str], begin: Callable[[], None] = lambda: None) -> i
 
 
 def _ours(error: Any, arguments: Sequence[str]) -> UsageError:
-    """typer's complaint in our form: what is wrong, and where to look."""
+    """typer's error as ours: what is wrong, and where to look."""
     path = error.ctx.command_path if error.ctx else "dbfleet"
     if not error.ctx and any(arguments[0] in programs for programs in _registered().values()):
         path = f"dbfleet {arguments[0]}"
@@ -341,10 +346,10 @@ def _ours(error: Any, arguments: Sequence[str]) -> UsageError:
     if (name := getattr(error, "option_name", None)) and error.ctx and text.startswith("no such option"):
         text = f"no such option: {name}"
         options = {opt for param in error.ctx.command.params for opt in (*param.opts, *param.secondary_opts)}
-        close = nearest(name, sorted(each for each in options if each.startswith("--")))
+        close = nearest(name, sorted(option for option in options if option.startswith("--")))
         if instead := by_option(command, name):
             hint = instead if name not in options else hint
-        elif close and close != "--reveal":  # nobody is led to show a password
+        elif close and close != "--reveal":  # never suggest to show a password
             hint = f"did you mean {close}?"
     elif extra := re.search(r"extra arguments?(?:\(s\))? \((.*)\)", text):
         text, hint = f"too many arguments: {extra[1]}", _with_extra(error.ctx, extra[1].split()) or hint
@@ -360,11 +365,11 @@ def _ours(error: Any, arguments: Sequence[str]) -> UsageError:
 
 
 def _with_extra(ctx: Any, extra: Sequence[str]) -> str | None:
-    """What was meant by a word too many: a statement without quotes, or a collection beside its target."""
+    """What an extra argument was meant to be: part of a statement without quotes, or a collection of the target."""
     given = {key: value for key, value in ctx.params.items() if isinstance(value, str)}
     if "text" in given:
         return "a statement is one argument: put it in quotes"
-    if "a" in given and "b" in given and not any("://" in each or "." in each for each in (given["a"], given["b"])):
+    if "a" in given and "b" in given and not any("://" in side or "." in side for side in (given["a"], given["b"])):
         return f"one collection of each: dbfleet diff {given['a']}.{extra[0]} {given['b']}.{extra[0]}"
     target = given.get("where") or given.get("target")
     if not target or ("//" in target and "@" in target):

@@ -1,8 +1,8 @@
-"""`query`: one statement, from one place, to targets; the answers to stdout. Imports no typer.
+"""`query`: sends one statement to targets, and writes the answers to stdout. Imports no typer.
 
-`plain` runs `query TARGET TEXT`, with or without `--format F`, as it stands there: of a first answer from PostgreSQL
-typer's import and its building of the parameters are a fifth (50 of 250 ms of CPU). Whatever has another option, or
-looks like one, is the parser's; so `query --help` and mistyped options never come here.
+`query TARGET TEXT`, with or without `--format F`, is read here (`plain`), because typer's import and its building of
+parameters take a fifth of the time to a first answer from PostgreSQL (50 of 250 ms of CPU). Arguments with another
+option, or with a word that looks like one, go to the parser; so `query --help` and mistyped options never come here.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
 
 
 def run(arguments: Sequence[str], begin: Callable[[], None] = lambda: None) -> int:
-    """Run the command line: the plain question here, all else by the parser. `begin` is called when it is known that a
-    command runs."""
-    found = None if "_DBFLEET_COMPLETE" in os.environ else plain(arguments)
-    # What is imported stays. That the collector looks at it again and again, at the end once more, is a fifth of the
-    # time to a first answer: so it is off until all is there, and then begins with what comes.
+    """Run the command line: a plain query here, everything else by the parser. `begin` is called when it is known that
+    a command runs."""
+    question = None if "_DBFLEET_COMPLETE" in os.environ else plain(arguments)
+    # Imported modules stay, so collecting them is useless; it takes a fifth of the time to a first answer. The garbage
+    # collector is off until all is imported, and then looks only at newer objects.
     gc.disable()
     try:
-        if found is None:
+        if question is None:
             from dbfleet.cli import app
 
             _collect()
             return app.run(arguments, begin)
         chosen.forget()
-        targets, text, format = found
+        targets, text, format = question
         begin()
         ask(targets, text, format=format)
         return 0
@@ -51,14 +51,14 @@ def _collect() -> None:
 
 
 def plain(arguments: Sequence[str]) -> tuple[str, str, str | None] | None:
-    """Target, text and format of a question that needs no parser; None for what needs it."""
+    """Target, text and format of a query that needs no parser; None for arguments that need it."""
     if len(arguments) not in (3, 5) or arguments[0] != "query":
         return None
     rest, format = list(arguments[1:]), None
     if "--format" in rest[:-1]:
         place = rest.index("--format")
         _, format = rest.pop(place), rest.pop(place)
-    if len(rest) != 2 or any(each.startswith("-") for each in (*rest, format or "")):
+    if len(rest) != 2 or any(word.startswith("-") for word in (*rest, format or "")):
         return None
     return rest[0], rest[1], format
 
@@ -74,7 +74,7 @@ def ask(
     ejson: bool = False,
     timeout: float | None = None,
 ) -> None:
-    """Ask, and write what comes."""
+    """Send the statement to the targets, and write their answers to stdout."""
     from dbfleet.ops import query as op
 
     fleet = open_fleet()
@@ -86,7 +86,7 @@ def ask(
         options={"consistency": consistency} if consistency is not None else {},
         fast=word, ejson=ejson, timeout_s=timeout, tell=_tell if len(places) == 1 else _tell_whose,
     ) as answers:  # fmt: skip
-        _collect()  # it is connected, and rows may be many
+        _collect()  # all is imported, and there may be many rows
         if answers.encoded is not None:
             render.write(answers.encoded)
         else:
@@ -94,7 +94,7 @@ def ask(
 
 
 def _statement(text: str | None, file: Path | None) -> str:
-    """What to ask, from the one place that was named. UsageError for none, for two, and for what is not UTF-8."""
+    """The statement: from the argument, a file or stdin. UsageError if none or two are given, or if it is not UTF-8."""
     if (text is None) == (file is None):
         raise UsageError(
             "what is to be asked?" if text is None else "a statement and --file: only one can be asked",
@@ -117,7 +117,7 @@ def _statement(text: str | None, file: Path | None) -> str:
 
 
 def _tell(told: Told) -> None:
-    """Notices and counts; how many rows a table has where a person reads both."""
+    """Print notices and counts; if both stdout and stderr are terminals, also how many rows there were."""
     for message in told.messages:
         render.say(render.harmless(message))
     if told.affected is not None:

@@ -1,4 +1,4 @@
-"""The options that stand before or after every command, as given in this run. Imports no typer."""
+"""The options that every command takes, before or after its name, as they were given in this run. Imports no typer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Chosen:
-    """A command asks `open_fleet()` and never reads the environment itself."""
+    """The values of these options. A command calls `open_fleet()` and never reads the environment itself."""
 
     quiet: bool = False
     verbose: bool = False
@@ -19,9 +19,9 @@ class Chosen:
     runtime: str | None = None
 
     def forget(self) -> None:
-        """As nobody has chosen anything yet."""
-        for each in fields(self):
-            setattr(self, each.name, each.default)
+        """Set every option back to its default."""
+        for option in fields(self):
+            setattr(self, option.name, option.default)
 
 
 chosen = Chosen()

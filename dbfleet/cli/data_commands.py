@@ -104,7 +104,7 @@ def digest(where: Located, format: Format = None) -> None:
             for record in op.digest(
                 fleet, target, collection, progress=lambda name, rows: bar.update(f"{name}: {rows:,} rows")
             ):
-                done.append(asdict(record))  # noqa: PERF401 - what is done before an error is shown too
+                done.append(asdict(record))  # noqa: PERF401 - the records before an error are shown too
             bar.finish(f"{len(done)} collection{'' if len(done) == 1 else 's'}")
     finally:
         if done or not sys.exc_info()[0]:
@@ -131,9 +131,9 @@ def engines(
 
         if not names:
             render.lines(_engine_view.table(found, render.page()))
-        for number, each in enumerate(found if names else ()):
+        for number, engine in enumerate(found if names else ()):
             render.lines([""] if number else [])
-            render.lines(_engine_view.one(each, render.page()))
+            render.lines(_engine_view.one(engine, render.page()))
         return
     fields = ("engine", "title", "paradigm", "language", "capabilities", "limits", "types", "quirks", "verified_on",
               "aliases", "schemes", "driver")  # fmt: skip
@@ -176,7 +176,7 @@ def seed(
         planned = op.plan(chosen_targets, dataset=dataset, rows=rows, reset=reset, connect=fleet.connect)
         render.records(map(asdict, planned), ("target", "collection", "rows", "action"), format=format)
         return
-    fleet.made_state()  # where an embedded target's file is
+    fleet.made_state()  # it holds an embedded target's file
     done = []
     try:
         with _SeedBars() as bars:
@@ -195,7 +195,7 @@ def seed(
 
 
 class _SeedBars(ExitStack):
-    """A bar a target, drawn from the first word of progress on: the workers have forked by then."""
+    """A bar for each target, drawn from the first progress on: the workers are forked by then."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,5 +1,5 @@
 """The examples at the end of each command's help. tests/test_docs.py runs those of the embedded engine, in this order,
-and compares what they give where it stands here; of the others it checks the words.
+and compares their output with the one given here, if any. Of the other examples it checks the words.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 Example = tuple[str, str]
-"""A command, and what it gives where that is short."""
+"""A command, and its output if that is short."""
 
 EXAMPLES: Final[Mapping[str, tuple[Example, ...]]] = {
     "init": (("dbfleet init", ""),),
@@ -76,7 +76,7 @@ EXAMPLES: Final[Mapping[str, tuple[Example, ...]]] = {
 
 
 def epilog(command: str) -> str:
-    """A command's examples as the end of its help; a paragraph that typer does not fill anew."""
-    found = EXAMPLES.get(command, ())
-    lines = [line for run, gives in found for line in (f"  $ {run}", *(f"  {each}" for each in gives.splitlines()))]
-    return "\n".join(["\b", "Example:" if len(found) == 1 else "Examples:", *lines]) if lines else ""
+    """The examples of a command, as the end of its help; in a paragraph that typer does not wrap."""
+    examples = EXAMPLES.get(command, ())
+    lines = [line for run, gives in examples for line in (f"  $ {run}", *(f"  {out}" for out in gives.splitlines()))]
+    return "\n".join(["\b", "Example:" if len(examples) == 1 else "Examples:", *lines]) if lines else ""

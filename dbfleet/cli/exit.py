@@ -4,8 +4,8 @@
     6 unsupported · 7 runtime · 8 part of the fleet failed · 70 a bug · 130 interrupted · 141 the reader of our
     output went away · 143 terminated
 
-Whatever happens, `main` prints one short paragraph on stderr and returns a code; a traceback only for a bug, and only
-with --verbose or DBFLEET_DEBUG. Importing this module imports neither typer nor rich.
+Whatever goes wrong, `main` prints one short paragraph on stderr and returns a code. A traceback is printed only for a
+bug, and only with --verbose or DBFLEET_DEBUG. Importing this module imports neither typer nor rich.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from dbfleet.errors import (
 
 
 class Code(enum.IntEnum):
-    """What the process says by its end."""
+    """The exit codes of the process."""
 
     OK = 0
     NO = 1  # the answer is no: a diff differs, an engine is unhealthy, --verify finds another digest
@@ -53,7 +53,7 @@ class Code(enum.IntEnum):
     TERMINATED = 143
 
 
-# The first match wins: a subclass stands before its parent.
+# The first match wins, so a subclass is listed before its parent.
 _CODE_OF: Final[tuple[tuple[type[DbfleetError], Code], ...]] = (
     (UsageError, Code.USAGE),
     (NotReady, Code.DEADLINE),
@@ -68,16 +68,16 @@ _CODE_OF: Final[tuple[tuple[type[DbfleetError], Code], ...]] = (
 
 
 def code_of(error: DbfleetError) -> Code:
-    """The exit code of an error; one that stands in no row of the table is a bug."""
+    """The exit code of an error; an error that is not in the table is a bug."""
     return next((code for kind, code in _CODE_OF if isinstance(error, kind)), Code.BUG)
 
 
 _PATHS: Final = ("-o", "--output", "--rejected", "--config")
-"""Options whose values are paths, which may be any bytes."""
+"""The options whose values are paths, which may hold any bytes."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; the process's exit code. `arguments` are sys.argv's without the program's name."""
+    """Run the command line and return the exit code. `arguments` are those of sys.argv, without the program's name."""
     arguments = _as_utf8(sys.argv[1:] if arguments is None else arguments)
     with Signals() as signals:
         try:
@@ -87,11 +87,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 signals.over()
         except BaseException as error:
             signals.over()  # once more: a signal may have come before the line above
-            # A statement that a signal stopped on the server comes back as the server's error: the signal is the cause.
+            # The server may report the statement that our signal stopped as an error; its cause is the signal.
             code = _report(KeyboardInterrupt() if signals.first else error, arguments)
         if code > Code.NO:
             _close_what_is_open()
-        # What stdout still holds is not written after an interrupt: its reader may have stopped reading.
+        # After an interrupt stdout is not flushed: its reader may have stopped reading.
         return signals.code if signals.first else _close_stdout(code)
 
 
@@ -103,7 +103,7 @@ def _run(arguments: Sequence[str], signals: Signals) -> int:
 
 
 def _check_bytes(arguments: Sequence[str]) -> None:
-    """UsageError for an argument that is not UTF-8: no statement, name or value is. A path may be."""
+    """Raise UsageError for an argument that is not UTF-8. Statements, names and values must be; a path need not."""
     before = ""
     for argument in arguments:
         if not argument.isascii() and before not in _PATHS and not os.path.lexists(argument):
@@ -118,8 +118,8 @@ def _check_bytes(arguments: Sequence[str]) -> None:
 
 
 def _close_what_is_open() -> None:
-    """An interrupt in the middle of closing leaves it to us: a file of SQLite's is whole when its last connection
-    closes, and the frames that the error holds may hold connections."""
+    """Close the connections that an interrupt left open. A SQLite file is complete only when its last connection is
+    closed, and the frames of the error may hold connections too."""
     fleet = sys.modules.get("dbfleet.fleet")
     for adapter in list(fleet.Fleet.connected) if fleet else ():
         try:
@@ -130,23 +130,23 @@ def _close_what_is_open() -> None:
 
 
 def _as_utf8(arguments: Sequence[str]) -> list[str]:
-    """The arguments as UTF-8, whatever the locale says of them: a terminal of ours and a script's bytes are."""
+    """The arguments decoded as UTF-8, whatever the locale is: terminals and scripts give UTF-8."""
     if sys.getfilesystemencoding() == "utf-8":
         return list(arguments)
     try:
-        return [os.fsencode(each).decode("utf-8", "surrogateescape") for each in arguments]
+        return [os.fsencode(argument).decode("utf-8", "surrogateescape") for argument in arguments]
     except UnicodeEncodeError:  # they did not come from the system
         return list(arguments)
 
 
 def _not_text(arguments: Sequence[str]) -> str | None:
-    """The argument that is not UTF-8, as it can be shown."""
-    broken = (each for each in arguments if not each.isascii() and any("\ud800" <= c <= "\udfff" for c in each))
-    return next((each.encode("utf-8", "backslashreplace").decode() for each in broken), None)
+    """The first argument that is not UTF-8, with its bad bytes escaped; None if all are UTF-8."""
+    broken = (word for word in arguments if not word.isascii() and any("\ud800" <= c <= "\udfff" for c in word))
+    return next((word.encode("utf-8", "backslashreplace").decode() for word in broken), None)
 
 
 def _report(error: BaseException, arguments: Sequence[str] = ()) -> int:
-    """Say what happened on stderr, once and briefly; the exit code that stands for it."""
+    """Print on stderr what happened, and return its exit code."""
     from dbfleet.cli import render
 
     match error:
@@ -175,7 +175,7 @@ def _report(error: BaseException, arguments: Sequence[str] = ()) -> int:
             render.complain(f"{error.strerror}", "raise the limit: ulimit -n 1024")
             return Code.RUNTIME
         case UnicodeEncodeError() if (shown := _not_text(arguments)) is not None:
-            # A file's name may be any bytes, so it is not refused before somebody needs it to be text.
+            # A file's name may hold any bytes, so it is refused only where it has to be text.
             render.complain(f"not UTF-8: {shown if len(shown) < 100 and '//' not in shown else 'an argument'}")
             return Code.USAGE
     render.complain_of_bug(error)
@@ -183,7 +183,7 @@ def _report(error: BaseException, arguments: Sequence[str] = ()) -> int:
 
 
 def _reader_is_gone() -> bool:
-    """Whether nobody reads our stdout any more: else a broken pipe is some server's."""
+    """Whether our stdout has no reader any more. If it has one, a broken pipe is that of a server."""
     try:
         poll = select.poll()
         poll.register(sys.stdout.fileno(), 0)
@@ -193,7 +193,7 @@ def _reader_is_gone() -> bool:
 
 
 def _close_stdout(code: int) -> int:
-    """Flush what typer printed; a pipe that is closed by now is no reason for a traceback at shutdown."""
+    """Flush what typer printed, and return the exit code. A closed pipe must not cause a traceback at shutdown."""
     stdout = sys.stdout
     if stdout is None:
         return code
@@ -203,7 +203,7 @@ def _close_stdout(code: int) -> int:
         gone = isinstance(error, BrokenPipeError)
         if code == Code.OK:
             code = _report(ReaderGone() if gone else StdoutFailed(getattr(error, "strerror", None) or error))
-        try:  # The interpreter flushes once more: into nothing.
+        try:  # the interpreter flushes once more: send that to /dev/null
             os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
         except (OSError, ValueError):
             pass

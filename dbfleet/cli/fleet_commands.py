@@ -37,8 +37,8 @@ _DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done
 
 @contextmanager
 def _live() -> Iterator[Report]:
-    """A line for each target that changes as its events come; notes stand above them. What is skipped is told below,
-    once a reason: how to get it is the longest text of all."""
+    """A line for each target, which changes with its events; notes are printed above. At the end, the skipped targets
+    are listed by reason, because that is the longest text."""
     from dbfleet.cli import render
 
     skipped: dict[str, list[str]] = {}
@@ -54,7 +54,7 @@ def _live() -> Iterator[Report]:
                 return
             if event.target not in bars:
                 bars[event.target] = display.bar(event.target, event.stage)
-            # What failed, and why, is told once, at the end.
+            # The reason of a failure is printed once, at the end.
             text = event.stage if event.stage == "failed" else f"{event.stage} {event.text}".rstrip()
             text = event.text if event.stage == "removed" else text
             if event.stage in ("ready", "stopped", "removed", "failed"):

@@ -1,5 +1,5 @@
-"""How text for people is laid out. Lines break at blanks, never inside a word; columns stand straight, and one that
-holds nothing is left out; sizes have units. What is laid out says the same without its colours.
+"""Lays out text for people. Lines break at blanks, never inside a word. Columns are aligned, and a column that holds
+nothing is left out. Sizes have units. The text says the same without its colours.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ _ESCAPE: Final = re.compile(r"\x1b\[\d*m")
 _WORD: Final = re.compile(r"( *)([^ ]+)")
 _GAP: Final = 2
 _LEAST: Final = 24
-"""Cells: a last column that would have fewer stands below its row."""
+"""The fewest cells of a last column; where it would have fewer, it is written below its row."""
 
 
 def painted(text: str, colour: str | None, page: Page) -> str:
-    """The text in the colour, where it has one and the page takes colours."""
+    """`text` in this colour, if there is one and the page has colours."""
     return in_colour(text, colour) if colour and text and page.coloured else text
 
 
 def width(text: str) -> int:
-    """Terminal cells; colours take none."""
+    """The width of `text` in terminal cells; colours take none."""
     return _width(_ESCAPE.sub("", text) if "\x1b" in text else text)
 
 
 def columns_of(stream: IO[str] | None) -> int:
-    """How wide the terminal behind a stream is; COLUMNS counts first, 80 where nobody says."""
+    """The width of the terminal behind a stream; COLUMNS wins over it, and 80 is taken where neither is known."""
     if os.environ.get("COLUMNS", "").isdecimal() and (given := int(os.environ["COLUMNS"])):
         return given
     try:
@@ -47,8 +47,8 @@ def columns_of(stream: IO[str] | None) -> int:
 
 
 def wrapped(text: str, cells: int | None, *, first: str = "", rest: str | None = None) -> list[str]:
-    """`text` in lines of at most so many cells, broken at blanks; its own line ends stay. `first` stands before the
-    first line, `rest` (blanks of the same width) before the others. A word that is wider stays whole."""
+    """`text` in lines of at most `cells` cells, broken at blanks; its own line ends stay. `first` begins the first line
+    and `rest` the others (by default, blanks of the same width). A word that is too wide stays whole."""
     rest = " " * width(first) if rest is None else rest
     lines: list[str] = []
     for paragraph in text.split("\n"):
@@ -68,20 +68,20 @@ def wrapped(text: str, cells: int | None, *, first: str = "", rest: str | None =
 
 
 def size(count: int) -> str:
-    """Bytes as a person says them: 738 MB, 1.5 GB."""
+    """A number of bytes with its unit: 738 MB, 1.5 GB."""
     for unit, name in ((1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "kB")):
         if count >= unit:
-            found = count / unit
-            return f"{f'{found:.1f}'.removesuffix('.0') if found < 10 else round(found)} {name}"
+            amount = count / unit
+            return f"{f'{amount:.1f}'.removesuffix('.0') if amount < 10 else round(amount)} {name}"
     return f"{count} B"
 
 
 def grid(
     header: Sequence[str], rows: Iterable[Sequence[Cell]], page: Page, *, right: Sequence[str] = ()
 ) -> Iterator[str]:
-    """Lines of a table without rules. Columns that hold nothing are left out; the last one that is left breaks at
-    blanks where a row is wider than the page, and stands below its row where it would have no room."""
-    cells = [[_cell(each) for each in row] for row in rows]
+    """The lines of a table without rules. Columns that hold nothing are left out. Where a row is wider than the page,
+    its last column breaks at blanks; where that has no room, it is written below the row."""
+    cells = [[_cell(cell) for cell in row] for row in rows]
     kept = [place for place in range(len(header)) if any(row[place][0] for row in cells)]
     if not kept:
         return
@@ -122,5 +122,5 @@ def _cell(given: Cell) -> tuple[str, str | None]:
 
 
 def pages(facts: Iterable[tuple[str, str]], page: Page) -> Iterator[str]:
-    """A line a fact: its name, and what it is, broken at blanks below itself. A fact that is nothing is left out."""
+    """One line for each fact: its name and its text, which breaks at blanks. A fact without a text is left out."""
     yield from grid(("", ""), [((name, "bold"), text) for name, text in facts if text], page)

@@ -1,5 +1,5 @@
-"""What people type who come from other tools, and what they mean by it: words for commands, and options that we do not
-have. Words that are only mistyped are found by their letters, elsewhere.
+"""What users of other tools type, and what they mean by it: other words for our commands, and options that we do not
+have. Mistyped words are found elsewhere, by their letters.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 ALIASES: Final = {"ps": "status", "start": "up"}
-"""Words that are as good as ours."""
+"""Other names of our commands, which work too."""
 
 _A_STATEMENT: Final = "dbfleet query TARGET 'STATEMENT'"
 
@@ -47,7 +47,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "settings": "config show",
     "d": "describe",
 }
-"""By a word in small letters, the command that is meant."""
+"""The command that is meant, by a word in small letters."""
 
 _NOT_NEEDED: Final = "leave it out: up ends when the servers answer, and they run on"
 _A_URL: Final = "a server and its user are named by a URL in TARGET's place: postgresql://HOST:PORT/DATABASE"
@@ -69,15 +69,15 @@ OPTIONS: Final[Mapping[tuple[str, str], str]] = {
     ("load", "--file"): "the file is an argument: dbfleet load TARGET FILE",
     ("load", "-f"): "the file is an argument: dbfleet load TARGET FILE",
 }  # fmt: skip
-"""By the command and an option of another tool's, what to do instead."""
+"""What to do instead, by the command and an option of another tool."""
 
 _FORMATS: Final = ("table", "jsonl", "json", "csv", "tsv", "markdown")
 
 
 def by_option(command: str, name: str) -> str | None:
-    """What to type in place of an option that the command does not have; None where nothing is known."""
-    if found := OPTIONS.get((command, name)):
-        return found
+    """What to type instead of an option that the command does not have; None where it is not known."""
+    if instead := OPTIONS.get((command, name)):
+        return instead
     if name.removeprefix("--") in _FORMATS and name.startswith("--"):
         return f"did you mean --format {name[2:]}?"
     if name == "-V":

@@ -104,7 +104,7 @@ def load(
     keys = None if key is None else [each.strip() for each in key.split(",") if each.strip()]
     done: list[op.Loaded] = []
     with load_inputs.find(source, collection=collection, format=input_format, key=keys, stdin=stdin) as inputs:
-        fleet.made_state()  # where an embedded target's file is
+        fleet.made_state()  # it holds an embedded target's file
         try:
             done.extend(
                 op.load(
@@ -127,7 +127,7 @@ def _show(plan: Sequence[Planned], every_column: bool) -> None:
         )
         render.say(render.harmless(f"{each.collection}: {what}{rows}{key}"))
         for name, type_, note in each.columns:
-            # What was inferred is always shown; of a dump what is changed by its way.
+            # An inferred type is always shown; of a dump, only columns that are changed.
             if each.inferred or every_column or (note and note.startswith("rounded")):
                 render.say(render.harmless(f"  {name}  {type_}" + (f"  {note}" if note else "")))
 
@@ -181,7 +181,7 @@ def copy(
     if mode not in ("insert", "upsert", "replace"):
         raise UsageError(f"--mode {mode} is none of insert, upsert, replace")
     if not dry_run:
-        fleet.made_state()  # where an embedded target's file is
+        fleet.made_state()  # it holds an embedded target's file
     started = datetime.now(UTC)
     done: list[op.Copied] = []
     failed: VerifyFailed | None = None
@@ -212,7 +212,7 @@ def copy(
 
 
 def _proven(receipt: Mapping[str, Any]) -> str:
-    """A receipt in a sentence."""
+    """A receipt in one sentence."""
     ends = [
         f"{receipt[end]['target']} ({receipt[end]['product']} {receipt[end]['version']})" for end in ("source", "sink")
     ]

@@ -1,4 +1,4 @@
-"""The parameters that recur, and what the shell completes them with."""
+"""The parameters that several commands have, and the shell's completion of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dbfleet.cli.chosen import open_fleet
 
 
 def complete_target(incomplete: str) -> list[str]:
-    """Target names for the shell; of a comma list, the last one. An error of any kind completes to nothing."""
+    """The target names; in a comma list the last one is completed. On any error there are none."""
     before, comma, _ = incomplete.rpartition(",")
     try:
         names = list(open_fleet().targets)
@@ -21,14 +21,14 @@ def complete_target(incomplete: str) -> list[str]:
 
 
 def complete_engine(incomplete: str) -> list[str]:
-    """Engines' names, those of other packages too."""
+    """The engines' names, also those of outside engines."""
     from dbfleet import registry
 
     return [spec.name for spec in registry.every()]
 
 
 def complete_located(incomplete: str) -> list[str]:
-    """Targets, and behind a target's dot its collections, if it answers at once."""
+    """The targets; after a target and a dot, its collections, if it answers within a second."""
     target, dot, _ = incomplete.partition(".")
     if not dot or "://" in incomplete:
         return complete_target(incomplete)
@@ -36,29 +36,30 @@ def complete_located(incomplete: str) -> list[str]:
 
 
 def complete_collection(ctx: typer.Context, incomplete: str) -> list[str]:
-    """The collections of the target that stands before."""
+    """The collections of the target that was given before."""
     return _collections(str(ctx.params.get("where") or ctx.params.get("source") or ""))
 
 
 def _collections(target: str) -> list[str]:
-    """A shell waits for this: what does not answer within a second, or not at all, has none."""
-    found: list[str] = []
+    """The target's collections; none if it does not answer within a second, because a shell waits for this."""
+    names: list[str] = []
 
     def ask() -> None:
         try:
             fleet = open_fleet()
             with fleet.connect(fleet.target(target), timeout_s=1.0) as adapter:
-                found.extend(adapter.collections())
+                names.extend(adapter.collections())
         except Exception:
             return
 
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(1.0)
-    return list(found)
+    return list(names)
 
 
 def complete_format(incomplete: str) -> list[str]:
+    """The names of the output formats."""
     from dbfleet import formats
 
     return list(formats.names())

@@ -1,8 +1,8 @@
-"""`shell`'s two ways: hand the terminal over to the engine's own client, or read statements here.
+"""The two ways of `shell`: to hand the terminal over to the engine's own client, or to read statements here.
 
-Rule of reading: a statement ends with `;` at the end of a line, or at an empty line; of a key-value engine each line is
-one. An error is told and reading goes on; Ctrl-C drops what was typed, Ctrl-D or \\q ends. Without a terminal there is
-no prompt, and the first error ends it, with its exit code.
+Rule of reading: a statement ends with `;` at the end of a line, or at an empty line; for a key-value engine each line
+is a statement. After an error, reading goes on. Ctrl-C drops what was typed; Ctrl-D or \\q ends. Without a terminal
+there is no prompt, and the first error ends the command with its exit code.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 
 def hand_over(command: ClientCommand) -> int:
-    """Run the client on this terminal, to its end; its exit code. Ctrl-C is the client's."""
+    """Run the client on this terminal to its end, and return its exit code. Ctrl-C goes to the client alone."""
     previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        # Not exec: our own signal handlers and the terminal's state are put right afterwards.
+        # Not exec, because signal handlers and the terminal's state are restored afterwards.
         with subprocess.Popen(
             command.argv,
             env={**os.environ, **command.environment},
@@ -37,7 +37,7 @@ def hand_over(command: ClientCommand) -> int:
         ) as child:
             try:
                 code = child.wait()
-            except BaseException:  # SIGTERM, which the client has not got
+            except BaseException:  # SIGTERM, which only we got
                 child.terminate()
                 raise
     except OSError as error:
@@ -48,7 +48,7 @@ def hand_over(command: ClientCommand) -> int:
 
 
 def run(fleet: Fleet, target: Target) -> None:
-    """Read statements from stdin and answer them, one connection for all."""
+    """Read statements from stdin and answer them, all over one connection."""
     terminal = is_terminal(sys.stdin)
     if terminal:
         spec = fleet.spec(target)
@@ -76,7 +76,7 @@ def run(fleet: Fleet, target: Target) -> None:
 
 def _edit_lines() -> None:
     try:
-        import readline  # noqa: F401  # input() then edits lines and keeps them
+        import readline  # noqa: F401  # with it, input() can edit lines and keeps a history
     except ImportError:
         pass
 
@@ -110,7 +110,7 @@ def _statements(name: str, terminal: bool, *, by_line: bool) -> Iterator[str]:
 
 
 def _line() -> str:
-    found = sys.stdin.readline()
-    if not found:
+    line = sys.stdin.readline()
+    if not line:
         raise EOFError
-    return found.rstrip("\n")
+    return line.rstrip("\n")

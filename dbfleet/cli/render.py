@@ -1,9 +1,9 @@
-"""What the user sees. stdout is data, stderr is narration; the only file that knows rich, and only for live progress.
+"""What the user sees: data on stdout, narration on stderr. Only this file knows rich, and only for live progress.
 
-Data: `records` and `results` write rows by a format of dbfleet.formats: a table on a terminal, JSON Lines elsewhere,
-`--format` decides otherwise. Bulk rows never pass through rich. Narration: `say` is silent with --quiet, `warn` never
-is, `complain` is for what ends the command. Progress is drawn only where stderr is a terminal. Colour: NO_COLOR, then
-FORCE_COLOR, then whether the stream is a terminal.
+Data: `records` and `results` write rows in a format of dbfleet.formats: that of `--format`, else a table on a terminal
+and JSON Lines elsewhere. Bulk rows never pass through rich. Narration: `say` is silent with --quiet, `warn` never is,
+and `complain` reports what ends the command. Progress is drawn only where stderr is a terminal. NO_COLOR decides about
+colours, then FORCE_COLOR, then whether the stream is a terminal.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def paint(text: str, colour: str, stream: IO[str] | None = None) -> str:
 
 
 def harmless(text: str) -> str:
-    """`text` with logins hidden and control characters shown: servers' words go to a terminal."""
+    """`text` with logins hidden and control characters escaped, because a server's words go to the terminal."""
     from dbfleet.secrets import redact
 
     text = redact(text) if "//" in text else text
@@ -52,39 +52,40 @@ def harmless(text: str) -> str:
 
 
 def say(text: str, *, rest: str = "") -> None:
-    """A line of narration; nothing with --quiet. Where it is too long for the terminal it breaks at a blank, and goes
-    on behind `rest`."""
+    """Print a line of narration, unless --quiet. A line too long for the terminal breaks at a blank, and `rest` begins
+    its further lines."""
     if not chosen.quiet:
         _to_stderr(text, rest)
 
 
 def detail(text: str) -> None:
-    """A line for --verbose."""
+    """Print a line of narration if --verbose."""
     if chosen.verbose:
         _to_stderr(paint(text, "dim"))
 
 
 def warn(text: str) -> None:
-    """What the user must know even with --quiet: something was cut, skipped or approximated."""
+    """Print what the user must know even with --quiet: something was cut, skipped or approximated."""
     _to_stderr(f"{paint('warning:', 'yellow')} {harmless(text)}", "  ")
 
 
 def complain(text: str, hint: str | None = None) -> None:
-    """What ended the command, and what to do next."""
+    """Print what ended the command, and what to do next."""
     _to_stderr(f"{paint('dbfleet:', 'red')} {harmless(text)}", "  ")
     if hint:
         _to_stderr(f"  {harmless(hint)}", "  ")
 
 
 def complain_of_interrupt() -> None:
-    """On a line of its own: the terminal has shown ^C where the cursor was."""
+    """Print that the command was interrupted, on a line of its own: the terminal has printed ^C before it."""
     _to_stderr(("\n" if is_terminal(sys.stderr) else "") + f"{paint('dbfleet:', 'red')} interrupted")
 
 
 def complain_of(error: DbfleetError) -> None:
-    """One short paragraph: to which target, what happened, what next; of a fleet, one line a target that failed."""
-    # The target's name is ours and has no login: redacted together with the message, a URL's name would take the
-    # message's words up to an @ with it ("Access denied for user 'me'@'host'").
+    """Print an error in one short paragraph: the target, what happened, what to do next; of a fleet, one line for each
+    target that failed."""
+    # The target's name has no login, and is redacted apart from the message: together, all between a URL in the name
+    # and an @ in the message would be hidden ("Access denied for user 'me'@'host'").
     name, message = _place(error), harmless(error.message)
     _to_stderr(f"{paint('dbfleet:', 'red')} {harmless(name) + ': ' if name else ''}{message}", "  ")
     if error.hint:
@@ -100,19 +101,19 @@ def complain_of(error: DbfleetError) -> None:
 
 
 def _show_log(error: DbfleetError, margin: str) -> None:
-    """The end of the server's log, where the error brings one."""
+    """Print the end of the server's log, if the error has it."""
     if isinstance(error, (RuntimeFailure, NotReady)) and error.log_tail:
         _to_stderr("\n".join(margin + harmless(line) for line in error.log_tail.rstrip().splitlines()))
 
 
 def _place(error: DbfleetError) -> str | None:
-    """The target or the engine that an error is about, where its message does not begin with it."""
+    """The target or the engine that an error is about; None where its message begins with that name."""
     name = error.target or error.engine
     return None if name and error.message.startswith(name) else name
 
 
 def complain_of_bug(error: BaseException) -> None:
-    """What we did not foresee: the error and its place; the traceback with --verbose or DBFLEET_DEBUG."""
+    """Print an unexpected error and its place in our code; the traceback too with --verbose or DBFLEET_DEBUG."""
     if chosen.verbose or os.environ.get("DBFLEET_DEBUG"):
         _to_stderr(harmless("".join(traceback.format_exception(error)).rstrip()))
     frames = traceback.extract_tb(error.__traceback__)
@@ -140,15 +141,15 @@ def _to_stderr(text: str, rest: str = "") -> None:
 
 
 def write(chunks: Iterable[bytes]) -> None:
-    """Send bytes to stdout as they come. ReaderGone where the pipe was closed, StdoutFailed where it is full or was
-    never open."""
+    """Write bytes to stdout as they come. ReaderGone if the pipe was closed, StdoutFailed if the disk is full or stdout
+    was never open."""
     stdout = sys.stdout
     if stdout is None:
         raise StdoutFailed("it is closed")
     out = stdout.buffer
     for chunk in chunks:
         try:
-            # Chunks are whole batches, some 100 KB: one write each, so that a reader sees rows when they come.
+            # A chunk is a whole batch, about 100 KB. We flush each, so that a reader sees rows when they come.
             out.write(chunk)
             out.flush()
         except BrokenPipeError as error:
@@ -158,17 +159,17 @@ def write(chunks: Iterable[bytes]) -> None:
 
 
 def end_with_reader() -> None:
-    """From here on the command ends when whoever reads stdout goes away, even while there is nothing to write: a log
-    that is followed may be silent for hours."""
+    """From now on the command ends when the reader of stdout goes away, even while nothing is written: a log that is
+    followed may be silent for hours."""
 
     def gone(number: int, frame: FrameType | None) -> None:
         raise ReaderGone
 
     def watch(descriptor: int) -> None:
         poll = select.poll()
-        poll.register(descriptor, 0)  # a pipe without a reader is an error, which is always told
+        poll.register(descriptor, 0)  # poll always reports errors, and a pipe without a reader is one
         if any(event & select.POLLERR for _, event in poll.poll()):
-            os.kill(os.getpid(), signal.SIGPIPE)  # wakes the main thread out of whatever it waits for
+            os.kill(os.getpid(), signal.SIGPIPE)  # ends whatever the main thread waits for
 
     if sys.stdout is not None and not is_terminal(sys.stdout):
         signal.signal(signal.SIGPIPE, gone)
@@ -176,21 +177,21 @@ def end_with_reader() -> None:
 
 
 def format_of(asked: str | None) -> str:
-    """The format that was asked for, else a table on a terminal and JSON Lines elsewhere."""
+    """The given format; without one, a table on a terminal and JSON Lines elsewhere."""
     from dbfleet import formats
 
     return formats.known(asked) if asked else "table" if is_terminal(sys.stdout) else "jsonl"
 
 
 def rows(results: Iterable[Rows], *, format: str | None = None) -> None:
-    """Write results to stdout, one after the other, streaming."""
+    """Write results to stdout, one after the other, as their rows come."""
     from dbfleet import formats
 
     write(formats.encode(format_of(format), results, page()))
 
 
 def page() -> Page:
-    """How a table may look: the width of the terminal and its colours; unbounded elsewhere."""
+    """How a table may look: the terminal's width and its colours; without a terminal there is no limit."""
     from dbfleet.formats import Page
 
     width = shutil.get_terminal_size().columns if is_terminal(sys.stdout) else None
@@ -198,15 +199,15 @@ def page() -> Page:
 
 
 def lines(found: Iterable[str]) -> None:
-    """Write what was laid out for a person to stdout."""
+    """Write lines that were laid out for a person to stdout."""
     write(f"{line}\n".encode("utf-8", "backslashreplace") for line in found)
 
 
 def records(found: Iterable[Mapping[str, Any]], fields: Sequence[str], *, format: str | None = None) -> None:
     """Write records to stdout as they come; `fields` are their columns, in order. A missing field is NULL.
 
-    As a table they are written together, lists and objects as words, yes as ✓, and what is not as nothing; without the
-    columns that hold nothing.
+    In a table, lists and objects are written as words, true as ✓, and false and NULL as blank cells; columns that are
+    blank in every row are left out.
     """
     from dbfleet.adapter import ResultColumn
     from dbfleet.formats import Plain
@@ -214,12 +215,12 @@ def records(found: Iterable[Mapping[str, Any]], fields: Sequence[str], *, format
     name = format_of(format)
     if name == "table":
         found = list(found)
-        fields = [field for field in fields if not found or any(_holds(each.get(field)) for each in found)]
-    # The first record before the header: what fails at once leaves no half an answer on stdout.
+        fields = [field for field in fields if not found or any(_holds(record.get(field)) for record in found)]
+    # Get the first record before the header is written, so that an error at the start leaves stdout empty.
     found = iter(found)
     found = chain(list(islice(found, 1)), found)
     tuples: Iterable[Batch] = ([tuple(record.get(field) for field in fields)] for record in found)
-    if name == "table":  # widths need all rows, and a fleet's records are few
+    if name == "table":  # the widths need all rows; a fleet has few records
         from dbfleet.formats.table import BLANK
 
         tuples = [[tuple([_cell(value, BLANK) for value in row]) for batch in tuples for row in batch]]
@@ -227,26 +228,27 @@ def records(found: Iterable[Mapping[str, Any]], fields: Sequence[str], *, format
 
 
 def _holds(value: Any) -> bool:
-    """Whether a person would see anything of it; of 0 too."""
+    """Whether the value is shown in a table: not if it is NULL, false or empty; 0 is."""
     return value is not None and value is not False and value not in ("", (), [], {})
 
 
 def _cell(value: Any, blank: object) -> Any:
-    """A record's value as a person sees it in a table."""
+    """A record's value as a table shows it."""
     return "✓" if value is True else said(value) if _holds(value) else blank
 
 
 def said(value: Any) -> Any:
-    """Lists and objects in a person's punctuation; an object of words is grouped by them: `exact: bool int`."""
+    """Lists and objects as words for a person; an object whose values are words is grouped by them: `exact: bool
+    int`."""
     if isinstance(value, Mapping):
-        if all(isinstance(each, str) for each in value.values()):
+        if all(isinstance(word, str) for word in value.values()):
             groups: dict[str, list[str]] = {}
             for key, word in value.items():
                 groups.setdefault(word, []).append(key)
             return "; ".join(f"{word}: {' '.join(keys)}" for word, keys in groups.items()) or None
-        return ", ".join(_said(key, each) for key, each in value.items()) or None
+        return ", ".join(_said(key, part) for key, part in value.items()) or None
     if isinstance(value, list | tuple):
-        words = [str(said(each)) for each in value]
+        words = [str(said(item)) for item in value]
         return (" " if any(word.endswith(".") for word in words) else ", ").join(words) or None
     return value
 
@@ -261,7 +263,7 @@ def _said(key: str, value: Any) -> str:
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Return where the user agrees or --yes was given. UsageError where nobody can be asked, or says no."""
+    """Return if the user agrees or gave --yes. UsageError if the user says no, or there is no terminal to ask on."""
     if yes:
         return
     if not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
@@ -270,7 +272,7 @@ def confirm(question: str, *, yes: bool) -> None:
 
     asked = "\n".join(wrapped(f"{harmless(question)} [y/N]", columns_of(sys.stderr)))
     display = _drawn[-1] if _drawn else None
-    if display:  # it would draw over the question, and over the answer
+    if display:  # or it would draw over the question and the answer
         display.pause()
     print(f"{asked} ", end="", file=sys.stderr, flush=True)
     answer = sys.stdin.readline()
@@ -286,7 +288,7 @@ def confirm(question: str, *, yes: bool) -> None:
 
 
 class _Drawn(Protocol):
-    """A display that a question interrupts."""
+    """A live display that can be paused for a question."""
 
     def pause(self) -> None: ...
 
@@ -297,33 +299,35 @@ class Bar(Protocol):
     """One line of a progress display."""
 
     def update(self, text: str | None = None, *, done: float | None = None, total: float | None = None) -> None:
-        """Change what the line says, and how far it is."""
+        """Change the line's text, and how much is done."""
         ...
 
     def finish(self, text: str, *, ok: bool = True) -> None:
-        """The line's last word."""
+        """End the line with this text."""
         ...
 
 
 _drawn: Final[list[_Drawn]] = []
-"""The display that is on the terminal now, if there is one."""
+"""The live display that is on the terminal now, if there is one."""
 
 
 class Progress(Protocol):
     """Lines that change while work runs. Threads may update different bars."""
 
-    def bar(self, name: str, text: str = "", *, total: float | None = None) -> Bar: ...
+    def bar(self, name: str, text: str = "", *, total: float | None = None) -> Bar:
+        """A new line with this name and text; with `total`, a bar shows how much is done."""
+        ...
 
 
 @contextmanager
 def progress(*, unit: str = "", passing: bool = False) -> Iterator[Progress]:
-    """A live display for the block. Elsewhere than on a terminal each `finish` is one line of narration. A bar that
-    nobody has finished by the end is not left standing; with `passing` none is."""
+    """A live display for the block; without a terminal, each `finish` is one line of narration. At the end, a bar that
+    is not finished is removed; with `passing` every bar is."""
     if chosen.quiet:
         yield _Silent()
     elif is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb":
-        with _live(unit, passing) as found:
-            yield found
+        with _live(unit, passing) as display:
+            yield display
     else:
         yield _Lines()
 
@@ -338,7 +342,7 @@ class _Silent:
 
 
 class _Lines:
-    """Narration in place of a display: the end of each bar, no bar's middle."""
+    """Narration instead of a display: one line when a bar is finished."""
 
     def __init__(self, name: str = "") -> None:
         self._name = name
@@ -354,7 +358,7 @@ class _Lines:
 
 @contextmanager
 def _live(unit: str, passing: bool) -> Iterator[Progress]:
-    # 60 ms of imports, paid only where somebody watches.
+    # Imported here, as it takes 60 ms and only a terminal needs it.
     from rich.console import Console
     from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as RichProgress
@@ -362,7 +366,7 @@ def _live(unit: str, passing: bool) -> Iterator[Progress]:
     from rich.text import Text
 
     class Far(ProgressColumn):
-        """A bar where the end is known, nothing elsewhere."""
+        """A bar if the total is known, else nothing."""
 
         def __init__(self) -> None:
             super().__init__()
@@ -372,7 +376,7 @@ def _live(unit: str, passing: bool) -> Iterator[Progress]:
             return self._bar.render(task) if task.total and not task.finished else Text("")
 
     class Elapsed(TimeElapsedColumn):
-        """How long it has taken; what has ended has said so."""
+        """The elapsed time; blank when the line is finished, whose text tells it."""
 
         def render(self, task: Task) -> Text:
             return Text("") if task.fields["ended"] else super().render(task)
@@ -390,7 +394,7 @@ def _live(unit: str, passing: bool) -> Iterator[Progress]:
         TextColumn("{task.fields[name]}", style="bold", markup=False),
         Far(),
         Count(),
-        # Where a line has too little room this text breaks, at blanks; no name is cut.
+        # Where a line has too little room, this text breaks at blanks; no name is cut.
         TextColumn("{task.fields[text]}", markup=False, table_column=Column(no_wrap=False, overflow="fold")),
         Elapsed(),
         console=console,
@@ -415,7 +419,7 @@ def _live(unit: str, passing: bool) -> Iterator[Progress]:
             return LiveBar(name, text, total)
 
         def pause(self) -> None:
-            display.live.transient = True  # nothing of it is left standing
+            display.live.transient = True  # so that stop removes it
             display.stop()
             display.live.transient = passing
 
@@ -430,7 +434,7 @@ def _live(unit: str, passing: bool) -> Iterator[Progress]:
         finally:
             _drawn.remove(live)
             for task in display.tasks:
-                if not task.fields["ended"]:  # a spinner that turns no more says nothing
+                if not task.fields["ended"]:  # a spinner that stands still would say nothing
                     display.remove_task(task.id)
 
 
@@ -442,7 +446,8 @@ def results(result: Result, *, format: str | None = None) -> None:
 
 
 def told(result: Result) -> None:
-    """What a statement whose rows are read has to say besides, on stderr: notices, how many rows it changed."""
+    """Print to stderr what a statement gave besides rows, which are read by now: notices, and how many rows it
+    changed."""
     for message in result.messages:
         say(harmless(message))
     if result.affected is not None:

@@ -1,22 +1,22 @@
-"""What Ctrl-C and SIGTERM do while a command runs: it unwinds, in bounded time, whatever it is just doing.
+"""What Ctrl-C and SIGTERM do while a command runs: it unwinds within a bounded time, whatever it is doing.
 
-A signal is put on record once, and raised in the main thread as a KeyboardInterrupt, so that every `with` and `finally`
-on the way stops statements and cleans up. Five things keep such an exception from arriving; a thread, which learns of
-the signal through Python's wakeup descriptor, sees to each:
+A signal is noted once and raised in the main thread as a KeyboardInterrupt, so that every `with` and `finally` on the
+way stops statements and cleans up. Five things can prevent that. A thread, which learns of the signal through Python's
+wakeup descriptor, handles each:
 
-1. Python runs handlers between two bytecodes of the main thread, and some drivers stay in C until the server has
-   answered. While the handler has not run, what runs on the servers is cancelled, again and again; the driver's call
-   then fails, and the handler has its turn.
-2. Inside an import or a finalizer the exception would be printed ("Exception ignored in …") and forgotten, or leave a
-   module half made. There the handler does not raise: the thread sends the signal once more, a moment later.
-3. Code of others may swallow it. The exception that the main thread handles tells: where that is not ours, or one that
-   was raised because of ours, for half a second, it was lost and is raised once more.
-4. A driver that tells the server to stop may do so before the server has begun with the statement, and then waits for
-   its end. While a driver's code handles the exception, what runs is cancelled once more, every RETRY_S.
-5. Cleaning up may take forever, as on a line that is dead. After UNWIND_S the process ends, its workers with it; a
-   second signal leaves IMPATIENT_S.
+1. Python runs a handler between two bytecodes of the main thread, but some drivers stay in C until the server answers.
+   As long as the handler has not run, the thread cancels the statements on the servers again and again. Then the
+   driver's call fails, and the handler runs.
+2. Inside an import or a finalizer the exception would be printed ("Exception ignored in …") and lost, or would leave a
+   module half imported. There the handler does not raise; the thread sends the signal again a moment later.
+3. Other code may swallow the exception. The thread looks at the exception that the main thread is handling. If for
+   half a second that is neither our interrupt nor one that it caused, ours was lost, and the signal is sent again.
+4. A driver may tell the server to stop before the server has begun the statement, and then wait for its end. While a
+   driver's code handles the exception, the thread cancels the statement again every RETRY_S.
+5. Cleaning up may never end, for example on a dead connection. After UNWIND_S the process ends, and its workers with
+   it; after a second signal it has only IMPATIENT_S.
 
-A signal that comes while the command unwinds is not raised: it would cut short what the first one began.
+A signal that comes while the command unwinds is not raised: it would interrupt the cleaning up.
 """
 
 from __future__ import annotations
@@ -32,51 +32,52 @@ from types import FrameType, TracebackType
 from typing import Any, Final, Self
 
 UNWIND_S: Final = 20.0
-"""How long a command may take to clean up: longer than a worker may (ops/_workers.py)."""
+"""How long a command may take to clean up. It is longer than a worker's time (ops/_workers.py)."""
 IMPATIENT_S: Final = 2.0
-"""How long it may take once a second signal has come."""
+"""How long it may take after a second signal."""
 RETRY_S: Final = 1.0
 SAME_S: Final = 0.5
-"""A signal that comes so soon after the first is no second one: `timeout` sends each twice."""
+"""A signal this soon after the first does not count as a second one: `timeout` sends each signal twice."""
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _PACE_S: Final = 0.05
 _LOST_AFTER_S: Final = 0.5
 _HELD_AT_MOST_S: Final = 1.0
 _DEEPEST: Final = 50
-"""How far a chain of exceptions is followed."""
+"""How many links of a chain of exceptions are followed."""
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM came. A KeyboardInterrupt, so that whoever cleans up after Ctrl-C cleans up after this."""
+    """SIGTERM came. It is a KeyboardInterrupt, so that code that cleans up after Ctrl-C cleans up after SIGTERM too."""
 
 
 _current: Signals | None = None
 
 
 def answered() -> None:
-    """Ctrl-C was meant for one statement of several, and has stopped it: the command goes on. SIGTERM never is."""
+    """Forget a Ctrl-C that was meant for one of several statements and has stopped it: the command goes on. SIGTERM
+    always ends the command."""
     if _current is not None:
         _current.forget()
 
 
 class Signals:
-    """The signals of one command. `begin` when it has something to unwind, `over` when it has."""
+    """The signals of one command. Call `begin` when it has something to unwind, and `over` when it has unwound."""
 
     def __init__(self) -> None:
         self.first: int | None = None
         """The signal that ends this command."""
         self._over = False
         self._runs = 0
-        """How often the handler has run, and when the signal was last sent: one more is the answer to it."""
+        """How often the handler has run; `_runs_before` is that number when the signal was last sent, at `_sent_at`."""
         self._runs_before = 0
         self._sent_at = 0.0
         self._sent_by_us = 0
         self._came_at: float | None = None
-        """When the first signal came, and when the process ends all the same."""
+        """When the first signal came; at `_deadline` the process ends in any case."""
         self._deadline = 0.0
         self._held_since: float | None = None
-        """Since when the handler holds the exception back."""
+        """Since when the handler does not raise, because the exception would be lost."""
         self._lost_since: float | None = None
         self._cancelling: threading.Thread | None = None
         self._previous: dict[int, Any] = {}
@@ -84,7 +85,7 @@ class Signals:
 
     @property
     def code(self) -> int:
-        """The exit code that tells of the signal."""
+        """The exit code of a command that the signal ended."""
         return 128 + (self.first or signal.SIGINT)
 
     # --- the main thread ---
@@ -93,7 +94,7 @@ class Signals:
         return self
 
     def begin(self) -> None:
-        """From now on a signal unwinds. Before, it does what it did."""
+        """From now on a signal unwinds the command. Before, it keeps the effect that it had."""
         global _current
         _mind_forks()
         _current = self
@@ -109,10 +110,10 @@ class Signals:
                 self._previous[number] = signal.signal(number, self._handle)
 
     def over(self) -> None:
-        """The command has unwound: nothing is raised any more, the code tells of the signal."""
+        """The command has unwound: no signal is raised any more; it only decides the exit code."""
         self._over = True
         if self._writer is not None:
-            signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as Python has it; render.end_with_reader raises
+            signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as by default in Python; render.end_with_reader changed it
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         global _current
@@ -127,6 +128,7 @@ class Signals:
         _current = None
 
     def forget(self) -> None:
+        """Go on as if no signal had come. Raises Terminated after SIGTERM."""
         if self.first == signal.SIGTERM:
             raise Terminated
         self._came_at = self.first = self._lost_since = self._held_since = None
@@ -146,7 +148,8 @@ class Signals:
         raise Terminated if self.first == signal.SIGTERM else KeyboardInterrupt
 
     def _not_raised(self, unraisable: Any) -> None:
-        """An exception was ignored, in a finalizer or in C: ours is not, and need not be told."""
+        """Python reports an exception that it ignored, in a finalizer or in C. Ours is not printed: it is raised again
+        later."""
         if not isinstance(unraisable.exc_value, KeyboardInterrupt):
             self._unraisable(unraisable)
         elif self.first is not None:
@@ -179,7 +182,7 @@ class Signals:
     def _follow(self, now: float) -> None:
         if now > self._deadline:
             self._end()
-        if self._over:  # what is still written goes nowhere
+        if self._over:  # only the end of the process is left
             self._deadline = min(self._deadline, now + IMPATIENT_S)
         elif self._runs == self._runs_before:
             if now - self._sent_at > 2 * _PACE_S:
@@ -197,7 +200,7 @@ class Signals:
             self._send()
 
     def _send(self) -> None:
-        """The signal once more."""
+        """Send the signal to the main thread once more."""
         number, main = self.first, threading.main_thread().ident
         if number is not None and main is not None:
             self._runs_before, self._sent_at, self._lost_since = self._runs, time.monotonic(), None
@@ -205,13 +208,13 @@ class Signals:
             signal.pthread_kill(main, number)
 
     def _cancel(self) -> None:
-        """Stop what runs on the servers, in a thread of its own: a server may not answer to that either."""
+        """Stop the statements on the servers. This needs a thread of its own, because a server may not answer."""
         if self._cancelling is None or not self._cancelling.is_alive():
             self._cancelling = threading.Thread(target=_cancel_all, daemon=True, name="cancel")
             self._cancelling.start()
 
     def _end(self) -> None:
-        """Unwinding took too long. DBFLEET_DEBUG shows where."""
+        """End the process, because unwinding took too long. DBFLEET_DEBUG shows where."""
         if os.environ.get("DBFLEET_DEBUG"):
             import faulthandler
 
@@ -232,7 +235,7 @@ class Signals:
 
 
 def _unwinds(error: BaseException | None) -> bool:
-    """Whether this exception is an interrupt, or was raised because of one."""
+    """Whether this exception is an interrupt or was caused by one."""
     for _ in range(_DEEPEST):
         if error is None or isinstance(error, KeyboardInterrupt):
             return error is not None
@@ -241,14 +244,15 @@ def _unwinds(error: BaseException | None) -> bool:
 
 
 def _handled_by_main() -> BaseException | None:
-    """The exception that the main thread handles: in an `except`, a `finally`, an `__exit__`, or what these call."""
-    found: Any = sys._current_exceptions().get(threading.main_thread().ident or 0)
-    error: BaseException | None = found[1] if isinstance(found, tuple) else found  # a tuple before Python 3.12
+    """The exception that the main thread is handling: in an `except`, a `finally`, an `__exit__`, or in what these
+    call."""
+    current: Any = sys._current_exceptions().get(threading.main_thread().ident or 0)
+    error: BaseException | None = current[1] if isinstance(current, tuple) else current  # a tuple before Python 3.12
     return error
 
 
 def _would_be_lost(frame: FrameType | None) -> bool:
-    """Whether what is raised here is swallowed: in an import, in a finalizer."""
+    """Whether an exception that is raised here would be lost: in an import or a finalizer."""
     while frame is not None:
         code = frame.f_code
         if code.co_filename.startswith("<frozen importlib") or code.co_name == "__del__":
@@ -258,19 +262,20 @@ def _would_be_lost(frame: FrameType | None) -> bool:
 
 
 def _drivers_own(error: BaseException | None) -> bool:
-    """Whether it has not come out of a driver yet: where we handle it, we clean up, and nobody cancels that."""
-    place = error.__traceback__ if error is not None else None  # begins where it has come to
+    """Whether the exception is still inside a driver. Where our code handles it, we clean up, and nothing is
+    cancelled."""
+    place = error.__traceback__ if error is not None else None  # begins where the exception is now
     return place is not None and not str(place.tb_frame.f_globals.get("__name__")).startswith("dbfleet.")
 
 
 def _cancel_all() -> None:
     from dbfleet.errors import DbfleetError
 
-    fleet = sys.modules.get("dbfleet.fleet")  # --help must not import what nobody has connected with
+    fleet = sys.modules.get("dbfleet.fleet")  # --help does not import it, and then nothing is connected
     for adapter in list(fleet.Fleet.connected) if fleet else ():
         try:
             adapter.cancel()
-        except (DbfleetError, OSError):  # this engine cannot, or it is too late
+        except (DbfleetError, OSError):  # this engine cannot cancel, or the connection is closed
             pass
 
 
@@ -278,7 +283,7 @@ _forks_are_minded = False
 
 
 def _mind_forks() -> None:
-    """A forked worker shares the wakeup descriptor: its signals are not this process's."""
+    """Let a forked worker drop the wakeup descriptor: the worker's signals must not count as this process's."""
     global _forks_are_minded
     if not _forks_are_minded:
         os.register_at_fork(after_in_child=_forget_wakeup)

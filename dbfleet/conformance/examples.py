@@ -1,4 +1,4 @@
-"""Values that tell engines apart, by type, and what is left of them within an engine's declared limits."""
+"""Values of each type in which engines differ, and which of them an engine's declared limits allow."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ VALUES: Final[Mapping[Type, tuple[Any, ...]]] = {
         1.7976931348623157e308,
         5e-324,
         2.0**53 + 2,
-        7.101391649994914e16,  # its shortest text lies just between two floats
+        7.101391649994914e16,  # its shortest text is exactly between two floats
         math.nan,
         math.inf,
         -math.inf,
@@ -99,11 +99,11 @@ VALUES: Final[Mapping[Type, tuple[Any, ...]]] = {
 
 
 def examples(type_: Type, spec: EngineSpec) -> list[Any]:
-    """The values of the type that this engine declares to keep, exactly or rounded."""
+    """The values of the type that this engine declares that it keeps, exactly or rounded."""
     limits = spec.limits
     if spec.fidelity(type_) is Fidelity.REFUSED:
         return []
-    found = []
+    kept = []
     for value in VALUES[type_]:
         if type_ is Type.FLOAT and limits.finite_floats and not math.isfinite(value):
             continue
@@ -128,8 +128,8 @@ def examples(type_: Type, spec: EngineSpec) -> list[Any]:
         year = getattr(value, "year", None)
         if year is not None and not limits.first_year <= year <= limits.last_year:
             continue
-        found.append(value)
-    return found
+        kept.append(value)
+    return kept
 
 
 def _digits(value: Decimal) -> int:
@@ -138,6 +138,7 @@ def _digits(value: Decimal) -> int:
 
 
 def types_of(spec: EngineSpec) -> list[Type]:
+    """The types that the engine does not refuse."""
     return [type_ for type_ in Type if spec.fidelity(type_) is not Fidelity.REFUSED]
 
 
@@ -148,6 +149,7 @@ def wide_schema(name: str, spec: EngineSpec) -> Schema:
 
 
 def wide_rows(spec: EngineSpec, rows: int) -> list[Row]:
-    """Rows of `wide_schema`: every example of every type, in turns, with some NULLs. The first is all NULL."""
+    """Rows of `wide_schema`: every example of every type, in turn, with some NULLs. The first row is NULL everywhere but
+    in its key."""
     values = [[None, *examples(type_, spec)] for type_ in types_of(spec)]
-    return [(number, *(each[number % len(each)] for each in values)) for number in range(rows)]
+    return [(number, *(column[number % len(column)] for column in values)) for number in range(rows)]

@@ -1,6 +1,6 @@
-"""What an adapter's abilities are held to, as functions: the suite calls them, and so does whoever tests the suite.
+"""The checks of an adapter's abilities, as functions: the suite calls them, and so do the tests of the suite.
 
-Each gives what is wrong in words, one an ability; nothing where all is well.
+Each returns in words what is wrong, one text for each ability; nothing where all is well.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ A = TypeVar("A")
 
 
 def needed(adapter: Adapter, ability: type[A]) -> A:
-    """The adapter as one that has the ability. The test is skipped where its spec does not declare it."""
+    """The adapter, typed as one with the ability. Skips the test where its spec does not declare it."""
     having = able(adapter, ability)
     if having is None:
         pytest.skip("undeclared by the spec")
@@ -42,13 +42,13 @@ def needed(adapter: Adapter, ability: type[A]) -> A:
 
 
 def _there(adapter_class: type, ability: type) -> bool:
-    """Whether the class, or one that it is made of, defines all of the ability: a Protocol defines nothing."""
+    """Whether the class, or one of its bases that is no Protocol, defines all members of the ability."""
     making = [each for each in adapter_class.__mro__ if not getattr(each, "_is_protocol", False)]
     return all(any(name in vars(each) for each in making) for name in members(ability))
 
 
 def absent(spec: EngineSpec, adapter_class: type) -> list[str]:
-    """Abilities that the spec declares, and the adapter's class does not have."""
+    """Abilities that the spec declares and the adapter's class does not have."""
     return [
         f"{ability.__name__} is declared, and {adapter_class.__name__} does not define {', '.join(members(ability))}"
         for ability in ALL
@@ -57,7 +57,7 @@ def absent(spec: EngineSpec, adapter_class: type) -> list[str]:
 
 
 def undeclared(spec: EngineSpec, adapter_class: type) -> list[str]:
-    """Abilities that the adapter's class has, and the spec does not declare."""
+    """Abilities that the adapter's class has and the spec does not declare."""
     return [
         f"{adapter_class.__name__} defines {', '.join(members(ability))}, and {ability.__name__} is not declared"
         for ability in ALL
@@ -69,7 +69,7 @@ def undeclared(spec: EngineSpec, adapter_class: type) -> list[str]:
 
 
 def plain_schema(name: str) -> Schema:
-    """A collection that no engine has a reason to decline: a key of one integer, and columns of the usual types."""
+    """A schema that no engine has a reason to decline: a key of one integer, and columns of the usual types."""
     columns = (
         Column("id", Type.INT, nullable=False),
         Column("name", Type.TEXT, length=50),
@@ -158,13 +158,13 @@ MAY_DECLINE: Final[Mapping[type, Callable[[Adapter, Schema], Iterator[str]]]] = 
 
 
 def declined(adapter: Adapter, ability: type, schema: Schema) -> list[str]:
-    """What is wrong with a declared ability on a plain schema that holds PLAIN_ROWS: it declines, or gives another
-    result than the plain way."""
+    """What is wrong with a declared ability on a plain schema that holds PLAIN_ROWS: that it declines, or that its
+    result differs from that of the plain way."""
     return list(MAY_DECLINE[ability](adapter, schema))
 
 
 def filled(adapter: Adapter, schema: Schema) -> Schema:
-    """The plain schema, with its rows written; they come back as they are on every engine."""
+    """The plain schema, with its rows written; every engine gives them back as they are."""
     adapter.write(schema, [PLAIN_ROWS])
     assert digest_rows(schema.columns, adapter.scan(schema)) == digest_rows(schema.columns, [PLAIN_ROWS])
     return schema

@@ -1,7 +1,7 @@
 """pytest's side of the suite: the options, and the fixtures `target`, `adapter`, `connect`, `made`.
 
-Every test that takes `target` (or what is built on it) runs once a chosen engine. One fleet serves the whole run, in a
-state directory of its own, and is taken down with its data at the end.
+Every test that takes `target`, or a fixture that is built on it, runs once for each chosen engine. The whole run has one
+fleet in a state directory of its own, which is taken down with its data at the end.
 """
 
 from __future__ import annotations
@@ -30,13 +30,14 @@ Connect = Callable[[], Adapter]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --engine and --url."""
     group = parser.getgroup("dbfleet")
     group.addoption("--engine", action="append", default=[], metavar="NAME", help="run on this engine, started by us")
     group.addoption("--url", action="append", default=[], metavar="URL", help="run on the server at this URL")
 
 
 def chosen(config: pytest.Config) -> list[str]:
-    """What to run on, as the fleet names it: engines' names, then URLs."""
+    """What to run on, as targets are named: engines' names, then URLs."""
     engines = [registry.spec(name).name for name in config.getoption("--engine")]
     urls = list(config.getoption("--url"))
     if engines or urls:
@@ -49,12 +50,13 @@ def chosen(config: pytest.Config) -> list[str]:
 
 
 def environment(config: pytest.Config) -> dict[str, str]:
-    """The environment for the run's fleet: the servers that are bundled run as processes, Docker or not."""
+    """The environment of the run's fleet: bundled servers run as processes, whether there is Docker or not."""
     bundled = not config.getoption("--engine")
     return {**({"DBFLEET_RUNTIME": "process"} if bundled else {}), **os.environ}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test once for each chosen engine, or for those of them that its mark `engines` names."""
     if "target_name" not in metafunc.fixturenames:
         return
     names = chosen(metafunc.config)
@@ -67,10 +69,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """Declare the mark `engines`."""
     config.addinivalue_line("markers", "engines(*names): only on these engines, for what is one engine's own")
 
 
 def pytest_report_header(config: pytest.Config) -> str:
+    """The chosen engines, in the head of the report."""
     return "dbfleet engines: " + ", ".join(_engine(name) for name in chosen(config))
 
 
@@ -80,8 +84,8 @@ def _engine(name: str) -> str:
 
 @pytest.fixture(scope="session")
 def fleet(request: pytest.FixtureRequest) -> Iterator[Fleet]:
-    """The run's own fleet; everything it started is taken down with its data."""
-    # A short path: a Unix socket's may have 107 characters.
+    """The run's own fleet; everything that it started is taken down with its data."""
+    # A short path, because that of a Unix socket may have only 107 characters.
     root = Path(tempfile.mkdtemp(prefix="dbf"))
     environ = {**environment(request.config), "DBFLEET_STATE_DIR": str(root), "DBFLEET_CONFIG": ""}
     outside = [name for name in chosen(request.config) if "://" not in name and name not in registry.names()]
@@ -102,7 +106,7 @@ def fleet(request: pytest.FixtureRequest) -> Iterator[Fleet]:
 
 @pytest.fixture(scope="session")
 def target(target_name: str, fleet: Fleet, record_testsuite_property: Callable[[str, object], None]) -> Target:
-    """A target that answers, started if it is the fleet's; the report gets what answered, as it names itself."""
+    """A target that answers, started if it is of the fleet. The server's name and version go into the report."""
     if "://" not in target_name:
         from dbfleet.ops.up import up
 
@@ -116,6 +120,7 @@ def target(target_name: str, fleet: Fleet, record_testsuite_property: Callable[[
 
 @pytest.fixture(scope="session")
 def spec(target: Target) -> EngineSpec:
+    """The spec of the target's engine."""
     return registry.spec(target.engine)
 
 
@@ -128,7 +133,7 @@ def _shared(target: Target) -> Iterator[list[Adapter]]:
 
 @pytest.fixture
 def adapter(target: Target, _shared: list[Adapter]) -> Adapter:
-    """A live connection, shared by the tests; a new one where a test before has broken it."""
+    """A live connection, shared by the tests; a new one if an earlier test has broken it."""
     try:
         _shared[0].ping()
     except DbfleetError:
@@ -146,7 +151,7 @@ def connect(target: Target) -> Iterator[Connect]:
 
 @pytest.fixture
 def name() -> str:
-    """A collection's name that nobody has."""
+    """A name that no collection has."""
     return f"dbfleet_t{uuid.uuid4().hex[:10]}"
 
 
@@ -161,7 +166,7 @@ def made(adapter: Adapter, target: Target) -> Iterator[Make]:
         return schema
 
     yield make
-    # A connection of its own: the test may have left the shared one busy or broken.
+    # A new connection, because the test may have left the shared one busy or broken.
     with registry.connect(target) as cleaner:
         for each in reversed(names):
             cleaner.drop(each)

@@ -1,4 +1,4 @@
-"""Abilities in both directions: what is declared is there, and given for a plain schema; what is there is declared."""
+"""Abilities in both directions: a declared one is there and works for a plain schema; one that is there is declared."""
 
 from __future__ import annotations
 

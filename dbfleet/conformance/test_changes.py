@@ -23,7 +23,7 @@ def rows_of(adapter: Adapter, schema: Schema) -> list[Row]:
 
 
 def run(adapter: Adapter, schema: Schema, changes: Iterable[Change]) -> list[str]:
-    """Run the statements of the changes as one text; they come back."""
+    """Run the statements of the changes as one text, and return them."""
     statements = list(adapter.statements(schema, changes))
     if statements:
         result = adapter.query("\n".join(statements))
@@ -110,7 +110,7 @@ def test_delete_of_a_row_that_is_referred_to(adapter: Adapter, made: Make, name:
 
 
 def _spoken(adapter: Adapter, schema: Schema, values: Iterable[object]) -> list[object]:
-    """The values that the language has literals for; the others are refused, by name."""
+    """The values for which the language has literals; the others are refused, with their column's name."""
     found = []
     for value in values:
         try:

@@ -1,4 +1,4 @@
-"""What comes along with a collection besides its rows, where an adapter has it (dbfleet.extras)."""
+"""What a collection has besides its rows (dbfleet.extras), for adapters that can carry it."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _add(adapter: Adapter, schema: Schema, extra: Extra) -> bool:
 
 
 def _insert(adapter: Adapter, name: str, column: str, value: str) -> None:
-    """A row of one value, by a statement of the user's: names in quotes where the engine's own example has them."""
+    """A row of one value, by a plain statement: names are in quotes where the engine's own example has them so."""
     quote = '"' if '"{collection}"' in adapter.spec.examples["all"] else ""
     adapter.query(f"insert into {quote}{name}{quote} ({quote}{column}{quote}) values ({value})").close()
 
@@ -111,7 +111,7 @@ def test_a_default_is_what_a_row_gets(adapter: Adapter, extended: Schema, defaul
         assert str(default) not in _has(adapter, extended.name)
         return
     reading = needed(adapter, CarriesExtras)
-    # What the catalog does not tell exactly is left, in words.
+    # A default that the catalog does not give exactly is left, in words.
     left = [text for text in reading.extras(extended.name).left if text.startswith(f"default of {default.column}")]
     assert left or str(default) in _has(adapter, extended.name)
     _insert(adapter, extended.name, "id", "77")

@@ -1,4 +1,4 @@
-"""Fast paths: what an adapter may have ready-made is the plain path's result."""
+"""Fast paths: their result is that of the plain path."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ def _without(schema: Schema, rows: list[Row], *types: Type) -> tuple[Schema, lis
 
 
 def _given(chunks: Iterator[bytes] | None) -> Iterator[bytes]:
-    """The chunks; a schema of every type may be declined (test_abilities holds what may not be)."""
+    """The chunks; skips the test where they are None: a schema of every type may be declined (test_abilities says where
+    not)."""
     if chunks is None:
         pytest.skip("declined for this schema")
     return chunks
@@ -36,7 +37,8 @@ def _given(chunks: Iterator[bytes] | None) -> Iterator[bytes]:
 
 @pytest.fixture(params=["every type", "no json"])
 def filled(request: pytest.FixtureRequest, adapter: Adapter, made: Make, name: str) -> Schema:
-    """A collection with every example of every type; servers render what is not json themselves."""
+    """A collection with every example of every type. It is also made without json, as servers render the other types
+    themselves."""
     types = (Type.JSON,) if request.param == "no json" else ()
     schema, rows = _without(wide_schema(name, adapter.spec), wide_rows(adapter.spec, 500), *types)
     adapter.write(made(schema), [rows])
@@ -71,7 +73,7 @@ def test_half_read_encoded_scan_can_be_closed(adapter: Adapter, filled: Schema) 
 
 
 def test_large_collection_is_encoded_as_it_is_scanned(adapter: Adapter, made: Make, name: str) -> None:
-    """Where a fast path reads a large collection in another way than a small one: as by ranges of its pages."""
+    """A fast path may read a large collection in another way than a small one, for example by ranges of its pages."""
     encode = needed(adapter, EncodesScans).encoded_scan
     schema, rows = _without(wide_schema(name, adapter.spec), wide_rows(adapter.spec, 8000), Type.JSON)
     adapter.write(made(schema), [rows[start : start + 1000] for start in range(0, len(rows), 1000)])
@@ -86,7 +88,7 @@ def test_large_collection_is_encoded_as_it_is_scanned(adapter: Adapter, made: Ma
 
 
 def _line(schema: Schema, row: Row) -> bytes:
-    """A row as the contract says of lines, told plainly."""
+    """A row as a line, written plainly by the rules of dbfleet/lines.py."""
     cells = []
     for column, value in zip(schema.columns, row, strict=True):
         text = "\\N" if value is None else _cell(column.type, value)
@@ -114,7 +116,7 @@ def _stored(adapter: Adapter, schema: Schema) -> Digest:
 
 def test_lines_are_those_in_order(adapter: Adapter, filled: Schema) -> None:
     lines, ordered = needed(adapter, ReadsLines).lines, needed(adapter, Ordered).ordered
-    # One statement after another: a connection gives the rows of one at a time.
+    # One after the other: a connection reads the rows of one statement at a time.
     readings = [_given(lines(filled)), _given(ordered(filled))]
     sides = [sorted(b"".join(chunks).split(b"\n")) for chunks in readings]
     assert sides[0] == sides[1]

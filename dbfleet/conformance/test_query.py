@@ -28,7 +28,7 @@ def only_value(adapter: Adapter, statement: str, params: dict[str, object] | Non
 
 
 def alive(adapter: Adapter) -> bool:
-    """The connection answers a statement; a ping, where the language has no expressions."""
+    """Check that the connection answers a statement, or a ping where the language has no expressions."""
     one = adapter.spec.examples.get("one")
     return str(only_value(adapter, one)) == "1" if one else bool(adapter.ping().version)
 
@@ -70,7 +70,8 @@ def test_empty_statement_is_a_usage_error(adapter: Adapter, empty: str) -> None:
 
 @pytest.mark.parametrize("kind", ["bad", "missing"])
 def test_statement_that_the_engine_rejects(adapter: Adapter, kind: str) -> None:
-    """A collection that is not there may be an empty one, where the engine sees it so; a malformed statement never."""
+    """A missing collection may count as an empty one, where the engine sees it so; a malformed statement is always an
+    error."""
     try:
         with adapter.query(adapter.spec.examples[kind]) as result:
             rows = [row for batch in result for row in batch]
@@ -119,7 +120,7 @@ def test_cancel_stops_the_statement(connect: Connect) -> None:
         with pytest.raises(Unsupported):
             adapter.cancel()
         return
-    adapter.cancel()  # nothing runs: nothing happens
+    adapter.cancel()  # no statement runs, so nothing happens
     cancelled = threading.Event()
 
     def cancel() -> None:
@@ -139,7 +140,7 @@ def test_cancel_stops_the_statement(connect: Connect) -> None:
 
 
 def test_encoded_result_is_what_the_formats_make(adapter: Adapter, made: Make, name: str) -> None:
-    """The fast path gives, byte for byte, what the plain path gives."""
+    """The fast path gives the same bytes as the plain path."""
     from dbfleet import formats
 
     encode = needed(adapter, Encodes).encoded
@@ -151,7 +152,7 @@ def test_encoded_result_is_what_the_formats_make(adapter: Adapter, made: Make, n
     for statement in (adapter.spec.examples["all"].format(collection=name), one):
         for word in ENCODINGS.values():
             chunks = encode(statement, {}, word)
-            if chunks is None:  # it may decline; test_abilities holds what it must give
+            if chunks is None:  # it may decline here; test_abilities says where it may not
                 continue
             given += 1
             quick = b"".join(chunks)

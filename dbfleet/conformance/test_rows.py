@@ -1,4 +1,4 @@
-"""Rows: what `write` was given, `scan` and `get` give back, each once, in flat memory."""
+"""Rows: `scan` and `get` give back what `write` was given, each row once, in flat memory."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def rows_of(adapter: Adapter, schema: Schema) -> list[Row]:
 
 
 def kept(adapter: Adapter, schema: Schema, rows: list[Row]) -> list[Row]:
-    """What the engine declares to keep of the rows."""
+    """The rows as the engine declares that it keeps them."""
     coarsen = coarsened(schema.columns, adapter.spec)
     return [coarsen(row) for row in rows] if coarsen else rows
 
@@ -349,14 +349,14 @@ def test_half_read_scan_can_be_closed(adapter: Adapter, made: Make, name: str) -
 
 
 def test_scan_and_write_hold_one_batch(adapter: Adapter, made: Make, name: str) -> None:
-    """64 MB pass either way, and what is held does not grow with them."""
+    """64 MB are written and scanned, and the memory that is held does not grow with them."""
     written, scanned = held(adapter, made(Schema(name, PAIR, ("id",))))
     assert written < 24e6, f"write held {written / 1e6:.1f} of 64 MB"
     assert scanned < 6e6, f"scan held {scanned / 1e6:.1f} of 64 MB"
 
 
 def test_batches_are_bounded_in_bytes(adapter: Adapter, made: Make, name: str) -> None:
-    """Rows of 1 MB: a batch ends by its bytes, long before its thousand rows. A write gets along with any batch."""
+    """Rows of 1 MB: a batch ends by its bytes, long before it has a thousand rows. A write takes any batch."""
     schema = made(Schema(name, PAIR, ("id",)))
     rows: Batch = [(number, f"{number:08}" * 131_072) for number in range(40)]
     assert adapter.write(schema, [rows]).rows == 40
@@ -370,8 +370,8 @@ def test_batches_are_bounded_in_bytes(adapter: Adapter, made: Make, name: str) -
 
 
 def held(adapter: Adapter, schema: Schema) -> tuple[int, int]:
-    """The most memory that a write and a scan of 4000 rows of 16 kB hold, in bytes. Engines keep some of it in flight
-    however many rows there are: Cassandra 128 statements, Redis three calls of 4 MB."""
+    """The most memory, in bytes, that a write and a scan of 4000 rows of 16 kB hold. An engine has a part of them in
+    flight, however many rows there are: Cassandra 128 statements, Redis three calls of 4 MB."""
 
     def source() -> Iterator[Batch]:
         for start in range(0, 4000, 40):
@@ -394,7 +394,7 @@ def held(adapter: Adapter, schema: Schema) -> tuple[int, int]:
 
 
 def test_value_beyond_the_declared_limits_is_refused_or_kept(adapter: Adapter, made: Make, name: str) -> None:
-    """Whatever an engine cannot hold is refused by an error or in `rejected`; it is never stored as something else."""
+    """A value that an engine cannot hold is refused, by an error or in `rejected`; it is never stored as another value."""
     spec = adapter.spec
     beyond: list[tuple[Type, object]] = [(Type.INT, 2**63), (Type.INT, -(2**63) - 1), (Type.INT, 10**30)]
     if spec.limits.finite_floats:

@@ -1,4 +1,4 @@
-"""Collections and their schemas: what `create` was given, `describe` gives back."""
+"""Collections and their schemas: `describe` gives back what `create` was given."""
 
 from __future__ import annotations
 

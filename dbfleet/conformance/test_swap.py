@@ -1,4 +1,4 @@
-"""Identity and swap: which database it is, and staged collections that take others' places in one step."""
+"""Identity and swap: which database it is, and staged collections that take the places of others in one step."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ def _children(name: str, parents: str) -> Schema:
 
 @pytest.fixture
 def swapping(adapter: Adapter) -> Any:
-    """The adapter, where it can swap."""
+    """The adapter, if it can swap."""
     return needed(adapter, Swaps)
 
 
 @pytest.fixture
 def names(target: Target, name: str) -> Iterator[tuple[str, str]]:
-    """Two final names; what has them is dropped after the test."""
-    found = f"{name}_p", f"{name}_c"
-    yield found
+    """Two final names; collections with these names are dropped after the test."""
+    finals = f"{name}_p", f"{name}_c"
+    yield finals
     with registry.connect(target) as cleaner:
-        for each in reversed(found):
-            cleaner.drop(each)
+        for final in reversed(finals):
+            cleaner.drop(final)
 
 
 def test_identity_is_the_same_on_every_connection(adapter: Adapter, connect: Connect) -> None:
@@ -99,7 +99,7 @@ def test_a_name_that_nobody_has_is_taken(swapping: Any, made: Make, names: tuple
 
 
 def test_what_was_swapped_takes_rows_and_is_swapped_again(swapping: Any, made: Make, names: tuple[str, str]) -> None:
-    """Nothing of the staged name is left that would be in the way of the next."""
+    """Nothing with a staged name is left that would hinder the next swap."""
     for turn in range(3):
         staged = made(_parents(f"{names[0]}_new"))
         swapping.write(staged, [[(turn, "turn", None)]])
