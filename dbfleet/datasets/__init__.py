@@ -1,7 +1,7 @@
 """Datasets: what `seed` writes. Values are a pure function of (seed, entity, row number), in any order, on any machine.
 
-A dataset is the built-in `shop`, one of the TOML files beside this file, or a TOML file of the user's (from_toml.py
-says how it is written). Nothing is read before `load`.
+A dataset is the built-in `shop`, one of the TOML files beside this file, or a TOML file of the user (from_toml.py
+describes the format). Nothing is read before `load`.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ __all__ = ["MOST_ROWS", "Dataset", "Entity", "load", "names"]
 
 @cache
 def names() -> tuple[str, ...]:
-    """The datasets that come with dbfleet; `shop` first, it is the default."""
-    shipped = (each.name for each in files(__name__).iterdir())
+    """The names of the datasets that come with dbfleet; `shop`, the default, is the first."""
+    shipped = (file.name for file in files(__name__).iterdir())
     return ("shop", *sorted(name.removesuffix(".toml") for name in shipped if name.endswith(".toml")))
 
 
 def load(name_or_path: str) -> Dataset:
-    """The dataset of this name, or of the TOML file at this path. ConfigError for a file that cannot be meant,
-    UsageError, with the nearest name, where there is nothing."""
+    """The dataset of this name, or of the TOML file at this path. ConfigError for a wrong file; UsageError, with the
+    nearest name, where there is neither."""
     if name_or_path == "shop":
         from dbfleet.datasets.shop import DATASET
 

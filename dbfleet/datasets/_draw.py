@@ -1,8 +1,8 @@
 """Draws the shop's pools from Faker into pools.json: `make pools`, or `python -m dbfleet.datasets._draw`.
 
 The pools are kept in the repository, so that a seed gives the same bytes whatever version of Faker is installed.
-Drawing them again changes what every seed gives: the golden digests of the tests change with them, on purpose.
-Needs `anyascii` (of the dev extra), which spells every script in ASCII, for e-mail addresses.
+Drawing them again changes the rows of every seed, and so the golden digests of the tests. It needs `anyascii` (of the
+dev extra), which spells every script in ASCII, for e-mail addresses.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _FIRST, _LAST, _STREETS, _CITIES, _SENTENCES = 48, 64, 48, 48, 48
 class Locale:
     """Where customers live: Faker's locale, the country, a weight, and how names and addresses are put together.
 
-    `street` and `street_format` say how a word of Faker's becomes a street; `cities` stand in where Faker has none of
-    the country's own; `text` names the locale whose sentences are read there. The weights add up to 256.
+    `street` and `street_format` say how a word of Faker becomes a street. `cities` are used where Faker has none of the
+    country. `text` names the locale whose sentences are used. The weights add up to 256.
     """
 
     name: str

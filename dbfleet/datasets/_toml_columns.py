@@ -1,4 +1,4 @@
-"""The columns of a dataset file: each table becomes a generator and a column, or a complaint."""
+"""The columns of a dataset file: each table becomes a generator and a column, or raises ConfigError."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _GENERATORS: Final[Mapping[str, tuple[str, ...]]] = {
     "json": (),
     "bytes": (),
 }
-"""Each with the keys that go with it."""
+"""The generators, each with the keys that go with it."""
 
 
 @dataclass(frozen=True)
 class Made:
-    """A column and what makes it."""
+    """A column, and the generator that makes its values."""
 
     column: Column
     generator: Any
@@ -40,7 +40,7 @@ class Made:
 
 
 class Columns(Places):
-    """Reads columns; who reads entities fills the three mappings."""
+    """Reads columns. The subclass that reads entities fills the three mappings."""
 
     def __init__(self, text: str, file: str) -> None:
         super().__init__(text, file)
@@ -49,6 +49,7 @@ class Columns(Places):
         self.counted: dict[str, g.Counted] = {}
 
     def columns(self, entity: str, columns: Mapping[str, Any]) -> dict[str, Made]:
+        """The columns of an entity, in an order in which each can be made from those before it."""
         place: Place = ("entities", entity, "columns")
         if not columns:
             self.wrong(place, "has no column")
@@ -111,7 +112,7 @@ class Columns(Places):
             column = replace(column, precision=20, scale=column.scale or 0)
         return Made(column, generator, float(null), self.value(table, place, "hidden", bool, False))
 
-    # Each gives the generator and the type that it makes.
+    # Each of these methods reads one generator, and returns it with the type of its values.
 
     def _sequence(self, entity: str, place: Place, table: Mapping[str, Any], *_: Any) -> tuple[Any, Type]:
         return g.Counting(self.value(table, place, "sequence", int)), Type.INT
@@ -181,8 +182,8 @@ class Columns(Places):
         type_ = said or Type.TEXT
 
         def convert(value: Any) -> Any:
-            found = self._as(type_, str(value) if type_ is Type.TEXT else value, (*place, "faker"))
-            return found[:longest] if longest and isinstance(found, str | bytes) else found
+            typed = self._as(type_, str(value) if type_ is Type.TEXT else value, (*place, "faker"))
+            return typed[:longest] if longest and isinstance(typed, str | bytes) else typed
 
         @cache
         def draw() -> list[Any]:
@@ -234,7 +235,7 @@ class Columns(Places):
     ) -> tuple[Any, Type]:
         text = self.value(table, place, "template", str)
         needs = self._needs(text, (*place, "template"), all_)
-        # Only what holds the row's number, and that alone, is distinct.
+        # Only a template of the row's number alone is known to give distinct texts.
         kind = g.Template if needs or "row" not in g.Template.names(text) else g.RowTemplate
         return kind(text, needs), Type.TEXT
 
@@ -268,7 +269,7 @@ class Columns(Places):
         return tuple(dict.fromkeys(name for name in names if name != "row"))
 
     def _as(self, type_: Type, value: Any, place: Place) -> Any:
-        """The value in this type: TOML has no decimals, uuids or bytes, so texts stand for them."""
+        """The value as one of this type. TOML has no decimals, uuids or bytes: they are written as text."""
         try:
             if isinstance(value, str) and type_ is not Type.TEXT:
                 value = VALUE_OF[type_](value)
@@ -297,7 +298,7 @@ def _locales() -> list[str]:
 
 @cache
 def _providers(locale: str) -> list[str]:
-    """What Faker can make in this locale; empty where it does not know the locale."""
+    """The providers that Faker has in this locale; none if it does not know the locale."""
     from faker import Faker
 
     return g.provider_names(Faker(locale).factories[0]) if locale in _locales() else []

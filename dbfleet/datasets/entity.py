@@ -1,9 +1,9 @@
-"""What a dataset is: entities in reference order, each a schema, a count, and a pure function from blocks to rows.
+"""What a dataset is: entities in reference order; each has a schema, a count, and a pure function from blocks to rows.
 
-An entity's rows are made in blocks of a fixed number of rows, a column at a time: orders are made 3 times as fast as
-row by row, order items 20 times, because a column is one list comprehension. A row's values depend on (seed, entity,
-row number) alone, not on how many rows there are: what `--rows 1000` gives is the beginning of what `--rows 1000000`
-gives.
+An entity's rows are made in blocks of a fixed number of rows, column by column: because a column is one list
+comprehension, orders are made 3 times as fast as row by row, and order items 20 times. A row's values depend only on
+(seed, entity, row number), not on how many rows there are: the rows of `--rows 1000` are the first ones of
+`--rows 1000000`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dbfleet.errors import NotFound, UsageError, did_you_mean
 from dbfleet.values import Batch, Row, Schema
 
 MOST_ROWS = 1_000_000_000
-"""The largest `--rows`: dates, names and ratios are sensible up to here, and it is weeks of work for any engine."""
+"""The largest `--rows`. Dates, names and ratios are sensible up to here, and it takes any engine weeks to store."""
 
 Block = Callable[[int, int], Sequence[Row]]
 """All rows of a block, from (seed, block number)."""
@@ -23,9 +23,9 @@ Block = Callable[[int, int], Sequence[Row]]
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """A collection to be: `rows` maps the number that `--rows` gives to this entity's own, `block_rows` is how many
-    rows `block` makes at a time. `about` says in a few words what it is. `check` complains of rows before they are
-    handed out; a block may hold more rows than are wanted."""
+    """A collection that `seed` makes. `rows` gives its number of rows for the number of `--rows`. `block` makes
+    `block_rows` rows at a time, which may be more than are wanted. `about` says in a few words what it is. `check`
+    raises an error for wrong rows, before they are used."""
 
     schema: Schema
     rows: Callable[[int], int]
@@ -36,12 +36,13 @@ class Entity:
 
     @property
     def name(self) -> str:
+        """The name of the collection."""
         return self.schema.name
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Entities in reference order: what an entity refers to stands before it. `source` is `built in` or a file."""
+    """Entities in reference order: an entity comes after those that it refers to. `source` is `built in` or a file."""
 
     name: str
     about: str
@@ -66,7 +67,7 @@ class Dataset:
         return self._by_name[name]
 
     def rows(self, entity: str, rows: int) -> int:
-        """How many rows the entity has where `--rows` says `rows`. UsageError for what cannot be meant."""
+        """How many rows the entity has for this `--rows`. UsageError if `--rows` is out of its range."""
         if not 1 <= rows <= MOST_ROWS:
             raise UsageError(f"--rows is {rows:,}", hint=f"it is a number from 1 to {MOST_ROWS:,}")
         return self.entity(entity).rows(rows)
@@ -74,10 +75,10 @@ class Dataset:
     def batches(
         self, entity: str, *, seed: int, rows: int, start: int = 0, stop: int | None = None, batch_size: int = 1000
     ) -> Iterator[Batch]:
-        """The entity's rows from number `start` up to `stop` (the end if None), in lists of `batch_size`."""
-        found = self.entity(entity)
+        """The entity's rows from number `start` up to `stop` (None: to the end), in batches of `batch_size`."""
         total = self.rows(entity, rows)
-        return _batches(found, seed, max(start, 0), total if stop is None else min(stop, total), batch_size)
+        end = total if stop is None else min(stop, total)
+        return _batches(self.entity(entity), seed, max(start, 0), end, batch_size)
 
 
 def _batches(entity: Entity, seed: int, start: int, stop: int, batch_size: int) -> Iterator[Batch]:

@@ -6,9 +6,9 @@
     [entities.NAME.columns]  column = { one generator, and: type, null, length, precision, scale, hidden }
 
 The generators: sequence, number, uuid, choice (weights), range, faker (locale, arguments, pool), reference (skew,
-owner, distinct), template, json, bytes. A hidden column is there for templates and json only. Values of Faker's are cut
-to the column's length. Whatever cannot be meant is a ConfigError with the file, the line and the key, before any row is
-made; only Faker's own complaints and templates longer than their column come later.
+owner, distinct), template, json, bytes. A hidden column is used only in templates and json. Values of Faker are cut to
+the column's length. A wrong file raises ConfigError, with the file, the line and the key, before any row is made; only
+errors of Faker and texts of templates that are longer than their column are found later.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _ENTITY_KEYS: Final = ("about", "rows", "ratio", "min", "each", "key", "edge", "
 
 
 def read(path: Path) -> Dataset:
-    """The dataset of this file. ConfigError where it is not there or cannot be meant."""
+    """The dataset of this file. ConfigError if the file is missing or wrong."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -47,12 +47,12 @@ def read(path: Path) -> Dataset:
 
 
 def parse(text: str, *, file: str, source: str) -> Dataset:
-    """The dataset of this TOML text; `file` is what errors name."""
+    """The dataset of this TOML text; errors name it by `file`."""
     try:
         data = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
-        found = re.search(r"^(.*) \(at line (\d+), column (\d+)\)$", str(error))
-        where = f"{file}:{found[2]}:{found[3]}: {found[1]}" if found else f"{file}: {error}"
+        placed = re.search(r"^(.*) \(at line (\d+), column (\d+)\)$", str(error))
+        where = f"{file}:{placed[2]}:{placed[3]}: {placed[1]}" if placed else f"{file}: {error}"
         raise ConfigError(where) from error
     return _Reader(text, file, data).dataset(source)
 
@@ -98,7 +98,7 @@ class _Reader(Columns):
         )
 
     def _count(self, entity: str, asking: tuple[str, ...]) -> g.Counted:
-        """How many rows; entities with `each` ask their owner."""
+        """How many rows the entity has; one with `each` has them for each row of its owner."""
         if entity in self.counted:
             return self.counted[entity]
         table, place = self.entities[entity], ("entities", entity)
@@ -109,7 +109,7 @@ class _Reader(Columns):
         if "min" in table and "ratio" not in table:
             self.wrong((*place, "min"), "goes with ratio")
         if "rows" in table:
-            found = g.Counted(0, 1, self.positive(table, place, "rows"))
+            count = g.Counted(0, 1, self.positive(table, place, "rows"))
         elif "each" in table:
             each = self.value(table, place, "each", dict)
             self.known(each, (*place, "each"), ("of", "count"))
@@ -120,17 +120,17 @@ class _Reader(Columns):
                 self.wrong((*place, "each"), f"{entity} and {owner} wait for each other")
             times = self.positive(each, (*place, "each"), "count", 1)
             of = self._count(owner, (*asking, entity))
-            found = replace(of, times=of.times * times)
+            count = replace(of, times=of.times * times)
         else:
             ratio = self.value(table, place, "ratio", (int, Decimal), 1)
             if not 0 < ratio <= 1000:
                 self.wrong((*place, "ratio"), f"must be above 0 and at most 1000, not {ratio}")
-            found = g.Counted(*Fraction(ratio).as_integer_ratio(), least)
-        self.counted[entity] = found
-        return found
+            count = g.Counted(*Fraction(ratio).as_integer_ratio(), least)
+        self.counted[entity] = count
+        return count
 
     def _order(self, entity: str, asking: tuple[str, ...], order: list[str]) -> None:
-        """Append the entity behind those that it refers to."""
+        """Append the entity to `order`, after those that it refers to."""
         if entity in order:
             return
         place = ("entities", entity, "columns")
@@ -206,7 +206,7 @@ class _Reader(Columns):
 def _maker(
     dataset: str, entity: str, made: Mapping[str, Made], shown: Sequence[str]
 ) -> Callable[[int, int], list[Row]]:
-    """The function from (seed, block) to the block's rows."""
+    """A function from (seed, block) to the block's rows."""
     words = lru_cache(maxsize=4)(lambda seed: Words(dataset, seed))
 
     def block(seed: int, number: int) -> list[Row]:
@@ -222,7 +222,8 @@ def _maker(
 
 
 def _checker(entity: str, shown: Sequence[Made]) -> Callable[[Batch], None] | None:
-    """Complains of the first template that came out longer than its column; only of rows that are wanted."""
+    """A function that raises an error for the first text of a template that is longer than its column; None where no
+    column needs it. It gets only rows that are wanted."""
     places = [
         (place, each.column.name, each.column.length)
         for place, each in enumerate(shown)

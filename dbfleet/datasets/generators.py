@@ -1,7 +1,7 @@
-"""What makes the columns of a dataset file: each generator gives a block's values of one column at a time.
+"""The generators of a dataset file's columns: each makes the values of one column for a block of rows.
 
-A generator is a pure function of (seed, column, row number). Those that may be a key (`at`) also give the value of any
-row by its number alone, so that a reference finds its target's key without making the target's rows.
+A generator is a pure function of (seed, column, row number). One that may be a key (`at`) also gives the value of any
+row by its number, so that a reference gets its target's key without making the target's rows.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BLOCK_ROWS: Final = 1024
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """The block that is being made: its rows, and the columns that are there already."""
+    """The block that is being made: its row numbers, and the columns that are made already."""
 
     words: Words
     entity: str
@@ -34,25 +34,30 @@ class Slice:
 
     @property
     def numbers(self) -> range:
+        """The numbers of the block's rows, from 0."""
         return range(self.block * BLOCK_ROWS, (self.block + 1) * BLOCK_ROWS)
 
     def shorts(self, column: str) -> Sequence[int]:
+        """A random number below 2**16 for each row."""
         return self.words.shorts(f"{self.entity}.{column}", self.block, BLOCK_ROWS)
 
     def quads(self, column: str) -> Sequence[int]:
+        """A random number below 2**64 for each row."""
         return self.words.quads(f"{self.entity}.{column}", self.block, BLOCK_ROWS)
 
 
 class Generator(Protocol):
-    """Values of one column; `needs` are the columns that it is made of."""
+    """Makes the values of one column; `needs` are the columns from which it makes them."""
 
     needs: tuple[str, ...]
 
-    def make(self, column: str, block: Slice) -> list[Any]: ...
+    def make(self, column: str, block: Slice) -> list[Any]:
+        """The values of the column for the block's rows."""
+        ...
 
 
 class KeyGenerator(Generator, Protocol):
-    """One whose values are distinct and known by row number."""
+    """A generator of distinct values, which gives the value of any row."""
 
     def at(self, words: Words, name: str, number: int) -> Any:
         """The value of row `number`, from 0; `name` is entity.column."""
@@ -87,7 +92,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Uuid:
-    """`uuid`: random-looking, distinct."""
+    """`uuid`: distinct values that look random."""
 
     needs: tuple[str, ...] = ()
 
@@ -102,7 +107,7 @@ class Uuid:
 
 @dataclass(frozen=True)
 class Table:
-    """`choice` and `faker`: one of these values, all equally likely (weights are repetitions)."""
+    """`choice` and `faker`: one of these values, all equally likely (a value with a weight is repeated)."""
 
     values: Sequence[Any]
     needs: tuple[str, ...] = ()
@@ -114,7 +119,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Pool:
-    """`faker`: `size` values that `draw` gives at the first need, then one of them for each row."""
+    """`faker`: one value for each row from those that `draw` returns, which is called when they are first needed."""
 
     draw: Callable[[], Sequence[Any]]
     needs: tuple[str, ...] = ()
@@ -142,12 +147,12 @@ _AS_NUMBER: Final[Mapping[Type, tuple[Callable[[Any], int], Callable[[int], Any]
     Type.DATETIME: (lambda value: (value - _EPOCH) // _MICROSECOND, lambda us: _EPOCH + timedelta(microseconds=us)),
     Type.INSTANT: (_instant, lambda us: (_EPOCH + timedelta(microseconds=us)).replace(tzinfo=UTC)),
 }
-"""Ranges are ranges of whole numbers: of a type's value the number, and back."""
+"""For each type, the functions from a value to a whole number and back: every range is one of whole numbers."""
 
 
 @dataclass(frozen=True)
 class Range:
-    """`range`: from low to high, both included, all equally likely. Floats: high is not reached."""
+    """`range`: values from low to high, both included, all equally likely. A float does not reach high."""
 
     type: Type
     low: Any
@@ -176,8 +181,8 @@ def _popularity() -> Sequence[float]:
 
 @dataclass(frozen=True)
 class Counted:
-    """How many rows an entity has: `--rows` times numerator / denominator, rounded up, but at least `least`, and
-    `times` that; with numerator 0 it does not grow."""
+    """How many rows an entity has: `--rows` times numerator / denominator, rounded up, at least `least`; all of that
+    multiplied by `times`. With numerator 0 it does not grow."""
 
     numerator: int
     denominator: int
@@ -188,7 +193,7 @@ class Counted:
         return max(self.least, -(-rows * self.numerator // self.denominator)) * self.times
 
     def since(self, number: int) -> int:
-        """The smallest `--rows` that has row `number`."""
+        """The smallest `--rows` with which there is a row `number`."""
         number //= self.times
         return 1 if number < self.least else number * self.denominator // self.numerator + 1
 
@@ -197,9 +202,9 @@ class Counted:
 class Referring:
     """`reference`: the key of a row of another entity, or of an earlier row of its own.
 
-    A row may refer to what is there in the smallest dataset that has the row, so that its value is the same in every
-    larger one. `owner` of `each`: row n belongs to row n / count; `distinct` ones of the same owner differ, for the
-    k-th of them comes from the k-th part of what is there.
+    A row refers only to rows of the smallest dataset that has the row itself, so that its value is the same in every
+    larger one. `owner` of `each`: row n belongs to row n / count. With `distinct`, the rows of one owner have different
+    values: the k-th of them is drawn from the k-th part of the target's rows.
     """
 
     target: str
@@ -223,24 +228,24 @@ class Referring:
         if self.owner:
             return [number // self.count for number in block.numbers]
         popular = _popularity()
-        found: list[int | None] = []
+        targets: list[int | None] = []
         for number, quad in zip(block.numbers, block.quads(column), strict=True):
             low, high = 0, number if self.own else self.theirs(self.mine.since(number))
             if self.distinct:
                 turn = number % self.count
                 low, high = high * turn // self.count, high * (turn + 1) // self.count
-            if high == low:  # the first row of those that refer to their own kind
-                found.append(None)
+            if high == low:  # the first row of an entity that refers to itself
+                targets.append(None)
             elif self.skew:
-                found.append(low + int(popular[quad >> 48] * (high - low)))
+                targets.append(low + int(popular[quad >> 48] * (high - low)))
             else:
-                found.append(low + (quad * (high - low) >> 64))
-        return found
+                targets.append(low + (quad * (high - low) >> 64))
+        return targets
 
 
 @dataclass(frozen=True)
 class Template:
-    """`template`: text with {column} and {row}, which counts from 1; formats as Python's: {row:06d}. NULL is ''."""
+    """`template`: text with {column} and {row}, which counts from 1, and Python's formats: {row:06d}. NULL is ''."""
 
     text: str
     needs: tuple[str, ...] = ()
@@ -256,19 +261,19 @@ class Template:
 
     @staticmethod
     def names(text: str) -> list[str]:
-        """The names in the braces, `row` among them. ValueError for braces that do not match or hold more."""
-        found = []
+        """The names in the braces, including `row`. ValueError for braces that do not match or hold more."""
+        names = []
         for _, name, format_, _ in string.Formatter().parse(text):
             if name is not None:
                 if not name.isidentifier() or "{" in (format_ or ""):
                     raise ValueError(f"{{{name}}} is not the name of a column")
-                found.append(name)
-        return found
+                names.append(name)
+        return names
 
 
 @dataclass(frozen=True)
 class RowTemplate(Template):
-    """A template of {row} alone, which may be a key."""
+    """A template that holds only {row}, and so may be a key."""
 
     def at(self, words: Words, name: str, number: int) -> str:
         return self.text.format(row=number + 1)
@@ -276,7 +281,7 @@ class RowTemplate(Template):
 
 @dataclass(frozen=True)
 class Nested:
-    """`json`: a document; a text that is just {column} is that column's value, with its type."""
+    """`json`: a document; a text that is only {column} becomes that column's value, with its type."""
 
     document: Any
     needs: tuple[str, ...] = ()
@@ -304,7 +309,7 @@ class Nested:
 
 @dataclass(frozen=True)
 class Octets:
-    """`bytes`: so many random ones."""
+    """`bytes`: this number of random bytes."""
 
     count: int
     needs: tuple[str, ...] = ()
@@ -324,7 +329,8 @@ _NOT_PROVIDERS: Final = frozenset(
 
 
 def provider_names(faker: Any) -> list[str]:
-    """What a dataset file may name; not what looks at the clock, for that would be other values tomorrow."""
+    """The providers that a dataset file may name: not those that depend on the clock, whose values would be others
+    tomorrow."""
     clock = {
         name
         for provider in faker.get_providers()
@@ -341,25 +347,25 @@ def provider_names(faker: Any) -> list[str]:
 def draw(
     provider: str, locales: Sequence[str], arguments: Mapping[str, Any], size: int, convert: Callable[[Any], Any]
 ) -> list[Any]:
-    """`size` values of Faker's provider, the same in every run with the same Faker; shared among the locales."""
+    """`size` values of Faker's provider, an equal share from each locale; the same in every run with the same Faker."""
     from faker import Faker
 
-    found = []
+    values = []
     for place, locale in enumerate(locales):
         faker = Faker(locale).factories[0]
         faker.seed_instance(f"{provider}:{locale}")
         make = getattr(faker, provider)
         try:
             wanted = size * (place + 1) // len(locales) - size * place // len(locales)
-            found += [convert(make(**arguments)) for _ in range(wanted)]
+            values += [convert(make(**arguments)) for _ in range(wanted)]
         except ConfigError:
             raise
         except Exception as error:
             raise ValueError(f"Faker's {provider} of {locale} does not work: {error}") from error
-    return found
+    return values
 
 
 def nulled(values: list[Any], share: float, shorts: Sequence[int]) -> list[Any]:
-    """The values with that share of them NULL."""
+    """The values, with this share of them replaced by NULL."""
     below = round(share * 65536)
     return [None if short < below else value for value, short in zip(values, shorts, strict=True)]

@@ -1,4 +1,4 @@
-"""The pools of pools.json, as tables to be indexed by a random octet. See _draw.py for where they come from."""
+"""The pools of names and words in pools.json, as tables that are indexed by a random octet. _draw.py makes the file."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Any
 from dbfleet.datasets.words import spread
 
 Name = tuple[str, str]
-"""A name, and what it is in an e-mail address."""
+"""A name, and its spelling in an e-mail address."""
 
 
 @dataclass(frozen=True, slots=True)
 class Locale:
-    """Where a customer lives. The tables have 256 items; a city is [name, postcode, latitude, longitude], the last
-    two only where they are known."""
+    """Where a customer lives. Each table has 256 items. A city is [name, postcode, latitude, longitude]; the last two
+    are there only if they are known."""
 
     name: str
     country: str
@@ -33,7 +33,7 @@ class Locale:
 
 @dataclass(frozen=True, slots=True)
 class Pools:
-    """Locales by octet, as often as their weight says; colours and brands, 256 each."""
+    """256 locales, each as often as its weight says; 256 colours and 256 brands."""
 
     locales: list[Locale]
     colors: list[str]
@@ -42,10 +42,10 @@ class Pools:
 
 @cache
 def load() -> Pools:
-    """Read once a process: 3 ms."""
+    """The pools. They are read once in a process, which takes 3 ms."""
     data = json.loads(files("dbfleet.datasets").joinpath("pools.json").read_text(encoding="utf-8"))
     return Pools(
-        locales=spread(((_locale(each), each["weight"]) for each in data["locales"]), 256),
+        locales=spread(((_locale(locale), locale["weight"]) for locale in data["locales"]), 256),
         colors=_evenly(data["colors"]),
         brands=_evenly(data["brands"]),
     )

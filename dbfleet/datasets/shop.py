@@ -1,12 +1,12 @@
-"""The shop: customers, products, orders, their items, reviews, and who follows whom; every type of the closed set.
+"""The shop: customers, products, orders, their items, reviews, and who follows whom. It has all types of the closed set.
 
-`--rows` is the number of orders. What holds in every seed and size:
+`--rows` is the number of orders. For every seed and size:
 
     orders.total           is the sum of quantity * unit_price over the order's items
-    order_items.unit_price is the product's price less the discount, cents truncated
-    paid_at, shipped_at, delivered_on   are there if and only if the status has come that far, and in that order
-    orders, reviews, follows            come after the customers concerned have signed up
-    reviews                             are of a delivered order's first item, by who ordered it
+    order_items.unit_price is the product's price less the discount, truncated to cents
+    paid_at, shipped_at, delivered_on   have a value if and only if the status has come that far; they are in this order
+    orders, reviews, follows            are later than the day on which their customers signed up
+    reviews                             are about a delivered order's first item, by the customer who ordered it
 
 About one value in twenty of the nullable columns is an edge value: empty text, emoji, right-to-left and combining
 text, quotes, control characters, 34-digit decimals, integers around 2**53 and 2**63, dates from 1000 to 9999.
@@ -133,7 +133,7 @@ _of_seed = lru_cache(maxsize=4)(ShopRows)
 
 
 def _entity(schema: Schema, rows: Callable[[int], int], block_rows: int, about: str) -> Entity:
-    """The entity whose blocks the method of ShopRows with its name makes."""
+    """The entity of this schema; the method of ShopRows with the schema's name makes its blocks."""
     return Entity(schema, rows, block_rows, lambda seed, block: getattr(_of_seed(seed), schema.name)(block), about)
 
 

@@ -1,10 +1,10 @@
-"""The shop's rows, block by block: what each block holds is a pure function of (seed, block).
+"""The shop's rows, block by block: the rows of a block are a pure function of (seed, block).
 
-Everything grows together: an order can only be of a customer who had signed up by then and hold products that were
-there by then, so a shop of a thousand orders is the beginning of a shop of a million. Time runs through ten years as
-orders come in, half of them before order 20 000.
+All collections grow together: an order's customer has signed up before it, and its products were released before it. So
+a shop of a thousand orders is the beginning of a shop of a million. The orders run through ten years; half of the time
+has passed at order 20 000.
 
-Arithmetic is on whole numbers and on products of floats, which are exact to the bit everywhere; no power, no
+It computes only with whole numbers and products of floats, which are exact to the bit on every machine: no power, no
 logarithm, no `random`, no `hash`.
 """
 
@@ -65,7 +65,7 @@ _HALF_TIME = 20_000
 
 
 def _opened_at(order: int) -> datetime:
-    """The moment from which order number `order` may come in. It rises with the number, up to the end of 2024."""
+    """The earliest moment of order number `order`. It rises with the number, up to the end of 2024."""
     return _OPENED + timedelta(microseconds=_SPAN_US * order // (order + _HALF_TIME))
 
 
@@ -75,7 +75,8 @@ def _joined_from(customer: int) -> datetime:
 
 @cache
 def _day_parts() -> list[timedelta]:
-    """65 536 durations below a day, microseconds and all, by short: adding one is 5 times as fast as making one."""
+    """65 536 durations below a day, to the microsecond, indexed by a short: adding one is 5 times as fast as making
+    one."""
     return [timedelta(microseconds=86_400_000_000 * (short * 40503 % 65536) // 65536) for short in range(65536)]
 
 
@@ -100,10 +101,10 @@ _CENT = Decimal("0.01")
 
 @cache
 def _unit_prices() -> tuple[list[int], list[Decimal]]:
-    """What a unit costs, in cents and as a decimal, by 4 x kind + discount."""
+    """The price of a unit, in cents and as a decimal, indexed by 4 x kind + discount."""
     off = [int((discount or 0) * 1000) for discount in DISCOUNTS]
-    cents = [kind.cents * (1000 - each) // 1000 for kind in kinds() for each in off]
-    return cents, [_price(each) for each in cents]
+    cents = [kind.cents * (1000 - thousandths) // 1000 for kind in kinds() for thousandths in off]
+    return cents, list(map(_price, cents))
 
 
 def _price(cents: int) -> Decimal:
@@ -116,30 +117,32 @@ def _popularity() -> Sequence[float]:
 
 
 def _edged(column: list[Any], edges: Sequence[Any], block: int, first: int, step: int) -> None:
-    """Put the edge values in turn at every `step`th row of the block, from its row `first` on."""
+    """Put the edge values, in turn, into every `step`th row of the block, from its row `first` on."""
     places = range(first, len(column), step)
     begin = block * len(places)
     column[first::step] = [edges[(begin + turn) % len(edges)] for turn in range(len(places))]
 
 
 def _uuids(octets: bytes) -> list[UUID]:
-    """As UUID(bytes=…, version=4) makes them, in two thirds of its time: its __init__ tries six forms."""
-    found = []
+    """The same as UUID(bytes=…, version=4), in two thirds of its time: UUID.__init__ tries six forms."""
+    uuids = []
     for high, low in iter_unpack(">QQ", octets):
         made = _new(UUID)
         _set(made, "int", (high & ~0xF000 | 0x4000) << 64 | low & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000)
         _set(made, "is_safe", SafeUUID.unknown)
-        found.append(made)
-    return found
+        uuids.append(made)
+    return uuids
 
 
 _new, _set = object.__new__, object.__setattr__
 
 
 class ShopRows:
-    """The shop of one seed. Rows in the time of one order (2.2 µs of one core): order_items 7, follows 2.8,
-    reviews 0.7, products 0.65, customers 0.4. An order's digest takes 5 times that, its way through a pickle and back
-    2."""
+    """The rows of the shop of one seed; each public method gives those of a block.
+
+    An order takes 2.2 µs of one core. In that time it makes 7 order_items, 2.8 follows, 0.7 reviews, 0.65 products or
+    0.4 customers. An order's digest takes 5 times as long, pickling and unpickling it twice as long.
+    """
 
     def __init__(self, seed: int) -> None:
         self._words = Words("shop", seed)
@@ -152,6 +155,7 @@ class ShopRows:
     # --- customers ---
 
     def customers(self, block: int) -> list[Row]:
+        """The customers of a block."""
         words, n = self._words, CUSTOMERS
         numbers = range(block * n, block * n + n)
         locales = [self._locale(number) for number in numbers]
@@ -220,7 +224,8 @@ class ShopRows:
         )
 
     def _addresses(self, block: int, locales: Sequence[pools.Locale]) -> list[dict[str, Any] | None]:
-        """Nested: the street's lines, the city, where it is, and for some another address to deliver to."""
+        """Addresses as nested JSON: street, city and its place, and for some customers another address to deliver
+        to."""
         words, n = self._words, CUSTOMERS
         houses = words.shorts("customers.house", block, 2 * n)
         streets = words.octets("customers.street", block, 2 * n)
@@ -237,10 +242,10 @@ class ShopRows:
             }
 
         kept = words.octets("customers.address", block, n)
-        found: list[dict[str, Any] | None] = []
+        addresses: list[dict[str, Any] | None] = []
         for at, locale in enumerate(locales):
             if kept[at] < 6:
-                found.append(None)
+                addresses.append(None)
                 continue
             whole = address(locale, at)
             if kept[at] < 40:
@@ -248,8 +253,8 @@ class ShopRows:
                     **address(locale, n + at),
                     "leave_with": ["neighbour", "reception"][: kept[at] % 3],
                 }
-            found.append(whole)
-        return found
+            addresses.append(whole)
+        return addresses
 
     # --- products ---
 
@@ -257,6 +262,7 @@ class ShopRows:
         return (product * 389 + self._kind_salt) % KINDS
 
     def products(self, block: int) -> list[Row]:
+        """The products of a block."""
         words, n = self._words, PRODUCTS
         numbers = range(block * n, block * n + n)
         made = [kinds()[self._kind_of(number)] for number in numbers]
@@ -304,7 +310,7 @@ class ShopRows:
     # --- orders and their items ---
 
     def _products(self, block: int, lines: Sequence[int]) -> list[int]:
-        """The products' ids of these lines of the block: the catalogue's first ones sell most."""
+        """The product ids of these lines of the block: the first products of the catalogue sell most."""
         popular = _popularity()
         shorts = self._words.shorts("order_items.product", block, ITEMS)
         if block:
@@ -315,7 +321,7 @@ class ShopRows:
         return [int(popular[shorts[line]] * products_of(LINE_ORDERS[line])) + 1 for line in lines]
 
     def _lines(self, block: int) -> tuple[list[int], bytes, list[int], bytes]:
-        """Of each line of the block's orders: product id, quantity, place in the price table, discount."""
+        """For each line of the block's orders: product id, quantity, place in the price table, discount."""
         words, salt = self._words, self._kind_salt
         products = self._products(block, range(ITEMS))
         quantities = words.octets("order_items.quantity", block, ITEMS).translate(_QUANTITIES)
@@ -324,6 +330,7 @@ class ShopRows:
         return products, quantities, places, discounts
 
     def order_items(self, block: int) -> list[Row]:
+        """The lines of the orders of a block."""
         products, quantities, places, discounts = self._lines(block)
         first, prices = block * ORDERS + 1, _unit_prices()[1]
         return list(
@@ -339,7 +346,7 @@ class ShopRows:
         )
 
     def _buyers(self, block: int, offsets: Sequence[int]) -> list[int]:
-        """The customers' ids of these orders: early customers order most, nobody before signing up."""
+        """The customer ids of these orders: early customers order most, and only after they signed up."""
         first = block * ORDERS
         shorts = self._words.shorts("orders.customer", block, ORDERS)
         there = [customers_of(order) for order in range(first, first + ORDERS, 16)]
@@ -347,7 +354,7 @@ class ShopRows:
         return [int(popular[shorts[offset]] * there[offset >> 4]) + 1 for offset in offsets]
 
     def _moments(self, block: int, offsets: Sequence[int]) -> tuple[list[datetime], list[datetime], list[datetime]]:
-        """When these orders came in, were paid and were shipped: each a day or less after the one before."""
+        """When these orders came in, were paid and were shipped; each at most a day after the one before."""
         first, parts = block * ORDERS, _day_parts()
         bases = [_opened_at(order) for order in range(first, first + ORDERS, 16)]
         ordered, paid, shipped = (
@@ -365,6 +372,7 @@ class ShopRows:
         ]
 
     def orders(self, block: int) -> list[Row]:
+        """The orders of a block."""
         words, n = self._words, ORDERS
         first, all_of_it = block * n, range(n)
         _, quantities, places, _ = self._lines(block)
@@ -409,6 +417,7 @@ class ShopRows:
     # --- reviews ---
 
     def reviews(self, block: int) -> list[Row]:
+        """The reviews of the orders of a block."""
         words, n = self._words, REVIEWS
         buyers = self._buyers(block, REVIEWED)
         delivered = self._delivered(block, REVIEWED, self._moments(block, REVIEWED)[2])
@@ -451,16 +460,17 @@ class ShopRows:
     # --- follows ---
 
     def follows(self, block: int) -> list[Row]:
-        """Customer c draws its k-th of m from the k-th of m equal ranges of the earlier ones: no pair comes twice."""
+        """Who follows whom. Of the m customers that a customer follows, the k-th is drawn from the k-th of m equal
+        ranges of the earlier customers, so that no pair occurs twice."""
         words, first, popular = self._words, block * GROUPS + 4, _popularity()
         shorts = words.shorts("follows.followed", block, GROUPS * 4)
         since = words.octets("follows.since", block, FOLLOWS)
         days = [_joined_from(first + group).date() for group in range(GROUPS)]
-        found = []
+        pairs = []
         for (group, slot, wanted, back), later in zip(FOLLOW_PATTERN, since, strict=True):
             one = first + group
             low, high = one * slot // wanted, one * (slot + 1) // wanted
             other = low + int(popular[shorts[4 * group + slot]] * (high - low))
             day = days[group] + _DAYS[later]
-            found.append((other + 1, one + 1, day) if back else (one + 1, other + 1, day))
-        return found
+            pairs.append((other + 1, one + 1, day) if back else (one + 1, other + 1, day))
+        return pairs

@@ -1,7 +1,7 @@
-"""What the shop sells, what customers say about it, and the values that break naive software.
+"""What the shop sells, what customers say about it, and edge values that break naive software.
 
-A product's kind (noun, adjective, category, price) follows from its number by arithmetic alone, so an order line knows
-its price without a look at the products.
+A product's kind (noun, adjective, category, price) is computed from its number alone, so the price of an order line is
+known without reading the products.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _CATALOGUE: tuple[tuple[str, str, tuple[tuple[str, int, int], ...]], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a product is, whatever its brand and colour."""
+    """What a product is, apart from its brand and colour."""
 
     name: str
     category: str
@@ -66,22 +66,22 @@ class Kind:
 
 @cache
 def kinds() -> list[Kind]:
-    """All kinds; neighbours are of different categories."""
-    found = []
+    """All kinds of products; neighbours are of different categories."""
+    made = []
     for number in range(KINDS):
         category, adjectives, nouns = _CATALOGUE[number % len(_CATALOGUE)]
         rest, noun = divmod(number // len(_CATALOGUE), len(nouns))
         name, cents, grams = nouns[noun]
         words = adjectives.split()
         dearer = rest % len(words)
-        # The same noun costs up to twice as much in a finer make, and prices end as prices do.
+        # The same noun costs up to twice as much with another adjective; prices end in 9, 5 or 0.
         price = cents * (100 + 14 * dearer) // 1000 * 10 + (9, 5, 0, 9, -1, 9, 5, 9)[number % 8]
-        found.append(Kind(f"{words[dearer]} {name}", category, price, grams * (100 + 3 * dearer) // 100))
-    return found
+        made.append(Kind(f"{words[dearer]} {name}", category, price, grams * (100 + 3 * dearer) // 100))
+    return made
 
 
 DISCOUNTS: tuple[Decimal | None, ...] = (None, Decimal("0.050"), Decimal("0.100"), Decimal("0.250"))
-"""What may be off a line's list price, in thousandths."""
+"""The possible discounts of an order line, as shares of the list price."""
 
 OPINIONS: tuple[tuple[str, ...], ...] = (
     # one to five stars

@@ -1,8 +1,9 @@
-"""Random words as a pure function of (dataset, seed, column, block): no state, so any slice can be made anywhere.
+"""Random words as a pure function of (dataset, seed, column, block). Without state, any part can be made anywhere.
 
-A column's words of one block of rows are the output of SHAKE-128 over those names: standardised, so the same on every
-machine and in every Python, and at 25 ns a word much cheaper than the arithmetic of a hash a row (a splitmix64 in
-Python takes 20 times that). A column has words of its own: a new column leaves the others' values alone.
+A word is a whole number. The words of a column in one block of rows are the output of SHAKE-128 over those names. It is
+standardised, so they are the same on every machine and in every Python. A word takes 25 ns; to compute a hash for each
+row in Python (splitmix64) takes 20 times as long. Each column has its own words, so a new column does not change the
+values of the others.
 """
 
 from __future__ import annotations
@@ -17,14 +18,15 @@ Item = TypeVar("Item")
 
 
 class Words:
-    """The words of one dataset and seed. Every method takes a column's name, a block's number and how many."""
+    """The words of one dataset and seed. The methods take a column's name, the number of a block, and how many words to
+    make."""
 
     def __init__(self, dataset: str, seed: int) -> None:
         self.seed = seed
         self._prefix = f"{dataset}\0{seed}\0"
 
     def octets(self, column: str, block: int, count: int) -> bytes:
-        """Whole numbers below 256: what bytes are."""
+        """Whole numbers below 256, as bytes."""
         return shake_128(f"{self._prefix}{column}\0{block}".encode()).digest(count)
 
     def shorts(self, column: str, block: int, count: int) -> array[int]:
@@ -45,15 +47,15 @@ class Words:
 
 
 def _words(code: str, data: bytes) -> array[int]:
-    found = array(code, data)
+    words = array(code, data)
     if sys.byteorder == "big":
-        found.byteswap()
-    return found
+        words.byteswap()
+    return words
 
 
 def spread(weighted: Iterable[tuple[Item, int]], size: int) -> list[Item]:
-    """A table of `size` items, each as often as its weight says: indexed by an octet or a short, it is a weighted
-    choice. What the weights leave over goes to the first item."""
+    """A table of `size` items, each as often as its weight says; indexed by an octet or a short, it gives a weighted
+    choice. Places that the weights leave over go to the first item."""
     pairs = list(weighted)
     total = sum(weight for _, weight in pairs)
     table = [item for item, weight in pairs for _ in range(weight * size // total)]
@@ -61,7 +63,7 @@ def spread(weighted: Iterable[tuple[Item, int]], size: int) -> list[Item]:
 
 
 def cubes(size: int) -> Sequence[float]:
-    """u**3 for `size` even steps u of [0, 1). Times n and truncated it is a Zipf-like choice among n: of a thousand,
-    the first tenth gets 46 % and the first one 10 %. Products of floats are exact to the bit on every machine, powers
-    and logarithms are not."""
+    """u**3 for `size` even steps u of [0, 1). Multiplied by n and truncated, it gives a choice among n in the manner of
+    Zipf: of a thousand, the first hundred get 46 % and the first one gets 10 %. It is written as a product, because
+    products of floats are exact to the bit on every machine; powers and logarithms are not."""
     return [((step + 0.5) / size) * ((step + 0.5) / size) * ((step + 0.5) / size) for step in range(size)]
