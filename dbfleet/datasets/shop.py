@@ -1,4 +1,4 @@
-"""The shop: customers, products, orders, their items, reviews, and who follows whom. It has all types of the closed set.
+"""The shop: customers, products, orders, their items, reviews, and who follows whom; in all types of the closed set.
 
 `--rows` is the number of orders. For every seed and size:
 
