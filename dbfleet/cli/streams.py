@@ -1,5 +1,6 @@
-"""The two streams that we write to: whether a terminal is behind one, whether it takes colours, and what may go wrong
-with stdout. Imports nothing of ours, so whoever lays out, renders or ends the command may import it.
+"""The two streams that we write to: whether one is a terminal, whether it gets colours, and the errors of stdout.
+
+It imports nothing of ours, so every module of the command line may import it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ COLOURS: Final = {"red": "31", "green": "32", "yellow": "33", "blue": "34", "cya
 
 
 class ReaderGone(Exception):
-    """Whoever read our stdout closed it (`| head`). Not an OSError: nobody may take it for a server's socket."""
+    """The reader of our stdout closed it (`| head`). It is no OSError, so that no code takes it for an error of a
+    server's socket."""
 
 
 class StdoutFailed(Exception):
@@ -19,7 +21,7 @@ class StdoutFailed(Exception):
 
 
 def is_terminal(stream: IO[str] | None) -> bool:
-    """Whether a person looks at this stream."""
+    """Whether this stream is a terminal."""
     try:
         return stream is not None and stream.isatty()
     except ValueError:  # closed
@@ -27,8 +29,8 @@ def is_terminal(stream: IO[str] | None) -> bool:
 
 
 def coloured(stream: IO[str] | None) -> bool:
-    """Whether the stream takes colours: NO_COLOR over FORCE_COLOR over terminal; a variable that is set to nothing is
-    not set."""
+    """Whether this stream gets colours: NO_COLOR wins over FORCE_COLOR, which wins over whether it is a terminal. An
+    empty variable counts as not set."""
     if os.environ.get("NO_COLOR"):
         return False
     if os.environ.get("FORCE_COLOR"):

@@ -149,7 +149,7 @@ def wide_schema(name: str, spec: EngineSpec) -> Schema:
 
 
 def wide_rows(spec: EngineSpec, rows: int) -> list[Row]:
-    """Rows of `wide_schema`: every example of every type, in turn, with some NULLs. The first row is NULL everywhere but
-    in its key."""
+    """Rows of `wide_schema`: every example of every type, in turn, with some NULLs. The first row is all NULL but for
+    its key."""
     values = [[None, *examples(type_, spec)] for type_ in types_of(spec)]
     return [(number, *(column[number % len(column)] for column in values)) for number in range(rows)]

@@ -1,7 +1,7 @@
 """pytest's side of the suite: the options, and the fixtures `target`, `adapter`, `connect`, `made`.
 
-Every test that takes `target`, or a fixture that is built on it, runs once for each chosen engine. The whole run has one
-fleet in a state directory of its own, which is taken down with its data at the end.
+Every test that takes `target`, or a fixture that is built on it, runs once for each chosen engine. The whole run has
+one fleet in a state directory of its own, which is taken down with its data at the end.
 """
 
 from __future__ import annotations

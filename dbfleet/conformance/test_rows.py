@@ -394,7 +394,7 @@ def held(adapter: Adapter, schema: Schema) -> tuple[int, int]:
 
 
 def test_value_beyond_the_declared_limits_is_refused_or_kept(adapter: Adapter, made: Make, name: str) -> None:
-    """A value that an engine cannot hold is refused, by an error or in `rejected`; it is never stored as another value."""
+    """A value that an engine cannot hold is refused, by an error or in `rejected`; never stored as another value."""
     spec = adapter.spec
     beyond: list[tuple[Type, object]] = [(Type.INT, 2**63), (Type.INT, -(2**63) - 1), (Type.INT, 10**30)]
     if spec.limits.finite_floats:
