@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -24,6 +25,15 @@ class Shell:
 
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, folder: Path) -> Shell:
+        """In this folder, with a state directory below it, and nothing else that dbfleet reads of the environment."""
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPYCACHEPREFIX") if name in os.environ}
+        # This tree's dbfleet, wherever another one is installed.
+        paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]
+        kept["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+        return cls(folder, {**kept, "DBFLEET_STATE_DIR": str(folder / "state"), "COLUMNS": "80"})
 
     def start(self, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
         options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options

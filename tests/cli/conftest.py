@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -24,7 +23,4 @@ def shell(tmp_path: Path) -> Shell:
             "insert into people values (1, 'Ann', 41), (2, 'Bob', null), (3, '', 7);"
         )
     (tmp_path / "dbfleet.toml").write_text('[targets.shop]\nurl = "sqlite:///shop.db"\n')
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPYCACHEPREFIX") if name in os.environ}
-    # This tree's dbfleet, wherever another one is installed.
-    kept["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
-    return Shell(tmp_path, {**kept, "DBFLEET_STATE_DIR": str(tmp_path / "state"), "COLUMNS": "80"})
+    return Shell.of(tmp_path)

