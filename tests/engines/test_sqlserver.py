@@ -212,15 +212,15 @@ def test_rows_as_literals_are_the_rows_as_json(adapter: Adapter, made: Make, nam
     rows = wide_rows(adapter.spec, 60)
     adapter.write(schema, [rows])
     expected = digest_rows(schema.columns, adapter.scan(schema))
-    before = adapter._reads_json  # type: ignore[attr-defined]
-    adapter._reads_json = False  # type: ignore[attr-defined]
+    before = adapter._session.reads_json  # type: ignore[attr-defined]
+    adapter._session.reads_json = False  # type: ignore[attr-defined]
     try:
         adapter.write(schema, [rows[:30]], mode="upsert")
         other = made(wide_schema(f"{name}_2", adapter.spec))
         adapter.write(other, [rows])
         assert len(list(adapter.get(other, [(number,) for number in range(50, 70)]))) == 10
     finally:
-        adapter._reads_json = before  # type: ignore[attr-defined]
+        adapter._session.reads_json = before  # type: ignore[attr-defined]
     assert digest_rows(schema.columns, adapter.scan(schema)) == expected
     assert digest_rows(schema.columns, adapter.scan(other)) == expected
 

@@ -22,8 +22,8 @@ from uuid import UUID
 from dbfleet import registry
 from dbfleet.adapter import Adapter, Change, Condition, Part, Swap
 from dbfleet.conformance.examples import wide_schema
+from dbfleet.engines.sqlserver.carrier import PROBE, SENT
 from dbfleet.engines.sqlserver.types import _FROM_JSON, _JSON_TYPE, _SELECT
-from dbfleet.engines.sqlserver.write import PROBE, SENT
 from dbfleet.errors import ConstraintViolated
 from dbfleet.extras import Default, Identity, Index
 from dbfleet.fleet import Fleet
@@ -82,9 +82,9 @@ def drain(adapter: Adapter, statement: str, params: dict[str, object] | None = N
 
 
 def as_literals(adapter: Adapter) -> None:
-    adapter._reads_json = False  # type: ignore[attr-defined]
+    adapter._session.reads_json = False  # type: ignore[attr-defined]
     adapter.write(WIDE, [[(2, *WIDE_ROW[1:]), (3, *[None] * 12)]])
-    adapter._reads_json = True  # type: ignore[attr-defined]
+    adapter._session.reads_json = True  # type: ignore[attr-defined]
 
 
 def refused(adapter: Adapter) -> None:

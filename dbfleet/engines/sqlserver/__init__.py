@@ -3,14 +3,14 @@
 https://learn.microsoft.com/en-us/sql/t-sql/language-reference. Needs OPENJSON: SQL Server 2016 and a database of
 compatibility level 130 or more.
 
-A collection's name is a table's in the user's default schema, or `schema.table`. Oddities: to the server blanks at the
-end of a text are nothing, even in a binary collation, so two keys that differ in them only are one key: the second is
+A collection's name is that of a table in the user's default schema, or `schema.table`. Oddities: the server ignores
+blanks at the end of a text, even in a binary collation. Two keys that differ only in these are one key: the second is
 refused, never taken for the first. nvarchar(n) counts UTF-16's units: a character outside of the first plane is two.
 
-What the server computes is not written: a column with an expression, a rowversion, a temporal table's period, the set
-of the sparse columns. An IDENTITY takes the rows' values (IDENTITY_INSERT) and goes on behind the greatest; no UPDATE
-sets one, so an upsert that would have to is refused. This, and what is told of a catalog, is after Microsoft's
-documentation: not verified on a real server.
+What the server computes is not written: a column with an expression, a rowversion, the period of a temporal table, the
+set of the sparse columns. An IDENTITY takes the rows' values (IDENTITY_INSERT) and goes on behind the greatest. No
+UPDATE sets one, so an upsert that would have to is refused. This, and what is told of a catalog, follows Microsoft's
+documentation: it is not verified on a real server.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dbfleet.abilities import CarriesExtras, CountsOn, Identifies, Locates, Narr
 from dbfleet.adapter import (
     Adapter,
 )
-from dbfleet.engines.sqlserver.connect import CLIENT, examine, shell
+from dbfleet.engines.sqlserver.local import CLIENT, examine, shell
 from dbfleet.engines.sqlserver.types import DIGITS, KEY_BYTES, NAME_LENGTH, SCALE
 from dbfleet.extras import ALL
 from dbfleet.spec import Capability, EngineSpec, Fidelity, Limits

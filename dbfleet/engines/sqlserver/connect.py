@@ -1,17 +1,18 @@
-"""Connecting: the URL's options, the session, a database that is missing; and the client and driver on this machine.
+"""A connection: the URL's options, the session, a database that is missing.
 
-The server says of a database that is missing no more than of a wrong password: 18456, login failed. So after that
-answer the login is tried once more without the database, and the error says which of the two it was.
+For a missing database the server says the same as for a wrong password: 18456, login failed. So after that answer the
+login is tried once more without the database, and the error says which of the two it was.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
 from dbfleet.engines.sqlserver.errors import (
+    NAME,
     REFUSED,
     SAID_BEFORE,
     is_driver_error,
@@ -21,24 +22,23 @@ from dbfleet.engines.sqlserver.errors import (
 from dbfleet.engines.sqlserver.types import LEXIS, text_literal
 from dbfleet.engines.sqlserver.wire import Wire
 from dbfleet.errors import AuthFailed, UsageError, nearest, translated
-from dbfleet.spec import Finding
 from dbfleet.target import Target
 
 OPTIONS: Final = ("encryption", "tds_version", "application_name", "read_only")
 SESSION: Final = (
-    # What an index over a computed column, and QUOTED names, need; ODBC's clients have the same.
+    # An index over a computed column needs these, and so do quoted names; ODBC's clients set the same.
     "SET ANSI_NULLS, ANSI_PADDING, ANSI_WARNINGS, ARITHABORT, CONCAT_NULL_YIELDS_NULL, QUOTED_IDENTIFIER ON; "
     "SET NUMERIC_ROUNDABORT OFF; SET ANSI_NULL_DFLT_ON ON; SET TEXTSIZE 2147483647;"
 )
 _login = threading.Lock()
-"""The driver keeps the login's timeout and its error for the whole process."""
+"""One login at a time: the driver keeps the timeout of a login and its error for the whole process."""
 
 
-def open_wire(target: Target, timeout_s: float) -> Wire:
-    """A connection to the target's database, which is made if it is missing and the target says so."""
+def opened(target: Target, timeout_s: float) -> Wire:
+    """A connection to the target's database. Where that is missing it is made, if `target.create` says so."""
     arguments = _arguments(target)
     again = partial(_open, arguments, timeout_s)
-    with translated(translate_connecting, engine="sqlserver", target=target.name):
+    with translated(translate_connecting, engine=NAME, target=target.name):
         raw = _in_database(target, again)
         wire = Wire(raw, partial(again, ""))
         try:
@@ -85,7 +85,7 @@ def _arguments(target: Target) -> dict[str, Any]:
             close = nearest(option, OPTIONS)
             raise UsageError(
                 f"SQL Server's URLs have no option {option}",
-                engine="sqlserver",
+                engine=NAME,
                 target=target.name,
                 hint=f"did you mean {close}?" if close else f"they are {', '.join(OPTIONS)}",
             )
@@ -114,49 +114,3 @@ def _open(arguments: Mapping[str, Any], timeout_s: float, database: str = "") ->
     with _login:
         _mssql.login_timeout = max(1, round(timeout_s))
         return _mssql.connect(database=database, **arguments)
-
-
-CLIENT: Final = (
-    "sh",
-    "-c",
-    'SQLCMDPASSWORD="$(cat /run/secrets/password)" exec "$0" "$@"',
-    "/opt/mssql-tools18/bin/sqlcmd",
-    "-C",
-    "-I",
-    "-S",
-    "127.0.0.1",
-    "-U",
-    "{user}",
-    "-d",
-    "{database}",
-)
-"""sqlcmd in the container, where the stack's own healthcheck calls it; run in no container of Microsoft's yet.
--I: QUOTED_IDENTIFIER on, as in every other client; without it a table with an index of some rows takes none."""
-
-
-def shell(target: Target) -> tuple[Sequence[str], Mapping[str, str]]:
-    """sqlcmd on this machine. -C: the server's certificate is of its own making."""
-    server = f"{target.host or '127.0.0.1'},{target.port or 1433}"
-    command = ["sqlcmd", "-C", "-I", "-S", server, "-U", target.user or "sa"]
-    if target.database:
-        command += ["-d", target.database]
-    return command, {"SQLCMDPASSWORD": target.password} if target.password is not None else {}
-
-
-def examine() -> Sequence[Finding]:
-    """The driver, and a processor for which Microsoft builds the server."""
-    import platform
-
-    findings = []
-    try:
-        import pymssql
-    except ImportError as error:
-        findings.append(Finding("fail", f"pymssql cannot be imported: {error}", "pip install pymssql"))
-    else:
-        version = getattr(pymssql, "__version__", "of an unknown version")
-        findings.append(Finding("ok", f"pymssql {version}, {pymssql.get_dbversion()}"))
-    if platform.machine().lower() not in ("x86_64", "amd64"):
-        findings.append(
-            Finding("warn", f"SQL Server's image is built for x86-64, this is {platform.machine()}", "expect emulation")
-        )
-    return findings

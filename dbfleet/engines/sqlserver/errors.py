@@ -2,9 +2,9 @@
 
 https://learn.microsoft.com/en-us/sql/relational-databases/errors-events/database-engine-events-and-errors
 
-pymssql raises one class, with the server's number, severity and line, and glues DB-Library's own words to the server's.
-Numbers from 20000 to 20999 are DB-Library's: the network, or a connection that is gone. Its number 0, "Unknown error",
-leaves a connection that spins for ever when it is used again, so it counts as gone too.
+pymssql raises one class, with the server's number, severity and line, and appends DB-Library's own words to the
+server's. Numbers from 20000 to 20999 are DB-Library's: the network, or a connection that is lost. After its number 0,
+"Unknown error", a connection that is used again spins for ever, so it counts as lost too.
 """
 
 from __future__ import annotations
@@ -23,10 +23,13 @@ from dbfleet.errors import (
 )
 from dbfleet.sql.text import line_of
 
+NAME: Final = "sqlserver"
+"""The engine's name, which errors carry."""
+
 REFUSED: Final = frozenset({911, 916, 4060, 4064, 18450, 18452, 18456, 18461, 18470, 18486, 18487, 18488})
 SAID_BEFORE: Final = 20018
-"""DB-Library's "the server said why", where the driver lost what it said: after one refused login it keeps no words of
-the next that are no more severe."""
+"""DB-Library's "the server said why" without the server's words: after one refused login the driver keeps no words of
+the next, unless they are more severe."""
 _NOT_FOUND: Final = frozenset({207, 208, 911, 1088, 1767, 2706, 2812, 3701, 4121, 4902, 15151})
 _EXISTS: Final = frozenset({1801, 1913, 2705, 2714, 15233})
 _CONSTRAINT: Final = frozenset({515, 547, 1505, 2601, 2627})
@@ -42,7 +45,7 @@ _GLUED: Final = re.compile(r"DB-Lib error message \d+, severity \d+:.*\Z", re.DO
 
 
 def is_driver_error(exc: BaseException) -> bool:
-    """Whether pymssql raised it; without importing pymssql where nothing has."""
+    """Whether pymssql raised it. Does not import pymssql."""
     return type(exc).__module__.startswith("pymssql.")
 
 
@@ -62,14 +65,14 @@ def number_and_message(exc: BaseException) -> tuple[int, str]:
         number, found = found
     text = found.decode("utf-8", "replace") if isinstance(found, bytes) else str(found)
     if own := _OWN.match(text):
-        # The server said nothing. The driver's number is then an earlier error's: it never clears those of a login.
+        # The server said nothing. The driver's number is then that of an earlier error: it keeps those of a login.
         reasons = [own[2].strip(), *_NETWORK.findall(text)]
         return int(own[1]), ": ".join(dict.fromkeys(reasons))
     return number or 0, _GLUED.sub("", text).strip()
 
 
 def translate(exc: BaseException, *, whole: str = "", start: int = 0) -> DbfleetError | None:
-    """The error as ours; of a batch that starts at `start` of the text `whole`, with the line that is wrong."""
+    """The error as ours. For a batch that begins at `start` of the text `whole`, it names the line that is wrong."""
     if isinstance(exc, UnicodeEncodeError):
         return StatementError("half of a surrogate pair is no character: SQL Server would get another text")
     if not is_driver_error(exc):
@@ -92,7 +95,7 @@ def translate(exc: BaseException, *, whole: str = "", start: int = 0) -> Dbfleet
 
 
 def translate_connecting(exc: BaseException) -> DbfleetError | None:
-    """The error of a login."""
+    """The error of a login as ours."""
     if not is_driver_error(exc):
         return None
     number, message = number_and_message(exc)

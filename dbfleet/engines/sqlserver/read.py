@@ -1,101 +1,53 @@
-"""Rows: how they are read, and cut into parts by ranges of the key.
-
-{"from": ["17", "x"], "below": ["40", "a"]}      each end may be missing; values in their canonical text
-"""
+"""Rows of a table: all of them or those of a part, those with these keys."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Final
+from collections.abc import Iterator, Sequence
 
-from dbfleet.adapter import WHOLE, Part
-from dbfleet.columns import Convert, converted
-from dbfleet.engines.sqlserver.tables import Ask, Table
-from dbfleet.engines.sqlserver.types import LEXIS, Native, text_literal
-from dbfleet.sql.conditions import where as add_condition
-from dbfleet.values import TEXT_OF, VALUE_OF, Batch, Column, Schema, Type, loads_json
-
-# --- reading ---
+from dbfleet.adapter import BATCH_SIZE, Part
+from dbfleet.columns import bounded, pieces
+from dbfleet.engines.sqlserver import parts
+from dbfleet.engines.sqlserver.parts import KEYS_AT_ONCE
+from dbfleet.engines.sqlserver.session import Session
+from dbfleet.engines.sqlserver.tables import Table
+from dbfleet.engines.sqlserver.values import reader
+from dbfleet.values import Batch, Row, Schema
 
 
-def _instant(value: datetime) -> datetime:
-    return value if value.tzinfo is UTC else value.astimezone(UTC)
+def scan(session: Session, schema: Schema, part: Part, batch_size: int) -> Iterator[Batch]:
+    """The rows of the part."""
+    table = session.find(schema.name)
+    columns = ", ".join(table.native(name).select for name in schema.names)
+    where = parts.where(schema, table, part)
+    yield from _batches(session, schema, table, f"SELECT {columns} FROM {table.sql}{where}", batch_size)
 
 
-_READ: Final[Mapping[Type, Convert]] = {Type.JSON: loads_json, Type.INSTANT: _instant}
+def get(session: Session, schema: Schema, keys: Sequence[Row]) -> Iterator[Row]:
+    """The rows with these keys."""
+    table = session.find(schema.name)
+    # The carrier's statement calls the table t.
+    columns = ", ".join(table.native(name).select.replace("[", "t.[", 1) for name in schema.names)
+    carrier = session.carrier(table, [schema.column(name) for name in schema.key], schema)
+    for start in range(0, len(keys), KEYS_AT_ONCE):
+        for statement in carrier.select(columns, [tuple(key) for key in keys[start : start + KEYS_AT_ONCE]]):
+            for batch in _batches(session, schema, table, statement, BATCH_SIZE):
+                yield from batch
 
 
-def reader(natives: Sequence[tuple[Native, Column]]) -> Callable[[Batch], Batch]:
-    """From the driver's rows to values of the schema's types."""
-    plan: list[tuple[int, Convert]] = []
-    for place, (native, column) in enumerate(natives):
-        stored = Type.TEXT if native.word in ("nvarchar", "json") else native.column.type
-        wanted = column.type
-        if wanted is not stored:
-            convert = _READ[Type.JSON] if wanted is Type.JSON else _between(stored, wanted)
-            plan.append((place, convert))
-        elif wanted in _READ:
-            plan.append((place, _READ[wanted]))
-    return lambda rows: converted(rows, plan)
+def _batches(session: Session, schema: Schema, table: Table, statement: str, batch_size: int) -> Iterator[Batch]:
+    read = reader([(table.native(column.name), column) for column in schema.columns])
+    with session.translated():
+        rows = session.wire.execute(statement)
 
+    def fetch(count: int) -> Batch:
+        with session.translated():
+            fetched = rows.fetch(count)
+            if not fetched:
+                rows.following()
+        return fetched
 
-def _between(stored: Type, wanted: Type) -> Convert:
-    text_of, value_of = TEXT_OF[stored], VALUE_OF[wanted]
-    return lambda value: value_of(text_of(value))
-
-
-# --- parts ---
-
-
-def where(schema: Schema, table: Table, part: Part) -> str:
-    """The WHERE of a part, with a space before it; nothing for the whole."""
-    natives = [table.native(name) for name in schema.key]
-    found = [_bound(natives, part[end], sign) for end, sign in (("from", ">"), ("below", "<")) if end in part]
-    return add_condition(f" WHERE {' AND '.join(found)}" if found else "", part)
-
-
-def _bound(natives: Sequence[Native], values: Sequence[str], sign: str) -> str:
-    """(a, b) >= (x, y), or <, spelt so that the server finds it by the key's index."""
-    name, value = LEXIS.quote(natives[0].column.name), literal(natives[0], values[0])
-    if len(natives) == 1:
-        return f"{name} {'>=' if sign == '>' else '<'} {value}"
-    rest = _bound(natives[1:], values[1:], sign)
-    return f"{name} {sign}= {value} AND ({name} {sign} {value} OR ({rest}))"
-
-
-def literal(native: Native, text: str) -> str:
-    """A value of the column, from its canonical text."""
-    type_ = native.column.type
-    if type_ is Type.INT:
-        return str(int(text))
-    if type_ is Type.BYTES:
-        return f"0x{VALUE_OF[Type.BYTES](text).hex()}"
-    if type_ is Type.BOOL:
-        return "1" if text == "true" else "0"
-    quoted = text_literal(text)
-    return quoted if native.json_type == "nvarchar(max)" else f"CAST({quoted} AS {native.json_type})"
-
-
-def split(schema: Schema, table: Table, parts: int, ask: Ask) -> Sequence[Part]:
-    """At most so many parts of about as many rows each, by one walk along the key's index."""
-    columns = [table.native(name).column for name in schema.key]
-    if not columns or parts < 2 or any(column.type in (Type.JSON, Type.FLOAT) for column in columns):
-        return [WHOLE]
-    ((rows,),) = ask(f"SELECT COUNT_BIG(*) FROM {table.sql}")
-    places = sorted({rows * number // parts + 1 for number in range(1, parts)} - {1})
-    if not places:
-        return [WHOLE]
-    names = LEXIS.quote_all(schema.key)
-    found = ask(
-        f"SELECT {names} FROM (SELECT {names}, ROW_NUMBER() OVER (ORDER BY {names}) AS [dbfleet_place] "
-        f"FROM {table.sql}) AS q WHERE q.[dbfleet_place] IN ({', '.join(map(str, places))}) ORDER BY {names}"
-    )
-    read = reader([(table.native(column.name), column) for column in columns])
-    bounds = [[TEXT_OF[column.type](value) for column, value in zip(columns, row, strict=True)] for row in read(found)]
-    ends: list[list[str] | None] = [None, *bounds, None]
-    return [
-        {word: end for word, end in (("from", low), ("below", high)) if end is not None}
-        for low, high in itertools.pairwise(ends)
-    ]
+    try:
+        yield from map(read, bounded(pieces(fetch, batch_size), batch_size))
+    finally:
+        with session.translated():
+            rows.close()

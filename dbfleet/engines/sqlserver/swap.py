@@ -1,16 +1,15 @@
-"""Which database a connection is in, and tables that take others' places, in one transaction.
+"""Staged tables in the places of others (Adapter.swap), in one transaction.
 
 https://learn.microsoft.com/en-us/sql/relational-databases/system-stored-procedures/sp-rename-transact-sql. Inside the
-transaction what goes is dropped, children first, and what was staged is moved into its schema and renamed, with its
-indexes and its constraints' made-up names (PK__customer__3213E83F…). Whoever reads waits for the end of it. Foreign
-keys hold on to tables, not to names. A sequence that is a column's default is made again under its final name: the
-server renames none that a default uses. What the dropped table had around it (triggers, privileges, extended
-properties) is not given to the other: `lost` tells it before. In the way, and told before too, are a foreign key from
-outside the set, whatever is bound to the table's schema (a view WITH SCHEMABINDING, a security policy), and tables that
-no transaction can drop: of a past that is kept, in memory, external.
+transaction the old tables are dropped, children first. The staged ones are moved into their schemas and renamed, with
+their indexes and the names that the server made for their constraints (PK__customer__3213E83F…). A reader waits for the
+end of it. Foreign keys belong to tables, not to names. A sequence that is a column's default is made again under its
+final name, as the server renames none that a default uses. What the dropped table had around it (triggers, privileges,
+extended properties) is not given to the new one: `lost` tells it before.
 
-A server that was made of another's files has its server's name and its databases' numbers; the moment at which tempdb
-was made, its start, tells them apart.
+Some things stop a swap, and are told before too: a foreign key from outside; whatever is bound to the table's schema (a
+view WITH SCHEMABINDING, a security policy); and tables that no transaction can drop (temporal ones, those in memory,
+external ones).
 """
 
 from __future__ import annotations
@@ -27,10 +26,6 @@ from dbfleet.engines.sqlserver.types import LEXIS, text_literal
 from dbfleet.errors import ConstraintViolated, NotFound
 from dbfleet.extras import Identity
 
-_IDENTITY: Final = """\
-SELECT CONVERT(nvarchar(128), SERVERPROPERTY('ServerName')), CONVERT(nvarchar(128), SERVERPROPERTY('MachineName')),
-DB_NAME()"""
-_STARTED: Final = "SELECT d.create_date FROM sys.databases AS d WHERE d.name = N'tempdb'"
 _OUTSIDE: Final = """\
 SELECT s.name, o.name, k.referenced_object_id FROM sys.foreign_key_columns AS k
 INNER JOIN sys.objects AS o ON o.object_id = k.parent_object_id
@@ -55,14 +50,9 @@ WHERE t.object_id IN ({ids})"""
 _REPLACE_ROWS: Final = "or replace its rows: --mode upsert"
 
 
-def identity(ask: Ask) -> str:
-    ((server, machine, database),) = ask(_IDENTITY)
-    started = [moment for (moment,) in ask(_STARTED)]
-    return ":".join(str(part or "") for part in ("sqlserver", server, machine, *started[:1], database))
-
-
 def statements(ask: Ask, tables: Tables, swaps: Sequence[Swap]) -> Iterator[str]:
-    """What is to be run in one transaction, one after another: some of it is asked for as it comes."""
+    """The statements, to be run one after another in one transaction. Some of them depend on answers after earlier
+    ones."""
     staged = [tables.find(each.staged.name) for each in swaps]
     going = _there(tables, [each.name for each in swaps])
     _check_outside(ask, going)
@@ -76,7 +66,7 @@ def statements(ask: Ask, tables: Tables, swaps: Sequence[Swap]) -> Iterator[str]
 
 
 def what_goes(ask: Ask, tables: Tables, names: Sequence[str]) -> list[str]:
-    """Adapter.lost."""
+    """What goes with these tables, in words. ConstraintViolated for what stops the swap."""
     going = _there(tables, names)
     _check_outside(ask, going)
     _check_droppable(ask, going)
@@ -84,11 +74,11 @@ def what_goes(ask: Ask, tables: Tables, names: Sequence[str]) -> list[str]:
 
 
 def _there(tables: Tables, names: Sequence[str]) -> list[Table]:
-    found = []
+    there = []
     for name in names:
         with contextlib.suppress(NotFound):
-            found.append(tables.find(name))
-    return found
+            there.append(tables.find(name))
+    return there
 
 
 def _placed(ask: Ask, tables: Tables, swap: Swap, table: Table) -> Iterator[str]:
@@ -99,7 +89,7 @@ def _placed(ask: Ask, tables: Tables, swap: Swap, table: Table) -> Iterator[str]
             yield _rename(f"{table.sql}.{LEXIS.quote(old)}", new, "INDEX")
     for (name,) in ask(_CONSTRAINTS.format(id=table.number)):
         kind, _, rest = str(name).partition("__")
-        if rest and len(kind) == 2:  # the server made it up
+        if rest and len(kind) == 2:  # the server made it
             yield _rename(
                 f"{mine}.{LEXIS.quote(name)}", f"{kind}__{final[:9]}__{os.urandom(8).hex().upper()}", "OBJECT"
             )
@@ -155,8 +145,8 @@ def _check_droppable(ask: Ask, going: Sequence[Table]) -> None:
 
 
 def _children_first(ask: Ask, going: Sequence[Table]) -> Iterator[Table]:
-    """The tables in an order in which each can be dropped; those that refer to each other in a circle last, in which
-    the server refuses the first."""
+    """The tables in an order in which each can be dropped. Those that refer to each other in a circle come last; the
+    server refuses the first of them."""
     if not going:
         return
     pairs = {
