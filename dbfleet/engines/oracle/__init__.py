@@ -6,19 +6,21 @@ A collection is a table or a view of the connection's current schema, which is t
 are quoted, so that they keep their case: what dbfleet makes as orders is "orders" in a statement of your own, and
 ORDERS is another table. A name cannot hold a double quote.
 
-The session is in UTC, compares text by its bytes, and writes moments as ISO does. A write is one transaction: rows that
-the server refuses come back in `Written.rejected` and the others are stored; a write that breaks off leaves nothing. A
-text of several statements commits each of them, unless it says COMMIT, ROLLBACK, SAVEPOINT or SET TRANSACTION itself.
+The session is in UTC, compares text by its bytes, and writes dates and times as ISO does. A write is one transaction:
+rows that the server refuses come back in `Written.rejected` and the others are stored; a write that breaks off leaves
+nothing. A text of several statements commits each of them, unless it says COMMIT, ROLLBACK, SAVEPOINT or SET
+TRANSACTION itself.
 
-Each DDL statement commits by itself, and none renames two tables: there is no way to let tables take others' places in
-one step.
+Each DDL statement commits by itself, and none renames two tables. So tables cannot take the places of others in one
+step.
 
-A column that has an expression is generated: read, never written. An identity BY DEFAULT takes the rows' values, and is
-told to go on behind the greatest; one that is GENERATED ALWAYS takes none, and a write is refused before its first row.
-This, and what is told of a dictionary, is after Oracle's documentation: not verified on a real server.
+A column with an expression is generated: it is read, never written. An identity BY DEFAULT takes the rows' values, and
+is then set to go on behind the greatest. One that is GENERATED ALWAYS takes no values, and a write is refused before
+its first row. This, and what is told of a dictionary, follows Oracle's documentation: it is not verified on a real
+server.
 
-Oddities: empty text and empty bytes are NULL. NUMBER has 38 digits and no NaN. A DATE has a time of day, so a foreign
-one is a datetime; ours say `dbfleet:date` in their comment, as do the other types that Oracle does not have
+Oddities: empty text and empty bytes are NULL. NUMBER has 38 digits and no NaN. A DATE has a time of day, so a DATE that
+dbfleet did not make is a datetime. Ours have `dbfleet:date` in their comment, as have the other types that Oracle lacks
 (oracle.types). The zone of a TIMESTAMP WITH TIME ZONE is not kept: an instant is read in UTC. In a query of your own,
 what is known from a comment only (bool, date, time, uuid) comes as Oracle's type: 1, a datetime, text.
 """

@@ -1,11 +1,11 @@
 """What a table has besides its rows (dbfleet.extras), by Oracle's dictionary.
 
-An existing column cannot become an identity (ORA-30673), so one that counts up has a default, the next value of a
-sequence of ours: "dbfleet:TABLE.COLUMN". A sequence has no comment to say whose it is; its name says it, and `drop`
-takes along only those that the dropped table's own columns count by. Default and sequence have been one since 12.1.
+An existing column cannot become an identity (ORA-30673). So one that is to count up gets a default, the next value of a
+sequence of ours: "dbfleet:TABLE.COLUMN". A sequence has no comment, so its name says whose it is. `drop` removes with a
+table only the sequences that the table's own columns use. A default may name a sequence since 12.1.
 
-A descending column of an index, and one with a time zone, is an expression in the dictionary, whose text is a LONG:
-asked for by itself, as a join may not carry one (ORA-00997). Every statement stands in
+In the dictionary a descending column of an index is an expression, and so is one with a time zone. Its text is a LONG,
+which is asked for by itself, as a join may not carry one (ORA-00997). Every statement stands in
 tests/engines/golden/oracle_statements.sql.
 """
 
@@ -60,7 +60,7 @@ _NEXT: Final = re.compile(r'(?:("[^"]+"|[\w$#]+)\.)?("[^"]+"|[\w$#]+)\."?nextval
 
 
 def extras(ask: Ask, table: Table) -> Extras:
-    """What the table has that other engines have too, and what is left."""
+    """What the table has that other engines have too; and what is left behind, in words."""
     indexes, left = _indexes(ask, table)
     found: list[Extra] = list(indexes)
     for name, on_null, text in ask(DEFAULTS, [table.name]):
@@ -81,7 +81,8 @@ def extras(ask: Ask, table: Table) -> Extras:
 
 
 def lost(ask: Ask, table: Table) -> list[str]:
-    """What of it goes with the table and comes with no other. ConstraintViolated for what is another thing's table."""
+    """What goes with the table and is not given to another, in words. ConstraintViolated where something else owns the
+    table."""
     if ask(VIEWED, [table.name]):
         raise ConstraintViolated(
             f"{table.name} is a materialized view, which cannot be replaced by a table. Nothing was written",
@@ -159,7 +160,7 @@ def _is_the_types_own(table: Table, condition: str) -> bool:
 
 
 def _plain(table: Table, expression: str) -> str | None:
-    """The column that an index's expression stands for; None where it is computed."""
+    """The column that an index's expression stands for; None where the expression computes something."""
     found = _COLUMN.fullmatch(expression.strip())
     if not found or found[2] not in table.columns:
         return None
@@ -179,10 +180,10 @@ _OFFSET: Final = re.compile(r"\s*([+-]\d\d:\d\d)$")
 
 
 def _read_default(native: Native, text: str) -> Default | None:
-    """The default that is spelt so; None where it is an expression."""
+    """The default of this text; None where it is an expression."""
     column = native.column
     if column.type in (Type.TEXT, Type.TIME, Type.UUID) and not text.lstrip("(").startswith("'"):
-        return None  # a number there becomes a text by Oracle's rules: 007 is 7
+        return None  # Oracle makes a text of a number by its own rules: 007 is 7
     if column.type not in (Type.DATE, Type.DATETIME, Type.INSTANT):
         return read_default(column, text[:-1] if re.fullmatch(r"[-\d.eE+]+[dDfF]", text) else text)
     in_utc = column.type is Type.INSTANT and "ZONE" not in native.data_type
@@ -193,7 +194,7 @@ def _read_default(native: Native, text: str) -> Default | None:
         return Default(column.name, None)
     literal = _MOMENT_LITERAL.fullmatch(text)
     if literal is None:
-        return None  # a text: what moment it is depends on who inserts
+        return None  # a text: the moment that it means depends on the session that inserts
     value = _OFFSET.sub(r"\1", literal[2])
     zoned = value != literal[2] or _OFFSET.search(value) is not None
     if column.type is Type.DATE:
@@ -224,7 +225,7 @@ def _default(native: Native, text: str | None) -> str:
 
 
 def add(ask: Ask, do: Do, table: Table, extra: Extra) -> None:
-    """Give the table the extra. Unsupported for what cannot be."""
+    """Give the table the extra. Unsupported for what Oracle cannot."""
     if isinstance(extra, Index):
         if lobs := [name for name in extra.columns if table.column(name).is_lob]:
             raise Unsupported(f"{lobs[0]} is a {table.column(lobs[0]).data_type} in Oracle, which takes no index")
@@ -242,7 +243,7 @@ def add(ask: Ask, do: Do, table: Table, extra: Extra) -> None:
     create = f"CREATE SEQUENCE {sequence} START WITH {max(int(greatest or 0), 0) + 1}"
     try:
         do(create)
-    except AlreadyExists:  # of a table of this name that was dropped by somebody else
+    except AlreadyExists:  # the sequence is left of a table of this name that somebody else dropped
         do(f"DROP SEQUENCE {sequence}")
         do(create)
     try:
@@ -257,7 +258,7 @@ def _modify(table: Table, native: Native, default: str) -> str:
 
 
 def sequence_name(table: str, column: str) -> str:
-    """The name of the sequence that this column counts by: no other column's."""
+    """The name of the sequence of this column, and of no other."""
     name = f"dbfleet:{table}.{column}"
     if "." in table or "." in column or len(name.encode()) > NAME_BYTES:
         import hashlib  # not above: see values.digest_rows
@@ -267,7 +268,7 @@ def sequence_name(table: str, column: str) -> str:
 
 
 def own_sequences(ask: Ask, table: Table) -> Sequence[str]:
-    """DROP SEQUENCE for each that only this table's columns count by."""
+    """The DROP SEQUENCE of each sequence that only this table's columns use."""
     if table.is_view:
         return []
     found = []
@@ -280,11 +281,11 @@ def own_sequences(ask: Ask, table: Table) -> Sequence[str]:
 
 
 def count_on(ask: Ask, do: Do, table: Table) -> Iterator[str]:
-    """Let what counts for the table's columns go on behind the values that are there; what cannot be set, in words.
+    """Let what counts for the table's columns go on behind the values that are there. What cannot be set, in words.
 
-    The dictionary tells the number behind those that a cache holds, so the next one may be as much earlier. It is set
-    behind both, never back. An identity's own sequence is set by ALTER TABLE only (ORA-32793); one that is always
-    generated was given no value."""
+    The dictionary tells the number behind those that a cache holds, so the next number may be smaller. The counter is
+    set behind both, and never back. An identity's own sequence is set by ALTER TABLE only (ORA-32793). An identity that
+    is always generated was given no values."""
     for name, on_null, text in ask(DEFAULTS, [table.name]):
         native, counting = table.column(name), _NEXT.fullmatch(text.strip())
         if not counting or native.generated or native.always or not _counts(native):

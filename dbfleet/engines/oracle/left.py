@@ -1,7 +1,7 @@
 """What Oracle has that no record of dbfleet.extras holds: by name, in words, from the dictionary.
 
-https://docs.oracle.com/en/database/oracle/oracle-database/19/refrn/. One question a view; an answer's row becomes words
-here. Every statement stands in tests/engines/golden/oracle_statements.sql.
+https://docs.oracle.com/en/database/oracle/oracle-database/19/refrn/. Each view is asked by itself; a row of the answer
+becomes words here. Every statement stands in tests/engines/golden/oracle_statements.sql.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ PRIVILEGES: Final = (
 
 
 def of_table(ask: Ask, table: Table) -> list[str]:
-    """What it has besides its indexes, checks, defaults and what counts up."""
+    """What the table has besides its indexes, checks, defaults and what counts up."""
     found = ["that it is a view: its rows come as a table"] if table.is_view else []
     for iot, temporary, cluster, read_only in ask(KIND, [table.name]):
         found += ["that it is organized by its key"] if iot else []
@@ -103,7 +103,8 @@ EVENTS: Final = (
 
 
 def of_schema(ask: Ask, broken: Mapping[str, str]) -> list[str]:
-    """Views, sequences, packages, synonyms, types, links. A sequence of ours, or an identity's, is its column's."""
+    """Views, sequences, packages, synonyms, types, links. A sequence of ours, or of an identity, belongs to its
+    column."""
     found = []
     for kind, name in ask(OBJECTS):
         if name.startswith((*HOUSEKEEPING, MARK)):

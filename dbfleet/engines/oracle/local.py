@@ -1,7 +1,7 @@
-"""SQL*Plus, in the container and on this machine: written from its manual, run against no Oracle Database yet.
+"""SQL*Plus, in the container and on this machine. It is written from the manual; no Oracle Database has run it yet.
 
 SQL*Plus takes a password in an argument, at a prompt or in a script. So a shell writes a script of mode 0600 that
-connects, has SQL*Plus begin with it, and removes it when SQL*Plus has ended. A login that is refused ends it.
+connects, starts SQL*Plus with it, and removes it when SQL*Plus has ended. A refused login ends SQL*Plus.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 
 from dbfleet.target import Target
 
-# A password of Oracle's holds no double quote; `set define off` keeps an & in it from being a variable.
+# A password in Oracle holds no double quote. With `set define off` an & in it is no variable.
 _CONNECTED: Final = r"""
 umask 077
 folder=$(mktemp -d) || exit 1

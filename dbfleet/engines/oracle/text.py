@@ -1,7 +1,7 @@
 """A text of statements, taken apart as SQL*Plus does.
 
-SQL ends at a semicolon, which is not sent, or at a line that is a lone slash. PL/SQL (BEGIN, DECLARE, and CREATE of
-what has a body) ends at such a line or with the text, and keeps its semicolons.
+SQL ends at a semicolon, which is not sent, or at a line with only a slash. PL/SQL (BEGIN, DECLARE, and CREATE of
+something with a body) ends at such a line or with the text, and keeps its semicolons.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _words(pieces: list[Token]) -> tuple[str, ...]:
 
 
 def _alone(text: str, token: Token) -> bool:
-    """Whether nothing else stands in its line."""
+    """Whether the token stands alone in its line."""
     start = text.rfind("\n", 0, token.start) + 1
     end = text.find("\n", token.start)
     return text[start : end if end >= 0 else len(text)].strip() == "/"

@@ -1,15 +1,15 @@
-"""Which of Oracle's types carries a column, how it is read back, and what the dictionary's types are to us.
+"""Which type of Oracle carries a column, how it is read back, and what the types of the dictionary are to us.
 
-Where a type read back would not be the one that was given, the column's comment keeps it: `dbfleet:uuid`. Lengths are
-those of MAX_STRING_SIZE=STANDARD, which every database has: 4000 bytes of text, 2000 of RAW.
+Where the type that is read back would not be the one that was given, the column's comment keeps it: `dbfleet:uuid`.
+Lengths are those of MAX_STRING_SIZE=STANDARD, which every database has: 4000 bytes of text, 2000 of RAW.
 
     bool NUMBER(1) · int NUMBER(19) · decimal NUMBER(p,s) or NUMBER · float BINARY_DOUBLE · date DATE
     text VARCHAR2(n CHAR) up to 1000 characters (four bytes each fit), else CLOB · bytes RAW(n) or BLOB
     time VARCHAR2(15) · datetime TIMESTAMP(6) · instant TIMESTAMP(6) WITH TIME ZONE, in a key TIMESTAMP(6) in UTC, as a
     zone may not be in one (ORA-02329) · uuid VARCHAR2(36) · json CLOB with CHECK (… IS JSON)
 
-A json document in a CLOB keeps its digits, and SQL's dot notation works on it. BOOLEAN and JSON of 23ai are read, and
-not made: older servers do not have them, and the JSON type keeps numbers as NUMBER, 40 digits and below 1e126.
+A json document in a CLOB keeps its digits, and SQL's dot notation works on it. BOOLEAN and JSON of 23ai are read but
+not made: older servers do not have them, and the JSON type keeps numbers as NUMBER, of 40 digits and below 1e126.
 """
 
 from __future__ import annotations
@@ -44,10 +44,12 @@ class Native:
 
     @property
     def name(self) -> str:
+        """The column's name."""
         return self.column.name
 
     @property
     def is_lob(self) -> bool:
+        """Whether it is a large object."""
         return self.data_type in LOBS
 
 
@@ -80,7 +82,7 @@ def read(given: Described) -> Native:
     column = _READ.get(plain, _foreign)(given)
     column = replace(column, nullable=given.nullable == "Y", native=_native(given))
     column = typed_by_comment(column, given.comment)
-    # An XMLTYPE is virtual too, to the dictionary: what computes a column is its expression.
+    # The dictionary calls an XMLTYPE virtual too. Only a column with an expression is computed.
     generated = given.virtual == "YES" and given.expression is not None and plain != "XMLTYPE"
     if generated:
         column = replace(column, generated=True)
@@ -144,7 +146,7 @@ _READ: Final[Mapping[str, Callable[[Described], Column]]] = {
 }
 
 _EXPRESSIONS: Final[Mapping[str, str]] = {
-    # The driver gives the moment of the value's own zone and not the zone; and no moment at all of a named one.
+    # The driver gives the time in the value's own zone without the zone; with a named zone it gives nothing.
     "TIMESTAMP WITH TIME ZONE": "SYS_EXTRACT_UTC({})",
     "TIMESTAMP WITH LOCAL TIME ZONE": "SYS_EXTRACT_UTC({})",
     "INTERVAL YEAR TO MONTH": "TO_CHAR({})",
@@ -158,7 +160,7 @@ _EXPRESSIONS: Final[Mapping[str, str]] = {
 
 
 def select_expression(native: Native) -> str:
-    """How a column is read. Unsupported for a type that has no text (BFILE, objects, collections)."""
+    """The expression by which a column is read. Unsupported for a type without a text (BFILE, objects, collections)."""
     name = LEXIS.quote(native.name)
     if native.data_type in _READ and native.data_type not in _EXPRESSIONS:
         return name
@@ -180,7 +182,7 @@ class Made:
 
 
 def made(column: Column, schema: Schema) -> Made:
-    """How the column of this schema is made. Unsupported for what a NUMBER cannot hold."""
+    """The definition of a column of this schema. Unsupported for what a NUMBER cannot hold."""
     keyed = {*schema.key, *(name for reference in schema.references for name in reference.columns)}
     described = _DESCRIBED[column.type](column, column.name in keyed, schema)
     back = replace(read(described).column, nullable=column.nullable)
@@ -219,7 +221,7 @@ def _made_bytes(column: Column, keyed: bool, schema: Schema) -> Described:
 
 
 def _share(schema: Schema, most: int) -> int:
-    """The bytes that a key's column of no declared length gets, so that the key fits into an index entry."""
+    """The bytes of a key's column without a declared length: so many that the key fits into an index entry."""
     columns = [schema.column(name) for name in schema.key]
     open_ended = [each for each in columns if each.type in (Type.TEXT, Type.BYTES) and each.length is None]
     return min(most, _KEY_BYTES // max(1, len(open_ended)))

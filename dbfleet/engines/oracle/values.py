@@ -1,9 +1,9 @@
 """Values to the driver and back: what a column's bind is declared as, what its Python values become, what is fetched.
 
-Traps of python-oracledb that this file is about: NUMBER is fetched as float unless a variable says otherwise; a float
-is bound as NUMBER, which has no NaN and fewer exponents; a datetime is bound as DATE, which has no fraction; the zone
-of TIMESTAMP WITH TIME ZONE is dropped on fetch (so it is read in UTC, see oracle.types) and on bind; LOBs come as
-locators, a round trip a value, unless a variable asks for them as LONG.
+It avoids these traps of python-oracledb. NUMBER is fetched as float unless a variable says otherwise. A float is bound
+as NUMBER, which has no NaN and fewer exponents. A datetime is bound as DATE, which has no fraction. The zone of a
+TIMESTAMP WITH TIME ZONE is dropped on fetch (so it is read in UTC, see oracle.types) and on bind. LOBs come as
+locators, with a round trip for each value, unless a variable asks for them as LONG.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _FETCHED: Final[Mapping[Type, Callable[[Any], Any]]] = {
 
 
 def reader(columns: Sequence[Column]) -> Callable[[Sequence[Row]], Batch]:
-    """A function from fetched rows to values of these columns' types."""
+    """A function that makes values of these columns' types of fetched rows."""
     return converter(columns, _FETCHED)
 
 
@@ -64,7 +64,7 @@ def reader(columns: Sequence[Column]) -> Callable[[Sequence[Row]], Batch]:
 
 
 class Refused(ValueError):
-    """A value that Oracle's types do not hold; the reason in a sentence."""
+    """Oracle's types cannot hold the value; the message says why."""
 
 
 def _decimal(value: Decimal | int) -> Decimal:
@@ -109,14 +109,14 @@ _BOUND: Final[Mapping[Type, Callable[[Any], Any]]] = {
 
 
 def binder(column: Column, native: Native) -> Callable[[Any], Any]:
-    """A function from a value to what is bound for this column of the table. Refused for what it cannot hold."""
+    """A function that makes of a value what is bound for this column. Refused for what the column cannot hold."""
     if column.type is Type.UUID and native.data_type == "RAW":
         return lambda value: value.bytes
     return _BOUND.get(column.type, lambda value: value)
 
 
 def bind_type(column: Column, native: Native) -> Any:
-    """What setinputsizes is told: the same for every batch, so that the server parses the statement once."""
+    """The argument of setinputsizes. It is the same for every batch, so that the server parses the statement once."""
     import oracledb
 
     if native.data_type in LOBS:
@@ -127,7 +127,9 @@ def bind_type(column: Column, native: Native) -> Any:
         return oracledb.DB_TYPE_NUMBER
     if column.type is Type.FLOAT:
         return oracledb.DB_TYPE_BINARY_DOUBLE
-    if column.type is Type.DATE or native.data_type == "DATE":  # else the server converts the column, past its index
+    if (
+        column.type is Type.DATE or native.data_type == "DATE"
+    ):  # otherwise the server would convert the column, and not use its index
         return oracledb.DB_TYPE_DATE
     if column.type is Type.DATETIME:
         return oracledb.DB_TYPE_TIMESTAMP
@@ -145,7 +147,7 @@ def bind_type(column: Column, native: Native) -> Any:
 
 
 def parameter(value: object) -> tuple[Any, Any]:
-    """A param's value as it is bound, and its bind's type (None: the driver's own choice)."""
+    """A parameter's value as it is bound, and the type of the bind (None: the driver chooses)."""
     import oracledb
 
     match type_of(value):
@@ -198,15 +200,15 @@ def _result_native(found: Any) -> str:
 
 
 def lenient(columns: Sequence[ResultColumn]) -> Callable[[Sequence[Row]], Batch]:
-    """A function from fetched rows to plain values: what the closed set lacks as nested JSON or as text."""
+    """A function that makes plain values of fetched rows. What the closed set lacks is nested JSON or text."""
     special = {Type.JSON: loads_json, Type.INSTANT: _FETCHED[Type.INSTANT], None: plain}
     plan = [(place, special[column.type]) for place, column in enumerate(columns) if column.type in special]
     return lambda rows: converted(rows, plan)
 
 
 def plain(value: Any) -> Any:
-    """A value of a type outside the closed set: a vector or collection as a list, an object as its fields, an interval
-    as Oracle writes it, anything else as text."""
+    """A value of a type outside the closed set: a list of a vector or collection, the fields of an object, an interval
+    as Oracle writes it, else a text."""
     if value is None or isinstance(value, str | bytes | int | float | Decimal | date):
         return value
     if isinstance(value, timedelta):

@@ -1,14 +1,14 @@
 """Rows on their way to the server.
 
-They travel as one JSON text, `[[1, "x"], …]`, the one parameter of a statement that never changes: `INSERT … SELECT …
-FROM OPENJSON(@rows) WITH (…)`. The server has one plan for it, and each value arrives as text that says exactly what it
-is. 50 000 rows of seven columns took 3.0 s so, 7.5 s as VALUES of 1000 rows (on Babelfish 4.4); the driver's bulk copy
-loses values ('' and b'' become NULL, fractions of a second are cut, decimals are mangled). Bytes travel in hexadecimal,
-and so does text that holds U+0000, on which JSON readers disagree.
+They travel as one JSON text, `[[1, "x"], …]`. It is the one parameter of a statement that never changes, `INSERT …
+SELECT … FROM OPENJSON(@rows) WITH (…)`, so the server has one plan for it, and each value arrives as text that says
+exactly what it is. 50 000 rows of seven columns took 3.0 s this way, and 7.5 s as VALUES of 1000 rows (on Babelfish
+4.4). The driver's bulk copy loses values: '' and b'' become NULL, fractions of a second are cut, decimals change. Bytes
+travel in hexadecimal, and so does text with U+0000, on which JSON readers disagree.
 
 A server that only resembles SQL Server may read JSON otherwise: Babelfish 4.4 cuts texts at 4000 characters and leaves
-their escapes. So a connection's first rows are preceded by PROBE, and where that does not come back as it was sent,
-rows travel as VALUES of typed literals.
+their escapes. So PROBE goes before a connection's first rows. Where it does not come back as it was sent, rows travel
+as VALUES of typed literals.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from dbfleet.values import Batch, Row, Type, decimal_text, json_text
 
 Convert = Callable[[Any], Any]
 CHUNK: Final = 2_000_000
-"""Characters of rows in one statement, about: the driver and the server hold it some four times."""
+"""Characters of rows in one statement, about. The driver and the server hold it some four times."""
 _LITERAL_ROWS: Final = 1000
-"""What VALUES can hold."""
+"""Rows that VALUES can hold."""
 _LEAST: Final = 2.2250738585072014e-308
 
 
@@ -56,7 +56,7 @@ def _decimal(native: Native) -> Convert:
 
 
 def _fraction(native: Native) -> int:
-    """Digits of a second that the column keeps: the server would round the others, we cut."""
+    """The digits of a second that the column keeps. The others are cut here, as the server would round."""
     column = native.column.fraction_digits
     kept = {"datetime": 3, "smalldatetime": 0}.get(native.word, native.scale)
     return min(kept, 6 if column is None else column)
@@ -89,7 +89,7 @@ _CARRY: Final[Mapping[Type, Callable[[Native], Convert]]] = {
     Type.UUID: lambda native: str,
     Type.JSON: lambda native: json_text,
 }
-"""How values become what JSON carries; int and text are that already."""
+"""What makes of a value what JSON carries, by type. int and text are that already."""
 
 _dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
@@ -99,8 +99,8 @@ def _hexadecimal(value: str) -> str:
 
 
 class Carrier:
-    """Statements over rows of some columns of one table. `natives` are the columns as the rows have them; `as_json`
-    where the server keeps what it reads so."""
+    """Makes statements over rows of some columns of one table. `natives` are the columns as the rows have them.
+    `as_json`: the rows go as JSON, as the server keeps what it reads so."""
 
     def __init__(self, table: Table, natives: Sequence[Native], key: Sequence[str], *, as_json: bool = True) -> None:
         self._table = table
@@ -116,14 +116,15 @@ class Carrier:
         self._key = [native for native in natives if native.column.name in key]
 
     def insert(self, rows: Batch) -> Iterator[str]:
+        """The INSERT of the rows."""
         names = ", ".join(self._names)
         for chunk in self._chunks(rows):
             values = ", ".join(self._values(chunk))
             yield chunk.run(f"INSERT INTO {self._table.sql} ({names}) SELECT {values} FROM {self._source(chunk)}")
 
     def upsert(self, rows: Batch) -> Iterator[str]:
-        """UPDATE, then INSERT of the rest, both holding the keys' ranges: MERGE does no better, and is known for its
-        faults. Of rows with one key the last counts. No UPDATE sets an IDENTITY (see `unlike`)."""
+        """UPDATE, then INSERT of the rest; both hold locks on the keys' ranges. MERGE is no better, and is known for
+        its faults. Of rows with one key the last one wins. No UPDATE sets an IDENTITY (see `unlike`)."""
         places = [place for place, native in enumerate(self._natives) if native in self._key]
         rows = list({tuple(row[place] for place in places): row for row in rows}.values())
         others = [
@@ -148,7 +149,7 @@ class Carrier:
             yield chunk.run((update if others else "") + insert)
 
     def unlike(self, rows: Batch) -> Iterator[str]:
-        """The names of IDENTITY columns that would have to change, for rows that are there."""
+        """Statements that give the names of IDENTITY columns which an upsert of the rows would have to change."""
         same = self._same_key()
         for native in self._natives:
             if not native.identity or native in self._key:
@@ -161,13 +162,13 @@ class Carrier:
                 )
 
     def select(self, columns: str, keys: Batch) -> Iterator[str]:
-        """The rows whose keys these are; `columns` name those of t."""
+        """Statements that give the rows with these keys. `columns` are columns of the table as t."""
         same = self._same_key()
         for chunk in self._chunks(keys):
             yield chunk.run(f"SELECT {columns} FROM {self._table.sql} AS t INNER JOIN {self._derived(chunk)} ON {same}")
 
     def delete(self, keys: Batch) -> Iterator[str]:
-        """Removes the rows whose keys these are."""
+        """Statements that remove the rows with these keys."""
         same = self._same_key()
         for chunk in self._chunks(keys):
             there = f"EXISTS (SELECT 1 FROM {self._derived(chunk)} WHERE {same})"
@@ -193,8 +194,8 @@ class Carrier:
         return f"(SELECT {values} FROM {self._source(chunk)}) AS s"
 
     def _same_key(self) -> str:
-        """Equal, for text in the key's own collation, which the index has, and in length too: to the server, blanks
-        at the end of a text are nothing."""
+        """The condition that keys are equal. Text is compared in the key's own collation, which the index has, and by
+        its length too, as the server ignores blanks at the end."""
         conditions = []
         for native in self._key:
             name = LEXIS.quote(native.column.name)
@@ -240,7 +241,7 @@ class Carrier:
 
 
 def refuse_unlike(table: Table, found: Iterable[Row]) -> None:
-    """StatementError for what `Carrier.unlike` has found."""
+    """Raise StatementError for what `Carrier.unlike` has found."""
     for (name,) in found:
         raise StatementError(
             f"column {name} of {table.name} is an IDENTITY, and no UPDATE sets it: a row that is there has another "
@@ -251,7 +252,7 @@ def refuse_unlike(table: Table, found: Iterable[Row]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
-    """Rows as JSON, or as literals; the places of texts that are in hexadecimal."""
+    """Rows as JSON or as literals, and the places of texts that are in hexadecimal."""
 
     json: str | None
     literals: str
@@ -268,7 +269,7 @@ class _Chunk:
 
 def with_rows(statement: str, rows: str) -> str:
     """The batch that runs the statement with @rows."""
-    # The rows hold no end of a line, so a backslash continues nothing.
+    # The rows hold no line's end, so no backslash continues a line.
     quoted = rows.replace("'", "''")
     return f"EXEC sp_executesql {text_literal(statement)}, N'@rows nvarchar(max)', @rows = N'{quoted}'"
 
@@ -281,7 +282,7 @@ def _literal(value: Any, type_: str) -> str:
 
 
 def spelt(natives: Sequence[Native]) -> Callable[[int, Any], str]:
-    """A function from a column's place and a value to the value in Transact-SQL, as the column takes it."""
+    """A function that spells a value in Transact-SQL by its column's place, as the column takes it."""
     plan = [_CARRY[native.column.type](native) if native.column.type in _CARRY else None for native in natives]
 
     def literal(place: int, value: Any) -> str:
@@ -300,7 +301,7 @@ def spelt(natives: Sequence[Native]) -> Callable[[int, Any], str]:
 
 
 def same_key(natives: Sequence[Native]) -> Callable[[int, Any], str]:
-    """A function from a key column's place and a value to the condition that a row has it, as Carrier's."""
+    """A function that spells, by a key column's place and a value, the condition that a row has it, as Carrier does."""
     literal = spelt(natives)
 
     def same(place: int, value: Any) -> str:

@@ -1,11 +1,11 @@
 """What a table has besides its rows (dbfleet.extras), in SQL Server.
 
-- A unique index lets in one NULL here, any number elsewhere: ours has a filter that leaves out rows with a NULL, and is
-  read as a unique index where the filter says just that.
-- No ALTER makes an IDENTITY of a column that is there. It gets what counts up in the same way: a sequence of its own,
-  `dbfleet:table:column`, as its default. Unlike an IDENTITY it takes a row's own value without being told to.
-- A default is a constraint; a column has one at most, so a new one takes the old one's place.
-- An index takes 1700 bytes of a row: a column that is declared longer is refused, as rows would be later.
+- A unique index takes one NULL here, any number elsewhere. So ours has a filter that leaves out rows with a NULL; an
+  index with just this filter is read as a unique index.
+- No ALTER makes an IDENTITY of a column that is there. The column gets something that counts up in the same way: a
+  sequence of its own, `dbfleet:table:column`, as its default. Unlike an IDENTITY it takes a row's own value at once.
+- A default is a constraint. A column has one at most, so a new one takes the place of the old one.
+- An index takes 1700 bytes of a row: a column that is declared longer is refused, as its rows would be later.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _MOMENT: Final = re.compile(
 )
 _NAME: Final = r"\[((?:[^\]]|\]\])+)\]"
 _NEXT: Final = re.compile(rf"\(*NEXT VALUE FOR (?:(?:{_NAME}\.)?{_NAME}\.)?{_NAME}\)*", re.IGNORECASE)
-"""Of a sequence and of nothing else: the database where it is told, the schema, the name."""
+"""The text of a default that is the next value of a sequence and nothing else: its database if any, schema, name."""
 _NOW: Final = {
     Type.DATE: "CONVERT(date, SYSDATETIME())",
     Type.DATETIME: "SYSDATETIME()",
@@ -55,7 +55,7 @@ _NOW: Final = {
 
 
 def extras(ask: Ask, tables: Tables, table: Table) -> Extras:
-    """What the table has."""
+    """The extras of the table."""
     found: list[Extra] = []
     left: list[str] = []
     for _, rows in groupby(ask(_INDEXES.format(id=table.number)), key=lambda row: row[0]):
@@ -81,7 +81,7 @@ def _counts(native: Native) -> bool:
 
 
 def _read_index(table: Table, rows: Sequence[tuple[Any, ...]]) -> tuple[Index, str | None, list[str]]:
-    """The index, why it does not come along, and what of it does not where it does."""
+    """The index; or why it does not come along; and, where it does, what of it does not."""
     _, name, kind, unique, disabled, only, ignoring, *_ = rows[0]
     columns = tuple(str(row[-1]) for row in rows if row[7])  # the others are included, or of no order
     nullable = {column for column in columns if table.columns[column].column.nullable}
@@ -103,7 +103,7 @@ def _read_index(table: Table, rows: Sequence[tuple[Any, ...]]) -> tuple[Index, s
 
 
 def _read_default(column: Column, definition: str) -> Default | None:
-    """The default that the catalog spells so: in parentheses, a number in two pairs of them, types in brackets."""
+    """The default of the catalog's text: that is in parentheses, a number in two pairs, and types are in brackets."""
     text = definition[1:-1] if definition.startswith("(") and definition.endswith(")") else definition
     if quoted := _TEXT.fullmatch(text):
         return value_default(column, quoted[1].replace("''", "'"))
@@ -136,7 +136,7 @@ def add_statements(ask: Ask, table: Table, place: tuple[str, str], extra: Extra)
         sequence = own_sequence(place, column.name)
         if column.name in there:
             yield forget
-        # One is there where the table was dropped by another hand; one that is in use is left alone, by an error.
+        # A sequence is left where somebody else dropped the table; one that is in use stays, as an error says.
         yield f"DROP SEQUENCE IF EXISTS {sequence}"
         yield f"CREATE SEQUENCE {sequence} AS {native.native} START WITH {max(int(greatest or 0), 0) + 1}"
         default = f"NEXT VALUE FOR {sequence}"
@@ -158,7 +158,7 @@ def _index(table: Table, extra: Index) -> str:
 
 
 def _size(native: Native) -> float:
-    """The most bytes of a value of a type that has a length, as declared; of other types, which are short, none."""
+    """The bytes that a value may have by its declared length; 0 for types without a length, which are short."""
     word, _, length = native.native.rstrip(")").partition("(")
     if length == "max" or word in ("text", "ntext", "image", "xml", "json", "geography", "geometry", "vector"):
         return math.inf
@@ -200,9 +200,9 @@ WHERE s.name = {space} AND q.name = {name}"""
 
 
 def count_on(ask: Ask, do: Callable[[str], object], table: Table, space: str) -> Iterator[str]:
-    """Let the sequences that are defaults of the table's columns go on behind the values that are there; those that
-    cannot be set, in words. An IDENTITY goes on behind each greater value that it was given. `space` is the schema of
-    a sequence that names none; `do` runs a statement and raises errors of ours."""
+    """Let the sequences that are defaults of the table's columns go on behind the values that are there. Those that
+    cannot be set, in words. An IDENTITY does so by itself. `space` is the schema of a sequence that names none. `do`
+    runs a statement and raises errors of ours."""
     for name, _, definition in ask(_DEFAULTS.format(id=table.number)):
         counting = _NEXT.fullmatch(definition)
         if not counting or not _counts(table.columns[name]):
@@ -215,7 +215,7 @@ def count_on(ask: Ask, do: Callable[[str], object], table: Table, space: str) ->
         current, step, least, most = map(int, found[0])
         word = "MAX" if step > 0 else "MIN"
         ((last,),) = ask(f"SELECT {word}({LEXIS.quote(name)}) FROM {table.sql}")
-        # Not used yet, a sequence has its first value for its current one.
+        # The current value of a sequence that was not used yet is its first value.
         if last is None or (int(last) - current) * step < 0:
             continue
         following = int(last) + step

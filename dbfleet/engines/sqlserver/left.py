@@ -1,7 +1,7 @@
 """What SQL Server has that no record of dbfleet.extras holds: by name, in words, from the catalog views.
 
-https://learn.microsoft.com/en-us/sql/relational-databases/system-catalog-views/ (SQL Server 2016 and later). One
-question a view, as what they have in common is few columns; an answer's row becomes words here.
+https://learn.microsoft.com/en-us/sql/relational-databases/system-catalog-views/ (SQL Server 2016 and later). Each view
+is asked by a statement of its own, as they have few columns in common. A row of the answer becomes words here.
 """
 
 from __future__ import annotations
@@ -168,8 +168,8 @@ _COLLATION: Final = "SELECT CONVERT(nvarchar(128), DATABASEPROPERTYEX(DB_NAME(),
 
 
 def _where_known(ask: Ask, statement: str) -> list[tuple[Any, ...]]:
-    """The rows; none where this server has no such catalog view or column, and so nothing that it tells of: an older
-    one, or another that speaks the protocol (Babelfish)."""
+    """The rows. None where the server has no such catalog view or column, and so nothing of that kind: an older server,
+    or another one that speaks the protocol (Babelfish)."""
     try:
         return list(ask(statement))
     except NotFound:
@@ -177,7 +177,7 @@ def _where_known(ask: Ask, statement: str) -> list[tuple[Any, ...]]:
 
 
 def of_table(ask: Ask, tables: Tables, table: Table) -> list[str]:
-    """What it has besides its indexes, defaults and what counts up."""
+    """What the table has besides its indexes, its defaults and what counts up."""
     found = ["that it is a view: its rows come as a table"] if table.kind == "V" else []
     for statement, words in _OF_TABLE:
         said = filter(None, (words(*row) for row in _where_known(ask, statement.format(id=table.number))))
@@ -186,7 +186,8 @@ def of_table(ask: Ask, tables: Tables, table: Table) -> list[str]:
 
 
 def _collations(ask: Ask, tables: Tables, table: Table) -> Iterator[str]:
-    """Those that a copy's columns do not have: ours are the database's, and KEY_COLLATION in keys and references."""
+    """Collations that the columns of a copy do not have. These have the database's, and KEY_COLLATION in keys and
+    references."""
     texts = {name: native.collation for name, native in table.columns.items() if native.collation}
     if not texts:
         return
@@ -236,7 +237,7 @@ _OWN: Final = "dbfleet:"
 
 
 def of_database(ask: Ask, tables: Tables, broken: Mapping[str, str]) -> list[str]:
-    """Views, sequences, procedures, functions, synonyms, types. A sequence of ours is its column's."""
+    """Views, sequences, procedures, functions, synonyms, types. A sequence of ours belongs to its column."""
     found = []
     for kind, space, name in sorted(
         _where_known(ask, _OBJECTS), key=lambda row: (list(_KINDS).index(row[0]), *row[1:])
@@ -254,5 +255,5 @@ def of_database(ask: Ask, tables: Tables, broken: Mapping[str, str]) -> list[str
 
 
 def lost(left: Sequence[str]) -> list[str]:
-    """The same of a table that goes: nothing of it comes."""
+    """The same words for a table that goes: nothing of it comes along."""
     return [text.removesuffix(": its rows come as a table").removesuffix(": its values come") for text in left]

@@ -1,8 +1,8 @@
 """Transact-SQL as the user wrote it: batches, parameters, results.
 
-A line that holds GO ends a batch, `GO 5` runs it five times; a batch goes to the server whole, as variables live as
-long as it does. Where a batch has parameters, `:name`, it is run by sp_executesql, which gets the values as variables
-with types: `@name`. What a batch makes for itself (#tables, SET, USE) then ends with it.
+A line with GO alone ends a batch; `GO 5` runs it five times. A batch goes to the server whole, as variables live as
+long as it does. A batch with parameters, `:name`, is run by sp_executesql, which gets the values as typed variables,
+`@name`. What such a batch makes for itself (#tables, SET, USE) ends with it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _GO: Final = re.compile(r"[ \t]*GO(?:[ \t]+(\d+))?[ \t]*;?[ \t]*(?:--[^\n]*)?\r?
 
 
 class Translated(Protocol):
-    """The adapter's `_translated`: errors of a batch, by the text and the batch's place in it."""
+    """The session's `translated`: errors of a batch, by the text and the batch's place in it."""
 
     def __call__(self, *, whole: str = ..., start: int = ...) -> AbstractContextManager[None]: ...
 
@@ -45,16 +45,17 @@ class Script:
 
 
 def parse(text: str, params: Mapping[str, object] | None, batch_size: int) -> Script:
-    """UsageError if there is no batch, or if the parameters are not exactly those that are given."""
-    found = list(batches(text))
-    if not found:
+    """The script of the text. UsageError where there is no batch, or where the parameters are not those that are
+    given."""
+    parsed = list(batches(text))
+    if not parsed:
         raise UsageError("the statement is empty")
-    check_parameters(found, params)
-    return Script(text, found, params or {}, batch_size)
+    check_parameters(parsed, params)
+    return Script(text, parsed, params or {}, batch_size)
 
 
 def batches(text: str) -> Iterator[Statement]:
-    """The batches of the text, one that runs n times n times; empty ones and mere comments are left out."""
+    """The batches of the text; one that runs n times comes n times. Empty ones and mere comments are left out."""
     found: list[Token] = []
     begun = after = 0
     for token in tokens(text, LEXIS):
@@ -85,7 +86,8 @@ def _times(text: str, found: Sequence[Token], start: int, end: int, times: int) 
 
 
 def run(wire: Wire, script: Script, translated: Translated, place: int = 0) -> Result:
-    """Run the batch; the Result's `following` are its other results, then the next batches'."""
+    """The first result of the batch at this place. The batch's other results follow it, then those of the next
+    batches."""
     batch = script.batches[place]
     translating = partial(translated, whole=script.text, start=batch.start)
     with translating():
@@ -97,7 +99,8 @@ def _result(wire: Wire, script: Script, translated: Translated, translating: Any
     more: list[bool] = []
 
     def ended() -> bool:
-        """Whether this batch has another result; asked once, so that its messages and errors are not missed."""
+        """Whether this batch has another result. It is asked for once, so that its messages and errors are not
+        missed."""
         if not more:
             with translating():
                 more.append(rows.following())
@@ -137,7 +140,7 @@ def _close(rows: Rows, translating: Any) -> None:
 
 
 def plain(value: Any) -> Any:
-    """Instants in UTC."""
+    """The value; an instant in UTC."""
     return value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo not in (None, UTC) else value
 
 

@@ -1,7 +1,7 @@
 """Tables by the catalog views: what a collection's name means, what its columns are, how one is made.
 
 A plain name is in the user's default schema (dbo). A dot in a name separates schema and table only where a schema of
-that name is: `sales.orders`. What a table's columns do not say (edge, partition) is kept in the table's extended
+that name exists: `sales.orders`. What a table's columns do not say (edge, partition) is kept in the table's extended
 property `dbfleet`.
 """
 
@@ -65,15 +65,15 @@ _VIEWS: Final = """\
 SELECT s.name, o.name FROM sys.objects AS o INNER JOIN sys.schemas AS s ON s.schema_id = o.schema_id
 WHERE o.type = 'V' AND o.is_ms_shipped = 0"""
 _READABLE: Final = frozenset({"229", "230", "297", "300", "701", "802", "916", "1204", "1205", "1222", "3617", "8645"})
-"""What reading a view may fail of that the view cannot help: a privilege, a lock, no memory, somebody's stop."""
+"""Errors of reading a view that are not the view's fault: a privilege, a lock, no memory, a stop by somebody."""
 
 STATEMENTS: Final = (_SCHEMA, _SCHEMAS, _COLLECTIONS, _OBJECT, _COLUMNS, _KEY, _REFERENCES, _VIEWS)
-"""What the catalog is asked."""
+"""Runs a statement and gives all its rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table or view: its number and name, its name in SQL, its kind (U or V), its columns, what is kept beside."""
+    """A table or view: its number and name, its name in SQL, its kind (U or V), its columns, what is kept beside it."""
 
     number: int
     name: str
@@ -83,8 +83,9 @@ class Table:
     beside: Mapping[str, Any]
 
     def native(self, name: str) -> Native:
+        """The column of this name. NotFound if there is none."""
         if name not in self.columns:
-            # As the server does where its collation ignores case, which most do.
+            # The server finds it too where its collation ignores case, as most do.
             folded = [native for known, native in self.columns.items() if known.casefold() == name.casefold()]
             if len(folded) == 1:
                 return folded[0]
@@ -94,6 +95,7 @@ class Table:
 
     @property
     def identity(self) -> bool:
+        """Whether it has an IDENTITY column."""
         return any(native.identity for native in self.columns.values())
 
 
@@ -113,7 +115,7 @@ class Tables:
         return sorted(name for name, hidden in self._names() if not hidden)
 
     def broken_views(self, ask: Ask) -> dict[str, str]:
-        """The views that nobody can read, and why: a table of theirs is gone, or a column. Only asking each tells;
+        """The views that nobody can read, and why: a table of theirs is gone, or a column. Each view has to be asked;
         `ask` raises errors of ours."""
         schemas = self._schemas()
         broken = {}
@@ -126,7 +128,7 @@ class Tables:
         return broken
 
     def joined(self, space: str, name: str) -> str:
-        """A collection's name, or another object's, as `split` reads it."""
+        """The name of a collection or another object: the inverse of `split`."""
         return self._joined(space, name, self._schemas() if "." in name else set())
 
     def keyed(self, table: Table) -> set[str]:
@@ -135,7 +137,7 @@ class Tables:
         return key | {str(row[1]) for row in self._ask(_REFERENCES.format(id=table.number))}
 
     def leftovers(self) -> list[str]:
-        """The names of tables that are dbfleet's own housekeeping, and nobody's collections."""
+        """The names of dbfleet's own tables, which are no collections."""
         return sorted(name for name, hidden in self._names() if hidden)
 
     def _names(self) -> list[tuple[str, bool]]:
@@ -184,6 +186,7 @@ class Tables:
         return Table(int(number), collection, sql, kind, columns, _kept(beside))
 
     def describe(self, collection: str) -> Schema:
+        """The table's schema. NotFound if it is not there."""
         table = self.find(collection)
         order = list(table.columns)
         references = sorted(self._references(table), key=lambda each: [order.index(name) for name in each.columns])
@@ -240,7 +243,7 @@ class Tables:
             yield _add_property(space, kept, *levels)
 
     def _types_of_references(self, schema: Schema) -> dict[str, str]:
-        """The types of the columns that refer to another table's: the server asks for the very same ones."""
+        """The types of the columns that refer to another table: the server demands the same types as there."""
         found: dict[str, Any] = {}
         for reference in schema.references:
             if reference.collection == schema.name:
@@ -261,7 +264,7 @@ class Tables:
 
 
 def _reads_back(name: str, declared: str) -> Column:
-    """The column that a declared type is read as, without what is kept beside."""
+    """The column that a declared type is read as, without what is kept beside it."""
     word, _, rest = declared.partition(" ")[0].partition("(")
     sizes = [-1 if size == "max" else int(size) for size in rest.rstrip(")").split(",") if size]
     first, second = (*sizes, 0, 0)[:2]
@@ -295,5 +298,5 @@ def _check_names(schema: Schema) -> None:
 
 
 def with_types(table: Table, columns: Sequence[Column]) -> list[Native]:
-    """The table's columns that the schema names, in its order, `column` as the schema has it."""
+    """The table's columns that are given, in their order; each with its `column` as the schema has it."""
     return [replace(table.native(column.name), column=column) for column in columns]

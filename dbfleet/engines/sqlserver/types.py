@@ -2,8 +2,8 @@
 
 https://learn.microsoft.com/en-us/sql/t-sql/data-types/data-types-transact-sql
 
-A key's text is compared by code units (Latin1_General_100_BIN2), all other text as the database says. What the declared
-type does not say is kept in the column's extended property `dbfleet`: `json`, `decimal`, `text(5000)`.
+The text of a key is compared by code units (Latin1_General_100_BIN2), all other text as the database does. What the
+declared type does not say is kept in the column's extended property `dbfleet`: `json`, `decimal`, `text(5000)`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ KEY_BYTES: Final = 900
 """Bytes of a clustered index's key."""
 DIGITS: Final = 38
 SCALE: Final = 8
-"""Digits behind the point of a decimal column that was given no precision: decimal(38,8)."""
+"""Digits behind the point of a decimal column without a precision: decimal(38,8)."""
 
 _TIMES: Final = {Type.TIME: "time", Type.DATETIME: "datetime2", Type.INSTANT: "datetimeoffset"}
 _PLAIN: Final = {
@@ -40,7 +40,7 @@ _PLAIN: Final = {
 
 
 def declare(column: Column, keyed: bool) -> str:
-    """The column's type in SQL Server's words; `keyed` where a key or a reference holds it."""
+    """The column's type in SQL Server's words. `keyed`: a key or a reference holds it."""
     if column.type in _PLAIN:
         if keyed and column.type is Type.JSON:
             raise Unsupported(f"column {column.name}: SQL Server has no index over JSON, so it cannot be a key")
@@ -68,16 +68,16 @@ def _size(column: Column, keyed: bool, most: int, most_of_key: int) -> str:
 
 
 def kept_beside(column: Column, read: Column) -> str | None:
-    """What the extended property must say, so that `read` becomes `column` again."""
+    """What the extended property must say for the column that was read to become the given one again."""
     same = replace(read, nullable=column.nullable, native=None, note=None)
     return None if same == replace(column, native=None, note=None) else type_comment(column).partition(":")[2]
 
 
 @dataclass(frozen=True, slots=True)
 class Native:
-    """A column as the server has it: what it is to us, its type's word ("nvarchar") and whole ("nvarchar(20)"), its
-    collation; `identity` has values of its own unless told otherwise, `computed` always: by an expression, as a row's
-    version, as a period's bound, as the set of the sparse columns."""
+    """A column as the server has it: what it is to us, the word of its type ("nvarchar"), the whole type
+    ("nvarchar(20)") and its collation. An `identity` column has values of its own unless told otherwise. A `computed`
+    one always has: by an expression, a row's version, the bound of a period, or the set of the sparse columns."""
 
     column: Column
     word: str
@@ -89,18 +89,18 @@ class Native:
 
     @property
     def select(self) -> str:
-        """The column's value, as pymssql can carry it."""
+        """The expression of the column's value, in a form that pymssql can carry."""
         name = LEXIS.quote(self.column.name)
         return _SELECT.get(self.word, "{}").format(name)
 
     @property
     def json_type(self) -> str:
-        """The type that OPENJSON gives the value before it is stored: one that loses nothing on the way."""
+        """The type that OPENJSON reads the value as, which loses nothing on the way to the column."""
         return _JSON_TYPE.get(self.word, self.native)
 
     @property
     def from_json(self) -> str:
-        """How the value of `json_type` becomes the column's."""
+        """The expression that makes the column's value of one of `json_type`."""
         return _FROM_JSON.get(self.word, "{}")
 
 
@@ -119,7 +119,7 @@ _TYPE_OF: Final[Mapping[str, Type]] = {
     "json": Type.JSON,
 }
 _SELECT: Final = {
-    # FreeTDS would guess the code page of what is not Unicode.
+    # FreeTDS would guess the code page of text that is not Unicode.
     **dict.fromkeys(("char", "varchar", "text", "ntext", "xml", "json", "vector"), "CONVERT(nvarchar(max), {})"),
     "sql_variant": "CONVERT(nvarchar(4000), {})",  # the driver knows none of its types
     "hierarchyid": "{}.ToString()",
@@ -200,8 +200,8 @@ _UNSAFE: Final = re.compile(r"\\\r?\n|\0")
 def text_literal(text: str) -> str:
     """The text as a value in a batch.
 
-    Two characters in a row do not survive in quotes: a backslash before a line's end continues the literal on the next
-    line, and is gone; and the driver ends the batch at U+0000. Such a text is given as its bytes.
+    Two texts do not survive in quotes. A backslash before a line's end continues the literal on the next line, and is
+    lost. At U+0000 the driver ends the batch. Such a text is given as its bytes.
     """
     if _UNSAFE.search(text):
         return f"CONVERT(nvarchar(max), 0x{text.encode('utf-16-le').hex()})"

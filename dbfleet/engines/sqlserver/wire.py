@@ -2,12 +2,13 @@
 
 https://pymssql.readthedocs.io/en/latest/ref/_mssql.html. Rules:
 
-- DB-Library waits for an answer outside of Python's reach. Its wait callback gives us the socket before, so we wait
-  ourselves, for the answer or for `cancel`, and Ctrl-C works; then DB-Library's own cancel sends TDS's attention, which
-  stops the statement on the server and keeps the connection.
-- A statement that already sends rows can only be stopped between two of them; where the next does not come, `cancel`
+- DB-Library waits for an answer in C, where Python cannot interrupt it. Before that its wait callback gives us the
+  socket. So we wait ourselves, for the answer or for `cancel`, and Ctrl-C works. Then DB-Library's own cancel sends
+  TDS's attention, which stops the statement on the server and keeps the connection.
+- A statement that already sends rows can be stopped only between two rows. Where the next row does not come, `cancel`
   ends the session from a second connection (KILL).
-- The driver forgets what is not read when the next statement is sent. Here that is an error, unless nobody can read it.
+- When the next statement is sent, the driver drops rows that were not read. Here that is an error, unless their reader
+  is gone.
 - After some errors the connection must not be touched again (`sqlserver.errors.lost`): it is closed at once.
 """
 
@@ -28,13 +29,13 @@ from dbfleet.errors import StatementError, Unavailable
 _GRACE_S: Final = 2.0
 """How long `cancel` waits for the statement to end before it ends the session."""
 _INFORMATION: Final = 10
-"""The highest severity of a message that is no error."""
+"""The highest severity of a message that is not an error."""
 
 _waiting = threading.local()
 
 
 class Interrupted(Exception):
-    """`cancel` was called while the answer was waited for."""
+    """`cancel` was called while we waited for the answer."""
 
 
 def _wait(fileno: int) -> None:
@@ -71,7 +72,7 @@ class Wire:
     # --- statements ---
 
     def execute(self, text: str) -> Rows:
-        """Send a batch; what comes back are its first rows, or its end. One at a time."""
+        """Send a batch; its first rows, or its end. Only one batch runs at a time."""
         raw = self._ready()
         if "\0" in text:
             raise StatementError("the statement holds the character U+0000, at which the driver would end it")
@@ -87,17 +88,17 @@ class Wire:
         return rows
 
     def rows(self, text: str) -> list[tuple[Any, ...]]:
-        """All rows of a statement's first result, its others left out; small ones of ours."""
+        """All rows of the first result of a small statement of ours; other results are left out."""
         rows = self.execute(text)
         try:
             found = list(itertools.chain.from_iterable(iter(lambda: rows.fetch(1000), [])))
-            rows.following()  # the end of the answer, for less than a cancel costs
+            rows.following()  # to read the end of the answer costs less than a cancel
             return found
         finally:
             rows.close()
 
     def run(self, text: str) -> int | None:
-        """A statement without rows; how many it changed, where it says so."""
+        """Run a statement without rows; how many rows it changed, where it says so."""
         rows = self.execute(text)
         try:
             return rows.affected
@@ -110,10 +111,12 @@ class Wire:
         return self._messages[0]
 
     def header(self) -> list[tuple[str, int]] | None:
-        found = self._raw.get_header()
-        return [(name, kind) for name, kind, *_ in found] if found else None
+        """The columns of the current result; None where it has no rows."""
+        columns = self._raw.get_header()
+        return [(name, kind) for name, kind, *_ in columns] if columns else None
 
     def affected(self) -> int | None:
+        """How many rows the last statement has changed; None where the server does not say so."""
         count = self._raw.rows_affected
         return None if count < 0 else count
 
@@ -151,6 +154,7 @@ class Wire:
             other.close()
 
     def wait_for(self, fileno: int) -> None:
+        """Wait for the answer on this socket. Interrupted where `cancel` was called."""
         if self._answer is None:
             self._answer = fileno
             self._selector.register(fileno, selectors.EVENT_READ)
@@ -164,6 +168,7 @@ class Wire:
                 return
 
     def close(self) -> None:
+        """Free the connection. Silent if it is closed already."""
         if self.closed:
             return
         self.closed = True
@@ -224,7 +229,7 @@ class Wire:
                     self.close()
                 elif self._cancelled and not cancelling:
                     raise StatementError("the statement was cancelled") from exc
-            else:  # Ctrl-C while we waited: the answer must not be taken for the next statement's
+            else:  # Ctrl-C while we waited: this answer must not be taken for that of the next statement
                 with contextlib.suppress(Exception):
                     self._raw.cancel()
             raise
@@ -241,8 +246,8 @@ def _collector(messages: list[list[str]]) -> Callable[..., None]:
 
 
 class Rows:
-    """A batch's answer: the rows of one result after another. `columns` is None where there are no (more) results;
-    `affected` counts the rows that the batch's last statement changed."""
+    """A batch's answer: the rows of one result after another. `columns` is None where there is no result, or none any
+    more. `affected` counts the rows that the batch's last statement changed."""
 
     def __init__(self, wire: Wire, messages: list[str], columns: Sequence[tuple[str, int]] | None) -> None:
         self._wire = wire
@@ -261,12 +266,12 @@ class Rows:
         except BaseException:
             self.open = False
             raise
-        # Asked once more, the driver would go on to the next result.
+        # The driver, asked once more, would go on to the next result.
         self._ended = len(rows) < count
         return rows
 
     def following(self) -> bool:
-        """Go to the next result. What is left of this one is read and forgotten."""
+        """Go to the next result; whether there is one. What is left of this one is dropped."""
         if not self.open:
             return False
         try:
@@ -279,6 +284,7 @@ class Rows:
         return self.open
 
     def close(self) -> None:
+        """Drop what was not read; the connection is free then."""
         if self.open:
             self.open = False
             self._wire.abandon()
