@@ -107,8 +107,8 @@ def read_schemas(directory: Path, manifest: Manifest) -> dict[str, Schema]:
 
 def schema_json(schemas: Sequence[Schema]) -> bytes:
     """The bytes of schema.json."""
-    found = {"collections": [schema.to_dict() for schema in schemas]}
-    return (json.dumps(found, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass")
+    content = {"collections": [schema.to_dict() for schema in schemas]}
+    return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass")
 
 
 def sha256_of(chunks: Iterable[bytes]) -> str:

@@ -109,8 +109,8 @@ def planned(
     return PlannedCollection(schema, written, action, rows, tuple(lines))
 
 
-def _line(target: str, collection: str, column: Column, new: Column, found: Kept) -> PlannedColumn:
-    return PlannedColumn(target, collection, column.name, typed(column), typed(new), found.keeping, found.note)
+def _line(target: str, collection: str, column: Column, new: Column, how: Kept) -> PlannedColumn:
+    return PlannedColumn(target, collection, column.name, typed(column), typed(new), how.keeping, how.note)
 
 
 def check(plans: Sequence[PlannedCollection], *, strict: bool) -> None:

@@ -61,9 +61,9 @@ class Journal:
     def load(self) -> bool:
         """Read what a copy that was cut off has left; False where there is no journal."""
         try:
-            found = json.loads(self.path.read_text("utf-8"))
-            self.collections = {name: Progressed(**each) for name, each in found["collections"].items()}
-            self.swapping = bool(found.get("swapping"))
+            content = json.loads(self.path.read_text("utf-8"))
+            self.collections = {name: Progressed(**each) for name, each in content["collections"].items()}
+            self.swapping = bool(content.get("swapping"))
         except FileNotFoundError:
             return False
         except (ValueError, KeyError, TypeError) as exc:

@@ -57,7 +57,7 @@ class Moving:
     rejected: int = 0
     rows: int = 0
     far: dict[int, int] = field(default_factory=dict)
-    found: Digest | None = None
+    held: Digest | None = None
     extras: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
 
@@ -208,7 +208,7 @@ class Owner:
                 case Given():
                     self._given(each, message)
                 case PartChecked():
-                    each.found = (each.found or Digest()) + message.digest
+                    each.held = (each.held or Digest()) + message.digest
             if not each.waiting and not each.running:
                 each.state.seconds += time.perf_counter() - (each.started or 0)
                 yield self._record(left.pop(each.name))
@@ -290,17 +290,17 @@ class Owner:
 
     def _record(self, each: Moving) -> Copied:
         self._watch.finished(each.name, each.rows, round(each.state.seconds, 3))
-        found, expected = each.found, each.digest or Digest()
-        same = None if found is None else found == expected
+        held, expected = each.held, each.digest or Digest()
+        same = None if held is None else held == expected
         if same is False:
-            self._watch.said(f"{each.name} is not what was read: its digest is {found}, not {expected}")
+            self._watch.said(f"{each.name} is not what was read: its digest is {held}, not {expected}")
         return Copied(
             self._ends.sink.name,
             each.name,
             each.rows,
             each.rejected,
             round(each.state.seconds, 3),
-            None if found is None else str(found),
+            None if held is None else str(held),
             same,
             each.extras,
             each.left,

@@ -60,7 +60,7 @@ def plans(
     anew = {schema.name for schema in schemas if mode == "replace" and schema.name not in ends.journal.collections}
     kept, left = with_kept_references(schemas, there - anew, keys)
     final = {state.staged: name for name, state in ends.journal.collections.items() if state.staged}
-    found_plans = []
+    planned_all = []
     for schema in kept:
         state = ends.journal.collections.get(schema.name)
         counted = None
@@ -82,8 +82,8 @@ def plans(
         )
         original = renamed[schema.name]
         # Read with what the source calls its own; written as planned.
-        found_plans.append(replace(planned, source=original, there=counted))
-    return _with_stages(ends, sink, found_plans, mode), left
+        planned_all.append(replace(planned, source=original, there=counted))
+    return _with_stages(ends, sink, planned_all, mode), left
 
 
 def _forget_what_is_gone(ends: Ends, sink: Adapter, there: set[str]) -> None:

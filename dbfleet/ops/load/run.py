@@ -312,9 +312,9 @@ def _if_empty(adapter: Adapter, source: Input, there: Schema) -> str:
 def _planned(target: Target, spec: EngineSpec, job: _Job) -> Planned:
     lines = []
     for column in job.schema.columns:
-        found = declared(column, job.input.spec or spec, spec)
-        why = f"{found.keeping}{f' ({found.note})' if found.note else ''}"
-        lines.append((column.name, _plan.typed(column), why if found.keeping is not Keeping.EXACT else None))
+        how = declared(column, job.input.spec or spec, spec)
+        why = f"{how.keeping}{f' ({how.note})' if how.note else ''}"
+        lines.append((column.name, _plan.typed(column), why if how.keeping is not Keeping.EXACT else None))
     return Planned(
         target.name,
         job.schema.name,
