@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import grimp
 import pytest
 
 from dbfleet import registry
@@ -122,3 +124,55 @@ def test_no_test_asserts_how_many_seconds_something_took() -> None:
                     found.setdefault(file, []).append(f"{file}:{node.lineno}: {ast.unparse(node)}")
     told = "\n".join(line for lines in found.values() for line in lines)
     assert {file: len(lines) for file, lines in found.items()} == dict.fromkeys(BOUNDS_OF_A_HANG, 1), told
+
+
+def test_there_is_no_import_circle() -> None:
+    """Imports inside functions and for type checkers count too: what needs each other is one room, or lacks a third."""
+    graph = grimp.build_graph("dbfleet", cache_dir=None)
+    imported = {name: graph.find_modules_directly_imported_by(name) for name in graph.modules}
+    assert [name for name in sorted(imported) if _reaches(imported, name)] == []
+
+
+def _reaches(imported: dict[str, set[str]], name: str) -> bool:
+    """Whether a module's imports lead back to it."""
+    seen, ahead = set[str](), list(imported[name])
+    while ahead:
+        other = ahead.pop()
+        if other == name:
+            return True
+        if other not in seen:
+            seen.add(other)
+            ahead += imported[other]
+    return False
+
+
+def test_an_op_asks_for_abilities_by_their_types() -> None:
+    """What an adapter can do is on its spec; `getattr` and `hasattr` hide it from the type checker and the suite."""
+    adapters = r"(?:get|has)attr\((?:self\._?)?(?:adapter|source|sink|reader|writer|other)\b"
+    asking = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in (ROOT / "dbfleet/ops").rglob("*.py")
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
+        if re.search(adapters, line)
+    ]
+    assert asking == []
+
+
+def rooms() -> dict[str, str]:
+    """The rooms of an engine's package, with what each holds, as CONTRIBUTING.md tells them."""
+    table = (ROOT / "CONTRIBUTING.md").read_text("utf-8").partition("| room |")[2].partition("\n\n")[0]
+    return dict(re.findall(r"^\| `([\w/]+)` \| (.+) \|$", table, re.MULTILINE))
+
+
+def test_an_engine_has_no_room_that_others_would_not_know() -> None:
+    packages = [path.parent for path in (ROOT / "dbfleet/engines").glob("*/adapter.py")]
+    assert len(packages) >= 10
+    unknown = [
+        str(path.relative_to(ROOT))
+        for package in packages
+        for path in package.rglob("*.py")
+        if path.name != "__init__.py" and str(path.relative_to(package).with_suffix("")) not in rooms()
+    ]
+    assert unknown == []
+    for package in packages:
+        assert {"connect", "errors"} <= {path.stem for path in package.glob("*.py")} or package.name == "sqlite"
