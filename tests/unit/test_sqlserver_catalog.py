@@ -10,7 +10,7 @@ import pytest
 from dbfleet import registry
 from dbfleet.adapter import Change
 from dbfleet.engines.sqlserver.adapter import SqlServerAdapter
-from dbfleet.engines.sqlserver.carrier import PROBE, SENT
+from dbfleet.engines.sqlserver.encode import PROBE, SENT
 from dbfleet.errors import ConstraintViolated, StatementError, Unsupported
 from dbfleet.target import Target
 

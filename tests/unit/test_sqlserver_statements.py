@@ -22,7 +22,7 @@ from uuid import UUID
 from dbfleet import registry
 from dbfleet.adapter import Adapter, Change, Condition, Part, Swap
 from dbfleet.conformance.examples import wide_schema
-from dbfleet.engines.sqlserver.carrier import PROBE, SENT
+from dbfleet.engines.sqlserver.encode import PROBE, SENT
 from dbfleet.engines.sqlserver.types import _FROM_JSON, _JSON_TYPE, _SELECT
 from dbfleet.errors import ConstraintViolated
 from dbfleet.extras import Default, Identity, Index

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
-from dbfleet.engines.sqlserver.carrier import PROBE, SENT, Carrier
+from dbfleet.engines.sqlserver.encode import PROBE, SENT, Carrier
 from dbfleet.engines.sqlserver.errors import NAME, translate
 from dbfleet.engines.sqlserver.tables import Table, Tables, with_types
 from dbfleet.engines.sqlserver.wire import Wire

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from dbfleet.adapter import Change, Condition, Part
-from dbfleet.engines.sqlserver.carrier import same_key, spelt
+from dbfleet.engines.sqlserver.encode import same_key, spelt
 from dbfleet.engines.sqlserver.session import Session
 from dbfleet.engines.sqlserver.tables import with_types
 from dbfleet.engines.sqlserver.types import LEXIS

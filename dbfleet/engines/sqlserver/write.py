@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from dbfleet.adapter import WriteMode, Written
-from dbfleet.engines.sqlserver.carrier import refuse_unlike
+from dbfleet.engines.sqlserver.encode import refuse_unlike
 from dbfleet.engines.sqlserver.parts import KEYS_AT_ONCE
 from dbfleet.engines.sqlserver.session import Session
 from dbfleet.values import Batch, Row, Schema
