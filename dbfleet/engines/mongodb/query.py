@@ -50,7 +50,9 @@ def find(
         # The filter has lines of its own, so that a comment at its end hides nothing.
         operations = _parsed(f"db.getCollection({json.dumps(collection)}).find(\n{filter}\n)", params)
         if [operation.command_name for operation in operations] != ["find"]:
-            raise StatementError("of one collection a filter is meant", hint='{status: "paid"}, as find takes it')
+            raise StatementError(
+                "beside a collection only a filter is expected", hint='{status: "paid"}, as find takes it'
+            )
         return _run(session, operations, batch_size, relaxed if ejson else plain_document)
 
 

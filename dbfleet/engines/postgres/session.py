@@ -73,7 +73,7 @@ class Session:
         if self.running:
             if self._reading is not None and self._reading() is not None:
                 raise StatementError(
-                    "this connection still gives the rows of another statement",
+                    "the rows of another statement are still being read on this connection",
                     engine=NAME,
                     target=self.target.name,
                     hint="read them to the end or close them first",

@@ -193,7 +193,7 @@ class Wire:
             raise Unavailable("the connection is closed")
         if self._reader() is not None:
             raise StatementError(
-                "this connection still gives the rows of another statement",
+                "the rows of another statement are still being read on this connection",
                 hint="read them to the end or close them first",
             )
         self._cancelled = False
