@@ -50,9 +50,9 @@ def status(records: Sequence[Record], page: Page, told: Mapping[str, str] = Mapp
     """One line for each target; below them a paragraph for each that needs one, and the texts in `told`, by the targets
     that they are about."""
     order = list(_MARKS)
-    found = sorted(records, key=lambda record: order.index(_state(record)))
+    worst_first = sorted(records, key=lambda record: order.index(_state(record)))
     rows: list[Sequence[Cell]] = []
-    for record in found:
+    for record in worst_first:
         state = _state(record)
         mark, colour = _MARKS[state]
         rows.append(
@@ -65,12 +65,12 @@ def status(records: Sequence[Record], page: Page, told: Mapping[str, str] = Mapp
             ]
         )
     yield from grid(("  target", "state", "server", "port", "memory"), rows, page, right=("port", "memory"))
-    troubled = [record for record in found if _state(record) not in ("running", "absent", "starting")]
+    troubled = [record for record in worst_first if _state(record) not in ("running", "absent", "starting")]
     yield from _paragraphs(((_MARKS[_state(record)], record, _state(record)) for record in troubled), page)
     for names, text in told.items():
         yield ""
         yield from wrapped(harmless(f"! {names}: {text}"), page.width, rest="    ")
-    if any(record["state"] == "absent" for record in found):
+    if any(record["state"] == "absent" for record in records):
         yield ""
         text = (
             "absent: not started yet, or taken down. "
@@ -81,9 +81,9 @@ def status(records: Sequence[Record], page: Page, told: Mapping[str, str] = Mapp
 
 def health(records: Sequence[Record], page: Page) -> Iterator[str]:
     """A line a target that was asked, those that do not answer first."""
-    found = sorted(records, key=lambda record: bool(record["ok"]))
+    worst_first = sorted(records, key=lambda record: bool(record["ok"]))
     rows: list[Sequence[Cell]] = []
-    for record in found:
+    for record in worst_first:
         mark, colour = _MARKS["running" if record["ok"] else "failed"]
         took = f"{record['latency_ms']:.1f} ms" if record["latency_ms"] is not None else ""
         rows.append(
@@ -91,15 +91,15 @@ def health(records: Sequence[Record], page: Page) -> Iterator[str]:
              _server(record)]
         )  # fmt: skip
     yield from grid(("  target", "", "latency", "server"), rows, page, right=("latency",))
-    ill = [record for record in found if not record["ok"]]
+    ill = [record for record in worst_first if not record["ok"]]
     yield from _paragraphs(((_MARKS["failed"], record, "") for record in ill), page)
 
 
 def doctor(records: Iterable[Record], page: Page) -> Iterator[str]:
     """The findings: first what cannot work, then what could be better, then what is right."""
-    found = sorted(records, key=lambda record: list(_LEVELS).index(record["level"]))
-    wide = max((width(record["check"]) for record in found), default=0)
-    for record in found:
+    worst_first = sorted(records, key=lambda record: list(_LEVELS).index(record["level"]))
+    wide = max((width(record["check"]) for record in worst_first), default=0)
+    for record in worst_first:
         mark, colour = _LEVELS[record["level"]]
         first = painted(f"{mark} {pad(record['check'], wide)}", colour, page) + "  "
         rest = " " * (wide + 4)
@@ -157,10 +157,10 @@ def _memory(used: int | None, cap: int | None) -> str:
     return f"{size(used)} of {size(cap)}" if cap else size(used)
 
 
-def _paragraphs(found: Iterable[tuple[tuple[str, str | None], Record, str]], page: Page) -> Iterator[str]:
+def _paragraphs(troubles: Iterable[tuple[tuple[str, str | None], Record, str]], page: Page) -> Iterator[str]:
     """A paragraph for each target: what is wrong, and what to do about it."""
     blank = True
-    for (mark, colour), record, state in found:
+    for (mark, colour), record, state in troubles:
         if blank:
             yield ""
             blank = False

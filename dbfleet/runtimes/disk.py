@@ -36,9 +36,9 @@ def errors(server: Server, place: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            found = full(server, place, "No space left on device")
-            assert found is not None
-            raise found from error
+            failure = full(server, place, "No space left on device")
+            assert failure is not None
+            raise failure from error
         raise RuntimeFailure(
             f"{server.target} cannot be started: {error}",
             engine=server.spec.name,

@@ -132,8 +132,8 @@ class DockerRuntime:
         running = [container for container in inspected.values() if container["State"]["Running"]]
         used = self._memory(running) if memory else {}
         return {
-            server.target: docker_output.state(found, used.get(found["Id"]), server.spec.default_port)
-            if (found := inspected.get(ids[server.target] or ""))
+            server.target: docker_output.state(container, used.get(container["Id"]), server.spec.default_port)
+            if (container := inspected.get(ids[server.target] or ""))
             else ServerState("absent")
             for server in servers
         }
@@ -203,7 +203,7 @@ class DockerRuntime:
         project = self.projects.of(server)
         if project is None:
             return {}
-        found = {
+        places = {
             "project": project,
             "stack": str(compose.stack(server.spec)),
             "variables": str(self.projects.variables(project)),
@@ -211,8 +211,8 @@ class DockerRuntime:
         if container := self._container(server):
             for mount in self._inspect([container])[0]["Mounts"]:
                 if mount["Type"] == "volume":
-                    found[f"volume {mount['Destination']}"] = mount["Name"]
-        return found
+                    places[f"volume {mount['Destination']}"] = mount["Name"]
+        return places
 
     # --- projects -------------------------------------------------------------------------------------------------
 
@@ -291,9 +291,9 @@ class DockerRuntime:
         for server in servers:
             report(Event(server.target, "creating"))
         there = [container for server in servers if (container := self._container(server))]
-        for found in self._inspect(there):
-            if found["State"].get("Paused"):  # compose would start it, and the Docker engine refuses that
-                self._call(["container", "unpause", found["Id"]])
+        for inspected in self._inspect(there):
+            if inspected["State"].get("Paused"):  # compose would start it, and the Docker engine refuses that
+                self._call(["container", "unpause", inspected["Id"]])
         up = [*self._docker(project, servers).client_config.docker_compose_cmd, "up", "--no-start", "--no-build"]
         code, output = self._run_visibly([*up, *(server.spec.name for server in servers)], deadline)
         self._containers.clear()
@@ -327,15 +327,15 @@ class DockerRuntime:
             return None
         if key not in self._containers:
             try:
-                found = own.look(engine_socket.endpoint(), *key)
+                inspected = own.look(engine_socket.endpoint(), *key)
             except engine_socket.NoEngine as error:
                 self.check()  # its error says more
                 raise RuntimeFailure(
                     f"the Docker engine does not answer: {error}", target=server.target, engine=server.spec.name
                 ) from error
-            if found is None or not own.is_ours(found, self.projects.password_file):
+            if inspected is None or not own.is_ours(inspected, self.projects.password_file):
                 return None
-            self._containers[key] = found["Id"]
+            self._containers[key] = inspected["Id"]
         return self._containers[key]
 
     def _others(self, project: str) -> bool:

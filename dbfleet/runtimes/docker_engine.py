@@ -108,8 +108,8 @@ def meaning(stderr: str) -> tuple[str, str | None]:
     line."""
     low = stderr.lower()
     if "permission denied" in low or "cannot connect to the docker daemon" in low or "error during connect" in low:
-        found = _no_engine(stderr)
-        return found.message, found.hint
+        unusable = _no_engine(stderr)
+        return unusable.message, unusable.hint
     if "no space left on device" in low:
         return "the disk that holds Docker's data is full", "make room, for example with `docker system prune`"
     if "oci runtime" in low or "exec format error" in low:

@@ -54,13 +54,13 @@ def _start_of_last(descriptor: int, count: int) -> int:
     while position > 0:
         start = max(0, position - BLOCK)
         block = os.pread(descriptor, position - start, start)
-        found = block.count(b"\n")
-        if found >= wanted:
+        ends = block.count(b"\n")
+        if ends >= wanted:
             at = len(block)
             for _ in range(wanted):
                 at = block.rindex(b"\n", 0, at)
             return start + at + 1
-        wanted -= found
+        wanted -= ends
         position = start
     return 0
 
