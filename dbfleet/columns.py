@@ -27,11 +27,12 @@ def converted(rows: Sequence[Row], plan: Sequence[tuple[int, Convert]]) -> Batch
 
 
 _NONE: Final = (ValueError, TypeError, ArithmeticError, AttributeError)
-"""What converting a value raises that is none of the type."""
+"""The errors of a conversion whose value is none of the type."""
 
 
 def tolerant(convert: Convert) -> Convert:
-    """For a plain query, which never fails on a value: what cannot be converted stays as the driver gave it."""
+    """The conversion for a plain query, which never fails on a value: one that cannot be converted stays as the driver
+    gave it."""
 
     def converted_or_not(value: Any) -> Any:
         try:
@@ -43,7 +44,8 @@ def tolerant(convert: Convert) -> Convert:
 
 
 def strict(convert: Convert, collection: str, column: Column) -> Convert:
-    """For a scan: what cannot be converted is a StatementError, by the names of collection and column."""
+    """The conversion for a scan: a value that cannot be converted raises StatementError, with the names of collection
+    and column."""
 
     def converted_or_refused(value: Any) -> Any:
         try:

@@ -126,7 +126,7 @@ class PartialWrite(DbfleetError):
 
 
 class VerifyFailed(DbfleetError):
-    """Collections of a target, or of several, do not hold what was written: their digests are others."""
+    """Collections of a target, or of several, do not hold what was written: their digests differ from it."""
 
 
 class FleetPartlyFailed(DbfleetError):
@@ -170,7 +170,7 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str) -> str: ...
 @overload
 def did_you_mean(word: str, known: Iterable[str], otherwise: str | None = None) -> str | None: ...
 def did_you_mean(word: str, known: Iterable[str], otherwise: str | None = None) -> str | None:
-    """The hint of an error about a word that is not known: the nearest one that is, else what is given."""
+    """The hint of an error about an unknown word: the nearest known word; `otherwise` where none is near."""
     close = nearest(word, known)
     return f"did you mean {close}?" if close else otherwise
 

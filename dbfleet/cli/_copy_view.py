@@ -35,7 +35,7 @@ class CopyView(ExitStack, Watch):
             name = each.source.name if each.source.name == each.sink.name else f"{each.source.name} → {each.sink.name}"
             title = render.paint(render.harmless(f"{name}: {each.action}"), "bold")
             render.say(f"{title}, {_summed(each.columns)}, by {each.way}", rest="  ")
-            # What is kept as it is needs no line of its own, unless somebody wants to see it.
+            # A column that is kept exactly gets a line only with --verbose.
             shown = [line for line in each.columns if chosen.verbose or line.fidelity != "exact"]
             width = max((len(line.column) for line in shown), default=0)
             for line in shown:

@@ -28,7 +28,7 @@ def query(
         str,
         typer.Argument(
             metavar="TARGET[,TARGET]",
-            help="Whom to ask; of documents also one collection, by a filter: mongodb.orders.",
+            help="The targets; mongodb.orders asks one collection of documents, by a filter.",
             autocompletion=complete_target,
         ),
     ],

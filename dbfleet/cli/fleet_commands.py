@@ -75,8 +75,9 @@ def up(
 ) -> None:
     """Start the fleet, or the named targets, and wait until they answer.
 
-    Safe to run again: what is right already stays as it is. Without names it starts what the runtime has servers for,
-    and tells how to get the rest. Ports that are taken are replaced by free ones; status and url show them.
+    It is safe to run again: a target that is up stays as it is. Without names it starts every engine for which the
+    runtime has a server, and says how to get the others. Ports that are taken are replaced by free ones; status and url
+    show them.
     """
     from dbfleet.cli import render
     from dbfleet.ops.up import plan
@@ -179,7 +180,7 @@ def health(
     timeout: _Timeout = 5.0,
     format: Format = None,
 ) -> None:
-    """Ask every target that is up for an answer; exit code 1 if one does not give it."""
+    """Ask every target that is up for an answer; exit code 1 if one does not answer."""
     import time
 
     from dbfleet.cli import _fleet_view, render

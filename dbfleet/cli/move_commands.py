@@ -92,8 +92,8 @@ def load(
 ) -> None:
     """Load a dump, or a CSV or JSON Lines file, into a target.
 
-    The plan is shown before anything is written. A file's collection is called as the file is; URL#name names it
-    otherwise.
+    The plan is shown before anything is written. A file's collection has the name of the file; URL#name gives it
+    another.
     """
     from dbfleet.ops import load as op
     from dbfleet.ops.load import inputs as load_inputs
@@ -249,9 +249,9 @@ def diff(
     Rows are paired by their key. Exit code 0 where all is the same, 1 where something differs. Values are compared as
     the coarser of the two engines keeps them, which is said on stderr.
 
-    With --sync the statements that make B like A, in B's own language and in an order that breaks no reference: dbfleet
-    query B runs them. With --sync --yes they are written, B's rows that A does not have are removed, and the exit code
-    is 0 once B is like A.
+    --sync prints the statements that make B like A, in B's own language and in an order that breaks no reference;
+    dbfleet query B runs them. With --sync --yes the changes are written: rows that only B has are removed, and the exit
+    code is 0 if B is then like A.
     """
     from dbfleet.cli._diff_view import DiffView
     from dbfleet.ops import diff as op

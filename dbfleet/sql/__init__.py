@@ -6,6 +6,6 @@
 - `conditions`: a Condition as a WHERE clause.
 - `ranges`: parts of a table as ranges of its key.
 - `changes`: changes of rows as INSERT, UPDATE and DELETE (a `Spelling` says how).
-- `files`: which database a file is.
+- `files`: identifies the database in a file.
 - `defaults`: reads the defaults of columns, as servers spell them, as values.
 """
