@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import grimp
@@ -176,3 +177,39 @@ def test_an_engine_has_no_room_that_others_would_not_know() -> None:
     assert unknown == []
     for package in packages:
         assert {"connect", "errors"} <= {path.stem for path in package.glob("*.py")} or package.name == "sqlite"
+
+
+def _definitions(body: list[ast.stmt]) -> Iterator[ast.FunctionDef | ast.ClassDef]:
+    """Functions and classes; not what only tells a type checker of an overload."""
+    for each in body:
+        if isinstance(each, ast.FunctionDef | ast.ClassDef) and "overload" not in map(_name, each.decorator_list):
+            yield each
+
+
+def test_everything_public_says_what_it_is() -> None:
+    """A docstring for every public class, function and method; one that fulfils a method of a base class or of a
+    Protocol which has it needs none of its own."""
+    trees = {
+        path: ast.parse(path.read_text("utf-8"))
+        for path in sorted((ROOT / "dbfleet").rglob("*.py"))
+        if not path.name.startswith("test_")
+    }
+    classes = [each for tree in trees.values() for each in ast.walk(tree) if isinstance(each, ast.ClassDef)]
+    protocols = [each for each in classes if "Protocol" in map(_name, each.bases)]
+    told = {(each.name, one.name) for each in classes for one in _definitions(each.body) if ast.get_docstring(one)}
+    promised = {one.name for each in protocols for one in _definitions(each.body) if (each.name, one.name) in told}
+    silent = []
+    for path, tree in trees.items():
+        for each in _definitions(tree.body):
+            members = _definitions(each.body) if isinstance(each, ast.ClassDef) else ()
+            for one, bases in [(each, ()), *((member, each.bases) for member in members)]:
+                inherited = one.name in promised or any((_name(base), one.name) in told for base in bases)
+                public = not (each.name.startswith("_") or one.name.startswith("_"))
+                if public and not ast.get_docstring(one) and not (bases != () and inherited):
+                    silent.append(f"{path.relative_to(ROOT)}: {one.name}")
+    assert silent == []
+
+
+def _name(node: ast.expr) -> str:
+    """The last word of a base class's expression."""
+    return ast.unparse(node).rpartition(".")[2]

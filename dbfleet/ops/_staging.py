@@ -31,6 +31,7 @@ KEPT_S: Final = 24 * 60 * 60
 
 
 def can_swap(adapter: Adapter) -> bool:
+    """Whether staged collections can take others' places in one step."""
     return Swaps in adapter.spec.abilities
 
 
