@@ -6,11 +6,12 @@ By column is 1.6 times faster than by row: the loop over a column calls one func
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final
 
 from dbfleet.adapter import BATCH_BYTES
 from dbfleet.errors import StatementError
-from dbfleet.values import Batch, Column, Row, Schema, Type
+from dbfleet.values import Batch, Column, Row, Schema, Type, decimal_text
 
 Convert = Callable[[Any], Any]
 """A function from a value that is not NULL to another."""
@@ -74,6 +75,19 @@ def shortened(columns: Sequence[Column], batches: Iterable[Batch]) -> Iterable[B
     """The batches, with moments truncated to their columns' own digits of a second."""
     plan = [(place, convert) for place, column in enumerate(columns) if (convert := cut(column))]
     return (converted(batch, plan) for batch in batches) if plan else batches
+
+
+def unrounded(column: Column) -> Convert:
+    """A function from a decimal to its text, for a server that rounds to the column's scale. StatementError, by the
+    column's name, where digits would be lost."""
+
+    def text_of(value: Decimal) -> str:
+        text = decimal_text(value)
+        if len(text.partition(".")[2]) > (column.scale or 0):
+            raise StatementError(f"column {column.name} has {column.scale} digits behind the point, {text} has more")
+        return text
+
+    return text_of
 
 
 def converter(columns: Sequence[Column], table: Mapping[Type, Convert]) -> Callable[[Sequence[Row]], Batch]:

@@ -148,6 +148,12 @@ def test_the_outside_engine_is_offered_as_contributing_says() -> None:
         assert (folder / file).exists(), file
 
 
+def test_the_outside_engine_is_500_lines_or_less() -> None:
+    """What any engine over a DB-API 2.0 driver would write too belongs into dbfleet/sql."""
+    files = (ROOT / "examples" / "dbfleet-duckdb" / "dbfleet_duckdb").rglob("*.py")
+    assert sum(len(file.read_text("utf-8").splitlines()) for file in files) <= 500
+
+
 if __name__ == "__main__":
     fresh = re.sub(r"(holds it to the code -->\n)(?:\|.*\n)+", lambda found: f"{found[1]}{support_table()}\n", README)
     (ROOT / "README.md").write_text(fresh, "utf-8")

@@ -152,7 +152,7 @@ def create_statements(
         *columns,
         *constraints,
         schema=space,
-        comment=_MARK + json.dumps(kept, separators=(",", ":")) if kept else None,
+        comment=comment_of(kept) if kept else None,
         **(relational.table_options or {}),
     )
     made_by: list[Any] = [CreateTable(table)]
@@ -316,6 +316,11 @@ def _table_comment(inspector: sqlalchemy.Inspector, table: str, space: str | Non
         return table_comment(inspector.get_table_comment(table, schema=space)["text"])
     except NotImplementedError:
         return {}
+
+
+def comment_of(kept: Mapping[str, Any]) -> str:
+    """The table's comment that keeps this beside the table: the inverse of `table_comment`."""
+    return _MARK + json.dumps(kept, separators=(",", ":"))
 
 
 def table_comment(text: str | None) -> Mapping[str, Any]:

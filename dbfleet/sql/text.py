@@ -50,6 +50,12 @@ class Lexis:
         return ", ".join(map(self.quote, names))
 
 
+def text_literal(text: str) -> str:
+    """`text` as a literal in single quotes, where no character but the quote has a meaning of its own."""
+    quoted = text.replace("'", "''")
+    return f"'{quoted}'"
+
+
 class Token(NamedTuple):
     """A piece of a text; `kind` is space, comment, text, name, word, number, parameter or symbol. The tokens of a text,
     joined, are the text again."""

@@ -26,9 +26,11 @@ from dbfleet_duckdb.types import keeps_native
 
 def connected(target: Target, *, timeout_s: float = 10.0) -> Adapter:
     """Open the file; `timeout_s` bounds the wait for another process that has it."""
-    from dbfleet_duckdb.adapter import connect
+    from dbfleet_duckdb.adapter import DuckdbAdapter
+    from dbfleet_duckdb.connect import opened
 
-    return connect(ENGINE, target, timeout_s)
+    connection = opened(target, timeout_s)
+    return DuckdbAdapter(ENGINE, target, connection, statement_cursor=connection)
 
 
 def shell(target: Target) -> tuple[Sequence[str], Mapping[str, str]]:

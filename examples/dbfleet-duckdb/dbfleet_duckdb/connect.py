@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any, Final
 
 from dbfleet import errors
-from dbfleet.errors import DbfleetError, StatementError, Unavailable, UsageError
+from dbfleet.errors import DbfleetError, StatementError, Unavailable
+from dbfleet.sql import files
 from dbfleet.target import Target
 
 OPTIONS: Final = ("access_mode",)
@@ -18,15 +18,7 @@ def opened(target: Target, timeout_s: float) -> Any:
     """A connection to the file; `timeout_s` bounds the wait for another process that has it."""
     import duckdb
 
-    if not target.database:
-        raise UsageError("a DuckDB URL needs a path", hint="duckdb:///relative/file.db or duckdb:////absolute/file.db")
-    for name in target.options:
-        if name not in OPTIONS:
-            raise UsageError(f"a DuckDB URL has no option {name}", hint=f"it has {', '.join(OPTIONS)}")
-    path = Path(target.database).absolute()  # a path, whatever it is called: the driver has names of its own
-    if not path.exists() and not target.create:
-        hint = "seed, load and copy make it when it is missing"
-        raise Unavailable(f"no file {path}", engine="duckdb", target=target.name, hint=hint)
+    path = files.path(target, "DuckDB", OPTIONS)
     until = time.monotonic() + timeout_s
     while True:
         try:

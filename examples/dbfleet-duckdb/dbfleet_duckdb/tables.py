@@ -6,22 +6,16 @@ DuckDB looks at each row as it comes, so none could refer to another of the same
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
-from dbfleet.errors import NotFound, Unsupported
-from dbfleet.extras import AnyExtra, Default, Extra, Extras, Index
-from dbfleet.native import BOUNDS, beyond
-from dbfleet.sql.ddl import table_lines
-from dbfleet.sql.defaults import read_default
-from dbfleet.sql.relational import table_comment
-from dbfleet.values import VALUE_OF, Reference, Schema
-from dbfleet_duckdb.types import LEXIS, comment, declare, described
-
-Ask = Callable[..., list[Any]]
-quote = LEXIS.quote
+from dbfleet.errors import NotFound
+from dbfleet.extras import Extras, Index
+from dbfleet.sql import catalog, ddl
+from dbfleet.sql.catalog import Ask
+from dbfleet.values import Reference, Schema
+from dbfleet_duckdb.types import comment, declare, described, quote
 
 _HERE: Final = "database_name = current_database() AND schema_name = 'main'"
 _TABLES: Final = f"""
@@ -71,46 +65,23 @@ def natives(ask: Ask, name: str) -> Mapping[str, str]:
 def describe(ask: Ask, name: str) -> Schema:
     """The schema of the table or view. NotFound if it is not there."""
     natives(ask, name)
-    beside = table_comment(
-        next((said for known, (said, _) in tables(ask).items() if known.lower() == name.lower()), None)
-    )
     columns = [replace(described(*each[:4]), generated=bool(each[5])) for each in ask(_COLUMNS, [name])]
-    key: tuple[str, ...] = ()
-    references = [Reference(tuple(own), name, tuple(keys)) for own, keys in beside.get("references", ())]
-    for kind, own, table, other, _ in ask(_CONSTRAINTS, [name]):
-        if kind == "PRIMARY KEY":
-            key = tuple(own)
-        elif kind == "FOREIGN KEY":
-            references.append(Reference(tuple(own), table, tuple(other)))
-    order = [column.name for column in columns]
-    references.sort(key=lambda each: [order.index(column) for column in each.columns])
-    timed = [column for column in columns if column.type in BOUNDS]
-    if timed:  # whether Python has all values, in one pass by the server
-        tests = ["bool_or({} NOT BETWEEN '{}' AND '{}')".format(quote(each.name), *BOUNDS[each.type]) for each in timed]
-        answers = zip(timed, ask(f"SELECT {', '.join(tests)} FROM {quote(name)}")[0], strict=True)
-        outside = {column.name for column, is_beyond in answers if is_beyond}
-        columns = [beyond(column) if column.name in outside else column for column in columns]
-    edge, partition = bool(beside.get("edge")), tuple(beside.get("partition", ()))
-    return Schema(name, tuple(columns), key, tuple(references), edge, partition)
+    constraints = ask(_CONSTRAINTS, [name])
+    key = next((own for kind, own, *_ in constraints if kind == "PRIMARY KEY"), ())
+    references = [
+        Reference(tuple(own), table, tuple(keys)) for kind, own, table, keys, _ in constraints if kind == "FOREIGN KEY"
+    ]
+    said = next((said for known, (said, _) in tables(ask).items() if known.lower() == name.lower()), None)
+    return catalog.in_bounds(catalog.schema(name, columns, key, references, said), ask, quote)
 
 
 def create_statements(schema: Schema) -> Iterator[str]:
     """CREATE TABLE, and the comments that keep what it cannot say."""
     own = [each for each in schema.references if each.collection.lower() == schema.name.lower()]
     others = [each for each in schema.references if each not in own]
-    yield f"CREATE TABLE {quote(schema.name)} ({', '.join(table_lines(schema, quote, declare, references=others))})"
-    said = {
-        "edge": schema.edge,
-        "partition": schema.partition,
-        "references": [(each.columns, each.keys) for each in own],
-    }
-    kept = {word: value for word, value in said.items() if value}
-    comments = {"TABLE " + quote(schema.name): "dbfleet:" + json.dumps(kept) if kept else None}
-    for column in schema.columns:
-        comments[f"COLUMN {quote(schema.name)}.{quote(column.name)}"] = comment(column)
-    for what, text in comments.items():
-        if text is not None:
-            yield "COMMENT ON {} IS '{}'".format(what, text.replace("'", "''"))
+    lines = ddl.table_lines(schema, quote, declare, references=others)
+    yield f"CREATE TABLE {quote(schema.name)} ({', '.join(lines)})"
+    yield from ddl.comment_statements(schema, quote, comment, loose=own)
 
 
 def left(ask: Ask) -> list[str]:
@@ -120,27 +91,16 @@ def left(ask: Ask) -> list[str]:
 
 def extras(ask: Ask, schema: Schema) -> Extras:
     """Indexes, unique constraints and defaults; what has no record in words."""
-    found: list[Extra] = []
-    words = [f"generated column {each.name}: its values come" for each in schema.columns if each.generated]
-    for name, unique, listed in ask(_INDEXES, [schema.name]):
-        columns = _indexed(listed, schema)
-        if columns:
-            found.append(Index(name, columns, bool(unique)))
-        else:
-            words.append(f"index {name}, over an expression")
-    for kind, own, _, _, text in ask(_CONSTRAINTS, [schema.name]):
+    constraints = ask(_CONSTRAINTS, [schema.name])
+    indexes = [
+        Index(name, _indexed(listed, schema), bool(unique)) for name, unique, listed in ask(_INDEXES, [schema.name])
+    ]
+    for kind, own, *_ in constraints:
         if kind == "UNIQUE":
-            found.append(Index(f"{schema.name}_{'_'.join(own)}_key", tuple(own), True))
-        elif kind == "CHECK":
-            words.append(f"a check: {text}")
-    for name, _, _, _, default, generated in ask(_COLUMNS, [schema.name]):
-        if default is None or default.upper() == "NULL" or generated:
-            continue
-        if value := read_default(schema.column(name), default):
-            found.append(value)
-        else:
-            words.append(f"default of {name}, an expression: {default}")
-    return Extras(tuple(found), tuple(words))
+            indexes.append(Index(f"{schema.name}_{'_'.join(own)}_key", tuple(own), True))
+    checks = [text for kind, *_, text in constraints if kind == "CHECK"]
+    defaults = [(name, text) for name, *_, text, generated in ask(_COLUMNS, [schema.name]) if not generated]
+    return catalog.extras(schema, indexes, defaults, checks)
 
 
 def _indexed(listed: str, schema: Schema) -> tuple[str, ...]:
@@ -148,15 +108,3 @@ def _indexed(listed: str, schema: Schema) -> tuple[str, ...]:
     known = {name: name for name in schema.names} | {quote(name): name for name in schema.names}
     texts = [text.strip().strip("'") for text in listed[1:-1].split(",")]
     return tuple(known[text] for text in texts) if all(text in known for text in texts) else ()
-
-
-def add_statement(schema: Schema, extra: AnyExtra, literal: Callable[[int, Any], str]) -> str:
-    """The statement that gives the table the extra. Unsupported for what DuckDB gives only a new table."""
-    if isinstance(extra, Index):
-        unique = "UNIQUE " if extra.unique else ""
-        return f"CREATE {unique}INDEX {quote(extra.name)} ON {quote(schema.name)} ({LEXIS.quote_all(extra.columns)})"
-    if not isinstance(extra, Default):
-        raise Unsupported("DuckDB counts up by a sequence, which a column has from the beginning")
-    place = schema.names.index(extra.column)
-    value = "now()" if extra.text is None else literal(place, VALUE_OF[schema.columns[place].type](extra.text))
-    return f"ALTER TABLE {quote(schema.name)} ALTER COLUMN {quote(extra.column)} SET DEFAULT {value}"

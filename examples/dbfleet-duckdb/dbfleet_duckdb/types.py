@@ -12,14 +12,16 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any, Final
 
-from dbfleet.columns import Convert
-from dbfleet.errors import StatementError, Unsupported
+from dbfleet.columns import Convert, unrounded
 from dbfleet.native import BEYOND
+from dbfleet.sql.dialect import Carried, Dialect
 from dbfleet.sql.relational import type_comment, typed_by_comment
-from dbfleet.sql.text import Lexis
+from dbfleet.sql.text import Lexis, text_literal
 from dbfleet.values import TEXT_OF, VALUE_OF, Column, Type, decimal_text
+from dbfleet_duckdb.connect import translate
 
 LEXIS: Final = Lexis(escape_strings=True, dollar_quotes=True, colons_behind_words=True, compound=frozenset())
+quote: Final = LEXIS.quote
 DIGITS: Final = 38
 """Of a DECIMAL at most."""
 
@@ -126,42 +128,30 @@ def comment(column: Column) -> str | None:
     return None if keeps_native(column) or made == column else type_comment(column)
 
 
-def reading(column: Column, native: str) -> tuple[str, Convert | None]:
-    """The SQL that reads the column (`{c}`), and what makes a value of what the driver gives. Its comment, or its
-    values, may say that it is something else than its type is."""
-    kind = kind_of(native)
-    if kind.type is column.type:
-        return kind.read, kind.fetch
-    return _TEXT, None if column.type is Type.TEXT else VALUE_OF[column.type]
-
-
-def binding(column: Column, native: str) -> tuple[str, Convert | None]:
-    """The SQL that makes rows of a bound list of the column's values (`?`), and what makes a bound value of a value."""
+def carried(column: Column, native: str) -> Carried:
+    """How a column is read and bound. Its comment, or its values, may say that it is something else than its type is:
+    then it is read and bound as text."""
     kind = kind_of(native)
     if kind.type is not column.type:
-        kind = Kind(column.type, bind=TEXT_OF[column.type])
-    bind = _exactly(column) if native.startswith("DECIMAL") else kind.bind
-    return f"unnest(?::{kind.array}[]){kind.cast}::{native}", bind
-
-
-def _exactly(column: Column) -> Convert:
-    """A decimal's text. StatementError, by name, where DuckDB would round it."""
-
-    def bind(value: Decimal) -> str:
-        text = decimal_text(value)
-        if len(text.partition(".")[2]) > (column.scale or 0):
-            raise StatementError(f"column {column.name} has {column.scale} digits behind the point, {text} has more")
-        return text
-
-    return bind
+        fetch = None if column.type is Type.TEXT else VALUE_OF[column.type]
+        kind = Kind(column.type, _TEXT, fetch, bind=TEXT_OF[column.type])
+    bind = unrounded(column) if native.startswith("DECIMAL") else kind.bind
+    return Carried(kind.read, kind.fetch, f"{{v}}{kind.cast}::{native}", bind, kind.array)
 
 
 def literal(column: Column, native: str, value: Any) -> str:
-    """A value as SQL. Unsupported for half of a surrogate pair, which is no text."""
+    """A value as SQL."""
     text = "".join(f"\\x{byte:02X}" for byte in value) if isinstance(value, bytes) else TEXT_OF[column.type](value)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        hint = "change the value: half of a surrogate pair is no text"
-        raise Unsupported(f"column {column.name}: {text[:80]!a} has no literal", hint=hint) from None
-    return f"'{text.replace(chr(39), chr(39) * 2)}'{kind_of(native).cast}::{native}"
+    return f"{text_literal(text)}{kind_of(native).cast}::{native}"
+
+
+DIALECT: Final = Dialect(
+    lexis=LEXIS,
+    declare=declare,
+    carried=carried,
+    literal=literal,
+    translate=translate,
+    placeholder="${}".format,
+    numbered=True,
+    interrupt=lambda cursor: cursor.interrupt(),
+)
