@@ -59,9 +59,12 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """`staged` is where the rows are written, if they are to take the place of others, of which there are `there`."""
+    """`described` is the schema as the plan tells it, `schema` as it is written: what the source computed is a plain
+    column of what is made. `staged` is where the rows are written, if they are to take the place of others, of which
+    there are `there`."""
 
     input: Input
+    described: Schema
     schema: Schema
     action: str
     staged: Schema | None = None
@@ -241,6 +244,7 @@ def _jobs(adapter: Adapter, spec: EngineSpec, inputs: Sequence[Input], mode: str
     called = _identity.listed(adapter, [each.collection for each in inputs], there)
     by_name = {called.get(each.collection, each.collection): each for each in inputs}
     schemas, found = [], {}
+    there_already: dict[str, Schema] = {}
     for name, each in by_name.items():
         action = "create" if name not in there else {"insert": "append"}.get(mode, mode)
         kept = adapter.describe(name) if action in ("append", "upsert") else None
@@ -248,6 +252,7 @@ def _jobs(adapter: Adapter, spec: EngineSpec, inputs: Sequence[Input], mode: str
         if kept is None and each.spec is not spec:  # another engine's names of types mean nothing here
             schema = replace(schema, columns=tuple(replace(column, native=None) for column in schema.columns))
         if kept is not None:
+            there_already[schema.name] = kept
             _compare(schema, kept, each, mode)
             if mode == "insert" and each.digest is not None:
                 action = _if_empty(adapter, each, kept)
@@ -268,12 +273,19 @@ def _jobs(adapter: Adapter, spec: EngineSpec, inputs: Sequence[Input], mode: str
     return [
         _Job(
             by_name[schema.name],
-            made.get(schema.name, schema),
+            schema,
+            _computed_by(there_already.get(schema.name), made.get(schema.name, schema)),
             found[schema.name][1],
             there=_ends.counted(adapter, schema.name) if found[schema.name][1] == "replace" else None,
         )
         for schema in _order.ordered(schemas)
     ]
+
+
+def _computed_by(there: Schema | None, schema: Schema) -> Schema:
+    """The schema with the word "generated" where the collection that is there computes a column, and nowhere else."""
+    computed = {column.name for column in there.columns if column.generated} if there else set()
+    return replace(schema, columns=tuple(replace(each, generated=each.name in computed) for each in schema.columns))
 
 
 def _compare(ours: Schema, there: Schema, source: Input, mode: str) -> None:
@@ -311,7 +323,7 @@ def _if_empty(adapter: Adapter, source: Input, there: Schema) -> str:
 
 def _planned(target: Target, spec: EngineSpec, job: _Job) -> Planned:
     lines = []
-    for column in job.schema.columns:
+    for column in job.described.columns:
         how = declared(column, job.input.spec or spec, spec)
         why = f"{how.keeping}{f' ({how.note})' if how.note else ''}"
         lines.append((column.name, _plan.typed(column), why if how.keeping is not Keeping.EXACT else None))
