@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tracemalloc
+from datetime import date
 from typing import Any
 
 import pytest
@@ -101,6 +102,18 @@ def test_graph_values_are_plain(adapter: Adapter, made: Make, name: str) -> None
 )
 def test_other_types_are_nested_json_or_neo4js_own_text(adapter: Adapter, expression: str, value: Any) -> None:
     assert rows(adapter, f"RETURN {expression}") == [(value,)]
+
+
+@pytest.mark.parametrize("word", ["KNOWS", "Date", "Node", "list"])
+def test_a_relationship_is_one_at_any_depth_whatever_its_type_is_called(adapter: Adapter, name: str, word: str) -> None:
+    made = f"CREATE (a:{name} {{n: 1}})-[r:{word} {{on: date('2024-02-29')}}]->(b:{name})"
+    statement = f"{made} WITH a, b, r RETURN r, collect(r) AS listed, {{one: r}} AS mapped"
+    try:
+        ((plain, listed, mapped),) = rows(adapter, statement)
+        assert (plain["_type"], plain["on"]) == (word, date(2024, 2, 29))
+        assert (listed, mapped) == ([plain], {"one": plain})
+    finally:
+        rows(adapter, f"MATCH (x:{name}) DETACH DELETE x")
 
 
 def test_several_statements_answer_one_after_another(adapter: Adapter) -> None:

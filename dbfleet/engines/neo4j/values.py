@@ -90,8 +90,15 @@ FETCH: Final[Mapping[Type, Convert]] = {
 # --- answers ------------------------------------------------------------------------------------------------------
 
 
+_SCALARS: Final = frozenset({str, int, float, bool, type(None), bytes})
+
+
 def plain_value(value: Any) -> Any:
     """A value of an answer as a plain Python value."""
+    if type(value) in _SCALARS:
+        return value
+    if _is_relationship(value):  # first: its class is called as the user calls the type, and that may be `Date`
+        return _relationship(value)
     convert = _PLAIN.get(type(value).__name__)
     return convert(value) if convert else value
 
@@ -151,7 +158,7 @@ _PLAIN: Final[Mapping[str, Convert]] = {
 
 def plain_row(values: Any) -> tuple[Any, ...]:
     """The values of a record as plain Python values."""
-    return tuple(_relationship(value) if _is_relationship(value) else plain_value(value) for value in values)
+    return tuple(map(plain_value, values))
 
 
 def _is_relationship(value: Any) -> bool:
