@@ -38,8 +38,6 @@ T = TypeVar("T")
 Place = tuple[Target, str | None]
 """A target, and the collection of it that is meant."""
 
-"""What an adapter may have ready-made (Adapter.encoded)."""
-
 
 @dataclass(slots=True)
 class Told:

@@ -1,4 +1,4 @@
-"""Staged tables in the places of others (Adapter.swap).
+"""Staged tables in the places of others (the ability Swaps).
 
 Neither server takes DDL in a transaction, but one RENAME TABLE of any number of tables is one step, after a crash too.
 It renames the old tables to `_dbfleet_gone_…`; they are dropped after it. A kill between the two leaves them:

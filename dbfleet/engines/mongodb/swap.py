@@ -1,4 +1,4 @@
-"""Staged collections in the places of others (Adapter.swap). Needs pymongo: imported only behind a connection.
+"""Staged collections in the places of others (the ability Swaps). Needs pymongo: imported only behind a connection.
 
 renameCollection with dropTarget exchanges one name in one step. MongoDB has no step for several, as it allows no rename
 in a transaction: for a few milliseconds a reader may see some new and some old collections, but never half of one. So

@@ -1,4 +1,4 @@
-"""Staged tables in the places of others (Adapter.swap), in one transaction: DDL is transactional in PostgreSQL, so a
+"""Staged tables in the places of others (the ability Swaps), in one transaction: DDL is transactional in PostgreSQL, so a
 kill at any moment leaves the old tables or the new ones, and a reader waits for the lock and then sees the new ones.
 
 The old table is dropped. The staged one is renamed and gets what the old one had around it (`swap_kept`). Its

@@ -1,4 +1,4 @@
-"""Staged tables in the places of others (Adapter.swap), in one transaction.
+"""Staged tables in the places of others (the ability Swaps), in one transaction.
 
 The old table is dropped without a look at references. The staged table is renamed, and SQLite renames it in every
 reference to it. Then the references of all other tables to the final names are checked: a reference holds a name, so

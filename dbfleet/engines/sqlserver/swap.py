@@ -1,4 +1,4 @@
-"""Staged tables in the places of others (Adapter.swap), in one transaction.
+"""Staged tables in the places of others (the ability Swaps), in one transaction.
 
 https://learn.microsoft.com/en-us/sql/relational-databases/system-stored-procedures/sp-rename-transact-sql. Inside the
 transaction the old tables are dropped, children first. The staged ones are moved into their schemas and renamed, with

@@ -1,4 +1,4 @@
-"""Rows as lines of COPY's text, from a table and into one (Adapter.lines, Adapter.write_lines).
+"""Rows as lines of COPY's text, from a table and into one (ReadsLines, WritesLines).
 
 Out: the SELECT of `ordered` without its order, and a flag for each row with a strange value: one that Python has not
 (0000-00-00, a time of 25 hours, 2 in a bool), which a scan refuses by name. In: LOAD DATA reads COPY's text as it is,

@@ -1,4 +1,4 @@
-"""The rows of a table as lines in the order of their key, for comparing them as bytes (Adapter.ordered).
+"""The rows of a table as lines in the order of their key, for comparing them as bytes (the ability Ordered).
 
 The server makes the texts that PostgreSQL's COPY makes: it cuts trailing zeros of a second's fraction. Here bytes
 become hex, and text and json are searched for what must be escaped, a whole column of a batch at a time. A key of text

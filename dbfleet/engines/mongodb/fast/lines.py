@@ -1,5 +1,5 @@
-"""The documents of a collection as lines of COPY's text, for comparing and copying them as bytes (Adapter.ordered,
-Adapter.lines).
+"""The documents of a collection as lines of COPY's text, for comparing and copying them as bytes (Ordered,
+ReadsLines).
 
 A page of raw BSON is taken apart by one regular expression that is made for the schema: its columns' elements, in
 their order, each of which may be missing. No document becomes a dict and no value an object of the driver's: 4.3 µs a

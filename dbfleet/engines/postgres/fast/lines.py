@@ -1,4 +1,4 @@
-"""Rows as lines of COPY's text, from a table and into one (Adapter.lines, Adapter.write_lines): the server casts, we
+"""Rows as lines of COPY's text, from a table and into one (ReadsLines, WritesLines): the server casts, we
 move bytes.
 
 200 000 orders of 13 columns from one table into another cost this process 0.14 s.
