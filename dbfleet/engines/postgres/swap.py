@@ -1,5 +1,6 @@
-"""Staged tables in the places of others (the ability Swaps), in one transaction: DDL is transactional in PostgreSQL, so a
-kill at any moment leaves the old tables or the new ones, and a reader waits for the lock and then sees the new ones.
+"""Staged tables in the places of others (the ability Swaps), in one transaction: DDL is transactional in PostgreSQL, so
+a kill at any moment leaves the old tables or the new ones, and a reader waits for the lock and then sees the new
+ones.
 
 The old table is dropped. The staged one is renamed and gets what the old one had around it (`swap_kept`). Its
 constraints, the indexes behind them and the sequences of its identities are named as PostgreSQL would have named them
