@@ -11,20 +11,26 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from dbfleet.lines import rows_in
+from dbfleet.ops._progress import Ticker
 
 
 class Counting:
-    """Chunks of whole lines, counted."""
+    """Chunks of whole lines, counted by a ticker."""
 
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self.rows = 0
+    def __init__(self, chunks: Iterator[bytes], ticker: Ticker) -> None:
         self._chunks = chunks
+        self._ticker = ticker
+
+    @property
+    def rows(self) -> int:
+        """How many lines have been read."""
+        return self._ticker.rows
 
     def next(self) -> bytes:
         """The next chunk that is not empty; b"" at the end."""
         for chunk in self._chunks:
             if chunk:
-                self.rows += rows_in(chunk)
+                self._ticker.passed(rows_in(chunk))
                 return chunk
         return b""
 

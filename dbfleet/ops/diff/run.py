@@ -209,7 +209,7 @@ class Comparison:
         """The fast path: both sides' lines in the order of the key, once."""
         for worker, side in zip(self.workers, sides, strict=True):
             worker.send(Order(side))
-        lines = [merge.Counting(self._lines(worker, name)) for worker in self.workers]
+        lines = [merge.Counting(_chunks(worker), self._ticker(worker, name)) for worker in self.workers]
         key = [sides[0].columns[place] for place in sides[0].key]
         compare = Cells(sides, whole=self.choice.whole)
         found = 0
@@ -220,9 +220,8 @@ class Comparison:
                 yield each
         yield Counted(name, lines[0].rows - found, 0, 0, 0)
 
-    def _lines(self, worker: Worker, name: str) -> Iterator[bytes]:
-        ticker = Ticker(lambda rows: self.watch.progress(worker.name, name, rows), last=False)
-        return ticker.chunks(_chunks(worker))
+    def _ticker(self, worker: Worker, name: str) -> Ticker:
+        return Ticker(lambda rows: self.watch.progress(worker.name, name, rows), last=False)
 
     def _summed(self, name: str, sides: tuple[Pairing, Pairing]) -> Iterator[Unlike | Counted]:
         """The plain path: sums of buckets first, then the rows of those that differ."""

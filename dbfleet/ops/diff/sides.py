@@ -21,7 +21,6 @@ from dbfleet.abilities import Narrows, Ordered, Snapshots, able
 from dbfleet.adapter import WHOLE, Adapter, Part
 from dbfleet.fidelity import coarsened
 from dbfleet.fleet import Fleet
-from dbfleet.lines import rows_in
 from dbfleet.ops import _identity
 from dbfleet.ops._named import described
 from dbfleet.ops._progress import Ticker
@@ -203,6 +202,10 @@ class Lines:
 
     chunk: bytes
 
+    def __reduce__(self) -> tuple[type[Lines], tuple[bytes]]:
+        # A chunk may be 13 kB: the way that a dataclass is sent costs 5.5 of the 7 microseconds of each.
+        return Lines, (self.chunk,)
+
 
 def read(owner: Owner, *, fleet: Fleet, target: Target) -> None:
     """A side's job: answer words until the owner stops."""
@@ -254,17 +257,14 @@ def _ordered(adapter: Adapter, pairing: Pairing) -> Generator[bytes, None, None]
     return cast("Generator[bytes, None, None] | None", ordering.ordered(pairing.schema)) if ordering else None
 
 
-def _stream(owner: Owner, adapter: Adapter, pairing: Pairing) -> int:
-    """The lines, chunk by chunk; how many there were."""
-    found = _ordered(adapter, pairing)
-    assert found is not None
-    rows = 0
-    with contextlib.closing(found) as chunks:
+def _stream(owner: Owner, adapter: Adapter, pairing: Pairing) -> None:
+    """Send the lines, chunk by chunk; the owner counts them."""
+    lines = _ordered(adapter, pairing)
+    assert lines is not None
+    with contextlib.closing(lines) as chunks:
         for chunk in chunks:
             owner.check()
             owner.send(Lines(chunk))
-            rows += rows_in(chunk)
-    return rows
 
 
 def _sum(owner: Owner, adapter: Adapter, pairing: Pairing) -> Summed:
