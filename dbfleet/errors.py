@@ -15,7 +15,7 @@
      ├ Unsupported       a capability or a fidelity that the engine does not have
      │  └ LossyRefused
      ├ PartialWrite      some rows were rejected (holds what was written)
- ├ VerifyFailed      what a target holds is not what was written into it
+     ├ VerifyFailed      what a target holds is not what was written into it
      ├ FleetPartlyFailed some targets of the fleet failed (holds one error per target)
      └ RuntimeFailure    docker or a process (command, exit code, tail of the log)
 

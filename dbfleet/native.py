@@ -55,9 +55,10 @@ def _key(value: Any) -> str:
     return plain if isinstance(plain, str) else json_text(plain)
 
 
-def beyond(column: Column) -> Column:
-    """The column of dates or times as one of text: it holds a value outside of BOUNDS."""
-    note = f"{(column.native or column.type).lower()}, as text: {BEYOND}"
+def beyond(column: Column, native: str | None = None) -> Column:
+    """The column of dates or times as one of text: it holds a value outside of BOUNDS. `native` is the name of its type
+    in the note, where that is not the column's own."""
+    note = f"{native or column.native or column.type}, as text: {BEYOND}"
     return replace(column, type=Type.TEXT, fraction_digits=None, note=note)
 
 

@@ -42,8 +42,13 @@ def in_bounds(schema: Schema, ask: Ask, quote: Callable[[str], str]) -> Schema:
     ]
     (answers,) = ask(f"SELECT {', '.join(tests)} FROM {quote(schema.name)}")
     outside = {column.name for column, is_outside in zip(timed, answers, strict=True) if is_outside}
-    columns = [beyond(column) if column.name in outside else column for column in schema.columns]
-    return replace(schema, columns=tuple(columns))
+    return replace(
+        schema,
+        columns=tuple(
+            beyond(column, (column.native or column.type).lower()) if column.name in outside else column
+            for column in schema.columns
+        ),
+    )
 
 
 def extras(

@@ -40,7 +40,7 @@ from dbfleet.adapter import (
     Written,
 )
 from dbfleet.columns import bounded, converted, last_of_each_key, pieces, shortened, strict, tolerant
-from dbfleet.errors import NotFound, Unavailable, Unsupported, translated
+from dbfleet.errors import DbfleetError, NotFound, Unavailable, Unsupported, translated
 from dbfleet.spec import EngineSpec
 from dbfleet.sql import changes as sql_changes
 from dbfleet.sql import conditions, ranges
@@ -64,6 +64,7 @@ class DbapiAdapter(Narrows, Adapter):
         self._questions = connection.cursor()
         self._scans: set[Any] = set()
         self._closed = False
+        self._turn = 0
 
     def __exit__(self, *exc: object) -> None:
         self.close()
@@ -107,6 +108,20 @@ class DbapiAdapter(Narrows, Adapter):
             raise Unavailable("the connection is closed", engine=self.spec.name, target=self.target.name)
         return translated(self.dialect.translate, engine=self.spec.name, target=self.target.name)
 
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Inside the block, errors of ours say whose they are. Not for a block that pulls somebody else's rows."""
+        try:
+            yield
+        except DbfleetError as error:
+            error.engine, error.target = error.engine or self.spec.name, error.target or self.target.name
+            raise
+
+    def end_statement(self) -> None:
+        """End the user's statement whose result is half read. Here by a new one."""
+        self._statements.execute("SELECT 1")
+        self._statements.fetchall()
+
     def ask(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
         """The rows of a question to the catalogue, or none for a statement that gives none. A placeholder is MARK, or
         is written as the driver has it."""
@@ -118,6 +133,7 @@ class DbapiAdapter(Narrows, Adapter):
     def writing(self) -> Iterator[Callable[..., None]]:
         """A transaction: all that the block runs by the function that it gets, or nothing."""
         with self.translated():
+            self._turn += 1
             self._statements.execute(self.dialect.begin)
             try:
                 yield lambda text, values=(): self._execute(self._statements, text, values)
@@ -134,13 +150,19 @@ class DbapiAdapter(Narrows, Adapter):
 
         def literal(place: int, value: Any) -> str:
             column = columns[place]
-            found = self.dialect.literal(column, made[column.name], value)
+            with self.named():
+                found = self.dialect.literal(column, made[column.name], value)
             try:
                 found.encode()
             except UnicodeEncodeError:
                 text = TEXT_OF[column.type](value)[:80]
                 hint = "change the value: half of a surrogate pair is no text"
-                raise Unsupported(f"column {column.name}: {text!a} has no literal", hint=hint) from None
+                raise Unsupported(
+                    f"column {column.name}: {text!a} has no literal",
+                    engine=self.spec.name,
+                    target=self.target.name,
+                    hint=hint,
+                ) from None
             return found
 
         return literal
@@ -195,7 +217,8 @@ class DbapiAdapter(Narrows, Adapter):
         return None if part is None or MARK in part["where"] else part
 
     def scan(self, schema: Schema, part: Part = WHOLE, *, batch_size: int = BATCH_SIZE) -> Iterator[Batch]:
-        native = self.natives(schema.name)
+        with self.named():
+            native = self.natives(schema.name)
         marks = ", ".join(f"CAST({MARK} AS {native[name]})" for name in schema.key if name in native)
         ranged, values = ranges.clause(part, self.dialect.lexis.quote_all(schema.key), marks)
         yield from self._scanned(schema, conditions.where(ranged, part), values, batch_size)
@@ -212,7 +235,9 @@ class DbapiAdapter(Narrows, Adapter):
             with self.translated():
                 self._execute(cursor, f"SELECT {', '.join(cells)} FROM {self._quote(schema.name)}{where}", values)
             for rows in bounded(pieces(self._fetching(cursor), size), size):
-                yield converted(rows, plan)
+                with self.named():
+                    batch = converted(rows, plan)
+                yield batch
         finally:
             self._scans.discard(cursor)
             with suppress(Exception):  # the connection is closed
@@ -275,21 +300,31 @@ class DbapiAdapter(Narrows, Adapter):
             double_percent=dialect.percent,
         )
         way = self.reading(asked[0], text, values)
+        self._turn += 1
+        turn, done = self._turn, False
         with self.translated():
             self._statements.execute(*((way.text, values) if values else (way.text,)))
             first, columns, affected = self._outcome(way.text, way.columns)
         plan = [(place, tolerant(fetch)) for place, fetch in enumerate(way.fetch) if fetch]
 
         def batches() -> Iterator[Batch]:
+            nonlocal done
             if columns and first:
                 rest = pieces(self._fetching(self._statements), batch_size)
                 for rows in bounded(itertools.chain([first], rest), batch_size):
                     yield converted(rows, plan)
+            done = True
+
+        def close() -> None:
+            """End what is half read, unless another statement has done so."""
+            if columns and not done and turn == self._turn and not self._closed:
+                with suppress(Exception):  # the transaction has failed, and the result with it
+                    self.end_statement()
 
         def following() -> Result | None:
             return self._result(asked[1:], params, batch_size) if len(asked) > 1 else None
 
-        return Result(columns, batches(), affected=affected, following=following)
+        return Result(columns, batches(), affected=affected, following=following, close=close)
 
     def _outcome(
         self, text: str, known: Sequence[ResultColumn] = ()
@@ -327,9 +362,10 @@ class DbapiAdapter(Narrows, Adapter):
         return {column.name: there.get(column.name) or self.dialect.declare(column) for column in schema.columns}
 
     def _ways(self, schema: Schema, columns: Sequence[Column]) -> list[Carried]:
-        native = self.natives(schema.name)
         declare = self.dialect.declare
-        return [self.dialect.carried(column, native.get(column.name) or declare(column)) for column in columns]
+        with self.named():
+            native = self.natives(schema.name)
+            return [self.dialect.carried(column, native.get(column.name) or declare(column)) for column in columns]
 
     def _fetching(self, cursor: Any) -> Callable[[int], Batch]:
         def fetched(rows: int) -> Batch:
@@ -355,7 +391,8 @@ class DbapiAdapter(Narrows, Adapter):
         for place, way in zip(places if rows else (), ways if rows else (), strict=True):
             bind = way.bind
             values = columns[place]
-            bound.append([None if value is None else bind(value) for value in values] if bind else list(values))
+            with self.named():
+                bound.append([None if value is None else bind(value) for value in values] if bind else list(values))
         if not bound:
             return
         if all(way.element for way in ways):

@@ -296,3 +296,36 @@ def test_a_decimal_that_a_server_would_round_is_refused_by_name() -> None:
     assert text_of(Decimal("1.50000")) == "1.5"
     with pytest.raises(errors.StatementError, match=r"column v has 2 digits behind the point, 1\.555 has more"):
         text_of(Decimal("1.555"))
+
+
+def test_a_half_read_result_that_is_closed_ends_its_statement(plain: Plain) -> None:
+    result = plain.query("SELECT a FROM t ORDER BY a", batch_size=2)
+    next(iter(result))
+    result.close()
+    assert plain._statements.fetchone() is None
+
+
+def test_an_old_result_that_is_closed_does_not_end_the_statement_of_a_newer_one(plain: Plain) -> None:
+    older = plain.query("SELECT a FROM t", batch_size=2)
+    next(iter(older))
+    newer = plain.query("SELECT a FROM t ORDER BY a", batch_size=2)
+    older.close()
+    assert sum(map(len, newer)) == len(ROWS)
+
+
+def test_a_refusal_says_whose_it_is_and_one_of_the_source_stays_the_sources(plain: Plain) -> None:
+    plain.query("UPDATE t SET v = 'none of ours' WHERE a = 3").close()
+    with pytest.raises(errors.StatementError) as refused:
+        scanned(plain)
+    assert (refused.value.engine, refused.value.target) == ("sqlite", "file")
+    with pytest.raises(errors.NotFound) as missing:
+        list(plain.scan(replace(SCHEMA, name="nowhere")))
+    assert missing.value.target == "file"
+
+    def rows() -> Iterator[list[Row]]:
+        raise errors.StatementError("the source's own")
+        yield []
+
+    with pytest.raises(errors.StatementError) as foreign:
+        plain.write(SCHEMA, rows())
+    assert (foreign.value.engine, foreign.value.target) == (None, None)

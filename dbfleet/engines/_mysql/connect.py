@@ -25,7 +25,7 @@ from dbfleet.engines._mysql.errors import connecting, number_and_message
 from dbfleet.engines._mysql.server import Server
 from dbfleet.engines._mysql.types import LEXIS
 from dbfleet.engines._mysql.wire import Wire
-from dbfleet.errors import Unavailable, UsageError, nearest, translated
+from dbfleet.errors import Unavailable, UsageError, did_you_mean, translated
 from dbfleet.spec import EngineSpec, ServerPlan
 from dbfleet.target import Target
 
@@ -90,11 +90,10 @@ def _options(target: Target) -> dict[str, str]:
         name = given.replace("-", "_").lower()
         name = {"sslmode": "ssl_mode", "unix_socket": "socket"}.get(name, name)
         if name not in _OPTIONS:
-            close = nearest(name, _OPTIONS)
             raise UsageError(
                 f"the URL's option {given} is unknown",
                 target=target.name,
-                hint=f"did you mean {close}?" if close else f"the options are {', '.join(_OPTIONS)}",
+                hint=did_you_mean(name, _OPTIONS, f"the options are {', '.join(_OPTIONS)}"),
             )
         options[name] = value
     if "ssl_mode" in options:

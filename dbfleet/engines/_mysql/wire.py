@@ -29,7 +29,6 @@ _Work = tuple["Future[Any]", Callable[[], Any]]
 FILE_REFUSED: Final = "LOAD DATA LOCAL INFILE file request rejected"
 """The beginning of the message with which either half of the driver refuses the server a file."""
 NOT_NULL: Final = 1
-UNSIGNED: Final = 32
 ZEROFILL: Final = 64
 BINARY_CHARSET: Final = 63
 _SHORT: Final = 255

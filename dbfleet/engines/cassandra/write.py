@@ -73,8 +73,8 @@ def _largest_request(session: Session) -> tuple[int, str] | None:
 class Writing:
     """One write: what is in flight, what was refused, and which keys may have been written before.
 
-    `careful` is the statement with IF NOT EXISTS, None for an upsert. `fresh`: the table was empty when the write
-    began. `largest`: the bytes that one statement may hold, and the setting that says so.
+    `careful` is the statement with IF NOT EXISTS, None for an upsert. `fresh`: nobody else has written into the table,
+    so no key is looked for. `largest`: the bytes that one statement may hold, and the setting that says so.
     """
 
     def __init__(self, session: Session, schema: Schema, plain: Any, store: Any, *, keep_nulls: bool) -> None:

@@ -104,24 +104,23 @@ class CouchAdapter(
     def query(
         self, statement: str, params: Mapping[str, object] | None = None, *, batch_size: int = BATCH_SIZE
     ) -> Result:
-        text = self._text(statement, params)
-        return query.run(self._session, text, self._databases.path, batch_size)
+        self._check(statement, params)
+        return query.run(self._session, statement.strip(), self._databases.path, batch_size)
 
     def find(
         self, collection: str, filter: str, params: Mapping[str, object] | None = None, *, batch_size: int = BATCH_SIZE
     ) -> Result:
         """A Mango selector or query, on this collection."""
-        text = self._text(filter, params)
-        return query.find(self._session, self._databases.path(collection), text, batch_size)
+        self._check(filter, params)
+        # As it was typed: an error names a line and a column of it.
+        return query.find(self._session, self._databases.path(collection), filter, batch_size)
 
-    def _text(self, statement: str, params: Mapping[str, object] | None) -> str:
-        """The statement without blanks around it. UsageError if it is empty; Unsupported for params."""
+    def _check(self, statement: str, params: Mapping[str, object] | None) -> None:
+        """UsageError for an empty statement; Unsupported for params."""
         if params:
             raise Unsupported("CouchDB's language has no parameters", engine="couchdb", target=self.target.name)
-        text = statement.strip()
-        if not text:
+        if not statement.strip():
             raise UsageError("the statement is empty", target=self.target.name)
-        return text
 
     def cancel(self) -> None:
         raise Unsupported("CouchDB cannot stop a request", engine="couchdb", target=self.target.name)

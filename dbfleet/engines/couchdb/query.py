@@ -51,7 +51,7 @@ def _request(
     if body:
         body_of(body, session.bad)
     response = session.send(method, path, body or None, stream=True)
-    records = records_of(response, batch_size) if method != "HEAD" else iter([dict(response.headers)])
+    records = records_of(response) if method != "HEAD" else iter([dict(response.headers)])
     first = next(records, None)
 
     def batches() -> Iterator[Batch]:

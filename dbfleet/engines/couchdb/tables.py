@@ -90,7 +90,10 @@ class Databases:
         """Make the database, with its schema. Unsupported for a name of more than `longest` characters."""
         path = self.path(schema.name)
         if len(path) - 1 > longest * 3 or len(self.database(schema.name)) > longest:
-            raise Unsupported(f"the name {schema.name!r} is too long: CouchDB's files have it", engine="couchdb")
+            raise Unsupported(
+                f"the name {schema.name!r} is too long for CouchDB's files, which have it",
+                engine="couchdb",
+            )
         self._session.json("PUT", path)
         self._session.json("PUT", f"{path}/{_SCHEMA_ID}", {"language": "query", "dbfleet": schema.to_dict()})
 

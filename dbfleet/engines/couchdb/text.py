@@ -49,7 +49,7 @@ def body_of(text: str, bad: Callable[[str], StatementError]) -> dict[str, Any]:
     return body
 
 
-def records_of(response: Any, batch_size: int) -> Iterator[Any]:
+def records_of(response: Any) -> Iterator[Any]:
     """The answer's records: the items of its list as they arrive, where it is a list or has one; else the answer itself
     as one record."""
     decoder = json.JSONDecoder()

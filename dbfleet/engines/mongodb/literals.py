@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
@@ -31,7 +30,6 @@ from dbfleet.values import Row
 
 Document = dict[str, Any]
 
-_PLAIN_NAME: Final = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _WHOLE: Final = 2**31
 
 

@@ -9,7 +9,7 @@ from dbfleet.engines.oracle.errors import NAME, translate_connecting
 from dbfleet.engines.oracle.interrupt import hurry, interruptible
 from dbfleet.engines.oracle.text import LEXIS
 from dbfleet.engines.oracle.values import output_type_handler
-from dbfleet.errors import UsageError, nearest, translated
+from dbfleet.errors import UsageError, did_you_mean, translated
 from dbfleet.target import Target
 
 _OPTIONS: Final = ("schema", "sid", "protocol", "wallet_location", "ssl_server_dn_match", "ssl_server_cert_dn")
@@ -69,12 +69,11 @@ def _options(target: Target, default_service: str | None, timeout_s: float) -> d
     given = dict(target.options)
     for option in given:
         if option not in _OPTIONS:
-            close = nearest(option, _OPTIONS)
             raise UsageError(
                 f"Oracle's URLs have no option {option}",
                 engine=NAME,
                 target=target.name,
-                hint=f"did you mean {close}?" if close else f"they are {', '.join(_OPTIONS)}",
+                hint=did_you_mean(option, _OPTIONS, f"they are {', '.join(_OPTIONS)}"),
             )
     options: dict[str, Any] = {
         "schema": None,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dbfleet.engines.postgres.errors import translate_connecting
 from dbfleet.engines.postgres.types import LEXIS
-from dbfleet.errors import UsageError, nearest, translated
+from dbfleet.errors import UsageError, did_you_mean, translated
 from dbfleet.target import Target
 
 if TYPE_CHECKING:
@@ -36,12 +36,11 @@ def opened(target: Target, timeout_s: float) -> Connection[Any]:
     known = [option.keyword.decode() for option in psycopg.pq.Conninfo.get_defaults()]
     for option in given:
         if option not in known:
-            close = nearest(option, [*known, "search_path", "schema"])
             raise UsageError(
                 f"PostgreSQL's URLs have no option {option}",
                 engine="postgres",
                 target=target.name,
-                hint=f"did you mean {close}?" if close else "they are libpq's, and search_path",
+                hint=did_you_mean(option, [*known, "search_path", "schema"], "they are libpq's, and search_path"),
             )
     options: dict[str, Any] = {
         "host": target.host,

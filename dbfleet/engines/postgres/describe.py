@@ -56,10 +56,10 @@ def describe(execute: Execute, tables: Tables, name: str) -> Schema:
     references.sort(key=lambda each: [order[column] for column in each.columns])
     told = {*key, *(column for reference in references for column in reference.columns)}
     dated = [column for column in columns if column.type in BOUNDS and column.name not in told]
-    beyond = _beyond(execute, tables, table, dated)
+    outside = _beyond(execute, tables, table, dated)
     return Schema(
         name,
-        tuple(_as_text(column) if column.name in beyond else column for column in columns),
+        tuple(beyond(column) if column.name in outside else column for column in columns),
         key,
         tuple(references),
         edge=bool(kept.get("edge")),
@@ -111,7 +111,3 @@ def _beyond(execute: Execute, tables: Tables, table: Table, dated: Sequence[Colu
     ]
     (answers,) = execute(f"SELECT {', '.join(tests)} FROM {table.sql}", ())
     return {column.name for column, is_beyond in zip(dated, answers, strict=True) if is_beyond}
-
-
-def _as_text(column: Column) -> Column:
-    return beyond(column)

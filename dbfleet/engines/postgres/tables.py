@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from dbfleet.adapter import WHOLE, Part
 from dbfleet.engines.postgres.types import LEXIS, NAME_BYTES, NATIVE, RELATIONAL, Carried, TypeCatalog
-from dbfleet.errors import NotFound, Unsupported, nearest
+from dbfleet.errors import NotFound, Unsupported, did_you_mean
 from dbfleet.sql.relational import create_statements
 from dbfleet.values import Column, Schema
 
@@ -81,8 +81,7 @@ class Table:
     def column(self, name: str) -> TableColumn:
         """The column of this name. NotFound if there is none."""
         if name not in self.columns:
-            close = nearest(name, self.columns)
-            raise NotFound(f"{self.name} has no column {name}", hint=f"did you mean {close}?" if close else None)
+            raise NotFound(f"{self.name} has no column {name}", hint=did_you_mean(name, self.columns))
         return self.columns[name]
 
     @property

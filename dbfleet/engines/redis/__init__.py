@@ -91,7 +91,8 @@ ENGINE = EngineSpec(
         "References are index sets (SMEMBERS orders:by:customer_id:17) and are not enforced.",
         "Keys that dbfleet did not make are collections by the prefix before their first colon, described by a sample; "
         "a scan of them remembers each key, and a table of the whole keyspace (ls) reads every key's name. Copied to "
-        "Redis they keep their names, types, times to live and consumer groups; another engine gets none of these.",
+        "Redis they keep their names and types, times to live and consumer groups; the last two do not come "
+        "along to another engine.",
         "Writing is a Lua script for each 250 rows, whose keys are computed: an ACL must allow EVAL, and Dragonfly "
         "needs --default_lua_flags=allow-undeclared-keys.",
         "Replacing a collection renames its keys in one script: the server answers nobody else for some 6 seconds a "

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 from dbfleet.engines.redis.wire import Wire
-from dbfleet.errors import UsageError, nearest
+from dbfleet.errors import UsageError, did_you_mean
 from dbfleet.target import Target
 
 _OPTIONS: Final = (
@@ -39,11 +39,10 @@ def dialer(target: Target, timeout_s: float) -> Dial:
     options = dict(target.options)
     unknown = next((name for name in options if name not in _OPTIONS), None)
     if unknown is not None:
-        close = nearest(unknown, _OPTIONS)
         raise UsageError(
             f"Redis has no option {unknown}",
             target=target.name,
-            hint=f"did you mean {close}?" if close else f"there are {', '.join(_OPTIONS)}",
+            hint=did_you_mean(unknown, _OPTIONS, f"there are {', '.join(_OPTIONS)}"),
         )
     path = "/" + (target.database or "") if target.scheme in SOCKETS else None
     number = database_number(target)

@@ -118,8 +118,8 @@ class SqlServerAdapter(
 
     def add_extra(self, schema: Schema, extra: AnyExtra) -> None:
         """Give the table the index, default or identity."""
-        extra = shared(extra, self.spec.title)
         with self._session.translated():
+            extra = shared(extra, self.spec.title)
             place, table = self._tables.split(schema.name), self._tables.find(schema.name)
             self._run_together(list(extras.add_statements(self._session.rows, table, place, extra)))
 
@@ -145,7 +145,8 @@ class SqlServerAdapter(
         return read.get(self._session, schema, keys)
 
     def split(self, schema: Schema, parts: int) -> Sequence[Part]:
-        return ranges.split(schema, self._session.find(schema.name), parts, self._session.rows)
+        with self._session.translated():
+            return ranges.split(schema, self._session.find(schema.name), parts, self._session.rows)
 
     def narrow(self, schema: Schema, condition: Condition) -> Part | None:
         """A part that the condition chooses."""

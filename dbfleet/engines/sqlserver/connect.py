@@ -21,7 +21,7 @@ from dbfleet.engines.sqlserver.errors import (
 )
 from dbfleet.engines.sqlserver.types import LEXIS, text_literal
 from dbfleet.engines.sqlserver.wire import Wire
-from dbfleet.errors import AuthFailed, UsageError, nearest, translated
+from dbfleet.errors import AuthFailed, UsageError, did_you_mean, translated
 from dbfleet.target import Target
 
 OPTIONS: Final = ("encryption", "tds_version", "application_name", "read_only")
@@ -82,12 +82,11 @@ def _arguments(target: Target) -> dict[str, Any]:
     options = dict(target.options)
     for option in options:
         if option not in OPTIONS:
-            close = nearest(option, OPTIONS)
             raise UsageError(
                 f"SQL Server's URLs have no option {option}",
                 engine=NAME,
                 target=target.name,
-                hint=f"did you mean {close}?" if close else f"they are {', '.join(OPTIONS)}",
+                hint=did_you_mean(option, OPTIONS, f"they are {', '.join(OPTIONS)}"),
             )
     if options.get("tds_version", "7.4") not in ("7.3", "7.4"):
         raise UsageError("tds_version is 7.3 or 7.4: before it there is no datetime2", target=target.name)

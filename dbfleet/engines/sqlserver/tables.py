@@ -23,11 +23,12 @@ from dbfleet.engines.sqlserver.types import (
     read_native,
     text_literal,
 )
-from dbfleet.errors import NotFound, StatementError, Unsupported, nearest
+from dbfleet.errors import NotFound, StatementError, Unsupported, did_you_mean
 from dbfleet.values import Column, Reference, Schema
 
 HIDDEN: Final = "_dbfleet_"
 Ask = Callable[[str], list[tuple[Any, ...]]]
+"""Runs a statement and gives all its rows."""
 
 _SCHEMA: Final = "SELECT SCHEMA_NAME()"
 _SCHEMAS: Final = "SELECT s.name FROM sys.schemas AS s"
@@ -67,9 +68,6 @@ WHERE o.type = 'V' AND o.is_ms_shipped = 0"""
 _READABLE: Final = frozenset({"229", "230", "297", "300", "701", "802", "916", "1204", "1205", "1222", "3617", "8645"})
 """Errors of reading a view that are not the view's fault: a privilege, a lock, no memory, a stop by somebody."""
 
-STATEMENTS: Final = (_SCHEMA, _SCHEMAS, _COLLECTIONS, _OBJECT, _COLUMNS, _KEY, _REFERENCES, _VIEWS)
-"""Runs a statement and gives all its rows."""
-
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -89,8 +87,7 @@ class Table:
             folded = [native for known, native in self.columns.items() if known.casefold() == name.casefold()]
             if len(folded) == 1:
                 return folded[0]
-            close = nearest(name, self.columns)
-            raise NotFound(f"{self.name} has no column {name}", hint=f"did you mean {close}?" if close else None)
+            raise NotFound(f"{self.name} has no column {name}", hint=did_you_mean(name, self.columns))
         return self.columns[name]
 
     @property

@@ -16,16 +16,16 @@ from dbfleet.engines.postgres.fast.encoded import FIRST_VERSION, MOST_COLUMNS, P
 from dbfleet.engines.postgres.read import columns_of, find, is_huge
 from dbfleet.engines.postgres.session import Session
 from dbfleet.engines.postgres.tables import Tables, where
+from dbfleet.native import BOUNDS as PYTHON_BOUNDS
 from dbfleet.values import Digest, Schema, Type, digest_order
 
 if TYPE_CHECKING:
     from psycopg import Connection
 
+_SQL_TYPES: Final = {Type.DATE: "date", Type.TIME: "time", Type.DATETIME: "timestamp", Type.INSTANT: "timestamptz"}
 BOUNDS: Final = {
-    Type.DATE: ("date '0001-01-01'", "date '9999-12-31'"),
-    Type.TIME: ("time '00:00:00'", "time '23:59:59.999999'"),  # the server has 24:00:00 too
-    Type.DATETIME: ("timestamp '0001-01-01 00:00:00'", "timestamp '9999-12-31 23:59:59.999999'"),
-    Type.INSTANT: ("timestamptz '0001-01-01 00:00:00+00'", "timestamptz '9999-12-31 23:59:59.999999+00'"),
+    type_: (f"{_SQL_TYPES[type_]} '{first}'", f"{_SQL_TYPES[type_]} '{last}'")
+    for type_, (first, last) in PYTHON_BOUNDS.items()
 }
 """The first and the last value that Python has, in SQL."""
 _AT_ONCE: Final = 33

@@ -34,7 +34,6 @@ FEWEST_PAGES: Final = 8 * PAGES
 """Of a smaller table the rows come as they are, on one connection."""
 MOST_OUTSIDE: Final = 64 << 20
 """Bytes that the table may keep outside its pages: a page of rows of a megabyte each would be one value."""
-CONNECTIONS: Final = 2
 _AT_ONCE: Final = 100
 """Arguments that a function takes."""
 _LAST: Final = 4294967294
