@@ -166,6 +166,7 @@ class EngineSpec:
     types: Mapping[Type, Fidelity]
     capabilities: frozenset[Capability] = frozenset()
     abilities: frozenset[type] = frozenset()  # Protocols of dbfleet/abilities.py
+    line_types: frozenset[Type] = frozenset(Type)  # what WritesLines takes into columns that the engine itself made
     encodings: tuple[str, ...] = ()  # the formats that Encodes and EncodesScans give of a plain statement or schema
     limits: Limits = Limits()
     aliases: tuple[str, ...] = ()

@@ -34,7 +34,10 @@ class CopyView(ExitStack, Watch):
         for each in plan.collections:
             name = each.source.name if each.source.name == each.sink.name else f"{each.source.name} → {each.sink.name}"
             title = render.paint(render.harmless(f"{name}: {each.action}"), "bold")
-            render.say(f"{title}, {_summed(each.columns)}, by {each.way}", rest="  ")
+            # Of a collection that was there, its server knows at the first line whether its columns take them.
+            unsure = each.way == "lines" and each.action not in ("create", "replace")
+            way = "lines if its columns take them" if unsure else each.way
+            render.say(f"{title}, {_summed(each.columns)}, by {way}", rest="  ")
             # A column that is kept exactly gets a line only with --verbose.
             shown = [line for line in each.columns if chosen.verbose or line.fidelity != "exact"]
             width = max((len(line.column) for line in shown), default=0)

@@ -33,6 +33,7 @@ ENGINE = spec(
     schemes=("mariadb", "mariadb+mysqlconnector", "mariadb+mariadbconnector"),
     connect=connect,
     types=dict.fromkeys(Type, Fidelity.EXACT),
+    line_types=frozenset(Type),
     local=MARIADB,
     clients=("mariadb", "mysql"),
     quirks=(

@@ -39,6 +39,7 @@ def spec(
     schemes: tuple[str, ...],
     connect: Callable[..., Adapter],
     types: Mapping[Type, Fidelity],
+    line_types: frozenset[Type],
     local: LocalServer,
     clients: tuple[str, str],
     quirks: tuple[str, ...],
@@ -56,6 +57,7 @@ def spec(
         connect=connect,
         aliases=(alias,),
         types=types,
+        line_types=line_types,
         capabilities=frozenset(
             {
                 Capability.ATOMIC_WRITE,

@@ -151,7 +151,7 @@ def _run(ends: Ends, wish: _Wish, stack: ExitStack, workers: Sequence[Worker], w
     _staging.clean(ends.fleet, sink)
     owner = Owner(ends, watch, verify=wish.verify)
     try:
-        return _moved(ends, owner, source, sink, plans, wish, moment, workers, watch, looking)
+        return _moved(ends, owner, source, sink, plans, moment, workers, watch, looking)
     except BaseException as error:
         _workers.stop(workers)
         ended_by(error, ends, owner, watch)
@@ -164,7 +164,6 @@ def _moved(
     source: Adapter,
     sink: Adapter,
     plans: Sequence[PlannedCollection],
-    wish: _Wish,
     moment: str | None,
     workers: Sequence[Worker],
     watch: Watch,
