@@ -194,11 +194,12 @@ def test_lines_that_are_refused_leave_nothing(adapter: Adapter, made: Make, name
     assert sorted(row for batch in adapter.scan(schema) for row in batch) == [(1, 5), (2, None), (3, 4)]
 
 
-@pytest.mark.parametrize("type_", list(Type))
-def test_lines_are_taken_into_columns_of_the_types_that_the_spec_names(
-    adapter: Adapter, made: Make, name: str, type_: Type
-) -> None:
+def test_lines_are_taken_into_columns_of_the_types_that_the_spec_names(adapter: Adapter, made: Make, name: str) -> None:
     write = needed(adapter, WritesLines).write_lines
-    schema = made(Schema(name, (Column("id", Type.INT, False), Column("v", type_)), ("id",)))
-    written = write(schema, iter([b"1\t\\N\n"]))
-    assert (written is not None) == (type_ in adapter.spec.line_types)
+    taken = set()
+    for type_ in Type:
+        columns = (Column("id", Type.INT, False), Column("v", type_))
+        schema = made(Schema(f"{name}_{type_}", columns, ("id",)))
+        if write(schema, iter([b"1\t\\N\n"])) is not None:
+            taken.add(type_)
+    assert taken == adapter.spec.line_types
