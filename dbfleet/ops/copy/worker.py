@@ -117,9 +117,8 @@ def _by_rows(
         )
     if digester is None:
         return written, None
-    refused = Digester(plan.sink.columns, kept_by=writer.spec)
-    refused.add([entry.row for entry in written.rejected])
-    return written, digester.digest - refused.digest
+    refused = [entry.row for entry in written.rejected]
+    return written, digester.digest - _digests.of_batches(plan.sink, [refused], kept_by=writer.spec)
 
 
 def _converted(plan: PlannedCollection, batches: Iterable[Batch]) -> Iterable[Batch]:
