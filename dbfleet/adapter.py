@@ -24,7 +24,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Any, Final, Literal, Protocol, Self, runtime_checkable
 
 from dbfleet.spec import EngineSpec
@@ -256,6 +255,8 @@ class Adapter(AbstractContextManager["Adapter"], Protocol):
         """Free the connection. Closing it twice is no error."""
         ...
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None: ...
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()

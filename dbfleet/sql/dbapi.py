@@ -66,9 +66,6 @@ class DbapiAdapter(Narrows, Adapter):
         self._closed = False
         self._turn = 0
 
-    def __exit__(self, *exc: object) -> None:
-        self.close()
-
     # --- what the engine says, and what it may say in another way ---
 
     @abstractmethod

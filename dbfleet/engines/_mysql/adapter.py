@@ -6,7 +6,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Self
 
 from dbfleet.abilities import (
     CarriesExtras,
@@ -75,12 +74,6 @@ class MySqlAdapter(
         self.spec = spec
         self.target = target
         self._session = Session(spec.name, target.name, wire, server)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
 
     # --- what is there ---
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Self
 
 from dbfleet.abilities import CarriesExtras, Finds, Identifies, Locates
 from dbfleet.adapter import BATCH_SIZE, WHOLE, Adapter, Change, Part, Result, ServerInfo, WriteMode, Written
@@ -34,12 +33,6 @@ class CouchAdapter(
         self.target = target
         self._session = session
         self._databases = Databases(session, target.database or "")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
 
     # --- what is there ---
 

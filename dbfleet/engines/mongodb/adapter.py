@@ -6,7 +6,7 @@ It imports the driver, and so is imported only when a connection is made.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Self
+from typing import Any
 
 from pymongo import MongoClient
 
@@ -72,12 +72,6 @@ class MongodbAdapter(
         self._client = client
         self._session = Session(target, client)
         self._database = self._session.database
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
 
     # --- what is there ---
 

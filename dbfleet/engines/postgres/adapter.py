@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from dbfleet.abilities import (
     CarriesExtras,
@@ -81,12 +81,6 @@ class PostgresAdapter(
         self.target = target
         self._session = Session(target, connection)
         self._tables = Tables(self._session.rows)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
 
     # --- what is there ---
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final, Self
+from typing import Final
 
 from dbfleet.abilities import CarriesExtras, Identifies, Swaps, TellsLeft
 from dbfleet.adapter import BATCH_SIZE, WHOLE, Adapter, Change, Part, Result, ServerInfo, Swap, WriteMode, Written
@@ -44,12 +44,6 @@ class RedisAdapter(
         self.target = target
         self._session = Session(target, dial)
         self._collections = Collections(self._session)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
 
     # --- what is there ---
 

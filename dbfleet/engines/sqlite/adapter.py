@@ -6,7 +6,6 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Self
 
 from dbfleet.abilities import (
     CarriesExtras,
@@ -63,12 +62,6 @@ class SqliteAdapter(
         self.spec = spec
         self.target = target
         self._session = Session(target, connection, timeout_s)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
 
     # --- what is there ---
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Self
 
 from dbfleet.abilities import CarriesExtras, CountsOn, Identifies, Locates, Narrows, Swaps, TellsLeft, TellsLosses
 from dbfleet.adapter import (
@@ -49,12 +48,6 @@ class SqlServerAdapter(
         self.target = target
         self._session = Session(target.name, wire)
         self._tables = self._session.tables
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
 
     # --- what is there ---
 
