@@ -413,41 +413,44 @@ class Fleet:
     @property
     def password(self) -> str:
         """The fleet's password; it is made when it is first needed."""
-        password = self.stored_password()
-        if password is None:
-            self.made_state()
-            with self._usable():
-                self.secrets_directory.mkdir(mode=0o700, exist_ok=True)
-                fresh = self.secrets_directory / f".password.{os.getpid()}"
-                try:
-                    fresh.write_text(secrets.generate_password(), "ascii")
-                    fresh.chmod(0o444)
-                    try:
-                        os.link(fresh, self.password_file)  # fails where another process was first: we use its password
-                    except FileExistsError:
-                        pass
-                finally:
-                    fresh.unlink(missing_ok=True)
-                password = self.password_file.read_text("ascii").strip()
-        return password
+        return self.secret("password")
 
     def stored_password(self) -> str | None:
         """The fleet's password; None where none was made yet. ConfigError where the file holds none."""
+        return self.stored_secret("password")
+
+    def secret_file(self, name: str) -> Path:
+        """The file of one of the fleet's secrets, which may not exist yet; its mode is that of the password's."""
+        return self.secrets_directory / name
+
+    def secret(self, name: str) -> str:
+        """The secret of this name: a random password, made when it is first needed."""
+        value = self.stored_secret(name)
+        if value is None:
+            self.made_state()
+            with self._usable():
+                self.secrets_directory.mkdir(mode=0o700, exist_ok=True)
+                value = secrets.make(self.secret_file(name))
+        return value
+
+    def stored_secret(self, name: str) -> str | None:
+        """The secret of this name; None where none was made yet. ConfigError where the file holds none."""
+        file = self.secret_file(name)
         try:
             with self._usable():
-                password = self.password_file.read_bytes().decode("ascii").strip()
+                value = file.read_bytes().decode("ascii").strip()
         except ConfigError as exc:
             if isinstance(exc.__cause__, FileNotFoundError):
                 return None
             raise
         except UnicodeDecodeError:
-            password = ""
-        if not password:
+            value = ""
+        if not value:
             raise ConfigError(
-                f"{self.password_file} is damaged: it holds no password",
+                f"{file} is damaged: it holds no password",
                 hint="put the fleet's password there again; or remove the file, and the data: dbfleet down --volumes",
             )
-        return password
+        return value
 
     def record(self, name: str) -> dict[str, Any]:
         """What is recorded of a started target; empty if nothing is."""

@@ -6,6 +6,7 @@ is taken apart, so a secret may hold any character. A file's last newline is not
 
 from __future__ import annotations
 
+import os
 import re
 import string
 from collections.abc import Mapping
@@ -31,6 +32,22 @@ def generate_password() -> str:
         classes = password.upper() != password != password.lower() and any(map(str.isdigit, password))
         if classes and password[0].isalpha():
             return password
+
+
+def make(file: Path) -> str:
+    """Write a new password into `file`, of mode 0444, and return it. Where another process was first, its password
+    stays and is returned."""
+    fresh = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        fresh.write_text(generate_password(), "ascii")
+        fresh.chmod(0o444)
+        try:
+            os.link(fresh, file)
+        except FileExistsError:
+            pass
+    finally:
+        fresh.unlink(missing_ok=True)
+    return file.read_text("ascii").strip()
 
 
 def redact(text: str) -> str:

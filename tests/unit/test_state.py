@@ -89,6 +89,18 @@ def test_a_password_that_is_none_is_not_taken_for_one(state: Path, data: bytes) 
         _ = fleet(state).password
 
 
+def test_each_secret_is_made_once_and_is_another_one(state: Path) -> None:
+    one = fleet(state)
+    assert one.stored_secret("ro") is None
+    assert not state.exists(), "looking makes nothing"
+    made = one.secret("ro")
+    assert made == one.secret("ro") == fleet(state).secret("ro") == one.secret_file("ro").read_text("ascii")
+    assert len({made, one.secret("control"), one.password}) == 3
+    assert oct(one.secret_file("ro").stat().st_mode)[-3:] == "444"
+    assert oct(one.secrets_directory.stat().st_mode)[-3:] == "700"
+    assert sorted(each.name for each in one.secrets_directory.iterdir()) == ["control", "password", "ro"]
+
+
 def test_a_full_disk_leaves_the_state_as_it_was_and_no_rest(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one = fleet(state)
     one.save_record("redis", port=6379)
