@@ -215,6 +215,16 @@ class TellsLeft(Protocol):
         ...
 
 
+class MakesReader(Protocol):
+    """Makes an account that can read and cannot write."""
+
+    def make_reader(self, user: str, password: str) -> None:
+        """Make the account, or put it right, so that this login reads every collection of this database and writes
+        none; collections of later too, where the engine can. It has the least rights that this needs. Nothing is
+        changed where the account is right already. StatementError where this connection may not make accounts."""
+        ...
+
+
 class ExtendedJson(Protocol):
     """Can give every value as Extended JSON."""
 
@@ -224,7 +234,7 @@ class ExtendedJson(Protocol):
 
 ALL: Final[tuple[type, ...]] = (
     Identifies, Locates, Swaps, TellsLosses, Snapshots, SharesSnapshots, Finds, Encodes, Notices, EncodesScans, Ordered,
-    Narrows, ReadsLines, WritesLines, Digests, CountsOn, CarriesExtras, TellsLeft, ExtendedJson,
+    Narrows, ReadsLines, WritesLines, Digests, CountsOn, CarriesExtras, TellsLeft, MakesReader, ExtendedJson,
 )  # fmt: skip
 
 WORDS: Final[Mapping[type, str]] = {Snapshots: "snapshot", Swaps: "swap", Finds: "filter"}

@@ -3,6 +3,7 @@
     [fleet]                          [targets.NAME]
     name = "default"                 engine = "postgres"      # NAME itself, where it is an engine
     runtime = "auto"                 url = "postgresql://…"   # somebody's server: nothing is started
+                                     ro_url = "postgresql://…" # the same, as an account that can only read
                                      port = 5433              # the rest is for servers that dbfleet starts
                                      image = "postgres:18.6"
                                      memory = "512m"
@@ -29,18 +30,20 @@ from dbfleet.secrets import PLACEHOLDER
 FILE_NAME: Final = "dbfleet.toml"
 RUNTIMES: Final = ("auto", "docker", "process")
 _FLEET_KEYS: Final = ("name", "runtime")
-_TARGET_KEYS: Final = ("engine", "url", "port", "image", "memory")
+_TARGET_KEYS: Final = ("engine", "url", "ro_url", "port", "image", "memory")
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
 _MEMORY: Final = re.compile(r"\d+(\.\d+)?[bkmgBKMG]?[bB]?")
 
 
 @dataclass(frozen=True, slots=True)
 class TargetSettings:
-    """A target as configured: `engine` and `url` as typed; the other settings are for a server that dbfleet starts."""
+    """A target as configured: `engine`, `url` and `ro_url` as typed; the other settings are for a server that dbfleet
+    starts."""
 
     name: str
     engine: str | None = None
     url: str | None = field(default=None, repr=False)
+    ro_url: str | None = field(default=None, repr=False)
     port: int | None = None
     image: str | None = None
     memory: str | None = None
@@ -225,6 +228,8 @@ def _check(file: Path, data: dict[str, Any], text: str) -> tuple[dict[str, Any],
             _checked(key, value, f"{file}:{_line(text, ['targets', name], key)}: targets.{name}.{key}")
         if "url" in entry and len(set(entry) & {"port", "image", "memory"}):
             raise wrong(["targets", name], "url", "a target with a url is not started: no port, image or memory")
+        if "ro_url" in entry and "url" not in entry:
+            raise wrong(["targets", name], "ro_url", "is for a target with a url; dbfleet makes the reader of its own")
         targets[name] = TargetSettings(name, **entry)
     return data.get("fleet", {}), targets
 

@@ -1,7 +1,7 @@
 """A fleet: the targets that the settings name, where they are, and what is recorded about them.
 
 Each fleet keeps everything in one folder, `<state>/<name>`: `state.json` (port, runtime and process of each started
-target), `secrets/` (mode 0700) with the fleet's random password, `sqlite.db`, and what the runtimes keep. Two fleets
+target), `secrets/` (mode 0700) with the fleet's random passwords, `sqlite.db`, and what the runtimes keep. Two fleets
 never share anything. Reading writes nothing.
 
 A target is named by its name in the fleet, by an alias of its engine if only one target has that engine, or by a URL.
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from dbfleet import config, registry, secrets
+from dbfleet.abilities import MakesReader
 from dbfleet.adapter import Adapter
 from dbfleet.errors import (
     AuthFailed,
@@ -29,6 +30,7 @@ from dbfleet.errors import (
     NotReady,
     Unavailable,
     UnknownEngine,
+    Unsupported,
     UsageError,
     did_you_mean,
     nearest,
@@ -42,6 +44,9 @@ if TYPE_CHECKING:
 LOST_S: Final = 1.5
 """How long we wait to learn what became of a server: for some tenths of a second, the Docker engine still reports a
 container that the kernel has killed as running."""
+
+READER: Final = "dbfleet_ro"
+"""The account that `up` makes on the fleet's servers for reading only; its password is the secret `ro`."""
 
 
 class Fleet:
@@ -108,6 +113,60 @@ class Fleet:
     def spec(self, target: Target) -> EngineSpec:
         """The spec of the target's engine."""
         return registry.spec(target.engine)
+
+    def reader(self, target: Target) -> Target:
+        """The same target for reading only: `connect` opens it so that the engine's guard refuses every change.
+
+        A server of the fleet is read by an account that `up` has made; AuthFailed where it has not. Somebody's server
+        is read by the account of `ro_url`, and otherwise as the guard is one of the session. Unsupported, which says
+        that reading only is not enforced, where nothing would refuse a change.
+        """
+        if target.read_only:
+            return target
+        spec = self.spec(target)
+        if spec.guard == "none":
+            raise self._not_enforced(target, f"dbfleet knows nothing of {spec.title} that would refuse a change")
+        if not target.managed and (configured := self.configured_reader(target.name)) is not None:
+            return configured
+        if MakesReader not in spec.abilities:
+            return target.with_(read_only=True, create=False)
+        if not target.managed:
+            raise self._not_enforced(
+                target,
+                "its user's rights are not known",
+                f'make an account that can only read, and name it: ro_url = "{spec.schemes[0]}://…" beside its url in '
+                f"{config.FILE_NAME}",
+            )
+        password = self.stored_secret("ro")
+        if password is None:
+            self.check(target)
+            raise AuthFailed(
+                f"{target.name} has no account for reading only",
+                engine=target.engine,
+                target=target.name,
+                hint=f"{self.command(f'up {target.name}')} makes it, and leaves the server as it is",
+            )
+        return target.with_(user=READER, password=password, read_only=True, create=False)
+
+    def configured_reader(self, name: str) -> Target | None:
+        """The target at the `ro_url` of the settings; None where they have none."""
+        text = self.settings.target(name).ro_url if name in self.names else None
+        if not text:
+            return None
+        found = self._of_setting(name, "ro_url", text)
+        if found.engine != (engine := self._engine(name)):
+            raise ConfigError(
+                f"{self._place(name, 'ro_url')}: targets.{name}.ro_url: it is of {found.engine}, not {engine}"
+            )
+        return found.with_(name=name, read_only=True)
+
+    def _not_enforced(self, target: Target, why: str, hint: str | None = None) -> Unsupported:
+        return Unsupported(
+            f"{target.name} cannot be opened for reading only: not enforced, as {why}",
+            engine=target.engine,
+            target=target.name,
+            hint=hint,
+        )
 
     @contextmanager
     def connect(self, target: Target, *, timeout_s: float = 10.0, create: bool = False) -> Iterator[Adapter]:
@@ -236,6 +295,8 @@ class Fleet:
     def _when_unavailable(self, target: Target, error: Unavailable) -> str:
         if self.spec(target).embedded:
             return "is this its path, and may this user read it?"
+        if isinstance(error, AuthFailed) and target.managed and target.read_only:
+            return f"{self.command(f'up {target.name}')} makes its account for reading only, {READER}, or puts it right"
         if isinstance(error, AuthFailed):
             return "check user, password and database"
         if not target.managed:
@@ -297,14 +358,9 @@ class Fleet:
     def _of_fleet(self, name: str) -> Target:
         settings = self.settings.target(name)
         if settings.url:
-            place = f"{self._place(name, 'url')}: targets.{name}.url"
-            try:
-                target, collection = self._of_url(settings.url)
-            except UsageError as exc:
-                raise ConfigError(f"{place}: {exc.message}", hint=exc.hint) from exc
-            if collection:
-                raise ConfigError(f"{place}: a target's URL has no #collection")
+            target = self._of_setting(name, "url", settings.url)
             if settings.engine and self._spec_of(name, settings.engine).name != target.engine:
+                place = f"{self._place(name, 'url')}: targets.{name}.url"
                 raise ConfigError(f"{place}: it is of {target.engine}, the engine says {settings.engine}")
             return target.with_(name=name)
         spec = self._spec_of(name, settings.engine or name)
@@ -324,6 +380,17 @@ class Fleet:
             options=spec.default_options,
             managed=True,
         )
+
+    def _of_setting(self, name: str, key: str, url: str) -> Target:
+        """The target at the URL of this setting."""
+        place = f"{self._place(name, key)}: targets.{name}.{key}"
+        try:
+            target, collection = self._of_url(url)
+        except UsageError as exc:
+            raise ConfigError(f"{place}: {exc.message}", hint=exc.hint) from exc
+        if collection:
+            raise ConfigError(f"{place}: a target's URL has no #collection")
+        return target
 
     def _check_port(self, name: str, port: int | None) -> None:
         for other in self.names if port else ():
@@ -406,9 +473,8 @@ class Fleet:
 
     @property
     def password_file(self) -> Path:
-        """The file with the fleet's password. Its mode is 0444 inside a folder of mode 0700, because the user inside a
-        container must be able to read the mounted file."""
-        return self.secrets_directory / "password"
+        """The file with the fleet's password."""
+        return self.secret_file("password")
 
     @property
     def password(self) -> str:

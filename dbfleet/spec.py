@@ -40,6 +40,12 @@ class Fidelity(enum.StrEnum):
     REFUSED = "refused"  # not at all
 
 
+Guard = Literal["account", "session", "client", "none"]
+"""What keeps a target that is opened for reading only from writing: `account`, the rights that the server gives to an
+account of its own; `session`, the server (or the library that opens the file) by the mode of the session; `client`,
+what dbfleet's own client sends, and nothing else; `none`, nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """The limits of what the types keep. None: there is no limit that matters.
@@ -150,10 +156,11 @@ class EngineSpec:
 
     `keeps_native` says whether `create` makes a column of the same native type for a described column, so that it keeps
     every value as it is. Then a copy between two targets of this engine is exact, whatever the column's note says about
-    other engines. None where that depends on the target. `stack` is the compose file of an outside engine, which the
-    registry finds in the engine's package; that of a built-in engine is found by its name. `quirks` are declared
-    oddities, one sentence each. `verified_on` says on what the adapter was last verified: a real server, a stand-in or
-    a double, with its version.
+    other engines. None where that depends on the target. `guard` says what enforces reading only, and `guard_note` in a
+    sentence what that does not stop. An engine whose guard is an account has the ability MakesReader. `stack` is the
+    compose file of an outside engine, which the registry finds in the engine's package; that of a built-in engine is
+    found by its name. `quirks` are declared oddities, one sentence each. `verified_on` says on what the adapter was
+    last verified: a real server, a stand-in or a double, with its version.
     """
 
     name: str
@@ -181,6 +188,8 @@ class EngineSpec:
     swap_collections: int | None = None  # so many collections are exchanged in one step, what is more in several
     embedded: bool = False  # no server: the target is a file that `connect` opens
     one_process: bool = False  # embedded: one process has the file at a time, with any number of connections
+    guard: Guard = "none"
+    guard_note: str = ""
     keeps_native: Callable[[Column], bool | None] | None = None
     local: LocalServer | None = None
     stack: Path | None = None

@@ -15,7 +15,8 @@ class Target:
     `database` is what the engine calls a database, a keyspace, a service or the path of a file. `options` are the
     URL's query (`?sslmode=require`): they are passed to the driver under the names that the engine's package lists.
     `managed` is true for a target that the fleet's runtime starts. With `create`, `connect` makes the file or keyspace
-    that the target names if it is missing, where the engine can; only up, seed, load and copy set it.
+    that the target names if it is missing, where the engine can; only up, seed, load and copy set it. With `read_only`,
+    `connect` opens a session that the engine's guard (`EngineSpec.guard`) keeps from writing.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Target:
     options: Mapping[str, str] = field(default_factory=dict, repr=False)
     managed: bool = False
     create: bool = False
+    read_only: bool = False
 
     def url(self, *, reveal: bool = False) -> str:
         """The URL of this target; passwords in it are `***` unless `reveal` is set."""

@@ -14,6 +14,14 @@ if TYPE_CHECKING:
 
 _NOT_EXACT: Final = {"as-text": "as text", "rounded": "rounded", "refused": "refused"}
 
+GUARDS: Final = {
+    "account": "an account of its own, whose rights the server holds",
+    "session": "the mode of the session, which the server holds",
+    "client": "what dbfleet sends, and nothing else",
+    "none": "nothing: not enforced",
+}
+"""What enforces reading only, in words."""
+
 
 def table(engines: Sequence[Engine], page: Page) -> Iterator[str]:
     """One row for each engine."""
@@ -38,6 +46,8 @@ def one(engine: Engine, page: Page) -> Iterator[str]:
         ("driver", engine.driver),
         ("can", ", ".join(engine.capabilities)),
         *_types(engine),
+        ("read-only by", GUARDS[engine.guard]),
+        ("", engine.guard_note),
         ("limits", said({name: value for name, value in engine.limits.items() if value is not None})),
         *(("verified on" if not number else "", text) for number, text in enumerate(engine.verified_on)),
         *(("mind" if not number else "", text) for number, text in enumerate(engine.quirks)),

@@ -73,6 +73,7 @@ def ask(
     consistency: str | None = None,
     ejson: bool = False,
     timeout: float | None = None,
+    read_only: bool = False,
 ) -> None:
     """Send the statement to the targets, and write their answers to stdout."""
     from dbfleet.ops import query as op
@@ -84,7 +85,7 @@ def ask(
     with op.query(
         fleet, places, _statement(text, file), params,
         options={"consistency": consistency} if consistency is not None else {},
-        fast=word, ejson=ejson, timeout_s=timeout, tell=_tell if len(places) == 1 else _tell_whose,
+        read_only=read_only, fast=word, ejson=ejson, timeout_s=timeout, tell=_tell if len(places) == 1 else _tell_whose,
     ) as answers:  # fmt: skip
         _collect()  # all is imported, and there may be many rows
         if answers.encoded is not None:

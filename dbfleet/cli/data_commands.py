@@ -46,6 +46,9 @@ def query(
     timeout: Annotated[
         float | None, typer.Option("--timeout", metavar="SECONDS", min=0.001, help="Stop it after so long.")
     ] = None,
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="Ask as an account or in a session that cannot change anything.")
+    ] = False,
 ) -> None:
     """Ask targets in their own language: SQL, mongosh, Redis commands, Mango, CQL, Cypher.
 
@@ -54,7 +57,7 @@ def query(
     """
     ask(
         targets, text, file=file, param=param or (), format=format, consistency=consistency, ejson=ejson,
-        timeout=timeout,
+        timeout=timeout, read_only=read_only,
     )  # fmt: skip
 
 
@@ -136,7 +139,7 @@ def engines(
             render.lines(_engine_view.one(engine, render.page()))
         return
     fields = ("engine", "title", "paradigm", "language", "capabilities", "limits", "types", "quirks", "verified_on",
-              "aliases", "schemes", "driver")  # fmt: skip
+              "aliases", "schemes", "driver", "guard", "guard_note")  # fmt: skip
     render.records(map(asdict, found), fields, format=format)
 
 

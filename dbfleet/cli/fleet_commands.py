@@ -247,12 +247,16 @@ def shell(target: TargetName) -> None:
 
 
 @commands.command()
-def url(target: TargetName, reveal: Reveal = False) -> None:
+def url(
+    target: TargetName,
+    reveal: Reveal = False,
+    read_only: Annotated[bool, typer.Option("--read-only", help="The URL of the account that can only read.")] = False,
+) -> None:
     """Print a target's URL; the password only with --reveal."""
     from dbfleet.cli import render
     from dbfleet.ops.url import url as find
 
-    render.write([f"{find(open_fleet(), target, reveal=reveal)}\n".encode()])
+    render.write([f"{find(open_fleet(), target, reveal=reveal, read_only=read_only)}\n".encode()])
 
 
 @commands.command()

@@ -30,6 +30,8 @@ def config_show(fleet: Fleet) -> Iterator[dict[str, Any]]:
         target, found = fleet.targets[name], settings.target(name)
         yield record(f"targets.{name}.engine", target.engine)
         yield record(f"targets.{name}.url", target.url())
+        if (reader := fleet.configured_reader(name)) is not None:
+            yield record(f"targets.{name}.ro_url", reader.url())
         for key in ("port", "image", "memory"):
             if (value := getattr(found, key)) is not None:
                 variable = f"DBFLEET_{_servers.variable(name)}_{key.upper()}"
@@ -41,5 +43,5 @@ def config_validate(fleet: Fleet) -> int:
     reading the files has been checked by opening the fleet."""
     for name in fleet.names:
         fleet.spec(fleet.targets[name])
-        fleet.settings.target(name)
+        fleet.configured_reader(name)
     return len(fleet.names)

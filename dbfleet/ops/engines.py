@@ -21,6 +21,8 @@ class Engine:
     capabilities: Sequence[str]
     limits: Mapping[str, int | bool | None]
     types: Mapping[str, str]
+    guard: str
+    guard_note: str
     quirks: Sequence[str]
     verified_on: Sequence[str]
     aliases: Sequence[str]
@@ -49,6 +51,8 @@ def _engine(spec: EngineSpec) -> Engine:
         sorted({*spec.capabilities, *(word for ability, word in WORDS.items() if ability in spec.abilities)}),
         limits,
         {type_: spec.fidelity(type_).value for type_ in sorted(spec.types)},
+        spec.guard,
+        spec.guard_note,
         spec.quirks,
         spec.verified_on,
         spec.aliases,

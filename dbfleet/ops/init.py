@@ -31,6 +31,7 @@ runtime = "auto"
 #
 # [targets.warehouse]
 # url = "mysql://reader:${env:WAREHOUSE_PASSWORD}@db.example.org/sales"
+# ro_url = "mysql://looker:${env:LOOKER_PASSWORD}@db.example.org/sales"  # an account that can only read
 """
 
 

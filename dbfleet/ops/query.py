@@ -69,6 +69,7 @@ def query(
     params: Mapping[str, object] | None = None,
     *,
     options: Mapping[str, str] | None = None,
+    read_only: bool = False,
     fast: str | None = None,
     ejson: bool = False,
     timeout_s: float | None = None,
@@ -76,14 +77,15 @@ def query(
 ) -> Iterator[Answers]:
     """Ask, and give the answers to the block.
 
-    `options` are how this one statement is to run: options of the URL that the engines list in `query_options`, as
-    `consistency`. `fast` names the format that the answers will be written in: where the adapter can give its bytes,
-    `encoded` is set and `results` is empty. `ejson` asks for Extended JSON, of engines that have it. A statement that
-    has not given its last row after `timeout_s` is stopped on the server: NotReady. `tell` is called when a result has
-    been read.
+    With `read_only` each target is opened for reading only (`Fleet.reader`). `options` are how this one statement is to
+    run: options of the URL that the engines list in `query_options`, as `consistency`. `fast` names the format that the
+    answers will be written in: where the adapter can give its bytes, `encoded` is set and `results` is empty. `ejson`
+    asks for Extended JSON, of engines that have it. A statement that has not given its last row after `timeout_s` is
+    stopped on the server: NotReady. `tell` is called when a result has been read.
 
     Before anything is asked: UsageError for an empty text, targets that do not speak the same language, or a collection
-    where the language takes none beside the text; Unsupported for an option that one of the engines does not have.
+    where the language takes none beside the text; Unsupported for an option that one of the engines does not have, and
+    for reading only where nothing enforces it.
     """
     if not text.strip():
         raise UsageError("the statement is empty")
@@ -94,6 +96,8 @@ def query(
         raise UsageError(f"these targets have no language in common: {spoken}")
     for target, collection in places:
         _check(fleet.spec(target), target, collection, options or {})
+    if read_only:
+        places = [(fleet.reader(target), collection) for target, collection in places]
     asked = _Asked(fleet, text, params or {}, options or {}, ejson, timeout_s, tell)
     # Connections are opened while the answers are read, and closed here: an interrupt reaches them in this block.
     with asked.open:

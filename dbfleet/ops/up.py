@@ -7,6 +7,8 @@ Rules:
   engine's own, else a free one: with a note that says which.
 - What is about to be started is on record first, so an interrupted `up` leaves nothing that `down` does not find.
 - What a copy or load that was killed has left staged in a target is dropped, if nobody goes on with it.
+- Every server that the fleet runs has an account for reading only, where the engine can; it is made, or put right, when
+  the server answers. Without it the server is up nevertheless, and a note says why.
 """
 
 from __future__ import annotations
@@ -17,9 +19,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from dbfleet.abilities import MakesReader, able
 from dbfleet.adapter import ServerInfo
 from dbfleet.errors import DbfleetError, FleetPartlyFailed, RuntimeFailure, UsageError
-from dbfleet.fleet import Fleet
+from dbfleet.fleet import READER, Fleet
 from dbfleet.ops import _servers, _staging
 from dbfleet.runtimes import Deadline, Event, Report, Runtime, Server, port_taken, ports, silent, wait_ready
 from dbfleet.target import Target
@@ -161,7 +164,7 @@ def _starts(
 ) -> dict[str, Callable[[], ServerInfo]]:
     """Put on record what will be started, prepare it all, and give each target's start as a job."""
     runtime.check()  # before anything is on record: a fleet stays on the runtime that it has on record
-    _ = fleet.password  # made now, so that no two threads make it
+    _ = fleet.password, fleet.secret("ro")  # made now, so that no two threads make them
     servers: list[Server] = []
     before: dict[str, Mapping[str, Any]] = {}
     known = [_servers.server(fleet, fleet.targets[target.name]) for target in members]
@@ -236,10 +239,25 @@ def _start(
                 break
         what = f"{info.product} {info.version} ({runtime.name}) on port {chosen.port}"
         report(Event(server.target, "ready", f"{what}, {time.monotonic() - began:.1f} s"))
-        _clean(fleet, fleet.targets[server.target].with_(port=chosen.port), report)
+        target = fleet.targets[server.target].with_(port=chosen.port)
+        _make_reader(fleet, target, report)
+        _clean(fleet, target, report)
         return info
 
     return start
+
+
+def _make_reader(fleet: Fleet, target: Target, report: Report) -> None:
+    """Each time, so that a server that was started by an earlier dbfleet gets the account, too."""
+    if MakesReader not in fleet.spec(target).abilities:
+        return
+    try:
+        with fleet.connect(target) as adapter:
+            making = able(adapter, MakesReader)
+            if making is not None:
+                making.make_reader(READER, fleet.secret("ro"))
+    except DbfleetError as error:  # it is up nevertheless
+        report(Event(target.name, "note", f"it has no account for reading only: {error.message}"))
 
 
 def _clean(fleet: Fleet, target: Target, report: Report) -> None:

@@ -24,6 +24,7 @@ from dbfleet.abilities import (
     EncodesScans,
     Identifies,
     Locates,
+    MakesReader,
     Narrows,
     Notices,
     Ordered,
@@ -90,11 +91,15 @@ ENGINE = EngineSpec(
             CountsOn,
             CarriesExtras,
             TellsLeft,
+            MakesReader,
             Snapshots,
         }
     ),
     encodings=("csv", "jsonl"),
     extras=ALL,
+    guard="account",
+    guard_note="Advisory locks, NOTIFY and pg_sleep pass, and password verifiers can be read. Outside of dbfleet's "
+    "sessions it may also make temporary tables and large objects, as everybody may.",
     keeps_native=keeps_native,
     limits=Limits(decimal_scale=16383, name_length=NAME_BYTES, nul_in_text=False, key_length=2700),
     aliases=("pg", "postgresql", "psql", "pgsql"),

@@ -15,6 +15,7 @@ from dbfleet.abilities import (
     Encoding,
     Identifies,
     Locates,
+    MakesReader,
     Narrows,
     Notices,
     Ordered,
@@ -38,7 +39,19 @@ from dbfleet.adapter import (
     WriteMode,
     Written,
 )
-from dbfleet.engines.postgres import counters, describe, extras, left, literals, query, read, server, swap, write
+from dbfleet.engines.postgres import (
+    counters,
+    describe,
+    extras,
+    left,
+    literals,
+    query,
+    read,
+    reader,
+    server,
+    swap,
+    write,
+)
 from dbfleet.engines.postgres.connect import opened
 from dbfleet.engines.postgres.fast import digest, dump, lines
 from dbfleet.engines.postgres.fast.encoded_scan import Tally
@@ -73,6 +86,7 @@ class PostgresAdapter(
     CountsOn,
     CarriesExtras,
     TellsLeft,
+    MakesReader,
 ):
     """One session in autocommit; `write` and `snapshot` open their own transactions."""
 
@@ -235,6 +249,12 @@ class PostgresAdapter(
     def messages(self) -> Sequence[str]:
         """The server's notices of the last statement."""
         return self._session.messages
+
+    # --- reading only ---
+
+    def make_reader(self, user: str, password: str) -> None:
+        """A role that reads everything and may nothing else: see `reader`."""
+        reader.make_reader(self._session, user, password)
 
     # --- its end ---
 

@@ -57,6 +57,8 @@ def opened(target: Target, timeout_s: float) -> Connection[Any]:
         connection = psycopg.connect(autocommit=True, **options)
         try:
             connection.execute(SESSION.encode())
+            if target.read_only:
+                connection.execute(b"SET default_transaction_read_only = on")
             if path:
                 names = LEXIS.quote_all(name.strip() for name in path.split(","))
                 connection.execute(f"SET search_path = {names}".encode())

@@ -60,6 +60,7 @@ def encoded(
     from psycopg import sql
 
     text, values = bind(parsed[0].text, params, LEXIS, _numbered, numbered=True)
+    session.guard()
     connection = session.ready()
     with session.translated(partial(translate, whole=statement, start=parsed[0].start, sent=text)):
         columns = wire.describe(connection, text, values)
@@ -69,7 +70,12 @@ def encoded(
         literals = [sql.Literal(value).as_string(context) for value in values]
         text, _ = bind(parsed[0].text, params, LEXIS, lambda n, _: f" {literals[n - 1]} ", numbered=True)
         chunks = encoded_select(connection, types, text, columns, format)
-    return None if chunks is None else session.translated_chunks(chunks)
+    return None if chunks is None else _guarded(session, session.translated_chunks(chunks))
+
+
+def _guarded(session: Session, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    yield from chunks
+    session.unguard()
 
 
 def _checked(text: str, params: Mapping[str, object] | None) -> list[Statement]:
@@ -85,18 +91,23 @@ def _result(run: _Run, place: int) -> Result:
     text, values = bind(current.text, run.params, LEXIS, _numbered, numbered=True)
     messages = session.messages = []
     translating = partial(translate, whole=run.text, start=current.start, sent=text)
+    session.guard()
     connection = session.ready()
     with session.translated(translating):
         names = wire.describe(connection, text, values)
         types.learn(oid for _, oid in names)
         text, as_text = _with_json(session, types, text, values, names)
+    if as_text:  # the server was asked for what it cannot give, which ends the transaction of `guard`
+        session.guard()
     rows = session.start(text, values, run.batch_size, at_once=_AT_ONCE, translating=translating)
     texts = {number: Carried(None, types[oid].native) for number, oid in as_text.items()}
     carried = [texts.get(number, types[oid]) for number, (_, oid) in enumerate(names)]
     last = place + 1 == len(run.statements)
 
     def ended() -> None:
-        if last and session.snapshot_id is None and session.in_transaction:
+        if last and session.target.read_only:
+            session.unguard()
+        elif last and session.snapshot_id is None and session.in_transaction:
             messages.append("the transaction is still open: without COMMIT its changes are lost")
 
     if not rows.columns:

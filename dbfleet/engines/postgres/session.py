@@ -162,6 +162,36 @@ class Session:
 
         return sql.Literal(text).as_string(self.connection)
 
+    # --- reading only ---
+
+    def guard(self) -> None:
+        """To be called before each statement of the user's. On a connection for reading only the statement then stands
+        in a READ ONLY transaction, of which the server says that it is one. It has its snapshot already, after which
+        the server refuses to make it READ WRITE. Statements go out one by one, by the extended protocol, so none can
+        end the transaction and do something else behind it."""
+        if not self.target.read_only:
+            return
+        from psycopg.pq import TransactionStatus
+
+        connection = self.ready()
+        status = connection.pgconn.transaction_status
+        begin = "" if status == TransactionStatus.INTRANS else "BEGIN READ ONLY; "
+        if status == TransactionStatus.INERROR:
+            begin = f"ROLLBACK; {begin}"
+        with self.translated():
+            told = connection.execute(f"{begin}SELECT current_setting('transaction_read_only')".encode())
+            while told.nextset():
+                pass
+            if told.fetchone() != ("on",):
+                self.close()
+                raise StatementError("the server did not open a READ ONLY transaction")
+
+    def unguard(self) -> None:
+        """To be called when the last result of the user's is read: ends the transaction of `guard`."""
+        if self.target.read_only and self.snapshot_id is None and not self.connection.closed:
+            with self.translated():
+                self.ready().rollback()
+
     # --- one moment ---
 
     @contextmanager
