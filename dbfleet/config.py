@@ -7,6 +7,7 @@
                                      port = 5433              # the rest is for servers that dbfleet starts
                                      image = "postgres:18.6"
                                      memory = "512m"
+    [services.NAME]                  port, image and memory of a service
 
 The user's config is `dbfleet/config.toml` in the user's configuration folder, with the same keys. A file that has
 `targets` names the whole fleet; if no file has any, the fleet is every engine, under its own name. Variables:
@@ -31,6 +32,7 @@ FILE_NAME: Final = "dbfleet.toml"
 RUNTIMES: Final = ("auto", "docker", "process")
 _FLEET_KEYS: Final = ("name", "runtime")
 _TARGET_KEYS: Final = ("engine", "url", "ro_url", "port", "image", "memory")
+_SERVICE_KEYS: Final = ("port", "image", "memory")
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
 _MEMORY: Final = re.compile(r"\d+(\.\d+)?[bkmgBKMG]?[bB]?")
 
@@ -51,8 +53,9 @@ class TargetSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings in force. `targets` is None where no file names any: that is the default fleet. `origins` says for
-    each key (`fleet.runtime`, `targets.pg.port`) which source won; a key that has its default is not in it."""
+    """The settings in force. `targets` is None where no file names any: that is the default fleet. Whether there is
+    such a service as a key of `services` says, is for the fleet to know. `origins` says for each key (`fleet.runtime`,
+    `targets.pg.port`) which source won; a key that has its default is not in it."""
 
     fleet: str = "default"
     runtime: str = "auto"
@@ -61,10 +64,18 @@ class Settings:
     files: tuple[Path, ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict)
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    services: Mapping[str, TargetSettings] = field(default_factory=dict)
 
     def target(self, name: str) -> TargetSettings:
         """The settings of a target: its variables win over its file; what is not set has its default."""
-        settings = (self.targets or {}).get(name) or TargetSettings(name)
+        return self._with_variables((self.targets or {}).get(name) or TargetSettings(name))
+
+    def service(self, name: str) -> TargetSettings:
+        """The settings of a service, found as a target's are."""
+        return self._with_variables(self.services.get(name) or TargetSettings(name))
+
+    def _with_variables(self, settings: TargetSettings) -> TargetSettings:
+        name = settings.name
         changes: dict[str, Any] = {}
         for key in ("port", "image", "memory"):
             variable = _variable(name, key)
@@ -110,10 +121,14 @@ def load(
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     targets: dict[str, TargetSettings] | None = None
+    services: dict[str, TargetSettings] = {}
     files = [file for file in (_user_file(environ), _nearest_file(directory, environ)) if file]
     for file in files:
         data, text = _read(file)
         section, named = _check(file, data, text)
+        for name, settings in _services(file, data, text).items():
+            services[name] = settings
+            origins[f"services.{name}"] = f"{file}:{_line(text, ['services'], name)}"
         for key, value in section.items():
             values[key] = value
             origins[f"fleet.{key}"] = f"{file}:{_line(text, ['fleet'], key)}"
@@ -141,12 +156,13 @@ def load(
         tuple(reversed(files)),
         origins,
         dict(environ),
+        services,
     )
 
 
-def setting(target: str, key: str) -> str:
-    """How a user sets this key of a target, as a hint says it."""
-    return f"{key} under [targets.{target}] in {FILE_NAME}, or {_variable(target, key)}"
+def setting(target: str, key: str, table: str = "targets") -> str:
+    """How a user sets this key of a target, or of a service, as a hint says it."""
+    return f"{key} under [{table}.{target}] in {FILE_NAME}, or {_variable(target, key)}"
 
 
 def _variable(target: str, key: str) -> str:
@@ -206,8 +222,8 @@ def _check(file: Path, data: dict[str, Any], text: str) -> tuple[dict[str, Any],
         return ConfigError(f"{file}:{_line(text, path, key)}: {'.'.join([*path, key])}: {what}", hint=hint)
 
     for key, value in data.items():
-        if key not in ("fleet", "targets"):
-            raise wrong([], key, "unknown key", ("fleet", "targets"))
+        if key not in ("fleet", "targets", "services"):
+            raise wrong([], key, "unknown key", ("fleet", "targets", "services"))
         if not isinstance(value, dict):
             raise wrong([], key, "must be a table")
     for key, value in data.get("fleet", {}).items():
@@ -232,6 +248,22 @@ def _check(file: Path, data: dict[str, Any], text: str) -> tuple[dict[str, Any],
             raise wrong(["targets", name], "ro_url", "is for a target with a url; dbfleet makes the reader of its own")
         targets[name] = TargetSettings(name, **entry)
     return data.get("fleet", {}), targets
+
+
+def _services(file: Path, data: dict[str, Any], text: str) -> dict[str, TargetSettings]:
+    """The services that the file has settings for."""
+    services = {}
+    for name, entry in data.get("services", {}).items():
+        if not isinstance(entry, dict):
+            raise ConfigError(f"{file}:{_line(text, ['services'], name)}: services.{name}: must be a table")
+        for key, value in entry.items():
+            where = f"{file}:{_line(text, ['services', name], key)}: services.{name}.{key}"
+            if key not in _SERVICE_KEYS:
+                known = f"known keys: {', '.join(_SERVICE_KEYS)}"
+                raise ConfigError(f"{where}: unknown key", hint=did_you_mean(key, _SERVICE_KEYS, known))
+            _checked(key, value, where)
+        services[name] = TargetSettings(name, **entry)
+    return services
 
 
 def _checked(key: str, value: Any, where: str) -> Any:

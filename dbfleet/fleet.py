@@ -20,7 +20,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from dbfleet import config, registry, secrets
+from dbfleet import config, registry, secrets, services
 from dbfleet.abilities import MakesReader
 from dbfleet.adapter import Adapter
 from dbfleet.errors import (
@@ -35,7 +35,7 @@ from dbfleet.errors import (
     did_you_mean,
     nearest,
 )
-from dbfleet.spec import EngineSpec
+from dbfleet.spec import EngineSpec, ServerSpec
 from dbfleet.target import Target
 
 if TYPE_CHECKING:
@@ -77,7 +77,21 @@ class Fleet:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """The targets' names. No engine's module is imported."""
+        """The targets' names. No engine's module is imported. ConfigError where a target or a table of services has a
+        name that it may not have."""
+        for name in self.settings.targets or ():
+            if name in services.names():
+                raise ConfigError(
+                    f"{self._place(name)}: {name} is a service of dbfleet's own, so no target can be called so",
+                    hint=f"give it another name; [services.{name}] has the service's port, image and memory",
+                )
+        for name in self.settings.services:
+            if name not in services.names():
+                known = f"the services are: {', '.join(services.names())}"
+                raise ConfigError(
+                    f"{self.settings.origins.get(f'services.{name}', self.target_file)}: no service is called {name!r}",
+                    hint=did_you_mean(name, services.names(), known),
+                )
         return tuple(self.settings.targets) if self.settings.targets is not None else registry.names()
 
     @property
@@ -108,6 +122,12 @@ class Fleet:
             return self._of_fleet(text), None
         # A target's name has no dot, a collection's may: sales.public.orders is public.orders of sales.
         name, _, collection = text.partition(".")
+        if name in services.names():
+            raise UsageError(
+                f"{name} is a service, and a target is meant here",
+                hint=f"up, stop, restart, down, status, health and logs take services; the targets are: "
+                f"{', '.join(self.names)}, or a URL",
+            )
         return self._of_fleet(self._resolve(name, text)), collection or None
 
     def spec(self, target: Target) -> EngineSpec:
@@ -168,6 +188,34 @@ class Fleet:
             hint=hint,
         )
 
+    def service(self, name: str) -> Target:
+        """A service, as a target of its own name. No data is read from it by this: it is in no list of targets."""
+        spec = services.spec(name)
+        port = self.record(name).get("port") or self.settings.service(name).port or spec.default_port
+        return Target(
+            name,
+            name,
+            spec.scheme,
+            host="127.0.0.1" if spec.default_port else None,
+            port=port,
+            user=spec.default_user,
+            password=self.stored_secret(spec.secret) if spec.secret else None,
+            database=spec.default_database,
+            managed=True,
+        )
+
+    def member(self, name: str) -> Target:
+        """The target or the service of exactly this name."""
+        return self.service(name) if name in services.names() else self._of_fleet(name)
+
+    def runs(self, target: Target) -> ServerSpec:
+        """The spec of what a runtime starts for this target: its engine's, or the service's."""
+        return services.spec(target.name) if is_service(target) else self.spec(target)
+
+    def settings_of(self, target: Target) -> config.TargetSettings:
+        """The settings of a target or of a service."""
+        return self.settings.service(target.name) if is_service(target) else self.settings.target(target.name)
+
     @contextmanager
     def connect(self, target: Target, *, timeout_s: float = 10.0, create: bool = False) -> Iterator[Adapter]:
         """A live connection for the block; an interrupt inside it stops the running statement on the server too.
@@ -215,7 +263,7 @@ class Fleet:
         """What became of a managed target's server; None where it is up and has its port, and for other targets.
         `lost`: a connection to it was lost; then a killed process of the server is reported although the rest of it is
         up."""
-        if not target.managed or self.spec(target).embedded:
+        if not target.managed or self.runs(target).embedded:
             return None
         from dbfleet import own
 
@@ -224,8 +272,8 @@ class Fleet:
         if runtime == "process":
             fate = own.process(self.state, target.name, target.port)
         elif runtime:
-            folder, inside = self.state / "docker", self.spec(target).default_port
-            container = own.Container(folder, self.password_file, target.name, target.engine)
+            folder, inside = self.state / "docker", self.runs(target).inner_port
+            container = own.Container(folder, self.secrets_directory, target.name, target.engine)
             fate = container.fate(target.port, inside, lost=lost)
         else:
             fate = own.Fate("it was never started")
@@ -240,7 +288,8 @@ class Fleet:
         name = target.name
         start = f"{self.command(f'up {name}')} starts it"
         if fate.mend == "memory":
-            return f"{start} again; give it more: {config.setting(name, 'memory')}"
+            table = self.runs(target).kind.replace("engines", "targets")
+            return f"{start} again; give it more: {config.setting(name, 'memory', table)}"
         if fate.mend == "logs":
             return f"{self.command(f'logs {name}')} says more; {start} again"
         if fate.mend == "record":
@@ -589,6 +638,11 @@ class Fleet:
                 os.replace(fresh, file)
             finally:
                 fresh.unlink(missing_ok=True)
+
+
+def is_service(target: Target) -> bool:
+    """Whether this is a service of the fleet's and no database: its engine then is its own name."""
+    return target.managed and target.engine == target.name and target.name in services.names()
 
 
 def _is_record(record: Mapping[str, Any]) -> bool:

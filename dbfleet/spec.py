@@ -1,4 +1,4 @@
-"""The spec of an engine: everything about it that is data, readable without a driver and without a server.
+"""The specs of an engine and of a service: everything about them that is data, readable without a driver and a server.
 
 Depends on values, extras and target alone. The contract (`adapter`) and the abilities stand above it, so that
 `connect` is typed here without them; the engine's package holds its adapter to the contract.
@@ -11,7 +11,7 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, Protocol
 
 from dbfleet.extras import AnyExtra
 from dbfleet.target import Target
@@ -110,7 +110,8 @@ class LocalServer:
     fill an empty data directory, and may write files below it. `command` returns the argv that runs the server in the
     foreground. `prepare` runs once, after the first start, when the port answers: it makes the user and the database
     with the driver or a client. `environment` is added to the server's environment. `how_to_get` says in one line what
-    to install.
+    to install. `lacks` says how to get what is missing besides the programs; None where nothing is.
+    `changes_programs`: the data does not belong to the programs that made it, so each start looks for them anew.
     """
 
     choices: tuple[tuple[str, ...], ...]
@@ -124,6 +125,8 @@ class LocalServer:
     stop_signal: int = signal.SIGTERM
     stop_timeout_s: float = 30.0
     environment: Mapping[str, str] = field(default_factory=dict)
+    lacks: Callable[[], str | None] | None = None
+    changes_programs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,124 @@ class Finding:
     level: Literal["ok", "warn", "fail"]
     text: str
     hint: str | None = None
+
+
+class ServerSpec(Protocol):
+    """What a runtime and the fleet's verbs need to know of what they start: an engine's server, or a service.
+
+    `inner_port` is the one that it listens on inside a container, `default_port` the one on 127.0.0.1; both are None
+    for what listens on nothing. `kind` is the folder of the stacks that its own is in."""
+
+    kind: ClassVar[Literal["engines", "services"]]
+
+    @property
+    def name(self) -> str:
+        """The name of its module, its stack and its service in there."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """Its name as people write it."""
+        ...
+
+    @property
+    def default_port(self) -> int | None:
+        """Its port on 127.0.0.1, unless another is chosen."""
+        ...
+
+    @property
+    def inner_port(self) -> int | None:
+        """Its port inside a container."""
+        ...
+
+    @property
+    def embedded(self) -> bool:
+        """Whether there is no server to start."""
+        ...
+
+    @property
+    def local(self) -> LocalServer | None:
+        """How it runs as a local process; None where it cannot."""
+        ...
+
+    @property
+    def stack(self) -> Path | None:
+        """Its compose file, where that is not among the stacks."""
+        ...
+
+    @property
+    def client(self) -> tuple[str, ...]:
+        """The argv of its own client inside the container."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Where a service finds the fleet and the other services, as it sees them from where it runs.
+
+    `addresses` has host and port of each service that listens, `secrets` is the folder of the fleet's secrets, `state`
+    the state directory of all fleets, `config` the file with the targets (None: there is none). `page` is the address
+    that people type. `inherited` are variables of the user's that the fleet's settings depend on.
+    """
+
+    fleet: str
+    state: Path
+    config: Path | None
+    secrets: Path
+    addresses: Mapping[str, tuple[str, int]]
+    page: str
+    inherited: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSpec:
+    """Everything about a service that is data: what the fleet runs besides engines.
+
+    `name` is the name of the service's module, of its stack and of its service in there. `purpose` says in one sentence
+    what it is for. `needs` are the services that must be up before it, `groups` the names that start several. `probe`
+    makes one round trip, `probe(asked, timeout_s) -> ServerInfo` (dbfleet/services/_probes.py), and raises where the
+    service is not as it should be. `page` is the path of its page on the console's address.
+
+    `engine` is the engine whose server it is, `secret` the name of the secret that is its password. `environment` gives
+    the variables of the local process; they hold no secret but `${file:…}`. `runtime` is set where it runs on that
+    runtime only, and `beside` where it is started only in a fleet of that runtime. A group is started without one of
+    its services that is `optional` and cannot be started."""
+
+    kind: ClassVar[Literal["engines", "services"]] = "services"
+
+    name: str
+    title: str
+    purpose: str
+    probe: Callable[..., Any]
+    needs: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    page: str | None = None
+    engine: str | None = None
+    scheme: str = "http"
+    secret: str | None = None
+    secrets: tuple[str, ...] = ()  # others that it reads
+    default_port: int | None = None
+    inner_port: int | None = None
+    default_user: str | None = None
+    default_database: str | None = None
+    runtime: Literal["docker", "process"] | None = None
+    beside: Literal["docker", "process"] | None = None
+    optional: bool = False
+    environment: Callable[[Surroundings], Mapping[str, str]] | None = None
+    local: LocalServer | None = None
+    stack: Path | None = None
+    client: tuple[str, ...] = ()
+    keeps: str | None = None  # what is lost with its data, as `down --volumes` tells it
+
+    @property
+    def embedded(self) -> bool:
+        """Whether there is no server to start: never."""
+        return False
+
+    @property
+    def all_secrets(self) -> tuple[str, ...]:
+        """The names of the secrets that must be made before it starts."""
+        return (*((self.secret,) if self.secret else ()), *self.secrets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +283,8 @@ class EngineSpec:
     found by its name. `quirks` are declared oddities, one sentence each. `verified_on` says on what the adapter was
     last verified: a real server, a stand-in or a double, with its version.
     """
+
+    kind: ClassVar[Literal["engines", "services"]] = "engines"
 
     name: str
     title: str
@@ -201,6 +324,11 @@ class EngineSpec:
     examples: Mapping[str, str] = field(default_factory=dict)
     quirks: tuple[str, ...] = ()
     verified_on: tuple[str, ...] = ()
+
+    @property
+    def inner_port(self) -> int | None:
+        """The port inside a container: an engine's own."""
+        return self.default_port
 
     def fidelity(self, type_: Type) -> Fidelity:
         """How exactly this engine keeps the type."""

@@ -47,10 +47,10 @@ _REMEDIES: Final = {
 
 
 def status(records: Sequence[Record], page: Page, told: Mapping[str, str] = MappingProxyType({})) -> Iterator[str]:
-    """One line for each target; below them a paragraph for each that needs one, and the texts in `told`, by the targets
-    that they are about."""
+    """One line for each target, then one for each service; below them a paragraph for each that needs one, and the
+    texts in `told`, by the targets that they are about."""
     order = list(_MARKS)
-    worst_first = sorted(records, key=lambda record: order.index(_state(record)))
+    worst_first = sorted(records, key=lambda record: (record["engine"] is None, order.index(_state(record))))
     rows: list[Sequence[Cell]] = []
     for record in worst_first:
         state = _state(record)

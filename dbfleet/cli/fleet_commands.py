@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dbfleet.cli.chosen import open_fleet
-from dbfleet.cli.options import Format, Reveal, TargetName, TargetNames, Yes
+from dbfleet.cli.options import Format, Reveal, ServerName, ServerNames, TargetName, TargetNames, Yes
 from dbfleet.cli.streams import is_terminal
+from dbfleet.errors import UsageError
 
 if TYPE_CHECKING:
     from dbfleet.ops.up import Up
@@ -69,7 +70,8 @@ def _live() -> Iterator[Report]:
 
 @commands.command()
 def up(
-    targets: TargetNames = None,
+    targets: ServerNames = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every target and every service.")] = False,
     timeout: _StartTimeout = None,
     dry_run: _DryRun = False,
 ) -> None:
@@ -78,17 +80,21 @@ def up(
     It is safe to run again: a target that is up stays as it is. Without names it starts every engine for which the
     runtime has a server, and says how to get the others. Ports that are taken are replaced by free ones; status and url
     show them.
+
+    A service is named like a target and brings what it needs; console names all that the console consists of.
     """
     from dbfleet.cli import render
     from dbfleet.ops.up import plan
     from dbfleet.ops.up import up as start
 
     fleet = open_fleet()
+    if everything and targets:
+        raise UsageError("--all means every target and every service", hint="leave the names out, or --all")
     if dry_run:
-        render.records(plan(fleet, targets), ("target", "runtime", "port", "action"))
+        render.records(plan(fleet, targets, everything=everything), ("target", "runtime", "port", "action"))
         return
     with _live() as report:
-        done = start(fleet, targets, timeout_s=timeout, report=report)
+        done = start(fleet, targets, everything=everything, timeout_s=timeout, report=report)
     _tell(done)
 
 
@@ -101,7 +107,7 @@ def _tell(done: Up) -> None:
 
 
 @commands.command()
-def stop(targets: TargetNames = None) -> None:
+def stop(targets: ServerNames = None) -> None:
     """Stop the fleet's servers, or the named ones; data and containers stay."""
     from dbfleet.cli import render
     from dbfleet.ops.stop import stop as end
@@ -113,7 +119,7 @@ def stop(targets: TargetNames = None) -> None:
 
 
 @commands.command()
-def restart(targets: TargetNames = None, timeout: _StartTimeout = None) -> None:
+def restart(targets: ServerNames = None, timeout: _StartTimeout = None) -> None:
     """Stop what is up, or the named targets, and start it again."""
     from dbfleet.ops.restart import restart as again
 
@@ -124,7 +130,7 @@ def restart(targets: TargetNames = None, timeout: _StartTimeout = None) -> None:
 
 @commands.command()
 def down(
-    targets: TargetNames = None,
+    targets: ServerNames = None,
     volumes: Annotated[bool, typer.Option("--volumes", help="Remove the data too.")] = False,
     yes: Yes = False,
     dry_run: _DryRun = False,
@@ -145,7 +151,8 @@ def down(
             return
         if doomed:
             names = ", ".join(dict.fromkeys(each.target for each in doomed))
-            render.confirm(f"Remove all data of {names} (fleet {fleet.name})?", yes=yes)
+            lost = "".join(f" With {each.target} goes {each.lost}." for each in doomed if each.lost)
+            render.confirm(f"Remove all data of {names} (fleet {fleet.name})?{lost}", yes=yes)
     with _live() as report:
         gone = take_down(fleet, targets, volumes=volumes, report=report)
     if not gone:
@@ -153,7 +160,7 @@ def down(
 
 
 @commands.command()
-def status(targets: TargetNames = None, reveal: Reveal = False, format: Format = None) -> None:
+def status(targets: ServerNames = None, reveal: Reveal = False, format: Format = None) -> None:
     """Show what each target is, where it is, and which server really answers."""
     from dbfleet.cli import render
     from dbfleet.ops._servers import why_dropped
@@ -174,7 +181,7 @@ def status(targets: TargetNames = None, reveal: Reveal = False, format: Format =
 
 @commands.command()
 def health(
-    targets: TargetNames = None,
+    targets: ServerNames = None,
     watch: Annotated[bool, typer.Option("--watch", help="Ask again and again, until Ctrl-C.")] = False,
     interval: Annotated[float, typer.Option("--interval", metavar="SECONDS", min=0.1, help="With --watch.")] = 2.0,
     timeout: _Timeout = 5.0,
@@ -208,7 +215,7 @@ def health(
 
 @commands.command()
 def logs(
-    target: TargetName,
+    target: ServerName,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is added, until Ctrl-C.")] = False,
     lines: Annotated[
         int | None, typer.Option("--lines", "-n", metavar="N", min=0, help="Only the last N lines.")

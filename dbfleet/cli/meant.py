@@ -57,8 +57,9 @@ OPTIONS: Final[Mapping[tuple[str, str], str]] = {
     ("up", "-d"): _NOT_NEEDED,
     ("up", "--detach"): _NOT_NEEDED,
     ("up", "--wait"): _NOT_NEEDED,
+    ("up", "-a"): "did you mean --all?",
     ("up", "--build"): "nothing is built: image in dbfleet.toml names another image",
-    **{(command, option): _NO_NAME for command in ("up", "down", "stop", "restart", "status", "health", "env")
+    **{(command, option): _NO_NAME for command in ("down", "stop", "restart", "status", "health", "env")
        for option in ("--all", "-a")},
     **{("query", option): "the statement is an argument: dbfleet query TARGET 'STATEMENT'"
        for option in ("-c", "-e", "--command", "--execute", "--eval", "-q")},

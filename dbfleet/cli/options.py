@@ -20,6 +20,13 @@ def complete_target(incomplete: str) -> list[str]:
     return [before + comma + name for name in names]
 
 
+def complete_server(incomplete: str) -> list[str]:
+    """The names of targets, services and their groups."""
+    from dbfleet import services
+
+    return list(dict.fromkeys([*complete_target(""), *services.names(), *services.groups()]))
+
+
 def complete_engine(incomplete: str) -> list[str]:
     """The engines' names, also those of outside engines."""
     from dbfleet import registry
@@ -71,6 +78,15 @@ TargetName = Annotated[
 TargetNames = Annotated[
     list[str] | None,
     typer.Argument(metavar="[TARGET]...", help="Fleet names; all if none is given.", autocompletion=complete_target),
+]
+ServerName = Annotated[
+    str, typer.Argument(metavar="TARGET", help="A fleet name, or a service.", autocompletion=complete_server)
+]
+ServerNames = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[TARGET]...", help="Fleet names and services; all if none is given.", autocompletion=complete_server
+    ),
 ]
 Located = Annotated[
     str,

@@ -14,14 +14,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from functools import partial
 from typing import Final, TypeVar
 
-from dbfleet import registry
+from dbfleet import registry, services
 from dbfleet.adapter import ServerInfo
-from dbfleet.errors import DbfleetError, NotReady, UsageError
-from dbfleet.fleet import Fleet
+from dbfleet.errors import DbfleetError, NotReady, UnknownEngine, UsageError, nearest
+from dbfleet.fleet import Fleet, is_service
 from dbfleet.runtimes import Deadline, Event, Report, Runtime, Server, compose
-from dbfleet.spec import EngineSpec
 from dbfleet.target import Target
 
 T = TypeVar("T")
@@ -43,7 +43,13 @@ def default_runtime(fleet: Fleet) -> tuple[str, str]:
     asked = fleet.settings.runtime
     if asked != "auto":
         return asked, fleet.settings.origins.get("fleet.runtime", "built-in default")
-    recorded = sorted({record["runtime"] for record in fleet.records().values() if record.get("runtime")})
+    recorded = sorted(
+        {
+            record["runtime"]
+            for name, record in fleet.records().items()
+            if record.get("runtime") and not (name in services.names() and services.spec(name).runtime)
+        }
+    )
     if len(recorded) == 1:
         return recorded[0], "the fleet's other servers run on it"
     from dbfleet.runtimes import docker_engine
@@ -54,32 +60,77 @@ def default_runtime(fleet: Fleet) -> tuple[str, str]:
     return "process", found.message
 
 
-def started(target: Target, spec: EngineSpec) -> bool:
+def started(fleet: Fleet, target: Target) -> bool:
     """Whether a runtime starts it: neither somebody's server nor a file."""
-    return target.managed and not spec.embedded
+    return target.managed and not fleet.runs(target).embedded
 
 
 def targets(fleet: Fleet, names: Sequence[str] | None) -> list[Target]:
-    """The targets that are named, each once, or all of the fleet."""
+    """The targets that are named, each once, or all of the fleet. No services."""
     if not names:
         return list(fleet.targets.values())
     found = {target.name: target for target in map(fleet.target, names)}
     return list(found.values())
 
 
+def named(fleet: Fleet, names: Sequence[str]) -> list[Target]:
+    """The targets and services that are named, each once; a group's name means its services."""
+    found: dict[str, Target] = {}
+    for name in names:
+        if name in services.groups() and name not in fleet.names:
+            found |= {each: fleet.service(each) for each in services.group(name)}
+        else:
+            one = _named(fleet, name)
+            found[one.name] = one
+    return list(found.values())
+
+
+def _named(fleet: Fleet, name: str) -> Target:
+    if name in services.names():
+        return fleet.service(name)
+    try:
+        return fleet.target(name)
+    except UnknownEngine as error:
+        known = {*services.names(), *services.groups()}
+        if (meant := nearest(name, [*known, *fleet.names, *registry.names()])) in known:
+            error.hint = f"did you mean {meant}?"
+        raise
+
+
+def started_services(fleet: Fleet) -> list[Target]:
+    """The services that were ever started, in the order of what they need."""
+    recorded = [name for name in services.names() if fleet.record(name).get("runtime")]
+    return [fleet.service(name) for name in services.in_order(recorded) if name in recorded]
+
+
+def all_or_named(fleet: Fleet, names: Sequence[str] | None) -> list[Target]:
+    """The targets and services that are named, or all targets and the services that were ever started."""
+    return named(fleet, names) if names else [*fleet.targets.values(), *started_services(fleet)]
+
+
 def targets_and_dropped(fleet: Fleet, names: Sequence[str] | None) -> list[Target]:
-    """As `targets`, and those that were started and are no longer in the settings: by their names, or after all."""
+    """As `all_or_named`, and those that were started and are no longer in the settings: by their names, or after
+    all."""
     past = {target.name: target for target in dropped(fleet)}
     if not names:
-        return [*fleet.targets.values(), *past.values()]
-    found = [past[name] if name in past else fleet.target(name) for name in names]
+        return [*fleet.targets.values(), *past.values(), *started_services(fleet)]
+    found = [one for name in names for one in ([past[name]] if name in past else named(fleet, [name]))]
     return list({target.name: target for target in found}.values())
+
+
+def waves(chosen: Sequence[Target]) -> list[list[Target]]:
+    """The order in which they start: targets and services that need nothing, then the services that need only these,
+    and so on. They end in the reverse order."""
+    of_name = {target.name: target for target in chosen if is_service(target)}
+    first = [target for target in chosen if not is_service(target)]
+    rest = [[of_name[name] for name in names] for names in services.waves(of_name)]
+    return [[*first, *(rest[0] if rest else ())], *rest[1:]]
 
 
 def server(fleet: Fleet, target: Target, *, port: int | None = None) -> Server:
     """The target as its runtime knows it."""
-    spec = fleet.spec(target)
-    settings = fleet.settings.target(target.name)
+    spec = fleet.runs(target)
+    settings = fleet.settings_of(target)
     return Server(
         target.name,
         spec,
@@ -97,9 +148,9 @@ _UNITS: Final = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 def memory_cap(fleet: Fleet, target: Target) -> int:
     """The memory that a container of the target may take, in bytes; 0 where its stack sets no cap."""
-    text = fleet.settings.target(target.name).memory
+    text = fleet.settings_of(target).memory
     if text is None:
-        stack = compose.stack(fleet.spec(target))
+        stack = compose.stack(fleet.runs(target))
         found = re.search(r"mem_limit:\s*\$\{\w+:-(\w+)\}", stack.read_text("utf-8")) if stack.is_file() else None
         text = found[1] if found else "0"
     number = re.fullmatch(r"([\d.]+)([bkmg]?)b?", text.lower())
@@ -114,7 +165,7 @@ def by_runtime(
     groups: dict[str, list[Server]] = {}
     for target in chosen:
         record = fleet.record(target.name)
-        if not record.get("runtime") or not started(target, fleet.spec(target)):
+        if not record.get("runtime") or not started(fleet, target):
             continue
         for name in dict.fromkeys([record["runtime"], *(record.get("earlier", ()) if earlier else ())]):
             groups.setdefault(name, []).append(server(fleet, target))
@@ -126,7 +177,7 @@ def dropped(fleet: Fleet) -> list[Target]:
     """Targets that were started and are no longer in the settings: `stop`, `down` and `status` mean them too."""
     found = []
     for name, record in fleet.records().items():
-        if name in fleet.names or not record.get("runtime"):
+        if name in fleet.names or name in services.names() or not record.get("runtime"):
             continue
         try:
             spec = registry.spec(record.get("engine", name))
@@ -151,9 +202,21 @@ def why_dropped(fleet: Fleet, names: Sequence[str]) -> str:
 
 
 def ping(fleet: Fleet, target: Target, timeout_s: float, *, create: bool = False) -> ServerInfo:
-    """One connection, one round trip."""
+    """One connection, one round trip; a service is asked in its own way."""
+    if is_service(target):
+        return _probe(fleet, target, timeout_s)
     with fleet.connect(target, timeout_s=timeout_s, create=create) as adapter:
         return adapter.ping()
+
+
+def _probe(fleet: Fleet, target: Target, timeout_s: float) -> ServerInfo:
+    fleet.check(target)
+    runs_it = runtime(fleet, fleet.record(target.name)["runtime"])
+    try:
+        return services.ask(target, partial(runs_it.beside, server(fleet, target)), timeout_s=timeout_s)
+    except DbfleetError as error:
+        error.target = target.name
+        raise
 
 
 def side_by_side(

@@ -49,7 +49,7 @@ def _findings(fleet: Fleet, docker: docker_engine.Found) -> Iterator[tuple[str, 
         except DbfleetError as error:
             yield name, Finding("fail", error.message, error.hint)
             continue
-        if not _servers.started(target, fleet.spec(target)):
+        if not _servers.started(fleet, target):
             continue
         yield f"{name} server", _server(fleet, name, chosen)
         if port := _port(fleet, name):
@@ -110,7 +110,7 @@ def _memory(fleet: Fleet, targets: Iterable[Target]) -> Finding:
 
     total = 0
     for target in targets:
-        if _servers.started(target, fleet.spec(target)):
+        if _servers.started(fleet, target):
             total += _servers.memory_cap(fleet, target)
     has = psutil.virtual_memory().total
     text = f"the stacks' caps come to {total / (1 << 30):.1f} GB, this machine has {has / (1 << 30):.1f} GB"

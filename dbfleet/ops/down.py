@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dbfleet import services
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _servers
 from dbfleet.ops.stop import LOCK_TIMEOUT_S
@@ -15,11 +16,12 @@ from dbfleet.target import Target
 
 @dataclass(frozen=True, slots=True)
 class Doomed:
-    """What `down` would end or remove, of one target."""
+    """What `down` would end or remove, of one target; `lost` says what goes with its data, where that is not plain."""
 
     target: str
     runtime: str
     what: str
+    lost: str | None = None
 
 
 def plan(fleet: Fleet, names: Sequence[str] | None = None, *, volumes: bool = False) -> list[Doomed]:
@@ -36,7 +38,8 @@ def plan(fleet: Fleet, names: Sequence[str] | None = None, *, volumes: bool = Fa
                 data = [where for what, where in places.items() if what == "data" or what.startswith("volume")]
                 parts.append("remove its data" + (f" ({', '.join(data)})" if data else ""))
             if parts:
-                found.append(Doomed(name, runtime.name, ", ".join(parts)))
+                keeps = services.spec(name).keeps if volumes and name in services.names() else None
+                found.append(Doomed(name, runtime.name, ", ".join(parts), keeps))
     if volumes:
         found += [Doomed(name, "file", f"remove {file}") for name, file in _files(fleet, chosen).items()]
     return found
@@ -51,7 +54,8 @@ def down(
     if not fleet.state.exists():
         return gone
     with _servers.alone(fleet, report, timeout_s=LOCK_TIMEOUT_S):
-        groups = list(_servers.by_runtime(fleet, chosen, earlier=True))
+        waves = reversed(_servers.waves(chosen))
+        groups = [group for wave in waves for group in _servers.by_runtime(fleet, wave, earlier=True)]
         for runtime, servers in groups:
             gone += runtime.down(servers, volumes=volumes, report=report)
         if volumes:  # before anything is written: the disk may be full
@@ -77,6 +81,6 @@ def _chosen(fleet: Fleet, names: Sequence[str] | None) -> list[Target]:
 def _files(fleet: Fleet, chosen: Sequence[Target]) -> dict[str, Path]:
     """The files of embedded targets that are the fleet's own: they lie in its state directory."""
     files = {
-        target.name: Path(target.database or "") for target in chosen if target.managed and fleet.spec(target).embedded
+        target.name: Path(target.database or "") for target in chosen if target.managed and fleet.runs(target).embedded
     }
     return {name: file for name, file in files.items() if file.is_file()}

@@ -1,5 +1,5 @@
-"""`health`: one round trip to each target, all at once. A record: target ok latency_ms product version error
-hint; `hint` says what to do about the error."""
+"""`health`: one round trip to each target and service, all at once. A record: target ok latency_ms product version
+error hint; `hint` says what to do about the error."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TIMEOUT_S: Final = 5.0
 def health(fleet: Fleet, names: Sequence[str] | None = None, *, timeout_s: float = TIMEOUT_S) -> list[dict[str, Any]]:
     """A record a target. Without names: what is up (by `up`, until `down`), somebody's servers, and files that are
     there; so a target that was never started is not ill, and one that was stopped or has died is."""
-    chosen = _servers.targets(fleet, names)
+    chosen = _servers.all_or_named(fleet, names)
     if not names:
         chosen = [target for target in chosen if _expected(fleet, target)]
     answers = _servers.side_by_side(
@@ -32,7 +32,7 @@ def health(fleet: Fleet, names: Sequence[str] | None = None, *, timeout_s: float
 def _expected(fleet: Fleet, target: Target) -> bool:
     if not target.managed:
         return True
-    if fleet.spec(target).embedded:
+    if fleet.runs(target).embedded:
         return Path(target.database or "").is_file()
     return bool(fleet.record(target.name).get("wanted"))
 

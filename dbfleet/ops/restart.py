@@ -16,7 +16,8 @@ def restart(
     fleet: Fleet, names: Sequence[str] | None = None, *, timeout_s: float | None = None, report: Report = silent
 ) -> Up:
     """Restart the named targets, or all that are up. UsageError where nothing is. The deadline is as `up`'s."""
-    wanted = [target.name for target in _servers.targets(fleet, names) if fleet.record(target.name).get("wanted")]
+    chosen = _servers.all_or_named(fleet, names)
+    wanted = [target.name for target in chosen if fleet.record(target.name).get("wanted")]
     if not names and not wanted:
         raise UsageError("nothing of this fleet is up", hint="start it: dbfleet up")
     stop(fleet, names or wanted, report=report)

@@ -2,12 +2,11 @@
 
 What a command that was killed has staged in a target that answers is dropped (ops/_staging.py), nothing else changed.
 
-A record: target engine runtime state product version url memory error. `state` is the runtime's word (running,
-starting, unhealthy, stopped, failed, absent), `running`/`unreachable` for somebody's server, or `unknown` where the
-runtime itself does not answer; `product` and `version` are the server's own words, never the engine's flattering name;
-`memory` and its cap `cap` are bytes; `error` says why, where a server does not answer as it should, and `hint` what to
-do about it; `since` is when it began to be as it is, where that is known.
-"""
+A record: target engine runtime state product version url memory error. A service has no `engine`. `state` is the
+runtime's word (running, starting, unhealthy, stopped, failed, absent), `running`/`unreachable` for somebody's server,
+or `unknown` where the runtime itself does not answer; `product` and `version` are the server's own words, never the
+engine's flattering name; `memory` and its cap `cap` are bytes; `error` says why, where a server does not answer as it
+should, and `hint` what to do about it; `since` is when it began to be as it is, where that is known."""
 
 from __future__ import annotations
 
@@ -20,7 +19,7 @@ from typing import Any, Final
 
 from dbfleet.adapter import ServerInfo
 from dbfleet.errors import DbfleetError
-from dbfleet.fleet import Fleet
+from dbfleet.fleet import Fleet, is_service
 from dbfleet.ops import _servers, _staging
 from dbfleet.runtimes import ServerState
 from dbfleet.target import Target
@@ -49,8 +48,8 @@ def status(
     reveal: bool = False,
     tell: Callable[[str], None] = lambda text: None,
 ) -> list[dict[str, Any]]:
-    """A record a target, in the fleet's order; those that were dropped from the settings and still run at the end.
-    `tell` hears what was dropped of killed commands."""
+    """A record a target, in the fleet's order; those that were dropped from the settings and still run behind
+    them, and the services that were ever started at the end. `tell` hears what was dropped of killed commands."""
     chosen = _servers.targets_and_dropped(fleet, names)
     states: dict[str, ServerState] = {}
     trouble: dict[str, DbfleetError] = {}
@@ -72,6 +71,8 @@ def status(
 
 
 def _ask(fleet: Fleet, target: Target, tell: Callable[[str], None], *, looks: bool) -> ServerInfo:
+    if is_service(target):
+        return _servers.ping(fleet, target, PING_TIMEOUT_S)
     with fleet.connect(target, timeout_s=PING_TIMEOUT_S) as adapter:
         info = adapter.ping()
         if looks:
@@ -84,7 +85,7 @@ def _ask(fleet: Fleet, target: Target, tell: Callable[[str], None], *, looks: bo
 def _worth_asking(fleet: Fleet, target: Target, state: ServerState | None) -> bool:
     if not target.managed:
         return True
-    if fleet.spec(target).embedded:
+    if fleet.runs(target).embedded:
         return Path(target.database or "").is_file()
     return state is not None and state.alive
 
@@ -99,7 +100,7 @@ def _record(
 ) -> dict[str, Any]:
     info = answer if isinstance(answer, ServerInfo) else None
     word: str
-    if _servers.started(target, fleet.spec(target)):
+    if _servers.started(fleet, target):
         word = "unknown" if trouble else (state.state if state else "absent")
         runtime = fleet.record(target.name).get("runtime")
     else:
@@ -111,12 +112,12 @@ def _record(
     since = (fate.when if fate else state.started) if state else None
     return {
         "target": target.name,
-        "engine": target.engine,
+        "engine": None if is_service(target) else target.engine,
         "runtime": runtime,
         "state": word,
         "product": info.product if info else None,
         "version": info.version if info else None,
-        "url": target.url(reveal=reveal) if there else None,
+        "url": target.url(reveal=reveal) if there and (target.host or not is_service(target)) else None,
         "memory": state.memory if state else None,
         "error": error,
         "hint": hint,
@@ -141,7 +142,7 @@ def _why(
     if word == "unhealthy":
         return (state.detail if state else None) or None, f"its log: {fleet.command(f'logs {target.name}')}"
     record = fleet.record(target.name)
-    if word in ("running", "starting") or not _servers.started(target, fleet.spec(target)) or not record.get("wanted"):
+    if word in ("running", "starting") or not _servers.started(fleet, target) or not record.get("wanted"):
         return None, None
     # It was brought up, and nobody took it down.
     fate = fleet.fate(target)

@@ -1,4 +1,4 @@
-"""`stop`: servers end, containers and data stay; `up` starts them again."""
+"""`stop`: servers end, each before what it needs; containers and data stay. `up` starts them again."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ def stop(fleet: Fleet, names: Sequence[str] | None = None, *, report: Report = s
     if not fleet.state.exists():
         return stopped
     with _servers.alone(fleet, report, timeout_s=LOCK_TIMEOUT_S):
-        for runtime, servers in _servers.by_runtime(fleet, chosen):
-            stopped += runtime.stop(servers, report=report)
+        for wave in reversed(_servers.waves(chosen)):
+            for runtime, servers in _servers.by_runtime(fleet, wave):
+                stopped += runtime.stop(servers, report=report)
         for name in stopped:
             fleet.save_record(name, stopped=True)
     return stopped

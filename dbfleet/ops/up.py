@@ -9,6 +9,8 @@ Rules:
 - What a copy or load that was killed has left staged in a target is dropped, if nobody goes on with it.
 - Every server that the fleet runs has an account for reading only, where the engine can; it is made, or put right, when
   the server answers. Without it the server is up nevertheless, and a note says why.
+- Bare `up` means the targets. A service is started after all that it needs is up; what it needs is started too, and
+  where that does not come up, the service is not started.
 """
 
 from __future__ import annotations
@@ -19,12 +21,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from dbfleet import services
 from dbfleet.abilities import MakesReader, able
 from dbfleet.adapter import ServerInfo
-from dbfleet.errors import DbfleetError, FleetPartlyFailed, RuntimeFailure, UsageError
-from dbfleet.fleet import READER, Fleet
-from dbfleet.ops import _servers, _staging
-from dbfleet.runtimes import Deadline, Event, Report, Runtime, Server, port_taken, ports, silent, wait_ready
+from dbfleet.errors import DbfleetError, FleetPartlyFailed, RuntimeFailure, Unavailable, UsageError
+from dbfleet.fleet import READER, Fleet, is_service
+from dbfleet.ops import _ports, _servers, _staging
+from dbfleet.runtimes import Deadline, Event, Report, Runtime, Server, ports, silent, wait_ready
 from dbfleet.target import Target
 
 TIMEOUT_S = 180.0
@@ -43,69 +46,128 @@ class Up:
 
 
 def up(
-    fleet: Fleet, names: Sequence[str] | None = None, *, timeout_s: float | None = None, report: Report = silent
+    fleet: Fleet,
+    names: Sequence[str] | None = None,
+    *,
+    everything: bool = False,
+    timeout_s: float | None = None,
+    report: Report = silent,
 ) -> Up:
-    """Start the named targets, or all. RuntimeFailure where a named one cannot be started here; the error itself where
-    one target fails, FleetPartlyFailed where one of several does: the others are up nevertheless.
-    None for `timeout_s` is TIMEOUT_S, and longer for a server whose stack gives its start longer."""
-    chosen = _servers.targets(fleet, names)
+    """Start the named targets, services and groups, or all targets, or `everything`: all targets and services.
+    RuntimeFailure where a named one cannot be started here; the error itself where one target fails, FleetPartlyFailed
+    where one of several does: the others are up nevertheless. None for `timeout_s` is TIMEOUT_S, and longer for a
+    server whose stack gives its start longer."""
+    chosen = _chosen(fleet, names, everything=everything)
     deadline = Deadline(TIMEOUT_S, firm=False) if timeout_s is None else Deadline(timeout_s)
     with _servers.alone(fleet, report, timeout_s=deadline.seconds):
         _tell_of_dropped(fleet, report)
-        default, why = _servers.default_runtime(fleet)
         done = Up()
-        work: dict[str, Callable[[], ServerInfo]] = {}
-        groups: dict[str, list[Target]] = {}
-        for target in chosen:
-            if not _servers.started(target, fleet.spec(target)):
-                work[target.name] = _look(fleet, target, deadline, report)
-                continue
-            name = _runtime_of(fleet, target, default)
-            missing = _servers.runtime(fleet, name).missing(fleet.spec(target))
-            if missing is None:
-                groups.setdefault(name, []).append(target)
-            elif names:
-                raise RuntimeFailure(
-                    f"{target.name} cannot be started by the runtime {name}: no {fleet.spec(target).title} server here",
-                    engine=target.engine,
-                    target=target.name,
-                    hint=missing,
-                )
-            else:
-                done.left_out[target.name] = missing
-                report(Event(target.name, "skipped", missing))
-        for name, members in groups.items():
-            new = any(not fleet.record(target.name) for target in members)
-            done.runtimes[name] = why if new and name == default else None
-            work |= _starts(fleet, _servers.runtime(fleet, name), members, done, deadline, report)
-        for name, result in _servers.side_by_side(work, deadline=deadline).items():
-            if isinstance(result, DbfleetError):
-                done.failures[name] = result
-                report(Event(name, "failed", result.message))
-            else:
-                done.ready[name] = result
+        runtimes = _runtimes(fleet, chosen, done, report)
+        for wave in _servers.waves([target for target, _ in chosen if target.name not in done.left_out]):
+            _start_wave(fleet, wave, runtimes, done, deadline, report)
     if done.failures:
         raise _failed(done)
     return done
 
 
-def plan(fleet: Fleet, names: Sequence[str] | None = None) -> list[dict[str, Any]]:
+def _chosen(fleet: Fleet, names: Sequence[str] | None, *, everything: bool = False) -> list[tuple[Target, bool]]:
+    """What is to be started, with what it needs; and of each whether it is an error where it cannot be."""
+    if everything or not names:
+        all_services = [fleet.service(name) for name in services.names() if everything]
+        return [(target, False) for target in (*fleet.targets.values(), *all_services) if _of_this_fleet(fleet, target)]
+    chosen = _servers.named(fleet, names)
+    wanted = services.in_order(target.name for target in chosen if is_service(target))
+    found = [target for target in chosen if not is_service(target)]
+    found += [one for one in map(fleet.service, wanted) if one.name in names or _of_this_fleet(fleet, one)]
+    return [
+        (target, target.name in names or not (is_service(target) and services.spec(target.name).optional))
+        for target in found
+    ]
+
+
+def _of_this_fleet(fleet: Fleet, target: Target) -> bool:
+    """Whether a service that nobody named has something to do on the fleet's runtime."""
+    beside = services.spec(target.name).beside if is_service(target) else None
+    return beside is None or beside == _servers.default_runtime(fleet)[0]
+
+
+def _runtimes(fleet: Fleet, chosen: Sequence[tuple[Target, bool]], done: Up, report: Report) -> dict[str, str]:
+    """Which runtime starts which of them, by name. RuntimeFailure where one that must be started cannot be."""
+    default, _ = _servers.default_runtime(fleet)
+    found: dict[str, str] = {}
+    for target, must in chosen:
+        if not _servers.started(fleet, target):
+            continue
+        name = _runtime_of(fleet, target, default)
+        spec = fleet.runs(target)
+        missing = _servers.runtime(fleet, name).missing(spec)
+        if missing is None:
+            found[target.name] = name
+        elif must:
+            what = f"{spec.title} server" if spec.kind == "engines" else spec.title
+            raise RuntimeFailure(
+                f"{target.name} cannot be started by the runtime {name}: no {what} here",
+                engine=target.engine,
+                target=target.name,
+                hint=missing,
+            )
+        else:
+            done.left_out[target.name] = missing
+            report(Event(target.name, "skipped", missing))
+    return found
+
+
+def _start_wave(
+    fleet: Fleet, wave: Sequence[Target], runtimes: Mapping[str, str], done: Up, deadline: Deadline, report: Report
+) -> None:
+    default, why = _servers.default_runtime(fleet)
+    work: dict[str, Callable[[], ServerInfo]] = {}
+    groups: dict[str, list[Target]] = {}
+    for target in wave:
+        if target.name not in runtimes:
+            work[target.name] = _look(fleet, target, deadline, report)
+        elif not _needs_what_failed(fleet, target, done, report):
+            groups.setdefault(runtimes[target.name], []).append(target)
+    for name, members in groups.items():
+        new = any(not fleet.record(target.name) for target in members)
+        done.runtimes.setdefault(name, why if new and name == default else None)
+        work |= _starts(fleet, _servers.runtime(fleet, name), members, done, deadline, report)
+    for name, result in _servers.side_by_side(work, deadline=deadline).items():
+        if isinstance(result, DbfleetError):
+            done.failures[name] = result
+            report(Event(name, "failed", result.message))
+        else:
+            done.ready[name] = result
+
+
+def _needs_what_failed(fleet: Fleet, target: Target, done: Up, report: Report) -> bool:
+    """Whether a service needs one that did not come up; then this is its failure."""
+    needs = services.spec(target.name).needs if is_service(target) else ()
+    lost = [name for name in needs if name in done.failures or name in done.left_out]
+    if lost:
+        text = f"{target.name} was not started: {' and '.join(lost)}, which it needs, did not come up"
+        done.failures[target.name] = Unavailable(text, target=target.name, hint=fleet.command(f"logs {lost[0]}"))
+        report(Event(target.name, "failed", text))
+    return bool(lost)
+
+
+def plan(fleet: Fleet, names: Sequence[str] | None = None, *, everything: bool = False) -> list[dict[str, Any]]:
     """What `up` would do, without doing it: a record a target, with target runtime port action."""
     default, _ = _servers.default_runtime(fleet)
     found: list[dict[str, Any]] = []
-    for target in _servers.targets(fleet, names):
-        spec = fleet.spec(target)
+    chosen = [target for target, _ in _chosen(fleet, names, everything=everything)]
+    for target in (target for wave in _servers.waves(chosen) for target in wave):
         record: dict[str, Any] = {"target": target.name, "runtime": None, "port": target.port, "action": "ask it"}
-        if _servers.started(target, spec):
+        if _servers.started(fleet, target):
             name = record["runtime"] = _runtime_of(fleet, target, default)
             runtime, one = _servers.runtime(fleet, name), _servers.server(fleet, target)
-            if missing := runtime.missing(spec):
+            if missing := runtime.missing(one.spec):
                 record["action"] = f"nothing: {missing}"
             elif runtime.states([one])[target.name].alive:
                 record["action"] = "nothing: it runs"
             else:
                 record["action"] = "start it" if fleet.record(target.name) else "make it and start it"
-        elif spec.embedded:
+        elif target.managed and fleet.runs(target).embedded:
             record["action"] = "make the file where it is missing"
         found.append(record)
     return found
@@ -143,6 +205,9 @@ def _look(fleet: Fleet, target: Target, deadline: Deadline, report: Report) -> C
 
 def _runtime_of(fleet: Fleet, target: Target, default: str) -> str:
     """The runtime for this start. A server that runs on another one than was asked for must be stopped first."""
+    fixed = services.spec(target.name).runtime if is_service(target) else None
+    if fixed:
+        return fixed
     recorded = fleet.record(target.name).get("runtime")
     asked = fleet.settings.runtime
     if not recorded or recorded == asked or (asked == "auto" and recorded == default):
@@ -165,15 +230,18 @@ def _starts(
     """Put on record what will be started, prepare it all, and give each target's start as a job."""
     runtime.check()  # before anything is on record: a fleet stays on the runtime that it has on record
     _ = fleet.password, fleet.secret("ro")  # made now, so that no two threads make them
+    for target in members:
+        for secret in services.spec(target.name).all_secrets if is_service(target) else ():
+            fleet.secret(secret)
     servers: list[Server] = []
     before: dict[str, Mapping[str, Any]] = {}
-    known = [_servers.server(fleet, fleet.targets[target.name]) for target in members]
+    known = [_servers.server(fleet, fleet.member(target.name)) for target in members]
     states = runtime.states(known)
     for each in known:
-        target = fleet.targets[each.target]
+        target = fleet.member(each.target)
         try:
             state = states[target.name]
-            port = _port(fleet, target, state.port if state.alive else None, servers, report)
+            port = _ports.chosen(fleet, target, state.port if state.alive else None, servers, report)
         except DbfleetError as error:
             done.failures[target.name] = error
             report(Event(target.name, "failed", error.message))
@@ -185,13 +253,13 @@ def _starts(
             engine=target.engine,
             runtime=runtime.name,
             earlier=earlier or None,
-            port=port,
+            port=port or None,
             wanted=True,
             stopped=None,
             failed=None,
         )
         before[target.name] = record
-        servers.append(_servers.server(fleet, fleet.targets[target.name], port=port))
+        servers.append(_servers.server(fleet, fleet.member(target.name), port=port))
     if runtime.name == "docker":
         _warn_of_memory(fleet, [each.target for each in servers if not states[each.target].alive], report)
     for name, failure in runtime.prepare(servers, deadline=deadline, report=report).items():
@@ -210,7 +278,7 @@ def _warn_of_memory(fleet: Fleet, names: Sequence[str], report: Report) -> None:
     """Say so before anything starts that this machine's memory cannot hold, if each container takes all it may."""
     import psutil
 
-    wanted = sum(_servers.memory_cap(fleet, fleet.targets[name]) for name in names)
+    wanted = sum(_servers.memory_cap(fleet, fleet.member(name)) for name in names)
     free = psutil.virtual_memory().available
     if wanted > free:
         text = f"the containers may take {wanted / (1 << 30):.1f} GB of memory, and {free / (1 << 30):.1f} GB are free"
@@ -228,8 +296,8 @@ def _start(
                 info = _start_once(fleet, runtime, chosen, deadline, report)
             except RuntimeFailure:
                 # Between our look at the port and the server's, somebody else took it: another fleet, as a rule.
-                fixed = fleet.settings.target(server.target).port
-                if last or fixed or deadline.passed or ports.is_free(chosen.port):
+                fixed = fleet.settings_of(fleet.member(server.target)).port
+                if last or fixed or not chosen.port or deadline.passed or ports.is_free(chosen.port):
                     raise
                 chosen = _on_another_port(fleet, chosen, report)
                 failures = runtime.prepare([chosen], deadline=deadline, report=report)
@@ -237,11 +305,12 @@ def _start(
                     raise next(iter(failures.values())) from None
             else:
                 break
-        what = f"{info.product} {info.version} ({runtime.name}) on port {chosen.port}"
+        what = f"{info.product} {info.version} ({runtime.name})" + (f" on port {chosen.port}" if chosen.port else "")
         report(Event(server.target, "ready", f"{what}, {time.monotonic() - began:.1f} s"))
-        target = fleet.targets[server.target].with_(port=chosen.port)
-        _make_reader(fleet, target, report)
-        _clean(fleet, target, report)
+        if chosen.spec.kind == "engines":
+            target = fleet.member(server.target).with_(port=chosen.port)
+            _make_reader(fleet, target, report)
+            _clean(fleet, target, report)
         return info
 
     return start
@@ -278,7 +347,7 @@ def _clean(fleet: Fleet, target: Target, report: Report) -> None:
 
 def _start_once(fleet: Fleet, runtime: Runtime, server: Server, deadline: Deadline, report: Report) -> ServerInfo:
     runtime.start(server, deadline=deadline, report=report)
-    target = fleet.targets[server.target].with_(port=server.port)
+    target = fleet.member(server.target).with_(port=server.port or None)
     return wait_ready(
         runtime,
         server,
@@ -293,31 +362,6 @@ _saving = threading.Lock()
 
 def _on_another_port(fleet: Fleet, server: Server, report: Report) -> Server:
     with _saving:
-        port = _port(fleet, fleet.targets[server.target], None, (), report)
+        port = _ports.chosen(fleet, fleet.member(server.target), None, (), report)
         fleet.save_record(server.target, port=port)
     return replace(server, port=port)
-
-
-def _port(fleet: Fleet, target: Target, running_on: int | None, others: Sequence[Server], report: Report) -> int:
-    """The port to start it on; the one that it has where it runs and that is right."""
-    wanted = fleet.settings.target(target.name).port
-    if wanted:
-        if wanted != running_on and not ports.is_free(wanted):
-            raise port_taken(_servers.server(fleet, target, port=wanted))
-        return wanted
-    if running_on:
-        return running_on
-    avoid = {each.port for each in others} | {
-        record["port"] for name, record in fleet.records().items() if name != target.name and record.get("port")
-    }
-    avoid |= {port for name in fleet.names if name != target.name and (port := fleet.settings.target(name).port)}
-    recorded, own = fleet.record(target.name).get("port"), fleet.spec(target).default_port
-    for port in (recorded, own):
-        if port and port not in avoid and ports.is_free(port):
-            return int(port)
-    chosen = ports.choose(f"{fleet.state}/{target.name}", avoid=avoid)
-    first = recorded or own
-    if first:
-        by = f"by {ports.holder(first)}" if not ports.is_free(first) else "in this fleet"
-        report(Event(target.name, "note", f"{first} is taken {by}: {target.name} listens on {chosen}"))
-    return chosen

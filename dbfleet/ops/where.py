@@ -24,7 +24,7 @@ def where(fleet: Fleet) -> Iterator[dict[str, Any]]:
     for target in fleet.targets.values():
         if target.managed and fleet.spec(target).embedded:
             yield {"target": target.name, "what": "file", "path": target.database}
-    for runtime, servers in _servers.by_runtime(fleet, list(fleet.targets.values()) + _servers.dropped(fleet)):
+    for runtime, servers in _servers.by_runtime(fleet, _servers.targets_and_dropped(fleet, None)):
         for server in servers:
             for what, path in runtime.places(server).items():
                 yield {"target": server.target, "what": what, "path": path}

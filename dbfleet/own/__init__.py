@@ -1,7 +1,7 @@
 """Checks, before every connection to a managed target, that the server on its port is the fleet's own.
 
-Rule: a password is sent only to the server that was started with it. That is the container that mounts this fleet's
-password file, while it runs and the Docker engine publishes its port. Or it is the recorded process, which has the
+Rule: a password is sent only to the server that was started with it. That is the container that mounts a secret of
+this fleet, while it runs and the Docker engine publishes its port. Or it is the recorded process, which has the
 recorded start time, while nothing else listens on the port. Where it is not that server, the caller learns what became
 of it (a `Fate`).
 
@@ -10,6 +10,7 @@ The check takes about 2 ms: while all is well it needs no runtime, no docker com
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -95,10 +96,11 @@ def _process_without_procfs(record: Mapping[str, Any], port: int | None) -> Fate
 
 
 class Container(NamedTuple):
-    """A target's container, as it is recorded in `folder`, the fleet's folder for docker. It mounts `password_file`."""
+    """A target's container, as it is recorded in `folder`, the fleet's folder for docker. It mounts one of the
+    `secrets`, the fleet's folder of them."""
 
     folder: Path
-    password_file: Path
+    secrets: Path
     target: str
     engine: str
 
@@ -114,7 +116,7 @@ class Container(NamedTuple):
             return Fate(f"the Docker engine does not answer, so nobody knows whether it runs: {error}", "engine")
         if inspected is None:
             return Fate("its container was removed")
-        if not is_ours(inspected, self.password_file):
+        if not is_ours(inspected, self.secrets):
             return Fate("its container was removed, and another fleet's has its name")
         if (fate := of_container(inspected)) is not None:
             return fate
@@ -123,6 +125,8 @@ class Container(NamedTuple):
             return Fate(
                 f"a process of its container was killed for memory, its cap is {size(cap)}", "memory", None, cap
             )
+        if not port:  # what listens on nothing
+            return None
         bound = (inspected["NetworkSettings"].get("Ports") or {}).get(f"{inside}/tcp") or ()
         published = [binding["HostPort"] for binding in bound]
         if str(port) in published:
@@ -150,11 +154,11 @@ def look(at: str, project: str, service: str) -> dict[str, Any] | None:
     return engine_socket.container(at, f"{project}-{service}-1", {PROJECT: project, SERVICE: service})
 
 
-def is_ours(inspected: Mapping[str, Any], password_file: Path) -> bool:
-    """Whether the inspected container mounts the fleet's password file. Its name does not prove that it is ours: two
+def is_ours(inspected: Mapping[str, Any], secrets: Path) -> bool:
+    """Whether the inspected container mounts one of the fleet's secrets. Its name does not prove that it is ours: two
     fleets of one name in two state directories may have containers of one name, one after the other."""
-    sources = [mount.get("Source", "") for mount in inspected.get("Mounts") or ()]
-    return any(source.endswith(str(password_file)) for source in sources)  # Docker Desktop puts a folder before it
+    folders = [os.path.dirname(mount.get("Source", "")) for mount in inspected.get("Mounts") or ()]
+    return any(folder.endswith(str(secrets)) for folder in folders)  # Docker Desktop puts a folder before it
 
 
 def of_container(inspected: Mapping[str, Any]) -> Fate | None:

@@ -22,7 +22,7 @@ from dbfleet.adapter import ServerInfo
 from dbfleet.errors import AuthFailed, DbfleetError, NotReady, RuntimeFailure, Unavailable
 from dbfleet.own import Fate
 from dbfleet.runtimes import ports
-from dbfleet.spec import EngineSpec
+from dbfleet.spec import ServerSpec
 
 State = Literal["absent", "stopped", "starting", "running", "unhealthy", "failed"]
 """absent: it was never made · stopped: made, but not running · starting: it runs and is not healthy yet · running ·
@@ -39,19 +39,20 @@ TAIL_LINES: Final = 15
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """What a runtime needs to know to run a server: its target's name, its engine, and what the fleet decided for it.
+    """What a runtime needs to know to run a server: its target's name, its spec, and what the fleet decided for it.
 
-    `port` is the one on 127.0.0.1. `image` and `memory` replace the stack's defaults where they are set.
-    """
+    `port` is the one on 127.0.0.1; 0 where it listens on nothing. `image` and `memory` replace the stack's defaults
+    where they are set. `environment` holds the variables of a local process, or those of its stack in docker."""
 
     target: str
-    spec: EngineSpec
+    spec: ServerSpec
     port: int
     user: str
     password: str = field(repr=False)
     database: str
     image: str | None = None
     memory: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +170,8 @@ class Runtime(Protocol):
         """Raise RuntimeFailure where this runtime cannot work on this machine at all."""
         ...
 
-    def missing(self, spec: EngineSpec) -> str | None:
-        """What this runtime needs to start the engine and how to get it, in one sentence; None where nothing is
+    def missing(self, spec: ServerSpec) -> str | None:
+        """What this runtime needs to start it and how to get it, in one sentence; None where nothing is
         missing."""
         ...
 
@@ -207,6 +208,10 @@ class Runtime(Protocol):
 
     def client(self, server: Server) -> ClientCommand | None:
         """The command that connects the engine's own client to the server; None where there is no such client."""
+        ...
+
+    def beside(self, server: Server, command: Sequence[str]) -> ClientCommand:
+        """The command as it must be typed here to run where the server runs, with the server's own environment."""
         ...
 
     def places(self, server: Server) -> Mapping[str, str]:

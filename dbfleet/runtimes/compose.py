@@ -17,17 +17,16 @@ from dbfleet.errors import RuntimeFailure
 from dbfleet.own import ENGINE_FILE, PROJECTS_FILE, project_key
 from dbfleet.runtimes import Server, ports
 from dbfleet.runtimes.ports import short_hash
-from dbfleet.spec import EngineSpec
+from dbfleet.spec import ServerSpec
 
 
 class Projects:
-    """The projects of the fleet `fleet`, recorded in `folder`; the password file is in `secrets`."""
+    """The projects of the fleet `fleet`, recorded in `folder`; its secrets are in `secrets`."""
 
     def __init__(self, fleet: str, folder: Path, secrets: Path) -> None:
         self.fleet = fleet
         self.folder = folder
         self.secrets = secrets
-        self.password_file = secrets / "password"
 
     def of(self, server: Server) -> str | None:
         """The project of the server; None where none was made yet."""
@@ -70,8 +69,12 @@ class Projects:
         values["DBFLEET_SECRETS_DIR"] = _quoted(str(self.secrets))
         for server in servers:
             prefix = f"DBFLEET_{server.spec.name.upper()}"
-            values[f"{prefix}_PORT"] = str(server.port)
+            if server.port:
+                values[f"{prefix}_PORT"] = str(server.port)
+            values |= {name: _quoted(value) for name, value in server.environment.items()}
             for name, default in _other_ports(server.spec).items():
+                if name in server.environment:
+                    continue
                 if name in os.environ:
                     values[name] = os.environ[name]
                 elif name not in values:  # a chosen port stays: with another one compose would replace the container
@@ -114,13 +117,13 @@ def stacks() -> Path:
     raise RuntimeFailure("the stacks are missing from this installation of dbfleet", hint="install it again")
 
 
-def stack(spec: EngineSpec) -> Path:
-    """The compose file of one engine; that of an outside engine comes with its package. compose.yaml includes them all
-    and is not used: compose would make the volumes of every engine."""
-    return spec.stack or stacks() / "engines" / f"{spec.name}.yaml"
+def stack(spec: ServerSpec) -> Path:
+    """The compose file of one engine or service; that of an outside engine comes with its package. compose.yaml
+    includes them all and is not used: compose would make the volumes of every engine."""
+    return spec.stack or stacks() / spec.kind / f"{spec.name}.yaml"
 
 
-def _other_ports(spec: EngineSpec) -> Mapping[str, int]:
+def _other_ports(spec: ServerSpec) -> Mapping[str, int]:
     """The ports that a stack publishes beside the engine's own, such as that of Neo4j's web page: defaults by
     variable."""
     variables = re.findall(r"\$\{(DBFLEET_\w+_PORT):-(\d+)", stack(spec).read_text("utf-8"))

@@ -38,7 +38,7 @@ from dbfleet.runtimes import (
     log_tail,
     port_taken,
 )
-from dbfleet.spec import EngineSpec
+from dbfleet.spec import ServerSpec
 
 if TYPE_CHECKING:
     from python_on_whales import DockerClient
@@ -63,7 +63,7 @@ class DockerRuntime:
         if not docker.usable:
             raise docker.failure()
 
-    def missing(self, spec: EngineSpec) -> str | None:
+    def missing(self, spec: ServerSpec) -> str | None:
         if not compose.stack(spec).is_file():
             return f"there is no stack for {spec.title}"
         return None
@@ -132,7 +132,7 @@ class DockerRuntime:
         running = [container for container in inspected.values() if container["State"]["Running"]]
         used = self._memory(running) if memory else {}
         return {
-            server.target: docker_output.state(container, used.get(container["Id"]), server.spec.default_port)
+            server.target: docker_output.state(container, used.get(container["Id"]), server.spec.inner_port)
             if (container := inspected.get(ids[server.target] or ""))
             else ServerState("absent")
             for server in servers
@@ -192,6 +192,17 @@ class DockerRuntime:
         terminal = ["--tty"] if sys.stdin.isatty() and sys.stdout.isatty() else []
         docker = list(map(str, self._docker().client_config.docker_cmd))
         return ClientCommand((*docker, "exec", "--interactive", *terminal, container, *inside))
+
+    def beside(self, server: Server, command: Sequence[str]) -> ClientCommand:
+        container = self._container(server)
+        if container is None:
+            raise RuntimeFailure(
+                f"{server.target} has no container",
+                target=server.target,
+                hint=f"start it with dbfleet up {server.target}",
+            )
+        docker = list(map(str, self._docker().client_config.docker_cmd))
+        return ClientCommand((*docker, "exec", container, *command))
 
     def _has(self, container: str, program: str) -> bool:
         try:
@@ -333,7 +344,7 @@ class DockerRuntime:
                 raise RuntimeFailure(
                     f"the Docker engine does not answer: {error}", target=server.target, engine=server.spec.name
                 ) from error
-            if inspected is None or not own.is_ours(inspected, self.projects.password_file):
+            if inspected is None or not own.is_ours(inspected, self.projects.secrets):
                 return None
             self._containers[key] = inspected["Id"]
         return self._containers[key]
@@ -341,7 +352,7 @@ class DockerRuntime:
     def _others(self, project: str) -> bool:
         """Whether the project has a container of another fleet: one of the same name in another state directory."""
         listed = self._call(["container", "ls", "--all", "--quiet", "--filter", f"label={PROJECT}={project}"]).split()
-        return any(not own.is_ours(found, self.projects.password_file) for found in self._inspect(listed))
+        return any(not own.is_ours(found, self.projects.secrets) for found in self._inspect(listed))
 
     def _inspect(self, containers: Sequence[str]) -> list[dict[str, Any]]:
         if not containers:
@@ -432,7 +443,8 @@ class DockerRuntime:
 def _setting(server: Server, what: str) -> str:
     """How a user sets it for this target, as a hint says it."""
     variable = f"DBFLEET_{re.sub('[^A-Z0-9]', '_', server.target.upper())}_{what.upper()}"
-    return f"{what} under [targets.{server.target}] in dbfleet.toml, or {variable}"
+    table = "targets" if server.spec.kind == "engines" else server.spec.kind
+    return f"{what} under [{table}.{server.target}] in dbfleet.toml, or {variable}"
 
 
 def _ours(error: Exception, what: str, server: Server | None = None) -> DbfleetError:

@@ -38,7 +38,8 @@ and from now on it holds the user's data."""
 @dataclass(frozen=True, slots=True)
 class Record:
     """What is recorded about one target's server. `pid` and `identity` are set while it should run;
-    `kills_for_memory` is the kernel's count of such kills when the server started (procfs.py)."""
+    `kills_for_memory` is the kernel's count of such kills when the server started (procfs.py), `surroundings` a mark of
+    the variables that it was started with."""
 
     home: str
     run: str
@@ -50,6 +51,7 @@ class Record:
     started: float | None = None
     kills_for_memory: int | None = None
     progress: Progress = "new"
+    surroundings: str | None = None
 
 
 class Home:

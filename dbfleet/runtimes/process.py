@@ -46,7 +46,7 @@ from dbfleet.runtimes import (
     tail,
 )
 from dbfleet.runtimes.homes import Home, Record
-from dbfleet.spec import EngineSpec, LocalServer, ServerPlan
+from dbfleet.spec import LocalServer, ServerPlan, ServerSpec
 
 STRAYS_TIMEOUT_S: Final = 10.0
 PREPARE_PATIENCE_S: Final = 20.0
@@ -68,12 +68,13 @@ class ProcessRuntime:
     def check(self) -> None:
         """This runtime always works; what may be missing is a server's program."""
 
-    def missing(self, spec: EngineSpec) -> str | None:
+    def missing(self, spec: ServerSpec) -> str | None:
         if spec.local is None:
-            return "Docker is needed (Engine with compose v2): dbfleet cannot start this engine as a local process"
+            what = spec.kind.removesuffix("s")
+            return f"Docker is needed (Engine with compose v2): dbfleet cannot start this {what} as a local process"
         if programs.find(spec.local) is None:
             return spec.local.how_to_get
-        return None
+        return spec.local.lacks() if spec.local.lacks else None
 
     def prepare(self, servers: Sequence[Server], *, deadline: Deadline, report: Report) -> Mapping[str, DbfleetError]:
         return {}
@@ -85,9 +86,11 @@ class ProcessRuntime:
         with disk.errors(server, home.folder):
             record = home.make(account)
             running = identity.process(record.pid, record.identity)
-            if running and record.progress == "prepared" and record.port == server.port:
+            surroundings = ports.short_hash(repr(sorted(server.environment.items())).encode())
+            as_wanted = (record.port, record.surroundings or surroundings) == (server.port or None, surroundings)
+            if running and record.progress == "prepared" and as_wanted:
                 return
-            if running:  # it listens on another port, or its first start was interrupted
+            if running:  # its port or its variables are others now, or its first start was interrupted
                 self._end(home, record, local, server, report)
                 record = home.forget_process(record)
             paths = self._programs(server, local, record)
@@ -96,7 +99,9 @@ class ProcessRuntime:
                 reachable = accounts.reachable_binaries(folder, account)
                 paths = {name: reachable / name for name in paths}
             binaries = next(iter(paths.values())).parent
-            record = home.save(replace(record, binaries=str(binaries), port=server.port))
+            record = home.save(
+                replace(record, binaries=str(binaries), port=server.port or None, surroundings=surroundings)
+            )
             self._end_strays(home, record, paths, local, server)
             for lock in identity.stale_locks((Path(record.home) / "data", Path(record.run)), record.pid):
                 lock.unlink(missing_ok=True)
@@ -171,6 +176,13 @@ class ProcessRuntime:
     def client(self, server: Server) -> ClientCommand | None:
         return None
 
+    def beside(self, server: Server, command: Sequence[str]) -> ClientCommand:
+        record = Home(self.state, server.target).record()
+        folder = record.binaries if record else None
+        program = os.path.join(folder, command[0]) if folder else command[0]
+        local = self._local(server)
+        return ClientCommand((program, *command[1:]), {**local.environment, **server.environment})
+
     def places(self, server: Server) -> Mapping[str, str]:
         record = Home(self.state, server.target).record()
         if record is None:
@@ -189,7 +201,8 @@ class ProcessRuntime:
         return server.spec.local
 
     def _programs(self, server: Server, local: LocalServer, record: Record) -> Mapping[str, Path]:
-        paths = programs.find(local, record.binaries if record.progress == "prepared" else None)
+        kept = record.progress == "prepared" and not local.changes_programs
+        paths = programs.find(local, record.binaries if kept else None)
         if paths is None:
             raise self._not_here(server, local.how_to_get)
         return paths
@@ -260,7 +273,7 @@ class ProcessRuntime:
     ) -> Record:
         command = [os.fspath(word) for word in local.command(plan)]
         home.give(record, account)
-        if not ports.is_free(server.port):
+        if server.port and not ports.is_free(server.port):
             raise port_taken(server)
         log = home.open_log(record, account)
         try:
@@ -270,7 +283,7 @@ class ProcessRuntime:
                 command,
                 folder=plan.data,
                 home=plan.run,
-                environment=local.environment,
+                environment={**local.environment, **server.environment},
                 account=account,
                 stdout=log,
             )
@@ -292,7 +305,10 @@ class ProcessRuntime:
     def _prepare(
         self, record: Record, plan: ServerPlan, local: LocalServer, server: Server, deadline: Deadline, report: Report
     ) -> None:
-        """Wait until the port answers, then make the user and the database; retry until the server is ready."""
+        """Wait until the port answers, then make the user and the database; retry until the server is ready. What
+        listens on nothing is waited for by its probe."""
+        if not server.port:
+            return
         report(Event(server.target, "waiting", f"port {server.port}"))
         patience: float | None = None
         last: Exception | None = None

@@ -83,6 +83,9 @@ def test_completion_is_there_for_the_shell(shell: Shell, name: str) -> None:
         ("dbfleet que", {"query"}),
         ("dbfleet query shop x --format js", {"json", "jsonl"}),
         ("dbfleet describe s", {"shop"}),
+        ("dbfleet up con", {"control", "console"}),
+        ("dbfleet logs bro", {"broker"}),
+        ("dbfleet query bro", set()),
     ],
 )
 def test_completion_knows_targets_commands_and_formats(shell: Shell, typed: str, expected: set[str]) -> None:

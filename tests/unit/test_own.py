@@ -100,7 +100,7 @@ def engine(tmp_path: Path) -> Iterator[Callable[[Answer], str]]:
 def of_fleet(tmp_path: Path, at: str) -> own.Container:
     (tmp_path / own.PROJECTS_FILE).write_text('{"": "dbfleet-shop"}')
     (tmp_path / own.ENGINE_FILE).write_text(at)
-    return own.Container(tmp_path, tmp_path / "secrets" / "password", "redis", "redis")
+    return own.Container(tmp_path, tmp_path / "secrets", "redis", "redis")
 
 
 def test_the_fleets_own_container_is_reached_and_no_other(tmp_path: Path, engine: Callable[[Answer], str]) -> None:

@@ -1,0 +1,48 @@
+"""Which port a server is started on: the one in the settings, else the one on record, else its own, else a free one.
+
+Rule: a port from the settings is used, or is an error that names who has it. Where another than the server's own is
+taken, a note says which, and why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dbfleet import services
+from dbfleet.fleet import Fleet
+from dbfleet.ops import _servers
+from dbfleet.runtimes import Event, Report, Server, port_taken, ports
+from dbfleet.target import Target
+
+
+def chosen(fleet: Fleet, target: Target, running_on: int | None, others: Sequence[Server], report: Report) -> int:
+    """The port to start it on; the one that it has where it runs and that is right; 0 where it listens on nothing.
+    `others` are started with it."""
+    own = fleet.runs(target).default_port
+    if own is None:
+        return 0
+    wanted = fleet.settings_of(target).port
+    if wanted:
+        if wanted != running_on and not ports.is_free(wanted):
+            raise port_taken(_servers.server(fleet, target, port=wanted))
+        return wanted
+    if running_on:
+        return running_on
+    avoid = {each.port for each in others} | _of_others(fleet, target.name)
+    recorded = fleet.record(target.name).get("port")
+    for port in (recorded, own):
+        if port and port not in avoid and ports.is_free(port):
+            return int(port)
+    found = ports.choose(f"{fleet.state}/{target.name}", avoid=avoid)
+    first = recorded or own
+    by = f"by {ports.holder(first)}" if not ports.is_free(first) else "in this fleet"
+    report(Event(target.name, "note", f"{first} is taken {by}: {target.name} listens on {found}"))
+    return found
+
+
+def _of_others(fleet: Fleet, name: str) -> set[int]:
+    """The ports that are on record or in the settings for other targets and services."""
+    recorded = {record["port"] for other, record in fleet.records().items() if other != name and record.get("port")}
+    settings = [fleet.settings.target(other) for other in fleet.names if other != name]
+    settings += [fleet.settings.service(other) for other in services.names() if other != name]
+    return recorded | {each.port for each in settings if each.port}

