@@ -238,6 +238,7 @@ class ServiceSpec:
     default_database: str | None = None
     runtime: Literal["docker", "process"] | None = None
     beside: Literal["docker", "process"] | None = None
+    published: bool = True  # in docker too, on 127.0.0.1; else only other containers reach it
     optional: bool = False
     environment: Callable[[Surroundings], Mapping[str, str]] | None = None
     local: LocalServer | None = None
