@@ -3,8 +3,6 @@ those of PostgreSQL and Redis."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from test_docker_fleet import IMAGES, container, dbfleet, docker, of_project, pytestmark
 from test_fleet import CommandLine
@@ -13,12 +11,12 @@ __all__ = ["dbfleet", "pytestmark"]
 
 
 @pytest.fixture
-def console(dbfleet: CommandLine) -> Iterator[CommandLine]:  # noqa: F811  # the fixture
+def console(dbfleet: CommandLine) -> CommandLine:
     dbfleet.environment |= {
         "DBFLEET_CONTROL_IMAGE": IMAGES["DBFLEET_POSTGRES_IMAGE"],
         "DBFLEET_BROKER_IMAGE": IMAGES["DBFLEET_REDIS_IMAGE"],
     }
-    yield dbfleet
+    return dbfleet
 
 
 def test_control_and_broker_come_up_beside_an_engine_and_go_down(console: CommandLine) -> None:
