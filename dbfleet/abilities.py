@@ -216,12 +216,14 @@ class TellsLeft(Protocol):
 
 
 class MakesReader(Protocol):
-    """Makes an account that can read and cannot write."""
+    """Makes an account for reading only. Where the guard is `account`, it can read and cannot write; elsewhere its
+    rights may be greater, and it is there so that who reads holds no writer's password."""
 
     def make_reader(self, user: str, password: str) -> None:
         """Make the account, or put it right, so that this login reads every collection of this database and writes
-        none; collections of later too, where the engine can. It has the least rights that this needs. Nothing is
-        changed where the account is right already. StatementError where this connection may not make accounts."""
+        none; collections of later too, where the engine can. It has the least rights that the engine knows for this.
+        Nothing is changed where the account is right already. StatementError where this connection may not make
+        accounts."""
         ...
 
 

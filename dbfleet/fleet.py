@@ -138,8 +138,8 @@ class Fleet:
         """The same target for reading only: `connect` opens it so that the engine's guard refuses every change.
 
         A server of the fleet is read by an account that `up` has made; AuthFailed where it has not. Somebody's server
-        is read by the account of `ro_url`, and otherwise as the guard is one of the session. Unsupported, which says
-        that reading only is not enforced, where nothing would refuse a change.
+        is read by the account of `ro_url`, and without one by its own where the guard is not the account's rights.
+        Unsupported, which says that reading only is not enforced, where nothing would refuse a change.
         """
         if target.read_only:
             return target
@@ -148,7 +148,7 @@ class Fleet:
             raise self._not_enforced(target, f"dbfleet knows nothing of {spec.title} that would refuse a change")
         if not target.managed and (configured := self.configured_reader(target.name)) is not None:
             return configured
-        if MakesReader not in spec.abilities:
+        if MakesReader not in spec.abilities or not (target.managed or spec.guard == "account"):
             return target.with_(read_only=True, create=False)
         if not target.managed:
             raise self._not_enforced(

@@ -25,7 +25,7 @@ NoHostAvailable.
 
 from __future__ import annotations
 
-from dbfleet.abilities import CarriesExtras, Identifies, TellsLeft
+from dbfleet.abilities import CarriesExtras, Identifies, MakesReader, TellsLeft
 from dbfleet.adapter import Adapter
 from dbfleet.engines.cassandra.local import CLIENT, shell
 from dbfleet.engines.cassandra.values import keeps
@@ -57,9 +57,12 @@ ENGINE = EngineSpec(
         Type.JSON: Fidelity.AS_TEXT,
     },
     capabilities=frozenset({Capability.SPLIT, Capability.PARAMETERS}),
-    abilities=frozenset({Identifies, CarriesExtras, TellsLeft}),
+    abilities=frozenset({Identifies, CarriesExtras, TellsLeft, MakesReader}),
     limits=Limits(fraction_digits=3, name_length=48, key_length=65535, empty_text_in_key=False),
     default_port=9042,
+    guard="account",
+    guard_note="It has SELECT on the target's keyspace alone; every role may change its own password, after which only "
+    "up lets it in again, and functions of the user's own are not for it.",
     keeps_native=keeps,
     query_options=("consistency",),
     url_variable="CASSANDRA_URL",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from dbfleet.abilities import CarriesExtras, Identifies, TellsLeft
+from dbfleet.abilities import CarriesExtras, Identifies, MakesReader, TellsLeft
 from dbfleet.adapter import BATCH_SIZE, WHOLE, Adapter, Change, Part, Result, ServerInfo, WriteMode, Written
-from dbfleet.engines.cassandra import left, literals, query, read, write
+from dbfleet.engines.cassandra import left, literals, query, read, reader, write
 from dbfleet.engines.cassandra.connect import identity, opened
 from dbfleet.engines.cassandra.session import Session
 from dbfleet.engines.cassandra.tables import Tables
@@ -23,6 +23,7 @@ class CassandraAdapter(
     Identifies,
     CarriesExtras,
     TellsLeft,
+    MakesReader,
 ):
     """One session on a cluster."""
 
@@ -100,6 +101,12 @@ class CassandraAdapter(
 
     def cancel(self) -> None:
         raise Unsupported("Cassandra cannot stop a statement", engine="cassandra", target=self.target.name)
+
+    # --- reading only ---
+
+    def make_reader(self, user: str, password: str) -> None:
+        """A role with SELECT on the keyspace (`reader`)."""
+        reader.make_reader(self._session, user, password)
 
     # --- the connection ---
 

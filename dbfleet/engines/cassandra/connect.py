@@ -1,7 +1,7 @@
 """A session on the target's keyspace, and which database it is.
 
-A missing keyspace is made for a target with `create` and for one that the fleet manages. The driver reads timestamps
-through floats, so the session reads them in our way (`cassandra.wire`).
+A missing keyspace is made for a target with `create` and for one that the fleet manages, but not for reading only. The
+driver reads timestamps through floats, so the session reads them in our way (`cassandra.wire`).
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def _choose_keyspace(session: Session) -> None:
     if not name:
         return
     if not session.rows("SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = %s", (name,)):
-        if not (target.create or target.managed):
+        if target.read_only or not (target.create or target.managed):
             raise AuthFailed(
                 f"no keyspace {name!r}", engine="cassandra", target=target.name, hint="seed, load and copy make it"
             )

@@ -21,6 +21,7 @@ from dbfleet.engines.cassandra.wire import SETTINGS, largest_request, wide_of
 from dbfleet.errors import StatementError, Unsupported
 from dbfleet.values import Batch, Row, Schema, Type
 
+_UNAUTHORIZED: Final = "2100"
 _BATCH_CHARACTERS: Final = 4000
 """The size of one unlogged batch: the server warns above 5 KiB and refuses above 50 KiB."""
 
@@ -190,6 +191,8 @@ class Writing:
             try:
                 rows = self._session.landed(future)
             except StatementError as error:
+                if error.code == _UNAUTHORIZED:  # no row is at fault
+                    raise
                 self.written.rejected += [Rejected(row, str(error)) for row, _ in group]
                 return
             if applied and not rows[0][0]:

@@ -22,6 +22,7 @@ from dbfleet.abilities import (
     ExtendedJson,
     Finds,
     Identifies,
+    MakesReader,
     Narrows,
     Ordered,
     ReadsLines,
@@ -79,9 +80,24 @@ ENGINE = EngineSpec(
         }
     ),
     abilities=frozenset(
-        {Identifies, Swaps, Finds, Encodes, Ordered, Narrows, ReadsLines, CarriesExtras, TellsLeft, ExtendedJson}
+        {
+            Identifies,
+            Swaps,
+            Finds,
+            Encodes,
+            Ordered,
+            Narrows,
+            ReadsLines,
+            CarriesExtras,
+            TellsLeft,
+            MakesReader,
+            ExtendedJson,
+        }
     ),
     encodings=("jsonl",),
+    guard="account",
+    guard_note="It has the role read, on the target's database alone; JavaScript in $where, $function and mapReduce "
+    "runs, and takes the server's time.",
     limits=Limits(
         fraction_digits=3,
         int_bits=None,

@@ -16,6 +16,7 @@ from dbfleet.abilities import (
     ExtendedJson,
     Finds,
     Identifies,
+    MakesReader,
     Narrows,
     Ordered,
     ReadsLines,
@@ -35,7 +36,7 @@ from dbfleet.adapter import (
     WriteMode,
     Written,
 )
-from dbfleet.engines.mongodb import left, literals, query, read, server, swap, tables, write
+from dbfleet.engines.mongodb import left, literals, query, read, reader, server, swap, tables, write
 from dbfleet.engines.mongodb.conditions import filter_of
 from dbfleet.engines.mongodb.connect import client_of
 from dbfleet.engines.mongodb.errors import translate
@@ -60,6 +61,7 @@ class MongodbAdapter(
     ReadsLines,
     CarriesExtras,
     TellsLeft,
+    MakesReader,
     ExtendedJson,
 ):
     """One MongoClient, one session. `ejson`: results of queries as relaxed Extended JSON, all values."""
@@ -187,6 +189,10 @@ class MongodbAdapter(
     def encoded(self, statement: str, params: Mapping[str, object] | None, format: str) -> Iterator[bytes] | None:
         """JSON Lines of what one find or aggregate gives."""
         return query.encoded(self._session, statement, params) if format == "jsonl" and not self.ejson else None
+
+    def make_reader(self, user: str, password: str) -> None:
+        """A user with the role `read` on this database (`reader`)."""
+        reader.make_reader(self._session, self.target, user, password)
 
     def cancel(self) -> None:
         with self._session.translated():

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from dbfleet.abilities import CarriesExtras, Identifies, Swaps, TellsLeft
+from dbfleet.abilities import CarriesExtras, Identifies, MakesReader, Swaps, TellsLeft
 from dbfleet.adapter import BATCH_SIZE, WHOLE, Adapter, Change, Part, Result, ServerInfo, Swap, WriteMode, Written
-from dbfleet.engines.neo4j import left, literals, query, read, swap, write
+from dbfleet.engines.neo4j import left, literals, query, read, reader, swap, write
 from dbfleet.engines.neo4j.connect import identity, opened
 from dbfleet.engines.neo4j.session import Session
 from dbfleet.engines.neo4j.tables import Collections
@@ -25,6 +25,7 @@ class Neo4jAdapter(
     Swaps,
     CarriesExtras,
     TellsLeft,
+    MakesReader,
 ):
     """One driver with its pool; one statement at a time, each its own transaction."""
 
@@ -114,6 +115,12 @@ class Neo4jAdapter(
 
     def cancel(self) -> None:
         self._session.cancel()
+
+    # --- reading only ---
+
+    def make_reader(self, user: str, password: str) -> None:
+        """A user of its own; what keeps it from writing is the mode of its sessions (`reader`)."""
+        reader.make_reader(self._session, user, password)
 
     # --- the connection ---
 

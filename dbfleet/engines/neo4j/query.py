@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dbfleet.adapter import Result, ResultColumn
+from dbfleet.engines.neo4j import reader
 from dbfleet.engines.neo4j.session import Session
 from dbfleet.engines.neo4j.text import parameters, statements
 from dbfleet.engines.neo4j.values import STORE, plain_row
@@ -34,6 +35,8 @@ def run(session: Session, text: str, params: Mapping[str, object], batch_size: i
 def _result(session: Session, texts: Sequence[str], params: Mapping[str, object], batch_size: int) -> Result:
     """The first statement's result, and behind it the others'."""
     messages: list[str] = []
+    if session.target.read_only:
+        reader.check(session, texts[0], _bound(params))
     opened = session.open(1)
     try:
         with session.translated():

@@ -44,10 +44,12 @@ class Session:
         return neo4j.Query(statement, metadata={"dbfleet": self._token})
 
     def open(self, fetch_size: int = BATCH_SIZE) -> Any:
-        """A session of the driver's. Unavailable where the connection is closed."""
+        """A session of the driver's, which the server lets only read where the target is for reading only. Unavailable
+        where the connection is closed."""
         if self._closed:
             raise Unavailable("the connection is closed", engine="neo4j", target=self.target.name)
-        return self._driver.session(database=self._database, fetch_size=fetch_size)
+        mode = "READ" if self.target.read_only else "WRITE"
+        return self._driver.session(database=self._database, fetch_size=fetch_size, default_access_mode=mode)
 
     def run(self, statement: str, params: Mapping[str, Any] | None = None) -> None:
         """Run a statement that gives no rows."""

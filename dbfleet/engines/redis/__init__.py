@@ -15,11 +15,13 @@ redis-py's `ssl_cert_reqs ssl_ca_certs ssl_certfile ssl_keyfile ssl_check_hostna
 - A write is a script for each 250 rows (`redis.write`). What the server refuses (memory full, a key of another type in
   the row's place) comes back row by row.
 - A node of a cluster answers `query` and `ping`; its collections are refused, because one node has a part of the keys.
+- Reading only is the matter of an ACL user (`redis.reader`), who may not end a blocked command of his own: there
+  `cancel` ends the connection.
 """
 
 from __future__ import annotations
 
-from dbfleet.abilities import CarriesExtras, Identifies, Swaps, TellsLeft
+from dbfleet.abilities import CarriesExtras, Identifies, MakesReader, Swaps, TellsLeft
 from dbfleet.adapter import Adapter
 from dbfleet.engines.redis import foreign_write as kept
 from dbfleet.engines.redis.local import LOCAL, examine, shell
@@ -58,8 +60,12 @@ ENGINE = EngineSpec(
             Capability.CANCEL,
         }
     ),
-    abilities=frozenset({Identifies, Swaps, CarriesExtras, TellsLeft}),
+    abilities=frozenset({Identifies, Swaps, CarriesExtras, TellsLeft, MakesReader}),
     limits=Limits(int_bits=None),
+    guard="account",
+    guard_note="Its rights are those of an ACL user, on all databases of the server: XREAD BLOCK waits, and an "
+    "expensive read (SORT_RO, LCS, SUNION of large keys) holds up every other client. The server forgets the account "
+    "when it stops; up and restart make it again.",
     keeps_native=kept.keeps,
     extras=frozenset({Native}),
     default_port=6379,

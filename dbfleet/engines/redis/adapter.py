@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from dbfleet.abilities import CarriesExtras, Identifies, Swaps, TellsLeft
+from dbfleet.abilities import CarriesExtras, Identifies, MakesReader, Swaps, TellsLeft
 from dbfleet.adapter import BATCH_SIZE, WHOLE, Adapter, Change, Part, Result, ServerInfo, Swap, WriteMode, Written
-from dbfleet.engines.redis import foreign_write, left, literals, query, read, swap, write
+from dbfleet.engines.redis import foreign_write, left, literals, query, read, reader, swap, write
 from dbfleet.engines.redis.connect import Dial, database_number, dialer, identity
 from dbfleet.engines.redis.keys import named
 from dbfleet.engines.redis.session import Session
@@ -36,6 +36,7 @@ class RedisAdapter(
     Swaps,
     CarriesExtras,
     TellsLeft,
+    MakesReader,
 ):
     """One connection; `dial` makes another like it, for `cancel` and after an interrupt."""
 
@@ -159,6 +160,13 @@ class RedisAdapter(
 
     def cancel(self) -> None:
         self._session.cancel()
+
+    # --- reading only ---
+
+    def make_reader(self, user: str, password: str) -> None:
+        """An ACL user that reads every key and may nothing else; the server forgets it when it stops (`reader`)."""
+        with self._session.translated():
+            reader.make_reader(self._session.open(), user, password)
 
     # --- the connection ---
 

@@ -1,7 +1,8 @@
 """A running command stopped, over a second connection.
 
 A blocked command is unblocked, and a script is killed. Where neither helps, as with a reply of millions of elements,
-the connection is ended, and the next call makes a new one. A script runs on for its first 5 seconds
+the connection is ended, and the next call makes a new one. So it is for an account that may not end what runs on the
+server, as the reader's: the server notices that nobody waits any more. A script runs on for its first 5 seconds
 (busy-reply-threshold), and to its end once it has written: Redis has no way to undo that.
 """
 
@@ -26,9 +27,12 @@ def stop(wire: Wire, dial: Dial, identity: int | None, *, script: bool) -> None:
                 with suppress(ReplyError):
                     second.ask(command, "KILL")
         elif identity is not None:
-            with suppress(ReplyError):
+            try:
                 if not second.ask("CLIENT", "UNBLOCK", identity, "ERROR") and wire.waiting:
                     second.ask("CLIENT", "KILL", "ID", identity)
+            except ReplyError as exc:
+                if exc.code == "NOPERM":
+                    wire.hang_up()
     except ConnectionLost:
         pass
     finally:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 from typing import Any, Final
@@ -94,6 +95,13 @@ class Wire:
         self.broken = True
         self._queue.clear()
         self._connection.disconnect()
+
+    def hang_up(self) -> None:
+        """End the connection from another thread: who waits for a reply gets ConnectionLost."""
+        import socket
+
+        with suppress(OSError):  # the server was faster
+            self._socket.shutdown(socket.SHUT_RDWR)
 
     def greet(
         self, *, user: str | None, password: str | None, name: str, database: int, protocol: int
