@@ -138,10 +138,17 @@ class Owner:
 
 
 class Worker:
-    """What the owner sees of a worker. End it with `tell_to_stop` and `stop`."""
+    """What the owner sees of a worker. End it with `tell_to_stop` and `stop`. `children`: the job starts workers of its
+    own; such a worker is not ended by Python when its owner forgets to, but by the owner's end, which it notices."""
 
     def __init__(
-        self, name: str, job: Callable[[Owner], None], before: Iterable[Worker] = (), *, forks: bool = _FORKS
+        self,
+        name: str,
+        job: Callable[[Owner], None],
+        before: Iterable[Worker] = (),
+        *,
+        forks: bool = _FORKS,
+        children: bool = False,
     ) -> None:
         self.name = name
         self.connection, theirs = multiprocessing.Pipe()
@@ -158,7 +165,7 @@ class Worker:
         # A child that kept these open would keep its brothers from learning that their owner is gone.
         ours = [self.connection, *(worker.connection for worker in before)]
         self._process = multiprocessing.get_context("fork").Process(
-            target=_child, args=(owner, job, ours), daemon=True, name=name
+            target=_child, args=(owner, job, ours), daemon=not children, name=name
         )
         with _signals_held():
             self._process.start()
@@ -224,9 +231,12 @@ class Worker:
             self._process = None
 
 
-def start(jobs: Sequence[tuple[str, Callable[[Owner], None]]], specs: Iterable[EngineSpec] = ()) -> list[Worker]:
-    """Start a worker for each job, all at once; `specs` are those of the engines that they work on."""
-    forks = _FORKS and not any(spec.one_process for spec in specs)
+def start(
+    jobs: Sequence[tuple[str, Callable[[Owner], None]]], specs: Iterable[EngineSpec] = (), *, threads: bool = False
+) -> list[Worker]:
+    """Start a worker for each job, all at once; `specs` are those of the engines that they work on. `threads`: they are
+    threads on every system."""
+    forks = _FORKS and not threads and not any(spec.one_process for spec in specs)
     workers: list[Worker] = []
     for name, job in jobs:
         workers.append(Worker(name, job, before=workers, forks=forks))

@@ -15,7 +15,7 @@ before its end: copy/end.py. A collection goes as lines from server to server wh
 rows: copy/lines.py.
 """
 
-from dbfleet.ops.copy.messages import Copied, Plan, Watch
+from dbfleet.ops.copy.messages import Copied, Crew, Plan, Watch
 from dbfleet.ops.copy.run import copy, receipt
 
-__all__ = ["Copied", "Plan", "Watch", "copy", "receipt"]
+__all__ = ["Copied", "Crew", "Plan", "Watch", "copy", "receipt"]

@@ -1,5 +1,6 @@
 """What a copy remembers while it runs, so that one that was cut off can go on: which parts of which collection are
-begun and which are done. One JSON file a pair of targets, in the fleet's folder, removed when the copy is complete.
+begun and which are done. One JSON file a pair of targets, in the fleet's folder, removed when the copy is complete; a
+copy whose parts are done by others (messages.Crew) may keep it elsewhere.
 
 A collection that is to take another's place has its staged name in it; `swapping` is set before the names are
 exchanged: where nothing is staged any more then, all of them have taken their places.
@@ -14,10 +15,11 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from dbfleet.adapter import Part
 from dbfleet.errors import UsageError
@@ -47,23 +49,75 @@ class Progressed:
         return len(self.done) == len(self.parts)
 
 
-class Journal:
-    """The file, and what is in it by the collection's name."""
+class Journal(Protocol):
+    """What is known of a copy between two targets, by the collection's name, wherever it is kept.
+
+    `word` is the copy's own, from the two targets' URLs: the names of what it stages have it (ops/_staging.py).
+    """
+
+    word: str
+    collections: dict[str, Progressed]
+    swapping: bool
+
+    def exists(self) -> bool:
+        """Whether a copy that was cut off has left one."""
+        ...
+
+    def load(self) -> bool:
+        """Read what a copy that was cut off has left; False where there is none. UsageError where it is damaged."""
+        ...
+
+    def save(self) -> None:
+        """Keep what is known now; what was kept before stands until this is whole."""
+        ...
+
+    def forget(self) -> None:
+        """The copy is complete, or nothing of it is left."""
+        ...
+
+    def alone(self) -> AbstractContextManager[None]:
+        """For the block: no other copy between the two targets runs. UsageError where one does."""
+        ...
+
+
+def word_of(source: Target, sink: Target) -> str:
+    """The word of a copy between the two."""
+    what = {"source": source.url(), "sink": sink.url()}
+    return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
+
+
+def to_text(collections: Mapping[str, Progressed], *, swapping: bool, **more: str) -> str:
+    """What is known as text; `more` is for who reads it."""
+    return json.dumps(
+        {**more, "swapping": swapping, "collections": {name: asdict(each) for name, each in collections.items()}}
+    )
+
+
+def from_text(text: str) -> tuple[dict[str, Progressed], bool]:
+    """The collections and `swapping` of such a text. ValueError, KeyError or TypeError where it is damaged."""
+    content = json.loads(text)
+    return {name: Progressed(**each) for name, each in content["collections"].items()}, bool(content.get("swapping"))
+
+
+class FileJournal:
+    """A journal in a file of the fleet's folder."""
 
     def __init__(self, fleet: Fleet, source: Target, sink: Target) -> None:
         self._fleet = fleet
         self._what = {"source": source.url(), "sink": sink.url()}
-        self.word = hashlib.sha256(json.dumps(self._what).encode()).hexdigest()[:16]
+        self.word = word_of(source, sink)
         self.path: Path = _staging.journal_file(fleet, self.word)
         self.collections: dict[str, Progressed] = {}
         self.swapping = False
 
+    def exists(self) -> bool:
+        """Whether the file is there."""
+        return self.path.exists()
+
     def load(self) -> bool:
-        """Read what a copy that was cut off has left; False where there is no journal."""
+        """Read the file; False where there is none. UsageError where it is damaged."""
         try:
-            content = json.loads(self.path.read_text("utf-8"))
-            self.collections = {name: Progressed(**each) for name, each in content["collections"].items()}
-            self.swapping = bool(content.get("swapping"))
+            self.collections, self.swapping = from_text(self.path.read_text("utf-8"))
         except FileNotFoundError:
             return False
         except (ValueError, KeyError, TypeError) as exc:
@@ -77,19 +131,17 @@ class Journal:
         self._fleet.made_state()
         self.path.parent.mkdir(mode=0o700, exist_ok=True)
         fresh = self.path.with_name(f"{self.path.name}.{os.getpid()}")
-        collections = {name: asdict(each) for name, each in self.collections.items()}
-        content = {**self._what, "swapping": self.swapping, "collections": collections}
-        fresh.write_text(json.dumps(content), "utf-8")
+        fresh.write_text(to_text(self.collections, swapping=self.swapping, **self._what), "utf-8")
         os.replace(fresh, self.path)
 
     def forget(self) -> None:
-        """The copy is complete, or nothing of it is left: the file goes."""
+        """The file goes."""
         self.collections, self.swapping = {}, False
         self.path.unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
-        """One copy between two targets at a time. UsageError where another runs."""
+        """For the block: the lock beside the file is ours. UsageError where another has it."""
         from filelock import FileLock, Timeout
 
         self._fleet.made_state()

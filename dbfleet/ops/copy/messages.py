@@ -3,7 +3,7 @@ the owner (copy/owner.py) and its workers (copy/worker.py)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -11,7 +11,8 @@ from dbfleet.adapter import Part, Rejected, WriteMode
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _ends
 from dbfleet.ops._plan import PlannedCollection
-from dbfleet.ops.copy.journal import Journal
+from dbfleet.ops._workers import Owner
+from dbfleet.ops.copy.journal import FileJournal, Journal
 from dbfleet.spec import EngineSpec
 from dbfleet.target import Target
 from dbfleet.values import Digest
@@ -25,11 +26,11 @@ Mode = Literal["insert", "upsert", "replace"]
 class Ends:
     """The two targets of a copy and its journal."""
 
-    def __init__(self, fleet: Fleet, source: Target, sink: Target) -> None:
+    def __init__(self, fleet: Fleet, source: Target, sink: Target, journal: Journal | None = None) -> None:
         self.fleet = fleet
         self.source, self.sink = source, sink
         self.source_spec, self.sink_spec = fleet.spec(source), fleet.spec(sink)
-        self.journal = Journal(fleet, source, sink)
+        self.journal: Journal = journal or FileJournal(fleet, source, sink)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,17 @@ class Plan:
         """What is to be agreed to; empty where nothing is replaced."""
         going = [(plan.sink.name, plan.there) for plan in self.collections if plan.action == "replace"]
         return _ends.question(going, self.sink, self.spec, self.lost)
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """Who copies the parts, where it is not this process's own workers: `count` hands, each of which takes tasks and
+    gives answers as copy/worker.py does, and passes them on to somebody who works; and the journal that the copy keeps,
+    so that it can go on elsewhere."""
+
+    job: Callable[[Owner], None]
+    journal: Journal
+    count: int
 
 
 class Watch:

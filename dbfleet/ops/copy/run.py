@@ -22,11 +22,11 @@ from dbfleet.ops.copy import extras, lines, setup
 from dbfleet.ops.copy import worker as copy_worker
 from dbfleet.ops.copy.end import ended_by, undo
 from dbfleet.ops.copy.journal import Journal
-from dbfleet.ops.copy.messages import Begin, Copied, Ends, Mode, Plan, Watch
+from dbfleet.ops.copy.messages import Begin, Copied, Crew, Ends, Mode, Plan, Watch
 from dbfleet.ops.copy.owner import Owner
 from dbfleet.target import Target
 
-__all__ = ["Copied", "Mode", "Plan", "Watch", "copy", "receipt"]
+__all__ = ["Copied", "Crew", "Mode", "Plan", "Watch", "copy", "receipt"]
 
 _JOBS: Final = 2
 _ANOTHER_NAME: Final = "copy one collection under another name: TARGET#other"
@@ -46,26 +46,31 @@ def copy(
     resume: bool = False,
     jobs: int | None = None,
     watch: Watch | None = None,
+    crew: Crew | None = None,
 ) -> Iterator[Copied]:
     """Copy the collections (all, if none is named); a record for each when it is done.
 
     `rename` is the sink's name of the only collection. UsageError for rows that are there already, unless `mode` says
     upsert (they are kept, ours win by key) or replace (they go). At the end PartialWrite where rows were rejected, else
-    VerifyFailed where the sink does not hold what was read.
+    VerifyFailed where the sink does not hold what was read. `crew` does the parts instead of this process's workers.
     """
     watch = watch or Watch()
     if jobs is not None and jobs < 1:
         raise UsageError(f"--jobs is {jobs}", hint="it is how many parts are copied at the same time")
-    count = 1 if fleet.spec(sink).embedded else jobs or _JOBS  # an embedded target has one writer at a time
-    ends = Ends(fleet, source, sink)
+    count = jobs or (crew.count if crew else _JOBS)
+    if fleet.spec(sink).embedded:  # it has one writer at a time
+        count = 1
+    ends = Ends(fleet, source, sink, crew.journal if crew else None)
     fresh = FreshFile(fleet, sink)
     wish = _Wish(list(collections), rename, mode, strict, dry_run, resume, verify, count)
     with contextlib.nullcontext() if dry_run else ends.journal.alone():
         # Forked before a connection is open: a driver's sockets are not for two processes.
         at_once = 0 if dry_run else count
-        job = partial(copy_worker.work, fleet=fleet, source=source, sink=sink)
+        job = crew.job if crew else partial(copy_worker.work, fleet=fleet, source=source, sink=sink)
         workers = _workers.start(
-            [(f"copy {number}", job) for number in range(at_once)], [fleet.spec(source), fleet.spec(sink)]
+            [(f"copy {number}", job) for number in range(at_once)],
+            [fleet.spec(source), fleet.spec(sink)],
+            threads=crew is not None,  # they only pass on
         )
         try:
             with ExitStack() as stack:
@@ -76,7 +81,7 @@ def copy(
                     # removes what lies beside the file.
                     _workers.stop(workers)
         except BaseException as error:
-            if not ends.journal.path.exists():
+            if not ends.journal.exists():
                 fresh.remove(only_empty=goes_on(error))
             raise
         yield from done.records

@@ -133,7 +133,7 @@ def refuse_rows(ends: Ends, sink: Adapter | None, plans: Sequence[PlannedCollect
     if full:
         told = ", ".join(f"{name} ({rows:,} rows)" for name, rows in full[:3])
         more = f" and {len(full) - 3} more" if full[3:] else ""
-        journal = ends.journal.path.exists()
+        journal = ends.journal.exists()
         raise UsageError(
             f"{ends.sink.name} has data already: {told}{more}. Nothing was written",
             hint="--resume goes on with the copy that was cut off; --mode upsert or replace begins anew"

@@ -1,0 +1,13 @@
+"""The console as a Django app."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class Console(AppConfig):
+    """The tables are called console_…"""
+
+    name = "dbfleet.console"
+    label = "console"
+    verbose_name = "dbfleet's console"

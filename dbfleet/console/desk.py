@@ -1,0 +1,339 @@
+"""What the command line asks of the console: schedules, jobs and receipts as plain records, by functions that need no
+Django before they are called.
+
+`opened(fleet)` finds the fleet's control database (or the one of DBFLEET_CONTROL_URL) and prepares Django, once in a
+process. Who acts is the person at this machine's keyboard, who holds the fleet's secrets: `cli:NAME` on record.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from dbfleet.errors import AlreadyExists, NotFound, Unavailable, UsageError, did_you_mean
+from dbfleet.fleet import Fleet
+
+_HINT: Final = "dbfleet console starts it here, dbfleet up console in containers"
+
+
+class Desk:
+    """The console of one fleet, as the command line sees it. Every method may raise Unavailable."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self.fleet = fleet
+        self.who = f"cli:{_user()}"
+
+    # --- schedules ---
+
+    def add_schedule(
+        self,
+        kind: str,
+        arguments: Mapping[str, Any],
+        *,
+        every: str = "",
+        cron: str = "",
+        time_zone: str = "UTC",
+        name: str = "",
+    ) -> dict[str, Any]:
+        """A new schedule, as a record. UsageError for what is wrong with it, AlreadyExists for its name."""
+        from django.db import IntegrityError, transaction
+
+        from dbfleet.console import chain
+        from dbfleet.console.jobs import beat, kinds, making, slots
+        from dbfleet.console.models import Schedule
+
+        kept = kinds.checked(self.fleet, kind, arguments)
+        anchor = making.now()
+        when = slots.rhythm(anchor, every=every, cron=cron, time_zone=time_zone)
+        name = name or self._name(kind, kept)
+        try:
+            with transaction.atomic():
+                schedule = Schedule.objects.create(
+                    name=name, kind=kind, arguments=kept, every_s=when.every_s, cron=when.cron,
+                    time_zone=when.time_zone, anchor=anchor, made_by=self.who, made_at=anchor,
+                )  # fmt: skip
+                beat.attach(schedule)
+                chain.append("schedule", who=self.who, body={"did": "add", "schedule": name, "kind": kind, **kept})
+        except IntegrityError as error:
+            raise AlreadyExists(
+                f"there is a schedule {name!r}", hint=f"dbfleet schedule rm '{name}', or give this one another --name"
+            ) from error
+        return self._schedule(schedule)
+
+    def schedules(self) -> list[dict[str, Any]]:
+        """A record a schedule, what is wrong first."""
+        from dbfleet.console.models import Schedule
+
+        worst = ("red", "drift", "failed", "overdue", "cannot tell")
+        found = [self._schedule(each) for each in Schedule.objects.order_by("name")]
+        return sorted(found, key=lambda each: worst.index(each["state"]) if each["state"] in worst else len(worst))
+
+    def run_schedule(self, name: str) -> dict[str, Any]:
+        """A job of the schedule now, beside its slots."""
+        from dbfleet.console.jobs import making
+
+        schedule = self._found(name)
+        job = making.make(schedule.kind, schedule.arguments, by=self.who, schedule=schedule)
+        return self._job(job)
+
+    def pause_schedule(self, name: str, paused: bool = True) -> dict[str, Any]:
+        """Let it rest, or go on: what was due meanwhile is not made up for, and not overdue."""
+        from dbfleet.console import chain
+        from dbfleet.console.jobs import beat, making
+
+        schedule = self._found(name)
+        schedule.paused = paused
+        if not paused:
+            schedule.last_slot = making.now()
+        schedule.save()
+        beat.attach(schedule)
+        chain.append("schedule", who=self.who, body={"did": "pause" if paused else "resume", "schedule": name})
+        return self._schedule(schedule)
+
+    def remove_schedule(self, name: str) -> None:
+        """Remove it; its jobs and receipts stay on record."""
+        from dbfleet.console import chain
+        from dbfleet.console.jobs import beat
+
+        schedule = self._found(name)
+        beat.detach(schedule)
+        schedule.delete()
+        chain.append("schedule", who=self.who, body={"did": "rm", "schedule": name})
+
+    def _name(self, kind: str, kept: Mapping[str, Any]) -> str:
+        from dbfleet.console.jobs import kinds
+
+        source, target = kinds.kind(kind).ends(kept)
+        return " ".join(each for each in (kind, source, target if kind not in ("dump",) else "") if each)[:200]
+
+    def _found(self, name: str) -> Any:
+        from dbfleet.console.models import Schedule
+
+        schedule = Schedule.objects.filter(name=name).first()
+        if schedule is None:
+            names = list(Schedule.objects.values_list("name", flat=True))
+            raise NotFound(
+                f"there is no schedule {name!r}",
+                hint=did_you_mean(name, names, f"they are: {', '.join(names)}" if names else "dbfleet schedule add …"),
+            )
+        return schedule
+
+    def _schedule(self, schedule: Any) -> dict[str, Any]:
+        from dbfleet.console.jobs import making
+
+        at = making.now()
+        last = schedule.jobs.exclude(ended_at=None).order_by("-id").first()
+        state = "paused" if schedule.paused else schedule.state
+        beats = making.rhythm(schedule)
+        due = beats.due(schedule.last_slot or schedule.anchor, at, most=1)
+        if not schedule.paused and due and (at - due[-1]).total_seconds() > min(beats.grace_s, 60.0):
+            state = "overdue"  # nobody looks after it: neither beat nor a worker
+        return {
+            "schedule": schedule.name,
+            "kind": schedule.kind,
+            "target": " ".join(each for each in self._ends(schedule) if each),
+            "when": schedule.cron + f" {schedule.time_zone}" if schedule.cron else _every(schedule.every_s),
+            "next": None if schedule.paused else _iso(next(beats.after(at))),
+            "last": _iso(last.ended_at) if last else None,
+            "state": state,
+            "since": _iso(schedule.state_since),
+            "verified_through": _iso(schedule.verified_through),
+        }
+
+    @staticmethod
+    def _ends(schedule: Any) -> tuple[str, str]:
+        from dbfleet.console.jobs import kinds
+
+        return kinds.kind(schedule.kind).ends(schedule.arguments)
+
+    # --- jobs ---
+
+    def make_job(self, kind: str, arguments: Mapping[str, Any], *, resumes: bool = False) -> int:
+        """A job now; its number."""
+        from dbfleet.console.jobs import kinds, making
+
+        return int(making.make(kind, kinds.checked(self.fleet, kind, arguments), by=self.who, resumes=resumes).pk)
+
+    def jobs(self, *, limit: int = 50, all_kinds: bool = False) -> list[dict[str, Any]]:
+        """The newest jobs first; `health` only where it is asked for, or where something was wrong."""
+        from django.db.models import Count, Q
+
+        from dbfleet.console.models import Job
+
+        found = Job.objects.select_related("schedule")
+        if not all_kinds:
+            found = found.exclude(kind="health", state="done", verdict="ok").exclude(kind="health", state="running")
+        counted = found.annotate(parts_all=Count("parts"), parts_done=Count("parts", filter=Q(parts__state="done")))
+        return [self._job(job) for job in counted.order_by("-id")[:limit]]
+
+    def job(self, number: int) -> dict[str, Any]:
+        """One job, with its parts and what it found. NotFound."""
+        job = self._job_found(number)
+        parts = [
+            {"part": part.number, "what": part.what, "state": part.state, "worker": part.worker or None,
+             "attempts": part.attempts, "rows": part.rows, "told": part.told or None, "error": part.error or None}
+            for part in job.parts.order_by("number")
+        ]  # fmt: skip
+        return {**self._job(job), "arguments": job.arguments, "result": job.result, "parts_of_it": parts}
+
+    def cancel(self, number: int) -> dict[str, Any]:
+        """Ask for its end. UsageError where it has ended."""
+        from dbfleet.console.jobs import ending
+        from dbfleet.console.models import Job
+
+        job = self._job_found(number)
+        if job.state in Job.ENDED:
+            raise UsageError(f"job {number} has ended: it is {job.state}")
+        job.cancel_asked_by = self.who
+        job.save(update_fields=["cancel_asked_by"])
+        if not job.parts.filter(state="running").exists():
+            ending.given_up_as_cancelled(job)
+        return self._job(self._job_found(number))
+
+    def retry(self, number: int) -> dict[str, Any]:
+        """A new job with the same arguments, which goes on with what the old one has left. UsageError while that one
+        runs, or where it did its work."""
+        from dbfleet.console.jobs import making
+        from dbfleet.console.models import Job
+
+        job = self._job_found(number)
+        if job.state not in (Job.FAILED, Job.CANCELLED, Job.OVERDUE):
+            raise UsageError(
+                f"job {number} is {job.state}: what failed, was cancelled or is overdue can be tried again"
+            )
+        again = making.make(job.kind, job.arguments, by=self.who, schedule=job.schedule, resumes=True)
+        return self._job(again)
+
+    def follow(self, number: int, *, told: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+        """Look at a job until it has ended; `told` gets its record each time something changed."""
+        last: dict[str, Any] = {}
+        pause = 0.1
+        while True:
+            job = self.job(number)
+            if job != last:
+                told(job)
+                last, pause = job, 0.1
+            if job["state"] not in ("waiting", "running"):
+                return job
+            time.sleep(pause)
+            pause = min(pause * 1.5, 1.0)
+
+    def _job_found(self, number: int) -> Any:
+        from dbfleet.console.models import Job
+
+        job = Job.objects.select_related("schedule").filter(pk=number).first()
+        if job is None:
+            newest = Job.objects.order_by("-id").values_list("id", flat=True).first()
+            raise NotFound(
+                f"there is no job {number}", hint=f"the newest is {newest}" if newest else "there is none yet"
+            )
+        return job
+
+    def _job(self, job: Any) -> dict[str, Any]:
+        every = getattr(job, "parts_all", None)
+        done = getattr(job, "parts_done", None)
+        return {
+            "job": job.pk,
+            "kind": job.kind,
+            "state": job.state,
+            "verdict": job.verdict or None,
+            "target": job.target or job.source or None,
+            "source": job.source if job.target else None,
+            "schedule": job.schedule.name if job.schedule else None,
+            "begun": _iso(job.begun_at),
+            "ended": _iso(job.ended_at),
+            "parts": job.parts.count() if every is None else every,
+            "done": job.parts.filter(state="done").count() if done is None else done,
+            "rows": job.rows,
+            "error": job.error or None,
+            "hint": job.hint or None,
+        }
+
+    # --- receipts ---
+
+    def receipts(self, *, limit: int = 50, kind: str = "") -> list[dict[str, Any]]:
+        """The newest receipts first."""
+        from dbfleet.console.models import Receipt
+
+        found = Receipt.objects.select_related("entry").order_by("-entry_id")
+        if kind:
+            found = found.filter(kind=kind)
+        return [
+            {"receipt": each.pk, "kind": each.kind, "at": _iso(each.entry.at), "target": each.target or None,
+             "source": each.source or None, "same": each.same, "rows": each.rows, "hash": each.entry.hash}
+            for each in found[:limit]
+        ]  # fmt: skip
+
+    def receipt(self, number: int) -> dict[str, Any]:
+        """All of a receipt, as it was written. NotFound."""
+        import json
+
+        from dbfleet.console.models import Receipt
+
+        found = Receipt.objects.select_related("entry").filter(pk=number).first()
+        if found is None:
+            raise NotFound(f"there is no receipt {number}", hint="dbfleet receipts lists them")
+        entry = found.entry
+        return {"receipt": entry.seq, "at": _iso(entry.at), "who": entry.who, "hash": entry.hash,
+                "previous": entry.previous, **json.loads(entry.body)}  # fmt: skip
+
+    def verify(self, head: str | None = None) -> dict[str, Any]:
+        """What a walk along the whole chain found."""
+        from dbfleet.console import chain
+
+        found = chain.verify(head)
+        return {"ok": found.wrong is None, "entries": found.entries, "head": found.head, "wrong": found.wrong,
+                "why": found.why or None}  # fmt: skip
+
+
+def opened(fleet: Fleet) -> Desk:
+    """The fleet's console. Unavailable where it is not up, UsageError where its packages are not installed."""
+    try:
+        import django
+    except ImportError:
+        raise UsageError("the console's packages are not installed", hint="pip install 'dbfleet[console]'") from None
+    environment(fleet)
+    os.environ.setdefault("DBFLEET_CONSOLE_ROLE", "desk")
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dbfleet.console.settings")
+    django.setup()
+    from dbfleet.console import schema
+
+    try:
+        found = schema.look()
+    except Unavailable as error:
+        error.hint = _HINT
+        raise
+    if found.newer:
+        raise UsageError("the console is newer than this dbfleet", hint="install the newer dbfleet here too")
+    if found.missing:
+        raise Unavailable("the console has not finished its first start", target="control", hint=_HINT)
+    return Desk(fleet)
+
+
+def environment(fleet: Fleet) -> None:
+    """Let the environment say where the fleet's console is, unless it does."""
+    if os.environ.get("DBFLEET_CONTROL_URL"):
+        return
+    raise Unavailable("this fleet has no console", target="control", hint=_HINT)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name
+        return str(os.getuid())
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _every(seconds: int | None) -> str:
+    for unit, size in (("w", 604800), ("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds and seconds % size == 0:
+            return f"every {seconds // size}{unit}"
+    return f"every {seconds}s"

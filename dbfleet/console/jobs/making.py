@@ -1,0 +1,121 @@
+"""How a job comes into being: asked for by somebody, or due by a schedule. Then workers are called to it.
+
+A slot of a schedule becomes a row once (a unique constraint), however often and by whom it is noticed. A slot that
+nobody noticed in time becomes a row too, with the state `overdue`: silence is no answer.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.db import IntegrityError, connection, transaction
+
+from dbfleet.console.jobs import kinds
+from dbfleet.console.jobs.slots import Rhythm
+from dbfleet.console.models import Job, Part, Schedule
+
+_MOST_OVERDUE: Final = 200
+"""So many missed slots of one schedule become rows at once; the oldest row then says how many there were before."""
+
+log = logging.getLogger("dbfleet.jobs")
+
+
+def now() -> datetime:
+    """The control database's clock."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        moment: datetime = cursor.fetchone()[0]
+    return moment
+
+
+def make(
+    kind: str,
+    arguments: Mapping[str, Any],
+    *,
+    by: str,
+    schedule: Schedule | None = None,
+    slot: datetime | None = None,
+    resumes: bool = False,
+) -> Job:
+    """A job and its first part, on record; workers are called when the transaction is."""
+    what = kinds.kind(kind)
+    source, target = what.ends(arguments)
+    with transaction.atomic():
+        job: Job = Job.objects.create(
+            kind=kind, arguments=dict(arguments), source=source, target=target, made_by=by, made_at=now(),
+            schedule=schedule, slot=slot, resumes=resumes,
+        )  # fmt: skip
+        Part.objects.create(job=job, number=0, lead=True, what=kind, needs=what.needs)
+        transaction.on_commit(lambda: ring(job))
+    return job
+
+
+def ring(job: Job, *, times: int = 1) -> bool:
+    """Call workers to the job."""
+    from dbfleet.console.jobs.app import ring as send
+
+    return send(job.pk, times=times, host=kinds.kind(job.kind).needs == "host")
+
+
+def rhythm(schedule: Schedule) -> Rhythm:
+    """When the schedule is due."""
+    return Rhythm(schedule.anchor, schedule.every_s, schedule.cron, schedule.time_zone)
+
+
+def tick(schedule_id: int) -> list[Job]:
+    """Put on record every slot of the schedule that is due by now. The newest becomes a job if it is not too late for
+    it and the job before has ended; all others are overdue. Returns the rows that are new."""
+    made: list[Job] = []
+    with transaction.atomic():
+        schedule = Schedule.objects.select_for_update(of=("self",)).filter(pk=schedule_id).first()
+        if schedule is None or schedule.paused:
+            return []
+        at, beats = now(), rhythm(schedule)
+        slots = beats.due(schedule.last_slot or schedule.anchor - timedelta(seconds=1), at)
+        if not slots:
+            return []
+        still = schedule.jobs.filter(state__in=[Job.WAITING, Job.RUNNING]).order_by("-id").first()
+        *missed, newest = slots
+        why = ""
+        if (at - newest).total_seconds() > beats.grace_s:
+            why = f"nobody noticed it until {at:%F %T} UTC"
+        elif still is not None:
+            why = f"the job before, {still.pk}, had not ended"
+        before = len(missed) - _MOST_OVERDUE
+        for number, slot in enumerate(missed[max(0, before) :]):
+            told = "nobody noticed it in time" + (f", nor {before:,} before it" if before > 0 and not number else "")
+            made += _overdue(schedule, slot, told, at)
+        if why:
+            made += _overdue(schedule, newest, why, at)
+        else:
+            try:
+                with transaction.atomic():
+                    made.append(
+                        make(schedule.kind, schedule.arguments, by=f"schedule {schedule.name}", schedule=schedule,
+                             slot=newest)
+                    )  # fmt: skip
+            except IntegrityError:
+                log.info("slot %s of %s is on record already", newest, schedule.name)
+        schedule.last_slot = newest
+        if any(job.state == Job.OVERDUE for job in made):
+            schedule.state, schedule.state_since = "overdue", at
+        schedule.save(update_fields=["last_slot", "state", "state_since"])
+    return made
+
+
+def _overdue(schedule: Schedule, slot: datetime, why: str, at: datetime) -> list[Job]:
+    source, target = kinds.kind(schedule.kind).ends(schedule.arguments)
+    try:
+        with transaction.atomic():
+            return [
+                Job.objects.create(
+                    kind=schedule.kind, arguments=schedule.arguments, source=source, target=target, schedule=schedule,
+                    slot=slot, state=Job.OVERDUE, made_by=f"schedule {schedule.name}", made_at=at, ended_at=at,
+                    error=why,
+                )
+            ]  # fmt: skip
+    except IntegrityError:
+        return []

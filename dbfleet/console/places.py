@@ -1,0 +1,83 @@
+"""Where the console's own servers are, and what it may know: read from the environment once.
+
+    DBFLEET_CONTROL_URL               the control database; the web's own account in web, the owner's elsewhere
+    DBFLEET_CONTROL_WEB_PASSWORD_FILE the password that the owner gives to the web's account; not set in web
+    DBFLEET_BROKER_URL                the broker
+    DBFLEET_CONSOLE_KEY_FILE          the file with the key that sessions and links are signed with
+    DBFLEET_CONSOLE_URL               the address that people type
+    DBFLEET_WEB_LISTEN                HOST:PORT on which web speaks HTTP
+    DBFLEET_WEB_UWSGI                 HOST:PORT on which it speaks the uwsgi protocol too, where nginx is in front
+
+Values may hold the placeholders of dbfleet's URLs (${file:PATH}), so no secret stands in the environment.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from dbfleet import config, secrets
+from dbfleet.errors import ConfigError
+
+ALIVE_S: Final = 20.0
+"""A process of the console that has said nothing for so long is taken for gone."""
+_MISSING: Final = "the console's servers are not known here"
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The values of the variables, with their placeholders replaced; empty where one is not set."""
+
+    control: config.Url = field(repr=False)
+    broker: str = field(repr=False)
+    key: str = field(repr=False)
+    url: str
+    listen: str
+    uwsgi: str
+    web_password: str = field(repr=False)
+
+
+def read(environ: Mapping[str, str] | None = None) -> Places:
+    """The places that the environment names. ConfigError where the control database is missing, or a value is wrong."""
+    environ = os.environ if environ is None else environ
+
+    def value(name: str) -> str:
+        return secrets.expand(environ.get(name, ""), environ=environ, directory=Path.cwd())
+
+    if not environ.get("DBFLEET_CONTROL_URL"):
+        raise ConfigError(
+            _MISSING, hint="dbfleet console or dbfleet up console starts them, and sets DBFLEET_CONTROL_URL"
+        )
+    key = environ.get("DBFLEET_CONSOLE_KEY_FILE", "")
+    web_password = environ.get("DBFLEET_CONTROL_WEB_PASSWORD_FILE", "")
+    return Places(
+        control=_control(environ),
+        broker=value("DBFLEET_BROKER_URL"),
+        key=_content(key),
+        url=value("DBFLEET_CONSOLE_URL").rstrip("/"),
+        listen=value("DBFLEET_WEB_LISTEN"),
+        uwsgi=value("DBFLEET_WEB_UWSGI"),
+        web_password=_content(web_password),
+    )
+
+
+def _control(environ: Mapping[str, str]) -> config.Url:
+    """The URL of the control database, taken apart before its placeholders are replaced: a password may hold @ or /."""
+    url = config.parse_url(environ["DBFLEET_CONTROL_URL"])
+
+    def expanded(part: str | None) -> str | None:
+        return None if part is None else secrets.expand(part, environ=environ, directory=Path.cwd())
+
+    return replace(url, user=expanded(url.user), password=expanded(url.password), host=expanded(url.host))
+
+
+def _content(file: str) -> str:
+    if not file:
+        return ""
+    try:
+        return Path(file).read_text("utf-8").strip()
+    except OSError as exc:
+        raise ConfigError(f"{file}: {exc.strerror}") from exc

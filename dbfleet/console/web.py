@@ -1,0 +1,44 @@
+"""web: the pages and the API under uWSGI, from the wheel pyuwsgi. Nothing imports `uwsgi`, so any WSGI server does."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from dbfleet.console import places
+
+PROCESSES = 1
+THREADS = 8
+"""One process of 90 MB with eight threads: pages wait for databases, and four processes are three times the memory."""
+
+
+def run() -> int:
+    """Serve until SIGTERM. Returns only where uWSGI cannot be had."""
+    import django
+
+    django.setup()
+    from dbfleet.console import schema
+    from dbfleet.errors import UsageError
+
+    schema.wait(lambda text: print(text, file=sys.stderr, flush=True))
+    where = places.read()
+    if not where.listen:
+        raise UsageError("DBFLEET_WEB_LISTEN is not set", hint="HOST:PORT on which web speaks HTTP")
+    try:
+        import pyuwsgi
+    except ImportError:
+        raise UsageError("uWSGI is not installed", hint="pip install 'dbfleet[console]'") from None
+    from django.db import connections
+
+    connections.close_all()
+    options = [
+        "--http-socket", where.listen, "--module", "dbfleet.console.wsgi:application", "--master", "--die-on-term",
+        "--need-app", "--lazy-apps", "--processes", os.environ.get("DBFLEET_WEB_PROCESSES") or str(PROCESSES),
+        "--threads", os.environ.get("DBFLEET_WEB_THREADS") or str(THREADS), "--buffer-size", "32768",
+        "--harakiri", "0", "--vacuum", "--single-interpreter", "--disable-logging", "--log-5xx",
+        "--worker-reload-mercy", "5", "--strict", "--http-auto-chunked", "--listen", "100",
+    ]  # fmt: skip
+    if where.uwsgi:
+        options += ["--socket", where.uwsgi]
+    pyuwsgi.run(options)
+    return 1
