@@ -41,6 +41,9 @@ from dbfleet.target import Target
 if TYPE_CHECKING:
     from dbfleet import own
 
+FOLDER: Final = "DBFLEET_FOLDER"
+"""The variable that tells a service in which folder `up` was typed: what is relative in the settings is meant there."""
+
 LOST_S: Final = 1.5
 """How long we wait to learn what became of a server: for some tenths of a second, the Docker engine still reports a
 container that the kernel has killed as running."""
@@ -70,7 +73,8 @@ class Fleet:
         directory: Path | None = None,
     ) -> Fleet:
         """The fleet that the flags, the environment and the files name. ConfigError where one of them is wrong."""
-        directory = directory or config.current_directory()
+        named = (os.environ if environ is None else environ).get(FOLDER)
+        directory = directory or (Path(named) if named else config.current_directory())
         return cls(config.load(fleet=name, runtime=runtime, environ=environ, directory=directory), directory)
 
     # --- targets ---
@@ -439,6 +443,9 @@ class Fleet:
             raise ConfigError(f"{place}: {exc.message}", hint=exc.hint) from exc
         if collection:
             raise ConfigError(f"{place}: a target's URL has no #collection")
+        file = target.database or ":"
+        if FOLDER in self.settings.environ and self.spec(target).embedded and not file.startswith(":"):
+            target = target.with_(database=str(self.directory / file))
         return target
 
     def _check_port(self, name: str, port: int | None) -> None:

@@ -240,6 +240,7 @@ class ServiceSpec:
     beside: Literal["docker", "process"] | None = None
     published: bool = True  # in docker too, on 127.0.0.1; else only other containers reach it
     optional: bool = False
+    door: bool = False  # people reach the console through it
     environment: Callable[[Surroundings], Mapping[str, str]] | None = None
     local: LocalServer | None = None
     stack: Path | None = None

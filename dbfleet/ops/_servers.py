@@ -5,7 +5,8 @@ flags, the files or the machine change. What was never started runs on the runti
 the one that is asked for, else on docker where an engine answers (a client alone is common), else as processes.
 
 A record in the fleet's state: `engine` `runtime` `port`, `earlier` (runtimes that it was on before), `wanted` from
-`up` until `down`, `stopped` from `stop` until `up`, and `failed` where it could not even be made.
+`up` until `down`, `stopped` from `stop` until `up`, `failed` where it could not even be made, and `planned` while the
+`up` runs that will start a service.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from dbfleet import registry, services
 from dbfleet.adapter import ServerInfo
 from dbfleet.errors import DbfleetError, NotReady, UnknownEngine, UsageError, nearest
 from dbfleet.fleet import Fleet, is_service
+from dbfleet.ops import _console
 from dbfleet.runtimes import Deadline, Event, Report, Runtime, Server, compose
 from dbfleet.target import Target
 
@@ -131,6 +133,7 @@ def server(fleet: Fleet, target: Target, *, port: int | None = None) -> Server:
     """The target as its runtime knows it."""
     spec = fleet.runs(target)
     settings = fleet.settings_of(target)
+    on = fleet.record(target.name).get("runtime")
     return Server(
         target.name,
         spec,
@@ -140,6 +143,7 @@ def server(fleet: Fleet, target: Target, *, port: int | None = None) -> Server:
         target.database or "",
         settings.image,
         settings.memory,
+        _console.environment(fleet, target.name, on) if on and is_service(target) else {},
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dbfleet import services
 from dbfleet.fleet import Fleet
-from dbfleet.ops import _servers
+from dbfleet.ops import _console, _servers
 from dbfleet.ops.stop import LOCK_TIMEOUT_S
 from dbfleet.runtimes import Event, Report, silent
 from dbfleet.target import Target
@@ -68,6 +68,8 @@ def down(
                 fleet.forget(server.target)
             else:
                 fleet.save_record(server.target, wanted=None, failed=None)
+        if not volumes:  # else the disk may be full
+            _console.tell_all(fleet)
         gone = list(dict.fromkeys(gone))
         for name in gone:
             report(Event(name, "removed", "removed with its data" if volumes else "down, its data is kept"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dbfleet.fleet import Fleet
-from dbfleet.ops import _servers
+from dbfleet.ops import _console, _servers
 from dbfleet.runtimes import Report, silent
 
 LOCK_TIMEOUT_S = 300.0
@@ -23,4 +23,5 @@ def stop(fleet: Fleet, names: Sequence[str] | None = None, *, report: Report = s
                 stopped += runtime.stop(servers, report=report)
         for name in stopped:
             fleet.save_record(name, stopped=True)
+        _console.tell_all(fleet)
     return stopped

@@ -15,9 +15,10 @@ Rules:
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -26,7 +27,7 @@ from dbfleet.abilities import MakesReader, able
 from dbfleet.adapter import ServerInfo
 from dbfleet.errors import DbfleetError, FleetPartlyFailed, RuntimeFailure, Unavailable, UsageError
 from dbfleet.fleet import READER, Fleet, is_service
-from dbfleet.ops import _ports, _servers, _staging
+from dbfleet.ops import _console, _ports, _servers, _staging
 from dbfleet.runtimes import Deadline, Event, Report, Runtime, Server, ports, silent, wait_ready
 from dbfleet.target import Target
 
@@ -63,8 +64,10 @@ def up(
         _tell_of_dropped(fleet, report)
         done = Up()
         runtimes = _runtimes(fleet, chosen, done, report)
-        for wave in _servers.waves([target for target, _ in chosen if target.name not in done.left_out]):
-            _start_wave(fleet, wave, runtimes, done, deadline, report)
+        with _planned(fleet, [target for target, _ in chosen if target.name in runtimes], report):
+            for wave in _servers.waves([target for target, _ in chosen if target.name not in done.left_out]):
+                _start_wave(fleet, wave, runtimes, done, deadline, report)
+        _console.tell_all(fleet)
     if done.failures:
         raise _failed(done)
     return done
@@ -117,6 +120,23 @@ def _runtimes(fleet: Fleet, chosen: Sequence[tuple[Target, bool]], done: Up, rep
     return found
 
 
+@contextlib.contextmanager
+def _planned(fleet: Fleet, chosen: Sequence[Target], report: Report) -> Iterator[None]:
+    """For the block it is on record which services will be up, and where: the first are told of the last."""
+    coming = [target for target in chosen if is_service(target)]
+    for target in coming:
+        port = fleet.record(target.name).get("port")
+        if not fleet.record(target.name).get("wanted"):
+            with contextlib.suppress(DbfleetError):  # told when it is started
+                port = _ports.chosen(fleet, target, None, (), report) or None
+        fleet.save_record(target.name, port=port, planned=True)
+    try:
+        yield
+    finally:
+        for target in coming:
+            fleet.save_record(target.name, planned=None)
+
+
 def _start_wave(
     fleet: Fleet, wave: Sequence[Target], runtimes: Mapping[str, str], done: Up, deadline: Deadline, report: Report
 ) -> None:
@@ -129,7 +149,7 @@ def _start_wave(
         elif not _needs_what_failed(fleet, target, done, report):
             groups.setdefault(runtimes[target.name], []).append(target)
     for name, members in groups.items():
-        new = any(not fleet.record(target.name) for target in members)
+        new = any(not fleet.record(target.name).get("runtime") for target in members)
         done.runtimes.setdefault(name, why if new and name == default else None)
         work |= _starts(fleet, _servers.runtime(fleet, name), members, done, deadline, report)
     for name, result in _servers.side_by_side(work, deadline=deadline).items():
@@ -166,7 +186,7 @@ def plan(fleet: Fleet, names: Sequence[str] | None = None, *, everything: bool =
             elif runtime.states([one])[target.name].alive:
                 record["action"] = "nothing: it runs"
             else:
-                record["action"] = "start it" if fleet.record(target.name) else "make it and start it"
+                record["action"] = "start it" if fleet.record(target.name).get("runtime") else "make it and start it"
         elif target.managed and fleet.runs(target).embedded:
             record["action"] = "make the file where it is missing"
         found.append(record)
@@ -259,6 +279,8 @@ def _starts(
             failed=None,
         )
         before[target.name] = record
+        if target.name in dict(_console.services_told(fleet)):
+            _tell_service(fleet, target.name, runtime.name, report)
         servers.append(_servers.server(fleet, fleet.member(target.name), port=port))
     if runtime.name == "docker":
         _warn_of_memory(fleet, [each.target for each in servers if not states[each.target].alive], report)
@@ -272,6 +294,12 @@ def _starts(
         for each in servers
         if each.target not in done.failures
     }
+
+
+def _tell_service(fleet: Fleet, name: str, runtime: str, report: Report) -> None:
+    """Tell a service of the targets."""
+    if left := _console.tell(fleet, name, runtime):
+        report(Event(name, "note", f"it does not see what is a file on this machine: {', '.join(left)}"))
 
 
 def _warn_of_memory(fleet: Fleet, names: Sequence[str], report: Report) -> None:

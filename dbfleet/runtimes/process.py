@@ -178,8 +178,8 @@ class ProcessRuntime:
 
     def beside(self, server: Server, command: Sequence[str]) -> ClientCommand:
         record = Home(self.state, server.target).record()
-        folder = record.binaries if record else None
-        program = os.path.join(folder, command[0]) if folder else command[0]
+        program = os.path.join(record.binaries, command[0]) if record and record.binaries else ""
+        program = program if os.access(program, os.X_OK) else command[0]
         local = self._local(server)
         return ClientCommand((program, *command[1:]), {**local.environment, **server.environment})
 

@@ -6,14 +6,26 @@ OpenSSL into this process (see values.digest_rows).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+import os
+import re
+import socket
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from time import perf_counter
+from typing import Any, Final
 
-from dbfleet import registry
+from dbfleet import __version__, registry
 from dbfleet.adapter import ServerInfo
-from dbfleet.runtimes import ClientCommand
+from dbfleet.errors import Unavailable
+from dbfleet.runtimes import ClientCommand, ports
 from dbfleet.spec import ServiceSpec
 from dbfleet.target import Target
+
+LOADING_S: Final = 10.0
+"""Python, Celery and a driver take a second to load, more on a busy machine."""
+
+LONGEST_ANSWER: Final = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +45,90 @@ def by_engine(asked: Asked, timeout_s: float) -> ServerInfo:
     target = asked.target.with_(engine=asked.spec.engine)
     with registry.connect(target, timeout_s=timeout_s) as adapter:
         return adapter.ping()
+
+
+def by_http(path: str) -> Probe:
+    """GET this path of the service, which answers 200 with a JSON object whose `ok` is not false."""
+
+    def probe(asked: Asked, timeout_s: float) -> ServerInfo:
+        began = perf_counter()
+        host, port = asked.target.host or ports.LOOPBACK, asked.target.port or 0
+        status, body = _get(host, port, path, timeout_s)
+        said = _object(body)
+        if status != 200 or said.get("ok") is False:
+            why = str(said.get("error") or f"it answers {status} to GET {path}")
+            raise Unavailable(f"{asked.target.name} is not well: {why}", target=asked.target.name)
+        version = str(said.get("version") or __version__)
+        return ServerInfo(str(said.get("product") or "dbfleet"), version, perf_counter() - began)
+
+    return probe
+
+
+def by_role(role: str) -> Probe:
+    """Let the console ask its own role, where it runs: `python -m dbfleet.console probe ROLE`."""
+
+    def probe(asked: Asked, timeout_s: float) -> ServerInfo:
+        began = perf_counter()
+        command = asked.beside(["python3", "-m", "dbfleet.console", "probe", role])
+        said = _run(command, asked.target.name, timeout_s + LOADING_S)
+        if not said.get("ok"):
+            why = str(said.get("error") or "it does not answer")
+            raise Unavailable(f"{asked.target.name} is not well: {why}", target=asked.target.name)
+        latency_s = float(said.get("latency_ms") or (perf_counter() - began) * 1000) / 1000
+        return ServerInfo("dbfleet", str(said.get("version") or __version__), latency_s)
+
+    return probe
+
+
+def _run(command: ClientCommand, name: str, timeout_s: float) -> Mapping[str, Any]:
+    """The JSON object that the command's last line is."""
+    import subprocess  # here, as it takes 5 ms and engines are asked without it
+
+    try:
+        done = subprocess.run(
+            command.argv,
+            env={**os.environ, **command.environment},
+            capture_output=True,
+            timeout=timeout_s,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise Unavailable(f"{name} did not answer within {timeout_s:g} s", target=name) from error
+    except OSError as error:
+        raise Unavailable(f"{name} cannot be asked: {command.argv[0]}: {error.strerror}", target=name) from error
+    lines = done.stdout.decode(errors="replace").strip().splitlines()
+    said = _object(lines[-1].encode() if lines else b"")
+    if not said:
+        words = done.stderr.decode(errors="replace").strip().splitlines()
+        return {"ok": False, "error": words[-1] if words else f"its probe ended with {done.returncode}"}
+    return said
+
+
+def _object(body: bytes) -> Mapping[str, Any]:
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _get(host: str, port: int, path: str, timeout_s: float) -> tuple[int, bytes]:
+    """Status and body of a GET, over a plain socket: http.client would load OpenSSL."""
+    request = f"GET {path} HTTP/1.0\r\nHost: localhost\r\nUser-Agent: dbfleet\r\nConnection: close\r\n\r\n"
+    try:
+        with socket.create_connection((host, port), timeout=timeout_s) as connection:
+            connection.settimeout(timeout_s)
+            connection.sendall(request.encode())
+            answer = b""
+            while len(answer) < LONGEST_ANSWER and (block := connection.recv(1 << 16)):
+                answer += block
+    except TimeoutError as error:
+        raise Unavailable(f"port {port} did not answer within {timeout_s:g} s") from error
+    except OSError as error:
+        raise Unavailable(f"port {port} does not answer: {error.strerror or error}") from error
+    head, _, body = answer.partition(b"\r\n\r\n")
+    status = re.match(rb"HTTP/1\.\d (\d{3})", head)
+    if status is None:
+        raise Unavailable(f"what listens on port {port} does not speak HTTP")
+    return int(status[1]), body

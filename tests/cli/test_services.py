@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
+import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from test_fleet import CommandLine, ended, servers_of
 
@@ -170,3 +174,98 @@ def test_a_wrong_setting_of_a_service_is_told_with_file_and_line(dbfleet: Comman
     file.write_text(right, "utf-8")
     assert told in err
     assert "dbfleet.toml:" in err
+
+
+CONSOLE = ("control", "broker", "web", "worker", "beat")
+
+
+@pytest.fixture
+def console(dbfleet: CommandLine) -> CommandLine:
+    for package in ("django", "celery", "pyuwsgi"):
+        pytest.importorskip(package, reason="an extra is not installed")
+    return dbfleet
+
+
+def environment(pid: int) -> str:
+    return Path(f"/proc/{pid}/environ").read_text("utf-8", "replace")
+
+
+def test_the_console_comes_up_with_what_it_needs_and_says_how_each_part_is(console: CommandLine) -> None:
+    _, err = console.both("up", "redis", "console")
+    for name in CONSOLE:
+        assert f"{name}: ready" in err
+    found = console.records("status")
+    assert {name: found[name]["state"] for name in CONSOLE} == dict.fromkeys(CONSOLE, "running")
+    assert (found["worker"]["url"], found["web"]["url"][:17]) == (None, "http://127.0.0.1:")
+    assert all(record["ok"] for record in console.records("health").values())
+    pids = {name: console.pid(name) for name in CONSOLE}
+    console("up", "console")
+    assert {name: console.pid(name) for name in CONSOLE} == pids, "what runs as it should is left alone"
+
+    folder = console.folder / "s" / "default" / "secrets"
+    secrets = [file.read_text("ascii") for file in folder.iterdir()]
+    assert len(secrets) >= 5
+    for process in servers_of(console.folder / "s"):
+        told = " ".join(process.cmdline()) + environment(process.pid)
+        assert not [secret for secret in secrets if secret in told], process.cmdline()
+    assert "DBFLEET_CONTROL_WEB_PASSWORD_FILE" not in environment(pids["web"])
+
+    web = console.folder / "s" / "default" / "console" / "web"
+    readable = [file.read_text("utf-8") for file in web.iterdir() if file.is_file()]
+    assert (folder / "ro").read_text("ascii") in readable
+    assert (folder / "password").read_text("ascii") not in "".join(readable), "no login that can write is told to web"
+    told = tomllib.loads((web / "dbfleet.toml").read_text("utf-8"))["targets"]
+    assert told["redis"]["url"] == told["redis"]["ro_url"]
+    console("stop", "redis")
+    told = tomllib.loads((web / "dbfleet.toml").read_text("utf-8"))["targets"]
+    assert "@" not in told["redis"]["url"], "on its port may be another server now"
+    console("down")
+    assert servers_of(console.folder / "s") == []
+
+
+def test_what_needs_a_service_that_does_not_come_up_is_not_started(console: CommandLine) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        console.environment["DBFLEET_CONTROL_PORT"] = str(listener.getsockname()[1])
+        _, err = console.both("up", "web", code=8)
+        assert "is taken by" in err
+        assert "web was not started: control and worker, which it needs, did not come up" in err
+        assert set(console.records("health", code=0)) == {"broker"} | ({"sqlite"} & set(console.records("health")))
+    del console.environment["DBFLEET_CONTROL_PORT"]
+
+
+def test_a_killed_worker_is_told_and_comes_back_without_its_old_processes(console: CommandLine) -> None:
+    console("up", "worker")
+    pid = console.pid("worker")
+    old = {process.pid for process in psutil.Process(pid).children(recursive=True)}
+    os.kill(pid, signal.SIGKILL)
+    assert ended(pid)
+    assert console.records("status")["worker"]["state"] == "failed"
+    assert not console.records("health", "worker", code=1)["worker"]["ok"]
+    console("up", "worker")
+    assert all(ended(each) for each in old)
+    assert console.records("health", "worker")["worker"]["ok"]
+
+
+def test_a_control_database_on_another_port_is_told_to_those_who_need_it(console: CommandLine) -> None:
+    console("up", "beat")
+    pid = console.pid("beat")
+    console("stop")
+    port = int(console.records("status")["control"]["url"].rpartition(":")[2].partition("/")[0])
+    with socket.create_server(("127.0.0.1", port)):
+        console("up", "beat")
+        assert console.pid("beat") != pid
+        assert console.records("health", "beat")["beat"]["ok"]
+
+
+def test_without_the_console_s_packages_it_is_told_how_to_get_them(dbfleet: CommandLine) -> None:
+    script = (
+        "import sys\nfrom importlib.machinery import PathFinder\nfind = PathFinder.find_spec\n"
+        "PathFinder.find_spec = lambda name, *rest: None if name == 'django' else find(name, *rest)\n"
+        "from dbfleet.__main__ import main; sys.exit(main())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, "up", "console"],
+        cwd=dbfleet.folder, env=dbfleet.environment, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 7, done.stderr
+    assert "pip install 'dbfleet[console]'" in done.stderr

@@ -1,0 +1,214 @@
+"""What a service is told of the fleet: its environment, and the file with the targets as it may see them.
+
+Rule: a worker that runs on this machine sees the fleet itself. web, and what runs in a container, sees a file that
+dbfleet writes: every target as a URL, from where the service runs. web's has the logins that can only read; a target
+that has none stands there without a login. Passwords are files beside it, for this service alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import dbfleet
+from dbfleet import secrets, services
+from dbfleet.errors import DbfleetError
+from dbfleet.fleet import FOLDER, Fleet
+from dbfleet.spec import Surroundings
+from dbfleet.target import Target
+
+INSIDE: Final = Path("/run/dbfleet")
+"""Where a container finds the folder of its file."""
+
+HOST: Final = "host.docker.internal"
+"""This machine, as a container calls it."""
+
+_LOCAL: Final = frozenset({"127.0.0.1", "localhost", "::1", "0.0.0.0"})  # noqa: S104  # compared with, not bound
+_SETTING: Final = re.compile(r"DBFLEET_\w+_(PORT|IMAGE|MEMORY|PLATFORM)")
+_INHERITED: Final = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "XDG_CONFIG_HOME", "HOME", "USER")
+
+
+def environment(fleet: Fleet, name: str, runtime: str) -> Mapping[str, str]:
+    """The variables of a service on this runtime: of its process, or those of its stack."""
+    if runtime == "docker":
+        return {
+            "DBFLEET_FLEET_NAME": fleet.name,
+            "DBFLEET_CONSOLE_URL": page(fleet),
+            "DBFLEET_CONSOLE_DIR": str(folder(fleet)),
+        }
+    spec = services.spec(name)
+    return spec.environment(_surroundings(fleet, name)) if spec.environment else {}
+
+
+def page(fleet: Fleet) -> str:
+    """The address of the console that people type: that of the service before it where it is wanted, else web's own."""
+    up = [name for name in services.names() if fleet.record(name).keys() & {"wanted", "planned"}]
+    door = next((name for name in up if services.spec(name).door), "web")
+    target = fleet.service(door)
+    return f"{target.scheme}://{target.host}:{target.port}"
+
+
+def folder(fleet: Fleet) -> Path:
+    """Where the files are that tell the services of the targets."""
+    return fleet.state / "console"
+
+
+def _surroundings(fleet: Fleet, name: str) -> Surroundings:
+    """As a process on this machine sees it."""
+    addresses = {}
+    for each in map(fleet.service, services.names()):
+        if each.host and each.port:
+            addresses[each.name] = (each.host, each.port)
+    own = name in TOLD
+    return Surroundings(
+        fleet=fleet.name,
+        state=folder(fleet) / name / "state" if own else fleet.settings.state_root,
+        config=told_file(fleet, name) if own else _settings_file(fleet),
+        secrets=fleet.secrets_directory,
+        addresses=addresses,
+        page=page(fleet),
+        inherited=dict(_paths(fleet) if own else _inherited(fleet)),
+    )
+
+
+def _settings_file(fleet: Fleet) -> Path | None:
+    return fleet.settings.files[0].absolute() if fleet.settings.files else None
+
+
+def _paths(fleet: Fleet) -> Iterator[tuple[str, str]]:
+    """Where this dbfleet is imported from."""
+    package = str(Path(dbfleet.__file__).resolve().parents[1])
+    paths = [package, *fleet.settings.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    yield "PYTHONPATH", os.pathsep.join(dict.fromkeys(path for path in paths if path))
+
+
+def _inherited(fleet: Fleet) -> Iterator[tuple[str, str]]:
+    """What the fleet's settings are made of: the variables of its targets and services, and those that stand for
+    secrets in its URLs."""
+    environ = fleet.settings.environ
+    yield from _paths(fleet)
+    named = {name for name in environ if name in _INHERITED or _SETTING.fullmatch(name)}
+    for settings in (fleet.settings.targets or {}).values():
+        for text in (settings.url, settings.ro_url):
+            named |= {found[2] for found in secrets.PLACEHOLDER.finditer(text or "") if found[1] == "env"}
+    yield from ((name, environ[name]) for name in sorted(named) if name in environ)
+    yield "DBFLEET_RUNTIME", fleet.settings.runtime
+    yield FOLDER, str(fleet.directory)
+
+
+# --- the file of the targets ----------------------------------------------------------------------------------------
+
+TOLD: Final = ("web",)
+"""The services that are told of the targets by a file of their own, on this machine too."""
+
+
+def told_file(fleet: Fleet, name: str) -> Path:
+    """The file that tells a service of the targets."""
+    return folder(fleet) / name / "dbfleet.toml"
+
+
+def tell(fleet: Fleet, name: str, runtime: str) -> list[str]:
+    """Write the file that tells the service of the targets; the names of those that are not in it."""
+    inside = runtime == "docker"
+    told = _Told(fleet, told_file(fleet, name).parent, inside=inside, reads_only=name in TOLD)
+    # The folder above is closed. This one is mounted into a container, whose user must be able to read it.
+    folder(fleet).mkdir(mode=0o700, parents=True, exist_ok=True)
+    told.folder.mkdir(mode=0o755, exist_ok=True)
+    lines = ["# Written by dbfleet at every up: where the targets are, as this service may see them."]
+    left = []
+    for target in fleet.targets.values():
+        if inside and fleet.spec(target).embedded:
+            left.append(target.name)
+        else:
+            lines += ["", f"[targets.{target.name}]", *told.urls(target)]
+    told.put(told_file(fleet, name).name, "\n".join([*lines, ""]))
+    return left
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """One service's file: its folder, whether the service runs in a container, whether it may only read."""
+
+    fleet: Fleet
+    folder: Path
+    inside: bool
+    reads_only: bool
+
+    def urls(self, target: Target) -> Iterator[str]:
+        reader = self._reader(target)
+        if not self.reads_only and self._up(target):
+            yield f"url = {json.dumps(self._url(target, f'{target.name}.password'))}"
+            if reader is not None and not (target.managed and reader.user == target.user):
+                yield f"ro_url = {json.dumps(self._url(reader, f'{target.name}.ro'))}"
+        elif reader is not None:
+            url = json.dumps(self._url(reader, f"{target.name}.ro"))
+            yield from (f"{key} = {url}" for key in ("url", "ro_url"))
+        else:  # it is shown, and nobody can log in
+            yield f"url = {json.dumps(self._url(target.with_(user=None, password=None), ''))}"
+
+    def _reader(self, target: Target) -> Target | None:
+        """The target by a login that can only read; None where it has none of its own, or is not up: on its port may be
+        another server then, which must not get the password."""
+        if not self._up(target):
+            return None
+        try:
+            reader = self.fleet.reader(target)
+        except DbfleetError:
+            return None
+        same_login = (reader.user, reader.password) == (target.user, target.password)
+        return None if same_login and target.password is not None else reader
+
+    def _url(self, target: Target, secret: str) -> str:
+        """The URL as the service can use it from where it runs, with a file in the place of its password."""
+        spec = self.fleet.spec(target)
+        if spec.embedded:
+            return target.with_(database=str(self.fleet.directory / (target.database or ""))).url(reveal=True)
+        if self.inside and target.managed and self._in_project(target):
+            target = target.with_(host=target.engine, port=spec.inner_port)
+        elif self.inside and target.host in _LOCAL:
+            target = target.with_(host=HOST)
+        if target.password is None:
+            return target.url(reveal=True)
+        self.put(secret, target.password)
+        at = (INSIDE if self.inside else self.folder) / secret
+        return target.with_(password=_PLACE).url(reveal=True).replace(f":{_PLACE}@", f":${{file:{at}}}@", 1)
+
+    def _up(self, target: Target) -> bool:
+        record = self.fleet.record(target.name)
+        there = not target.managed or self.fleet.spec(target).embedded
+        return there or bool(record.get("wanted") and not record.get("stopped"))
+
+    def _in_project(self, target: Target) -> bool:
+        """Whether the target's server is a container in the fleet's own network, under its engine's name."""
+        return self.fleet.record(target.name).get("runtime") == "docker" and target.name == target.engine
+
+    def put(self, name: str, text: str) -> None:
+        """Write a file of the folder, completely or not at all."""
+        fresh = self.folder / f".{name}.{os.getpid()}"
+        try:
+            fresh.write_text(text, "utf-8")
+            fresh.chmod(0o444)
+            os.replace(fresh, self.folder / name)
+        finally:
+            fresh.unlink(missing_ok=True)
+
+
+_PLACE: Final = "PLACEofTHEpassword"
+
+
+def tell_all(fleet: Fleet) -> None:
+    """Write the files anew, after something was started or ended."""
+    for name, runtime in services_told(fleet):
+        tell(fleet, name, runtime)
+
+
+def services_told(fleet: Fleet) -> Iterator[tuple[str, str]]:
+    """The services that have a file of their own, with their runtimes."""
+    for name in services.names():
+        runtime = fleet.record(name).get("runtime")
+        if runtime and (name in TOLD or (runtime == "docker" and name in ("worker", "beat"))):
+            yield name, runtime
