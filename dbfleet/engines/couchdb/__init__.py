@@ -13,6 +13,8 @@ Query (`couchdb.query`): `GET /orders/_all_docs?limit=3` and `POST /orders/_find
 DELETE and HEAD go the same way. `orders {"status": "paid"}` is a Mango selector or query on a collection, whose pages
 are followed to the end; for the target `couchdb.orders` the selector is the whole text.
 
+Reading only (`couchdb.reader`) is kept by this client, not by the server.
+
 Oddities: CouchDB has no way to stop a request on the server. `_users` and `_replicator` are made by a server with
 `single_node=true`; without them a new server's log fills with errors. A missing field and a null one are the same, but
 in a json column null is the JSON null.
@@ -20,7 +22,7 @@ in a json column null is the JSON null.
 
 from __future__ import annotations
 
-from dbfleet.abilities import CarriesExtras, Finds, Identifies, Locates
+from dbfleet.abilities import CarriesExtras, Finds, Identifies, Locates, MakesReader
 from dbfleet.adapter import Adapter
 from dbfleet.spec import Capability, EngineSpec, Fidelity, Limits
 from dbfleet.target import Target
@@ -50,7 +52,10 @@ ENGINE = EngineSpec(
         ),
     },
     capabilities=frozenset({Capability.KEYLESS, Capability.SPLIT}),
-    abilities=frozenset({Identifies, Locates, Finds, CarriesExtras}),
+    abilities=frozenset({Identifies, Locates, Finds, CarriesExtras, MakesReader}),
+    guard="client",
+    guard_note="dbfleet sends no request that is not known to read. With another client the account may write: CouchDB "
+    "has none that reads every database and writes to none.",
     limits=Limits(
         int_bits=None,
         name_length=238,  # the shard's file name: 255 less the suffix and timestamp

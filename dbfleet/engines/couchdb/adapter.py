@@ -6,13 +6,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from dbfleet.abilities import CarriesExtras, Finds, Identifies, Locates
+from dbfleet.abilities import CarriesExtras, Finds, Identifies, Locates, MakesReader
 from dbfleet.adapter import BATCH_SIZE, WHOLE, Adapter, Change, Part, Result, ServerInfo, WriteMode, Written
-from dbfleet.engines.couchdb import left, literals, query, read, write
+from dbfleet.engines.couchdb import left, literals, query, read, reader, write
 from dbfleet.engines.couchdb.connect import opened, server_of
 from dbfleet.engines.couchdb.session import Session
 from dbfleet.engines.couchdb.tables import Databases
-from dbfleet.errors import Unsupported, UsageError
+from dbfleet.errors import AuthFailed, Unsupported, UsageError
 from dbfleet.extras import AnyExtra, Extras
 from dbfleet.spec import EngineSpec
 from dbfleet.target import Target
@@ -25,6 +25,7 @@ class CouchAdapter(
     Locates,
     Finds,
     CarriesExtras,
+    MakesReader,
 ):
     """One HTTP session."""
 
@@ -117,6 +118,16 @@ class CouchAdapter(
 
     def cancel(self) -> None:
         raise Unsupported("CouchDB cannot stop a request", engine="couchdb", target=self.target.name)
+
+    # --- reading only ---
+
+    def make_reader(self, user: str, password: str) -> None:
+        """An administrator of its own; what keeps it from writing is this client (`reader`)."""
+        login = self.target.with_(user=user, password=password, read_only=True)
+        try:
+            opened(login, 10.0).close()
+        except AuthFailed:
+            reader.make_administrator(self._session, user, password)
 
     # --- the connection ---
 

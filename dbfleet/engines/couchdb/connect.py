@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dbfleet.engines.couchdb.reader import CONFIGURATION
 from dbfleet.engines.couchdb.session import Session
 from dbfleet.errors import AuthFailed, StatementError, UsageError
 from dbfleet.target import Target
@@ -28,7 +29,7 @@ def server_of(session: Session) -> str:
     try:
         nodes = session.json("GET", "/_membership")["cluster_nodes"]
         if len(nodes) == 1:
-            config = session.json("GET", "/_node/_local/_config")
+            config = session.json("GET", CONFIGURATION)
             settings = (("chttpd", "port"), ("couchdb", "database_dir"), ("couchdb", "view_index_dir"))
             words += [nodes[0], *(str(config.get(section, {}).get(name)) for section, name in settings)]
     except (AuthFailed, StatementError, KeyError):

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, Final
 
 from dbfleet.adapter import Result, ResultColumn
+from dbfleet.engines.couchdb import reader
 from dbfleet.engines.couchdb.session import Session
 from dbfleet.engines.couchdb.text import body_of, records_of
 from dbfleet.values import Batch, Type
@@ -48,6 +49,8 @@ def _requests(session: Session, texts: Sequence[str], batch_size: int) -> Result
 def _request(
     session: Session, method: str, path: str, body: str, batch_size: int, following: Callable[[], Result] | None
 ) -> Result:
+    if session.target.read_only:
+        reader.check(session.target.name, method, path)
     if body:
         body_of(body, session.bad)
     response = session.send(method, path, body or None, stream=True)

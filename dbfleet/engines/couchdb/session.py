@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
+from dbfleet.engines.couchdb import reader
 from dbfleet.engines.couchdb.errors import refused, translate
 from dbfleet.engines.couchdb.text import dumps, whole_rows
 from dbfleet.errors import StatementError, Unavailable, translated
@@ -96,9 +97,12 @@ class Session:
             return response.json()
 
     def send(self, method: str, path: str, body: object = None, *, stream: bool = False) -> Any:
-        """The response to a request that the server took. With `stream` its body is still to be read."""
+        """The response to a request that the server took. With `stream` its body is still to be read. StatementError
+        where the target is for reading only, and the request is not known to read; no redirection is followed then."""
         if self._closed:
             raise Unavailable("the connection is closed", engine="couchdb", target=self.target.name)
+        if self.target.read_only and (method, path) != ("GET", reader.CONFIGURATION):
+            reader.check(self.target.name, method, path)
         try:
             data = body.encode() if isinstance(body, str) else (None if body is None else dumps(body).encode())
         except UnicodeEncodeError as exc:
@@ -106,7 +110,12 @@ class Session:
         with self.translated():
             # No read timeout: a view that is being built answers after minutes.
             response = self._http.request(
-                method, self._root + path, data=data, stream=stream, timeout=(self._timeout_s, None)
+                method,
+                self._root + path,
+                data=data,
+                stream=stream,
+                timeout=(self._timeout_s, None),
+                allow_redirects=not self.target.read_only,
             )
         if response.status_code >= 400:
             raise refused(response, self.target)

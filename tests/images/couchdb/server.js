@@ -1,6 +1,6 @@
 'use strict';
 // A stand-in for CouchDB: express-pouchdb, with what it lacks put in front of it where that is cheap. See the Dockerfile
-// for what is still missing. COUCHDB_USER and COUCHDB_PASSWORD name the administrator, the only user.
+// for what is still missing. COUCHDB_USER and COUCHDB_PASSWORD name the first administrator.
 //
 // Rule: a request is answered here as CouchDB 3 does, or handed on unchanged. Databases lie below DATA.
 
@@ -17,7 +17,7 @@ const DATA = '/opt/couchdb/data/';
 const VERSION = '3.5.1'; // whose answers were copied
 const { COUCHDB_USER: user, COUCHDB_PASSWORD: password } = process.env;
 const uuid = crypto.randomBytes(16).toString('hex');
-const sessions = new Set();
+const sessions = new Map();
 const Pouch = PouchCore.defaults({ adapter: 'leveldb', prefix: DATA });
 
 const fail = (response, status, error, reason) => response.status(status).json({ error, reason });
@@ -35,7 +35,8 @@ const database = (name) => {
 };
 const databases = async () => (await Pouch.allDbs()).map(shown).sort();
 const same = (left, right) => left.length === right.length && crypto.timingSafeEqual(left, right);
-const right = (name, given) => name === user && same(Buffer.from(given), Buffer.from(password));
+const administrators = new Map([[user, password]]);
+const right = (name, given) => administrators.has(name) && same(Buffer.from(given), Buffer.from(administrators.get(name)));
 
 const app = express();
 app.disable('x-powered-by');
@@ -61,9 +62,9 @@ app.use((request, response, next) => {
   if (basic) {
     const [, name, given] = /^([^:]*):(.*)$/s.exec(Buffer.from(basic[1], 'base64').toString()) || [null, '', ''];
     if (!right(name, given)) return fail(response, 401, 'unauthorized', 'Name or password is incorrect.');
-    request.administrator = true;
+    request.administrator = name;
   } else if (cookie && sessions.has(cookie[1])) {
-    request.administrator = true;
+    request.administrator = sessions.get(cookie[1]);
   }
   const open = ['/', '/_up', '/_session'].includes(request.path) || request.path.startsWith('/_utils');
   if (request.administrator || open) return next();
@@ -74,7 +75,7 @@ app.use((request, response, next) => {
 // --- bodies ------------------------------------------------------------------------------------------------------
 
 const isAttachment = (parts) =>
-  parts.length > 2 && (parts[1] === '_design' || parts[1] === '_local'
+  parts.length > 2 && parts[0] !== '_node' && (parts[1] === '_design' || parts[1] === '_local'
     ? parts.length > 3 && !parts[3].startsWith('_')
     : !parts[1].startsWith('_'));
 
@@ -105,7 +106,7 @@ app.get('/', (request, response) => response.json({
 }));
 app.get('/_up', (request, response) => response.json({ status: 'ok', seeds: {} }));
 
-const context = (request) => (request.administrator ? { name: user, roles: ['_admin'] } : { name: null, roles: [] });
+const context = (request) => (request.administrator ? { name: request.administrator, roles: ['_admin'] } : { name: null, roles: [] });
 app.get('/_session', (request, response) => response.json({
   ok: true,
   userCtx: context(request),
@@ -113,19 +114,26 @@ app.get('/_session', (request, response) => response.json({
 }));
 app.post('/_session', express.urlencoded({ extended: false }), (request, response) => {
   const { name, username, password: given } = request.body;
-  if (!right(name || username || '', given || '')) {
+  const who = name || username || '';
+  if (!right(who, given || '')) {
     return fail(response, 401, 'unauthorized', 'Name or password is incorrect.');
   }
   const session = crypto.randomBytes(24).toString('base64url');
-  sessions.add(session);
+  sessions.set(session, who);
   response.set('Set-Cookie', `AuthSession=${session}; Version=1; Max-Age=600; Path=/; HttpOnly`);
-  return response.json({ ok: true, name: user, roles: ['_admin'] });
+  return response.json({ ok: true, name: who, roles: ['_admin'] });
 });
 app.delete('/_session', (request, response) => {
   const cookie = /(?:^|; *)AuthSession=([^;]*)/.exec(request.headers.cookie || '');
   if (cookie) sessions.delete(cookie[1]);
   response.set('Set-Cookie', 'AuthSession=; Version=1; Max-Age=0; Path=/; HttpOnly');
   response.json({ ok: true });
+});
+
+app.put('/_node/_local/_config/admins/:name', (request, response) => {
+  const before = administrators.has(request.params.name) ? '-hash-' : '';
+  administrators.set(request.params.name, request.body);
+  response.json(before);
 });
 
 const json = (text) => {
