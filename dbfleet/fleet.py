@@ -235,6 +235,10 @@ class Fleet:
             exc.target = exc.target or target.name
             if isinstance(exc, Unavailable):
                 self._explain(target, exc, wait_s=0.0)
+                if isinstance(exc, AuthFailed) and target.managed and target.user == READER:
+                    exc.hint = (
+                        f"{self.command(f'up {target.name}')} makes its account for reading only, or puts it right"
+                    )
                 exc.hint = exc.hint or self._when_unavailable(target, exc)
             raise
         self.connected.add(adapter)
@@ -348,8 +352,6 @@ class Fleet:
     def _when_unavailable(self, target: Target, error: Unavailable) -> str:
         if self.spec(target).embedded:
             return "is this its path, and may this user read it?"
-        if isinstance(error, AuthFailed) and target.managed and target.read_only:
-            return f"{self.command(f'up {target.name}')} makes its account for reading only, {READER}, or puts it right"
         if isinstance(error, AuthFailed):
             return "check user, password and database"
         if not target.managed:

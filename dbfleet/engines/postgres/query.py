@@ -7,6 +7,7 @@ catalog of types.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -97,8 +98,6 @@ def _result(run: _Run, place: int) -> Result:
         names = wire.describe(connection, text, values)
         types.learn(oid for _, oid in names)
         text, as_text = _with_json(session, types, text, values, names)
-    if as_text:  # the server was asked for what it cannot give, which ends the transaction of `guard`
-        session.guard()
     rows = session.start(text, values, run.batch_size, at_once=_AT_ONCE, translating=translating)
     texts = {number: Carried(None, types[oid].native) for number, oid in as_text.items()}
     carried = [texts.get(number, types[oid]) for number, (_, oid) in enumerate(names)]
@@ -146,7 +145,9 @@ def _with_json(
         f"WITH q({listed}) AS (\n{text}\n) SELECT {casts} FROM q",  # INSERT … RETURNING
     ):
         try:
-            wire.describe(session.connection, wrapped, values)
+            # In a transaction inside a savepoint, as the error would end the transaction.
+            with session.connection.transaction() if session.in_transaction else nullcontext():
+                wire.describe(session.connection, wrapped, values)
         except Error:
             continue
         return wrapped, {}

@@ -69,6 +69,9 @@ ENGINE = EngineSpec(
     abilities=frozenset({Identifies, Locates, Swaps, Snapshots, Encodes, Narrows, CarriesExtras, TellsLeft}),
     encodings=("jsonl",),
     extras=ALL,
+    guard="session",
+    guard_note="A transaction that a reader leaves open holds back who writes to a file that is not in WAL mode; "
+    "beside one in WAL mode an empty log may be left.",
     limits=Limits(),
     default_user=None,
     default_database=None,

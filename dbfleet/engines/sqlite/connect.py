@@ -16,6 +16,11 @@ LOCK_WAIT_S: Final = 0.1
 """How long SQLite itself waits for a lock of somebody else's. It hears no signal meanwhile, so we wait in such
 steps."""
 
+_OF_THE_PROCESS: Final = frozenset(
+    {"hard_heap_limit", "soft_heap_limit", "temp_store_directory", "data_store_directory"}
+)
+"""Pragmas that change this process, beyond the connection."""
+
 
 def opened(target: Target, timeout_s: float) -> sqlite3.Connection:
     """Open the file; `timeout_s` bounds the wait for another writer's lock."""
@@ -30,7 +35,7 @@ def opened(target: Target, timeout_s: float) -> sqlite3.Connection:
             target=target.name,
             hint="seed, load and copy make it when it is missing",
         )
-    mode = target.options.get("mode", "rwc" if target.create else "rw")
+    mode = "ro" if target.read_only else target.options.get("mode", "rwc" if target.create else "rw")
     with translated(translate, engine=NAME, target=target.name):
         try:
             connection = sqlite3.connect(
@@ -46,6 +51,8 @@ def opened(target: Target, timeout_s: float) -> sqlite3.Connection:
             if fresh:
                 connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA foreign_keys = ON")
+            if target.read_only:
+                _guard(connection)
             until = time.monotonic() + timeout_s
             while True:
                 try:
@@ -58,3 +65,19 @@ def opened(target: Target, timeout_s: float) -> sqlite3.Connection:
             connection.close()
             raise
     return connection
+
+
+def _guard(connection: sqlite3.Connection) -> None:
+    """The file is open for reading; what is left is to keep statements from opening another one. ATTACH and VACUUM INTO
+    would open it for writing, whatever the first file's mode. `query_only` refuses temporary tables too; a statement
+    may switch it off, and then has temporary tables, and no more."""
+    connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+    connection.set_authorizer(
+        lambda action, name, *_: (
+            sqlite3.SQLITE_DENY
+            if action == sqlite3.SQLITE_ATTACH
+            or (action == sqlite3.SQLITE_PRAGMA and str(name).lower() in _OF_THE_PROCESS)
+            else sqlite3.SQLITE_OK
+        )
+    )
+    connection.execute("PRAGMA query_only = ON")

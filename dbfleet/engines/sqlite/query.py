@@ -134,7 +134,7 @@ def _declared(session: Session, text: str) -> list[str]:
     if not re.match(r"(?is)\s*(select|with|values)\b", text):
         return []
     try:
-        with closing(session.connection.cursor()) as cursor:
+        with session.scratch(), closing(session.connection.cursor()) as cursor:
             cursor.execute(f'CREATE TEMP VIEW "_dbfleet_query" AS {text}')
             try:
                 words = cursor.execute("SELECT type FROM pragma_table_info('_dbfleet_query')").fetchall()

@@ -77,6 +77,19 @@ class Session:
         finally:
             shut(cursor)
 
+    # --- reading only ---
+
+    @contextmanager
+    def scratch(self) -> Iterator[None]:
+        """Inside, a connection for reading only may make temporary views, too. They are not in the file."""
+        if self.target.read_only:
+            self.connection.execute("PRAGMA query_only = OFF").close()
+        try:
+            yield
+        finally:
+            if self.target.read_only and not self._closed:
+                self.connection.execute("PRAGMA query_only = ON").close()
+
     # --- transactions ---
 
     @contextmanager
