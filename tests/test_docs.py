@@ -86,9 +86,15 @@ def test_every_verb_stands_in_the_readme() -> None:
         assert re.search(rf"dbfleet {verb}\b", README), f"{verb} is not in the README"
 
 
+NEED_A_CONSOLE = ("schedule", "jobs", "receipts")
+"""tests/console/test_desk.py runs these."""
+
+
 def _embedded(command: str) -> bool:
     """Whether an example needs nothing but the embedded engine."""
     words = shlex.split(command)
+    if words[1] in NEED_A_CONSOLE or "--on" in words:
+        return False
     others = {*registry.names()} - {"sqlite"}
     named = {re.split(r"[.:]", word)[0] for word in words[2:]} & {*others, "postgresql"}
     return words[0] == "dbfleet" and not named and "--all" not in words and "--watch" not in words

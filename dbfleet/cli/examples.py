@@ -52,7 +52,18 @@ EXAMPLES: Final[Mapping[str, tuple[Example, ...]]] = {
         ("dbfleet copy sqlite sqlite:///b.db --verify", ""),
         ("dbfleet copy sqlite sqlite:///b.db orders --mode upsert", ""),
         ("dbfleet copy postgres neo4j --dry-run", ""),
+        ("dbfleet copy postgres cassandra --on workers", ""),
     ),
+    "schedule": (("dbfleet schedule ls", ""),),
+    "schedule add": (
+        ("dbfleet schedule add health --every 30s", ""),
+        ("dbfleet schedule add drift postgres mongodb --every 10m --settled 60s", ""),
+        ("dbfleet schedule add dump postgres --cron '0 3 * * *' --keep 7", ""),
+        ("dbfleet schedule add command --every 1h -- diff mysql cassandra --stats", ""),
+    ),
+    "schedule run": (("dbfleet schedule run 'drift postgres mongodb'", ""),),
+    "jobs": (("dbfleet jobs", ""), ("dbfleet jobs --watch", ""), ("dbfleet jobs show 7", "")),
+    "receipts": (("dbfleet receipts --kind drill", ""), ("dbfleet receipts verify", "")),
     "diff": (
         ("dbfleet diff sqlite sqlite:///b.db", ""),
         ("dbfleet diff sqlite.orders sqlite:///b.db#orders --where 'id < 9'", ""),

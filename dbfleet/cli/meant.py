@@ -17,7 +17,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("sql", "execute", "ask"), "query"),
     **dict.fromkeys(("exec", "run"), "query or shell"),
     **dict.fromkeys(("select", "insert", "update", "drop", "truncate", "alter", "explain"), _A_STATEMENT),
-    **dict.fromkeys(("connect", "console", "cli", "repl", "attach", "login", "open"), "shell"),
+    **dict.fromkeys(("connect", "cli", "repl", "attach", "login", "open"), "shell"),
     **dict.fromkeys(("schema", "desc", "inspect", "columns"), "describe"),
     **dict.fromkeys(("checksum", "hash", "sum"), "digest"),
     **dict.fromkeys(("export", "backup", "save", "pg_dump", "mysqldump", "mongodump", "unload"), "dump"),
@@ -46,6 +46,9 @@ COMMANDS: Final[Mapping[str, str]] = {
     "log": "logs",
     "settings": "config show",
     "d": "describe",
+    **dict.fromkeys(("cron", "crontab", "timer", "schedules"), "schedule ls"),
+    **dict.fromkeys(("job", "tasks", "queue"), "jobs"),
+    **dict.fromkeys(("receipt", "audit", "proof"), "receipts"),
 }
 """The command that is meant, by a word in small letters."""
 

@@ -156,6 +156,7 @@ def copy(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the plan.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a copy that was cut off.")] = False,
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", metavar="N", help="How many parts at a time.")] = None,
+    on: Annotated[str, typer.Option("--on", metavar="WHERE", help="workers: the console's do it, not this one.")] = "",
     yes: Yes = False,
     format: Format = None,
 ) -> None:
@@ -180,6 +181,15 @@ def copy(
         )
     if mode not in ("insert", "upsert", "replace"):
         raise UsageError(f"--mode {mode} is none of insert, upsert, replace")
+    if on:
+        from dbfleet.cli.console_commands import copy_on_workers
+
+        if dry_run:
+            raise UsageError("--dry-run is done here, not by workers", hint="leave --on out")
+        asked = {"source": source, "sink": sink, "collections": list(collections or ()), "mode": mode,
+                 "verify": verify, "strict": strict, "hands": jobs}  # fmt: skip
+        copy_on_workers(asked, where=on, resume=resume, yes=yes, format=format)
+        return
     if not dry_run:
         fleet.made_state()  # it holds an embedded target's file
     started = datetime.now(UTC)

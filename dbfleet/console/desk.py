@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from dbfleet.errors import AlreadyExists, NotFound, Unavailable, UsageError, did_you_mean
 from dbfleet.fleet import Fleet
+from dbfleet.target import Target
 
 _HINT: Final = "dbfleet console starts it here, dbfleet up console in containers"
 
@@ -251,6 +252,7 @@ class Desk:
             "rows": job.rows,
             "error": job.error or None,
             "hint": job.hint or None,
+            "trouble": job.trouble or None,
         }
 
     # --- receipts ---
@@ -315,10 +317,23 @@ def opened(fleet: Fleet) -> Desk:
 
 
 def environment(fleet: Fleet) -> None:
-    """Let the environment say where the fleet's console is, unless it does."""
+    """Let the environment say where the fleet's console is, unless it does. Unavailable, which says what became of it,
+    where the fleet has none."""
     if os.environ.get("DBFLEET_CONTROL_URL"):
         return
-    raise Unavailable("this fleet has no console", target="control", hint=_HINT)
+    control, broker = fleet.service("control"), fleet.service("broker")
+    if not fleet.record("control").get("runtime"):
+        raise Unavailable("this fleet has no console", target="control", hint=_HINT)
+    fleet.check(control)
+    os.environ["DBFLEET_CONTROL_URL"] = _with_file(control, fleet)
+    os.environ.setdefault("DBFLEET_BROKER_URL", _with_file(broker, fleet))
+
+
+def _with_file(target: Target, fleet: Fleet) -> str:
+    """The URL of a service, with its password's file in the password's place."""
+    user = target.user or ""
+    file = fleet.secret_file(target.name)
+    return f"{target.scheme}://{user}:${{file:{file}}}@{target.host}:{target.port}/{target.database or ''}"
 
 
 def _user() -> str:

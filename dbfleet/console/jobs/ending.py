@@ -44,7 +44,7 @@ def failed(job: Job, claim: Claim, error: BaseException) -> bool:
     with transaction.atomic():
         if not claims.finish(claim, Part.FAILED, error=message):
             return False
-        at = _end(job, Job.FAILED, error=message, hint=hint)
+        at = _end(job, Job.FAILED, error=message, hint=hint, trouble=type(error).__name__[:40])
         _tell_schedule(job, "failed", at, None)
     return True
 

@@ -63,6 +63,8 @@ class Job(models.Model):
     """What a job that was done found: ok, drift, red, cannot tell. Empty where it only did something."""
     error = models.TextField(default="", blank=True)
     hint = models.TextField(default="", blank=True)
+    trouble = models.CharField(max_length=40, default="", blank=True)
+    """The class of the error in dbfleet/errors.py, by which the command line finds its exit code."""
     result = models.JSONField(null=True)
     resumes = models.BooleanField(default=False)
     """It goes on with what an earlier try of it has left."""

@@ -21,7 +21,7 @@ def _run(fleet: Fleet, arguments: Arguments, work: Work) -> Outcome:
     looks = op.health(fleet, arguments.get("targets") or None)
     memory = _memory(fleet, [look["target"] for look in looks])
     for look in looks:
-        target = fleet.target(look["target"])
+        target = fleet.member(look["target"])
         look["engine"], look["url"] = target.engine, target.url()
         look["memory"] = memory.get(look["target"])
     ill = [look["target"] for look in looks if not look["ok"]]
@@ -41,7 +41,7 @@ def _memory(fleet: Fleet, names: list[str]) -> dict[str, int]:
 
     found: dict[str, int] = {}
     with contextlib.suppress(DbfleetError):
-        for runtime, servers in _servers.by_runtime(fleet, [fleet.targets[name] for name in names]):
+        for runtime, servers in _servers.by_runtime(fleet, [fleet.member(name) for name in names]):
             with contextlib.suppress(DbfleetError):
                 for name, state in runtime.states(servers, memory=True).items():
                     if state.memory is not None:
