@@ -93,8 +93,9 @@ class SavedQuery(models.Model):
 
 
 class Asked(models.Model):
-    """A statement that runs for somebody now. The thread that runs it looks here: it stops the statement on the server
-    where `cancel` is set, or where the page that asked has not been heard of for a while (its tab was closed)."""
+    """A statement that runs for somebody now, or has ended today. The process that runs it looks here: it stops the
+    statement on the server where `cancel` is set, or where the page that asked has not been heard of for a while (its
+    tab was closed)."""
 
     id = models.UUIDField(primary_key=True)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
@@ -102,6 +103,10 @@ class Asked(models.Model):
     begun_at = models.DateTimeField()
     heard_at = models.DateTimeField()
     cancel = models.BooleanField(default=False)
+    state = models.CharField(max_length=12, default="running")
+    """running, or its outcome for a day: done, failed, cancelled."""
+    rows = models.BigIntegerField(default=0)
+    error = models.TextField(default="", blank=True)
 
     def __str__(self) -> str:
         return f"{self.target}: {self.id}"
