@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from django.db import connection
 
+from dbfleet.console import notices
 from dbfleet.console.models import Sample, TargetState
 
 TEN_MINUTES: Final = 600
@@ -22,7 +23,7 @@ _KEPT: Final = {0: timedelta(days=2), TEN_MINUTES: timedelta(days=14), HOUR: tim
 
 
 def record(result: Mapping[str, Any], at: datetime) -> None:
-    """The looks of one health job."""
+    """The looks of one health job, and who is told of them: what a second look in a row has confirmed."""
     before = {state.target: state for state in TargetState.objects.all()}
     samples, states = [], []
     for look in result["looks"]:
@@ -35,10 +36,16 @@ def record(result: Mapping[str, Any], at: datetime) -> None:
                 latency_max_ms=look["latency_ms"], memory=look.get("memory"), error=error,
             )
         )  # fmt: skip
+        same = known is not None and known.ok == ok
+        since = known.since if known is not None and same and known.since else at
+        told = known.told if known is not None else ""
+        if same and told != (word := "ok" if ok else "red"):
+            if (told, word) != ("", "ok"):
+                notices.target_changed(name, told or "new", word, at, error=error, since=since)
+            told = word
         states.append(
             TargetState(
-                target=name, engine=look["engine"], url=look["url"], ok=ok, at=at,
-                since=known.since if known is not None and known.ok == ok else at,
+                target=name, engine=look["engine"], url=look["url"], ok=ok, at=at, since=since, told=told,
                 latency_ms=look["latency_ms"], memory=look.get("memory"), error=error,
                 product=look["product"] or (known.product if known else ""),
                 version=look["version"] or (known.version if known else ""),
@@ -51,10 +58,12 @@ def record(result: Mapping[str, Any], at: datetime) -> None:
                 target=each["target"], engine=each["engine"], url=each["url"] or "", ok=None, at=at,
                 since=known.since if known is not None and known.ok is None else at,
                 product=known.product if known else "", version=known.version if known else "",
+                told=known.told if known else "",
             )
         )  # fmt: skip
     Sample.objects.bulk_create(samples, ignore_conflicts=True)
-    fields = ["engine", "url", "ok", "since", "at", "latency_ms", "product", "version", "memory", "error"]
+    fields = ["engine", "url", "ok", "since", "at", "latency_ms", "product", "version", "memory", "error",
+              "told"]  # fmt: skip
     TargetState.objects.bulk_create(states, update_conflicts=True, unique_fields=["target"], update_fields=fields)
 
 

@@ -18,7 +18,9 @@ from typing import Any, Final, Literal
 
 from django.db import connection, transaction
 
-from dbfleet.console.models import Job, Part
+from dbfleet.console import budgets
+from dbfleet.console.jobs import making
+from dbfleet.console.models import Budget, Job, Part
 
 LEASE_S: Final = 10.0
 RENEW_S: Final = 3.0
@@ -51,11 +53,23 @@ def begin(job: int) -> bool:
             return False
         if row[0] == Job.RUNNING:
             return True
+        if not _has_room(job):
+            return False
         cursor.execute(
             "UPDATE console_job SET state = 'running', begun_at = coalesce(begun_at, clock_timestamp()) WHERE id = %s",
             [job],
         )
     return True
+
+
+def _has_room(number: int) -> bool:
+    if not Budget.objects.exists():
+        return True
+    budgets.alone()
+    why = budgets.why_not(Job.objects.get(pk=number), making.now())
+    if why:
+        budgets.tell(number, why)
+    return not why
 
 
 def claim(

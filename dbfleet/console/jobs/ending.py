@@ -10,7 +10,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils.dateparse import parse_datetime
 
-from dbfleet.console import chain, watch
+from dbfleet.console import chain, notices, watch
 from dbfleet.console.jobs import claims, making
 from dbfleet.console.jobs.claims import Claim
 from dbfleet.console.jobs.kinds import Outcome
@@ -98,6 +98,8 @@ def _tell_schedule(job: Job, state: str, at: datetime, through: datetime | None)
     if schedule is None:
         return
     if schedule.state != state:
+        job.refresh_from_db(fields=["state", "verdict", "error", "result"])
+        notices.schedule_changed(schedule, schedule.state, state, at, job)
         schedule.state, schedule.state_since = state, at
     if through is not None and (schedule.verified_through is None or through > schedule.verified_through):
         schedule.verified_through = through

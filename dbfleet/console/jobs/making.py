@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from django.db import IntegrityError, connection, transaction
 
+from dbfleet.console import budgets, notices
 from dbfleet.console.jobs import kinds
 from dbfleet.console.jobs.slots import Rhythm
 from dbfleet.console.models import Job, Part, Schedule
@@ -67,7 +68,8 @@ def rhythm(schedule: Schedule) -> Rhythm:
 
 def tick(schedule_id: int) -> list[Job]:
     """Put on record every slot of the schedule that is due by now. The newest becomes a job if it is not too late for
-    it and the job before has ended; all others are overdue. Returns the rows that are new."""
+    it and the job before has ended; all others are overdue, or cancelled where that one waits for a budget
+    (console/budgets.py). Returns the rows that are new."""
     made: list[Job] = []
     with transaction.atomic():
         schedule = Schedule.objects.select_for_update(of=("self",)).filter(pk=schedule_id).first()
@@ -79,17 +81,18 @@ def tick(schedule_id: int) -> list[Job]:
             return []
         still = schedule.jobs.filter(state__in=[Job.WAITING, Job.RUNNING]).order_by("-id").first()
         *missed, newest = slots
-        why = ""
+        why, held = "", False
         if (at - newest).total_seconds() > beats.grace_s:
             why = f"nobody noticed it until {at:%F %T} UTC"
         elif still is not None:
-            why = f"the job before, {still.pk}, had not ended"
+            held = budgets.waits(still)
+            why = f"the job before, {still.pk}, " + ("waits for its targets' budget" if held else "had not ended")
         before = len(missed) - _MOST_OVERDUE
         for number, slot in enumerate(missed[max(0, before) :]):
             told = "nobody noticed it in time" + (f", nor {before:,} before it" if before > 0 and not number else "")
             made += _overdue(schedule, slot, told, at)
         if why:
-            made += _overdue(schedule, newest, why, at)
+            made += _overdue(schedule, newest, why, at, Job.CANCELLED if held else Job.OVERDUE)
         else:
             try:
                 with transaction.atomic():
@@ -100,20 +103,22 @@ def tick(schedule_id: int) -> list[Job]:
             except IntegrityError:
                 log.info("slot %s of %s is on record already", newest, schedule.name)
         schedule.last_slot = newest
-        if any(job.state == Job.OVERDUE for job in made):
+        late = [job for job in made if job.state == Job.OVERDUE]
+        if late and schedule.state != "overdue":
+            notices.schedule_changed(schedule, schedule.state, "overdue", at, late[-1])
             schedule.state, schedule.state_since = "overdue", at
         schedule.save(update_fields=["last_slot", "state", "state_since"])
     return made
 
 
-def _overdue(schedule: Schedule, slot: datetime, why: str, at: datetime) -> list[Job]:
+def _overdue(schedule: Schedule, slot: datetime, why: str, at: datetime, state: str = Job.OVERDUE) -> list[Job]:
     source, target = kinds.kind(schedule.kind).ends(schedule.arguments)
     try:
         with transaction.atomic():
             return [
                 Job.objects.create(
                     kind=schedule.kind, arguments=schedule.arguments, source=source, target=target, schedule=schedule,
-                    slot=slot, state=Job.OVERDUE, made_by=f"schedule {schedule.name}", made_at=at, ended_at=at,
+                    slot=slot, state=state, made_by=f"schedule {schedule.name}", made_at=at, ended_at=at,
                     error=why,
                 )
             ]  # fmt: skip

@@ -1,8 +1,8 @@
 """What was lost is found: every SWEEP_S, by whichever worker comes first (an advisory lock).
 
 A job that waits, or whose worker is gone, is rung for again. A schedule that is due and that nobody rang for is worked
-on, so a beat that is away costs SWEEP_S. A part that was given to a worker MOST_ATTEMPTS times ends its job. Old rows
-go, and samples are summed up.
+on, so a beat that is away costs SWEEP_S. A part that was given to a worker MOST_ATTEMPTS times ends its job. Notices
+that are due are sent. Old rows go, and samples are summed up.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 
 from django.db import connection
 
-from dbfleet.console import watch
+from dbfleet.console import notices, watch
 from dbfleet.console.jobs import claims, ending, kinds, making
 from dbfleet.console.models import Job, Part, Pulse, Schedule
 
@@ -36,9 +36,11 @@ def sweep() -> bool:
             _give_up()
             _ring()
             _tick()
+            notices.release(making.now())
             _forget()
         finally:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
+    notices.start_sending()
     return True
 
 

@@ -36,9 +36,10 @@ class Maintenance(models.Model):
 
 
 class Notice(models.Model):
-    """One change of state and one channel: waiting, sent, failed (tried often enough), or held by a maintenance."""
+    """One change of state and one channel: waiting, sent, failed (tried often enough), held by a maintenance, or
+    dropped by an admin."""
 
-    WAITING, SENT, FAILED, HELD = "waiting", "sent", "failed", "held"
+    WAITING, SENT, FAILED, HELD, DROPPED = "waiting", "sent", "failed", "held", "dropped"
 
     at = models.DateTimeField()
     about = models.CharField(max_length=300)

@@ -20,6 +20,8 @@ class TargetState(models.Model):
     version = models.CharField(max_length=100, default="", blank=True)
     memory = models.BigIntegerField(null=True)
     error = models.TextField(default="", blank=True)
+    told = models.CharField(max_length=10, default="", blank=True)
+    """ok or red: what two looks in a row have said last. A change of it is what people are told."""
 
     def __str__(self) -> str:
         return str(self.target)

@@ -16,6 +16,7 @@ collections that one side lacks, rows without a key, a choice of rows by more th
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import pickle
@@ -135,6 +136,16 @@ class Sync(ExitStack):
         counts = {word: sum(each.counts[kind] for each in self._collections) for kind, word in words.items()}
         told = [f"{count:,} row{'' if count == 1 else 's'} to be {word}" for word, count in counts.items() if count]
         return ", ".join(told) or "nothing to change"
+
+    def digest(self) -> str:
+        """The same for the same changes, in whatever order they were found."""
+        total = 0
+        for each in self._collections:
+            for kind in each.counts:
+                for change in each.changes(kind):
+                    told = repr((each.schema.name, kind, change.before, change.after)).encode()
+                    total += int.from_bytes(hashlib.sha256(told).digest()[:16], "big")
+        return f"{total % 2**128:032x}"
 
     def _find(self, comparison: Comparison) -> None:
         found: list[tuple[Schema, Schema, tuple[Pairing, Pairing]]] = []

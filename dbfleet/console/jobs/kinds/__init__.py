@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, NoReturn
 from dbfleet.errors import UsageError, did_you_mean
 from dbfleet.fleet import Fleet
 
-NAMES: Final = ("health", "dump", "load", "copy", "command")
+NAMES: Final = ("health", "dump", "load", "copy", "sync", "command")
 
 Arguments = Mapping[str, Any]
 
@@ -60,11 +60,17 @@ class Kind:
     run: Callable[[Fleet, Arguments, Work], Outcome]
     ends: Callable[[Arguments], tuple[str, str]]
     """Source and target of these arguments, as lists show them."""
+    works_on: Callable[[Arguments], tuple[str, ...]] | None = None
+    """The targets that it is a load for, where these are not the ends."""
     needs: Literal["", "host"] = ""
     kept_days: int = 365
     parts: bool = False
     """It hands out parts to other workers while it runs (jobs/hands.py)."""
     words: str = field(default="", compare=False)
+
+    def loads(self, arguments: Arguments) -> tuple[str, ...]:
+        """The targets that a job with these arguments is a load for (console/budgets.py)."""
+        return self.works_on(arguments) if self.works_on else self.ends(arguments)
 
 
 def kind(name: str) -> Kind:

@@ -76,4 +76,5 @@ KIND = Kind(
     check=_check,
     run=_run,
     ends=lambda arguments: ("", " ".join(arguments.get("command", ()))),
+    works_on=lambda arguments: (),
 )

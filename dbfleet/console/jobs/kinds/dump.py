@@ -91,4 +91,5 @@ KIND = Kind(
     check=_check,
     run=_run,
     ends=lambda arguments: (str(arguments.get("target", "")), str(arguments.get("directory") or "")),
+    works_on=lambda arguments: (str(arguments.get("target", "")),),
 )

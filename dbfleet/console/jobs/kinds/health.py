@@ -56,5 +56,6 @@ KIND = Kind(
     check=_check,
     run=_run,
     ends=lambda arguments: ("", ", ".join(arguments.get("targets") or ["all"])),
+    works_on=lambda arguments: (),
     kept_days=1,
 )

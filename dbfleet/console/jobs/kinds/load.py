@@ -67,4 +67,5 @@ KIND = Kind(
     check=_check,
     run=_run,
     ends=lambda arguments: (str(arguments.get("source", "")), str(arguments.get("target", ""))),
+    works_on=lambda arguments: (str(arguments.get("target", "")),),
 )
