@@ -3,6 +3,7 @@
     web        the pages and the API, by uWSGI
     worker     does jobs
     beat       rings for schedules
+    link [--user NAME]  prints a link that logs in once: the first admin, who is made by it, or that user
     migrate    brings the control database's schema up to date, and ends
     probe ROLE one JSON line about a role's health, exit code 0 or 1
 
@@ -26,7 +27,7 @@ def main(words: Sequence[str]) -> int:
     if role not in ROLES:
         print(f"usage: python -m dbfleet.console {'|'.join(ROLES)}", file=sys.stderr)
         return 2
-    os.environ["DBFLEET_CONSOLE_ROLE"] = role
+    os.environ["DBFLEET_CONSOLE_ROLE"] = "desk" if role == "link" else role
     os.environ["DJANGO_SETTINGS_MODULE"] = "dbfleet.console.settings"
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for noisy in ("kombu", "amqp", "celery.utils.functional", "django.db.backends"):
@@ -92,6 +93,19 @@ def _migrate(words: Sequence[str]) -> int:
     return 0
 
 
+def _link(words: Sequence[str]) -> int:
+    import argparse
+
+    parser = argparse.ArgumentParser(prog="python -m dbfleet.console link")
+    parser.add_argument("--user", default="", metavar="NAME", help="whom the link logs in; the first admin otherwise")
+    chosen = parser.parse_args(list(words))
+    from dbfleet.console import desk
+    from dbfleet.fleet import Fleet
+
+    print(desk.opened(Fleet.open()).login_link(chosen.user))
+    return 0
+
+
 def _web(words: Sequence[str]) -> int:
     from dbfleet.console import web
 
@@ -108,6 +122,7 @@ ROLES: Final[Mapping[str, Callable[[Sequence[str]], int]]] = {
     "web": _web,
     "worker": _worker,
     "beat": _beat,
+    "link": _link,
     "migrate": _migrate,
     "probe": _probe,
 }

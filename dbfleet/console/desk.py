@@ -22,11 +22,12 @@ _HINT: Final = "dbfleet console starts it here, dbfleet up console in containers
 
 
 class Desk:
-    """The console of one fleet, as the command line sees it. Every method may raise Unavailable."""
+    """The console of one fleet, as the command line and the pages see it. Every method may raise Unavailable. `who`
+    acts; without it, the person at this machine's keyboard."""
 
-    def __init__(self, fleet: Fleet) -> None:
+    def __init__(self, fleet: Fleet, who: str = "") -> None:
         self.fleet = fleet
-        self.who = f"cli:{_user()}"
+        self.who = who or f"cli:{_user()}"
 
     # --- schedules ---
 
@@ -254,6 +255,16 @@ class Desk:
             "hint": job.hint or None,
             "trouble": job.trouble or None,
         }
+
+    # --- access ---
+
+    def login_link(self, user: str = "") -> str:
+        """A link that logs in once: that user, else the first admin, who is made by it. NotFound for the user."""
+        from dbfleet.console import places
+        from dbfleet.console.access import links
+
+        url = places.read().url or "http://127.0.0.1:8000"
+        return f"{url}/link/{links.make(by=self.who, user=user)}"
 
     # --- receipts ---
 

@@ -1,12 +1,13 @@
 """Django's settings of the console. Everything that differs between machines comes from the environment (places.py).
 
-`DBFLEET_CONSOLE_ROLE` says which process this is. The command line (`desk`) and the worker need the models alone, so
-what serves pages is installed in `web` and where migrations are applied.
+`DBFLEET_CONSOLE_ROLE` says which process this is. Only `web` serves pages. Whatever brings tables is installed in each
+role but the command line's (`desk`), as worker and beat apply migrations too.
 """
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +16,7 @@ from dbfleet.console import places as _places
 ROLE = os.environ.get("DBFLEET_CONSOLE_ROLE", "desk")
 PLACES = _places.read()
 
-_SERVES = ROLE in ("web", "migrate")
+_SERVES = ROLE == "web"
 _ADDRESS = urlsplit(PLACES.url)
 
 SECRET_KEY = PLACES.key or "only web signs anything"
@@ -35,6 +36,86 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django_celery_beat",
     "dbfleet.console",
+]
+
+if ROLE != "desk":
+    INSTALLED_APPS += [
+        "allauth",
+        "allauth.account",
+        "allauth.socialaccount",
+        "allauth.socialaccount.providers.openid_connect",
+        "allauth.mfa",
+    ]
+if _SERVES:
+    INSTALLED_APPS += ["django.contrib.messages", "django.contrib.staticfiles", "django_htmx", "ninja"]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "dbfleet.console.middleware.Frame",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "dbfleet.console.middleware.Guard",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [Path(__file__).parent / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.messages.context_processors.messages",
+                "dbfleet.console.context.page",
+            ]
+        },
+    }
+]
+
+# Static files are served from the package, by web itself; a link holds the hash of what it links to.
+STATIC_URL = "/static/"
+STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.AppDirectoriesFinder"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    "staticfiles": {"BACKEND": "dbfleet.console.assets.Hashed"},
+}
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+WHITENOISE_IMMUTABLE_FILE_TEST = ".*"
+WHITENOISE_ALLOW_ALL_ORIGINS = False
+
+_HTTPS = _ADDRESS.scheme == "https"
+_PORT = _ADDRESS.port or (443 if _HTTPS else 80)
+# A browser does not tell ports apart: two fleets' consoles on one machine must not end each other's sessions.
+_COOKIE = ("__Host-" if _HTTPS else "") + f"dbfleet-{_PORT}"
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "/"
+SESSION_COOKIE_NAME = _COOKIE
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_SECURE = _HTTPS
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_NAME = f"{_COOKIE}-csrf"
+CSRF_COOKIE_SECURE = _HTTPS
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "dbfleet.console.errors.csrf_failed"
+CSRF_TRUSTED_ORIGINS = [PLACES.url] if PLACES.url else []
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _HTTPS else None
+# A refused request is no warning; and its path may be a login link's, which is a secret.
+LOGGING = {"version": 1, "disable_existing_loggers": False, "loggers": {"django.request": {"level": "ERROR"}}}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * 1024 * 1024
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
 DATABASES: dict[str, Any] = {

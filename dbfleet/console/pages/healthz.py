@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.http import HttpRequest, JsonResponse
+from django.urls import path
 
 from dbfleet import __version__
 from dbfleet.console import schema
@@ -21,3 +22,6 @@ def healthz(request: HttpRequest) -> JsonResponse:
     elif found.newer:
         why = f"the control database is newer than this dbfleet: it has {found.newer[-1]}"
     return JsonResponse({"ok": why is None, "version": __version__, "error": why}, status=200 if why is None else 503)
+
+
+urlpatterns = [path("healthz", healthz, name="healthz")]

@@ -1,0 +1,6 @@
+"""Who may do what in the console: rights (roles on targets), the gate before each view, and how people get in."""
+
+from dbfleet.console.access.gate import Need, NotLoggedIn, Refused, needs, require
+from dbfleet.console.access.rights import Rights
+
+__all__ = ["Need", "NotLoggedIn", "Refused", "Rights", "needs", "require"]

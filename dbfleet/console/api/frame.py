@@ -1,0 +1,81 @@
+"""The API as a whole: who calls, which errors come back, and that each operation says what it needs.
+
+A call has a session, and then for what it changes the CSRF token in `X-CSRFToken`; or a token, `Authorization: Bearer
+dbf_…`. Errors are `{"error": …, "hint": …, "kind": …}` with the status that fits.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db.utils import InterfaceError, OperationalError
+from django.http import Http404, HttpResponse
+from ninja import NinjaAPI
+from ninja.errors import ValidationError
+
+from dbfleet import __version__
+from dbfleet.console import errors
+from dbfleet.console.access import NotLoggedIn, needs
+from dbfleet.console.rooms import modules
+from dbfleet.errors import DbfleetError
+
+api = NinjaAPI(
+    title="dbfleet",
+    version=__version__,
+    description=__doc__,
+    urls_namespace="api",
+    docs_decorator=needs("login"),
+)
+
+
+def collect() -> None:
+    """Add every part's operations. RuntimeError where one does not say what it needs: it must not be served."""
+    for module in modules("dbfleet.console.api"):
+        router = getattr(module, "router", None)
+        if router is None:
+            continue
+        for path, view in router.path_operations.items():
+            for operation in view.operations:
+                if not hasattr(operation.view_func, "needs"):
+                    raise RuntimeError(f"{module.__name__}: {path} does not say which role it needs")
+        api.add_router(module.PREFIX, router, tags=[module.__name__.rpartition(".")[2]])
+
+
+@api.exception_handler(DbfleetError)
+def _of_ours(request: Any, error: DbfleetError) -> HttpResponse:
+    return errors.of_ours(request, error)
+
+
+@api.exception_handler(NotLoggedIn)
+def _not_logged_in(request: Any, error: NotLoggedIn) -> HttpResponse:
+    return errors.answer(request, 401, "log in first, or give a token", hint="Authorization: Bearer dbf_…")
+
+
+@api.exception_handler(PermissionDenied)
+def _refused(request: Any, error: PermissionDenied) -> HttpResponse:
+    return errors.forbidden(request, error)
+
+
+@api.exception_handler(Http404)
+def _nothing(request: Any, error: Http404) -> HttpResponse:
+    return errors.not_found(request)
+
+
+@api.exception_handler(OperationalError)
+def _away(request: Any, error: OperationalError) -> HttpResponse:
+    return errors.control_is_away(request, error)
+
+
+@api.exception_handler(InterfaceError)
+def _gone(request: Any, error: InterfaceError) -> HttpResponse:
+    return errors.control_is_away(request, error)
+
+
+@api.exception_handler(ValidationError)
+def _input(request: Any, error: ValidationError) -> HttpResponse:
+    told = "; ".join(f"{'.'.join(str(each) for each in one['loc'][1:])}: {one['msg']}" for one in error.errors)
+    return errors.answer(request, 422, told, kind="UsageError")
+
+
+collect()

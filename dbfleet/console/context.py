@@ -1,0 +1,21 @@
+"""What every template knows: the fleet's name, who is logged in, the navigation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dbfleet import __version__
+from dbfleet.console.rooms import navigation
+
+
+def page(request: Any) -> dict[str, Any]:
+    """Of the page's frame. `navigation` has what the rights reach."""
+    rights = getattr(request, "rights", None)
+    at = request.resolver_match.url_name if request.resolver_match else ""
+    room = at.partition("-")[0] if at else ""
+    return {
+        "version": __version__,
+        "rights": rights,
+        "room": room,
+        "navigation": [each for each in navigation() if rights is not None and rights.anywhere(each.role)],
+    }

@@ -1,0 +1,52 @@
+"""In and out: a name and a password, counted against guessing; and the address that tells nginx who is an admin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth import authenticate, login, logout
+from django.http import HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.urls import path
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
+
+
+@sensitive_post_parameters("password")
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def enter(request: Any) -> HttpResponse:
+    """The login page."""
+    onward = within(request, request.POST.get("next") or request.GET.get("next"))
+    if request.user.is_authenticated:
+        return HttpResponseRedirect(onward)
+    facts: dict[str, Any] = {"next": onward, "asks_password": True, "ways": []}
+    status = 200
+    if request.method == "POST":
+        name = request.POST.get("username", "")
+        user = authenticate(request, username=name, password=request.POST.get("password", ""))
+        if user is not None:
+            login(request, user)
+            return HttpResponseRedirect(onward)
+        facts.update(told="This name and password do not fit.", username=name)
+        status = 401
+    return render(request, "login.html", facts, status=status)
+
+
+@require_POST
+def leave(request: Any) -> HttpResponse:
+    """End the session."""
+    logout(request)
+    return redirect("login")
+
+
+def within(request: Any, url: str | None) -> str:
+    """Where to go next: the address if it is one of ours, else the start page."""
+    if url and url_has_allowed_host_and_scheme(url, {request.get_host()}, require_https=request.is_secure()):
+        return url
+    return "/"
+
+
+urlpatterns = [path("login", enter, name="login"), path("logout", leave, name="logout")]

@@ -1,0 +1,1 @@
+"""The templates' own filters and tags."""
