@@ -11,7 +11,7 @@ import getpass
 import os
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from dbfleet.errors import AlreadyExists, NotFound, Unavailable, UsageError, did_you_mean
@@ -131,8 +131,8 @@ class Desk:
         last = schedule.jobs.exclude(ended_at=None).order_by("-id").first()
         state = "paused" if schedule.paused else schedule.state
         beats = making.rhythm(schedule)
-        due = beats.due(schedule.last_slot or schedule.anchor, at, most=1)
-        if not schedule.paused and due and (at - due[-1]).total_seconds() > min(beats.grace_s, 60.0):
+        missing = next(beats.after(schedule.last_slot or schedule.anchor - timedelta(seconds=1)))
+        if not schedule.paused and (at - missing).total_seconds() > min(beats.grace_s, 60.0):
             state = "overdue"  # nobody looks after it: neither beat nor a worker
         return {
             "schedule": schedule.name,
