@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("console", "0004_error_class"),
+        ("console", "0005_statements_have_outcomes"),
     ]
 
     operations = [
