@@ -322,6 +322,8 @@ class EngineSpec:
     shell: Callable[[Target], tuple[Sequence[str], Mapping[str, str]]] | None = None
     examine: Callable[[], Sequence[Finding]] | None = None
     examine_kernel: Callable[[tuple[int, ...]], Sequence[Finding]] | None = None  # the Linux that containers run on
+    django: str | None = None  # the dotted name of the database backend by which Django reaches the engine
+    django_cache: str | None = None  # that of the cache backend, for an engine that Django takes for a cache
     url_variable: str | None = None  # what `dbfleet env` exports besides DBFLEET_<NAME>_URL, as scripts expect it
     examples: Mapping[str, str] = field(default_factory=dict)
     quirks: tuple[str, ...] = ()

@@ -46,7 +46,7 @@ class Target:
         port = f":{self.port}" if self.port is not None else ""
         path = "/" + quote(self.database, safe="/") if self.database is not None else ""
         query = "?" + "&".join(
-            f"{quote(k, safe='')}={quote(v, safe='') if reveal or not _secret(k) else '***'}"
+            f"{quote(k, safe='')}={quote(v, safe='') if reveal or not is_secret(k) else '***'}"
             for k, v in self.options.items()
         )
         return f"{self.scheme}://{login}{host}{port}{path}{query if self.options else ''}"
@@ -56,5 +56,6 @@ class Target:
         return replace(self, **changes)
 
 
-def _secret(option: str) -> bool:
+def is_secret(option: str) -> bool:
+    """Whether the URL's option of this name may hold a secret."""
     return any(word in option.lower() for word in ("password", "passwd", "pwd", "secret", "token", "key"))

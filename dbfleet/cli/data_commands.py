@@ -13,7 +13,7 @@ import typer
 from dbfleet.cli import render
 from dbfleet.cli.ask import ask
 from dbfleet.cli.chosen import open_fleet
-from dbfleet.cli.options import Format, Located, TargetName, Yes, complete_engine, complete_target
+from dbfleet.cli.options import Format, Located, TargetName, Yes, complete_engine, complete_located, complete_target
 from dbfleet.errors import UsageError
 
 commands = typer.Typer()
@@ -141,6 +141,51 @@ def engines(
     fields = ("engine", "title", "paradigm", "language", "capabilities", "limits", "types", "quirks", "verified_on",
               "aliases", "schemes", "driver", "guard", "guard_note")  # fmt: skip
     render.records(map(asdict, found), fields, format=format)
+
+
+@commands.command()
+def models(
+    where: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="TARGET[.COLLECTION]...",
+            help="Targets, or single collections of them.",
+            autocompletion=complete_located,
+        ),
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="DIR", help="The package to write an app a target into.")
+    ] = None,
+    format: Annotated[str, typer.Option("--format", metavar="FORMAT", help="django.")] = "django",
+    yes: Yes = False,
+) -> None:
+    """Write the collections as an application's classes: an app for Django a target; one alone to stdout.
+
+    Tables become unmanaged models with their keys and references. What Django has no backend for becomes classes that
+    read. What cannot be a model is told by its name, never written wrong.
+    """
+    from dbfleet.ops import models as op
+
+    if format != "django":
+        raise UsageError(f"models has no format {format!r}", hint="the format is django")
+    fleet = open_fleet()
+    apps = op.models(fleet, [fleet.locate(each) for each in where])
+    if output is None:
+        if len(apps) > 1:
+            raise UsageError("several targets are several apps", hint="name a folder for them: --output fleet")
+        render.write([apps[0].files[op.MODELS].encode()])
+    else:
+        plan = op.planned(apps, output)
+        if plan.overwrites:
+            files = ", ".join(str(path) for path in plan.overwrites)
+            render.confirm(f"There are other files: {files}. Overwrite them?", yes=yes)
+        plan.carry_out()
+    for app in apps:
+        for told in app.told:
+            render.warn(f"{app.target}: {told}")
+        if output is not None:
+            count = f"{app.classes} class{'' if app.classes == 1 else 'es'}"
+            render.say(f'{app.target}: {count}, for INSTALLED_APPS: "{output.resolve().name}.{app.label}"')
 
 
 # --- seed and datasets ---------------------------------------------------------------------------------------------

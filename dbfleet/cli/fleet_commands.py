@@ -13,7 +13,7 @@ import typer
 from dbfleet.cli.chosen import open_fleet
 from dbfleet.cli.options import Format, Reveal, ServerName, ServerNames, TargetName, TargetNames, Yes
 from dbfleet.cli.streams import is_terminal
-from dbfleet.errors import UsageError
+from dbfleet.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from dbfleet.ops.up import Up
@@ -267,12 +267,23 @@ def url(
 
 
 @commands.command()
-def env(targets: TargetNames = None) -> None:
-    """Print export lines with real URLs, for eval "$(dbfleet env)"."""
+def env(
+    targets: TargetNames = None,
+    format: Annotated[
+        str,
+        typer.Option("--format", metavar="FORMAT", help="shell, or django: its settings, with passwords from these."),
+    ] = "shell",
+) -> None:
+    """Print export lines with real URLs, for eval "$(dbfleet env)"; or settings for Django."""
     from dbfleet.cli import render
+    from dbfleet.ops.env import django_settings, export_line
     from dbfleet.ops.env import env as find
-    from dbfleet.ops.env import export_line
 
+    if format not in ("shell", "django"):
+        raise UsageError(f"env has no format {format!r}", hint=did_you_mean(format, ["shell", "django"]))
+    if format == "django":
+        render.write([django_settings(open_fleet(), targets).encode()])
+        return
     render.write(f"{export_line(name, value)}\n".encode() for name, value in find(open_fleet(), targets))
 
 

@@ -50,6 +50,7 @@ def spec(
     return EngineSpec(
         name=name,
         title=title,
+        django="dbfleet.django.mysql",
         paradigm="relational",
         language=f"SQL ({title})",
         schemes=schemes,

@@ -55,6 +55,7 @@ def keeps_native(column: Column) -> bool:
 ENGINE = EngineSpec(
     name="mongodb",
     title="MongoDB",
+    django="dbfleet.django.mongodb",
     paradigm="document",
     language="mongosh",
     schemes=("mongodb", "mongodb+srv"),

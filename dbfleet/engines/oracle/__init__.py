@@ -47,6 +47,7 @@ def connected(target: Target, *, timeout_s: float = 10.0) -> Adapter:
 ENGINE = EngineSpec(
     name="oracle",
     title="Oracle Database",
+    django="dbfleet.django.oracle",
     paradigm="relational",
     language="SQL (Oracle)",
     schemes=("oracle",),

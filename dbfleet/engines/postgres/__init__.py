@@ -57,6 +57,7 @@ def connected(target: Target, *, timeout_s: float = 10.0) -> Adapter:
 ENGINE = EngineSpec(
     name="postgres",
     title="PostgreSQL",
+    django="django.db.backends.postgresql",
     paradigm="relational",
     language="SQL (PostgreSQL)",
     schemes=("postgresql", "postgres", "pg", "pgsql"),

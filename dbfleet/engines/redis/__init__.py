@@ -41,6 +41,7 @@ def connected(target: Target, *, timeout_s: float = 10.0) -> Adapter:
 ENGINE = EngineSpec(
     name="redis",
     title="Redis",
+    django_cache="django.core.cache.backends.redis.RedisCache",
     paradigm="key-value",
     language="Redis commands",
     schemes=("redis", "rediss", "redis+unix", "valkey", "valkeys", "unix"),

@@ -46,6 +46,7 @@ def shell(target: Target) -> tuple[Sequence[str], Mapping[str, str]]:
 ENGINE = EngineSpec(
     name="sqlite",
     title="SQLite",
+    django="dbfleet.django.sqlite",
     paradigm="relational",
     language="SQL (SQLite)",
     schemes=("sqlite", "sqlite3"),

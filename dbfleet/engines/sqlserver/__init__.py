@@ -38,6 +38,7 @@ def connected(target: Target, *, timeout_s: float = 10.0) -> Adapter:
 ENGINE = EngineSpec(
     name="sqlserver",
     title="SQL Server",
+    django="mssql",
     paradigm="relational",
     language="Transact-SQL",
     schemes=("sqlserver", "mssql"),

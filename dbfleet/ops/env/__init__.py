@@ -1,13 +1,16 @@
-"""`env`: what scripts want to know about the fleet, as variables with real values."""
+"""`env`: what scripts want to know about the fleet, as variables with real values; or as settings for Django
+(`django_settings`)."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from dbfleet.fleet import Fleet
-from dbfleet.ops import _servers
+from dbfleet.ops.env import _chosen
+from dbfleet.ops.env._settings import django_settings
+
+__all__ = ["django_settings", "env", "export_line"]
 
 
 def env(fleet: Fleet, names: Sequence[str] | None = None) -> Iterator[tuple[str, str]]:
@@ -15,15 +18,9 @@ def env(fleet: Fleet, names: Sequence[str] | None = None) -> Iterator[tuple[str,
     (DATABASE_URL and the like) for the first target that has one. Without names: what is up, somebody's servers, files
     that are there."""
     taken: set[str] = set()
-    for target in _servers.targets(fleet, names):
-        spec = fleet.spec(target)
-        if not names and target.managed:
-            there = Path(target.database or "").is_file() if spec.embedded else fleet.record(target.name).get("wanted")
-            if not there:
-                continue
+    for target in _chosen.targets(fleet, names):
         revealed = target.url(reveal=True)
-        name = target.name if target.name in fleet.names else spec.name
-        for variable in (f"DBFLEET_{_servers.variable(name)}_URL", spec.url_variable):
+        for variable in (_chosen.url_variable(fleet, target), fleet.spec(target).url_variable):
             if variable and variable not in taken:
                 taken.add(variable)
                 yield variable, revealed
