@@ -36,6 +36,11 @@ EXAMPLES: Final[Mapping[str, tuple[Example, ...]]] = {
     ),
     "ls": (("dbfleet ls sqlite --count", ""),),
     "describe": (("dbfleet describe sqlite.orders", ""), ("dbfleet describe sqlite", "")),
+    "models": (
+        ("dbfleet models sqlite.orders", ""),
+        ("dbfleet models sqlite --output fleet", ""),
+        ("dbfleet models --format django postgres mongodb redis --output fleet", ""),
+    ),
     "digest": (("dbfleet digest sqlite.orders", ""), ("dbfleet digest postgresql://me@localhost/shop#orders", "")),
     "engines": (("dbfleet engines", ""), ("dbfleet engines mongodb", "")),
     "dump": (
@@ -75,7 +80,11 @@ EXAMPLES: Final[Mapping[str, tuple[Example, ...]]] = {
     "logs": (("dbfleet logs postgres -n 20", ""), ("dbfleet logs postgres --follow", "")),
     "shell": (("dbfleet shell postgres", ""),),
     "url": (("dbfleet url postgres", ""),),
-    "env": (("dbfleet env sqlite", ""), ('eval "$(dbfleet env)"', "")),
+    "env": (
+        ("dbfleet env sqlite", ""),
+        ('eval "$(dbfleet env)"', ""),
+        ("dbfleet env --format django postgres mongodb > fleet_settings.py", ""),
+    ),
     "where": (("dbfleet where", ""),),
     "config": (("dbfleet config show", ""),),
     "config show": (("dbfleet config show --format json", ""),),

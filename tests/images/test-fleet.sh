@@ -22,5 +22,5 @@ for engine in "${engines[@]}"; do
 done
 
 export DBFLEET_RUNTIME=docker
-exec .venv/bin/python -m pytest tests/test_end_to_end.py tests/conformance tests/engines tests/zoo tests/test_ring.py tests/test_properties.py \
+exec .venv/bin/python -m pytest tests/test_end_to_end.py tests/conformance tests/engines tests/models tests/zoo tests/test_ring.py tests/test_properties.py \
     tests/stacks/test_double_images.py tests/cli/test_docker_fleet.py tests/cli/test_docker_services.py tests/cli/test_docker_fate.py tests/cli/test_faults.py "${options[@]}" "$@"

@@ -129,7 +129,6 @@ _CACHES: Final = """\
 
 _NEEDS: Final[Mapping[str, str]] = {
     "mssql": "mssql-django and mssql-python",
-    "dbfleet.django.mongodb": "django-mongodb-backend 5.2",
 }
 """What a backend needs besides dbfleet[django]."""
 

@@ -1,6 +1,6 @@
 # Settings for Django 5.2, by: dbfleet env --format django shop orders maria ora ms file mongo kv couch graph wide
 # Passwords come from the environment. In the shell that starts Django: eval "$(dbfleet env)"
-# Packages: dbfleet[django], django-mongodb-backend 5.2, mssql-django and mssql-python.
+# Packages: dbfleet[django], mssql-django and mssql-python.
 import os
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -40,7 +40,7 @@ DATABASES = {
             "options": "-c search_path=app",
         },
     },
-    # MySQL: the backend of mysql-connector-python, which dbfleet brings along; where mysqlclient is installed,
+    # MySQL: by mysql-connector-python, which dbfleet brings along; where mysqlclient is installed,
     # django.db.backends.mysql does as well.
     "orders": {
         "ENGINE": "dbfleet.django.mysql",
@@ -56,7 +56,7 @@ DATABASES = {
             "ssl_ca": "/ca.pem",
         },
     },
-    # MariaDB: the backend of mysql-connector-python, which dbfleet brings along; where mysqlclient is installed,
+    # MariaDB: by mysql-connector-python, which dbfleet brings along; where mysqlclient is installed,
     # django.db.backends.mysql does as well.
     "maria": {
         "ENGINE": "dbfleet.django.mysql",
@@ -125,7 +125,7 @@ CACHES = {
 
 CACHES["default"] = CACHES["kv"]
 
-# kv: Django has no database backend for Redis, and is a cache here. Its rows are read by the classes that `dbfleet
+# kv: Django has no database backend for Redis, which is a cache here. Its rows are read by the classes that `dbfleet
 # models --format django kv` writes.
 # couch: Django has no database backend for CouchDB. Its rows are read by the classes that `dbfleet models --format
 # django couch` writes.
