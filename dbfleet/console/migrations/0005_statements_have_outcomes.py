@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("console", "0005_what_was_told"),
+        ("console", "0004_error_class"),
     ]
 
     operations = [
