@@ -77,6 +77,8 @@ class Owner:
         self._terminated = False
         self.adapter: Adapter | None = None
         """What runs statements for the job: cancelled on `Stop`."""
+        self.late: DbfleetError | None = None
+        """The error of a job that has used up its time: `check` raises it."""
 
     def receive(self) -> Any:
         """The owner's next message. Stopped if it is `Stop`."""
@@ -88,6 +90,8 @@ class Owner:
         """Raise Stopped once the owner has said stop; call it between batches."""
         if self._stopping.is_set():
             raise Stopped
+        if self.late is not None:
+            raise self.late
 
     def send(self, message: object) -> None:
         """Tell the owner; silent where it is gone, which ends the job."""

@@ -6,14 +6,14 @@ Of rows in memory (the rows of some buckets) by their comparable tuples, of line
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from dbfleet.lines import value_of
 from dbfleet.ops.diff.compare import comparable
 from dbfleet.ops.diff.sides import Pairing
-from dbfleet.values import Batch, Row
+from dbfleet.values import Batch, Column, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,32 +151,35 @@ class Cells:
     or all of a row that is not the same where `whole`."""
 
     def __init__(self, sides: tuple[Pairing, Pairing], *, whole: bool = False) -> None:
-        self._columns = sides[0].columns
+        self._columns, self._their_columns = sides[0].columns, sides[1].columns
         self._key = sides[0].key
         self._whole = whole
-        self._same = [comparable([column], sides[0].specs) for column in self._columns]
+        self._same = [comparable([column], sides[0].specs) for column in self._columns[: sides[0].compared]]
 
     def __call__(self, line: bytes | None, other: bytes | None) -> Unlike | None:
         if line is None or other is None:
-            row = self._row((line or other or b"").split(b"\t"))
-            return Unlike(None, row) if line is None else Unlike(row, None)
+            if line is None:
+                return Unlike(None, self._row(self._their_columns, (other or b"").split(b"\t")))
+            return Unlike(self._row(self._columns, line.split(b"\t")), None)
         mine, yours = line.split(b"\t"), other.split(b"\t")
         places = []
-        for place, (cell, their_cell) in enumerate(zip(mine, yours, strict=True)):
+        for place, same in enumerate(self._same):
+            cell, their_cell = mine[place], yours[place]
             if cell != their_cell:
-                column, same = self._columns[place], self._same[place]
+                column = self._columns[place]
                 if same([(value_of(column, cell),)]) != same([(value_of(column, their_cell),)]):
                     places.append(place)
         if not places:
             return None
         if self._whole:
-            return Unlike(self._row(mine), self._row(yours), tuple(places))
-        return Unlike(self._row(mine, {*self._key, *places}), self._row(yours, set(places)), tuple(places))
+            return Unlike(self._row(self._columns, mine), self._row(self._their_columns, yours), tuple(places))
+        ours = self._row(self._columns, mine, {*self._key, *places})
+        return Unlike(ours, self._row(self._their_columns, yours, set(places)), tuple(places))
 
-    def _row(self, cells: list[bytes], places: set[int] | None = None) -> Row:
+    def _row(self, columns: Sequence[Column], cells: list[bytes], places: set[int] | None = None) -> Row:
         return tuple(
             [
                 value_of(column, cell) if places is None or place in places else None
-                for place, (column, cell) in enumerate(zip(self._columns, cells, strict=True))
+                for place, (column, cell) in enumerate(zip(columns, cells, strict=True))
             ]
         )

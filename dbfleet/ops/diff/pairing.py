@@ -20,12 +20,13 @@ from dbfleet.values import Column, Schema
 @dataclass(frozen=True, slots=True)
 class Choice:
     """What the user chose: `columns` are the only ones that are compared, `ignore` are not; `where` chooses rows.
-    `whole`: rows are read whole, whatever is compared of them."""
+    `whole`: rows are read whole, whatever is compared of them; `besides` are read too, where a side has them."""
 
     columns: Sequence[str] = ()
     ignore: Sequence[str] = ()
     where: str | None = None
     whole: bool = False
+    besides: Sequence[str] = ()
 
     def compares(self, name: str) -> bool:
         """Whether a column that is no part of the key is compared."""
@@ -69,7 +70,9 @@ def pairings(a: Schema, b: Schema, specs: tuple[EngineSpec, EngineSpec], choice:
     for schema, other in ((a, b), (b, a)):
         compared = [*key, *wanted]
         partition = schema.partition or schema.key[:1]
-        more = [name for name in (partition if chosen else schema.names) if name not in compared and name not in tested]
+        besides = [name for name in choice.besides if name in schema.names]
+        more = list(dict.fromkeys([*besides, *(partition if chosen else schema.names)]))
+        more = [name for name in more if name not in compared and name not in tested]
         read = [*compared, *tested, *more]
         sides.append(
             Pairing(
@@ -105,14 +108,15 @@ def shared_key(a: Schema, b: Schema) -> tuple[str, ...]:
 
 
 def may_merge(a: Schema, b: Schema, sides: tuple[Pairing, Pairing]) -> bool:
-    """Whether lines say all: every column is compared, and one key orders both sides, which both keep whole."""
-    mine = sides[0]
+    """Whether lines say all: both sides give the same columns, and one key orders both, which both keep whole."""
+    mine, yours = sides
     return (
         bool(mine.key)
         and sorted(a.key) == sorted(b.key)
         and mine.where is None
         and not mine.as_text
-        and all(len(each.columns) == each.compared for each in sides)
+        and [column.name for column in mine.columns] == [column.name for column in yours.columns]
+        and not any(mine.columns[place].type is not yours.columns[place].type for place in range(len(mine.columns)))
         and all(mine.columns[place].type in ORDERED for place in mine.key)
         and all(coarsened([each.columns[place] for place in each.key], *each.specs) is None for each in sides)
     )

@@ -7,18 +7,21 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from dbfleet.abilities import Digests
 from dbfleet.errors import UsageError
+from dbfleet.fidelity import coarsened
 from dbfleet.fleet import Fleet
 from dbfleet.lines import order_of
 from dbfleet.ops import _workers
 from dbfleet.ops._progress import Ticker
 from dbfleet.ops._workers import Worker
-from dbfleet.ops.diff import expression, merge, pairing
+from dbfleet.ops.diff import expression, merge, pairing, ranges
 from dbfleet.ops.diff import sides as side_workers
 from dbfleet.ops.diff.differences import Cells, Counted, Difference, Unlike, counted, of_rows, told
 from dbfleet.ops.diff.pairing import Choice
@@ -31,19 +34,22 @@ from dbfleet.ops.diff.sides import (
     Count,
     Describe,
     Far,
+    Find,
     Identify,
     Lines,
     List,
+    Moment,
     Order,
     Pairing,
     Spill,
     Sum,
     Summed,
+    SumUp,
     Word,
 )
 from dbfleet.spec import EngineSpec
 from dbfleet.target import Target
-from dbfleet.values import Schema
+from dbfleet.values import Digest, Schema
 
 __all__ = ["Comparison", "Counted", "Difference", "Watch", "comparing", "diff"]
 
@@ -114,13 +120,17 @@ def _told(comparison: Comparison, schemas: Schemas) -> Iterator[Difference | Cou
         yield Counted(one.name, 0, 0, 0, 0)
         return
     differences = list(pairing.schema_differences(a, b))
-    # Where documents say what the fields are, nothing says so as long as there are none.
-    by_rows = any(spec.paradigm not in _HAS_COLUMNS for spec in comparison.specs)
-    if differences and not (by_rows and not any(comparison.counts(a.name, b.name))):
+    if differences and not (known_by_rows(comparison.specs) and not any(comparison.counts(a.name, b.name))):
         yield from differences
     sides = comparison.sides(a, b)
     for each in comparison.rows(a, b, sides):
         yield told(a.name, sides, each) if isinstance(each, Unlike) else each
+
+
+def known_by_rows(specs: Sequence[EngineSpec]) -> bool:
+    """Whether one of these engines knows a collection's columns by its rows alone: without a row nothing says what they
+    are."""
+    return any(spec.paradigm not in _HAS_COLUMNS for spec in specs)
 
 
 def _chunks(worker: Worker) -> Iterator[bytes]:
@@ -130,15 +140,27 @@ def _chunks(worker: Worker) -> Iterator[bytes]:
 
 
 @contextmanager
-def comparing(fleet: Fleet, a: Target, b: Target, choice: Choice, watch: Watch | None = None) -> Iterator[Comparison]:
-    """Both sides, connected, to compare collections of; UsageError for a choice that cannot be read."""
+def comparing(
+    fleet: Fleet,
+    a: Target,
+    b: Target,
+    choice: Choice,
+    watch: Watch | None = None,
+    *,
+    timeouts_s: tuple[float | None, float | None] = (None, None),
+) -> Iterator[Comparison]:
+    """Both sides, connected, to compare collections of; UsageError for a choice that cannot be read. `timeouts_s`: how
+    long each side may take for one answer, such as the reading of a collection."""
     if choice.columns and choice.ignore:
         raise UsageError("--columns and --ignore: only one can choose")
     if choice.where is not None:
         expression.names(choice.where)  # what cannot be read is told before anybody connects
     # Forked before a connection is open: a driver's sockets are not for two processes.
     workers = _workers.start(
-        [(name, partial(side_workers.read, fleet=fleet, target=target)) for name, target in (("A", a), ("B", b))],
+        [
+            (name, partial(side_workers.read, fleet=fleet, target=target, timeout_s=timeout_s))
+            for name, target, timeout_s in (("A", a, timeouts_s[0]), ("B", b, timeouts_s[1]))
+        ],
         [fleet.spec(a), fleet.spec(b)],
     )
     folder = Path(tempfile.mkdtemp(prefix="dbfleet-diff-"))
@@ -173,9 +195,28 @@ class Comparison:
     workers: Sequence[Worker]
     folder: Path
 
+    def began(self) -> datetime:
+        """The moment, by this machine's clock, since when or later everything is read on both sides from now on."""
+        now = datetime.now(UTC)
+        return min(moment or now for moment in self._ask(Moment(), Moment()))
+
     def identities(self) -> list[str]:
         """Which databases the two sides are."""
         return self._ask(Identify(), Identify())
+
+    def with_choice(self, choice: Choice) -> Comparison:
+        """The same two sides, compared by another choice."""
+        return replace(self, choice=choice)
+
+    def names(self) -> list[str]:
+        """The collections that either side has."""
+        names = self._ask(List(), List())
+        return sorted({*names[0], *names[1]})
+
+    def found(self, a_name: str, b_name: str) -> Schemas:
+        """The schemas of these collections; None for a side that lacks it."""
+        a, b = self._ask(Find(a_name), Find(b_name))
+        return a, b
 
     def pairs(self, a_name: str | None, b_name: str | None) -> Iterator[Schemas]:
         """The schemas of the named collections, or of all that either side has; None for a side that lacks one."""
@@ -198,20 +239,37 @@ class Comparison:
         pairing.say_fidelity(a, b, found[0], self.specs, self.targets, self.watch.said)
         return found
 
-    def rows(self, a: Schema, b: Schema, sides: tuple[Pairing, Pairing]) -> Iterator[Unlike | Counted]:
-        """The rows that differ; last, how many are the same (Counted's other numbers are 0)."""
-        if pairing.may_merge(a, b, sides) and all(self._ask(*(CanOrder(side) for side in sides))):
-            yield from self._merged(a.name, sides)
+    def rows(
+        self, a: Schema, b: Schema, sides: tuple[Pairing, Pairing], *, whole: bool = False
+    ) -> Iterator[Unlike | Counted]:
+        """The rows that differ; last, how many are the same (Counted's other numbers are 0). `whole`: each with all of
+        its values, as far as they are read."""
+        if self.merges(a, b, sides):
+            yield from self._merged(a.name, sides, whole or self.choice.whole)
         else:
             yield from self._summed(a.name, sides)
 
-    def _merged(self, name: str, sides: tuple[Pairing, Pairing]) -> Iterator[Unlike | Counted]:
+    def merges(self, a: Schema, b: Schema, sides: tuple[Pairing, Pairing]) -> bool:
+        """Whether one reading of both sides, in the order of one key, says all."""
+        return pairing.may_merge(a, b, sides) and all(self._ask(*(CanOrder(side) for side in sides)))
+
+    def digests(self, sides: tuple[Pairing, Pairing]) -> list[Digest] | None:
+        """Both sides' digests by their servers, without a row that travels; None where one cannot compute it, or where
+        the values have to be cut first to be compared."""
+        if any(side.where is not None or side.as_text or Digests not in spec.abilities
+               or coarsened(side.columns[: side.compared], *side.specs) is not None
+               for side, spec in zip(sides, self.specs, strict=True)):  # fmt: skip
+            return None
+        found = self._ask(*(SumUp(side) for side in sides))
+        return None if None in found else found
+
+    def _merged(self, name: str, sides: tuple[Pairing, Pairing], whole: bool) -> Iterator[Unlike | Counted]:
         """The fast path: both sides' lines in the order of the key, once."""
         for worker, side in zip(self.workers, sides, strict=True):
             worker.send(Order(side))
         lines = [merge.Counting(_chunks(worker), self._ticker(worker, name)) for worker in self.workers]
         key = [sides[0].columns[place] for place in sides[0].key]
-        compare = Cells(sides, whole=self.choice.whole)
+        compare = Cells(sides, whole=whole)
         found = 0
         for line, other in merge.pairs(lines[0], lines[1], order_of(key)):
             each = compare(line, other)
@@ -230,7 +288,7 @@ class Comparison:
         buckets = FEW_BUCKETS if few else BUCKETS
         sums = [each.buckets(buckets) for each in summed]
         same_sums = sums[0] == sums[1]
-        rows = [each.rows for each in summed]
+        rows, spans = [each.rows for each in summed], [each.span for each in summed]
         del summed
         found = 0
         if not same_sums:
@@ -239,7 +297,8 @@ class Comparison:
             expected = sum(rows) * sum(marked) // buckets
             parts = min(max(1, -(-expected // _ROWS_AT_ONCE)), _MOST_FILES)
             files = [tuple(self.folder / f"{side}.{part}" for part in range(parts)) for side in "ab"]
-            self._ask(*(Spill(side, marked, each) for side, each in zip(sides, files, strict=True)))
+            within = ranges.of_buckets(marked, spans) if sides[0].ranged else None
+            self._ask(*(Spill(side, marked, each, within) for side, each in zip(sides, files, strict=True)))
             for a_file, b_file in zip(*files, strict=True):
                 for each in of_rows(sides, side_workers.spilled(a_file), side_workers.spilled(b_file)):
                     found += each.a is not None

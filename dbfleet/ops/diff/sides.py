@@ -2,8 +2,10 @@
 
 First it sums up: each row's key falls into one of 2**20 buckets, whose sum of row hashes says whether the two sides may
 differ in it. Then it reads once more and spills the rows of the buckets that do, to files, so that memory holds neither
-side. The hashes are Python's own (siphash), whose secret the forked workers share: they mean nothing in another process
-tree, and nobody can write rows that collide.
+side. Where keys begin with an integer, a bucket holds keys that are near each other: then only the ranges of the
+buckets that differ are read again, if the engine can choose them (diff/ranges.py). The hashes are Python's own
+(siphash), whose secret the forked workers share: they mean nothing in another process tree, and nobody can write rows
+that collide.
 """
 
 from __future__ import annotations
@@ -11,25 +13,30 @@ from __future__ import annotations
 import contextlib
 import pickle
 from array import array
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, cast
 
-from dbfleet.abilities import Narrows, Ordered, Snapshots, able
-from dbfleet.adapter import WHOLE, Adapter, Part
+from dbfleet.abilities import Digests, Narrows, Ordered, Snapshots, able
+from dbfleet.adapter import WHOLE, Adapter, Condition, Part
+from dbfleet.errors import NotFound
 from dbfleet.fidelity import coarsened
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _identity
+from dbfleet.ops._bounded import bounded
 from dbfleet.ops._named import described
 from dbfleet.ops._progress import Ticker
 from dbfleet.ops._workers import Owner
-from dbfleet.ops.diff import expression
+from dbfleet.ops.diff import expression, ranges
 from dbfleet.ops.diff.compare import comparable
+from dbfleet.ops.diff.ranges import Range
 from dbfleet.spec import EngineSpec
 from dbfleet.target import Target
-from dbfleet.values import Batch, Column, Row, Schema
+from dbfleet.values import Batch, Column, Row, Schema, Type
+from dbfleet.values import Digest as CollectionDigest
 
 BUCKETS: Final = 1 << 20
 """8 MB a side: one row a bucket for a million rows, so 100 changed rows lead to some hundred rows read again."""
@@ -74,6 +81,23 @@ class Pairing:
             return iter
         return lambda tuples: iter([tuple([each[place] for place in places]) for each in tuples])
 
+    @property
+    def ranged(self) -> bool:
+        """Whether keys begin with an integer on both sides: then a bucket holds keys that are near each other."""
+        if not self.key:
+            return False
+        first = self.columns[self.key[0]]
+        return first.type is Type.INT and first.name not in self.as_text
+
+    def places(self) -> Callable[[Sequence[tuple[Any, ...]], Batch], Iterator[int]]:
+        """A function from comparable tuples and their rows to the numbers that say which bucket each row falls into,
+        by the last bits."""
+        keys_of = self.keys()
+        if not self.ranged:
+            return lambda tuples, batch: map(hash, keys_of(tuples))
+        first = self.key[0]
+        return lambda tuples, batch: ranges.places([row[first] or 0 for row in batch], map(hash, keys_of(tuples)))
+
     def chosen(self) -> Callable[[Row], bool] | None:
         """Whether a row is meant by --where, seen at the fidelity at which it is compared."""
         if self.where is None:
@@ -85,22 +109,33 @@ class Pairing:
         cut = coarsen
         return lambda row: test(cut(row[:seen])) is True
 
-    def part(self, adapter: Adapter) -> Part:
-        """What is read for --where: as few rows more as the engine can say."""
+    def part(self, adapter: Adapter, within: Sequence[Range] | None = None) -> Part:
+        """What is read for --where, and of these ranges of the key: as few rows more as the engine can say."""
         narrowing = able(adapter, Narrows)
-        if self.where is None or narrowing is None:
+        if narrowing is None:
             return WHOLE
-        condition = expression.narrowed(self.where, self.columns[: self.seen], adapter.spec, self.specs)
-        return (narrowing.narrow(self.schema, condition) if condition else None) or WHOLE
+        found: list[Condition] = []
+        if self.where is not None:
+            chosen = expression.narrowed(self.where, self.columns[: self.seen], adapter.spec, self.specs)
+            found += [chosen] if chosen else []
+        if within is not None:
+            near = ranges.condition(self.columns[self.key[0]], within, adapter.spec, self.specs)
+            found += [near] if near else []
+        if not found:
+            return WHOLE
+        condition = found[0] if len(found) == 1 else Condition("and", tuple(found))
+        return narrowing.narrow(self.schema, condition) or WHOLE
 
 
 @dataclass(frozen=True, slots=True)
 class Summed:
-    """What the first reading gives: rows, and their hashes (few rows) or a sum a bucket."""
+    """What the first reading gives: rows, and their hashes (few rows) or a sum a bucket. `span`: where buckets hold
+    keys that are near each other, the smallest and the largest integer that a key begins with."""
 
     rows: int
     few: tuple[bytes, bytes] | None
     sums: bytes | None
+    span: Range | None = None
 
     def buckets(self, count: int) -> array[int]:
         """A sum a bucket, for BUCKETS or, where both sides have few rows, FEW_BUCKETS."""
@@ -125,6 +160,12 @@ class Connect:
 
 
 @dataclass(frozen=True, slots=True)
+class Moment:
+    """When did reading begin? The answer is the moment that all readings see, by this machine's clock; None where each
+    sees what is there when it reads."""
+
+
+@dataclass(frozen=True, slots=True)
 class Identify:
     """Which database is this?"""
 
@@ -142,10 +183,25 @@ class Describe:
 
 
 @dataclass(frozen=True, slots=True)
+class Find:
+    """Describe a collection; the answer is None where it is not there."""
+
+    collection: str
+
+
+@dataclass(frozen=True, slots=True)
 class Count:
     """Count the rows of a collection."""
 
     collection: str
+
+
+@dataclass(frozen=True, slots=True)
+class SumUp:
+    """Have the server compute the digest of the columns that are compared; the answer is a Digest, or None where the
+    engine does not."""
+
+    pairing: Pairing
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +213,13 @@ class Sum:
 
 @dataclass(frozen=True, slots=True)
 class Spill:
-    """Read the rows again and write those of the marked buckets into `files`, by bucket; the answer is how many."""
+    """Read the rows again and write those of the marked buckets into `files`, by bucket; the answer is how many. All of
+    them are in the ranges `within`, if these are given."""
 
     pairing: Pairing
     marked: bytes
     files: tuple[Path, ...]
+    within: tuple[Range, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +236,7 @@ class Order:
     pairing: Pairing
 
 
-Word = Identify | List | Describe | Count | Sum | Spill | CanOrder | Order
+Word = Moment | Identify | List | Describe | Find | Count | SumUp | Sum | Spill | CanOrder | Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,16 +265,21 @@ class Lines:
         return Lines, (self.chunk,)
 
 
-def read(owner: Owner, *, fleet: Fleet, target: Target) -> None:
-    """A side's job: answer words until the owner stops."""
+def read(owner: Owner, *, fleet: Fleet, target: Target, timeout_s: float | None = None) -> None:
+    """A side's job: answer words until the owner stops. No answer may take longer than `timeout_s`."""
     owner.receive()  # Connect
     with ExitStack() as stack:
         adapter = stack.enter_context(fleet.connect(target))
         owner.adapter = adapter
+        began = None
         if snapshots := able(adapter, Snapshots):  # between two readings nothing may change
+            began = datetime.now(UTC)
             stack.enter_context(snapshots.snapshot())
         while True:
-            owner.send(Answer(_answer(owner, adapter, owner.receive())))
+            word = owner.receive()
+            with bounded(owner, adapter, timeout_s):
+                answer = began if isinstance(word, Moment) else _answer(owner, adapter, word)
+            owner.send(Answer(answer))
 
 
 def _answer(owner: Owner, adapter: Adapter, word: Word) -> Any:
@@ -227,8 +290,15 @@ def _answer(owner: Owner, adapter: Adapter, word: Word) -> Any:
             return list(adapter.collections())
         case Describe(collection):
             return described(adapter, collection)
+        case Find(collection):
+            try:
+                return described(adapter, collection)
+            except NotFound:
+                return None
         case Count(collection):
             return adapter.count(collection)
+        case SumUp(pairing):
+            return _digest(adapter, pairing)
         case Sum(pairing):
             return _sum(owner, adapter, pairing)
         case Spill():
@@ -239,11 +309,21 @@ def _answer(owner: Owner, adapter: Adapter, word: Word) -> Any:
             return _stream(owner, adapter, pairing)
 
 
-def _batches(owner: Owner, adapter: Adapter, pairing: Pairing) -> Generator[Batch, None, None]:
+def _digest(adapter: Adapter, pairing: Pairing) -> CollectionDigest | None:
+    digesting = able(adapter, Digests)
+    if digesting is None:
+        return None
+    schema = Schema(pairing.collection, pairing.columns[: pairing.compared], edge=pairing.edge)
+    return digesting.digest(schema)
+
+
+def _batches(
+    owner: Owner, adapter: Adapter, pairing: Pairing, within: Sequence[Range] | None = None
+) -> Generator[Batch, None, None]:
     """The rows that are meant; the owner is told how many have been read."""
     chosen = pairing.chosen()
     ticker = Ticker(lambda rows: owner.send(Far(pairing.collection, rows)), last=False)
-    scan = cast(Generator[Batch, None, None], adapter.scan(pairing.schema, pairing.part(adapter)))
+    scan = cast(Generator[Batch, None, None], adapter.scan(pairing.schema, pairing.part(adapter, within)))
     with contextlib.closing(scan) as batches:
         for batch in ticker.batches(batches):
             owner.check()
@@ -268,40 +348,50 @@ def _stream(owner: Owner, adapter: Adapter, pairing: Pairing) -> None:
 
 
 def _sum(owner: Owner, adapter: Adapter, pairing: Pairing) -> Summed:
-    tuples, keys_of = pairing.tuples(), pairing.keys()
+    tuples, places_of = pairing.tuples(), pairing.places()
     keys, hashes = array("q"), array("q")
     sums: array[int] | None = None
     rows, mask, mask64 = 0, BUCKETS - 1, _MASK64
+    span: Range | None = None
+    first = pairing.key[0] if pairing.ranged else None
     with contextlib.closing(_batches(owner, adapter, pairing)) as batches:
         for batch in batches:
             rows += len(batch)
             made = tuples(batch)
+            if first is not None:
+                span = _wider(span, [row[first] for row in batch])
             if sums is None:
-                keys.extend(map(hash, keys_of(made)))
+                keys.extend(places_of(made, batch))
                 hashes.extend(map(hash, made))
                 if rows > _FEW:
                     sums = Summed(rows, (keys.tobytes(), hashes.tobytes()), None).buckets(BUCKETS)
                 continue
-            for key, value in zip(map(hash, keys_of(made)), map(hash, made), strict=True):
+            for key, value in zip(places_of(made, batch), map(hash, made), strict=True):
                 sums[key & mask] = (sums[key & mask] + value) & mask64
     if sums is None:
-        return Summed(rows, (keys.tobytes(), hashes.tobytes()), None)
-    return Summed(rows, None, sums.tobytes())
+        return Summed(rows, (keys.tobytes(), hashes.tobytes()), None, span)
+    return Summed(rows, None, sums.tobytes(), span)
+
+
+def _wider(span: Range | None, values: Iterable[Any]) -> Range:
+    """The span, and these values. A NULL is in no range, so with one the span is all there is."""
+    some = [*values, *(span or ())]
+    return ranges.EVERYTHING if None in some else (min(some), max(some))
 
 
 def _spill(owner: Owner, adapter: Adapter, word: Spill) -> int:
     pairing, marked = word.pairing, word.marked
-    tuples, keys_of = pairing.tuples(), pairing.keys()
+    tuples, places_of = pairing.tuples(), pairing.places()
     mask, parts = len(marked) - 1, len(word.files)
     width = -(-len(marked) // parts)
     found = 0
     with ExitStack() as stack:
         files = [stack.enter_context(path.open("wb")) for path in word.files]
         dumps = [pickle.Pickler(file, pickle.HIGHEST_PROTOCOL) for file in files]
-        with contextlib.closing(_batches(owner, adapter, pairing)) as batches:
+        with contextlib.closing(_batches(owner, adapter, pairing, word.within)) as batches:
             for batch in batches:
                 kept: dict[int, Batch] = {}
-                for key, row in zip(map(hash, keys_of(tuples(batch))), batch, strict=True):
+                for key, row in zip(places_of(tuples(batch), batch), batch, strict=True):
                     bucket = key & mask
                     if marked[bucket]:
                         kept.setdefault(bucket // width, []).append(row)
