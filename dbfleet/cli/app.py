@@ -30,6 +30,7 @@ MODULES: Final = {
     "The fleet": "dbfleet.cli.fleet_commands",
     "Data": "dbfleet.cli.data_commands",
     "Move and prove": "dbfleet.cli.move_commands",
+    "Proof over time": "dbfleet.cli.proof_commands",
     "The console": "dbfleet.cli.console_commands",
 }
 """Where commands register, by their heading in the help: each module has `commands`, a typer.Typer."""

@@ -75,6 +75,11 @@ EXAMPLES: Final[Mapping[str, tuple[Example, ...]]] = {
         ("dbfleet diff sqlite sqlite:///b.db --sync", ""),
         ("dbfleet diff mysql cassandra && echo same", ""),
     ),
+    "drift": (
+        ("dbfleet drift sqlite sqlite:///b.db customers --confirm 1s", ""),
+        ("dbfleet drift postgres mongodb --settled 60s:updated_at", ""),
+        ("dbfleet drift mysql.orders cassandra.orders && echo same", ""),
+    ),
     "status": (("dbfleet status", ""), ("dbfleet status sqlite --format json", "")),
     "health": (("dbfleet health sqlite", ""), ("dbfleet health --watch --interval 5", "")),
     "logs": (("dbfleet logs postgres -n 20", ""), ("dbfleet logs postgres --follow", "")),

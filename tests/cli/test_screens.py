@@ -32,6 +32,7 @@ def hold(name: str, columns: int, text: str) -> None:
     """The screen is what its picture shows, and no line of it is wider than the terminal."""
     masked = re.sub(r"/\S*/pytest-\S+/", "/FOLDER/", text)
     masked = re.sub(r"\b\d+\.\d+ s\b", "# s", masked)
+    masked = re.sub(r"\b\d\d:\d\d:\d\d UTC\b", "##:##:## UTC", masked)
     masked = re.sub(r"\bSQLite \d+\.\d+\.\d+", "SQLite #", masked)
     masked = re.sub(r"(?<=│)\s+\d+\.\d+(?=$| │)", "  #", masked, flags=re.MULTILINE)
     picture = GOLDEN / str(columns) / f"{name}.txt"
@@ -147,6 +148,10 @@ def test_doctor(columns: int) -> None:
         ("diff", ["diff", A, B], 1),
         ("diff-stats", ["diff", A, B, "--stats"], 1),
         ("diff-same", ["diff", A, "sqlite:///./a.db"], 0),
+        ("drift", ["drift", A, B, "--confirm", "1ms"], 1),
+        ("drift-same", ["drift", A, "sqlite:///./a.db"], 0),
+        ("drift-gone", ["drift", A, "postgresql://me:secret@127.0.0.1:1/shop"], 3),
+        ("help-drift", ["drift", "--help"], 0),
         ("plan", ["copy", A, "sqlite:///new.db", "--dry-run"], 0),
         ("plan-verbose", ["-v", "copy", A, "sqlite:///new.db", "notes", "--dry-run"], 0),
         ("help", ["--help"], 0),

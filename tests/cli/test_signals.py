@@ -67,11 +67,13 @@ VERBS: dict[str, tuple[str, ...]] = {
     "copy to redis": ("copy", "shop", "{redis}", "--mode", "replace", "--yes"),
     "diff": ("diff", "shop", "other"),
     "sync": ("diff", "shop", "other", "--sync", "--yes"),
+    "drift": ("drift", "shop", "other", "--confirm", "60s"),
     "logs": ("logs", "-f", "redis"),
     "up": ("up", "redis"),
 }
 
-ENDLESS = ("query forever", "query postgres", "query redis", "logs")
+ENDLESS = ("query forever", "query postgres", "query redis", "drift", "logs")
+"""What ends by itself later than any signal comes; `shop` and `other` differ, so drift waits to look again."""
 
 
 @dataclass
