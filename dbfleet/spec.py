@@ -271,6 +271,8 @@ class EngineSpec:
     `slow` runs for half a minute or more on the server (where CANCEL is declared); `bad` is malformed; `parameter`
     gives one record with the value of the param `n` (where PARAMETERS is declared); `missing` reads the collection
     `dbfleet_nowhere`, which does not exist; `filter` (where Finds is declared) chooses the rows whose `id` is 1.
+    `explain` makes of one statement, which it holds as `{statement}`, the question for its plan: it runs nothing. None
+    where the language has no such question. `editor` is the language's media type, by which an editor colours it.
 
     `client` is the argv of the engine's own client inside the container; `{user}` and `{database}` are filled in, and
     it reads the password from the file that the stack mounts. `shell` returns the argv of the client on this machine
@@ -326,6 +328,8 @@ class EngineSpec:
     django_cache: str | None = None  # that of the cache backend, for an engine that Django takes for a cache
     url_variable: str | None = None  # what `dbfleet env` exports besides DBFLEET_<NAME>_URL, as scripts expect it
     examples: Mapping[str, str] = field(default_factory=dict)
+    explain: str | None = None
+    editor: str = "text/plain"
     quirks: tuple[str, ...] = ()
     verified_on: tuple[str, ...] = ()
 

@@ -22,7 +22,7 @@ from dbfleet.console.jobs.attend import abilities, attended, name, patiently, st
 from dbfleet.console.jobs.claims import Claim
 from dbfleet.console.jobs.kinds import Outcome, Work
 from dbfleet.console.models import Job
-from dbfleet.errors import DbfleetError
+from dbfleet.errors import DbfleetError, RuntimeFailure
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _workers
 
@@ -71,6 +71,10 @@ class Found:
 
 def lead(job: Job, claim: Claim) -> None:
     """Do the job's op, and put on record what came of it."""
+    once = kinds.kind(job.kind).once
+    if once and claim.attempt > 1:
+        patiently(lambda: ending.failed(job, claim, _half_done(job)))
+        return
     task = partial(
         _in_child, job.kind, dict(job.arguments), job.pk, claim.attempt, job.resumes or claim.attempt > 1, job.made_by
     )
@@ -96,6 +100,8 @@ def lead(job: Job, claim: Claim) -> None:
     if standing == "lost":
         log.warning("job %s: part %s is another worker's by now", job.pk, claim.number)
         return
+    if standing == "stopping" and once:
+        standing, error = "ours", _half_done(job)
     if standing == "stopping" or _begins_again(error):
         patiently(lambda: claims.give_back(claim, counts=standing != "stopping"))
     elif standing == "cancelled":
@@ -104,6 +110,13 @@ def lead(job: Job, claim: Claim) -> None:
         patiently(lambda: ending.failed(job, claim, error))
     else:
         patiently(lambda: ending.done(job, claim, outcome or Outcome()))
+
+
+def _half_done(job: Job) -> DbfleetError:
+    return RuntimeFailure(
+        "the worker that had begun it is gone, and what of it has taken effect is not known",
+        hint=f"look, and then dbfleet jobs retry {job.pk} does it from its beginning",
+    )
 
 
 def _begins_again(error: BaseException | None) -> bool:

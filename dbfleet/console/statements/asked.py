@@ -4,12 +4,11 @@ Nothing runs that is not on record: the chain gets an entry before the statement
 is asked by `ops.query`, as an account that can only read (`Fleet.reader`) wherever something enforces that, and is
 stopped on the server when its time is over, its end was asked for, or nobody waits for it any more (watch.py).
 
-A process runs at most AT_ONCE statements, so that pages are served beside them. A text has at most MOST_CHARACTERS.
+A process runs at most AT_ONCE statements, so that pages are served beside them. A text has at most record.MOST_CHARACTERS.
 """
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import json
 import logging
@@ -32,6 +31,7 @@ from dbfleet.config import Settings
 from dbfleet.console import chain
 from dbfleet.console.models import Asked, Budget
 from dbfleet.console.statements.line import Line
+from dbfleet.console.statements.record import check_text, text_on_record
 from dbfleet.console.statements.watch import WATCH
 from dbfleet.errors import DbfleetError, FleetPartlyFailed, StatementError, Unavailable, UsageError
 from dbfleet.fleet import Fleet
@@ -42,13 +42,10 @@ from dbfleet.spec import Capability
 from dbfleet.target import Target
 from dbfleet.values import Batch
 
-MOST_CHARACTERS: Final = 1_000_000
 AT_ONCE: Final = 4
 STATEMENT_S: Final = 60.0
 EXPORT_S: Final = 900.0
 """What a statement may take where the target's budget says nothing; an export waits for the client's line, too."""
-_ON_RECORD: Final = 100_000
-"""So many characters of a text are kept in the chain; of a longer one also its hash and its length."""
 
 _at_once: Final = threading.BoundedSemaphore(AT_ONCE)
 log = logging.getLogger("dbfleet.statements")
@@ -89,13 +86,7 @@ class Question:
 
 def checked(question: Question) -> None:
     """UsageError for a text that is empty or too long, or a format that is none."""
-    if not question.text.strip():
-        raise UsageError("the statement is empty")
-    if len(question.text) > MOST_CHARACTERS:
-        raise UsageError(
-            f"the statement has {len(question.text):,} characters, and the console takes {MOST_CHARACTERS:,}",
-            hint="dbfleet query TARGET --file FILE takes more",
-        )
+    check_text(question.text)
     if question.export:
         formats.known(question.export)
 
@@ -324,14 +315,6 @@ def _end(question: Question, asker: Asker, statement: Statement, outcome: str, w
 
 def _append(asker: Asker, target: str, body: Mapping[str, Any]) -> None:
     chain.append("statement", who=asker.who, role=asker.role, token=asker.token, target=target, body=body)
-
-
-def text_on_record(text: str) -> dict[str, Any]:
-    """A statement's text as the chain keeps it."""
-    if len(text) <= _ON_RECORD:
-        return {"text": text}
-    whole = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-    return {"text": text[:_ON_RECORD], "characters": len(text), "sha256": whole}
 
 
 def hash_of_params(params: Mapping[str, object]) -> str:

@@ -110,6 +110,8 @@ def spec(
             "parameter": "SELECT :n",
             "missing": "SELECT * FROM dbfleet_nowhere",
         },
+        explain="EXPLAIN {statement}",
+        editor=f"text/x-{name}",
         quirks=(
             "NaN and infinities are refused.",
             *quirks,

@@ -75,6 +75,7 @@ ENGINE = EngineSpec(
         "parameter": "SELECT (text) :n AS n FROM system.local",
         "missing": "SELECT * FROM dbfleet_nowhere",
     },
+    editor="text/x-cassandra",
     quirks=(
         "Datetimes and instants keep milliseconds; of keys that fall together so, the second is a refused row.",
         "A row that another client inserts into an empty table, while a write fills it, may be replaced.",

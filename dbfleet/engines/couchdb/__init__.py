@@ -70,6 +70,7 @@ ENGINE = EngineSpec(
         "missing": "GET /dbfleet_nowhere",
         "filter": '{"selector": {"id": 1}}',
     },
+    editor="application/json",
     quirks=(
         "A missing field and a null one are the same, but for json columns, where null is the JSON null.",
         "Decimals that a double does not hold digit for digit are text; others are numbers, and so are integers.",

@@ -131,6 +131,8 @@ ENGINE = EngineSpec(
         "missing": "db.dbfleet_nowhere.find()",
         "filter": "{_id: 1}",
     },
+    explain="{statement}.explain()",
+    editor="text/javascript",
     quirks=(
         "A missing field and one that is null are the same.",
         "Dates, datetimes and instants are BSON dates, in UTC, of milliseconds; times are text.",

@@ -82,6 +82,7 @@ ENGINE = EngineSpec(
         "parameter": "RETURN $n AS n",
         "missing": "MATCH (x:dbfleet_nowhere) RETURN x",
     },
+    editor="application/x-cypher-query",
     quirks=(
         "Decimals, uuids and json are text.",
         "References are properties and relationships; a reference to nothing has the property alone.",

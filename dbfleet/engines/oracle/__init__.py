@@ -85,6 +85,7 @@ ENGINE = EngineSpec(
         "parameter": "select :n from dual",
         "missing": "select * from dbfleet_nowhere",
     },
+    editor="text/x-plsql",
     quirks=(
         "Empty text and empty bytes are NULL.",
         'Names keep their case: a table that dbfleet made as orders is "orders" in your own statements.',

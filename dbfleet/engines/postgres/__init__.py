@@ -118,6 +118,8 @@ ENGINE = EngineSpec(
         "parameter": "select :n",
         "missing": "select * from dbfleet_nowhere",
     },
+    explain="EXPLAIN {statement}",
+    editor="text/x-pgsql",
     quirks=(
         "Text and json cannot hold the character U+0000.",
         "json is jsonb: the order of an object's keys is not kept.",

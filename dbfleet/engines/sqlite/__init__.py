@@ -86,6 +86,8 @@ ENGINE = EngineSpec(
         "parameter": "select :n",
         "missing": "select * from dbfleet_nowhere",
     },
+    explain="EXPLAIN QUERY PLAN {statement}",
+    editor="text/x-sqlite",
     quirks=(
         "Decimals, dates, times, uuids and json are text: CAST(total AS REAL) to compare decimals as numbers.",
         "A column holds values of any type; one that dbfleet did not make is typed by the values in it.",

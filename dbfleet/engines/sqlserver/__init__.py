@@ -81,6 +81,7 @@ ENGINE = EngineSpec(
         "parameter": "select :n as n",
         "missing": "select * from dbfleet_nowhere",
     },
+    editor="text/x-mssql",
     quirks=(
         "Two keys that differ only in blanks at their end are one key; the second is refused.",
         "nvarchar(n) counts UTF-16 units: an emoji is two.",

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, NoReturn
 from dbfleet.errors import UsageError, did_you_mean
 from dbfleet.fleet import Fleet
 
-NAMES: Final = ("health", "dump", "load", "copy", "sync", "command")
+NAMES: Final = ("health", "dump", "load", "copy", "sync", "command", "statement")
 
 Arguments = Mapping[str, Any]
 
@@ -66,6 +66,8 @@ class Kind:
     kept_days: int = 365
     parts: bool = False
     """It hands out parts to other workers while it runs (jobs/hands.py)."""
+    once: bool = False
+    """Nobody but a person begins it again: what it does cannot be done twice."""
     words: str = field(default="", compare=False)
 
     def loads(self, arguments: Arguments) -> tuple[str, ...]:
