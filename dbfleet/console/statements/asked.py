@@ -4,7 +4,7 @@ Nothing runs that is not on record: the chain gets an entry before the statement
 is asked by `ops.query`, as an account that can only read (`Fleet.reader`) wherever something enforces that, and is
 stopped on the server when its time is over, its end was asked for, or nobody waits for it any more (watch.py).
 
-A process runs at most AT_ONCE statements, so that pages are served beside them. A text has at most record.MOST_CHARACTERS.
+A process runs at most AT_ONCE statements, so that pages are served beside them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from django.db.utils import Error as DatabaseError
 from dbfleet import formats, secrets
 from dbfleet.adapter import Adapter
 from dbfleet.config import Settings
-from dbfleet.console import chain
+from dbfleet.console import budgets, chain
 from dbfleet.console.models import Asked, Budget
 from dbfleet.console.statements.line import Line
 from dbfleet.console.statements.record import check_text, text_on_record
@@ -93,8 +93,8 @@ def checked(question: Question) -> None:
 
 def seconds_for(target: str, *, export: bool) -> float:
     """How long a statement may run on the target."""
-    budget = Budget.objects.filter(target=target).values_list("statement_s", flat=True).first()
-    return float(budget or (EXPORT_S if export else STATEMENT_S))
+    given = [each.statement_s for _, each in budgets.of_targets([target], list(Budget.objects.all()))]
+    return min((seconds for seconds in given if seconds), default=EXPORT_S if export else STATEMENT_S)
 
 
 class _Fleet(Fleet):
@@ -241,7 +241,10 @@ def asked(question: Question, asker: Asker, line: Line | None = None) -> Iterato
         )
     try:
         statement = Statement(question, line)
-        _begin(question, asker, statement)
+        try:
+            _begin(question, asker, statement)
+        except DatabaseError as error:
+            raise Unavailable("nothing is asked that is not on record: the control database is away") from error
         WATCH.add(statement)
         try:
             yield statement

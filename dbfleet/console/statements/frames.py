@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -47,7 +47,7 @@ class _Enough(Exception):
     """The page has as much as it takes."""
 
 
-def frames(question: Question, asker: Asker, line: Line | None = None) -> Iterator[bytes]:
+def frames(question: Question, asker: Asker, line: Line | None = None) -> Generator[bytes]:
     """Ask, and give the records. TooMany is raised before the first one; every other error is a record."""
     try:
         with asked(question, asker, line) as statement:

@@ -1,7 +1,7 @@
 """`statement`: a statement that may write, in the engine's own language, by the account that can.
 
-It is begun once: where the worker dies in the middle, nobody knows what has taken effect, and the job says so instead of
-doing it twice.
+It is begun once: where the worker dies in the middle, nobody knows what has taken effect, and the job says so instead
+of doing it twice.
 """
 
 from __future__ import annotations
