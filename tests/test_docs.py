@@ -86,7 +86,7 @@ def test_every_verb_stands_in_the_readme() -> None:
         assert re.search(rf"dbfleet {verb}\b", README), f"{verb} is not in the README"
 
 
-NEED_A_CONSOLE = ("schedule", "jobs", "receipts")
+NEED_A_CONSOLE = ("console", "schedule", "jobs", "receipts")
 """tests/console/test_desk.py runs these."""
 
 

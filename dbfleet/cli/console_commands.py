@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from dbfleet.console.desk import Desk
 
 commands = typer.Typer()
+_console = typer.Typer(invoke_without_command=True)
+commands.add_typer(_console, name="console")
 _schedule = typer.Typer(no_args_is_help=True)
 commands.add_typer(_schedule, name="schedule")
 _jobs = typer.Typer(invoke_without_command=True)
@@ -38,6 +40,58 @@ def _desk() -> Desk:
     from dbfleet.console import desk
 
     return desk.opened(open_fleet())
+
+
+# --- the console itself ----------------------------------------------------------------------------------------------
+
+
+@_console.callback()
+def console(
+    ctx: typer.Context,
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", metavar="SECONDS", min=1, help="Give up after so long.")
+    ] = None,
+) -> None:
+    """Run the console here, without Docker, until Ctrl-C: pages, workers and schedules; print a link to log in.
+
+    What ends meanwhile is started again. In containers, and without a terminal: dbfleet up console.
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    from dbfleet.cli.chosen import chosen
+    from dbfleet.cli.fleet_commands import live
+    from dbfleet.ops import console as op
+
+    if chosen.runtime not in (None, "process"):
+        raise UsageError(
+            "dbfleet console runs here, as local processes", hint="dbfleet up console starts it in containers"
+        )
+    chosen.runtime = "process"
+    fleet = open_fleet()
+    ours = op.not_up(fleet)
+    try:
+        with live() as report:
+            op.console(fleet, timeout_s=timeout, report=report)
+        _tell_link(_desk(), "")
+        render.say("Ctrl-C ends it; what is on record stays")
+        for text in op.looked_after(fleet):
+            render.say(render.harmless(text))
+    finally:
+        with live() as report:
+            op.end(fleet, ours, report=report)
+
+
+@_console.command("link")
+def console_link(
+    user: Annotated[str, typer.Option(metavar="NAME", help="Whom it logs in; the first admin if left out.")] = "",
+) -> None:
+    """Print a link that logs in once, within half an hour."""
+    render.write([f"{_desk().login_link(user)}\n".encode()])
+
+
+def _tell_link(desk: Desk, user: str) -> None:
+    render.say(f"open {desk.login_link(user)}")
+    render.say("the link works once, for half an hour: dbfleet console link prints another")
 
 
 # --- schedules --------------------------------------------------------------------------------------------------------

@@ -59,6 +59,8 @@ EXAMPLES: Final[Mapping[str, tuple[Example, ...]]] = {
         ("dbfleet copy postgres neo4j --dry-run", ""),
         ("dbfleet copy postgres cassandra --on workers", ""),
     ),
+    "console": (("dbfleet console", ""), ("dbfleet console link", "")),
+    "console link": (("dbfleet console link --user ada", ""),),
     "schedule": (("dbfleet schedule ls", ""),),
     "schedule add": (
         ("dbfleet schedule add health --every 30s", ""),

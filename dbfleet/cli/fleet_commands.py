@@ -37,7 +37,7 @@ _DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done
 
 
 @contextmanager
-def _live() -> Iterator[Report]:
+def live() -> Iterator[Report]:
     """A line for each target, which changes with its events; notes are printed above. At the end, the skipped targets
     are listed by reason, because that is the longest text."""
     from dbfleet.cli import render
@@ -93,7 +93,7 @@ def up(
     if dry_run:
         render.records(plan(fleet, targets, everything=everything), ("target", "runtime", "port", "action"))
         return
-    with _live() as report:
+    with live() as report:
         done = start(fleet, targets, everything=everything, timeout_s=timeout, report=report)
     _tell(done)
 
@@ -112,7 +112,7 @@ def stop(targets: ServerNames = None) -> None:
     from dbfleet.cli import render
     from dbfleet.ops.stop import stop as end
 
-    with _live() as report:
+    with live() as report:
         stopped = end(open_fleet(), targets, report=report)
     if not stopped:
         render.say("nothing was running")
@@ -123,7 +123,7 @@ def restart(targets: ServerNames = None, timeout: _StartTimeout = None) -> None:
     """Stop what is up, or the named targets, and start it again."""
     from dbfleet.ops.restart import restart as again
 
-    with _live() as report:
+    with live() as report:
         done = again(open_fleet(), targets, timeout_s=timeout, report=report)
     _tell(done)
 
@@ -153,7 +153,7 @@ def down(
             names = ", ".join(dict.fromkeys(each.target for each in doomed))
             lost = "".join(f" With {each.target} goes {each.lost}." for each in doomed if each.lost)
             render.confirm(f"Remove all data of {names} (fleet {fleet.name})?{lost}", yes=yes)
-    with _live() as report:
+    with live() as report:
         gone = take_down(fleet, targets, volumes=volumes, report=report)
     if not gone:
         render.say("nothing was there")

@@ -46,6 +46,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "log": "logs",
     "settings": "config show",
     "d": "describe",
+    **dict.fromkeys(("web", "ui", "dashboard", "gui"), "console"),
     **dict.fromkeys(("cron", "crontab", "timer", "schedules"), "schedule ls"),
     **dict.fromkeys(("job", "tasks", "queue"), "jobs"),
     **dict.fromkeys(("receipt", "audit", "proof"), "receipts"),

@@ -79,8 +79,10 @@ def _worker(words: Sequence[str]) -> int:
 def _beat(words: Sequence[str]) -> int:
     _django()
     _schema_by_owner()
+    from dbfleet.console.jobs import making
     from dbfleet.console.jobs.app import app
 
+    making.first_schedule()
     app.Beat(loglevel="WARNING", scheduler="dbfleet.console.jobs.beat:Scheduler", max_interval=5).run()
     return 0
 

@@ -13,13 +13,15 @@ from typing import Any, Final
 
 from django.db import IntegrityError, connection, transaction
 
-from dbfleet.console import budgets, notices
-from dbfleet.console.jobs import kinds
+from dbfleet.console import budgets, chain, notices
+from dbfleet.console.jobs import beat, kinds
 from dbfleet.console.jobs.slots import Rhythm
-from dbfleet.console.models import Job, Part, Schedule
+from dbfleet.console.models import Entry, Job, Part, Schedule
 
 _MOST_OVERDUE: Final = 200
 """So many missed slots of one schedule become rows at once; the oldest row then says how many there were before."""
+
+_HEALTH_S: Final = 30
 
 log = logging.getLogger("dbfleet.jobs")
 
@@ -59,6 +61,21 @@ def ring(job: Job, *, times: int = 1) -> bool:
     from dbfleet.console.jobs.app import ring as send
 
     return send(job.pk, times=times, host=kinds.kind(job.kind).needs == "host")
+
+
+def first_schedule() -> None:
+    """Let a console that is new look at the fleet's health; whoever does not want it pauses or removes it, and it does
+    not come again."""
+    with transaction.atomic():
+        if Entry.objects.exists() or Schedule.objects.exists():
+            return
+        at = now()
+        schedule = Schedule.objects.create(
+            name="health", kind="health", arguments={"targets": []}, every_s=_HEALTH_S, anchor=at, made_by="dbfleet",
+            made_at=at,
+        )  # fmt: skip
+        beat.attach(schedule)
+        chain.append("schedule", who="dbfleet", body={"did": "add", "schedule": "health", "kind": "health"})
 
 
 def rhythm(schedule: Schedule) -> Rhythm:

@@ -1,0 +1,197 @@
+"""Jobs, done by real workers: processes of the console, Celery's pools, what these fork; and what happens to them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from console_servers import Console, end, ended, until
+
+from dbfleet.console.desk import Desk
+from dbfleet.console.models import Entry, Job, Part, Receipt, Sample, Schedule, TargetState
+from dbfleet.ops.diff import diff
+from dbfleet.ops.seed import seed
+
+Start = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture(scope="module")
+def shop(console: Console) -> int:
+    """The shop in `a`; its rows."""
+    return sum(record.rows for record in seed([console.fleet.target("a")], rows=12_000, reset=True))
+
+
+def same(console: Console) -> bool:
+    a, c = console.fleet.target("a"), console.fleet.target("c")
+    return not any(
+        counted.added or counted.removed or counted.changed for counted in diff(console.fleet, a, c, stats=True)
+    )
+
+
+def test_health_is_looked_at_and_kept(desk: Desk, console: Console, process: Start) -> None:
+    process("worker")
+    job = ended(desk.make_job("health", {}))
+    assert (job.state, job.verdict) == ("done", "ok"), job.error
+    states = {state.target: state for state in TargetState.objects.all()}
+    assert {"a", "b", "c"} <= set(states)
+    assert states["a"].ok
+    assert states["a"].product == "PostgreSQL"
+    assert "***" in states["a"].url
+    assert states["a"].memory > 1 << 20
+    assert Sample.objects.filter(target="a", bad=0).count() == 1
+
+
+def test_dumps_are_made_kept_and_receipted(
+    desk: Desk, console: Console, process: Start, shop: int, tmp_path: Path
+) -> None:
+    process("worker")
+    (tmp_path / "a-other").mkdir()
+    for _ in range(3):
+        job = ended(desk.make_job("dump", {"target": "a", "directory": str(tmp_path), "keep": 2}))
+        assert job.state == "done", job.error
+        time.sleep(1.1)  # a dump's folder has its second in its name
+    assert sorted(path.is_dir() for path in tmp_path.iterdir()) == [True] * 3  # two dumps, and what is not ours
+    assert (tmp_path / "a-other").is_dir()
+    receipt = desk.receipt(Receipt.objects.last().pk)
+    assert receipt["collections"]
+    assert desk.verify()["ok"]
+
+
+def test_a_copy_is_shared_by_workers_and_is_what_the_copy_here_makes(
+    desk: Desk, console: Console, process: Start, shop: int
+) -> None:
+    process("worker", DBFLEET_WORKER_SLOTS="2")
+    process("worker", DBFLEET_WORKER_SLOTS="2")
+    done = console.command("copy", "a", "c", "--on", "workers", "--mode", "replace", "--yes", "--verify")
+    assert done.returncode == 0, done.stderr
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert sum(record["rows"] for record in records) == shop
+    assert same(console)
+    job = Job.objects.get(kind="copy")
+    workers = set(Part.objects.filter(job=job, lead=False).values_list("worker", flat=True))
+    assert len(workers) >= 2
+    receipt = desk.receipt(Receipt.objects.get(kind="copy").pk)
+    assert receipt["same"] is True
+    assert receipt["moment"] == "snapshot"
+    assert receipt["rows"] == shop
+
+
+@pytest.mark.parametrize("victim", ["lead", "hand"])
+def test_a_worker_that_is_killed_in_mid_copy_costs_nothing(
+    desk: Desk, console: Console, process: Start, shop: int, victim: str
+) -> None:
+    """The whole of one worker's group gets SIGKILL, while a part of its runs; the other goes on."""
+    workers = [process("worker", DBFLEET_WORKER_SLOTS="3") for _ in range(2)]
+    job = desk.make_job("copy", {"source": "a", "sink": "c", "mode": "replace", "verify": True, "hands": 2})
+    group = {os.getpgid(child.pid): child for child in workers}
+
+    def at_work() -> int | None:
+        running = Part.objects.filter(job_id=job, state=Part.RUNNING, lead=victim == "lead").first()
+        moving = Part.objects.filter(job_id=job, lead=False, rows__gt=0).exists()
+        if running is None or not moving:
+            return None
+        try:
+            return os.getpgid(int(running.worker.rpartition(":")[2]))
+        except ProcessLookupError:
+            return None
+
+    until(at_work, "a part is being copied")
+    killed = at_work()
+    if killed is None:
+        pytest.fail("the copy was over before a worker could be killed")
+    os.killpg(killed, signal.SIGKILL)
+    group[killed].wait()
+    found = ended(job, most_s=120)
+    assert found.state == "done", found.error
+    assert found.verdict == "", found.error
+    assert same(console)
+    if victim == "lead":
+        assert Part.objects.get(job_id=job, lead=True).attempts == 2
+
+
+def test_a_worker_that_is_told_to_end_gives_its_part_back(
+    desk: Desk, console: Console, process: Start, shop: int
+) -> None:
+    first = process("worker", DBFLEET_WORKER_SLOTS="1")
+    job = desk.make_job("command", {"command": ["query", "a", "select pg_sleep(600)"]})
+    until(lambda: Part.objects.filter(job_id=job, state=Part.RUNNING).exists(), "it runs")
+    end(first)
+    part = Part.objects.get(job_id=job)
+    assert (part.state, part.attempts) == (Part.WAITING, 0)
+    until(lambda: sleeping(console) == 0, "the statement has ended on the server")
+    process("worker")
+    until(lambda: Part.objects.filter(job_id=job, state=Part.RUNNING).exists(), "another has taken it", most_s=40)
+    desk.cancel(job)
+    assert ended(job).state == "cancelled"
+    until(lambda: sleeping(console) == 0, "the statement has ended on the server")
+
+
+def sleeping(console: Console) -> int:
+    """How many statements of ours sleep on the server."""
+    with console.fleet.connect(console.fleet.target("a")) as adapter:
+        rows = adapter.query(
+            "select count(*) from pg_stat_activity where query like 'select pg_sleep%' and state = 'active'"
+        )
+        return int(next(iter(next(iter(rows))))[0])
+
+
+def test_a_worker_that_was_frozen_counts_no_more(desk: Desk, console: Console, process: Start) -> None:
+    """Its group sleeps for longer than its lease; another does the part, and when it wakes up it changes nothing."""
+    frozen = process("worker", DBFLEET_WORKER_SLOTS="1")
+    job = desk.make_job("command", {"command": ["query", "a", "select pg_sleep(2)"]})
+    until(lambda: Part.objects.filter(job_id=job, state=Part.RUNNING).exists(), "it runs")
+    os.killpg(frozen.pid, signal.SIGSTOP)
+    process("worker", DBFLEET_WORKER_SLOTS="1")
+    found = ended(job, most_s=60)
+    assert found.state == "done", found.error
+    part = Part.objects.get(job_id=job)
+    assert part.attempts == 2
+    os.killpg(frozen.pid, signal.SIGCONT)
+    time.sleep(5)
+    found.refresh_from_db()
+    after = Part.objects.get(job_id=job)
+    assert (found.state, after.worker, after.ended_at) == ("done", part.worker, part.ended_at)
+    assert Entry.objects.filter(kind="receipt").count() == 0
+
+
+def test_an_engine_that_goes_down_under_a_job_is_its_error(desk: Desk, console: Console, process: Start) -> None:
+    process("worker")
+    job = ended(desk.make_job("dump", {"target": "b", "collections": ["nowhere"]}))
+    assert job.state == "failed"
+    assert job.trouble in ("NotFound", "Unavailable")
+    done = console.command("jobs", "retry", str(job.pk))
+    assert done.returncode in (3, 5)
+    assert "bug" not in done.stderr
+
+
+def test_the_broker_away_loses_nothing(desk: Desk, console: Console, process: Start) -> None:
+    from dbfleet.ops.restart import restart
+    from dbfleet.ops.stop import stop
+
+    process("worker")
+    stop(console.fleet, ["broker"])
+    number = desk.make_job("health", {"targets": ["a"]})
+    assert Job.objects.get(pk=number).state == "waiting"
+    restart(console.fleet, ["broker"])
+    assert ended(number, most_s=90).state == "done"
+
+
+def test_a_schedule_is_rung_for_by_beat_and_done_without_it(desk: Desk, console: Console, process: Start) -> None:
+    process("worker")
+    beat = process("beat")
+    desk.add_schedule("health", {"targets": ["a"]}, every="5s", name="often")
+    until(lambda: Job.objects.filter(schedule__name="often", state="done").count() >= 3, "three were done")
+    end(beat)
+    before = Job.objects.filter(schedule__name="often").count()
+    until(lambda: Job.objects.filter(schedule__name="often").count() > before, "the sweep goes on without beat")
+    slots = list(Job.objects.filter(schedule__name="often").order_by("slot").values_list("slot", flat=True))
+    assert len(set(slots)) == len(slots)
+    assert {round((later - first).total_seconds()) for first, later in pairwise(slots)} == {5}
+    assert Schedule.objects.get(name="often").state in ("ok", "overdue")
