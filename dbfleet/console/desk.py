@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from dbfleet.errors import AlreadyExists, NotFound, Unavailable, UsageError, did_you_mean
 from dbfleet.fleet import Fleet
+from dbfleet.ops._console import page
 from dbfleet.target import Target
 
 _HINT: Final = "dbfleet console starts it here, dbfleet up console in containers"
@@ -338,6 +339,7 @@ def environment(fleet: Fleet) -> None:
     fleet.check(control)
     os.environ["DBFLEET_CONTROL_URL"] = _with_file(control, fleet)
     os.environ.setdefault("DBFLEET_BROKER_URL", _with_file(broker, fleet))
+    os.environ.setdefault("DBFLEET_CONSOLE_URL", page(fleet))
 
 
 def _with_file(target: Target, fleet: Fleet) -> str:
