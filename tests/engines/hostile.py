@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from dbfleet.abilities import Digests, Encodes, able
+from dbfleet.abilities import ENCODINGS, Digests, Encodes, Encoding, able
 from dbfleet.adapter import Adapter
 from dbfleet.errors import DbfleetError
 from dbfleet.fleet import Fleet
@@ -62,9 +62,10 @@ def passed(fleet: Fleet, target: Target, statements: Mapping[str, str], state: S
                 with fleet.connect(reader) as fresh:
                     ways = {"fresh": _asked(fresh, text)}
                 ways["same session"] = _asked(session, text)
-                with fleet.connect(reader) as fresh:
-                    if (way := _encoded(fresh, text)) is not None:
-                        ways["encoded"] = way
+                for format in fleet.spec(reader).encodings:
+                    with fleet.connect(reader) as fresh:
+                        if (way := _encoded(fresh, text, ENCODINGS[format])) is not None:
+                            ways[format] = way
                 if through := [way for way, refusal in ways.items() if refusal is None]:
                     found[name] = through
                 assert {*owner.collections()} == {*schemas}, f"{name} has made or removed a collection"
@@ -96,13 +97,13 @@ def _asked(adapter: Adapter, text: str) -> str | None:
     return None
 
 
-def _encoded(adapter: Adapter, text: str) -> str | None:
+def _encoded(adapter: Adapter, text: str, format: Encoding) -> str | None:
     """The same by the engine's own bytes; None also where it has none for this."""
     encoding = able(adapter, Encodes)
     if encoding is None:
         return None
     try:
-        for _ in encoding.encoded(text, None, "csv") or ():
+        for _ in encoding.encoded(text, None, format) or ():
             pass
     except DbfleetError as error:
         return error.message

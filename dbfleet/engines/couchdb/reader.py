@@ -1,13 +1,14 @@
 """Reading only: what may be asked of the server then. It is this client that refuses the rest, before it is sent.
 
-In CouchDB who may read a database may also write its documents, unless a design document in that very database forbids
-it; and who is no member of a database does not read it. So no account reads everything and writes nothing without a
-change of every database. An account of its own is made all the same: who reads needs no password that opens anything
-else. It is an administrator's, as only such a one reads every database, those of later too.
+In CouchDB who may read a database may also write its documents. A design document in that very database can forbid it,
+but not for local documents; and who is no member of a database does not read it. So no account reads everything and
+writes nothing. An account of its own is made all the same: who reads needs no password that opens anything else. It is
+an administrator's, as only such a one reads every database, those of later too.
 
-That a request is a GET says little: one to an update function (`_design/…/_update/…`) stores a document, and a rewrite
-leads anywhere. So paths are looked at, part by part, and what is not known to read is refused: so are the server's own
-databases and its configuration, which hold password hashes and secrets.
+That a request is a GET says little. An update function (`_design/…/_update/…`) stores a document, and that it refuses
+GET is a line of the query server for JavaScript alone; a rewrite leads anywhere, and `_design%2F…` is answered by a
+redirection. So paths are looked at, part by part; what is not known to read is refused, and no redirection followed.
+Refused are the server's own databases and its configuration, too: they hold password hashes and secrets.
 """
 
 from __future__ import annotations
