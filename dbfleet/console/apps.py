@@ -11,3 +11,10 @@ class Console(AppConfig):
     name = "dbfleet.console"
     label = "console"
     verbose_name = "dbfleet's console"
+
+    def ready(self) -> None:
+        """Logins go on record."""
+        from django.conf import settings
+
+        if settings.ROLE == "web":
+            from dbfleet.console.access import record  # noqa: F401

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from dbfleet import __version__
-from dbfleet.console.rooms import navigation
+from dbfleet.console.access import Rights
+from dbfleet.console.rooms import Nav, navigation
+
+
+def sees(rights: Rights, each: Nav) -> bool:
+    """Whether a line of the navigation is for these rights."""
+    return bool(rights.user) if each.role == "login" else rights.anywhere(each.role)
 
 
 def page(request: Any) -> dict[str, Any]:
@@ -17,5 +23,5 @@ def page(request: Any) -> dict[str, Any]:
         "version": __version__,
         "rights": rights,
         "room": room,
-        "navigation": [each for each in navigation() if rights is not None and rights.anywhere(each.role)],
+        "navigation": [each for each in navigation() if rights is not None and sees(rights, each)],
     }

@@ -271,37 +271,21 @@ class Desk:
 
     def receipts(self, *, limit: int = 50, kind: str = "") -> list[dict[str, Any]]:
         """The newest receipts first."""
-        from dbfleet.console.models import Receipt
+        from dbfleet.console import ledger
 
-        found = Receipt.objects.select_related("entry").order_by("-entry_id")
-        if kind:
-            found = found.filter(kind=kind)
-        return [
-            {"receipt": each.pk, "kind": each.kind, "at": _iso(each.entry.at), "target": each.target or None,
-             "source": each.source or None, "same": each.same, "rows": each.rows, "hash": each.entry.hash}
-            for each in found[:limit]
-        ]  # fmt: skip
+        return ledger.receipts(limit=limit, kind=kind)
 
     def receipt(self, number: int) -> dict[str, Any]:
         """All of a receipt, as it was written. NotFound."""
-        import json
+        from dbfleet.console import ledger
 
-        from dbfleet.console.models import Receipt
-
-        found = Receipt.objects.select_related("entry").filter(pk=number).first()
-        if found is None:
-            raise NotFound(f"there is no receipt {number}", hint="dbfleet receipts lists them")
-        entry = found.entry
-        return {"receipt": entry.seq, "at": _iso(entry.at), "who": entry.who, "hash": entry.hash,
-                "previous": entry.previous, **json.loads(entry.body)}  # fmt: skip
+        return ledger.receipt(number)
 
     def verify(self, head: str | None = None) -> dict[str, Any]:
         """What a walk along the whole chain found."""
-        from dbfleet.console import chain
+        from dbfleet.console import ledger
 
-        found = chain.verify(head)
-        return {"ok": found.wrong is None, "entries": found.entries, "head": found.head, "wrong": found.wrong,
-                "why": found.why or None}  # fmt: skip
+        return ledger.verify(head)
 
 
 def opened(fleet: Fleet) -> Desk:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
 from django.db.utils import InterfaceError, OperationalError
 from django.http import HttpResponse
@@ -18,7 +19,7 @@ from django.utils.functional import SimpleLazyObject
 from ninja.utils import check_csrf
 
 from dbfleet.console import errors
-from dbfleet.console.access import NotLoggedIn, rights
+from dbfleet.console.access import NotLoggedIn, Rights, rights, tokens
 from dbfleet.errors import DbfleetError
 
 log = logging.getLogger("dbfleet.web")
@@ -80,14 +81,23 @@ class Guard:
 
     def __call__(self, request: Any) -> Any:
         """One request."""
-        request.rights = SimpleLazyObject(lambda: rights.of_user(request.user))
+        bearer = request.headers.get("Authorization", "") if errors.wants_json(request) else ""
+        request.has_token = bool(bearer)
+        if bearer:  # then the session counts for nothing
+            token = SimpleLazyObject(lambda: tokens.find(bearer.removeprefix("Bearer ").strip()))
+            request.user = SimpleLazyObject(lambda: token.user if token else AnonymousUser())
+            request.rights = SimpleLazyObject(lambda: tokens.rights(token) if token else Rights())
+        else:
+            request.rights = SimpleLazyObject(lambda: rights.of_user(request.user))
         return self.get_response(request)
 
     def process_view(self, request: Any, view: Any, args: Any, kwargs: Any) -> Any:
         """Refuse a view without a need. The API's operations are checked when they are collected (api/frame.py)."""
         match = request.resolver_match
-        if match.app_names == ["ninja"] and request.method not in _SAFE and check_csrf(request):
-            return errors.csrf_failed(request)
+        if match.app_names == ["ninja"] and request.method not in _SAFE and not request.has_token:
+            if check_csrf(request):
+                return errors.csrf_failed(request)
+            return None
         if hasattr(view, "needs") or match.url_name in OPEN or match.app_names == ["ninja"]:
             return None
         log.error("%s does not say which role it needs: it is refused", match.view_name or view)

@@ -4,6 +4,7 @@
     @needs("operator", target="name")       the role, on the target that the URL's `name` says
     @needs("login")                         anybody who is logged in
     require(request, "writer", target)      in a view, for a target that its form or body names
+    in_person(request)                      in a view of the API: not by a token
 
 The same for pages and for the API's operations, where `needs` stands below the router's decorator; there it is checked
 before the input is. A view without `needs` is refused by the middleware; those that are open stand in its list.
@@ -11,6 +12,7 @@ before the input is. A view without `needs` is refused by the middleware; those 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -64,6 +66,11 @@ def needs(role: str, *, target: str = "") -> Callable[[View], View]:
             need.check(request, kwargs)
             return view(request, *args, **kwargs)
 
+        # The API reads types from the signature, and would look their names up in this module.
+        try:
+            checked.__signature__ = inspect.signature(view, eval_str=True)  # type: ignore[attr-defined]
+        except NameError:  # a view of the framework's own, which is no operation
+            pass
         checked.needs = need  # type: ignore[attr-defined]
         checked._ninja_contribute_to_operation = [lambda operation: _first(operation, need)]  # type: ignore[attr-defined]
         return checked  # type: ignore[return-value]
@@ -76,6 +83,12 @@ def require(request: Any, role: str, target: str) -> None:
     rights: Rights = request.rights
     if not rights.may(role, target):
         raise Refused(_told(role, rights.role(target), target))
+
+
+def in_person(request: Any) -> None:
+    """Refused for a token: what outlasts a token, and could do more than it, is for somebody who is logged in."""
+    if request.rights.token:
+        raise Refused("a token cannot do this: log in")
 
 
 def _told(role: str, held: str, target: str = "") -> str:

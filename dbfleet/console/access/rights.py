@@ -52,12 +52,12 @@ class Rights:
 
     def role(self, target: str) -> str:
         """The highest role on the target, empty for none."""
+        if self.limit is not None and not matches(self.limit[0], target):
+            return ""
         return self._highest(role for pattern, role in self._effective if matches(pattern, target))
 
     def may(self, role: str, target: str) -> bool:
         """Whether the role, or one above it, is held on the target."""
-        if self.limit is not None and not matches(self.limit[0], target):
-            return False
         return level(role) > 0 and level(self.role(target)) >= level(role)
 
     def anywhere(self, role: str) -> bool:
@@ -68,6 +68,16 @@ class Rights:
     def highest(self) -> str:
         """The highest role on any target."""
         return self._highest(role for _, role in self._effective)
+
+    def everywhere(self, role: str) -> bool:
+        """Whether the role is held on every target, there and yet to come."""
+        return self.covers(role, EVERYTHING)
+
+    def covers(self, role: str, pattern: str) -> bool:
+        """Whether the role is held on whatever the pattern may match."""
+        limits = [self.limit[0]] if self.limit is not None else []
+        held = [granted for granted, has in self._effective if level(has) >= level(role) > 0]
+        return any(_within(pattern, granted) for granted in held) and all(_within(pattern, each) for each in limits)
 
     def among(self, role: str, targets: Iterable[str]) -> list[str]:
         """Those of the targets on which the role is held."""
@@ -87,6 +97,13 @@ class Rights:
     @staticmethod
     def _highest(roles: Iterable[str]) -> str:
         return max(roles, key=level, default="")
+
+
+def _within(inner: str, outer: str) -> bool:
+    """Whether what the inner pattern matches, the outer one does: certain for the same one, and for a plain name."""
+    if outer in (EVERYTHING, inner):
+        return True
+    return not set(inner) & set("*?[") and matches(outer, inner)
 
 
 def of_user(user: object, *, token: str = "", limit: tuple[str, str] | None = None) -> Rights:

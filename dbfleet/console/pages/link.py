@@ -35,6 +35,7 @@ def link(request: Any, secret: str) -> HttpResponse:
     except UsageError as error:
         facts.update(told=error.message, hint=error.hint or "", name=name)
         return render(request, "link.html", facts, status=400)
+    request.login_way = "link"
     login(request, user, backend="django.contrib.auth.backends.ModelBackend")
     return HttpResponseRedirect("/")
 

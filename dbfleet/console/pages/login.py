@@ -13,6 +13,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
+from dbfleet.console.access import record, throttle
+
 
 @sensitive_post_parameters("password")
 @never_cache
@@ -26,8 +28,17 @@ def enter(request: Any) -> HttpResponse:
     status = 200
     if request.method == "POST":
         name = request.POST.get("username", "")
+        counted = throttle.begin(name, throttle.address(request))
+        if isinstance(counted, throttle.Wait):
+            if counted.first:
+                record.waits(name, request, counted.seconds)
+            facts.update(told=f"Too many wrong logins: wait {_long(counted.seconds)}.", username=name)
+            response = render(request, "login.html", facts, status=429)
+            response.headers["Retry-After"] = str(counted.seconds)
+            return response
         user = authenticate(request, username=name, password=request.POST.get("password", ""))
         if user is not None:
+            counted.well()
             login(request, user)
             return HttpResponseRedirect(onward)
         facts.update(told="This name and password do not fit.", username=name)
@@ -47,6 +58,10 @@ def within(request: Any, url: str | None) -> str:
     if url and url_has_allowed_host_and_scheme(url, {request.get_host()}, require_https=request.is_secure()):
         return url
     return "/"
+
+
+def _long(seconds: int) -> str:
+    return f"{seconds} s" if seconds < 100 else f"{seconds // 60 + 1} minutes"
 
 
 urlpatterns = [path("login", enter, name="login"), path("logout", leave, name="logout")]

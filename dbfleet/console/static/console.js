@@ -66,3 +66,8 @@ document.addEventListener("htmx:error", (event) => {
   if (event.detail.ctx && event.detail.ctx.sourceElement.hasAttribute("data-poll")) answered(false);
 });
 document.addEventListener("htmx:after:swap", () => localTimes(document));
+
+// Fields for a time zone begin with the reader's own.
+for (const each of document.querySelectorAll("input[data-own-zone]")) {
+  each.value = Intl.DateTimeFormat().resolvedOptions().timeZone || each.value;
+}

@@ -23,10 +23,12 @@ from dbfleet.console._vendor import FOLDER
 
 register = template.Library()
 
-GOOD: Final = frozenset({"ok", "done", "sent", "same", "yes", "up", "active"})
+GOOD: Final = frozenset({"ok", "done", "sent", "same", "yes", "up", "active", "fits"})
 BAD: Final = frozenset({"drift", "red", "failed", "different", "no", "down", "refused", "wrong"})
-WARN: Final = frozenset({"overdue", "cannot tell", "held", "expired", "revoked", "cancelled", "disabled"})
-BUSY: Final = frozenset({"running", "waiting"})
+WARN: Final = frozenset(
+    {"overdue", "cannot tell", "held", "expired", "revoked", "cancelled", "disabled", "shut out", "open"}
+)
+BUSY: Final = frozenset({"running", "waiting", "to come"})
 
 
 @register.filter

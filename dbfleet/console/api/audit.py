@@ -1,0 +1,36 @@
+"""Entries of the chain, the newest first: an admin's call all, others' their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ninja import Router
+
+from dbfleet.console import ledger
+from dbfleet.console.access import needs
+
+PREFIX = "/audit"
+router = Router()
+
+
+@router.get("")
+@needs("viewer")
+def entries(
+    request: Any,
+    kind: str = "",
+    who: str = "",
+    target: str = "",
+    words: str = "",
+    before: int | None = None,
+    limit: int = ledger.PAGE,
+) -> list[dict[str, Any]]:
+    """A page of entries; the next one is asked for with `before`, the number of the last."""
+    limit = max(1, min(limit, 1000))
+    return ledger.entries(request.rights, kind=kind, who=who, target=target, words=words, before=before, limit=limit)
+
+
+@router.get("/{number}")
+@needs("viewer")
+def entry(request: Any, number: int) -> dict[str, Any]:
+    """One entry, with its hash."""
+    return ledger.entry(number, request.rights)
