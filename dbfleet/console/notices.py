@@ -22,12 +22,13 @@ import threading
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
-from typing import Any, Final
+from typing import Final
 
 from django.conf import settings
 from django.db import connection, connections
 from django.db.models import Q, QuerySet
 
+from dbfleet.console import proofs
 from dbfleet.console.budgets import targets_of
 from dbfleet.console.models import Channel, Job, Maintenance, Notice, Schedule
 
@@ -52,7 +53,7 @@ def schedule_changed(schedule: Schedule, before: str, after: str, at: datetime, 
     if old == new or (old, new) == ("new", "ok"):
         return []
     if new == "ok":
-        title = f"{schedule.name} is ok again"
+        title = f"{schedule.name} is {'on time' if before == 'overdue' else 'ok'} again"
         since = schedule.state_since
         text = f"It was {before}" + (f" since {_when(since)}" if since else "")
     else:
@@ -83,18 +84,13 @@ def _found(job: Job | None) -> str:
     if job is None:
         return "a slot has passed, and nobody has done its job"
     lines = [job.error] if job.error else []
-    for each in _records(job.result):
-        counts = [f"{each[word]:,} {word}" for word in ("added", "removed", "changed") if each.get(word)]
+    for each in proofs.records(job.result):
         why = each.get("why") or each.get("error")
-        if each.get("state", "ok") != "ok" or each.get("same") is False or counts or why:
-            words = ", ".join([*counts, *([str(why)] if why else [])]) or str(each.get("state", "not the same"))
+        found = ", ".join(filter(None, (proofs.counts(each), str(why or ""))))
+        if each.get("state", "ok") != "ok" or each.get("same") is False or found:
+            words = found or str(each.get("state", "not the same"))
             lines.append(f"{each.get('collection') or each.get('target') or ''}: {words}".removeprefix(": "))
     return "\n".join(lines[:20]) or f"job {job.pk} says {job.verdict or job.state}"
-
-
-def _records(result: Any) -> list[dict[str, Any]]:
-    found = result.get("collections") or result.get("drifted") or [result] if isinstance(result, dict) else result
-    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
 def _when(moment: datetime) -> str:

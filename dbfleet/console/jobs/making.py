@@ -121,11 +121,22 @@ def tick(schedule_id: int) -> list[Job]:
                 log.info("slot %s of %s is on record already", newest, schedule.name)
         schedule.last_slot = newest
         late = [job for job in made if job.state == Job.OVERDUE]
+        if _alone(schedule, late, still):
+            late = []
         if late and schedule.state != "overdue":
             notices.schedule_changed(schedule, schedule.state, "overdue", at, late[-1])
             schedule.state, schedule.state_since = "overdue", at
         schedule.save(update_fields=["last_slot", "state", "state_since"])
     return made
+
+
+def _alone(schedule: Schedule, late: list[Job], still: Job | None) -> bool:
+    """Whether one slot was passed over because the job before took a little longer: that is on record, and the schedule
+    is overdue with the second one in a row."""
+    if len(late) != 1 or still is None:
+        return False
+    before = schedule.jobs.filter(slot__lt=late[0].slot).order_by("-slot").values_list("state", flat=True).first()
+    return before != Job.OVERDUE
 
 
 def _overdue(schedule: Schedule, slot: datetime, why: str, at: datetime, state: str = Job.OVERDUE) -> list[Job]:

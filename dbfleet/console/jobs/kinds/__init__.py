@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, NoReturn
 from dbfleet.errors import UsageError, did_you_mean
 from dbfleet.fleet import Fleet
 
-NAMES: Final = ("health", "dump", "load", "copy", "sync", "command", "statement")
+NAMES: Final = ("health", "dump", "load", "copy", "sync", "statement", "log", "command")
 
 Arguments = Mapping[str, Any]
 
