@@ -19,6 +19,8 @@ _READ_FIRST: Final = ("copy", "sync")
 _WRITES: Final = ("load",)
 BY_HAND: Final = ("command",)
 """What nobody makes in the browser."""
+ASKED: Final = ("statement",)
+"""What the query page alone makes, where its statement was put on record."""
 
 
 def roles(kind: str, arguments: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -44,6 +46,8 @@ def require_job(request: Any, kind: str, arguments: Mapping[str, Any]) -> None:
     """Refused, unless the person may make such a job."""
     if kind in BY_HAND:
         raise Refused(f"a job of kind {kind} is made on the command line alone")
+    if kind in ASKED:
+        raise Refused(f"a job of kind {kind} is made by asking it on the query page")
     require_again(request, kind, arguments)
 
 

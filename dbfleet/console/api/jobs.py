@@ -1,10 +1,10 @@
 """Jobs: the list, one, make, cancel, try again."""
 
-from __future__ import annotations
+# Annotations are not postponed here: ninja looks for a body's class, not for its name.
 
 from typing import Any, Final
 
-from ninja import Router, Schema
+from ninja import Field, Router, Schema
 
 from dbfleet.console import here, may, work
 from dbfleet.console.access import needs
@@ -19,7 +19,7 @@ class New(Schema):
     """A job to be made."""
 
     kind: str
-    arguments: dict[str, Any] = {}
+    arguments: dict[str, Any] = Field(default_factory=dict)
 
 
 @router.get("", summary="The newest jobs; `before` is the number of the last one of the page before")

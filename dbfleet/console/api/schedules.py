@@ -1,10 +1,10 @@
 """Schedules: the list, one with its next runs, add, run, pause, resume, remove."""
 
-from __future__ import annotations
+# Annotations are not postponed here: ninja looks for a body's class, not for its name.
 
 from typing import Any, Final
 
-from ninja import Router, Schema
+from ninja import Field, Router, Schema
 
 from dbfleet.console import here, may, work
 from dbfleet.console.access import needs
@@ -20,7 +20,7 @@ class New(Schema):
     """A schedule to be made: `every` (10m) or `cron`, with the time zone of its hours."""
 
     kind: str
-    arguments: dict[str, Any] = {}
+    arguments: dict[str, Any] = Field(default_factory=dict)
     every: str = ""
     cron: str = ""
     time_zone: str = "UTC"

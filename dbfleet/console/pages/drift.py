@@ -62,7 +62,7 @@ def check(request: Any, number: int) -> HttpResponse:
     reads = all(request.rights.may("reader", each) for each in (job.source, job.target))
     asked, first = request.GET.get("collection", ""), request.GET.get("from", "")
     at = int(first) if first.isdigit() else 0
-    shown = []
+    shown: list[dict[str, Any]] = []
     for record in proofs.records(job.result):
         name = record.get("collection") or ""
         start = at if name == asked else 0

@@ -24,7 +24,7 @@ from dbfleet.errors import DbfleetError, NotFound
 
 NAV = Nav("Schedules", "schedules", 50)
 
-NOT_HERE: Final = ("command", "log", "sync")
+NOT_HERE: Final = ("command", "log", "statement", "sync")
 """Kinds that are not scheduled in the browser: made on the command line alone, or asked for at once."""
 _ENDS: Final = ("target", "left", "right", "sink", "source")
 _FLAGS: Final = ("verify", "strict")
