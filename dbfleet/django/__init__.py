@@ -5,7 +5,8 @@
     TargetConfig    the app of a target
     fields          what an engine keeps in a form of its own, that Django's fields do not read or write
     records         read-only classes for engines that Django has no backend for
-    sqlite oracle mongodb    database backends: Django's and MongoDB's own, with what they get wrong put right
+    sqlite mysql oracle sqlserver mongodb
+                    database backends: Django's and the vendors' own, with what they get wrong put right
 """
 
 from __future__ import annotations

@@ -128,13 +128,14 @@ _CACHES: Final = """\
 """
 
 _NEEDS: Final[Mapping[str, str]] = {
-    "mssql": "mssql-django and mssql-python",
+    "dbfleet.django.sqlserver": "mssql-django",
 }
 """What a backend needs besides dbfleet[django]."""
 
 _ABOUT: Final[Mapping[str, str]] = {
     "dbfleet.django.mysql": "by mysql-connector-python, which dbfleet brings along; where mysqlclient is installed, "
     "django.db.backends.mysql does as well",
+    "dbfleet.django.sqlserver": "mssql-django, by mssql-python, which brings its own driver",
     "dbfleet.django.oracle": "Django's own backend, but with names in their own case",
     "dbfleet.django.sqlite": "Django's own backend, with decimals that are compared and summed up exactly",
     "dbfleet.django.mongodb": "django-mongodb-backend, with compound keys",
@@ -258,7 +259,7 @@ _ENTRIES: Final[Mapping[str, Callable[[Target, str], Entry]]] = {
     "django.db.backends.postgresql": _postgres,
     "dbfleet.django.mysql": _mysql,
     "dbfleet.django.oracle": _oracle,
-    "mssql": _sqlserver,
+    "dbfleet.django.sqlserver": _sqlserver,
     "dbfleet.django.sqlite": lambda target, variable: {"NAME": target.database},
     "dbfleet.django.mongodb": _mongodb,
 }

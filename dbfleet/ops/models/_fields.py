@@ -15,7 +15,7 @@ from dbfleet.values import Column, Type
 POSTGRES: Final = "django.db.backends.postgresql"
 MYSQL: Final = "dbfleet.django.mysql"
 ORACLE: Final = "dbfleet.django.oracle"
-SQLSERVER: Final = "mssql"
+SQLSERVER: Final = "dbfleet.django.sqlserver"
 SQLITE: Final = "dbfleet.django.sqlite"
 MONGODB: Final = "dbfleet.django.mongodb"
 

@@ -80,6 +80,7 @@ from dbfleet.django import TargetConfig
 class Config(TargetConfig):
     """Its models live in the database {plain(database)}."""
 
+    default = True
     name = __package__
     label = {literal(label)}
     database = {literal(database)}

@@ -1,6 +1,6 @@
 # Settings for Django 5.2, by: dbfleet env --format django shop orders maria ora ms file mongo kv couch graph wide
 # Passwords come from the environment. In the shell that starts Django: eval "$(dbfleet env)"
-# Packages: dbfleet[django], mssql-django and mssql-python.
+# Packages: dbfleet[django], mssql-django.
 import os
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -75,9 +75,9 @@ DATABASES = {
         "USER": "me",
         "PASSWORD": _password("DBFLEET_ORA_URL"),
     },
-    # SQL Server.
+    # SQL Server: mssql-django, by mssql-python, which brings its own driver.
     "ms": {
-        "ENGINE": "mssql",
+        "ENGINE": "dbfleet.django.sqlserver",
         "HOST": "db.example",
         "PORT": 1433,
         "NAME": "shop",
