@@ -195,3 +195,35 @@ def test_a_schedule_is_rung_for_by_beat_and_done_without_it(desk: Desk, console:
     assert len(set(slots)) == len(slots)
     assert {round((later - first).total_seconds()) for first, later in pairwise(slots)} == {5}
     assert Schedule.objects.get(name="often").state in ("ok", "overdue")
+
+
+def test_drift_is_found_confirmed_and_told_since_when_all_was_the_same(
+    desk: Desk, console: Console, process: Start, shop: int
+) -> None:
+    process("worker")
+    assert console.command("copy", "a.customers", "b", "--mode", "replace", "--yes").returncode == 0
+    added = desk.add_schedule(
+        "drift", {"left": "a", "right": "b", "collections": ["customers"], "confirm_s": 1}, every="1d", name="watch"
+    )
+    assert added["state"] == "new"
+    first = ended(desk.run_schedule("watch")["job"])
+    assert (first.state, first.verdict) == ("done", "ok"), first.error
+    through = Schedule.objects.get(name="watch").verified_through
+    assert through is not None
+    assert through <= first.ended_at
+    assert console.command("query", "b", "update customers set name = 'somebody else' where id = 7").returncode == 0
+    second = console.command("schedule", "run", "watch")
+    assert second.returncode == 1, second.stderr
+    job = Job.objects.order_by("-pk").first()
+    (found,) = job.result["collections"]
+    assert (found["state"], found["changed"], found["added"], found["removed"]) == ("drift", 1, 0, 0)
+    (difference,) = found["differences"]
+    assert difference["key"] == {"id": 7}
+    assert difference["after"]["name"] == "somebody else"
+    schedule = Schedule.objects.get(name="watch")
+    assert (schedule.state, schedule.verified_through) == ("drift", through)
+    receipt = desk.receipt(Receipt.objects.filter(kind="drift").last().pk)
+    assert receipt["same"] is False
+    assert "somebody else" not in json.dumps(receipt)  # rows are no part of what is kept for ever
+    nowhere = ended(desk.make_job("drift", {"left": "a", "right": "b", "collections": ["nowhere"]}))
+    assert nowhere.verdict in ("drift", "cannot tell")

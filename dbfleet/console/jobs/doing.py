@@ -17,6 +17,7 @@ from typing import Any, Final, cast
 from django.db import connections
 
 from dbfleet.adapter import Adapter
+from dbfleet.console import budgets
 from dbfleet.console.jobs import claims, ending, hands, kinds
 from dbfleet.console.jobs.attend import abilities, attended, name, patiently, stopping
 from dbfleet.console.jobs.claims import Claim
@@ -75,9 +76,11 @@ def lead(job: Job, claim: Claim) -> None:
     if once and claim.attempt > 1:
         patiently(lambda: ending.failed(job, claim, _half_done(job)))
         return
-    task = partial(
-        _in_child, job.kind, dict(job.arguments), job.pk, claim.attempt, job.resumes or claim.attempt > 1, job.made_by
-    )
+    limits = {
+        name: found for name in budgets.targets_of(job.kind, job.arguments) if (found := budgets.statement_s(name))
+    }
+    resumes = job.resumes or claim.attempt > 1
+    task = partial(_in_child, job.kind, dict(job.arguments), job.pk, claim.attempt, resumes, job.made_by, limits)
     connections.close_all()  # a connection is not for two processes
     worker = _workers.Worker(f"{job.kind} {job.pk}", task, children=True)
     outcome: Outcome | None = None
@@ -140,7 +143,14 @@ class Everything:
 
 
 def _in_child(
-    kind: str, arguments: Mapping[str, Any], job: int, attempt: int, resumes: bool, by: str, owner: _workers.Owner
+    kind: str,
+    arguments: Mapping[str, Any],
+    job: int,
+    attempt: int,
+    resumes: bool,
+    by: str,
+    limits: Mapping[str, float],
+    owner: _workers.Owner,
 ) -> None:
     owner.adapter = cast(Adapter, Everything())
     said = 0.0
@@ -152,5 +162,5 @@ def _in_child(
             said = time.monotonic()
             owner.send(Told(rows, text))
 
-    outcome = kinds.kind(kind).run(Fleet.open(), arguments, Work(job, tell, attempt, resumes, by))
+    outcome = kinds.kind(kind).run(Fleet.open(), arguments, Work(job, tell, attempt, resumes, by, limits))
     owner.send(Found(outcome))

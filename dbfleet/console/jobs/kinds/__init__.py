@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Final, Literal, NoReturn
 
-from dbfleet.errors import UsageError, did_you_mean
+from dbfleet.errors import Unsupported, UsageError, did_you_mean
 from dbfleet.fleet import Fleet
+from dbfleet.target import Target
 
-NAMES: Final = ("health", "dump", "load", "copy", "sync", "statement", "log", "command")
+NAMES: Final = ("health", "drift", "dump", "load", "copy", "sync", "statement", "log", "command")
 
 Arguments = Mapping[str, Any]
 
@@ -24,13 +25,14 @@ Arguments = Mapping[str, Any]
 class Work:
     """A job as its kind sees it. `tell` is called with the rows that are done and a few words; it raises where the job
     is to stop. `attempt` counts from 1; `resumes`: an earlier try of the job, or another job, may have left something
-    to go on with."""
+    to go on with; `timeouts_s` are the seconds that one statement may take, by target, where there is a limit."""
 
     job: int
     tell: Callable[[int, str], None]
     attempt: int = 1
     resumes: bool = False
     by: str = ""
+    timeouts_s: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,15 @@ def target(fleet: Fleet, text: Any, what: str = "a target") -> str:
         )
     found, collection = fleet.locate(text)
     return f"{found.name}.{collection}" if collection else found.name
+
+
+def reader(fleet: Fleet, meant: Target) -> tuple[Target, str]:
+    """The target as its read-only account sees it, and an empty text; the target itself, and why, where nothing would
+    enforce that it is only read."""
+    try:
+        return fleet.reader(meant), ""
+    except Unsupported as error:
+        return meant, error.message
 
 
 def names(value: Any, what: str) -> list[str]:
