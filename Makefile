@@ -3,9 +3,10 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: help demo test test-outside lint format bench docs pools clean
+.PHONY: help demo demo-console test test-outside lint format bench docs pools clean
 help:
 	@echo 'make demo        a fleet of the embedded servers: up, seed, query, down'
+	@echo 'make demo-console  the same with the console: drift watches, pages, a link to log in'
 	@echo 'make test        the tests that need no Docker'
 	@echo 'make test-outside  an engine of another package: its tests and the conformance suite, in an environment of its own'
 	@echo 'make lint        ruff, mypy --strict, import-linter'
@@ -31,6 +32,14 @@ help:
 
 demo: .venv/.dbfleet
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
+
+.venv/.console: .venv/.dbfleet pyproject.toml
+	@echo 'installing the console …'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[embedded,console]'
+	@touch $@
+
+demo-console: .venv/.console
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo-console.sh $(ARGS)
 
 test: .venv/.dev
 	@$(BIN)/python -m pytest $(ARGS)
