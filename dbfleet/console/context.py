@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.functional import SimpleLazyObject
+
 from dbfleet import __version__
 from dbfleet.console.access import Rights
+from dbfleet.console.bars import bars
 from dbfleet.console.rooms import Nav, navigation
 
 
@@ -23,5 +26,6 @@ def page(request: Any) -> dict[str, Any]:
         "version": __version__,
         "rights": rights,
         "room": room,
+        "bars": SimpleLazyObject(lambda: bars(rights)),  # a part of a page has none
         "navigation": [each for each in navigation() if rights is not None and sees(rights, each)],
     }
