@@ -28,7 +28,9 @@ def bars(rights: Any) -> list[Bar]:
     if "worker" not in alive:
         found.append(Bar("bad", "No worker is alive: jobs wait, and nobody looks after the fleet."))
     if "beat" not in alive:
-        found.append(Bar("warn", "Beat is not heard of: schedules are worked on by the sweep alone, some seconds late."))
+        found.append(
+            Bar("warn", "Beat is not heard of: schedules are worked on by the sweep alone, some seconds late.")
+        )
     failed = notices.in_trouble().count()
     if failed:
         words = "notice was not sent" if failed == 1 else "notices were not sent"
