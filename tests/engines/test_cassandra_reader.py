@@ -9,7 +9,7 @@ import pytest
 
 from dbfleet import registry
 from dbfleet.adapter import Adapter
-from dbfleet.errors import AuthFailed, StatementError
+from dbfleet.errors import AuthFailed, StatementError, Unsupported
 from dbfleet.fleet import READER, Fleet
 from dbfleet.target import Target
 from tests.engines.hostile import passed, same_to_both, shop
@@ -159,15 +159,9 @@ def test_a_reader_that_has_changed_its_own_password_is_let_in_again_by_up(
         assert reader.ping().version
 
 
-def test_the_account_loses_what_it_was_given_besides(fleet: Fleet, target: Target, adapter: Adapter) -> None:
-    before = asked(adapter, f"LIST ALL PERMISSIONS OF {READER}", "LIST ROLES")
-    for right in ("GRANT MODIFY ON KEYSPACE dbfleet TO {}", "GRANT dbfleet TO {}"):
-        asked(adapter, right.format(READER))
-        adapter.make_reader(READER, fleet.secret("ro"))  # type: ignore[attr-defined]
-        assert asked(adapter, f"LIST ALL PERMISSIONS OF {READER}", "LIST ROLES") == before
-    asked(adapter, f"ALTER ROLE {READER} WITH SUPERUSER = true")
-    adapter.make_reader(READER, fleet.secret("ro"))  # type: ignore[attr-defined]
-    assert asked(adapter, f"LIST ALL PERMISSIONS OF {READER}", "LIST ROLES") == before
+def test_a_role_without_the_right_to_make_roles_makes_none(fleet: Fleet, target: Target) -> None:
+    with fleet.connect(fleet.reader(target)) as reader, pytest.raises(StatementError, match="sufficient privileges"):
+        reader.make_reader("dbfleet_x", "Some4Password")  # type: ignore[attr-defined]
 
 
 def test_a_reader_makes_no_keyspace(fleet: Fleet, target: Target) -> None:
@@ -176,6 +170,18 @@ def test_a_reader_makes_no_keyspace(fleet: Fleet, target: Target) -> None:
         registry.connect(elsewhere)
 
 
-def test_a_role_without_the_right_to_make_roles_makes_none(fleet: Fleet, target: Target) -> None:
-    with fleet.connect(fleet.reader(target)) as reader, pytest.raises(StatementError, match="no AUTHORIZE permission"):
-        reader.make_reader("dbfleet_x", "Some4Password")  # type: ignore[attr-defined]
+def test_an_account_that_may_do_more_is_none_for_reading_only(target: Target) -> None:
+    with pytest.raises(Unsupported, match=r"not enforced: .*is a superuser"):
+        registry.connect(target.with_(read_only=True))
+
+
+def test_the_account_loses_what_it_was_given_besides(fleet: Fleet, target: Target, adapter: Adapter) -> None:
+    before = asked(adapter, f"LIST ALL PERMISSIONS OF {READER}", "LIST ROLES")
+    for right in ("GRANT MODIFY ON KEYSPACE dbfleet TO {}", "GRANT dbfleet TO {}"):
+        asked(adapter, right.format(READER))
+        adapter.make_reader(READER, fleet.secret("ro"))  # type: ignore[attr-defined]
+        assert asked(adapter, f"LIST ALL PERMISSIONS OF {READER}", "LIST ROLES") == before
+    # Last, and in the last test of the account: the server remembers for two seconds who is a superuser.
+    asked(adapter, f"ALTER ROLE {READER} WITH SUPERUSER = true")
+    adapter.make_reader(READER, fleet.secret("ro"))  # type: ignore[attr-defined]
+    assert asked(adapter, f"LIST ALL PERMISSIONS OF {READER}", "LIST ROLES") == before

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dbfleet import registry
 from dbfleet.adapter import Adapter
 from dbfleet.engines.mongodb.adapter import MongodbAdapter
 from dbfleet.errors import StatementError, Unsupported
@@ -237,3 +238,8 @@ def test_a_user_without_the_right_to_make_accounts_makes_none(fleet: Fleet, targ
 def test_somebodys_server_is_not_read_only_by_itself(fleet: Fleet, target: Target) -> None:
     with pytest.raises(Unsupported, match="not enforced"):
         fleet.reader(fleet.target(target.url(reveal=True)))
+
+
+def test_an_account_that_may_do_more_is_none_for_reading_only(target: Target) -> None:
+    with pytest.raises(Unsupported, match=r"not enforced: .*may do more than read"):
+        registry.connect(target.with_(read_only=True))

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from dbfleet import registry
 from dbfleet.adapter import Adapter
-from dbfleet.errors import AuthFailed, Unavailable
+from dbfleet.errors import AuthFailed, Unavailable, Unsupported
 from dbfleet.fleet import READER, Fleet
 from dbfleet.ops.restart import restart
 from dbfleet.target import Target
@@ -230,3 +231,8 @@ def test_a_blocked_command_of_a_reader_is_cancelled(fleet: Fleet, target: Target
 def clients(adapter: Adapter) -> list[bytes]:
     (text,) = asked(adapter, "CLIENT LIST")
     return list(text.splitlines())
+
+
+def test_an_account_that_may_do_more_is_none_for_reading_only(target: Target) -> None:
+    with pytest.raises(Unsupported, match=r"not enforced: .*may change keys"):
+        registry.connect(target.with_(read_only=True))

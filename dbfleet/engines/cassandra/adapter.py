@@ -119,5 +119,13 @@ class CassandraAdapter(
 
 
 def connect(spec: EngineSpec, target: Target, timeout_s: float) -> CassandraAdapter:
-    """A session on the target's keyspace. AuthFailed or Unavailable within about `timeout_s`."""
-    return CassandraAdapter(spec, target, opened(target, timeout_s))
+    """A session on the target's keyspace. AuthFailed or Unavailable within about `timeout_s`; Unsupported where the
+    target is for reading only, and its role may do more."""
+    session = opened(target, timeout_s)
+    if target.read_only:
+        try:
+            reader.prove(session)
+        except BaseException:
+            session.close()
+            raise
+    return CassandraAdapter(spec, target, session)

@@ -6,14 +6,19 @@ columns (5.0), as a mask would change what is read. It has no other right.
 - A function of the user's own needs EXECUTE, which the role does not have.
 - In Cassandra every role may change its own password: then nobody can log in with it until `up` has made it again.
   The server takes one such change in five seconds, so a role that is not right is not changed, but made anew.
+- A session for reading only is refused where its role has greater rights.
 """
 
 from __future__ import annotations
 
+from typing import Final
+
 from dbfleet.engines.cassandra.connect import opened
 from dbfleet.engines.cassandra.session import Session
 from dbfleet.engines.cassandra.text import quote
-from dbfleet.errors import AuthFailed, Unsupported
+from dbfleet.errors import AuthFailed, StatementError, Unsupported
+
+_READS: Final = frozenset({"SELECT", "SELECT_MASKED", "UNMASK", "DESCRIBE", "EXECUTE"})
 
 
 def make_reader(session: Session, user: str, password: str) -> None:
@@ -55,3 +60,26 @@ def _logs_in(session: Session, user: str, password: str) -> bool:
     except AuthFailed:
         return False
     return True
+
+
+def prove(session: Session) -> None:
+    """Unsupported where the role of this session may change something, and where nobody's rights are looked at."""
+    user, why = session.target.user, None
+    if user is None:
+        why = "there is no login"
+    else:
+        try:
+            rights = {row[3] for row in session.rows(f"LIST ALL PERMISSIONS OF {quote(user)}")} - _READS
+            if any(superuser for _, superuser, *_ in session.rows(f"LIST ROLES OF {quote(user)}")):
+                why = f"{user} is a superuser"
+            elif rights:
+                why = f"{user} may do more than read ({', '.join(sorted(rights))})"
+        except StatementError as error:
+            why = f"the rights of {user} cannot be seen: {error.message}"
+    if why:
+        raise Unsupported(
+            f"not enforced: {why}",
+            engine="cassandra",
+            target=session.target.name,
+            hint="name a role that has SELECT on the keyspace, and no other right",
+        )

@@ -203,7 +203,15 @@ class MongodbAdapter(
 
 
 def connect(spec: EngineSpec, target: Target, timeout_s: float) -> MongodbAdapter:
-    """Log in and look: Unavailable or AuthFailed within about `timeout_s`."""
+    """Log in and look: Unavailable or AuthFailed within about `timeout_s`; Unsupported where the target is for reading
+    only, and its user may do more."""
     with translated(translate, engine=NAME, target=target.name):
         client: MongoClient[dict[str, Any]] = client_of(target, timeout_s)
-        return MongodbAdapter(spec, target, client)
+    adapter = MongodbAdapter(spec, target, client)
+    if target.read_only:
+        try:
+            reader.prove(adapter._session, target)
+        except BaseException:
+            adapter.close()
+            raise
+    return adapter

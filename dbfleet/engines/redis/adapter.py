@@ -180,5 +180,14 @@ class RedisAdapter(
 
 
 def connect(spec: EngineSpec, target: Target, timeout_s: float) -> RedisAdapter:
-    """A connection that is logged in and in its database. UsageError for options that Redis does not have."""
-    return RedisAdapter(spec, target, dialer(target, timeout_s))
+    """A connection that is logged in and in its database. UsageError for options that Redis does not have; Unsupported
+    where the target is for reading only, and its user may do more."""
+    adapter = RedisAdapter(spec, target, dialer(target, timeout_s))
+    if target.read_only:
+        try:
+            with adapter._session.translated():
+                reader.prove(adapter._session.open(), target)
+        except BaseException:
+            adapter.close()
+            raise
+    return adapter

@@ -9,13 +9,19 @@ write them to. `up` and `restart` make it at each start.
 - It reads every database of the server: an ACL before Valkey 9.1 knows no databases.
 
 The password goes to the server as its SHA-256, so that no log holds it.
+
+A connection for reading only is refused where it may change a key, which two commands tell that change none: they are
+about a key that is not there. A replica refuses such commands too, and so may be read from.
 """
 
 from __future__ import annotations
 
+import uuid
 from typing import Final
 
 from dbfleet.engines.redis.wire import ReplyError, Wire
+from dbfleet.errors import Unsupported
+from dbfleet.target import Target
 
 _READS: Final = ("+@read", "-@write", "-@admin", "-@dangerous", "-pfcount")
 _BESIDES: Final = (
@@ -41,6 +47,21 @@ def make_reader(wire: Wire, user: str, password: str) -> None:
         except ReplyError as exc:
             if keys == _KEYS[-1] or "%R" not in str(exc):
                 raise
+
+
+def prove(wire: Wire, target: Target) -> None:
+    """Unsupported where this connection may change a key."""
+    nowhere = f"_dbfleet_nowhere:{uuid.uuid4().hex}"
+    for reply in wire.ask_all([["UNLINK", nowhere], ["SETRANGE", nowhere, "0", ""]], keep=True):
+        if not isinstance(reply, ReplyError):
+            raise Unsupported(
+                "not enforced: this user may change keys",
+                engine="redis",
+                target=target.name,
+                hint="name an ACL user that has +@read, and no other right",
+            )
+        if reply.code not in ("NOPERM", "READONLY"):
+            raise reply
 
 
 def _is_known(wire: Wire, command: str) -> bool:
