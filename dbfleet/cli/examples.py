@@ -82,6 +82,11 @@ EXAMPLES: Final[Mapping[str, tuple[Example, ...]]] = {
         ("dbfleet drift postgres mongodb --settled 60s:updated_at", ""),
         ("dbfleet drift mysql.orders cassandra.orders && echo same", ""),
     ),
+    "drill": (
+        ("dbfleet drill sqlite", ""),
+        ("dbfleet drill sqlite --dump shop", ""),
+        ("dbfleet drill postgres --keep last-night", ""),
+    ),
     "status": (("dbfleet status", ""), ("dbfleet status sqlite --format json", "")),
     "health": (("dbfleet health sqlite", ""), ("dbfleet health --watch --interval 5", "")),
     "logs": (("dbfleet logs postgres -n 20", ""), ("dbfleet logs postgres --follow", "")),

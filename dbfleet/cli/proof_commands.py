@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dbfleet.cli import render
 from dbfleet.cli.chosen import open_fleet
-from dbfleet.cli.options import Format, complete_collection, complete_located
+from dbfleet.cli.options import Format, TargetName, complete_collection, complete_located
 from dbfleet.errors import UsageError
 
 if TYPE_CHECKING:
@@ -94,6 +95,50 @@ def drift(
             from dbfleet.cli.exit import code_of
 
             raise typer.Exit(code_of(each.error))
+
+
+@commands.command()
+def drill(
+    target: TargetName,
+    collections: Annotated[
+        list[str] | None, typer.Argument(metavar="[COLLECTION]...", help="All if none is given.")
+    ] = None,
+    keep: Annotated[Path | None, typer.Option(metavar="DIR", help="Dump into this directory, and keep it.")] = None,
+    dump: Annotated[Path | None, typer.Option(metavar="DIR", help="Prove this dump; none is made.")] = None,
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="Dump by an account that can only read, as the server enforces.")
+    ] = False,
+    timeout: Annotated[
+        float | None, typer.Option(metavar="SECONDS", min=0.001, help="How long the server may take to start.")
+    ] = None,
+    format: Format = None,
+) -> None:
+    """Restore a dump of a target into a throw-away server, and prove it there; nothing is left but the receipt.
+
+    The server is of the same engine and started for this alone; it holds what the dump's manifest says, or the drill is
+    red. The target is only read. Exit code 0: green, 1: red; any other: it could not be done, which says nothing about
+    the dump.
+    """
+    from dbfleet.cli import _drill_view
+    from dbfleet.ops import drill as op
+    from dbfleet.ops.drill.records import FIELDS
+
+    fleet = open_fleet()
+    with _drill_view.DrillView() as view:
+        found = op.drill(
+            fleet, fleet.target(target), collections or (), keep_dump=keep, dump=dump, read_only=read_only,
+            timeout_s=timeout, watch=view,
+        )  # fmt: skip
+    if render.format_of(format) == "table":
+        render.lines(_drill_view.lines(found, render.page()))
+    else:
+        render.records([found.record()], FIELDS, format=format)
+    if found.same is None:
+        assert found.cause is not None
+        raise found.cause
+    if not found.same:
+        render.complain(f"the drill of {found.target} is red: {found.error}")
+        raise typer.Exit(1)
 
 
 def _kept(each: Drifted, done: list[Drifted]) -> Drifted:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dbfleet import services
 from dbfleet.fleet import Fleet
-from dbfleet.ops import _console, _servers
+from dbfleet.ops import _console, _drills, _servers
 from dbfleet.ops.stop import LOCK_TIMEOUT_S
 from dbfleet.runtimes import Event, Report, silent
 from dbfleet.target import Target
@@ -49,6 +49,7 @@ def down(
     fleet: Fleet, names: Sequence[str] | None = None, *, volumes: bool = False, report: Report = silent
 ) -> list[str]:
     """Take down the named targets, or all; the names of those that had anything."""
+    _drills.tell_swept(fleet, report)
     chosen = _chosen(fleet, names)
     gone: list[str] = []
     if not fleet.state.exists():

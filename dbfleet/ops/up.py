@@ -6,7 +6,8 @@ Rules:
 - A port from the settings is used or is an error that names who has it. Any other is the recorded one, else the
   engine's own, else a free one: with a note that says which.
 - What is about to be started is on record first, so an interrupted `up` leaves nothing that `down` does not find.
-- What a copy or load that was killed has left staged in a target is dropped, if nobody goes on with it.
+- What a copy or load that was killed has left staged in a target is dropped, if nobody goes on with it; so is the
+  server of a drill that was killed.
 - Every server that the fleet runs has an account for reading only, where the engine can; it is made, or put right, when
   the server answers. Without it the server is up nevertheless, and a note says why.
 - Bare `up` means the targets. A service is started after all that it needs is up; what it needs is started too, and
@@ -27,7 +28,7 @@ from dbfleet.abilities import MakesReader, able
 from dbfleet.adapter import ServerInfo
 from dbfleet.errors import DbfleetError, FleetPartlyFailed, RuntimeFailure, Unavailable, UsageError
 from dbfleet.fleet import READER, Fleet, is_service
-from dbfleet.ops import _console, _ports, _servers, _staging
+from dbfleet.ops import _console, _drills, _ports, _servers, _staging
 from dbfleet.runtimes import Deadline, Event, Report, Runtime, Server, ports, silent, wait_ready
 from dbfleet.target import Target
 
@@ -60,6 +61,7 @@ def up(
     server whose stack gives its start longer."""
     chosen = _chosen(fleet, names, everything=everything)
     deadline = Deadline(TIMEOUT_S, firm=False) if timeout_s is None else Deadline(timeout_s)
+    _drills.tell_swept(fleet, report)
     with _servers.alone(fleet, report, timeout_s=deadline.seconds):
         _tell_of_dropped(fleet, report)
         done = Up()

@@ -188,6 +188,10 @@ class Runtime(Protocol):
         """Stop those of our servers that run; data is kept. Returns the targets that were stopped."""
         ...
 
+    def kill(self, servers: Sequence[Server]) -> None:
+        """End those of our servers that run at once: what they hold is about to be removed."""
+        ...
+
     def down(self, servers: Sequence[Server], *, volumes: bool, report: Report) -> Sequence[str]:
         """Stop the servers and remove containers, networks and records; with `volumes` the data too. Returns the
         targets of which something was removed or stopped."""

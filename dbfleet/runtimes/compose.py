@@ -12,12 +12,16 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from dbfleet.errors import RuntimeFailure
 from dbfleet.own import ENGINE_FILE, PROJECTS_FILE, project_key
 from dbfleet.runtimes import Server, ports
 from dbfleet.runtimes.ports import short_hash
 from dbfleet.spec import ServerSpec
+
+OVERLAY: Final = "overlay.json"
+"""The name of the file, in a fleet's folder for Docker, that adds to its stacks."""
 
 
 class Projects:
@@ -59,6 +63,11 @@ class Projects:
     def variables(self, project: str) -> Path:
         """The path of the file with the project's variables."""
         return self.folder / f"{project}.env"
+
+    def overlays(self) -> list[Path]:
+        """The compose files that add to every stack of this fleet (docker_labels.py); none, as a rule."""
+        overlay = self.folder / OVERLAY
+        return [overlay] if overlay.is_file() else []
 
     def write_variables(self, project: str, servers: Sequence[Server]) -> None:
         """Write these servers' variables into the file; those of the project's other services stay."""

@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -107,6 +108,11 @@ class DockerRuntime:
 
         with ThreadPoolExecutor(max(1, len(running))) as pool:
             return list(pool.map(stop, running))
+
+    def kill(self, servers: Sequence[Server]) -> None:
+        for container in filter(None, map(self._container, servers)):
+            with suppress(RuntimeFailure):  # it does not run
+                self._call(["container", "kill", container])
 
     def down(self, servers: Sequence[Server], *, volumes: bool, report: Report) -> Sequence[str]:
         ours = [server for server in servers if self.projects.of(server)]
@@ -244,7 +250,7 @@ class DockerRuntime:
         hiding = [word for name in os.environ if name.startswith("DBFLEET_") for word in ("-u", name)]
         return DockerClient(
             client_call=["env", *hiding, "docker"] if hiding else ["docker"],
-            compose_files=sorted({compose.stack(server.spec) for server in servers}),
+            compose_files=[*sorted({compose.stack(server.spec) for server in servers}), *self.projects.overlays()],
             compose_project_name=project,
             compose_env_files=[self.projects.variables(project)],
         )

@@ -134,6 +134,15 @@ class ProcessRuntime:
             if there
         ]
 
+    def kill(self, servers: Sequence[Server]) -> None:
+        for server in servers:
+            record = Home(self.state, server.target).record()
+            process = identity.process(record.pid, record.identity) if record else None
+            if record and process:
+                for member in [process, *children.descendants(process)]:
+                    children.send(member, signal.SIGKILL, server)
+                children.gone(process.pid, record.identity, 10.0)
+
     def down(self, servers: Sequence[Server], *, volumes: bool, report: Report) -> Sequence[str]:
         stopped = self._each(servers, self._stop, report)
         gone = []
