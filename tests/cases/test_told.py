@@ -30,6 +30,27 @@ def test_the_end_of_a_day_is_told_to_be_a_text(target: Target, name: str, tmp_pa
 
 
 @pytest.mark.engines("postgres")
+def test_minute_24_of_a_large_table_is_no_end_of_a_day(
+    target: Target, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(describe, "_EXACTLY", 0)
+    with registry.connect(target) as adapter:
+        adapter.query(f"create table {name} (at timestamptz, t timestamp, a time)").close()
+        adapter.query(
+            f"insert into {name} select d, d, d::time from generate_series(timestamptz '2020-01-01 10:24:00+00', "
+            "'2020-01-09 10:24:00+00', '1 hour') d"
+        ).close()
+        adapter.query(f"analyze {name}").close()
+        try:
+            assert [column.note for column in adapter.describe(name).columns] == [None] * 3
+            adapter.query(f"update {name} set a = '24:00'").close()
+            adapter.query(f"analyze {name}").close()
+            assert [column.note is None for column in adapter.describe(name).columns] == [True, True, False]
+        finally:
+            adapter.drop(name)
+
+
+@pytest.mark.engines("postgres")
 @pytest.mark.parametrize("statistics", [False, True])
 def test_dates_that_are_none_of_ours_come_along_to_another_postgres(
     target: Target, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, statistics: bool

@@ -92,8 +92,9 @@ _EXACTLY: Final = 8 << 20
 """Up to so many bytes a table is read to find such dates: that takes a few milliseconds."""
 _STATISTICS: Final = """
 SELECT attname FROM pg_catalog.pg_stats WHERE schemaname = $1 AND tablename = $2
-  AND concat(most_common_vals::text, histogram_bounds::text) ~ 'infinity| BC|[0-9]{5}-|24:00'
+  AND concat(most_common_vals::text, histogram_bounds::text) ~ 'infinity| BC|[0-9]{5}-|[{,"]24:00'
 """
+"""A time of 24:00 begins its value: minute 24 of a timestamp does not."""
 
 
 def _beyond(execute: Execute, tables: Tables, table: Table, dated: Sequence[Column]) -> set[str]:
