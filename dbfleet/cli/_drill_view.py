@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from dbfleet.cli import render
 from dbfleet.cli.layout import Cell, grid, painted, wrapped
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from dbfleet.ops.drill import Drilled
     from dbfleet.ops.drill.run import Stage
     from dbfleet.runtimes import Event
+
+
+_TIMED: Final = ("dump", "start", "load")
+"""The stages whose seconds a person is told."""
 
 
 class DrillView(ExitStack, Watch):
@@ -62,6 +66,9 @@ def lines(found: Drilled, page: Page) -> Iterator[str]:
         yield ""
     word = {True: "green", False: "red", None: "not done"}[found.same]
     yield from wrapped(painted(word, colours[found.same], page) + ": " + _what(found), page.width, rest="  ")
+    stages = [f"{stage} {found.seconds[stage]:.1f} s" for stage in _TIMED if stage in found.seconds]
+    stages.append(f"in all {found.seconds.get('total', 0.0):.1f} s")
+    yield f"  {', '.join(stages)}"
     for text in found.left:
         yield from wrapped(harmless(f"not in the dump: {text.removesuffix(': does not come along')}"), page.width,
                            rest="  ")  # fmt: skip
@@ -79,6 +86,4 @@ def _what(found: Drilled) -> str:
         servers = [f"{each.get('product')} {each.get('version')}" for each in (found.source, found.restored)]
         runtime = found.restored["runtime"]
         parts.append(harmless(f"{what}, of {servers[0]} into {servers[1]} ({runtime})"))
-    seconds = [f"{stage} {found.seconds[stage]:.1f} s" for stage in ("dump", "start", "load") if stage in found.seconds]
-    parts.append(", ".join([*seconds, f"in all {found.seconds.get('total', 0.0):.1f} s"]))
     return "; ".join(parts)

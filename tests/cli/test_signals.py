@@ -67,6 +67,8 @@ VERBS: dict[str, tuple[str, ...]] = {
     "copy to redis": ("copy", "shop", "{redis}", "--mode", "replace", "--yes"),
     "diff": ("diff", "shop", "other"),
     "sync": ("diff", "shop", "other", "--sync", "--yes"),
+    "drill": ("drill", "shop"),
+    "drill redis": ("drill", "redis"),
     "drift": ("drift", "shop", "other", "--confirm", "60s"),
     "logs": ("logs", "-f", "redis"),
     "up": ("up", "redis"),
@@ -280,6 +282,7 @@ def test_signals_at_random_moments(hunt: Hunt) -> None:
     )
     assert not wrong, "\n".join(map(str, wrong))
     assert len(interrupted) > len(cases) / 3
+    assert list(Path(hunt.shell.environment["DBFLEET_STATE_DIR"]).glob("drill-*/drill.json")) == []
     if "postgres" in hunt.engines:
         still = "select query from pg_stat_activity where state = 'active' and pid <> pg_backend_pid()"
         assert hunt.shell.ok("query", "postgres", still + " and application_name = 'dbfleet'") == ""
