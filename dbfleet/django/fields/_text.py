@@ -26,7 +26,8 @@ class BytesField(models.BinaryField):
 
 
 class AsTextField(Kept):
-    """A type of PostgreSQL's that is text to dbfleet (`native` names it): the server turns it into text and back."""
+    """A type of PostgreSQL's, or a set of MySQL's, that is text to dbfleet (`native` names it): the server turns it
+    into text and back."""
 
     empty_strings_allowed = True
 
@@ -49,10 +50,13 @@ class AsTextField(Kept):
 
     def select_format(self, compiler: Any, sql: str, params: Any) -> Any:
         """The column as text."""
-        return f"CAST({sql} AS text)", params
+        text = "char" if compiler.connection.vendor == vendors.MYSQL else "text"
+        return f"CAST({sql} AS {text})", params
 
     def get_placeholder(self, value: Any, compiler: Any, connection: Any) -> str:
         """The text as a value of the column's type."""
+        if connection.vendor == vendors.MYSQL:
+            return "%s"
         return f"CAST(%s AS {self.native.replace('%', '%%')})"
 
     def to_python(self, value: Any) -> Any:

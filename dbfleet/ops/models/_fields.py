@@ -58,6 +58,12 @@ def _word(column: Column) -> str:
     return (column.native or "").lower().partition("(")[0].partition(" ")[0]
 
 
+def _why(column: Column) -> str:
+    """What the column is, for who is told that it has no field."""
+    native, note = column.native or column.type.value, column.note or ""
+    return note if note.startswith(native) else f"{native}, {note}" if note else native
+
+
 def _sizes(column: Column) -> dict[str, Any]:
     if column.precision is None:
         return {}
@@ -109,7 +115,7 @@ def _postgres(column: Column) -> Field:
     if column.type is Type.TEXT and column.note and native and column.note.endswith("as text"):
         return Field("fields.AsTextField", {"native": native})
     if column.note:
-        raise Refused(f"{native or column.type}, {column.note}")
+        raise Refused(_why(column))
     return _OF_POSTGRES.get(column.type, _PLAIN[column.type])(column)
 
 
@@ -119,14 +125,16 @@ _OF_POSTGRES: Final[Mapping[Type, Make]] = {
 
 
 def _mysql(column: Column) -> Field:
-    if column.note and _word(column) not in ("enum", "set"):
-        raise Refused(f"{column.native or column.type}, {column.note}")
+    if _word(column) == "set":  # the driver makes a set of it
+        return Field("fields.AsTextField", {"native": column.native})
+    if column.note and _word(column) != "enum":
+        raise Refused(_why(column))
     return _PLAIN[column.type](column)
 
 
 def _oracle(column: Column) -> Field:
     if column.note and column.type not in (Type.DATETIME, Type.INSTANT):
-        raise Refused(f"{column.native or column.type}, {column.note}")
+        raise Refused(_why(column))
     native = column.native or ""
     if column.type is Type.INSTANT:
         return Field("fields.InstantField", {} if native.endswith("ZONE") else {"form": "utc"})
@@ -148,7 +156,7 @@ _OF_ORACLE: Final[Mapping[Type, Make]] = {
 
 def _sqlserver(column: Column) -> Field:
     if column.note and _word(column) != "datetime":
-        raise Refused(f"{column.native or column.type}, {column.note}")
+        raise Refused(_why(column))
     if column.type is Type.JSON and _word(column) == "json":
         raise Refused("json, which Django's backend does not know")
     return _PLAIN[column.type](column)
@@ -156,7 +164,7 @@ def _sqlserver(column: Column) -> Field:
 
 def _sqlite(column: Column) -> Field:
     if column.note:
-        raise Refused(f"{column.native or column.type}, {column.note}")
+        raise Refused(_why(column))
     return _OF_SQLITE.get(column.type, _PLAIN[column.type])(column)
 
 
@@ -175,7 +183,7 @@ def _mongodb(column: Column) -> Field:
         return Field("ObjectIdField")
     known = native in ("", "json", "object", "array", "array, object") or column.type is not Type.JSON
     if column.note or not known:
-        raise Refused(f"{native or column.type}{f', {column.note}' if column.note else ''}")
+        raise Refused(_why(column))
     if column.type is Type.BYTES and native.startswith("binData "):
         raise Refused(f"{native}, whose subtype would be lost")
     if column.type is Type.JSON and native in ("object", "array", "array, object"):
