@@ -11,6 +11,9 @@ PROCESSES = 1
 THREADS = 8
 """One process of 90 MB with eight threads: pages wait for databases, and four processes are three times the memory."""
 
+MOST_BODY = 16 << 20
+"""Of a request; what is larger is not answered at all. Django's own limit, which is told, is below it."""
+
 
 def run() -> int:
     """Serve until SIGTERM. Returns only where uWSGI cannot be had."""
@@ -37,6 +40,10 @@ def run() -> int:
         "--threads", os.environ.get("DBFLEET_WEB_THREADS") or str(THREADS), "--buffer-size", "32768",
         "--harakiri", "0", "--vacuum", "--single-interpreter", "--disable-logging", "--log-5xx",
         "--worker-reload-mercy", "5", "--strict", "--http-auto-chunked", "--listen", "100",
+        # A body is read whether the view wants it or not: what is left unread would reset the line under the answer.
+        "--post-buffering", "65536", "--limit-post", str(MOST_BODY),
+        # A client that takes nothing for so long has gone: a download may pause.
+        "--socket-timeout", "60",
     ]  # fmt: skip
     if where.uwsgi:
         options += ["--socket", where.uwsgi]

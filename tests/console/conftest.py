@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
+from asked_web import ask_fleet, person, web, web_process
 from console_servers import FLEET, WEB_PASSWORD, Console, end, until, use, use_broker
 from django.db import connection, connections
 
@@ -18,6 +19,8 @@ from dbfleet.console.models import Pulse
 from dbfleet.fleet import Fleet
 from dbfleet.ops.down import down
 from dbfleet.ops.up import up
+
+__all__ = ["ask_fleet", "person", "web", "web_process"]
 
 
 @pytest.fixture(scope="session")
