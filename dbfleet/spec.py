@@ -239,6 +239,7 @@ class ServiceSpec:
     runtime: Literal["docker", "process"] | None = None
     beside: Literal["docker", "process"] | None = None
     published: bool = True  # in docker too, on 127.0.0.1; else only other containers reach it
+    built: bool = False  # its image is built here, of the dbfleet that runs (dbfleet/services/_image.py)
     optional: bool = False
     door: bool = False  # people reach the console through it
     environment: Callable[[Surroundings], Mapping[str, str]] | None = None

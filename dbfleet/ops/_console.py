@@ -18,6 +18,7 @@ import dbfleet
 from dbfleet import secrets, services
 from dbfleet.errors import DbfleetError
 from dbfleet.fleet import FOLDER, Fleet
+from dbfleet.services import _image
 from dbfleet.spec import Surroundings
 from dbfleet.target import Target
 
@@ -35,13 +36,30 @@ _INHERITED: Final = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "XDG_CONF
 def environment(fleet: Fleet, name: str, runtime: str) -> Mapping[str, str]:
     """The variables of a service on this runtime: of its process, or those of its stack."""
     if runtime == "docker":
+        base = fleet.settings.environ.get(_image.BASE)
         return {
             "DBFLEET_FLEET_NAME": fleet.name,
             "DBFLEET_CONSOLE_URL": page(fleet),
             "DBFLEET_CONSOLE_DIR": str(folder(fleet)),
+            "DBFLEET_CONSOLE_CONTEXT": str(_context(fleet)),
+            **({_image.BASE: base} if base else {}),
         }
     spec = services.spec(name)
     return spec.environment(_surroundings(fleet, name)) if spec.environment else {}
+
+
+def image(fleet: Fleet, name: str) -> str | None:
+    """The image of a service that is built here; None where it is not, or the settings name another."""
+    return _image.image(fleet.settings.environ) if services.spec(name).built else None
+
+
+def fill_context(fleet: Fleet) -> None:
+    """Make the folder from which that image is built."""
+    _image.context(_context(fleet), fleet.settings.environ)
+
+
+def _context(fleet: Fleet) -> Path:
+    return folder(fleet) / "image"
 
 
 def page(fleet: Fleet) -> str:
@@ -105,6 +123,9 @@ def _inherited(fleet: Fleet) -> Iterator[tuple[str, str]]:
 TOLD: Final = ("web",)
 """The services that are told of the targets by a file of their own, on this machine too."""
 
+_TOLD_INSIDE: Final = ("web", "worker", "beat")
+_WRITES: Final = ("worker",)
+
 
 def told_file(fleet: Fleet, name: str) -> Path:
     """The file that tells a service of the targets."""
@@ -114,7 +135,7 @@ def told_file(fleet: Fleet, name: str) -> Path:
 def tell(fleet: Fleet, name: str, runtime: str) -> list[str]:
     """Write the file that tells the service of the targets; the names of those that are not in it."""
     inside = runtime == "docker"
-    told = _Told(fleet, told_file(fleet, name).parent, inside=inside, reads_only=name in TOLD)
+    told = _Told(fleet, told_file(fleet, name).parent, inside=inside, reads_only=name not in _WRITES)
     # The folder above is closed. This one is mounted into a container, whose user must be able to read it.
     folder(fleet).mkdir(mode=0o700, parents=True, exist_ok=True)
     told.folder.mkdir(mode=0o755, exist_ok=True)
@@ -210,5 +231,5 @@ def services_told(fleet: Fleet) -> Iterator[tuple[str, str]]:
     """The services that have a file of their own, with their runtimes."""
     for name in services.names():
         runtime = fleet.record(name).get("runtime")
-        if runtime and (name in TOLD or (runtime == "docker" and name in ("worker", "beat"))):
+        if runtime and name in (_TOLD_INSIDE if runtime == "docker" else TOLD):
             yield name, runtime

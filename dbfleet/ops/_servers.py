@@ -80,11 +80,18 @@ def named(fleet: Fleet, names: Sequence[str]) -> list[Target]:
     found: dict[str, Target] = {}
     for name in names:
         if name in services.groups() and name not in fleet.names:
-            found |= {each: fleet.service(each) for each in services.group(name)}
+            members = map(fleet.service, services.group(name))
+            found |= {each.name: each for each in members if of_this_fleet(fleet, each)}
         else:
             one = _named(fleet, name)
             found[one.name] = one
     return list(found.values())
+
+
+def of_this_fleet(fleet: Fleet, target: Target) -> bool:
+    """Whether a service that nobody named has something to do in this fleet, on the runtime that it has."""
+    beside = services.spec(target.name).beside if is_service(target) else None
+    return beside is None or bool(fleet.record(target.name).get("runtime")) or beside == default_runtime(fleet)[0]
 
 
 def _named(fleet: Fleet, name: str) -> Target:
@@ -129,8 +136,8 @@ def waves(chosen: Sequence[Target]) -> list[list[Target]]:
     return [[*first, *(rest[0] if rest else ())], *rest[1:]]
 
 
-def server(fleet: Fleet, target: Target, *, port: int | None = None) -> Server:
-    """The target as its runtime knows it."""
+def server(fleet: Fleet, target: Target, *, port: int | None = None, image: str | None = None) -> Server:
+    """The target as its runtime knows it. `image` is the one to start where the settings name none."""
     spec = fleet.runs(target)
     settings = fleet.settings_of(target)
     on = fleet.record(target.name).get("runtime")
@@ -141,7 +148,7 @@ def server(fleet: Fleet, target: Target, *, port: int | None = None) -> Server:
         target.user or "",
         target.password or "",
         target.database or "",
-        settings.image,
+        settings.image or image,
         settings.memory,
         _console.environment(fleet, target.name, on) if on and is_service(target) else {},
     )

@@ -79,21 +79,19 @@ def _chosen(fleet: Fleet, names: Sequence[str] | None, *, everything: bool = Fal
     """What is to be started, with what it needs; and of each whether it is an error where it cannot be."""
     if everything or not names:
         all_services = [fleet.service(name) for name in services.names() if everything]
-        return [(target, False) for target in (*fleet.targets.values(), *all_services) if _of_this_fleet(fleet, target)]
+        return [
+            (target, False)
+            for target in (*fleet.targets.values(), *all_services)
+            if _servers.of_this_fleet(fleet, target)
+        ]
     chosen = _servers.named(fleet, names)
     wanted = services.in_order(target.name for target in chosen if is_service(target))
     found = [target for target in chosen if not is_service(target)]
-    found += [one for one in map(fleet.service, wanted) if one.name in names or _of_this_fleet(fleet, one)]
+    found += [one for one in map(fleet.service, wanted) if one.name in names or _servers.of_this_fleet(fleet, one)]
     return [
         (target, target.name in names or not (is_service(target) and services.spec(target.name).optional))
         for target in found
     ]
-
-
-def _of_this_fleet(fleet: Fleet, target: Target) -> bool:
-    """Whether a service that nobody named has something to do on the fleet's runtime."""
-    beside = services.spec(target.name).beside if is_service(target) else None
-    return beside is None or beside == _servers.default_runtime(fleet)[0]
 
 
 def _runtimes(fleet: Fleet, chosen: Sequence[tuple[Target, bool]], done: Up, report: Report) -> dict[str, str]:
@@ -283,7 +281,10 @@ def _starts(
         before[target.name] = record
         if target.name in dict(_console.services_told(fleet)):
             _tell_service(fleet, target.name, runtime.name, report)
-        servers.append(_servers.server(fleet, fleet.member(target.name), port=port))
+        image = _console.image(fleet, target.name) if runtime.name == "docker" and is_service(target) else None
+        servers.append(_servers.server(fleet, fleet.member(target.name), port=port, image=image))
+    if any(each.image and not fleet.settings_of(fleet.member(each.target)).image for each in servers):
+        _console.fill_context(fleet)
     if runtime.name == "docker":
         _warn_of_memory(fleet, [each.target for each in servers if not states[each.target].alive], report)
     for name, failure in runtime.prepare(servers, deadline=deadline, report=report).items():
@@ -299,8 +300,9 @@ def _starts(
 
 
 def _tell_service(fleet: Fleet, name: str, runtime: str, report: Report) -> None:
-    """Tell a service of the targets."""
-    if left := _console.tell(fleet, name, runtime):
+    """Tell a service of the targets; of what is left out the user hears once, as it is the same for all."""
+    left = _console.tell(fleet, name, runtime)
+    if left and name == _console.TOLD[0]:
         report(Event(name, "note", f"it does not see what is a file on this machine: {', '.join(left)}"))
 
 

@@ -81,8 +81,8 @@ class ServerState:
 
 
 Stage = Literal[
-    "pulling", "creating", "initialising", "starting", "waiting", "ready", "failed", "skipped", "stopping", "stopped",
-    "removed", "note",
+    "pulling", "building", "creating", "initialising", "starting", "waiting", "ready", "failed", "skipped", "stopping",
+    "stopped", "removed", "note",
 ]  # fmt: skip
 
 

@@ -27,6 +27,7 @@ from dbfleet import own
 from dbfleet.errors import DbfleetError, RuntimeFailure
 from dbfleet.own import PROJECT, engine_socket
 from dbfleet.runtimes import (
+    TAIL_LINES,
     ClientCommand,
     Deadline,
     Event,
@@ -266,8 +267,8 @@ class DockerRuntime:
     def _pull(
         self, project: str, servers: Sequence[Server], deadline: Deadline, report: Report
     ) -> dict[str, DbfleetError]:
-        """Pull the missing images. Unless the user gave a deadline, a download does not count: ten images are
-        gigabytes, and the deadline is about the start of the servers."""
+        """Pull the missing images, and build those that are made here. Unless the user gave a deadline, a download does
+        not count: ten images are gigabytes, and the deadline is about the start of the servers."""
         services = self._config(project, servers)["services"]
         docker = self._docker()
         failures: dict[str, DbfleetError] = {}
@@ -294,10 +295,47 @@ class DockerRuntime:
                 )
 
         began = time.monotonic()
+        made = [server for server in servers if "build" in services[server.spec.name]]
+        for image in {services[server.spec.name]["image"] for server in made}:
+            of_image = [server for server in made if services[server.spec.name]["image"] == image]
+            if not docker.image.exists(image):
+                failures |= self._build(project, of_image, image, deadline, report)
         with ThreadPoolExecutor(max(1, len(servers))) as pool:
-            list(pool.map(pull, servers))
+            list(pool.map(pull, [server for server in servers if server not in made]))
         deadline.grant(time.monotonic() - began)
         return failures
+
+    def _build(
+        self, project: str, servers: Sequence[Server], image: str, deadline: Deadline, report: Report
+    ) -> dict[str, DbfleetError]:
+        """Build the image that these servers have in common, once."""
+
+        def tell(line: str) -> None:
+            if step := re.match(r"(?:#\d+ \[.*?|Step )(\d+)/(\d+)", line):
+                report(Event(servers[0].target, "building", f"{image}, step {step[1]} of {step[2]}"))
+
+        report(Event(servers[0].target, "building", image))
+        command = list(self._docker(project, servers).client_config.docker_compose_cmd)
+        # Docker without buildx has its old builder only, and must be told to use it.
+        old = [] if docker_engine.has_buildx() else ["env", "DOCKER_BUILDKIT=0"]
+        code, output = self._run_visibly(
+            [*old, *command, "build", servers[0].spec.name], deadline.at_least(_PULL_S), tell
+        )
+        if not code:
+            return {}
+        message, hint = docker_engine.meaning(output)
+        return {
+            server.target: RuntimeFailure(
+                f"the image {image} of {server.target} cannot be built: {message}",
+                command=("docker", "compose", "build", server.spec.name),
+                exit_code=code,
+                log_tail="\n".join(output.strip().splitlines()[-TAIL_LINES:]),
+                engine=server.spec.name,
+                target=server.target,
+                hint=hint or f"name one that is here or can be had: {_setting(server, 'image')}",
+            )
+            for server in servers
+        }
 
     def _create(
         self, project: str, servers: Sequence[Server], deadline: Deadline, report: Report

@@ -80,6 +80,11 @@ def look(timeout_s: float = PROBE_S) -> Found:
     return Found(engine, compose)
 
 
+def has_buildx() -> bool:
+    """Whether the docker command has the newer builder."""
+    return _ask(["docker", "buildx", "version"], 10.0)[0] == 0
+
+
 @dataclass(frozen=True, slots=True)
 class Host:
     """The machine that runs the containers: its kernel's version, and whether SELinux keeps containers away from the

@@ -22,7 +22,7 @@ from dbfleet.runtimes import ClientCommand, ports
 from dbfleet.spec import ServiceSpec
 from dbfleet.target import Target
 
-LOADING_S: Final = 10.0
+LOADING_S: Final = 30.0
 """Python, Celery and a driver take a second to load, more on a busy machine."""
 
 LONGEST_ANSWER: Final = 1 << 16

@@ -14,6 +14,7 @@ SERVICE: Final = ServiceSpec(
     purpose="makes a job when a schedule is due",
     needs=("control", "broker"),
     groups=("console",),
+    built=True,
     probe=by_role("beat"),
     secrets=("control", "control-web", "broker", "console-key"),
     environment=_console.owner,

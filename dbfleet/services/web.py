@@ -14,6 +14,7 @@ SERVICE: Final = ServiceSpec(
     purpose="serves the console's pages and its API",
     needs=("control", "broker", "worker"),  # a worker makes the schema; web may not
     groups=("console",),
+    built=True,
     probe=by_http("/healthz"),
     page="/",
     secrets=("control-web", "broker", "console-key"),

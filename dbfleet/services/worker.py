@@ -14,6 +14,7 @@ SERVICE: Final = ServiceSpec(
     purpose="does the jobs: copies, dumps, drills, drift checks, health samples",
     needs=("control", "broker"),
     groups=("console",),
+    built=True,
     probe=by_role("worker"),
     secrets=("control", "control-web", "broker", "console-key"),
     environment=_console.owner,

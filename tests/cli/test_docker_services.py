@@ -3,6 +3,8 @@ those of PostgreSQL and Redis."""
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from test_docker_fleet import IMAGES, container, dbfleet, docker, of_project, pytestmark
 from test_fleet import CommandLine
@@ -46,3 +48,49 @@ def test_a_killed_control_database_is_told_and_comes_back_with_its_data(console:
     assert console.records("status", "control")["control"]["state"] in ("failed", "stopped")
     console("up", "control")
     assert console.records("health", "control")["control"]["ok"]
+
+
+@pytest.fixture
+def built(console: CommandLine) -> CommandLine:
+    if not os.environ.get("DBFLEET_CONSOLE_BASE"):
+        pytest.skip("no images are named in this run")
+    names = ("DBFLEET_CONSOLE_BASE", "PIP_CERT", "PIP_INDEX_URL", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+    console.environment |= {name: os.environ[name] for name in names if name in os.environ}
+    return console
+
+
+CONSOLE = ("control", "broker", "web", "worker", "beat", "hostworker")
+
+
+def test_the_console_is_built_of_this_dbfleet_and_comes_up_in_containers(built: CommandLine) -> None:
+    with built.start("up", "redis", "console", "--timeout", "1800") as child:  # the first build takes minutes
+        _, err = child.communicate(timeout=1800)
+    assert child.returncode == 0, err
+    found = built.records("status")
+    assert {name: found[name]["state"] for name in CONSOLE} == dict.fromkeys(CONSOLE, "running")
+    runtimes = {name: found[name]["runtime"] for name in CONSOLE}
+    assert runtimes == {**dict.fromkeys(CONSOLE, "docker"), "hostworker": "process"}
+    assert all(record["ok"] for record in built.records("health").values())
+    inside = ("web", "worker", "beat")
+    assert len({docker("inspect", "--format", "{{.Image}}", container(built, name)) for name in inside}) == 1
+
+    fleet = built.folder / "s" / built.environment["DBFLEET_FLEET"]
+    secrets = [file.read_text("ascii") for file in (fleet / "secrets").iterdir() if file.is_file()]
+    told = docker("inspect", *(container(built, name) for name in inside))
+    assert not [secret for secret in secrets if secret in told]
+
+    def said(name: str, *command: str) -> str:
+        return docker("exec", container(built, name), *command)
+
+    assert said("web", "id", "-u") == "10001"
+    writers = (fleet / "secrets" / "password").read_text("ascii")
+    assert writers in said("worker", "sh", "-c", "cat /run/dbfleet/*")
+    assert writers not in said("web", "sh", "-c", "cat /run/dbfleet/* /run/secrets/*")
+    assert "PONG" in said("worker", "python3", "-m", "dbfleet", "query", "redis", "PING")
+    assert "PONG" in said("web", "python3", "-m", "dbfleet", "query", "redis", "PING", "--read-only")
+
+    first = {name: container(built, name) for name in inside}
+    built("up", "console", "--timeout", "600")
+    assert {name: container(built, name) for name in inside} == first, "what runs as it should is left alone"
+    docker("kill", container(built, "worker"))
+    assert not built.records("health", "worker", code=1)["worker"]["ok"]

@@ -6,7 +6,8 @@
 # shared entrypoint.sh or of its double in tests/doubles has changed since, or when it is gone; otherwise nothing is done.
 #
 # stdout: a table of engine, image, size, version. Also written: .cache/test-images.env, one line
-# DBFLEET_<ENGINE>_IMAGE=... an engine, which is all that the stacks need to run on these images.
+# DBFLEET_<ENGINE>_IMAGE=... an engine, which is all that the stacks need to run on these images, and
+# DBFLEET_CONSOLE_BASE=... for the image of the console.
 # Needs root (debootstrap), apt, and a Docker engine: .ci/docker.sh brings that one up.
 set -euo pipefail
 
@@ -136,5 +137,9 @@ for engine in "${engines[@]}"; do
     { grep -v "^$variable=" "$env_file" || true; echo "$variable=$image"; } | LC_ALL=C sort >"$work/env"
     cat "$work/env" >"$env_file"
 done
+# What the console's image is built on: dbfleet builds it itself, as for its users.
+build_base python
+{ grep -v '^DBFLEET_CONSOLE_BASE=' "$env_file" || true; echo DBFLEET_CONSOLE_BASE=dbfleet-test/base:python; } | LC_ALL=C sort >"$work/env"
+cat "$work/env" >"$env_file"
 # What these builds replaced; nobody else's images carry the label.
 docker image prune --force --filter "label=$content_label" >/dev/null

@@ -21,6 +21,9 @@ for engine in "${engines[@]}"; do
     options+=(--engine "$engine")
 done
 
+line=$(grep '^DBFLEET_CONSOLE_BASE=' "$env_file" || true)
+[ -z "$line" ] || export "${line?}"
+
 export DBFLEET_RUNTIME=docker
 exec .venv/bin/python -m pytest tests/test_end_to_end.py tests/conformance tests/engines tests/models tests/zoo tests/test_ring.py tests/test_properties.py \
     tests/stacks/test_double_images.py tests/cli/test_docker_fleet.py tests/cli/test_docker_services.py tests/cli/test_docker_fate.py tests/cli/test_faults.py "${options[@]}" "$@"
