@@ -85,7 +85,7 @@ class ServerPlan:
 
     `binaries` holds the executables by name. `data` is the data directory, owned by the account that the server runs
     as. `run` is a directory with a short path, for sockets and pid files. `password_file` (mode 0600, same owner) holds
-    the fleet's password, without a newline.
+    the fleet's password, without a newline. `environment` holds the variables that the fleet decided for a service.
     """
 
     binaries: Mapping[str, Path]
@@ -97,6 +97,7 @@ class ServerPlan:
     password: str = field(repr=False)
     password_file: Path
     database: str
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,9 +192,10 @@ class ServerSpec(Protocol):
 class Surroundings:
     """Where a service finds the fleet and the other services, as it sees them from where it runs.
 
-    `addresses` has host and port of each service that listens, `secrets` is the folder of the fleet's secrets, `state`
-    the state directory of all fleets, `config` the file with the targets (None: there is none). `page` is the address
-    that people type. `inherited` are variables of the user's that the fleet's settings depend on.
+    `addresses` has host and port of each service that listens, `wanted` those that are up or will be, `secrets` is the
+    folder of the fleet's secrets, `state` the state directory of all fleets, `config` the file with the targets (None:
+    there is none). `page` is the address that people type. `ports` are those that a service has besides its own, by
+    variable. `inherited` are variables of the user's that the fleet's settings depend on.
     """
 
     fleet: str
@@ -202,6 +204,8 @@ class Surroundings:
     secrets: Path
     addresses: Mapping[str, tuple[str, int]]
     page: str
+    wanted: frozenset[str] = frozenset()
+    ports: Mapping[str, int] = field(default_factory=dict)
     inherited: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
@@ -234,6 +238,7 @@ class ServiceSpec:
     secrets: tuple[str, ...] = ()  # others that it reads
     default_port: int | None = None
     inner_port: int | None = None
+    more_ports: Mapping[str, int] = field(default_factory=dict)  # besides its own: defaults by variable
     default_user: str | None = None
     default_database: str | None = None
     runtime: Literal["docker", "process"] | None = None
@@ -242,6 +247,7 @@ class ServiceSpec:
     built: bool = False  # its image is built here, of the dbfleet that runs (dbfleet/services/_image.py)
     optional: bool = False
     door: bool = False  # people reach the console through it
+    make: Callable[[Path], None] | None = None  # what it reads besides secrets, in their folder, before it starts
     environment: Callable[[Surroundings], Mapping[str, str]] | None = None
     local: LocalServer | None = None
     stack: Path | None = None

@@ -18,6 +18,7 @@ import dbfleet
 from dbfleet import secrets, services
 from dbfleet.errors import DbfleetError
 from dbfleet.fleet import FOLDER, Fleet
+from dbfleet.runtimes import compose
 from dbfleet.services import _image
 from dbfleet.spec import Surroundings
 from dbfleet.target import Target
@@ -42,6 +43,7 @@ def environment(fleet: Fleet, name: str, runtime: str) -> Mapping[str, str]:
             "DBFLEET_CONSOLE_URL": page(fleet),
             "DBFLEET_CONSOLE_DIR": str(folder(fleet)),
             "DBFLEET_CONSOLE_CONTEXT": str(_context(fleet)),
+            "DBFLEET_STACKS_DIR": str(compose.stacks() / "services"),
             **({_image.BASE: base} if base else {}),
         }
     spec = services.spec(name)
@@ -64,10 +66,20 @@ def _context(fleet: Fleet) -> Path:
 
 def page(fleet: Fleet) -> str:
     """The address of the console that people type: that of the service before it where it is wanted, else web's own."""
-    up = [name for name in services.names() if fleet.record(name).keys() & {"wanted", "planned"}]
-    door = next((name for name in up if services.spec(name).door), "web")
+    door = next((name for name in services.names() if services.spec(name).door and _wanted(fleet, name)), "web")
     target = fleet.service(door)
     return f"{target.scheme}://{target.host}:{target.port}"
+
+
+def _wanted(fleet: Fleet, name: str) -> bool:
+    """Whether the service is up, or will be when the `up` that runs has ended."""
+    return bool(fleet.record(name).keys() & {"wanted", "planned"})
+
+
+def _more_port(fleet: Fleet, name: str, variable: str) -> int:
+    asked = fleet.settings.environ.get(variable, "")
+    recorded = fleet.record(name).get("more_ports", {}).get(variable)
+    return int(asked) if asked.isdecimal() else recorded or services.spec(name).more_ports[variable]
 
 
 def folder(fleet: Fleet) -> Path:
@@ -89,6 +101,8 @@ def _surroundings(fleet: Fleet, name: str) -> Surroundings:
         secrets=fleet.secrets_directory,
         addresses=addresses,
         page=page(fleet),
+        wanted=frozenset(each for each in services.names() if _wanted(fleet, each)),
+        ports={variable: _more_port(fleet, name, variable) for variable in services.spec(name).more_ports},
         inherited=dict(_paths(fleet) if own else _inherited(fleet)),
     )
 

@@ -40,6 +40,21 @@ def chosen(fleet: Fleet, target: Target, running_on: int | None, others: Sequenc
     return found
 
 
+def more(fleet: Fleet, name: str) -> dict[str, int] | None:
+    """The ports that a service has besides its own, by variable: those on record while it runs, else free ones."""
+    found: dict[str, int] = {}
+    record = fleet.record(name)
+    for variable, default in services.spec(name).more_ports.items():
+        recorded = record.get("more_ports", {}).get(variable)
+        if recorded and record.get("wanted"):
+            found[variable] = recorded
+            continue
+        avoid = _of_others(fleet, name)
+        free = (port for port in (recorded, default) if port and port not in avoid and ports.is_free(port))
+        found[variable] = next(free, None) or ports.choose(f"{fleet.state}/{variable}", avoid=avoid)
+    return found or None
+
+
 def _of_others(fleet: Fleet, name: str) -> set[int]:
     """The ports that are on record or in the settings for other targets and services."""
     recorded = {record["port"] for other, record in fleet.records().items() if other != name and record.get("port")}

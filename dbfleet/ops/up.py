@@ -30,6 +30,7 @@ from dbfleet.errors import DbfleetError, FleetPartlyFailed, RuntimeFailure, Unav
 from dbfleet.fleet import READER, Fleet, is_service
 from dbfleet.ops import _console, _drills, _ports, _servers, _staging
 from dbfleet.runtimes import Deadline, Event, Report, Runtime, Server, ports, silent, wait_ready
+from dbfleet.spec import ServiceSpec
 from dbfleet.target import Target
 
 TIMEOUT_S = 180.0
@@ -129,7 +130,7 @@ def _planned(fleet: Fleet, chosen: Sequence[Target], report: Report) -> Iterator
         if not fleet.record(target.name).get("wanted"):
             with contextlib.suppress(DbfleetError):  # told when it is started
                 port = _ports.chosen(fleet, target, None, (), report) or None
-        fleet.save_record(target.name, port=port, planned=True)
+        fleet.save_record(target.name, port=port, more_ports=_ports.more(fleet, target.name), planned=True)
     try:
         yield
     finally:
@@ -251,8 +252,8 @@ def _starts(
     runtime.check()  # before anything is on record: a fleet stays on the runtime that it has on record
     _ = fleet.password, fleet.secret("ro")  # made now, so that no two threads make them
     for target in members:
-        for secret in services.spec(target.name).all_secrets if is_service(target) else ():
-            fleet.secret(secret)
+        if is_service(target):
+            _make_for(fleet, services.spec(target.name))
     servers: list[Server] = []
     before: dict[str, Mapping[str, Any]] = {}
     known = [_servers.server(fleet, fleet.member(target.name)) for target in members]
@@ -297,6 +298,14 @@ def _starts(
         for each in servers
         if each.target not in done.failures
     }
+
+
+def _make_for(fleet: Fleet, spec: ServiceSpec) -> None:
+    """Make what the service reads: its secrets, and what else it wants beside them."""
+    for secret in spec.all_secrets:
+        fleet.secret(secret)
+    if spec.make:
+        spec.make(fleet.secrets_directory)
 
 
 def _tell_service(fleet: Fleet, name: str, runtime: str, report: Report) -> None:

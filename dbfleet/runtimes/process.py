@@ -115,6 +115,7 @@ class ProcessRuntime:
                 password=server.password,
                 password_file=home.write_password(record, server.password, account),
                 database=server.database,
+                environment=server.environment,
             )
             if record.progress != "prepared":
                 report(Event(server.target, "initialising"))

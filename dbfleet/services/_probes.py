@@ -10,6 +10,7 @@ import json
 import os
 import re
 import socket
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
@@ -62,6 +63,45 @@ def by_http(path: str) -> Probe:
         return ServerInfo(str(said.get("product") or "dbfleet"), version, perf_counter() - began)
 
     return probe
+
+
+def by_https(path: str) -> Probe:
+    """The same through TLS, whoever signed the certificate; in a process of its own, as it needs OpenSSL."""
+
+    def probe(asked: Asked, timeout_s: float) -> ServerInfo:
+        began = perf_counter()
+        where = (asked.target.host or ports.LOOPBACK, str(asked.target.port), path, str(timeout_s))
+        said = _run(
+            ClientCommand((sys.executable, "-c", _GET_BY_TLS, *where)), asked.target.name, timeout_s + LOADING_S
+        )
+        if said.get("ok") is False:
+            raise Unavailable(f"{asked.target.name} is not well: {said.get('error')}", target=asked.target.name)
+        server, _, version = str(said.get("server") or "nginx").partition("/")
+        return ServerInfo(server, version, perf_counter() - began)
+
+    return probe
+
+
+_GET_BY_TLS: Final = """
+import http.client, json, ssl, sys
+host, port, path, timeout_s = sys.argv[1:]
+context = ssl.create_default_context()
+context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+try:
+    connection = http.client.HTTPSConnection(host, int(port), timeout=float(timeout_s), context=context)
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    body = answer.read(65536)
+    try:
+        said = json.loads(body)
+    except ValueError:
+        said = {"error": body.decode(errors="replace").strip()[:200]}
+    good = answer.status == 200 and said.get("ok") is not False
+    error = said.get("error") or f"it answers {answer.status} to GET {path}"
+    print(json.dumps({"ok": good, "error": None if good else error, "server": answer.headers.get("Server")}))
+except Exception as error:
+    print(json.dumps({"ok": False, "error": f"port {port} does not answer: {error}"}))
+"""
 
 
 def by_role(role: str) -> Probe:

@@ -52,14 +52,22 @@ def test_a_killed_control_database_is_told_and_comes_back_with_its_data(console:
 
 @pytest.fixture
 def built(console: CommandLine) -> CommandLine:
-    if not os.environ.get("DBFLEET_CONSOLE_BASE"):
+    if not os.environ.get("DBFLEET_CONSOLE_BASE") or not os.environ.get("DBFLEET_NGINX_IMAGE"):
         pytest.skip("no images are named in this run")
-    names = ("DBFLEET_CONSOLE_BASE", "PIP_CERT", "PIP_INDEX_URL", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+    names = (
+        "DBFLEET_CONSOLE_BASE",
+        "DBFLEET_NGINX_IMAGE",
+        "PIP_CERT",
+        "PIP_INDEX_URL",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "NO_PROXY",
+    )
     console.environment |= {name: os.environ[name] for name in names if name in os.environ}
     return console
 
 
-CONSOLE = ("control", "broker", "web", "worker", "beat", "hostworker")
+CONSOLE = ("control", "broker", "web", "worker", "beat", "hostworker", "nginx")
 
 
 def test_the_console_is_built_of_this_dbfleet_and_comes_up_in_containers(built: CommandLine) -> None:
@@ -88,6 +96,13 @@ def test_the_console_is_built_of_this_dbfleet_and_comes_up_in_containers(built: 
     assert writers not in said("web", "sh", "-c", "cat /run/dbfleet/* /run/secrets/*")
     assert "PONG" in said("worker", "python3", "-m", "dbfleet", "query", "redis", "PING")
     assert "PONG" in said("web", "python3", "-m", "dbfleet", "query", "redis", "PING", "--read-only")
+
+    flower = (fleet / "secrets" / "flower").read_text("ascii")
+    assert flower not in docker("inspect", container(built, "nginx"))
+    ask = ("curl", "--silent", "--insecure", "--include")
+    url = found["nginx"]["url"]
+    assert "302" in said("nginx", *ask, "https://127.0.0.1:8443/flower/").splitlines()[0], "nobody is logged in"
+    assert f"Location: {url}/jobs" in said("nginx", *ask, "http://127.0.0.1:8080/jobs")
 
     first = {name: container(built, name) for name in inside}
     built("up", "console", "--timeout", "600")

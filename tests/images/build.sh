@@ -137,6 +137,24 @@ for engine in "${engines[@]}"; do
     { grep -v "^$variable=" "$env_file" || true; echo "$variable=$image"; } | LC_ALL=C sort >"$work/env"
     cat "$work/env" >"$env_file"
 done
+# The services' images that are pulled: nginx.
+for file in "$here"/services/*/Dockerfile; do
+    service=$(basename "${file%/*}")
+    build_base "$(base_of "$file")"
+    hash=$service-$(content "services/$service")
+    id=$(image_with_content "$hash")
+    if [ -z "$id" ]; then
+        say "building dbfleet-test/$service"
+        docker build --quiet --force-rm --label "$content_label=$hash" --iidfile "$work/$service.id" "${file%/*}" \
+            >"$work/$service.log" 2>&1 || { tail -n 60 "$work/$service.log" >&2; die "the image of $service could not be built"; }
+        id=$(cat "$work/$service.id")
+    fi
+    version=$(docker run --rm --network none --entrypoint cat "$id" /image-version)
+    docker tag "$id" "dbfleet-test/$service:$version"
+    { grep -v "^DBFLEET_${service^^}_IMAGE=" "$env_file" || true; echo "DBFLEET_${service^^}_IMAGE=dbfleet-test/$service:$version"; } |
+        LC_ALL=C sort >"$work/env"
+    cat "$work/env" >"$env_file"
+done
 # What the console's image is built on: dbfleet builds it itself, as for its users.
 build_base python
 { grep -v '^DBFLEET_CONSOLE_BASE=' "$env_file" || true; echo DBFLEET_CONSOLE_BASE=dbfleet-test/base:python; } | LC_ALL=C sort >"$work/env"

@@ -1,0 +1,31 @@
+#!/bin/sh
+# nginx.sh NGINX CONFIGURATION FOLDER: nginx in the foreground, which takes a new certificate without a pause.
+#
+# Every five seconds it looks at the pair in FOLDER (certificate.pem, key.pem). Where it has changed and fits, nginx loads
+# it; connections that are open go on. A pair that does not fit, as one of which half is written, is tried again.
+# TERM, INT and QUIT let what is under way end.
+set -u
+nginx=$1 configuration=$2 folder=$3
+
+pair() { cksum "$folder/certificate.pem" "$folder/key.pem" 2>/dev/null; }
+
+"$nginx" -c "$configuration" -g 'daemon off;' &
+server=$!
+ending=
+trap 'ending=yes; kill -QUIT "$server" 2>/dev/null' TERM INT QUIT
+loaded=$(pair) refused=
+while [ -z "$ending" ] && kill -0 "$server" 2>/dev/null; do
+    sleep 5 &
+    wait $! # a signal ends it at once
+    now=$(pair)
+    if [ "$now" != "$loaded" ] && [ "$now" != "$refused" ]; then
+        if said=$("$nginx" -t -q -c "$configuration" 2>&1); then
+            "$nginx" -c "$configuration" -s reload && loaded=$now refused=
+            echo "nginx: a new certificate is in use" >&2
+        else
+            refused=$now
+            echo "nginx: the new certificate is not taken: $said" >&2
+        fi
+    fi
+done
+wait "$server"
