@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import dbfleet
 from dbfleet import secrets, services
@@ -137,7 +137,7 @@ def _inherited(fleet: Fleet) -> Iterator[tuple[str, str]]:
 TOLD: Final = ("web",)
 """The services that are told of the targets by a file of their own, on this machine too."""
 
-_TOLD_INSIDE: Final = ("web", "worker", "beat")
+_TOLD_INSIDE: Final = ("web", "worker", "beat", "pgadmin")
 _WRITES: Final = ("worker",)
 
 
@@ -161,6 +161,8 @@ def tell(fleet: Fleet, name: str, runtime: str) -> list[str]:
         else:
             lines += ["", f"[targets.{target.name}]", *told.urls(target)]
     told.put(told_file(fleet, name).name, "\n".join([*lines, ""]))
+    if name == "pgadmin":
+        told.put_servers()
     return left
 
 
@@ -185,6 +187,30 @@ class _Told:
         else:  # it is shown, and nobody can log in
             yield f"url = {json.dumps(self._url(target.with_(user=None, password=None), ''))}"
 
+    def put_servers(self) -> None:
+        """Write the list of PostgreSQL servers as pgAdmin loads it, and their passwords as libpq reads them."""
+        servers: dict[str, Any] = {}
+        passwords = []
+        for target in self.fleet.targets.values():
+            reader = self._reader(target) if _POSTGRESQL in self.fleet.spec(target).schemes else None
+            if reader is None or reader.host is None:
+                continue
+            seen = self._seen(reader)
+            servers[str(len(servers) + 1)] = {
+                "Name": target.name,
+                "Group": f"dbfleet {self.fleet.name}",
+                "Host": seen.host,
+                "Port": seen.port,
+                "MaintenanceDB": seen.database,
+                "Username": seen.user,
+                "SSLMode": seen.options.get("sslmode", "prefer"),
+                "PassFile": "/.pgpass",
+            }
+            words = (seen.host, str(seen.port), "*", seen.user, seen.password)
+            passwords.append(":".join((word or "").replace("\\", "\\\\").replace(":", "\\:") for word in words))
+        self.put("servers.json", json.dumps({"Servers": servers}, indent=1))
+        self.put("pgpass", "\n".join([*passwords, ""]))
+
     def _reader(self, target: Target) -> Target | None:
         """The target by a login that can only read; None where it has none of its own, or is not up: on its port may be
         another server then, which must not get the password."""
@@ -199,18 +225,20 @@ class _Told:
 
     def _url(self, target: Target, secret: str) -> str:
         """The URL as the service can use it from where it runs, with a file in the place of its password."""
-        spec = self.fleet.spec(target)
-        if spec.embedded:
+        if self.fleet.spec(target).embedded:
             return target.with_(database=str(self.fleet.directory / (target.database or ""))).url(reveal=True)
-        if self.inside and target.managed and self._in_project(target):
-            target = target.with_(host=target.engine, port=spec.inner_port)
-        elif self.inside and target.host in _LOCAL:
-            target = target.with_(host=HOST)
+        target = self._seen(target)
         if target.password is None:
             return target.url(reveal=True)
         self.put(secret, target.password)
         at = (INSIDE if self.inside else self.folder) / secret
         return target.with_(password=_PLACE).url(reveal=True).replace(f":{_PLACE}@", f":${{file:{at}}}@", 1)
+
+    def _seen(self, target: Target) -> Target:
+        """The target at the address by which the service finds it."""
+        if self.inside and target.managed and self._in_project(target):
+            return target.with_(host=target.engine, port=self.fleet.spec(target).inner_port)
+        return target.with_(host=HOST) if self.inside and target.host in _LOCAL else target
 
     def _up(self, target: Target) -> bool:
         record = self.fleet.record(target.name)
@@ -232,6 +260,7 @@ class _Told:
             fresh.unlink(missing_ok=True)
 
 
+_POSTGRESQL: Final = "postgresql"
 _PLACE: Final = "PLACEofTHEpassword"
 
 

@@ -223,8 +223,10 @@ def ping(fleet: Fleet, target: Target, timeout_s: float, *, create: bool = False
 def _probe(fleet: Fleet, target: Target, timeout_s: float) -> ServerInfo:
     fleet.check(target)
     runs_it = runtime(fleet, fleet.record(target.name)["runtime"])
+    one = server(fleet, target)
+    port = one.spec.inner_port if runs_it.name == "docker" else target.port
     try:
-        return services.ask(target, partial(runs_it.beside, server(fleet, target)), timeout_s=timeout_s)
+        return services.ask(target, port or 0, partial(runs_it.beside, one), timeout_s=timeout_s)
     except DbfleetError as error:
         error.target = target.name
         raise

@@ -17,10 +17,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from dbfleet import services
 from dbfleet.adapter import ServerInfo
 from dbfleet.errors import DbfleetError
 from dbfleet.fleet import Fleet, is_service
-from dbfleet.ops import _servers, _staging
+from dbfleet.ops import _console, _servers, _staging
 from dbfleet.runtimes import ServerState
 from dbfleet.target import Target
 
@@ -117,13 +118,24 @@ def _record(
         "state": word,
         "product": info.product if info else None,
         "version": info.version if info else None,
-        "url": target.url(reveal=reveal) if there and (target.host or not is_service(target)) else None,
+        "url": _url(fleet, target, reveal) if there else None,
         "memory": state.memory if state else None,
         "error": error,
         "hint": hint,
         "since": f"{datetime.fromtimestamp(since, UTC):%Y-%m-%dT%H:%M:%SZ}" if since else None,
         "cap": state.cap if state else None,
     }
+
+
+def _url(fleet: Fleet, target: Target, reveal: bool) -> str | None:
+    """The address; of a service that is behind the console's door, that of its page; None of what listens on
+    nothing."""
+    if not is_service(target):
+        return target.url(reveal=reveal)
+    spec = services.spec(target.name)
+    if spec.page and not spec.published:
+        return _console.page(fleet) + spec.page
+    return target.url(reveal=reveal) if target.host else None
 
 
 def _why(

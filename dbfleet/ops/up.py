@@ -346,7 +346,11 @@ def _start(
                     raise next(iter(failures.values())) from None
             else:
                 break
-        what = f"{info.product} {info.version} ({runtime.name})" + (f" on port {chosen.port}" if chosen.port else "")
+        what = (
+            f"{info.product} {info.version}".rstrip()
+            + f" ({runtime.name})"
+            + (f" on port {chosen.port}" if _listens(chosen) else "")
+        )
         report(Event(server.target, "ready", f"{what}, {time.monotonic() - began:.1f} s"))
         if chosen.spec.kind == "engines":
             target = fleet.member(server.target).with_(port=chosen.port)
@@ -355,6 +359,12 @@ def _start(
         return info
 
     return start
+
+
+def _listens(server: Server) -> bool:
+    """Whether people reach it by its port."""
+    spec = server.spec
+    return bool(server.port) and (not isinstance(spec, ServiceSpec) or spec.published)
 
 
 def _make_reader(fleet: Fleet, target: Target, report: Report) -> None:

@@ -47,13 +47,13 @@ def group(name: str) -> tuple[str, ...]:
     return in_order(each for each in names() if name in spec(each).groups)
 
 
-def ask(target: Target, beside: Callable[[Sequence[str]], ClientCommand], *, timeout_s: float) -> ServerInfo:
+def ask(target: Target, port: int, beside: Callable[[Sequence[str]], ClientCommand], *, timeout_s: float) -> ServerInfo:
     """One round trip to a service, in its own protocol. Unavailable where it is not as it should be. `beside` gives a
-    command that runs where the service runs."""
+    command that runs where the service runs, and `port` is its port there."""
     from dbfleet.services._probes import Asked
 
     service = spec(target.name)
-    found: ServerInfo = service.probe(Asked(service, target, beside), timeout_s)
+    found: ServerInfo = service.probe(Asked(service, target, port, beside), timeout_s)
     return found
 
 

@@ -20,12 +20,12 @@ _EXTRA: Final = "pip install 'dbfleet[console]'"
 MODULE: Final = "dbfleet.console"
 
 
-def role(name: str, *, needs: Sequence[str] = ("django", "celery")) -> LocalServer:
-    """The local process of a role; `needs` are the packages without which it cannot run."""
+def role(name: str, *, needs: Sequence[str] = ("django", "celery"), extra: str = _EXTRA) -> LocalServer:
+    """The local process of a role; `needs` are the packages without which it cannot run, `extra` brings them."""
 
     def lacks() -> str | None:
         missing = [package for package in needs if PathFinder.find_spec(package) is None]
-        return f"{_EXTRA} brings {' and '.join(missing)}" if missing else None
+        return f"{extra} brings {' and '.join(missing)}" if missing else None
 
     def command(plan: ServerPlan) -> Sequence[str]:
         return [str(plan.binaries[_PYTHON.name]), "-m", MODULE, name]
@@ -37,7 +37,7 @@ def role(name: str, *, needs: Sequence[str] = ("django", "celery")) -> LocalServ
         lacks=lacks,
         changes_programs=True,
         stop_timeout_s=20.0,
-        how_to_get=_EXTRA,
+        how_to_get=extra,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from dbfleet.runtimes import compose
 
@@ -129,7 +130,7 @@ http {{
             {_pass("web", places.web, places.resolver, "/auth/admin")}
         }}
 {_behind_the_door("flower", places.flower, places, f'proxy_set_header Authorization "{places.flower_login}";')}
-{_behind_the_door("pgadmin", places.pgadmin, places, "proxy_set_header X-Script-Name /pgadmin;")}
+{_behind_the_door("pgadmin", places.pgadmin, places, _PGADMIN)}
 
         location @login {{
             return 302 /login?next=$request_uri;
@@ -145,6 +146,10 @@ http {{
     }}
 }}
 """
+
+
+_PGADMIN: Final = """proxy_set_header X-Script-Name /pgadmin;
+            proxy_set_header X-Scheme $scheme;"""
 
 
 def _pass(name: str, address: str, resolver: str | None, path: str = "") -> str:

@@ -31,10 +31,11 @@ LONGEST_ANSWER: Final = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A service that is asked: where it is, and how a command is run beside it."""
+    """A service that is asked: where it is, its port as it is seen from beside it, and how a command is run there."""
 
     spec: ServiceSpec
     target: Target
+    port: int
     beside: Callable[[Sequence[str]], ClientCommand]
 
 
@@ -101,6 +102,33 @@ try:
     print(json.dumps({"ok": good, "error": None if good else error, "server": answer.headers.get("Server")}))
 except Exception as error:
     print(json.dumps({"ok": False, "error": f"port {port} does not answer: {error}"}))
+"""
+
+
+def from_beside(path: str, *, product: str) -> Probe:
+    """GET this path of a service that is not published: by a Python that runs beside it."""
+
+    def probe(asked: Asked, timeout_s: float) -> ServerInfo:
+        began = perf_counter()
+        address = f"http://127.0.0.1:{asked.port}{path}"
+        said = _run(
+            asked.beside(["python3", "-c", _GET, address, str(timeout_s)]), asked.target.name, timeout_s + LOADING_S
+        )
+        if not said.get("ok"):
+            raise Unavailable(f"{asked.target.name} is not well: {said.get('error')}", target=asked.target.name)
+        return ServerInfo(product, "", perf_counter() - began)
+
+    return probe
+
+
+_GET: Final = """
+import json, sys, urllib.request
+try:
+    with urllib.request.urlopen(sys.argv[1], timeout=float(sys.argv[2])) as answer:
+        answer.read()
+    print(json.dumps({"ok": True}))
+except Exception as error:
+    print(json.dumps({"ok": False, "error": str(error)}))
 """
 
 
