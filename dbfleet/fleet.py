@@ -170,7 +170,8 @@ class Fleet:
                 target=target.name,
                 hint=f"{self.command(f'up {target.name}')} makes it, and leaves the server as it is",
             )
-        return target.with_(user=READER, password=password, read_only=True, create=False)
+        options = {**target.options, **(spec.reader_options(target) if spec.reader_options else {})}
+        return target.with_(user=READER, password=password, options=options, read_only=True, create=False)
 
     def configured_reader(self, name: str) -> Target | None:
         """The target at the `ro_url` of the settings; None where they have none."""

@@ -289,7 +289,8 @@ class EngineSpec:
     `keeps_native` says whether `create` makes a column of the same native type for a described column, so that it keeps
     every value as it is. Then a copy between two targets of this engine is exact, whatever the column's note says about
     other engines. None where that depends on the target. `guard` says what enforces reading only, and `guard_note` in a
-    sentence what that does not stop. An engine whose guard is an account has the ability MakesReader. `stack` is the
+    sentence what that does not stop. An engine whose guard is an account has the ability MakesReader; `reader_options`
+    gives the options of the URL that the account needs besides those of the target. `stack` is the
     compose file of an outside engine, which the registry finds in the engine's package; that of a built-in engine is
     found by its name. `quirks` are declared oddities, one sentence each. `verified_on` says on what the adapter was
     last verified: a real server, a stand-in or a double, with its version.
@@ -324,6 +325,7 @@ class EngineSpec:
     one_process: bool = False  # embedded: one process has the file at a time, with any number of connections
     guard: Guard = "none"
     guard_note: str = ""
+    reader_options: Callable[[Target], Mapping[str, str]] | None = None
     keeps_native: Callable[[Column], bool | None] | None = None
     local: LocalServer | None = None
     stack: Path | None = None

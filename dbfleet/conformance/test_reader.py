@@ -13,7 +13,8 @@ import pytest
 from dbfleet import registry
 from dbfleet.abilities import MakesReader
 from dbfleet.adapter import Adapter
-from dbfleet.conformance.held import PLAIN_ROWS, filled, needed, plain_schema
+from dbfleet.conformance import held
+from dbfleet.conformance.held import PLAIN_ROWS, needed, plain_schema
 from dbfleet.conformance.plugin import Make
 from dbfleet.errors import AuthFailed, DbfleetError, Unsupported
 from dbfleet.fleet import READER, Fleet
@@ -50,7 +51,7 @@ def reader(fleet: Fleet, target: Target, spec: EngineSpec) -> Iterator[Adapter]:
 
 
 def test_the_reader_sees_what_the_owner_sees(adapter: Adapter, reader: Adapter, made: Make, name: str) -> None:
-    schema = filled(adapter, made(plain_schema(name)))
+    schema = held.filled(adapter, made(plain_schema(name)))
     assert name in reader.collections()
     assert list(reader.collections()) == list(adapter.collections())
     assert reader.describe(name) == adapter.describe(name)
@@ -72,7 +73,7 @@ CHANGES: dict[str, Callable[[Adapter, Schema], object]] = {
 def test_the_reader_changes_nothing(
     adapter: Adapter, reader: Adapter, made: Make, name: str, change: Callable[[Adapter, Schema], object]
 ) -> None:
-    schema = filled(adapter, made(plain_schema(name)))
+    schema = held.filled(adapter, made(plain_schema(name)))
     before = list(adapter.collections())
     with pytest.raises(DbfleetError):
         change(reader, schema)

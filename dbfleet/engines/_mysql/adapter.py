@@ -14,6 +14,7 @@ from dbfleet.abilities import (
     Encoding,
     Identifies,
     Locates,
+    MakesReader,
     Narrows,
     Notices,
     Ordered,
@@ -37,7 +38,7 @@ from dbfleet.adapter import (
     WriteMode,
     Written,
 )
-from dbfleet.engines._mysql import extras, query, read, server, statements, swap, tables, write
+from dbfleet.engines._mysql import extras, query, read, reader, server, statements, swap, tables, write
 from dbfleet.engines._mysql.connect import opened
 from dbfleet.engines._mysql.fast import encoded_scan, lines, ordered
 from dbfleet.engines._mysql.server import Server
@@ -67,13 +68,14 @@ class MySqlAdapter(
     WritesLines,
     CarriesExtras,
     TellsLeft,
+    MakesReader,
 ):
     """One session in autocommit; `write` and `snapshot` open their own transactions."""
 
     def __init__(self, spec: EngineSpec, target: Target, wire: Wire, server: Server) -> None:
         self.spec = spec
         self.target = target
-        self._session = Session(spec.name, target.name, wire, server)
+        self._session = Session(spec.name, target.name, wire, server, read_only=target.read_only)
 
     # --- what is there ---
 
@@ -223,6 +225,12 @@ class MySqlAdapter(
     def messages(self) -> Sequence[str]:
         """The server's notices of the last encoded result."""
         return self._session.messages
+
+    # --- reading only ---
+
+    def make_reader(self, user: str, password: str) -> None:
+        """An account that may SELECT and SHOW VIEW in this database: see `reader`."""
+        reader.make_reader(self.spec, self.target, self._session, user, password)
 
     # --- its end ---
 

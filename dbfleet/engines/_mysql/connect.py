@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from dbfleet.engines._mysql import guard
 from dbfleet.engines._mysql.driver import driver_errors, load_driver
 from dbfleet.engines._mysql.errors import connecting, number_and_message
 from dbfleet.engines._mysql.server import Server
@@ -45,6 +46,8 @@ _SSL_NAMES: Final = {
 _OPTIONS: Final = ("ssl_mode", "ssl_ca", "ssl_cert", "ssl_key", "socket", "local_infile", "compress", "charset")
 _WANTS_TLS: Final = frozenset({1045, 1251, 2061, 3159})
 """Errors for a login without TLS that the server would take with TLS."""
+_SEVERAL_STATEMENTS: Final = 1 << 16
+"""The driver's flag for texts of several statements. dbfleet sends one by one."""
 _FILES: Final = "/nonexistent/dbfleet"
 """A folder that does not exist. It tells the server that LOCAL files are possible, and gives it none: a server may ask
 for any file at any time. `pipe` allows one folder of its own while it writes."""
@@ -65,6 +68,8 @@ def opened(spec: EngineSpec, target: Target, timeout_s: float) -> tuple[Wire, Se
         "connection_timeout": max(1, math.ceil(timeout_s)),
         "allow_local_infile_in_path": _FILES,
     }
+    if target.read_only:
+        arguments["client_flags"] = [-_SEVERAL_STATEMENTS]
     if target.database:
         arguments["database"] = target.database
     if "socket" in options:
@@ -77,7 +82,10 @@ def opened(spec: EngineSpec, target: Target, timeout_s: float) -> tuple[Wire, Se
         try:
             if options.get("ssl_mode") == "required" and not wire.rows("SHOW SESSION STATUS LIKE 'Ssl_cipher'")[0][1]:
                 raise Unavailable("the server offers no TLS, and ssl_mode=required asks for it")
-            return wire, _server(wire, options)
+            server = _server(wire, options)
+            if target.read_only:
+                wire.execute(guard.SESSION)
+            return wire, server
         except BaseException:
             wire.close()
             raise
@@ -156,6 +164,12 @@ def _product(text: str) -> str:
     return "MySQL"
 
 
+def quoted(text: str) -> str:
+    """A user's name, host or password in a statement about accounts, which takes no other literal. Letters and digits,
+    by the fleet's own rule; quoted all the same."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
 def make_owner(engine: str, plan: ServerPlan, socket: Path) -> None:
     """Make the fleet's database and user in a new local server, and give root the fleet's password. A second time it
     changes nothing."""
@@ -171,18 +185,17 @@ def make_owner(engine: str, plan: ServerPlan, socket: Path) -> None:
                 raise
             wire = Wire({**login, "user": "root", "password": plan.password, "autocommit": True})
         try:
-            # Letters and digits, by the fleet's own rule; quoted all the same.
-            password = plan.password.replace("\\", "\\\\").replace("'", "\\'")
+            password = quoted(plan.password)
             database = LEXIS.quote(plan.database)
             wire.execute(f"CREATE DATABASE IF NOT EXISTS {database} CHARACTER SET utf8mb4")
             for host in ("127.0.0.1", "localhost"):
                 user = f"{LEXIS.quote(plan.user)}@'{host}'"
-                wire.execute(f"CREATE USER IF NOT EXISTS {user} IDENTIFIED BY '{password}'")
+                wire.execute(f"CREATE USER IF NOT EXISTS {user} IDENTIFIED BY {password}")
                 wire.execute(f"GRANT ALL ON {database}.* TO {user}")
             # MariaDB makes a root for this machine's name too. While the server does not resolve names it cannot be
             # changed, nor can anybody log in as it.
             for (place,) in wire.rows("SELECT host FROM mysql.user WHERE user = 'root'"):
                 if place in ("localhost", "127.0.0.1", "::1"):
-                    wire.execute(f"ALTER USER 'root'@'{place}' IDENTIFIED BY '{password}'")
+                    wire.execute(f"ALTER USER 'root'@'{place}' IDENTIFIED BY {password}")
         finally:
             wire.close()

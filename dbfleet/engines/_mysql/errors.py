@@ -44,6 +44,7 @@ _HINTS: Final = {
     1205: "another transaction holds the rows: try again",
     1213: "two transactions waited for each other: try again",
     1290: "the server is read-only or restricted by an option",
+    1399: "for reading only, each statement stands in a transaction of its own: leave BEGIN, COMMIT and the like out",
     1118: "give the columns shorter lengths, or none",
     1071: "a key holds 3072 bytes, which is 768 characters: give its text columns shorter lengths",
     3159: "the server takes encrypted connections only: add ?ssl_mode=required to the URL",

@@ -42,6 +42,7 @@ def encoded(session: Session, text: str, params: Mapping[str, object] | None, wo
 
 
 def _encoded(session: Session, statement: Statement, word: Encoding) -> Iterator[bytes]:
+    session.guard()
     wire = session.live()
     with session.translated():
         wire.execute(statement.text)
@@ -54,6 +55,7 @@ def _encoded(session: Session, statement: Statement, word: Encoding) -> Iterator
             yield render(rows)
         with session.translated():
             _collect(session, statement.words, session.messages)
+    session.unguard()
 
 
 def _parsed(session: Session, text: str, params: Mapping[str, object] | None) -> list[Statement]:
@@ -70,6 +72,7 @@ def _parsed(session: Session, text: str, params: Mapping[str, object] | None) ->
 
 def _run(session: Session, todo: Sequence[Statement], batch_size: int) -> Result:
     """The first statement's result; the others' follow it."""
+    session.guard()
     wire = session.wire
     with session.translated():
         wire.execute(todo[0].text)
@@ -138,7 +141,10 @@ def _result(session: Session, todo: Sequence[Statement], batch_size: int) -> Res
             # A CALL ends with an answer without rows, which says nothing new.
             if wire.advance() and (wire.reading or (len(todo) == 1 and not columns)):
                 return _result(session, todo, batch_size)
-        return _run(session, todo[1:], batch_size) if len(todo) > 1 else None
+        if len(todo) > 1:
+            return _run(session, todo[1:], batch_size)
+        session.unguard()
+        return None
 
     return Result(columns, batches(), affected=affected, messages=messages, close=close, following=following)
 

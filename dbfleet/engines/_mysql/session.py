@@ -14,6 +14,7 @@ from typing import Any, Final, Generic, TypeVar
 from dbfleet.engines._mysql import tables
 from dbfleet.engines._mysql.driver import driver_errors
 from dbfleet.engines._mysql.errors import translate
+from dbfleet.engines._mysql.guard import Guard
 from dbfleet.engines._mysql.load_data import Table
 from dbfleet.engines._mysql.server import Server
 from dbfleet.engines._mysql.types import Native, lexis
@@ -50,13 +51,14 @@ class Session:
     """One wire and the server behind it; `engine` and `target` are names, for errors. `messages` are the server's
     notices of the last encoded result."""
 
-    def __init__(self, engine: str, target: str, wire: Wire, server: Server) -> None:
+    def __init__(self, engine: str, target: str, wire: Wire, server: Server, *, read_only: bool = False) -> None:
         self.wire = wire
         self.server = server
         self.lexis = lexis(server.sql_mode)
         self.turn = 0  # grows with every result: an old one must not end a new one
         self.messages: list[str] = []
         self._in_snapshot = False
+        self._guard = Guard(wire, mariadb=server.mariadb) if read_only else None
         self._engine = engine
         self._target = target
         self._beside: Wire | None = None
@@ -135,6 +137,22 @@ class Session:
     def table(self, schema: Schema) -> Table:
         """The table of the schema, to be written into."""
         return Table(schema, self.natives(schema.name), mariadb=self.server.mariadb)
+
+    # --- reading only ---
+
+    def guard(self) -> None:
+        """To be called before each statement of the user's, which then stands in a transaction of `Guard` if this
+        connection is for reading only."""
+        if self._guard and not self._in_snapshot:
+            self.live()
+            with self.translated():
+                self._guard.begin()
+
+    def unguard(self) -> None:
+        """To be called when the last result of the user's is read: ends that transaction."""
+        if self._guard and not self._in_snapshot and not self.wire.closed and not self.wire.reading:
+            with self.translated():
+                self._guard.end()
 
     # --- one moment ---
 

@@ -14,6 +14,7 @@ from dbfleet.abilities import (
     EncodesScans,
     Identifies,
     Locates,
+    MakesReader,
     Narrows,
     Notices,
     Ordered,
@@ -85,10 +86,14 @@ def spec(
                 WritesLines,
                 CarriesExtras,
                 TellsLeft,
+                MakesReader,
             }
         ),
         encodings=("csv", "jsonl"),
         extras=ALL,
+        guard="account",
+        guard_note="GET_LOCK, SLEEP and, while an answer is read, locks of its rows pass; each statement is a "
+        "transaction of its own. Outside of dbfleet's sessions a prepared XA transaction may keep locks.",
         limits=Limits(decimal_digits=65, decimal_scale=30, key_length=3072, name_length=64, finite_floats=True),
         default_port=3306,
         local=local,

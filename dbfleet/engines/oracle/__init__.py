@@ -27,9 +27,18 @@ what is known from a comment only (bool, date, time, uuid) comes as Oracle's typ
 
 from __future__ import annotations
 
-from dbfleet.abilities import CarriesExtras, CountsOn, Identifies, Narrows, Snapshots, TellsLeft, TellsLosses
+from dbfleet.abilities import (
+    CarriesExtras,
+    CountsOn,
+    Identifies,
+    MakesReader,
+    Narrows,
+    Snapshots,
+    TellsLeft,
+    TellsLosses,
+)
 from dbfleet.adapter import Adapter
-from dbfleet.engines.oracle.local import CLIENT, shell
+from dbfleet.engines.oracle.local import CLIENT, reader_options, shell
 from dbfleet.engines.oracle.types import DIGITS, NAME_BYTES, VARCHAR_BYTES
 from dbfleet.extras import ALL
 from dbfleet.spec import Capability, EngineSpec, Fidelity, Limits
@@ -63,7 +72,11 @@ ENGINE = EngineSpec(
             Capability.CANCEL,
         }
     ),
-    abilities=frozenset({Identifies, TellsLosses, Snapshots, Narrows, CountsOn, CarriesExtras, TellsLeft}),
+    abilities=frozenset({Identifies, TellsLosses, Snapshots, Narrows, CountsOn, CarriesExtras, TellsLeft, MakesReader}),
+    guard="account",
+    guard_note="DBMS_SESSION.SLEEP and EXPLAIN PLAN pass, and so does a view of the owner's whose function writes in a "
+    "transaction of its own.",
+    reader_options=reader_options,
     limits=Limits(
         decimal_digits=DIGITS,
         name_length=NAME_BYTES,

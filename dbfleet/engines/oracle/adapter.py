@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
-from dbfleet.abilities import CarriesExtras, CountsOn, Identifies, Narrows, Snapshots, TellsLeft, TellsLosses
+from dbfleet.abilities import (
+    CarriesExtras,
+    CountsOn,
+    Identifies,
+    MakesReader,
+    Narrows,
+    Snapshots,
+    TellsLeft,
+    TellsLosses,
+)
 from dbfleet.adapter import BATCH_SIZE, WHOLE, Adapter, Change, Condition, Part, Result, ServerInfo, WriteMode, Written
-from dbfleet.engines.oracle import extras, left, literals, query, read, server, tables, write
+from dbfleet.engines.oracle import extras, left, literals, query, read, reader, server, tables, write
 from dbfleet.engines.oracle.connect import opened
 from dbfleet.engines.oracle.session import Session
 from dbfleet.engines.oracle.text import LEXIS
@@ -28,6 +38,7 @@ class OracleAdapter(
     CountsOn,
     CarriesExtras,
     TellsLeft,
+    MakesReader,
 ):
     """One session; a statement of ours commits by itself, a write when it is whole."""
 
@@ -146,6 +157,15 @@ class OracleAdapter(
         self, statement: str, params: Mapping[str, object] | None = None, *, batch_size: int = BATCH_SIZE
     ) -> Result:
         return query.query(self._session, statement, params, batch_size)
+
+    # --- reading only ---
+
+    def make_reader(self, user: str, password: str) -> None:
+        """A user with the right READ ANY TABLE on this schema: see `reader`."""
+        open_ = partial(opened, default_service=self.spec.default_database, timeout_s=10.0)
+        reader.make_reader(self.target, open_, user, password)
+
+    # --- its end ---
 
     def cancel(self) -> None:
         self._session.cancel()

@@ -42,3 +42,8 @@ def shell(target: Target) -> tuple[Sequence[str], Mapping[str, str]]:
         return ["sqlplus", f"{target.user or ''}@//{service}"], {}
     login = {"USER": target.user, "PASSWORD": target.password, "SERVICE": service}
     return ["sh", "-c", _CONNECTED, program], {f"DBFLEET_SQLPLUS_{word}": text for word, text in login.items()}
+
+
+def reader_options(owner: Target) -> Mapping[str, str]:
+    """The options that a reader's URL has besides the owner's: whose schema its plain names mean."""
+    return {"schema": owner.options.get("schema") or (owner.user or "").upper()}

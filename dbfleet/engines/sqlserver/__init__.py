@@ -15,7 +15,17 @@ documentation: it is not verified on a real server.
 
 from __future__ import annotations
 
-from dbfleet.abilities import CarriesExtras, CountsOn, Identifies, Locates, Narrows, Swaps, TellsLeft, TellsLosses
+from dbfleet.abilities import (
+    CarriesExtras,
+    CountsOn,
+    Identifies,
+    Locates,
+    MakesReader,
+    Narrows,
+    Swaps,
+    TellsLeft,
+    TellsLosses,
+)
 from dbfleet.adapter import (
     Adapter,
 )
@@ -55,7 +65,11 @@ ENGINE = EngineSpec(
             Capability.CANCEL,
         }
     ),
-    abilities=frozenset({Identifies, Locates, Swaps, TellsLosses, Narrows, CountsOn, CarriesExtras, TellsLeft}),
+    abilities=frozenset(
+        {Identifies, Locates, Swaps, TellsLosses, Narrows, CountsOn, CarriesExtras, TellsLeft, MakesReader}
+    ),
+    guard="account",
+    guard_note="#tables, sp_getapplock, WAITFOR and locks of what is read (WITH (TABLOCKX)) pass.",
     limits=Limits(
         decimal_digits=DIGITS,
         decimal_scale=SCALE,

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from dbfleet.abilities import CarriesExtras, CountsOn, Identifies, Locates, Narrows, Swaps, TellsLeft, TellsLosses
+from dbfleet.abilities import (
+    CarriesExtras,
+    CountsOn,
+    Identifies,
+    Locates,
+    MakesReader,
+    Narrows,
+    Swaps,
+    TellsLeft,
+    TellsLosses,
+)
 from dbfleet.adapter import (
     BATCH_SIZE,
     WHOLE,
@@ -18,7 +28,7 @@ from dbfleet.adapter import (
     WriteMode,
     Written,
 )
-from dbfleet.engines.sqlserver import extras, left, query, read, server, statements, swap, write
+from dbfleet.engines.sqlserver import extras, left, query, read, reader, server, statements, swap, write
 from dbfleet.engines.sqlserver import parts as ranges
 from dbfleet.engines.sqlserver.connect import opened
 from dbfleet.engines.sqlserver.session import Session
@@ -40,6 +50,7 @@ class SqlServerAdapter(
     CountsOn,
     CarriesExtras,
     TellsLeft,
+    MakesReader,
 ):
     """One session in autocommit; `write` and `create` open transactions of their own."""
 
@@ -166,6 +177,14 @@ class SqlServerAdapter(
     ) -> Result:
         self._session.check_live()
         return query.run(self._session.wire, query.parse(statement, params, batch_size), self._session.translated)
+
+    # --- reading only ---
+
+    def make_reader(self, user: str, password: str) -> None:
+        """A login whose user is in db_datareader: see `reader`."""
+        reader.make_reader(self.target, self._session, user, password)
+
+    # --- its end ---
 
     def cancel(self) -> None:
         with self._session.translated():

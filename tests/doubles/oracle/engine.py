@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from tests.doubles.oracle import dictionary, literals, sql, wire
+from tests.doubles.oracle.accounts import Accounts
 from tests.doubles.oracle.compile import Bound, Compiled, Compiler, Scope
 from tests.doubles.oracle.parse import parse, parse_default
 from tests.doubles.oracle.sql import OraError, refused
@@ -43,8 +44,10 @@ class Changed:
 class Engine:
     """A session: its connection to the store, its transaction."""
 
-    def __init__(self, store: Store, sleep: Callable[[float], None]) -> None:
+    def __init__(self, store: Store, sleep: Callable[[float], None], accounts: Accounts | None = None) -> None:
         self.store = store
+        self.accounts = accounts or Accounts(store.owner, "")
+        self.user = store.owner
         self.sleep = sleep
         self.connection = store.connection()
         self.in_transaction = False
@@ -68,7 +71,7 @@ class Engine:
     def prepare(self, text: str) -> Any:
         """The statement, parsed; a dictionary query, or an ALTER SESSION that is known, is its own text."""
         plain = " ".join(text.split())
-        if plain == _SESSION or dictionary.answer(plain, self.store, []) is not None:
+        if self.accounts.knows(plain) or plain == _SESSION or dictionary.answer(plain, self.store, []) is not None:
             return plain
         return parse(text)
 
@@ -76,7 +79,8 @@ class Engine:
         """The columns of a query that is parsed and not run: a bind may be anything yet, and is a text."""
         if isinstance(statement, str):
             found = dictionary.answer(statement, self.store, [])
-            return found[0] if found else []
+            return found[0] if found else self.accounts.columns(statement)
+        self.accounts.check(self.user, statement)
         if not isinstance(statement, sql.Select):
             raise refused("to parse this without running it")
         return Compiler(self.store, [Bound(wire.VARCHAR, 128)] * 1000).select(statement).columns
@@ -86,8 +90,12 @@ class Engine:
     ) -> Rows | Changed:
         """What it gives. With `keep_going`, a row's error does not end the statement."""
         if isinstance(statement, str):
-            found = dictionary.answer(statement, self.store, rows[0])
+            if self.accounts.knows(statement):
+                found = self.accounts.run(self.user, statement, rows[0])
+            else:
+                found = dictionary.answer(statement, self.store, rows[0])
             return Rows(*found) if found else Changed([0])
+        self.accounts.check(self.user, statement)
         match statement:
             case sql.Select():
                 return self._query(Compiler(self.store, bound).select(statement), rows[0], bound)

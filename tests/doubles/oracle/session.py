@@ -18,6 +18,7 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from tests.doubles.oracle import wire
+from tests.doubles.oracle.accounts import Accounts
 from tests.doubles.oracle.compile import Bound
 from tests.doubles.oracle.engine import Changed, Engine, Rows
 from tests.doubles.oracle.sql import OraError, refused
@@ -78,7 +79,7 @@ class Session(socketserver.BaseRequestHandler):
         self.cursors: dict[int, Cursor] = {}
         self.last_cursor = 0
         self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.engine = Engine(self.server.store, self.sleep)
+        self.engine = Engine(self.server.store, self.sleep, self.server.accounts)
         try:
             self._serve()
         except (ConnectionError, OSError):
@@ -235,8 +236,7 @@ class Session(socketserver.BaseRequestHandler):
 
     def _login_one(self, request: Reader) -> bytes:
         self.user, _ = self._pairs(request)
-        known = self.user == self.server.store.owner
-        self.password = (self.server.password if known else os.urandom(8).hex()).encode()
+        self.password = (self.server.accounts.password(self.user) or os.urandom(8).hex()).encode()
         salt = os.urandom(10)
         self.verifier = hashlib.sha1(self.password + salt).digest() + bytes(4)
         self.half = os.urandom(48)
@@ -253,6 +253,8 @@ class Session(socketserver.BaseRequestHandler):
             password = password[: -password[-1]]
         if password != self.password:
             raise OraError(1017, "invalid credential or not authorized; logon denied")
+        self.server.accounts.check_login(self.user)
+        self.engine.user = self.user
         proof = os.urandom(16) + b"SERVER_TO_CLIENT"
         proof += bytes([16]) * 16
         return self._parameters(
@@ -489,8 +491,8 @@ class Server(socketserver.ThreadingTCPServer):
         statements: Path | None = None,
     ) -> None:
         self.store = Store(user.upper(), data)
+        self.accounts = Accounts(user.upper(), password)
         self.statements = statements
-        self.password = password
         self.service = service
         super().__init__((host, port), Session)
 

@@ -10,8 +10,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from pysqlbridge.logins import Login, LoginStore
-
+from tests.doubles.sqlserver.accounts import Accounts
 from tests.doubles.sqlserver.server import Server
 from tests.doubles.sqlserver.store import Databases
 
@@ -33,7 +32,7 @@ def main() -> None:
         for name in arguments.database:
             if databases.number(name) is None:
                 databases.make(name)
-        logins = LoginStore([Login(arguments.user, password, False)])
+        logins = Accounts(arguments.user, password)
         server = Server((arguments.host, arguments.port), databases, logins, statements=arguments.statements)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Final
 
 from pysqlbridge.certificate import self_signed
-from pysqlbridge.logins import LoginStore
 from pysqlbridge.tds import connection as bridge
 from pysqlbridge.tds import token
 from pysqlbridge.tds.batch import parse_sql_batch
@@ -34,6 +33,7 @@ from pysqlbridge.tds.packet import (
 from pysqlbridge.tds.result import Column, col_metadata
 from pysqlbridge.tds.token import DoneStatus, EnvChangeType
 
+from tests.doubles.sqlserver.accounts import Accounts
 from tests.doubles.sqlserver.faults import SqlError, refused
 from tests.doubles.sqlserver.session import Changed, Count, Kill, Pause, Rows, Said, Session
 from tests.doubles.sqlserver.store import Databases
@@ -53,7 +53,7 @@ class Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
 
     def __init__(
-        self, address: tuple[str, int], databases: Databases, logins: LoginStore, statements: Path | None = None
+        self, address: tuple[str, int], databases: Databases, logins: Accounts, statements: Path | None = None
     ) -> None:
         self.databases = databases
         self.statements = statements
@@ -106,7 +106,7 @@ class Connection(bridge.Connection):
         user, database = self._login.user_name, self._login.database or "master"
         known = self._server.databases.number(database) is not None
         admitted = self._logins.admits(user, deobfuscate_password(self._login.password))
-        if admitted and not known:
+        if admitted and not (known and self._server.logins.may_use(user, database)):
             # As the server does: what is missing first, then that the login failed.
             refusals = [(4060, f'Cannot open database "{database}" requested by the login. The login failed.', 11),
                         (18456, f"Login failed for user '{user}'.", 14)]  # fmt: skip
@@ -119,7 +119,7 @@ class Connection(bridge.Connection):
             return True
         self._database = database
         if admitted:
-            self.session = Session(self._server.databases, self._number, database)
+            self.session = Session(self._server.databases, self._number, database, self._server.logins, user)
         return bool(super()._answer_sql_login(responses))
 
     def _take_message(self) -> Message | None:

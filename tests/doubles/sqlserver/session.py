@@ -16,6 +16,7 @@ import sqlglot
 from sqlglot import exp
 
 from tests.doubles.sqlserver import ddl, dml, extras
+from tests.doubles.sqlserver.accounts import Accounts
 from tests.doubles.sqlserver.faults import SqlError, refused, syntax
 from tests.doubles.sqlserver.lexer import Statement, Word, statements
 from tests.doubles.sqlserver.select import Piece, Translator
@@ -98,8 +99,12 @@ def _parsed_now(text: str) -> exp.Expression:
 class Session:
     """`number` is @@SPID."""
 
-    def __init__(self, databases: Databases, number: int, database: str) -> None:
+    def __init__(
+        self, databases: Databases, number: int, database: str, accounts: Accounts | None = None, user: str = "sa"
+    ) -> None:
         self.databases = databases
+        self.accounts = accounts or Accounts(user, "")
+        self.user = user
         self.number = number
         self.name = database
         self.database: Database = databases.open(database)
@@ -122,6 +127,11 @@ class Session:
 
     def _statement(self, statement: Statement) -> Iterator[Answer]:
         first = statement.words[0].upper
+        self.accounts.check(self.user, statement)
+        if self.accounts.knows(statement):
+            self.accounts.run(self.name, statement)
+            yield Count()
+            return
         known = _STATEMENTS.get(first) or (Session._extras if extras.knows(statement) else None)
         if known is not None:
             yield from known(self, statement)
@@ -213,6 +223,10 @@ class Session:
             return SqlType("nvarchar", 128), self.name
         if name == "DATABASEPROPERTYEX" and arguments == [self.name, "Collation"]:
             return SqlType("nvarchar", 128), DEFAULT_COLLATION
+        try:
+            return SqlType("int"), self.accounts.function(self.user, self.name, name, arguments)
+        except KeyError:
+            pass
         raise refused(f"the function {name}({', '.join(map(repr, arguments))})")
 
     # --- statements that are not sqlglot's ---
