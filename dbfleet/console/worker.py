@@ -79,7 +79,8 @@ def _look_after(name: str) -> None:
             pulse.beat(name, "worker", slots=slots(), abilities=attend.abilities())
             if time.monotonic() - swept >= SWEEP_S:
                 swept = time.monotonic()
-                sweep()
+                if sweep():
+                    _sweep_drills()
         except DatabaseError as error:
             log.warning("the control database does not answer: %s", str(error).strip())
             connections.close_all()
@@ -90,3 +91,14 @@ def _look_after(name: str) -> None:
         pulse.gone(name)
     except DatabaseError:
         pass
+
+
+def _sweep_drills() -> None:
+    """Remove what drills have left that were killed: a worker beside the runtime alone can."""
+    if "host" not in attend.abilities():
+        return
+    from dbfleet.fleet import Fleet
+    from dbfleet.ops.drill import sweep as removed
+
+    for name in removed(Fleet.open()):
+        log.warning("removed what a drill that was killed had left: %s", name)

@@ -227,3 +227,23 @@ def test_drift_is_found_confirmed_and_told_since_when_all_was_the_same(
     assert "somebody else" not in json.dumps(receipt)  # rows are no part of what is kept for ever
     nowhere = ended(desk.make_job("drift", {"left": "a", "right": "b", "collections": ["nowhere"]}))
     assert nowhere.verdict in ("drift", "cannot tell")
+
+
+def test_a_drill_restores_proves_and_leaves_nothing(
+    desk: Desk, console: Console, process: Start, shop: int, tmp_path: Path
+) -> None:
+    process("worker")
+    done = console.command("schedule", "add", "drill", "a", "customers", "--cron", "0 3 * * *", "--name", "night")
+    assert done.returncode == 0, done.stderr
+    job = ended(desk.run_schedule("night")["job"], most_s=180)
+    assert (job.state, job.verdict) == ("done", "ok"), job.error
+    receipt = desk.receipt(Receipt.objects.get(kind="drill").pk)
+    assert receipt["same"] is True
+    assert receipt["collections"][0]["digest"] == receipt["collections"][0]["restored_digest"]
+    assert console.command("dump", "a", "customers", "-o", str(tmp_path / "d")).returncode == 0
+    data = tmp_path / "d" / "customers.jsonl"
+    data.write_bytes(data.read_bytes()[:-40])
+    red = ended(desk.make_job("drill", {"target": "a", "dump": str(tmp_path / "d")}), most_s=180)
+    assert (red.state, red.verdict) == ("done", "red"), red.error
+    left = [each.name for each in console.fleet.settings.state_root.iterdir() if each.name.startswith("drill")]
+    assert left == []

@@ -16,7 +16,7 @@ from dbfleet.errors import Unsupported, UsageError, did_you_mean
 from dbfleet.fleet import Fleet
 from dbfleet.target import Target
 
-NAMES: Final = ("health", "drift", "dump", "load", "copy", "sync", "statement", "log", "command")
+NAMES: Final = ("health", "drift", "drill", "dump", "load", "copy", "sync", "statement", "log", "command")
 
 Arguments = Mapping[str, Any]
 
