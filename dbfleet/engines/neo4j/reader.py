@@ -9,7 +9,8 @@ What the server lets pass in that mode is found in the statement's plan, which t
 
 So PROFILE, which asks for a plan of another kind, is not for reading only. Functions of plugins are not looked at.
 
-`make_reader` makes an account of its own all the same: who reads needs no password that opens anything else.
+`make_reader` makes an account of its own all the same: who reads needs no password that opens anything else. An edition
+with roles would show it nothing until it has one, so there it is told to make the account by hand.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any, Final
 
 from dbfleet.engines.neo4j.session import Session
 from dbfleet.engines.neo4j.text import quoted
-from dbfleet.errors import StatementError
+from dbfleet.errors import StatementError, Unsupported
 
 _OPERATORS: Final = {
     "LoadCSV": "LOAD CSV reads files and addresses that the server can reach",
@@ -76,7 +77,15 @@ def _refused(session: Session, message: str, hint: str | None = None) -> Stateme
 
 
 def make_reader(session: Session, user: str, password: str) -> None:
-    """Make the user, or put it right."""
+    """Make the user, or put it right. Unsupported for an edition with roles."""
+    ((edition,),) = session.rows("CALL dbms.components() YIELD edition RETURN edition")
+    if edition != "community":
+        raise Unsupported(
+            f"the {edition} edition has roles, and dbfleet knows none of them",
+            engine="neo4j",
+            target=session.target.name,
+            hint=f"CREATE USER {user} SET PASSWORD … CHANGE NOT REQUIRED; GRANT ROLE reader TO {user}",
+        )
     name, login = quoted(user), "SET PASSWORD $password CHANGE NOT REQUIRED"
     if (user,) not in map(tuple, session.rows("SHOW USERS YIELD user")):
         session.run(f"CREATE USER {name} {login}", {"password": password})

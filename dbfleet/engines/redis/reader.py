@@ -29,8 +29,8 @@ _BESIDES: Final = (
     "client|id", "client|info", "client|getname", "client|setname", "json.get",
 )  # fmt: skip
 _KEYS: Final = ("%R~*", "~*")
-"""Every key, for reading; before Redis 7 an ACL does not tell reading a key from writing it, so the commands alone
-do."""
+"""Every key, for reading; before Redis 7 an ACL does not tell reading a key from writing it, so the commands alone do
+(tried on 6.2, where @read has MEMORY PURGE, too)."""
 
 
 def make_reader(wire: Wire, user: str, password: str) -> None:
