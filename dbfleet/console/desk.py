@@ -269,10 +269,11 @@ class Desk:
 
     def login_link(self, user: str = "") -> str:
         """A link that logs in once: that user, else the first admin, who is made by it. NotFound for the user."""
-        from dbfleet.console import places
+        from django.conf import settings
+
         from dbfleet.console.access import links
 
-        url = places.read().url or "http://127.0.0.1:8000"
+        url = settings.PLACES.url or "http://127.0.0.1:8000"
         return f"{url}/link/{links.make(by=self.who, user=user)}"
 
     # --- receipts ---

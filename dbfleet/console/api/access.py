@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from ninja import Router, Schema
 from ninja.responses import Status
 
 from dbfleet.console.access import in_person, links, needs, people, state, tokens
-from dbfleet.console.places import read
 
 PREFIX = "/access"
 router = Router()
@@ -78,7 +78,7 @@ def user_link(request: Any, name: str) -> Any:
     """A link that logs the user in, once, within 30 minutes."""
     in_person(request)
     secret = links.make(by=request.rights.who, user=people.find(name).get_username())
-    return Status(201, {"user": name, "url": f"{read().url}/link/{secret}"})
+    return Status(201, {"user": name, "url": f"{settings.PLACES.url}/link/{secret}"})
 
 
 @router.post("/users/{name}/active")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.http import HttpResponse
@@ -15,7 +16,6 @@ from django.views.decorators.http import require_POST, require_safe
 from dbfleet.console import forms
 from dbfleet.console.access import links, needs, people, state, tokens
 from dbfleet.console.models import ROLES
-from dbfleet.console.places import read
 from dbfleet.console.rooms import Nav
 from dbfleet.errors import DbfleetError, UsageError
 
@@ -124,7 +124,7 @@ def user_link(request: Any, name: str) -> HttpResponse:
 
 
 def _link(user: Any, by: str) -> str:
-    return f"{read().url}/link/{links.make(by=by, user=user.get_username())}"
+    return f"{settings.PLACES.url}/link/{links.make(by=by, user=user.get_username())}"
 
 
 @require_POST

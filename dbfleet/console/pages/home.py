@@ -7,11 +7,13 @@ from typing import Any
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
+from django.views.decorators.http import require_safe
 
 from dbfleet.console.access import needs
 from dbfleet.console.rooms import navigation
 
 
+@require_safe
 @needs("login")
 def home(request: Any) -> HttpResponse:
     """Lead there; who has no role yet is told so."""
