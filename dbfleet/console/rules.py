@@ -5,6 +5,7 @@ Rule: a channel's URL holds a secret and goes in only: no page, no record and no
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -70,7 +71,8 @@ def _checked(url: str) -> str:
         "try:\n    print('=' + outbound.checked(sys.stdin.read()))\n"
         "except UsageError as error:\n    print('!' + error.message + '\\n' + (error.hint or ''))"
     )
-    done = subprocess.run([sys.executable, "-c", code], input=url, capture_output=True, text=True, timeout=60)
+    python = os.environ.get("DBFLEET_PYTHON") or sys.executable
+    done = subprocess.run([python, "-c", code], input=url, capture_output=True, text=True, timeout=60)
     said = done.stdout.strip("\n")
     if said.startswith("="):
         return said[1:]

@@ -34,6 +34,7 @@ def run() -> int:
     from django.db import connections
 
     connections.close_all()
+    os.environ["DBFLEET_PYTHON"] = sys.executable  # under uWSGI it is another one
     options = [
         "--http-socket", where.listen, "--module", "dbfleet.console.wsgi:application", "--master", "--die-on-term",
         "--need-app", "--lazy-apps", "--processes", os.environ.get("DBFLEET_WEB_PROCESSES") or str(PROCESSES),

@@ -66,8 +66,8 @@ def test_the_audit_is_filtered_and_paged_by_number(person: Callable[..., Person]
 def test_what_came_from_elsewhere_is_shown_as_text(person: Callable[..., Person]) -> None:
     admin = person("ada", "admin")
     asked("web:" + ODD, ODD, ODD)
-    receipt = chain.receipt({"collections": [{"collection": ODD, "digest": ODD}], "note": ODD}, who=ODD, kind="copy", source=ODD,
-                            target=ODD, same=True)  # fmt: skip
+    body = {"collections": [{"collection": ODD, "digest": ODD}], "note": ODD}
+    receipt = chain.receipt(body, who=ODD, kind="copy", source=ODD, target=ODD, same=True)
     last = Entry.objects.get(body__contains='"did":"begin"').pk
     for path in (
         "/audit/",

@@ -162,8 +162,16 @@ def test_a_wrong_name_and_a_wrong_password_are_told_alike(person: Callable[..., 
     assert told[0] == told[1] != ""
 
 
-ELSEWHERE = ("https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert('evil')", "http:evil.example",
-             "\t//evil.example", "https:///evil.example", "http://127.0.0.1@evil.example/")  # fmt: skip
+ELSEWHERE = (
+    "https://evil.example/",
+    "//evil.example/",
+    "/\\evil.example",
+    "javascript:alert('evil')",
+    "http:evil.example",
+    "\t//evil.example",
+    "https:///evil.example",
+    "http://127.0.0.1@evil.example/",
+)
 
 
 def test_a_login_leads_nowhere_else(person: Callable[..., Person]) -> None:

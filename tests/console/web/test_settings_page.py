@@ -38,6 +38,7 @@ def test_a_wrong_url_is_refused_without_being_repeated(person: Callable[..., Per
         found = admin.call("POST", "/settings/channels", {"name": "x", "url": url})
         assert found.status_code == 400, found.text
         assert "hunter2" not in found.text
+        assert "could not be looked at" not in found.text
     assert (
         admin.call("POST", "/settings/channels", {"name": "x", "url": SECRET, "about": ["nonsense"]}).status_code == 400
     )
