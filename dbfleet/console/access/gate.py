@@ -3,6 +3,7 @@
     @needs("viewer")                        the role, on any target: the view shows what the rights reach
     @needs("operator", target="name")       the role, on the target that the URL's `name` says
     @needs("login")                         anybody who is logged in
+    @needs("viewer", posts=True)            a view for viewers that takes POST: without it such a view only shows
     require(request, "writer", target)      in a view, for a target that its form or body names
     in_person(request)                      in a view of the API: not by a token
 
@@ -16,12 +17,16 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from django.core.exceptions import PermissionDenied
 
 from dbfleet.console.access.rights import Rights
 from dbfleet.console.models import ROLES
+
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_SHOW: Final = ("login", "viewer")
+"""The roles that write nothing but what is their own."""
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -36,16 +41,20 @@ class Refused(PermissionDenied):
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What a view needs: a role, or `login`; on the target that this argument of its URL names, if it is not empty."""
+    """What a view needs: a role, or `login`; on the target that this argument of its URL names, if it is not empty.
+    A view that needs no more than to look takes no POST, unless it says that it does."""
 
     role: str
     target: str = ""
+    posts: bool = False
 
     def check(self, request: Any, arguments: dict[str, Any]) -> None:
         """NotLoggedIn, or Refused."""
         rights: Rights = request.rights
         if not rights.user:
             raise NotLoggedIn
+        if self.role in _SHOW and not self.posts and request.method not in _SAFE:
+            raise Refused("this address only shows something")
         if self.role == "login":
             return
         if self.target:
@@ -54,11 +63,11 @@ class Need:
             raise Refused(_told(self.role, rights.highest))
 
 
-def needs(role: str, *, target: str = "") -> Callable[[View], View]:
+def needs(role: str, *, target: str = "", posts: bool = False) -> Callable[[View], View]:
     """Say what a view needs; it is checked whenever the view is called."""
     if role not in (*ROLES, "login"):
         raise ValueError(f"there is no role {role!r}")
-    need = Need(role, target)
+    need = Need(role, target, posts)
 
     def decorate(view: View) -> View:
         @wraps(view)

@@ -117,7 +117,7 @@ def list_tokens(request: Any) -> list[dict[str, Any]]:
 
 
 @router.post("/tokens", response={201: dict})
-@needs("viewer")
+@needs("viewer", posts=True)
 def make_token(request: Any, body: NewToken) -> Any:
     """Make a token of one's own. Its text is in this answer, and nowhere again."""
     in_person(request)
@@ -128,7 +128,7 @@ def make_token(request: Any, body: NewToken) -> Any:
 
 
 @router.delete("/tokens/{number}", response={204: None})
-@needs("login")
+@needs("login", posts=True)
 def revoke_token(request: Any, number: int) -> Any:
     """Revoke a token: one's own, an admin any."""
     tokens.revoke(number, rights=request.rights)

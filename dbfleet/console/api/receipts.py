@@ -30,7 +30,7 @@ def receipts(
 
 
 @router.post("/verify")
-@needs("viewer")
+@needs("viewer", posts=True)
 def verify(request: Any, body: Head) -> dict[str, Any]:
     """Walk along the whole chain: `ok`, or the first entry that does not fit, and why."""
     return ledger.verify(body.head or None)

@@ -55,7 +55,7 @@ def _failed(request: Any, error: DbfleetError) -> HttpResponse:
 
 
 @require_POST
-@needs("viewer")
+@needs("viewer", posts=True)
 def make_token(request: Any) -> HttpResponse:
     """A token of one's own, shown this once."""
     form = request.POST
@@ -70,7 +70,7 @@ def make_token(request: Any) -> HttpResponse:
 
 
 @require_POST
-@needs("login")
+@needs("login", posts=True)
 def revoke_token(request: Any, number: int) -> HttpResponse:
     """End one."""
     tokens.revoke(number, rights=request.rights)
@@ -79,7 +79,7 @@ def revoke_token(request: Any, number: int) -> HttpResponse:
 
 @sensitive_post_parameters()
 @require_POST
-@needs("login")
+@needs("login", posts=True)
 def own_password(request: Any) -> HttpResponse:
     """A new password of one's own; it needs the old one, if there is one."""
     form = request.POST

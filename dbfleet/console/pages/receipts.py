@@ -74,7 +74,7 @@ def _cell(value: Any) -> Any:
 
 
 @require_POST
-@needs("viewer")
+@needs("viewer", posts=True)
 def verify(request: Any) -> HttpResponse:
     """Walk along the whole chain. `head`: the hash that an earlier walk gave, which must still be there."""
     head = forms.text(request.POST, "head", most=64)

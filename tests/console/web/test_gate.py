@@ -30,12 +30,11 @@ def pages() -> Iterator[tuple[str, str, object]]:
     """Every URL of a page: its name, an address of it, its view."""
     from dbfleet.console import urls
 
-    values = {"int": "1", "str": "a", "uuid": "00000000-0000-4000-8000-000000000000", "slug": "a", "path": "a"}
     for pattern in urls.urlpatterns:
         if hasattr(pattern, "url_patterns"):  # the API
             continue
         route = str(pattern.pattern)
-        yield pattern.name, "/" + re.sub(r"<(?:(\w+):)?\w+>", lambda m: values[m[1] or "str"], route), pattern.callback
+        yield pattern.name, "/" + filled(route), pattern.callback
 
 
 def operations() -> Iterator[tuple[str, str, object]]:
@@ -46,6 +45,13 @@ def operations() -> Iterator[tuple[str, str, object]]:
             for operation in view.operations:
                 for method in operation.methods:
                     yield method, module.PREFIX + path, operation.view_func
+
+
+def filled(route: str) -> str:
+    """An address of the route, with something for each of its arguments."""
+    values = {"int": "1", "uuid": "00000000-0000-4000-8000-000000000000"}
+    values["uuidstr"] = values["uuid"]
+    return re.sub(r"[<{](?:(\w+):)?(\w+)[>}]", lambda m: values.get(m[1], "1" if m[2] == "number" else "a"), route)
 
 
 def test_every_page_says_which_role_it_needs(desk: Desk) -> None:
@@ -66,10 +72,18 @@ def test_a_viewer_is_refused_wherever_something_is_written(person: Callable[...,
         if name in OPEN or name in OF_A_VIEWER:
             continue
         found = viewer.post(address)
-        if found.status_code != 405:  # a page that only shows something takes no POST
-            answers[name] = (found.status_code, "needs the role" in found.text)
+        if found.status_code != 405:
+            refused = "needs the role" in found.text or "only shows something" in found.text
+            answers[name] = (found.status_code, refused)
     assert len(answers) > 10
     assert {name: told for name, told in answers.items() if told != (403, True)} == {}
+
+
+def test_what_a_viewer_may_post_is_listed_here(desk: Desk) -> None:
+    taking = {name for name, _, view in pages() if (need := getattr(view, "needs", None)) and need.posts}
+    assert taking == set(OF_A_VIEWER)
+    called = {(method, path) for method, path, function in operations() if function.needs.posts}
+    assert called == set(OF_A_VIEWER_BY_API)
 
 
 def test_a_viewer_is_refused_by_the_api_wherever_something_is_written(person: Callable[..., Person]) -> None:
@@ -78,7 +92,7 @@ def test_a_viewer_is_refused_by_the_api_wherever_something_is_written(person: Ca
     answers = {}
     for method, path, _ in operations():
         if method != "GET" and (method, path) not in OF_A_VIEWER_BY_API:
-            found = viewer.call(method, re.sub(r"\{\w+\}", "1", path), {})
+            found = viewer.call(method, filled(path), {})
             answers[method, path] = (found.status_code, found.json().get("kind"))
     assert len(answers) > 10
     assert {name: told for name, told in answers.items() if told != (403, "Refused")} == {}
@@ -97,7 +111,7 @@ def test_nobody_sees_anything_without_a_login(person: Callable[..., Person]) -> 
             assert found.status_code == 302, address
         assert found.status_code == 403 or found.headers["Location"].startswith("/login?"), address
     for method, path, _ in operations():
-        found = requests.request(method, f"{nobody.web.url}/api{re.sub(r'{.*?}', '1', path)}", timeout=30)
+        found = requests.request(method, f"{nobody.web.url}/api{filled(path)}", timeout=30)
         assert found.status_code in (401, 403), path
     assert requests.get(f"{nobody.web.url}/api/openapi.json", timeout=30).status_code == 401
 
@@ -113,7 +127,7 @@ def test_what_changes_something_needs_the_sessions_own_csrf_token(how: str, pers
             assert found.status_code == 405 or "not from this session" in found.text, name
     for method, path, _ in operations():
         if method != "GET":
-            found = anna.call(method, re.sub(r"\{\w+\}", "1", path), {}, **{"X-CSRFToken": token})
+            found = anna.call(method, filled(path), {}, **{"X-CSRFToken": token})
             assert (found.status_code, found.json()["error"][:9]) == (403, "this form"), path
     assert anna.get("/access/").status_code == 200  # and nothing ended the session
 
