@@ -74,9 +74,11 @@ class DecimalField(models.DecimalField):
         if value is None:
             return None
         found = value.to_decimal() if hasattr(value, "to_decimal") else self.to_python(value)
-        # A float is the result of arithmetic, or what a column of numbers keeps.
-        rounded = isinstance(value, float) and self.decimal_places is not None and found.is_finite()
-        return self._cut(found) if rounded else found
+        if self.decimal_places is None or not found.is_finite():
+            return found
+        # A float is the result of arithmetic, or what a column of numbers keeps. Zeros at the end are not kept as text.
+        shorter = found.as_tuple().exponent > -self.decimal_places
+        return self._cut(found) if shorter or isinstance(value, float) else found
 
     def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
         """The value in the form in which the column keeps it."""

@@ -1,0 +1,1 @@
+"""The project: settings, a router, and commands that ask every engine."""
