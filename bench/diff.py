@@ -38,11 +38,25 @@ def cases(servers: Servers, rows: int) -> Iterator[tuple[str, Callable[[], Case]
         name = f"diff postgres {other}, 100 changed"
         yield name, partial(_reladiff, servers, rows, other, name)
     yield "diff postgres mongodb", lambda: _mongodb(servers, rows)
+    for other in ("postgres", "mariadb"):
+        yield f"console drift postgres {other}", partial(_drift, servers, rows, other)
 
 
 def _diff(a: str, b: str) -> Run:
     argv = [sys.executable, "-m", "dbfleet", "--quiet", "diff", a, b]
     return command(["sh", "-c", f"{shlex.join(argv)} || [ $? = 1 ]"])
+
+
+def _drift(servers: Servers, rows: int, other: str) -> Case:
+    """A check of rows of which none has changed, against the counts of diff."""
+    _tables(servers, rows)
+    seeded(servers, other, rows)
+    ends = ("postgres.orders", f"postgres.{_SAME}" if other == "postgres" else f"{other}.orders")
+    argv = [sys.executable, "-m", "dbfleet", "--quiet"]
+    return Case(
+        f"console drift postgres {other}", 1.05, lambda: command([*argv, "drift", *ends]),
+        lambda: command([*argv, "diff", *ends, "--stats"]), peak_mb=150,
+    )  # fmt: skip
 
 
 def _two(ours: list[str], theirs: list[str]) -> Run:

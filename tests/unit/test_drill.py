@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -15,12 +16,13 @@ from typing import Any
 import pytest
 from moving import Pair, fleet_in
 
+from dbfleet import registry
 from dbfleet.errors import NotFound, Unavailable, Unsupported, UsageError
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _drills
 from dbfleet.ops import dump as dump_op
 from dbfleet.ops.drill import Drilled, Watch, drill, sweep
-from dbfleet.runtimes import strays
+from dbfleet.runtimes import compose, docker_labels, strays
 from dbfleet.values import Column, Row, Schema, Type, digest_rows
 
 PEOPLE = Schema("people", (Column("id", Type.INT, False), Column("name", Type.TEXT)), ("id",))
@@ -381,6 +383,19 @@ def test_a_server_whose_folder_is_gone_is_found_by_where_it_works(pair: Pair, tm
             child.kill()
             child.wait()
         shutil.rmtree(others)
+
+
+@pytest.mark.parametrize("name", [name for name in registry.names() if not registry.spec(name).embedded])
+def test_all_that_a_stack_has_docker_make_is_labelled(name: str, tmp_path: Path) -> None:
+    spec = registry.spec(name)
+    docker_labels.write(tmp_path, spec, {"a": "b"})
+    overlay = json.loads((tmp_path / compose.OVERLAY).read_text())
+    text = compose.stack(spec).read_text("utf-8")
+    mounted = set(re.findall(r"^      - ([\w-]+):/", text, re.MULTILINE))
+    assert set(overlay["volumes"]) == mounted
+    assert mounted
+    assert overlay["services"] == {name: {"labels": {"a": "b"}}}
+    assert overlay["networks"] == {"default": {"labels": {"a": "b"}}}
 
 
 def test_the_receipt_survives_json(pair: Pair) -> None:
