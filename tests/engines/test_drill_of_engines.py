@@ -23,7 +23,7 @@ from dbfleet.fleet import Fleet
 from dbfleet.ops import dump as dump_op
 from dbfleet.ops.digest import digest
 from dbfleet.ops.drill import Watch, drill, sweep
-from dbfleet.runtimes import docker_labels
+from dbfleet.runtimes import Event, docker_labels
 from dbfleet.runtimes.accounts import SHARED
 from dbfleet.runtimes.ports import short_hash
 from dbfleet.spec import EngineSpec
@@ -162,6 +162,20 @@ def test_what_is_left_without_its_folder_is_found_by_its_label(target: Target, f
     assert left(fleet) != []
     (told,) = sweep(fleet, by_label=True)
     assert told.startswith(folder.name)
+    assert left(fleet) == []
+
+
+class Cancels(Watch):
+    def server(self, event: Event) -> None:
+        raise KeyboardInterrupt
+
+
+@LIGHT
+def test_a_drill_that_is_cancelled_while_its_server_starts_leaves_nothing(
+    target: Target, fleet: Fleet, table: Schema
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        drill(fleet, target, [table.name], watch=Cancels())
     assert left(fleet) == []
 
 

@@ -40,7 +40,8 @@ Stage = Literal["dump", "check", "start", "load", "remove"]
 
 
 class Watch:
-    """What a drill tells on its way; every method may be overridden."""
+    """What a drill tells on its way; every method may be overridden. One that raises ends the drill, which removes what
+    it has made; `server` is called in another thread."""
 
     def stage(self, stage: Stage, text: str) -> None:
         """What is being done now."""
