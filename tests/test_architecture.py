@@ -213,3 +213,11 @@ def test_everything_public_says_what_it_is() -> None:
 def _name(node: ast.expr) -> str:
     """The last word of a base class's expression."""
     return ast.unparse(node).rpartition(".")[2]
+
+
+def test_the_files_of_tests_have_different_names() -> None:
+    """pytest imports them by their names alone: of two with one name the second is not collected."""
+    found: dict[str, list[str]] = {}
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        found.setdefault(path.name, []).append(str(path.relative_to(ROOT)))
+    assert [paths for paths in found.values() if len(paths) > 1] == []
