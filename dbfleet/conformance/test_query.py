@@ -161,3 +161,18 @@ def test_encoded_result_is_what_the_formats_make(adapter: Adapter, made: Make, n
             assert quick.splitlines() == plain.splitlines()
     if not given:
         pytest.skip("declined for this schema")
+
+
+def test_a_plan_is_something_else_than_the_answer(adapter: Adapter, made: Make, name: str) -> None:
+    """The question for a plan (`EngineSpec.explain`) is answered, and not by the collection's rows."""
+    explain = adapter.spec.explain
+    if explain is None:
+        pytest.skip("undeclared by the spec")
+    schema = made(Schema(name, PAIR, ("id",)))
+    adapter.write(schema, [[(number, f"v{number}") for number in range(50)]])
+    statement = adapter.spec.examples["all"].format(collection=name)
+    with adapter.query(explain.replace("{statement}", statement)) as result:
+        rows = [row for batch in result for row in batch]
+    assert rows
+    assert not any("v49" in str(row) for row in rows)
+    assert alive(adapter)
