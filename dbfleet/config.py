@@ -129,6 +129,8 @@ def load(
         for name, settings in _services(file, data, text).items():
             services[name] = settings
             origins[f"services.{name}"] = f"{file}:{_line(text, ['services'], name)}"
+            for key in data["services"][name]:
+                origins[f"services.{name}.{key}"] = f"{file}:{_line(text, ['services', name], key)}"
         for key, value in section.items():
             values[key] = value
             origins[f"fleet.{key}"] = f"{file}:{_line(text, ['fleet'], key)}"

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from test_end_to_end import CommandLine
 
-from dbfleet import registry
+from dbfleet import registry, services
 from dbfleet.cli.examples import EXAMPLES
 from dbfleet.conformance.plugin import chosen, environment
 
@@ -47,6 +47,15 @@ def support_table() -> str:
     lines = ["| engine | language | verified on |", "|---|---|---|"]
     specs = sorted(registry.specs(), key=lambda spec: spec.title)
     lines += [f"| {spec.title} | {spec.language} | {'; '.join(spec.verified_on)} |" for spec in specs]
+    return "\n".join(lines)
+
+
+def services_table() -> str:
+    lines = ["| service | what it is for | needs | port |", "|---|---|---|---|"]
+    for name in services.in_order(services.names()):
+        spec = services.spec(name)
+        port = str(spec.default_port or "") if spec.published else "behind nginx"
+        lines.append(f"| `{name}` | {spec.purpose} | {', '.join(spec.needs)} | {port} |")
     return "\n".join(lines)
 
 
@@ -125,6 +134,10 @@ def test_support_table_is_the_code_s() -> None:
     assert support_table() in README, "make docs writes the README's table anew"
 
 
+def test_services_table_is_the_code_s() -> None:
+    assert services_table() in README, "make docs writes the README's table anew"
+
+
 def test_exit_codes_are_the_code_s() -> None:
     from dbfleet.cli.exit import Code
 
@@ -162,4 +175,5 @@ def test_the_outside_engine_is_500_lines_or_less() -> None:
 
 if __name__ == "__main__":
     fresh = re.sub(r"(holds it to the code -->\n)(?:\|.*\n)+", lambda found: f"{found[1]}{support_table()}\n", README)
+    fresh = re.sub(r"(the services' specs -->\n)(?:\|.*\n)+", lambda found: f"{found[1]}{services_table()}\n", fresh)
     (ROOT / "README.md").write_text(fresh, "utf-8")

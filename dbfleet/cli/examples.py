@@ -17,6 +17,7 @@ EXAMPLES: Final[Mapping[str, tuple[Example, ...]]] = {
         ("dbfleet up sqlite", ""),
         ("dbfleet up postgres redis --timeout 60", ""),
         ("dbfleet up --dry-run", ""),
+        ("dbfleet up console --dry-run", ""),
     ),
     "seed": (
         ("dbfleet seed sqlite --rows 100", ""),

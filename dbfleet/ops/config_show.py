@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from dbfleet import services
+from dbfleet.config import TargetSettings
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _servers
 
@@ -32,10 +34,17 @@ def config_show(fleet: Fleet) -> Iterator[dict[str, Any]]:
         yield record(f"targets.{name}.url", target.url())
         if (reader := fleet.configured_reader(name)) is not None:
             yield record(f"targets.{name}.ro_url", reader.url())
-        for key in ("port", "image", "memory"):
-            if (value := getattr(found, key)) is not None:
-                variable = f"DBFLEET_{_servers.variable(name)}_{key.upper()}"
-                yield record(f"targets.{name}.{key}", value, variable if settings.environ.get(variable) else None)
+        yield from (record(*each) for each in _of_server(fleet, "targets", found))
+    for name in services.names():
+        yield from (record(*each) for each in _of_server(fleet, "services", settings.service(name)))
+
+
+def _of_server(fleet: Fleet, table: str, found: TargetSettings) -> Iterator[tuple[str, Any, str | None]]:
+    """What is set of a server that dbfleet starts: the key, its value, and the variable where that won."""
+    for key in ("port", "image", "memory"):
+        if (value := getattr(found, key)) is not None:
+            variable = f"DBFLEET_{_servers.variable(found.name)}_{key.upper()}"
+            yield f"{table}.{found.name}.{key}", value, variable if fleet.settings.environ.get(variable) else None
 
 
 def config_validate(fleet: Fleet) -> int:

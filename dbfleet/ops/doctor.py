@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from dbfleet import registry
+from dbfleet import registry, services
 from dbfleet.errors import DbfleetError
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _servers
@@ -51,9 +51,14 @@ def _findings(fleet: Fleet, docker: docker_engine.Found) -> Iterator[tuple[str, 
             continue
         if not _servers.started(fleet, target):
             continue
-        yield f"{name} server", _server(fleet, name, chosen)
-        if port := _port(fleet, name):
+        yield f"{name} server", _server(fleet, target, chosen)
+        if port := _port(fleet, target):
             yield f"{name} port", port
+    for target in _servers.started_services(fleet):
+        yield f"{target.name} service", _server(fleet, target, chosen)
+        if port := _port(fleet, target):
+            yield f"{target.name} port", port
+    yield "console", _console(fleet, chosen)
     for engine, spec in sorted({target.engine: fleet.spec(target) for target in usable.values()}.items()):
         for finding in spec.examine() if spec.examine else ():
             yield engine, finding
@@ -74,34 +79,50 @@ def _docker(found: docker_engine.Found, *, needed: bool) -> Finding:
     return Finding("fail" if needed else "warn", found.message, found.hint)
 
 
-def _server(fleet: Fleet, name: str, default: str) -> Finding:
-    target = fleet.target(name)
-    spec = fleet.spec(target)
-    recorded = fleet.record(name).get("runtime") or default
+def _server(fleet: Fleet, target: Target, default: str) -> Finding:
+    spec = fleet.runs(target)
+    recorded = fleet.record(target.name).get("runtime") or default
     missing = _servers.runtime(fleet, recorded).missing(spec)
     if missing:
-        return Finding("warn", f"no {spec.title} server for the runtime {recorded}", missing)
+        what = f"{spec.title} server" if spec.kind == "engines" else spec.title
+        return Finding("warn", f"no {what} for the runtime {recorded}", missing)
     if recorded == "process" and spec.local and (found := programs.find(spec.local)):
         return Finding("ok", f"{', '.join(found)} in {next(iter(found.values())).parent}")
     return Finding("ok", f"the stack {compose.stack(spec).name}")
 
 
-def _port(fleet: Fleet, name: str) -> Finding | None:
+def _console(fleet: Fleet, default: str) -> Finding:
+    """Whether `up console` could start all of it."""
+    lacking: dict[str, list[str]] = {}
+    for target in map(fleet.service, services.group("console")):
+        spec = services.spec(target.name)
+        if _servers.of_this_fleet(fleet, target) and (
+            missing := _servers.runtime(fleet, spec.runtime or default).missing(spec)
+        ):
+            lacking.setdefault(missing, []).append(target.name)
+    if not lacking:
+        return Finding("ok", "up console can start all of it")
+    names = [name for several in lacking.values() for name in several]
+    needed = [name for name in names if not services.spec(name).optional]
+    text = f"up console cannot start {', '.join(needed)}" if needed else f"up console leaves out {', '.join(names)}"
+    return Finding("warn" if needed else "ok", text, "; ".join(lacking))
+
+
+def _port(fleet: Fleet, target: Target) -> Finding | None:
     """What `up` would meet; nothing to say of a server that runs."""
-    target = fleet.target(name)
     for runtime, servers in _servers.by_runtime(fleet, [target]):
         try:
-            if runtime.states(servers)[name].alive:
+            if runtime.states(servers)[target.name].alive:
                 return None
         except DbfleetError:
             return None
-    port, fixed = target.port, fleet.settings.target(name).port
+    port, fixed = target.port, fleet.settings_of(target).port
     if port is None or ports.is_free(port):
-        return Finding("ok", f"{port} is free")
+        return Finding("ok", f"{port} is free") if port else None
     taken = f"{port} is taken by {ports.holder(port)}"
     if fixed:
-        return Finding("fail", taken, f"stop that program, or set another port for {name}")
-    return Finding("warn", taken, f"up gives {name} a free one")
+        return Finding("fail", taken, f"stop that program, or set another port for {target.name}")
+    return Finding("warn", taken, f"up gives {target.name} a free one")
 
 
 def _memory(fleet: Fleet, targets: Iterable[Target]) -> Finding:

@@ -32,6 +32,11 @@ runtime = "auto"
 # [targets.warehouse]
 # url = "mysql://reader:${env:WAREHOUSE_PASSWORD}@db.example.org/sales"
 # ro_url = "mysql://looker:${env:LOOKER_PASSWORD}@db.example.org/sales"  # an account that can only read
+#
+# The same of a service, which `dbfleet up` starts by its name.
+#
+# [services.nginx]
+# port = 9443
 """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -153,6 +154,25 @@ def test_what_cannot_be_is_told_with_a_way_out(
 ) -> None:
     out, err = dbfleet.both(*arguments, code=code)
     assert told in out + err
+
+
+def test_config_show_says_which_source_set_a_service(dbfleet: CommandLine) -> None:
+    (dbfleet.folder / "dbfleet.toml").write_text("[services.broker]\nport = 20123\nmemory = '80m'\n", "utf-8")
+    dbfleet.environment["DBFLEET_BROKER_PORT"] = "20124"
+    found = {each["key"]: each for each in map(json.loads, dbfleet("config", "show", "--format", "jsonl").splitlines())}
+    port, memory = found["services.broker.port"], found["services.broker.memory"]
+    assert (port["value"], port["origin"]) == (20124, "DBFLEET_BROKER_PORT")
+    assert (memory["value"], memory["origin"].rpartition("dbfleet.toml:")[2]) == ("80m", "3")
+    dbfleet("config", "validate")
+
+
+def test_doctor_says_what_the_console_lacks(dbfleet: CommandLine) -> None:
+    found = {each["check"]: each for each in map(json.loads, dbfleet("doctor", "--format", "jsonl").splitlines())}
+    assert "up console" in found["console"]["text"]
+    assert "control service" not in found, "it was never started"
+    dbfleet("up", "control")
+    found = {each["check"]: each for each in map(json.loads, dbfleet("doctor", "--format", "jsonl").splitlines())}
+    assert found["control service"]["level"] == "ok"
 
 
 @pytest.mark.parametrize(
