@@ -169,10 +169,11 @@ def models(
     if format != "django":
         raise UsageError(f"models has no format {format!r}", hint="the format is django")
     fleet = open_fleet()
-    apps = op.models(fleet, [fleet.locate(each) for each in where])
+    located = [fleet.locate(each) for each in where]
+    if output is None and len({target.name for target, _ in located}) > 1:
+        raise UsageError("several targets are several apps", hint="name a folder for them: --output fleet")
+    apps = op.models(fleet, located)
     if output is None:
-        if len(apps) > 1:
-            raise UsageError("several targets are several apps", hint="name a folder for them: --output fleet")
         render.write([apps[0].files[op.MODELS].encode()])
     else:
         plan = op.planned(apps, output)
