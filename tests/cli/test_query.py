@@ -173,6 +173,31 @@ def test_a_target_that_fails_does_not_stop_the_others(shell: Shell) -> None:
     assert "lost: no file" in ran.err
 
 
+def test_for_reading_only_nothing_is_changed(shell: Shell) -> None:
+    assert shell.ok("query", "shop", PEOPLE, "--read-only") == shell.ok("query", "shop", PEOPLE)
+    for text in ("delete from people", "select 1; delete from people", "pragma query_only = 0; delete from people"):
+        ran = shell("query", "shop", text, "--read-only")
+        assert ran.code == 5
+        assert "readonly" in ran.err
+    assert len(shell.ok("query", "shop", PEOPLE).splitlines()) == 3
+
+
+def test_for_reading_only_several_targets_are_asked_where_it_holds_for_all(shell: Shell) -> None:
+    found = shell.ok("query", "shop,shop", "select count(*) as n from people", "--read-only")
+    assert found == '{"target":"shop","n":3}\n' * 2
+    ran = shell("query", "shop,postgresql://me:secret@127.0.0.1:1/db", "select 1", "--read-only")
+    assert (ran.code, ran.out) == (6, "")
+    assert "not enforced" in ran.err
+    assert "ro_url" in ran.err
+    assert "secret" not in ran.err
+
+
+def test_a_file_has_no_url_for_reading_only(shell: Shell) -> None:
+    ran = shell("url", "shop", "--read-only")
+    assert (ran.code, ran.out) == (6, "")
+    assert "query --read-only" in ran.err
+
+
 def test_targets_without_a_common_language_are_refused(shell: Shell) -> None:
     ran = shell("query", "shop,redis://127.0.0.1:1", "select 1")
     assert ran.code == 2

@@ -287,6 +287,8 @@ HARMLESS = {
     "unlisten": "of one's own session",
 }
 
+OF_SOME_BUILDS = {"cursor to xml": "reads, where the server was built with libxml"}
+
 
 def state(owner: Adapter) -> dict[str, object]:
     """The catalog as far as a statement could change it, large objects, sequences, roles and settings."""
@@ -343,7 +345,7 @@ def _run(adapter: Adapter, text: str) -> list[tuple[object, ...]]:
 
 def test_no_statement_of_a_reader_changes_anything(fleet: Fleet, target: Target, world: None) -> None:
     found = passed(fleet, target, STATEMENTS, state)
-    assert {name: ways for name, ways in found.items() if name not in HARMLESS} == {}
+    assert {name: ways for name, ways in found.items() if name not in HARMLESS | OF_SOME_BUILDS} == {}
     assert {*HARMLESS} - {*found} == set(), "what is refused needs no excuse"
 
 
