@@ -21,7 +21,7 @@ from console_servers import WEB_PASSWORD, Console, end, until
 
 from dbfleet.console.desk import Desk
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="no browser")
+sync_api = pytest.importorskip("playwright.sync_api", reason="an extra is not installed")
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +31,7 @@ def axe() -> str:
     if not file.exists():
         npm = shutil.which("npm")
         if npm is None:
-            pytest.skip("no browser")
+            pytest.skip("not on this machine")
         AXE.mkdir(parents=True, exist_ok=True)
         package = f"axe-core@{AXE.name.rpartition('-')[2]}"
         subprocess.run([npm, "pack", package, "--silent"], cwd=AXE, check=True, capture_output=True, timeout=120)
@@ -44,7 +44,7 @@ def axe() -> str:
 def chromium(axe: str) -> Iterator[Any]:
     """The browser."""
     if not CHROMIUM:
-        pytest.skip("no browser")
+        pytest.skip("not on this machine")
     # Playwright runs a loop in this thread, and Django would refuse to ask its database there.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     with sync_api.sync_playwright() as playwright:

@@ -67,18 +67,18 @@ def test_a_killed_server_is_red_with_its_cause_within_two_looks_and_green_again(
     process("beat")
     desk.add_schedule("health", {"targets": ["a", "c"]}, every="10s")
     page = site.person("viewer")
-    page.wait_for_selector("article.card.ok:has-text('c')", timeout=90_000)
+    page.wait_for_selector("article.card.ok:has(a:text-is('c'))", timeout=90_000)
     server = server_of(console, "c")
     assert not server.name().startswith("python")
     os.kill(server.pid, signal.SIGKILL)
     try:
-        card = page.wait_for_selector("article.card.red:has(h2:text-is('c'))", timeout=90_000)
+        card = page.wait_for_selector("article.card.red:has(a:text-is('c'))", timeout=90_000)
         assert Sample.objects.filter(target="c", bad=1).count() <= 2
         assert card.query_selector(".cause").inner_text().strip()
         assert page.query_selector("article.card:first-child h2").inner_text() == "c"
     finally:
         up(console.fleet, ["c"])
-    page.wait_for_selector("article.card.ok:has(h2:text-is('c'))", timeout=90_000)
+    page.wait_for_selector("article.card.ok:has(a:text-is('c'))", timeout=90_000)
 
 
 def test_a_hidden_tab_asks_for_nothing_and_goes_on_when_it_is_seen(site: Site) -> None:
@@ -174,11 +174,11 @@ def test_a_schedule_is_added_run_paused_and_removed(site: Site) -> None:
     site.open(page, f"/schedules/{schedule.pk}")
     page.click("summary")
     page.fill("input[name=typed]", "wrong")
-    page.click("text=Remove it")
+    page.click("button:has-text('Remove it')")
     page.wait_for_selector("text=nothing was removed")
     page.click("summary")
     page.fill("input[name=typed]", schedule.name)
-    page.click("text=Remove it")
+    page.click("button:has-text('Remove it')")
     page.wait_for_url("**/schedules")
     assert not Schedule.objects.exists()
     assert Job.objects.count() == 1
