@@ -140,3 +140,28 @@ def test_the_web_s_account_may_add_and_read(desk: Desk, console: Console) -> Non
             "VALUES (1, now(), 'x', 'x', '', '', '', '{}', '', '')"
         )
         assert web.execute("SELECT count(*) FROM console_entry").fetchone() == (1,)
+
+
+def test_the_web_s_account_makes_no_command_but_of_a_schedule_that_has_it(desk: Desk, console: Console) -> None:
+    desk.add_schedule("command", {"command": ["ls", "a"]}, every="1h", name="known")
+    desk.add_schedule("health", {}, every="1h", name="other")
+    control = console.fleet.service("control")
+    insert = (
+        "INSERT INTO console_job (kind, arguments, source, target, state, made_by, made_at, cancel_asked_by, rows, "
+        "verdict, error, hint, trouble, resumes, schedule_id) SELECT 'command', {}, '', '', 'waiting', 'web', now(), "
+        "'', 0, '', '', '', '', false, id FROM console_schedule WHERE name = 'known'"
+    )
+    with psycopg.connect(
+        host=control.host, port=control.port, user="dbfleet_web", password=WEB_PASSWORD, dbname="dbfleet",
+        autocommit=True,
+    ) as web:  # fmt: skip
+        for statement in (
+            insert.format('\'{"command": ["down", "--volumes", "--yes"]}\'::jsonb'),
+            "UPDATE console_schedule SET kind = 'command' WHERE name = 'other'",
+            "UPDATE console_schedule SET arguments = '{\"command\": [\"down\"]}' WHERE name = 'known'",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="command line alone"):
+                web.execute(statement)
+        web.execute(insert.format("arguments"))
+        web.execute("UPDATE console_schedule SET paused = true WHERE name = 'known'")
+        web.execute("UPDATE console_job SET cancel_asked_by = 'web:ada' WHERE kind = 'command'")

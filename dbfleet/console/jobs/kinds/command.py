@@ -1,5 +1,6 @@
 """`command`: any other verb of dbfleet, as it would be typed. It is made on the command line only: whoever can write
-into the control database by the web's account alone is not to choose what a worker runs (jobs/making.py)."""
+into the control database by the web's account alone is not to choose what a worker runs (a trigger holds it: migration
+0007)."""
 
 from __future__ import annotations
 
