@@ -573,7 +573,9 @@ class Fleet:
         if not value:
             raise ConfigError(
                 f"{file} is damaged: it holds no password",
-                hint="put the fleet's password there again; or remove the file, and the data: dbfleet down --volumes",
+                hint="remove it, and run dbfleet up again: another is made"
+                if name == "ro"
+                else "put the fleet's password there again; or remove the file, and the data: dbfleet down --volumes",
             )
         return value
 

@@ -344,7 +344,10 @@ def _run(adapter: Adapter, text: str) -> list[tuple[object, ...]]:
 
 
 def test_no_statement_of_a_reader_changes_anything(fleet: Fleet, target: Target, world: None) -> None:
-    found = passed(fleet, target, STATEMENTS, state)
+    with fleet.connect(target) as owner:
+        knows = int(owner.ping().version.split(".")[0]) >= 16  # that large objects are not for READ ONLY transactions
+    statements = {name: text for name, text in STATEMENTS.items() if knows or not name.startswith("large object")}
+    found = passed(fleet, target, statements, state)
     assert {name: ways for name, ways in found.items() if name not in HARMLESS | OF_SOME_BUILDS} == {}
     assert {*HARMLESS} - {*found} == set(), "what is refused needs no excuse"
 

@@ -105,3 +105,14 @@ def test_a_wrong_setting_is_named_with_its_place(tmp_path: Path, text: str, says
     with pytest.raises(ConfigError, match=says) as caught:
         config_validate(fleet(tmp_path, text))
     assert "second" not in caught.value.message + (caught.value.hint or "")
+
+
+def test_a_damaged_password_of_the_readers_costs_no_data(tmp_path: Path) -> None:
+    one = fleet(tmp_path)
+    one.secret("ro")
+    one.secret_file("ro").chmod(0o644)
+    one.secret_file("ro").write_text("")
+    with pytest.raises(ConfigError, match="damaged") as caught:
+        one.reader(one.target("postgres"))
+    assert "up again" in (caught.value.hint or "")
+    assert "--volumes" not in (caught.value.hint or "")

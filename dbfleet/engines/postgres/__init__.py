@@ -100,7 +100,8 @@ ENGINE = EngineSpec(
     extras=ALL,
     guard="account",
     guard_note="Advisory locks, NOTIFY and pg_sleep pass, and password verifiers can be read. Outside of dbfleet's "
-    "sessions it may also make temporary tables and large objects, as everybody may.",
+    "sessions it may also make temporary tables and large objects, as everybody may; large objects inside them, too, "
+    "before version 16.",
     keeps_native=keeps_native,
     limits=Limits(decimal_scale=16383, name_length=NAME_BYTES, nul_in_text=False, key_length=2700),
     aliases=("pg", "postgresql", "psql", "pgsql"),
