@@ -10,7 +10,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -163,6 +163,7 @@ def tell(fleet: Fleet, name: str, runtime: str) -> list[str]:
     told.put(told_file(fleet, name).name, "\n".join([*lines, ""]))
     if name == "pgadmin":
         told.put_servers()
+    told.remove_others()
     return left
 
 
@@ -174,6 +175,7 @@ class _Told:
     folder: Path
     inside: bool
     reads_only: bool
+    written: set[str] = field(default_factory=set)
 
     def urls(self, target: Target) -> Iterator[str]:
         reader = self._reader(target)
@@ -258,9 +260,17 @@ class _Told:
             os.replace(fresh, self.folder / name)
         finally:
             fresh.unlink(missing_ok=True)
+        self.written.add(name)
+
+    def remove_others(self) -> None:
+        """Remove the passwords that are not told any more."""
+        for file in self.folder.iterdir():
+            if file.suffix in _PASSWORDS and file.name not in self.written:
+                file.unlink(missing_ok=True)
 
 
 _POSTGRESQL: Final = "postgresql"
+_PASSWORDS: Final = (".ro", ".password")
 _PLACE: Final = "PLACEofTHEpassword"
 
 
