@@ -18,11 +18,13 @@
 
   const editor = CodeMirror.fromTextArea(document.getElementById("text"), {
     lineNumbers: true,
+    lineWrapping: true,
     matchBrackets: true,
     viewportMargin: 200,
     extraKeys: { "Ctrl-Enter": () => ask(), "Cmd-Enter": () => ask(), Tab: false, "Shift-Tab": false },
   });
   editor.getInputField().setAttribute("aria-label", "Statement");
+  editor.getScrollerElement().tabIndex = 0; // a long statement can be scrolled with keys
   const texts = new Map(); // by language: to choose another language keeps what was typed in this one
   let language = "";
 
