@@ -15,17 +15,20 @@ from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
 from django.db.utils import InterfaceError, OperationalError
 from django.http import HttpResponse
+from django.shortcuts import redirect
 from django.utils.functional import SimpleLazyObject
 from ninja.utils import check_csrf
 
 from dbfleet.console import errors
 from dbfleet.console.access import NotLoggedIn, Rights, rights, tokens
+from dbfleet.console.access.outside import WAYS_IN
+from dbfleet.console.access.second import PASSED
 from dbfleet.errors import DbfleetError
 
 log = logging.getLogger("dbfleet.web")
 
-OPEN: Final = frozenset({"healthz", "login", "logout", "link", "csp-report"})
-"""The names of the URLs that need no login."""
+OPEN: Final = frozenset({"healthz", "login", "logout", "link", "csp-report", "login-second"})
+"""The names of the URLs that need no login; beside them another service's ways in (access/outside.py)."""
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; report-uri /csp-report"
@@ -98,10 +101,21 @@ class Guard:
             if check_csrf(request):
                 return errors.csrf_failed(request)
             return None
+        if match.url_name in WAYS_IN:
+            return None
+        if settings.TOTP == "required" and self._lacks_second(request, match.url_name):
+            return redirect("access-second")
         if hasattr(view, "needs") or match.url_name in OPEN or match.app_names == ["ninja"]:
             return None
         log.error("%s does not say which role it needs: it is refused", match.view_name or view)
         return errors.forbidden(request)
+
+    @staticmethod
+    def _lacks_second(request: Any, url_name: str) -> bool:
+        """Whether somebody is in with one factor where two are required. They can set the second one up, or leave."""
+        if url_name in OPEN or url_name == "access-second" or request.session.get(PASSED):
+            return False
+        return bool(request.rights.user)
 
 
 def _login(request: Any) -> Any:

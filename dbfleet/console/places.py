@@ -7,6 +7,9 @@
     DBFLEET_CONSOLE_URL               the address that people type
     DBFLEET_WEB_LISTEN                HOST:PORT on which web speaks HTTP
     DBFLEET_WEB_UWSGI                 HOST:PORT on which it speaks the uwsgi protocol too, where nginx is in front
+    DBFLEET_CONSOLE_OIDC_URL          the issuer of another service to log in by (OpenID Connect); off without it
+    DBFLEET_CONSOLE_OIDC_CLIENT, _SECRET, _NAME   what it knows the console by, and its name on the login page
+    DBFLEET_CONSOLE_TOTP              `optional` or `required`: second factors by an authenticator app; off without it
 
 Values may hold the placeholders of dbfleet's URLs (${file:PATH}), so no secret stands in the environment.
 """
@@ -38,6 +41,11 @@ class Places:
     listen: str
     uwsgi: str
     web_password: str = field(repr=False)
+    oidc_url: str = ""
+    oidc_client: str = ""
+    oidc_secret: str = field(default="", repr=False)
+    oidc_name: str = ""
+    totp: str = ""
 
 
 def read(environ: Mapping[str, str] | None = None) -> Places:
@@ -61,7 +69,18 @@ def read(environ: Mapping[str, str] | None = None) -> Places:
         listen=value("DBFLEET_WEB_LISTEN"),
         uwsgi=value("DBFLEET_WEB_UWSGI"),
         web_password=_content(web_password),
+        oidc_url=value("DBFLEET_CONSOLE_OIDC_URL").rstrip("/"),
+        oidc_client=value("DBFLEET_CONSOLE_OIDC_CLIENT"),
+        oidc_secret=value("DBFLEET_CONSOLE_OIDC_SECRET"),
+        oidc_name=value("DBFLEET_CONSOLE_OIDC_NAME"),
+        totp=_one_of("DBFLEET_CONSOLE_TOTP", value("DBFLEET_CONSOLE_TOTP"), ("", "optional", "required")),
     )
+
+
+def _one_of(name: str, found: str, known: tuple[str, ...]) -> str:
+    if found not in known:
+        raise ConfigError(f"{name} is {found!r}", hint=f"it is {' or '.join(filter(None, known))}, or not set")
+    return found
 
 
 def _control(environ: Mapping[str, str]) -> config.Url:

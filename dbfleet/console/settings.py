@@ -92,6 +92,37 @@ _HTTPS = _ADDRESS.scheme == "https"
 _PORT = _ADDRESS.port or (443 if _HTTPS else 80)
 # A browser does not tell ports apart: two fleets' consoles on one machine must not end each other's sessions.
 _COOKIE = ("__Host-" if _HTTPS else "") + f"dbfleet-{_PORT}"
+
+# Another service to log in by, and second factors: by django-allauth, each only where it is configured.
+OIDC_URL, OIDC_NAME = PLACES.oidc_url, PLACES.oidc_name or "single sign-on"
+TOTP = PLACES.totp
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+MFA_ADAPTER = "dbfleet.console.access.second.Adapter"
+MFA_TOTP_ISSUER = "dbfleet"
+MFA_TOTP_TOLERANCE = 1  # clocks may differ by half a minute
+ACCOUNT_ADAPTER = "dbfleet.console.access.outside.Account"
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SIGNUP_FIELDS = ["username*"]
+SOCIALACCOUNT_ADAPTER = "dbfleet.console.access.outside.Social"
+SOCIALACCOUNT_AUTO_SIGNUP = True
+SOCIALACCOUNT_STORE_TOKENS = False
+if OIDC_URL:
+    AUTHENTICATION_BACKENDS.append("allauth.account.auth_backends.AuthenticationBackend")
+    SOCIALACCOUNT_PROVIDERS = {
+        "openid_connect": {
+            "OAUTH_PKCE_ENABLED": True,
+            "APPS": [
+                {
+                    "provider_id": "sso",
+                    "name": OIDC_NAME,
+                    "client_id": PLACES.oidc_client,
+                    "secret": PLACES.oidc_secret,
+                    "settings": {"server_url": OIDC_URL},
+                }
+            ],
+        }
+    }
+
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "/"
 SESSION_COOKIE_NAME = _COOKIE

@@ -17,14 +17,19 @@ from ninja.errors import ValidationError
 from dbfleet import __version__
 from dbfleet.console import errors
 from dbfleet.console.access import NotLoggedIn, needs
+from dbfleet.console.api._docs import Page
 from dbfleet.console.rooms import modules
 from dbfleet.errors import DbfleetError
 
 api = NinjaAPI(
     title="dbfleet",
     version=__version__,
-    description=__doc__,
+    description=(
+        "A call has the session's cookie, and for what it changes its CSRF token in X-CSRFToken; or a token, as "
+        "Authorization: Bearer dbf_…. Errors are {error, hint, kind}, with the status that fits."
+    ),
     urls_namespace="api",
+    docs=Page(),
     docs_decorator=needs("login"),
 )
 

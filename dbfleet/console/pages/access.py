@@ -39,6 +39,7 @@ def _page(request: Any, *, status: int = 200, **shown: Any) -> HttpResponse:
         "mine": state.of(rights.user),
         "users": state.users() if admin else [],
         "others": [each for each in state.all_tokens() if each["user"] != rights.user] if admin else [],
+        "totp": settings.TOTP,
         "has_password": request.user.has_usable_password(),
     }
     return render(request, "access.html", {**facts, **shown}, status=status)

@@ -17,7 +17,9 @@ from dbfleet.console.rooms import Nav
 
 NAV = Nav("Audit", "audit", 85)
 KINDS: Final = ("statement", "receipt", "schedule", "job", "access", "login", "setting")
-_TOLD: Final = ("did", "user", "role", "pattern", "token", "name", "schedule", "kind", "way", "from", "job")
+_TOLD: Final = (
+    "did", "user", "role", "target", "pattern", "token", "name", "schedule", "kind", "way", "from", "job",
+)  # fmt: skip
 
 
 def filters(query: Any) -> dict[str, Any]:

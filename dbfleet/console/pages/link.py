@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth import login
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.cache import never_cache
@@ -13,6 +12,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from dbfleet.console.access import links
+from dbfleet.console.pages.second import come_in
 from dbfleet.errors import UsageError
 
 GONE = "This link was used, or is too old. Print another one on the terminal: python -m dbfleet.console link"
@@ -35,9 +35,8 @@ def link(request: Any, secret: str) -> HttpResponse:
     except UsageError as error:
         facts.update(told=error.message, hint=error.hint or "", name=name)
         return render(request, "link.html", facts, status=400)
-    request.login_way = "link"
-    login(request, user, backend="django.contrib.auth.backends.ModelBackend")
-    return HttpResponseRedirect("/")
+    # The terminal's link is the way back in for who has lost the second factor.
+    return come_in(request, user, "/", way="link", alone=found.made_by.startswith("cli:"))
 
 
 urlpatterns = [path("link/<str:secret>", link, name="link")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth import authenticate, login, logout
+from django.contrib.auth import authenticate, logout
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import path
@@ -14,6 +14,8 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from dbfleet.console.access import record, throttle
+from dbfleet.console.pages.outside import ways
+from dbfleet.console.pages.second import come_in
 
 
 @sensitive_post_parameters("password")
@@ -24,7 +26,7 @@ def enter(request: Any) -> HttpResponse:
     onward = within(request, request.POST.get("next") or request.GET.get("next"))
     if request.user.is_authenticated:
         return HttpResponseRedirect(onward)
-    facts: dict[str, Any] = {"next": onward, "asks_password": True, "ways": []}
+    facts: dict[str, Any] = {"next": onward, "asks_password": True, "ways": ways()}
     status = 200
     if request.method == "POST":
         name = request.POST.get("username", "")
@@ -39,8 +41,7 @@ def enter(request: Any) -> HttpResponse:
         user = authenticate(request, username=name, password=request.POST.get("password", ""))
         if user is not None:
             counted.well()
-            login(request, user)
-            return HttpResponseRedirect(onward)
+            return come_in(request, user, onward, way="password")
         facts.update(told="This name and password do not fit.", username=name)
         status = 401
     return render(request, "login.html", facts, status=status)

@@ -12,11 +12,13 @@ from console_people import Person, Web
 from dbfleet.console.desk import Desk
 from dbfleet.console.rooms import modules
 
-OPEN = {"healthz", "login", "logout", "link", "csp-report"}
+OPEN = {"healthz", "login", "login-second", "logout", "link", "csp-report"}
 OF_A_VIEWER = {
     "access-token": "a token of one's own, which is no more than a viewer",
     "access-token-revoke": "a token of one's own",
     "access-password": "one's own password",
+    "access-second": "one's own second factor",
+    "access-second-remove": "one's own second factor",
     "receipts-verify": "reads the chain",
 }
 OF_A_VIEWER_BY_API = {
@@ -121,7 +123,7 @@ def test_what_changes_something_needs_the_sessions_own_csrf_token(how: str, pers
     anna, other = person("anna", "admin"), person("otto", "admin")
     token = "" if how == "without a token" else other.csrf
     for name, address, _ in pages():
-        if name not in ("csp-report", "healthz", "link", "login"):
+        if name not in ("csp-report", "healthz", "link", "login", "login-second"):
             found = anna.post(address, csrfmiddlewaretoken=token)
             assert found.status_code in (403, 405), name
             assert found.status_code == 405 or "not from this session" in found.text, name
