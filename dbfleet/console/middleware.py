@@ -27,7 +27,7 @@ from dbfleet.errors import DbfleetError
 
 log = logging.getLogger("dbfleet.web")
 
-OPEN: Final = frozenset({"healthz", "login", "logout", "link", "csp-report", "login-second"})
+OPEN: Final = frozenset({"healthz", "login", "logout", "link", "csp-report", "login-second", "auth-admin"})
 """The names of the URLs that need no login; beside them another service's ways in (access/outside.py)."""
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
