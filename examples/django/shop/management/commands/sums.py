@@ -17,9 +17,10 @@ class Command(BaseCommand):
         """Ask each target the same."""
         found = {}
         for target, models in every():
-            orders = models.Order.objects.aggregate(orders=Count("pk"), total=Sum("total"))
-            items = models.OrderItem.objects.aggregate(items=Count("line"))
-            found[target] = (orders["orders"], orders["total"], items["items"])
-            self.stdout.write(f"{target:12} {orders['orders']:8} orders {items['items']:8} items {orders['total']:14}")
+            # MongoDB's backend confuses a name of an aggregate with that of a collection, so it is not called orders.
+            orders = models.Order.objects.aggregate(number=Count("pk"), total=Sum("total"))
+            items = models.OrderItem.objects.aggregate(number=Count("line"))
+            found[target] = (orders["number"], orders["total"], items["number"])
+            self.stdout.write(f"{target:12} {orders['number']:8} orders {items['number']:8} items {orders['total']:14}")
         if len(set(found.values())) != 1:
             raise CommandError("the engines do not agree")
