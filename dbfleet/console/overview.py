@@ -6,7 +6,7 @@ A target that nobody has looked at for a while is no green one: it is `unknown`,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -81,8 +81,8 @@ class Overview:
         ]
 
 
-def overview(fleet: Fleet, visible: Iterable[str] | None = None) -> Overview:
-    """The fleet now. `visible`: the targets that may be shown; all without it."""
+def overview(fleet: Fleet, visible: Callable[[Iterable[str]], Iterable[str]] | None = None) -> Overview:
+    """The fleet now. `visible`: which of the names that it is given may be shown; all without it."""
     now = making.now()
     schedules = list(Schedule.objects.order_by("name"))
     looks = [each for each in schedules if each.kind == "health" and not each.paused]
@@ -90,7 +90,7 @@ def overview(fleet: Fleet, visible: Iterable[str] | None = None) -> Overview:
     states = {each.target: each for each in TargetState.objects.all()}
     sparks = timeline.sparklines(now)
     names = {**dict.fromkeys(fleet.targets), **dict.fromkeys(states)}
-    shown = set(names if visible is None else visible)
+    shown = set(names if visible is None else visible(names))
     cards = [_card(fleet, name, states.get(name), sparks.get(name, ()), now, late) for name in names if name in shown]
     cards.sort(key=lambda each: (ORDER.index(each.state), each.target))
     proofs = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from typing import Any, Final
 
 from ninja import Router
@@ -10,7 +11,6 @@ from ninja import Router
 from dbfleet.console import here, timeline
 from dbfleet.console.access import needs
 from dbfleet.console.jobs import making
-from dbfleet.console.models import TargetState
 from dbfleet.console.overview import card_record, overview
 from dbfleet.errors import NotFound, UsageError
 
@@ -22,15 +22,15 @@ PREFIX: Final = "/targets"
 @needs("viewer")
 def targets(request: Any) -> Any:
     """Every target."""
-    names = {**dict.fromkeys(here.fleet().targets), **dict.fromkeys(TargetState.objects.values_list("pk", flat=True))}
-    return [card_record(each) for each in overview(here.fleet(), request.rights.among("viewer", names)).cards]
+    found = overview(here.fleet(), partial(request.rights.among, "viewer"))
+    return [card_record(each) for each in found.cards]
 
 
 @router.get("/{name}", summary="One target")
 @needs("viewer", target="name")
 def target(request: Any, name: str) -> Any:
     """One target."""
-    for card in overview(here.fleet(), [name]).cards:
+    for card in overview(here.fleet(), lambda names: [name]).cards:
         return card_record(card)
     raise NotFound(f"no target is called {name}")
 

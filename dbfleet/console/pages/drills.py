@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.urls import path
 from django.views.decorators.http import require_POST
 
-from dbfleet.console import here, may, proofs, work
+from dbfleet.console import here, may, work
 from dbfleet.console.access import needs
 from dbfleet.console.jobs import kinds, making
 from dbfleet.console.models import Job
@@ -36,7 +36,7 @@ def _facts(request: Any) -> dict[str, Any]:
     lines = work.page(request.rights, kind="drill", size=_SHOWN)[0]
     shown = []
     for line in lines:
-        record = next(iter(proofs.records(line.job.result)), {}) if line.job.state in Job.ENDED else {}
+        record = line.job.result if isinstance(line.job.result, dict) else {}
         shown.append({"line": line, "record": record, "target": line.job.target or line.job.source})
     newest: dict[str, Any] = {}
     for each in shown:

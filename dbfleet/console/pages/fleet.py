@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -12,17 +13,13 @@ from django.urls import path
 
 from dbfleet.console import here
 from dbfleet.console.access import needs
-from dbfleet.console.models import TargetState
 from dbfleet.console.overview import overview
 from dbfleet.console.rooms import Nav
 
 NAV = Nav("Fleet", "fleet", 10)
 
-
-def _visible(request: Any) -> list[str]:
-    # What a health job has seen is in the fleet's file, or was: both by the rights on the name.
-    names = {**dict.fromkeys(here.fleet().targets), **dict.fromkeys(TargetState.objects.values_list("pk", flat=True))}
-    return list(request.rights.among("viewer", names))
+_SEEN: Final = "seen-of-this-page"
+"""Stands in the page's address of itself until its hash is known."""
 
 
 @needs("viewer")
@@ -34,17 +31,15 @@ def fleet(request: Any) -> HttpResponse:
 @needs("viewer")
 def part(request: Any) -> HttpResponse:
     """What of it changes; 204 where nothing has since the hash that the page has `seen`."""
-    facts = _facts(request)
-    if facts["seen"] == request.GET.get("seen"):
+    text = render_to_string("fleet_part.html", {**_facts(request), "seen": _SEEN})
+    seen = hashlib.sha256(text.encode()).hexdigest()[:16]
+    if seen == request.GET.get("seen"):
         return HttpResponse(status=204)
-    return render(request, "fleet_part.html", facts)
+    return HttpResponse(text.replace(_SEEN, seen, 1))
 
 
 def _facts(request: Any) -> dict[str, Any]:
-    found = overview(here.fleet(), _visible(request))
-    facts: dict[str, Any] = {"fleet": here.fleet().name, "overview": found}
-    text = render_to_string("fleet_part.html", {**facts, "seen": ""})
-    return {**facts, "seen": hashlib.sha256(text.encode()).hexdigest()[:16]}
+    return {"fleet": here.fleet().name, "overview": overview(here.fleet(), partial(request.rights.among, "viewer"))}
 
 
 urlpatterns = [

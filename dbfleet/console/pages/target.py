@@ -57,7 +57,7 @@ def part(request: Any, name: str) -> HttpResponse:
 
 
 def _facts(request: Any, name: str) -> dict[str, Any]:
-    card = next(iter(overview(here.fleet(), [name]).cards), None)
+    card = next(iter(overview(here.fleet(), lambda names: [name]).cards), None)
     if card is None:
         raise Http404
     now, range_ = making.now(), _range(request)

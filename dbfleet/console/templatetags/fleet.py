@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from django import template
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 
 from dbfleet.console.timeline import SPARKS, Spark
 
@@ -70,16 +70,16 @@ def spark(steps: Sequence[Spark]) -> str:
     if not steps:
         return format_html('<p class="spark none">{}</p>', "no look in the last hour")
     slowest = max((each.latency_ms or 0.0 for each in steps), default=0.0) or 1.0
-    bars = []
+    bars: dict[bool, list[str]] = {False: [], True: []}
     for each in steps:
         high = _HEIGHT if each.bad else max(2, round((each.latency_ms or 0.0) / slowest * (_HEIGHT - 4)))
-        bars.append((each.slot * _STEP, _HEIGHT - high, _STEP - 1, high, "bad" if each.bad else "good"))
-    drawn = format_html_join("", '<rect x="{}" y="{}" width="{}" height="{}" class="{}"/>', ((*bar,) for bar in bars))
+        bars[bool(each.bad)].append(f"M{each.slot * _STEP} {_HEIGHT}v-{high}h{_STEP - 1}v{high}z")
     bad = sum(each.bad for each in steps)
     words = f"The last hour: {f'{bad} bad looks' if bad else 'no bad look'}, the slowest {latency(slowest)}"
     return format_html(
-        '<svg class="spark" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>',
-        SPARKS * _STEP, _HEIGHT, words, drawn,
+        '<svg class="spark" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">'
+        '<path class="good" d="{}"/><path class="bad" d="{}"/></svg>',
+        SPARKS * _STEP, _HEIGHT, words, "".join(bars[False]), "".join(bars[True]),
     )  # fmt: skip
 
 
