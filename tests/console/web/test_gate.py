@@ -184,3 +184,10 @@ def test_no_page_loads_anything_from_elsewhere(person: Callable[..., Person]) ->
     anna = person("anna", "admin")
     for path in ("/login", "/access/", "/audit/", "/receipts/", "/settings/", "/api/docs"):
         assert re.findall(r'(?:src|href|action)="(?:https?:)?//[^"]*"', anna.get(path).text) == []
+
+
+def test_the_door_to_flower_and_pgadmin_is_for_admins(person: Callable[..., Person]) -> None:
+    """As nginx asks: by the status alone."""
+    assert person().get("/auth/admin").status_code == 401
+    assert person("vera", "writer").get("/auth/admin").status_code == 403
+    assert person("anna", "admin").get("/auth/admin").status_code == 204
