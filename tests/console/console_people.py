@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import requests
+from console_servers import WEB_PASSWORD, Console
 
 from dbfleet.console.access import links
 
@@ -87,3 +89,23 @@ class Person:
 
 def bearer(text: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {text}"}
+
+
+def free_port() -> int:
+    """A port that nobody has right now."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def environment(console: Console, port: int) -> dict[str, str]:
+    """What a web process is told that listens on this port."""
+    control = console.fleet.service("control")
+    (console.folder / "web-password").write_text(WEB_PASSWORD)
+    return {
+        "DBFLEET_CONTROL_URL": f"postgresql://dbfleet_web:${{file:{console.folder / 'web-password'}}}"
+        f"@{control.host}:{control.port}/dbfleet",
+        "DBFLEET_CONTROL_WEB_PASSWORD_FILE": "",
+        "DBFLEET_WEB_LISTEN": f"127.0.0.1:{port}",
+        "DBFLEET_CONSOLE_URL": f"http://127.0.0.1:{port}",
+    }

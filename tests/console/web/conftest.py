@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterator
 
 import pytest
-from console_people import Person, Web
-from console_servers import WEB_PASSWORD, Console, end, until
+from console_people import Person, Web, environment, free_port
+from console_servers import Console, end, until
 
 from dbfleet.console.access import people
 from dbfleet.console.desk import Desk
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
-def environment(console: Console, port: int) -> dict[str, str]:
-    control = console.fleet.service("control")
-    (console.folder / "web-password").write_text(WEB_PASSWORD)
-    return {
-        "DBFLEET_CONTROL_URL": f"postgresql://dbfleet_web:${{file:{console.folder / 'web-password'}}}"
-        f"@{control.host}:{control.port}/dbfleet",
-        "DBFLEET_CONTROL_WEB_PASSWORD_FILE": "",
-        "DBFLEET_WEB_LISTEN": f"127.0.0.1:{port}",
-        "DBFLEET_CONSOLE_URL": f"http://127.0.0.1:{port}",
-    }
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import requests
 from allauth.mfa.totp.internal import auth as totp
-from conftest import environment, free_port
-from console_people import Person, Web
+from console_people import Person, Web, environment, free_port
 from console_servers import Console, end, until
 
 from dbfleet.console.access import people, second
