@@ -11,6 +11,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from dbfleet.cli.streams import is_terminal
 from dbfleet.errors import UsageError
 
 if TYPE_CHECKING:
+    from dbfleet.cli._on_record import Kept
     from dbfleet.ops.query import Told
 
 
@@ -82,14 +84,29 @@ def ask(
     places = op.places_of(fleet, targets)
     word = render.format_of(format)
     params = op.parameters(param)
-    with op.query(
-        fleet, places, _statement(text, file), params,
-        options={"consistency": consistency} if consistency is not None else {},
-        read_only=read_only, fast=word, ejson=ejson, timeout_s=timeout, tell=_tell if len(places) == 1 else _tell_whose,
-    ) as answers:  # fmt: skip
+    statement = _statement(text, file)
+    kept: Kept | None = None
+
+    def tell(told: Told) -> None:
+        if kept is not None:
+            kept.tell(told)
+        (_tell if len(places) == 1 else _tell_whose)(told)
+
+    with ExitStack() as stack:
+        if read_only and fleet.record("control").get("wanted"):
+            from dbfleet.cli._on_record import on_record
+
+            kept = stack.enter_context(on_record(fleet, [target.name for target, _ in places], statement, params))
+        answers = stack.enter_context(
+            op.query(
+                fleet, places, statement, params,
+                options={"consistency": consistency} if consistency is not None else {},
+                read_only=read_only, fast=word, ejson=ejson, timeout_s=timeout, tell=tell,
+            )
+        )  # fmt: skip
         _collect()  # all is imported, and there may be many rows
         if answers.encoded is not None:
-            render.write(answers.encoded)
+            render.write(answers.encoded if kept is None else kept.counted(answers.encoded, word))
         else:
             render.rows(answers, format=word)
 

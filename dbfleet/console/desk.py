@@ -10,6 +10,7 @@ from __future__ import annotations
 import getpass
 import os
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -276,6 +277,29 @@ class Desk:
         url = settings.PLACES.url or "http://127.0.0.1:8000"
         return f"{url}/link/{links.make(by=self.who, user=user)}"
 
+    # --- statements ---
+
+    def statement_begins(self, target: str, text: str, params: Mapping[str, object]) -> str:
+        """Put a statement that the shell asks for reading only on record, before it is sent; its id."""
+        from dbfleet.console import chain
+        from dbfleet.console.statements.asked import hash_of_params
+        from dbfleet.console.statements.record import text_on_record
+
+        number = str(uuid.uuid4())
+        text = text.replace("\0", "�").encode("utf-8", "replace").decode()
+        body: dict[str, Any] = {"did": "begin", "asked": number, **text_on_record(text), "reads_only": True}
+        if params:
+            body["params"] = hash_of_params(params)
+        chain.append("statement", who=self.who, target=target, body=body)
+        return number
+
+    def statement_ends(self, target: str, number: str, *, outcome: str, rows: int, ms: int, error: str = "") -> None:
+        """Put on record what came of it: done, failed or stopped."""
+        from dbfleet.console import chain
+
+        body: dict[str, Any] = {"did": "end", "asked": number, "outcome": outcome, "rows": rows, "ms": ms}
+        chain.append("statement", who=self.who, target=target, body=body | ({"error": error} if error else {}))
+
     # --- receipts ---
 
     def receipts(self, *, limit: int = 50, kind: str = "") -> list[dict[str, Any]]:
@@ -333,6 +357,7 @@ def environment(fleet: Fleet) -> None:
     os.environ["DBFLEET_CONTROL_URL"] = _with_file(control, fleet)
     os.environ.setdefault("DBFLEET_BROKER_URL", _with_file(broker, fleet))
     os.environ.setdefault("DBFLEET_CONSOLE_URL", page(fleet))
+    os.environ.setdefault("DBFLEET_CONSOLE_KEY_FILE", str(fleet.secret_file("console-key")))
 
 
 def _with_file(target: Target, fleet: Fleet) -> str:

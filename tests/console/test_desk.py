@@ -158,3 +158,26 @@ def test_the_console_is_found_by_the_fleet_s_own_records(desk: Desk, console: Co
 def test_every_example_of_the_console_is_a_command() -> None:
     for verb in ("console", "schedule", "schedule add", "schedule run", "jobs", "receipts"):
         assert EXAMPLES[verb]
+
+
+def test_what_the_shell_asks_for_reading_only_is_on_record(desk: Desk, console: Console) -> None:
+    from dbfleet.console.models import Entry
+
+    assert console.command("query", "a", "create table if not exists kept (id int primary key)").returncode == 0
+    assert Entry.objects.count() == 0  # only what is asked for reading only is
+    done = console.command("query", "a", "select :n as more", "--param", "n=said once", "--read-only")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == '{"more":"said once"}\n'
+    begin, end = Entry.objects.order_by("seq")
+    assert (begin.kind, begin.target) == ("statement", "a")
+    assert begin.who.startswith("cli:")
+    assert json.loads(begin.body)["text"] == "select :n as more"
+    assert "said once" not in begin.body
+    assert json.loads(end.body)["outcome"] == "done"
+    assert json.loads(end.body)["rows"] == 1
+    refused = console.command("query", "a", "insert into kept values (1)", "--read-only")
+    assert refused.returncode == 5
+    last = json.loads(Entry.objects.order_by("-seq").first().body)
+    assert last["outcome"] == "failed"
+    assert "read-only" in last["error"]
+    assert desk.verify()["ok"]

@@ -176,7 +176,7 @@ class Statement:
         """The answer in the question's format: what `dbfleet query --format` writes."""
         with self.answers() as answers:
             if answers.encoded is not None:
-                count = _counter(self._question.export)
+                count = formats.counter(self._question.export)
                 for chunk in answers.encoded:
                     self.rows += count(chunk)
                     self.size += len(chunk)
@@ -206,24 +206,6 @@ class Statement:
     def milliseconds(self) -> int:
         """How long it has taken until now."""
         return int((time.monotonic() - self._begun) * 1000)
-
-
-def _counter(format: str) -> Any:
-    """A function that counts the records in chunks of lines: line ends, in csv those outside of quotes."""
-    if format != "csv":
-        return lambda chunk: chunk.count(b"\n")
-    inside = False
-
-    def count(chunk: bytes) -> int:
-        nonlocal inside
-        if b'"' not in chunk:
-            return 0 if inside else chunk.count(b"\n")
-        pieces = chunk.split(b'"')
-        found = sum(piece.count(b"\n") for piece in pieces[int(inside) :: 2])
-        inside ^= len(pieces) % 2 == 0
-        return found
-
-    return count
 
 
 @contextmanager
