@@ -58,6 +58,7 @@ def console(
     """
     if ctx.invoked_subcommand is not None:
         return
+    from dbfleet.cli._door import tell_link
     from dbfleet.cli.chosen import chosen
     from dbfleet.cli.fleet_commands import live
     from dbfleet.ops import console as op
@@ -72,7 +73,7 @@ def console(
     try:
         with live() as report:
             op.console(fleet, timeout_s=timeout, report=report)
-        _tell_link(_desk(), "")
+        tell_link(_desk())
         render.say("Ctrl-C ends it; what is on record stays")
         for text in op.looked_after(fleet):
             render.say(render.harmless(text))
@@ -87,11 +88,6 @@ def console_link(
 ) -> None:
     """Print a link that logs in once, within half an hour."""
     render.write([f"{_desk().login_link(user)}\n".encode()])
-
-
-def _tell_link(desk: Desk, user: str) -> None:
-    render.say(f"open {desk.login_link(user)}")
-    render.say("the link works once, for half an hour: dbfleet console link prints another")
 
 
 # --- schedules --------------------------------------------------------------------------------------------------------

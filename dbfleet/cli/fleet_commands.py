@@ -96,6 +96,10 @@ def up(
     with live() as report:
         done = start(fleet, targets, everything=everything, timeout_s=timeout, report=report)
     _tell(done)
+    if "web" in done.ready:
+        from dbfleet.cli._door import tell_door
+
+        tell_door(fleet)
 
 
 def _tell(done: Up) -> None:

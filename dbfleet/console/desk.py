@@ -277,6 +277,12 @@ class Desk:
         url = settings.PLACES.url or "http://127.0.0.1:8000"
         return f"{url}/link/{links.make(by=self.who, user=user)}"
 
+    def has_admin(self) -> bool:
+        """Whether somebody can let others in."""
+        from dbfleet.console.access import people
+
+        return bool(people.admins().exists())
+
     # --- statements ---
 
     def statement_begins(self, target: str, text: str, params: Mapping[str, object]) -> str:
