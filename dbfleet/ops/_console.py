@@ -31,6 +31,10 @@ HOST: Final = "host.docker.internal"
 
 _LOCAL: Final = frozenset({"127.0.0.1", "localhost", "::1", "0.0.0.0"})  # noqa: S104  # compared with, not bound
 _SETTING: Final = re.compile(r"DBFLEET_\w+_(PORT|IMAGE|MEMORY|PLATFORM)")
+_CONSOLE: Final = re.compile(
+    r"DBFLEET_(CONSOLE_(OIDC_(URL|CLIENT|SECRET|NAME)|TOTP)|NOTICE_(SCHEMES|ALLOW)|WORKER_SLOTS|WEB_(PROCESSES|THREADS))"
+)
+"""What a person sets of the console itself (console/places.py, console/outbound.py): handed on as it is."""
 _INHERITED: Final = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "XDG_CONFIG_HOME", "HOME", "USER")
 
 
@@ -103,12 +107,16 @@ def _surroundings(fleet: Fleet, name: str) -> Surroundings:
         page=page(fleet),
         wanted=frozenset(each for each in services.names() if _wanted(fleet, each)),
         ports={variable: _more_port(fleet, name, variable) for variable in services.spec(name).more_ports},
-        inherited=dict(_paths(fleet) if own else _inherited(fleet)),
+        inherited={**_of_the_console(fleet), **dict(_paths(fleet) if own else _inherited(fleet))},
     )
 
 
 def _settings_file(fleet: Fleet) -> Path | None:
     return fleet.settings.files[0].absolute() if fleet.settings.files else None
+
+
+def _of_the_console(fleet: Fleet) -> dict[str, str]:
+    return {name: value for name, value in fleet.settings.environ.items() if _CONSOLE.fullmatch(name)}
 
 
 def _paths(fleet: Fleet) -> Iterator[tuple[str, str]]:

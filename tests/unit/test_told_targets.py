@@ -123,3 +123,18 @@ def test_what_is_not_told_any_more_does_not_stay(fleet: Fleet) -> None:
     fleet.save_record("postgres", stopped=True)
     _, folder = told(fleet, "worker", "docker")
     assert "postgres.password" not in secrets_in(folder)
+
+
+@pytest.mark.parametrize("name", ["web", "worker"])
+def test_what_a_person_sets_of_the_console_reaches_its_processes(tmp_path: Path, name: str) -> None:
+    given = {
+        "DBFLEET_CONSOLE_OIDC_URL": "https://login.example.org",
+        "DBFLEET_CONSOLE_OIDC_SECRET": "${file:/run/oidc}",
+        "DBFLEET_CONSOLE_TOTP": "required",
+        "DBFLEET_NOTICE_SCHEMES": "https",
+    }
+    other = {"DBFLEET_STATE_DIR": str(tmp_path / "s"), "DBFLEET_CONSOLE_KEY_FILE": "/elsewhere", "SECRET": "x"}
+    found = _console.environment(Fleet.open(environ={**given, **other}, directory=tmp_path), name, "process")
+    assert given.items() <= found.items()
+    assert found["DBFLEET_CONSOLE_KEY_FILE"] != "/elsewhere"
+    assert "SECRET" not in found
