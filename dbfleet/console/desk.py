@@ -335,7 +335,7 @@ def opened(fleet: Fleet) -> Desk:
         raise UsageError("the console's packages are not installed", hint="pip install 'dbfleet[console]'") from None
     environment(fleet)
     os.environ.setdefault("DBFLEET_CONSOLE_ROLE", "desk")
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dbfleet.console.settings")
+    os.environ["DJANGO_SETTINGS_MODULE"] = "dbfleet.console.settings"  # a person's shell may name another project's
     django.setup()
     from dbfleet.console import schema
 
@@ -363,6 +363,7 @@ def environment(fleet: Fleet) -> None:
     os.environ["DBFLEET_CONTROL_URL"] = _with_file(control, fleet)
     os.environ.setdefault("DBFLEET_BROKER_URL", _with_file(broker, fleet))
     os.environ.setdefault("DBFLEET_CONSOLE_URL", page(fleet))
+    fleet.secret("console-key")  # where web was never started, nobody has made it
     os.environ.setdefault("DBFLEET_CONSOLE_KEY_FILE", str(fleet.secret_file("console-key")))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dbfleet.console.settings")
+os.environ["DJANGO_SETTINGS_MODULE"] = "dbfleet.console.settings"
 os.environ.setdefault("DBFLEET_CONSOLE_ROLE", "web")
 
 from django.core.wsgi import get_wsgi_application

@@ -223,7 +223,7 @@ def test_the_console_comes_up_with_what_it_needs_and_says_how_each_part_is(conso
     assert {name: console.pid(name) for name in CONSOLE} == pids, "what runs as it should is left alone"
 
     folder = console.folder / "s" / "default" / "secrets"
-    secrets = [file.read_text("ascii") for file in folder.iterdir()]
+    secrets = [file.read_text("ascii") for file in folder.iterdir() if file.is_file()]
     assert len(secrets) >= 5
     for process in servers_of(console.folder / "s"):
         told = " ".join(process.cmdline()) + environment(process.pid)

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def example(
     ends: Mapping[str, Target], fleet: Fleet, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, Mapping[str, str], list[str]]:
+) -> Iterator[tuple[Path, Mapping[str, str], list[str]]]:
     """The project with a seeded fleet of the run's engines, and their names; not the doubles that no ORM can ask."""
     folder = tmp_path_factory.mktemp("example")
     shutil.copytree(ROOT / "examples" / "django", folder, dirs_exist_ok=True)
@@ -43,7 +43,11 @@ def example(
         "PYTHONPATH": os.pathsep.join(paths),
     }
     own = Fleet.open(environ=environ, directory=folder)
-    return folder, {**environ, **dict(env(own, names))}, names
+    yield folder, {**environ, **dict(env(own, names))}, names
+    for target in targets:  # other tests have the same servers
+        with fleet.connect(target) as adapter:
+            for name in ("follows", "reviews", "order_items", "orders", "products", "customers"):
+                adapter.drop(name)
 
 
 def run(example: tuple[Path, Mapping[str, str], list[str]], *command: str) -> str:

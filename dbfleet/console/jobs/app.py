@@ -1,20 +1,14 @@
 """Celery: the doorbell and the pool. A message says "work on job 7" and may be lost or come twice without harm, for
-what is to be done stands in the control database.
-"""
+what is to be done stands in the control database. Django is set up before this is imported, by each role (__main__.py)
+and by the desk."""
 
 from __future__ import annotations
 
 import logging
-import os
 from typing import Final
 
-import django
 from celery import Celery
-
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dbfleet.console.settings")
-django.setup()
-
-from django.conf import settings  # noqa: E402 - Django comes first
+from django.conf import settings
 
 QUEUE: Final = "dbfleet"
 HOST_QUEUE: Final = "dbfleet-host"
