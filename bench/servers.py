@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from bench.measure import NotRun
@@ -12,6 +13,7 @@ from dbfleet.adapter import Adapter
 from dbfleet.errors import DbfleetError
 from dbfleet.fleet import Fleet
 from dbfleet.ops.up import up
+from dbfleet.runtimes import ServerState
 from dbfleet.target import Target
 
 ROOT = Path(__file__).parents[1]
@@ -45,6 +47,23 @@ class Servers:
         os.environ.update(environment())
         self.fleet = Fleet.open()
         self._failed: dict[str, str] = {}
+        self._ends: list[Callable[[], None]] = []
+
+    def at_end(self, act: Callable[[], None]) -> None:
+        """Call it before the servers are taken down."""
+        self._ends.append(act)
+
+    def fleet_again(self) -> Fleet:
+        """The fleet as its records are now, where another process has started a part of it."""
+        return Fleet.open()
+
+    def state_of(self, service: str) -> ServerState:
+        """How a service of the fleet is."""
+        from dbfleet.ops import _servers
+
+        fleet = self.fleet_again()
+        ((runtime, found),) = _servers.by_runtime(fleet, [fleet.service(service)])
+        return runtime.states(found, memory=True)[service]
 
     def target(self, name: str) -> Target:
         if name in self._failed:
@@ -80,5 +99,7 @@ class Servers:
     def down(self) -> None:
         from dbfleet.ops.down import down
 
+        for act in self._ends:
+            act()
         down(self.fleet, volumes=True)
         shutil.rmtree(STATE, ignore_errors=True)
