@@ -6,7 +6,7 @@ A target that nobody has looked at for a while is no green one: it is `unknown`,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -16,6 +16,7 @@ from dbfleet.console.jobs import kinds, making
 from dbfleet.console.models import Schedule, TargetState
 from dbfleet.console.timeline import Spark
 from dbfleet.fleet import Fleet
+from dbfleet.target import Target
 
 ORDER: Final = ("red", "unknown", "new", "ok", "down")
 """The states of targets, the worst first; `new`: nobody has ever looked, `down`: taken down on purpose."""
@@ -89,15 +90,16 @@ def overview(fleet: Fleet, visible: Callable[[Iterable[str]], Iterable[str]] | N
     late = _late(looks)
     states = {each.target: each for each in TargetState.objects.all()}
     sparks = timeline.sparklines(now)
-    names = {**dict.fromkeys(fleet.targets), **dict.fromkeys(states)}
+    targets = fleet.targets  # read once: each time it reads the fleet's records and passwords
+    names = {**dict.fromkeys(targets), **dict.fromkeys(states)}
     shown = set(names if visible is None else visible(names))
-    cards = [_card(fleet, name, states.get(name), sparks.get(name, ()), now, late) for name in names if name in shown]
+    cards = [_card(targets, name, states.get(name), sparks.get(name, ()), now, late) for name in names if name in shown]
     cards.sort(key=lambda each: (ORDER.index(each.state), each.target))
     proofs = [
-        Proof(each.pk, each.name, each.kind, targets, "paused" if each.paused else each.state, each.state_since,
+        Proof(each.pk, each.name, each.kind, works_on, "paused" if each.paused else each.state, each.state_since,
               each.verified_through)
         for each in schedules
-        if set(targets := budgets.targets_of(each.kind, each.arguments)) <= shown
+        if set(works_on := budgets.targets_of(each.kind, each.arguments)) <= shown
     ]  # fmt: skip
     proofs.sort(key=lambda each: (WORST.index(each.state) if each.state in WORST else 0, each.name))
     return Overview(now, cards, proofs, bool(looks))
@@ -110,9 +112,14 @@ def _late(looks: Sequence[Schedule]) -> timedelta | None:
 
 
 def _card(
-    fleet: Fleet, name: str, known: TargetState | None, spark: Sequence[Spark], now: datetime, late: timedelta | None
+    targets: Mapping[str, Target],
+    name: str,
+    known: TargetState | None,
+    spark: Sequence[Spark],
+    now: datetime,
+    late: timedelta | None,
 ) -> Card:
-    target = fleet.targets.get(name)
+    target = targets.get(name)
     if known is None or known.at is None:
         return Card(name, target.engine if target else "", "new", url=target.url() if target else "")
     state = "down" if known.ok is None else "ok" if known.ok else "red"
