@@ -11,10 +11,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.utils import Error as DatabaseError
 
@@ -43,16 +44,21 @@ class Schema:
         return not self.missing and not self.newer
 
 
+@cache
+def _known() -> frozenset[tuple[str, str]]:
+    """This process's migrations. Read from the disk once: /healthz asks every few seconds."""
+    return frozenset(MigrationLoader(None).disk_migrations)
+
+
 def look() -> Schema:
     """The schema as it is now. Unavailable where the control database does not answer."""
     connection = connections[DEFAULT_DB_ALIAS]
     try:
-        executor = MigrationExecutor(connection)
         applied = set(MigrationRecorder(connection).applied_migrations())
     except DatabaseError as error:
         connection.close()
         raise Unavailable(f"the control database does not answer: {error}".strip(), target="control") from error
-    known = set(executor.loader.disk_migrations)
+    known = _known()
     ours = {app for app, _ in known}
     return Schema(
         tuple(sorted(".".join(each) for each in known - applied)),
