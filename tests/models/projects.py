@@ -6,10 +6,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dbfleet import datasets
 from dbfleet.fleet import Fleet
 from dbfleet.ops import models as op
 from dbfleet.ops.env import django_settings, env
@@ -69,3 +70,12 @@ def project(fleet: Fleet, located: Sequence[tuple[Target, Sequence[str]]], folde
     assert "no issues" in checked.stdout, checked.stdout + checked.stderr
     assert checked.stderr == ""
     return made
+
+
+def drop_shop(fleet: Fleet, targets: Iterable[Target]) -> None:
+    """Leave the servers, which other tests have too, without the shop."""
+    names = [schema.name for schema in datasets.load("shop").schemas()]
+    for target in targets:
+        with fleet.connect(target) as adapter:
+            for name in reversed(names):  # what refers to others goes first
+                adapter.drop(name)

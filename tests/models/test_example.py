@@ -15,6 +15,7 @@ from dbfleet.fleet import Fleet
 from dbfleet.ops.env import env
 from dbfleet.ops.seed import seed
 from dbfleet.target import Target
+from tests.models.projects import drop_shop
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,10 +45,7 @@ def example(
     }
     own = Fleet.open(environ=environ, directory=folder)
     yield folder, {**environ, **dict(env(own, names))}, names
-    for target in targets:  # other tests have the same servers
-        with fleet.connect(target) as adapter:
-            for name in ("follows", "reviews", "order_items", "orders", "products", "customers"):
-                adapter.drop(name)
+    drop_shop(fleet, targets)
 
 
 def run(example: tuple[Path, Mapping[str, str], list[str]], *command: str) -> str:

@@ -15,11 +15,10 @@ from dbfleet.ops import models as op
 from dbfleet.ops.seed import seed
 from dbfleet.target import Target
 from dbfleet.values import decimal_text
-from tests.models.projects import Project, project
+from tests.models.projects import Project, drop_shop, project
 from tests.models.written import same_as_golden
 
 SHOP = ("customers", "follows", "order_items", "orders", "products", "reviews")
-REFERRING_FIRST = ("follows", "reviews", "order_items", "orders", "products", "customers")
 ROWS = 200
 
 ASKED = """
@@ -75,10 +74,7 @@ def shops(ends: Mapping[str, Target], fleet: Fleet) -> Iterator[Mapping[str, Tar
     found = {engine: target for engine, target in ends.items() if engine not in ("oracle", "sqlserver")}
     list(seed(list(found.values()), rows=ROWS, reset=True, connect=fleet.connect, agree=lambda told: None))
     yield found
-    for target in found.values():  # other tests have the same servers
-        with fleet.connect(target) as adapter:
-            for name in REFERRING_FIRST:
-                adapter.drop(name)
+    drop_shop(fleet, found.values())
 
 
 @pytest.fixture(scope="module")
