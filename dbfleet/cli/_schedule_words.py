@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from dbfleet.errors import UsageError
+from dbfleet.ops.lengths import seconds
 
 _POSITIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "drift": ("left", "right"),
@@ -47,11 +47,3 @@ def _taken(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
     if confirm := found.pop("confirm", None):
         found["confirm_s"] = seconds(str(confirm), "--confirm")
     return found
-
-
-def seconds(text: str, option: str) -> float:
-    """The seconds of 60s, 5m, 1h or a plain number. UsageError."""
-    parts = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text.strip().lower())
-    if parts is None:
-        raise UsageError(f"{option} {text} is no time", hint="a number with s, m or h: 60s, 5m")
-    return float(parts[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[parts[2]]

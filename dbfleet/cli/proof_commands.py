@@ -62,6 +62,7 @@ def drift(
     from dbfleet.cli._diff_view import DiffView
     from dbfleet.ops import drift as op
     from dbfleet.ops.drift.records import FIELDS
+    from dbfleet.ops.lengths import seconds
 
     fleet = open_fleet()
     (left, one), (right, other) = fleet.locate(a), fleet.locate(b)
@@ -75,7 +76,7 @@ def drift(
     with DiffView(left.name, right.name) as view:
         found = op.drift(
             fleet, left, right, names, columns=_listed(columns), ignore=_listed(ignore), where=where,
-            settled=op.Settled.parse(settled) if settled else None, confirm_s=op.seconds(confirm, "--confirm"),
+            settled=op.Settled.parse(settled) if settled else None, confirm_s=seconds(confirm, "--confirm"),
             limit=limit, timeouts_s=(timeout, timeout), read_only=read_only, watch=view,
         )  # fmt: skip
         if render.format_of(format) == "table":

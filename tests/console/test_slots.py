@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbfleet.console.jobs.slots import Rhythm, rhythm, seconds
+from dbfleet.console.jobs.slots import Rhythm, interval, rhythm
 from dbfleet.errors import UsageError
 
 ANCHOR = datetime(2026, 1, 1, 12, 0, 7, tzinfo=UTC)
@@ -78,16 +78,25 @@ def test_no_slot_is_lost_or_doubled_however_the_time_is_cut() -> None:
 
 @pytest.mark.parametrize(
     ("text", "found"),
-    [("30s", 30), ("10m", 600), ("2h", 7200), ("1d", 86400), ("1w", 604800), ("45", 45), ("5 min", 300)],
+    [
+        ("30s", 30),
+        ("10m", 600),
+        ("2h", 7200),
+        ("1d", 86400),
+        ("1w", 604800),
+        ("45", 45),
+        ("5 min", 300),
+        ("2 Weeks", 1209600),
+    ],
 )
 def test_intervals_as_people_type_them(text: str, found: int) -> None:
-    assert seconds(text) == found
+    assert interval(text) == found
 
 
-@pytest.mark.parametrize("text", ["", "x", "3x", "-5m", "1s", "0", "1e9", "10000d", "5m5s", "½h"])
+@pytest.mark.parametrize("text", ["", "x", "3x", "-5m", "1s", "0", "1e9", "10000d", "5m5s", "½h", "10.5s", "٣m"])
 def test_what_is_no_interval(text: str) -> None:
     with pytest.raises(UsageError):
-        seconds(text)
+        interval(text)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ which that hour comes twice, and what comes every so many minutes goes on throug
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,10 +14,10 @@ from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from dbfleet.errors import UsageError, did_you_mean
+from dbfleet.ops.lengths import seconds
 
 SHORTEST_S: Final = 5
 """An interval is at least as long as beat needs to look around."""
-_UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _LATE_CRON_S: Final = 300.0
 
 
@@ -74,21 +73,18 @@ def rhythm(anchor: datetime, *, every: str = "", cron: str = "", time_zone: str 
     if bool(every) == bool(cron):
         raise UsageError("a schedule has an interval or a cron line", hint="--every 10m, or --cron '0 3 * * *'")
     if every:
-        return Rhythm(anchor, every_s=seconds(every))
+        return Rhythm(anchor, every_s=interval(every))
     return Rhythm(anchor, cron=_cron(cron), time_zone=_zone(time_zone))
 
 
-def seconds(text: str) -> int:
+def interval(text: str) -> int:
     """The seconds of an interval: 30s, 10m, 2h, 1d, 1w. UsageError for what is none or is too short."""
-    parts = re.fullmatch(r"\s*(\d+)\s*([a-z]?)[a-z]*\s*", text.lower())
-    if parts is None or parts[2] not in _UNITS:
-        raise UsageError(f"{text!r} is no interval", hint="a number with s, m, h, d or w: 30s, 10m, 12h, 1d")
-    found = int(parts[1]) * _UNITS[parts[2]]
+    found = seconds(text, "--every", what="interval")
     if found < SHORTEST_S:
         raise UsageError(f"an interval of {text} is too short", hint=f"the shortest is {SHORTEST_S}s")
-    if found > 366 * 86400:
-        raise UsageError(f"an interval of {text} is longer than a year")
-    return found
+    if found != int(found):
+        raise UsageError(f"an interval of {text} is not of whole seconds")
+    return int(found)
 
 
 def _cron(text: str) -> str:

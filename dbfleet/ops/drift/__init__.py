@@ -23,6 +23,6 @@ Memory is flat however many rows differ: they are counted, and the first of them
 
 from dbfleet.ops.drift.records import Drifted, State
 from dbfleet.ops.drift.run import drift
-from dbfleet.ops.drift.settled import Settled, seconds
+from dbfleet.ops.drift.settled import Settled
 
-__all__ = ["Drifted", "Settled", "State", "drift", "seconds"]
+__all__ = ["Drifted", "Settled", "State", "drift"]

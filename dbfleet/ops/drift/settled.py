@@ -16,6 +16,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
 from dbfleet.errors import UsageError, did_you_mean
+from dbfleet.ops.lengths import seconds
 from dbfleet.values import Row, Schema, Type
 
 _MOMENTS: Final = (Type.INSTANT, Type.DATETIME)
@@ -26,7 +27,6 @@ _OBVIOUS: Final = (
 )  # fmt: skip
 """What people call the column that says when a row was last written, without signs and capital letters; the first that
 a collection has is meant."""
-_UNITS: Final = {"ms": 0.001, "": 1, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 _WEST, _EAST = timedelta(hours=12), timedelta(hours=14)
 """The zones that are farthest from UTC: until when it is some day somewhere, and from when."""
 
@@ -46,16 +46,6 @@ class Settled:
         """`60s`, `5m`, `60s:updated_at`. UsageError for another form."""
         length, _, column = text.partition(":")
         return cls(seconds(length, option), column.strip() or None)
-
-
-def seconds(text: str, option: str) -> float:
-    """A length of time in seconds: `90`, `90s`, `1.5m`, `2h`, `1d`, `250ms`. UsageError, about the option, for another
-    form."""
-    found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(ms|s|min|m|h|d|)\s*", text)
-    length = float(found[1]) * _UNITS[found[2]] if found else None
-    if length is None or length > 366 * 86400:
-        raise UsageError(f"{option} {text}: that is no length of time", hint=f"for example: {option} 60s, 5m or 2h")
-    return length
 
 
 def column_of(settled: Settled, a: Schema, b: Schema) -> str | None:
