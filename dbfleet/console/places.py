@@ -9,6 +9,7 @@
     DBFLEET_WEB_UWSGI                 HOST:PORT on which it speaks the uwsgi protocol too, where nginx is in front
     DBFLEET_CONSOLE_OIDC_URL          the issuer of another service to log in by (OpenID Connect); off without it
     DBFLEET_CONSOLE_OIDC_CLIENT, _SECRET, _NAME   what it knows the console by, and its name on the login page
+    DBFLEET_CONSOLE_OIDC_DOMAINS      of which domains an e-mail address must be, verified by it; all where not set
     DBFLEET_CONSOLE_TOTP              `optional` or `required`: second factors by an authenticator app; off without it
 
 Values may hold the placeholders of dbfleet's URLs (${file:PATH}), so no secret stands in the environment.
@@ -17,6 +18,7 @@ Values may hold the placeholders of dbfleet's URLs (${file:PATH}), so no secret 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -45,6 +47,7 @@ class Places:
     oidc_client: str = ""
     oidc_secret: str = field(default="", repr=False)
     oidc_name: str = ""
+    oidc_domains: frozenset[str] = frozenset()
     totp: str = ""
 
 
@@ -73,6 +76,7 @@ def read(environ: Mapping[str, str] | None = None) -> Places:
         oidc_client=value("DBFLEET_CONSOLE_OIDC_CLIENT"),
         oidc_secret=value("DBFLEET_CONSOLE_OIDC_SECRET"),
         oidc_name=value("DBFLEET_CONSOLE_OIDC_NAME"),
+        oidc_domains=frozenset(re.split(r"[,\s]+", value("DBFLEET_CONSOLE_OIDC_DOMAINS").lower())) - {""},
         totp=_one_of("DBFLEET_CONSOLE_TOTP", value("DBFLEET_CONSOLE_TOTP"), ("", "optional", "required")),
     )
 

@@ -95,6 +95,7 @@ _COOKIE = ("__Host-" if _HTTPS else "") + f"dbfleet-{_PORT}"
 
 # Another service to log in by, and second factors: by django-allauth, each only where it is configured.
 OIDC_URL, OIDC_NAME = PLACES.oidc_url, PLACES.oidc_name or "single sign-on"
+OIDC_DOMAINS = PLACES.oidc_domains
 TOTP = PLACES.totp
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
 MFA_ADAPTER = "dbfleet.console.access.second.Adapter"

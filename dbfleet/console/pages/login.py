@@ -14,7 +14,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from dbfleet.console.access import record, throttle
-from dbfleet.console.pages.outside import ways
+from dbfleet.console.access.outside import ways
 from dbfleet.console.pages.second import come_in
 
 
@@ -26,7 +26,7 @@ def enter(request: Any) -> HttpResponse:
     onward = within(request, request.POST.get("next") or request.GET.get("next"))
     if request.user.is_authenticated:
         return HttpResponseRedirect(onward)
-    facts: dict[str, Any] = {"next": onward, "asks_password": True, "ways": ways()}
+    facts: dict[str, Any] = {"next": onward, "asks_password": True, "ways": ways(request, onward)}
     status = 200
     if request.method == "POST":
         name = request.POST.get("username", "")
