@@ -279,7 +279,8 @@ class Fleet(StateFolder):
         elif runtime:
             folder, inside = self.state / "docker", self.runs(target).inner_port
             container = own.Container(folder, self.secrets_directory, target.name, target.engine)
-            fate = container.fate(target.port, inside, lost=lost)
+            published = not is_service(target) or services.spec(target.name).published
+            fate = container.fate(target.port if published else None, inside, lost=lost)
         else:
             fate = own.Fate("it was never started")
         if fate is not None and runtime and not record.get("wanted"):

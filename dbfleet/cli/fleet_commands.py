@@ -167,6 +167,7 @@ def down(
 def status(targets: ServerNames = None, reveal: Reveal = False, format: Format = None) -> None:
     """Show what each target is, where it is, and which server really answers."""
     from dbfleet.cli import render
+    from dbfleet.ops._servers import dropped as all_dropped
     from dbfleet.ops._servers import why_dropped
     from dbfleet.ops.status import FIELDS
     from dbfleet.ops.status import status as look
@@ -176,7 +177,8 @@ def status(targets: ServerNames = None, reveal: Reveal = False, format: Format =
     if render.format_of(format) == "table" and not reveal:
         from dbfleet.cli import _fleet_view
 
-        dropped = [name for record in found if (name := record["target"]) not in fleet.names and fleet.record(name)]
+        past = {target.name for target in all_dropped(fleet)}
+        dropped = [name for record in found if (name := record["target"]) in past]
         told = {", ".join(dropped): why_dropped(fleet, dropped)} if dropped else {}
         render.lines(_fleet_view.status(found, render.page(), told))
     else:

@@ -9,17 +9,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dbfleet import services
-from dbfleet.fleet import Fleet
+from dbfleet.fleet import Fleet, is_service
 from dbfleet.ops import _servers
 from dbfleet.runtimes import Event, Report, Server, port_taken, ports
 from dbfleet.target import Target
 
 
-def chosen(fleet: Fleet, target: Target, running_on: int | None, others: Sequence[Server], report: Report) -> int:
-    """The port to start it on; the one that it has where it runs and that is right; 0 where it listens on nothing.
-    `others` are started with it."""
+def chosen(
+    fleet: Fleet, target: Target, running_on: int | None, others: Sequence[Server], report: Report, *, runtime: str
+) -> int:
+    """The port to start it on; the one that it has where it runs and that is right; 0 where it takes none of this
+    machine's. `others` are started with it."""
     own = fleet.runs(target).default_port
-    if own is None:
+    hidden = runtime == "docker" and is_service(target) and not services.spec(target.name).published
+    if own is None or hidden:
         return 0
     wanted = fleet.settings_of(target).port
     if wanted:

@@ -12,6 +12,8 @@ Rules:
   the server answers. Without it the server is up nevertheless, and a note says why.
 - Bare `up` means the targets. A service is started after all that it needs is up; what it needs is started too, and
   where that does not come up, the service is not started.
+- What a service was told of the others is what they got: where one had to take another port than was planned, those
+  that had been told of the first are started again.
 """
 
 from __future__ import annotations
@@ -24,11 +26,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dbfleet import services
-from dbfleet.abilities import MakesReader, able
 from dbfleet.adapter import ServerInfo
 from dbfleet.errors import DbfleetError, FleetPartlyFailed, RuntimeFailure, Unavailable, UsageError
-from dbfleet.fleet import READER, Fleet, is_service
-from dbfleet.ops import _console, _drills, _ports, _servers, _staging
+from dbfleet.fleet import Fleet, is_service
+from dbfleet.ops import _answering, _console, _drills, _ports, _servers
 from dbfleet.runtimes import Deadline, Event, Report, Runtime, Server, ports, silent, wait_ready
 from dbfleet.spec import ServiceSpec
 from dbfleet.target import Target
@@ -40,12 +41,14 @@ TIMEOUT_S = 180.0
 @dataclass(slots=True)
 class Up:
     """What came of it: `ready` by target; `left_out` with the reason and the remedy of each; `runtimes` that were
-    needed, with the reason of one that was chosen for a target that was never started."""
+    needed, with the reason of one that was chosen for a target that was never started; `told`, the variables with which
+    each service was started."""
 
     runtimes: dict[str, str | None] = field(default_factory=dict)
     ready: dict[str, ServerInfo] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     failures: dict[str, DbfleetError] = field(default_factory=dict)
+    told: dict[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
 
 
 def up(
@@ -67,9 +70,12 @@ def up(
         _tell_of_dropped(fleet, report)
         done = Up()
         runtimes = _runtimes(fleet, chosen, done, report)
-        with _planned(fleet, [target for target, _ in chosen if target.name in runtimes], report):
+        with _planned(fleet, [target for target, _ in chosen if target.name in runtimes], runtimes, report):
             for wave in _servers.waves([target for target, _ in chosen if target.name not in done.left_out]):
                 _start_wave(fleet, wave, runtimes, done, deadline, report)
+            for _ in range(_AGAIN):
+                for wave in _servers.waves(_told_otherwise(fleet, runtimes, done, report)):
+                    _start_wave(fleet, wave, runtimes, done, deadline, report)
         _console.tell_all(fleet)
     if done.failures:
         raise _failed(done)
@@ -121,15 +127,29 @@ def _runtimes(fleet: Fleet, chosen: Sequence[tuple[Target, bool]], done: Up, rep
     return found
 
 
+_AGAIN = 3
+"""How often what was told otherwise is put right: each time some other program must take one of our ports meanwhile."""
+
+
+def _told_otherwise(fleet: Fleet, runtimes: Mapping[str, str], done: Up, report: Report) -> list[Target]:
+    """The services that are up and were told something that has become wrong since."""
+    found = []
+    for name in done.ready.keys() & done.told.keys():
+        if done.told[name] != _console.environment(fleet, name, runtimes[name]):
+            report(Event(name, "note", "a service that it was told of has taken another port: it is started again"))
+            found.append(fleet.service(name))
+    return found
+
+
 @contextlib.contextmanager
-def _planned(fleet: Fleet, chosen: Sequence[Target], report: Report) -> Iterator[None]:
+def _planned(fleet: Fleet, chosen: Sequence[Target], runtimes: Mapping[str, str], report: Report) -> Iterator[None]:
     """For the block it is on record which services will be up, and where: the first are told of the last."""
     coming = [target for target in chosen if is_service(target)]
     for target in coming:
         port = fleet.record(target.name).get("port")
         if not fleet.record(target.name).get("wanted"):
             with contextlib.suppress(DbfleetError):  # told when it is started
-                port = _ports.chosen(fleet, target, None, (), report) or None
+                port = _ports.chosen(fleet, target, None, (), report, runtime=runtimes[target.name]) or None
         fleet.save_record(target.name, port=port, more_ports=_ports.more(fleet, target.name), planned=True)
     try:
         yield
@@ -167,7 +187,7 @@ def _needs_what_failed(fleet: Fleet, target: Target, done: Up, report: Report) -
     lost = [name for name in needs if name in done.failures or name in done.left_out]
     if lost:
         text = f"{target.name} was not started: {' and '.join(lost)}, which it needs, did not come up"
-        done.failures[target.name] = Unavailable(text, target=target.name, hint=fleet.command(f"logs {lost[0]}"))
+        done.failures[target.name] = Unavailable(text, target=target.name)
         report(Event(target.name, "failed", text))
     return bool(lost)
 
@@ -218,7 +238,7 @@ def _look(fleet: Fleet, target: Target, deadline: Deadline, report: Report) -> C
     def look() -> ServerInfo:
         info = _servers.ping(fleet, target, max(1.0, min(10.0, deadline.remaining_s)), create=True)
         report(Event(target.name, "ready", f"{info.product} {info.version}"))
-        _clean(fleet, target, report)
+        _answering.clean(fleet, target, report)
         return info
 
     return look
@@ -262,7 +282,8 @@ def _starts(
         target = fleet.member(each.target)
         try:
             state = states[target.name]
-            port = _ports.chosen(fleet, target, state.port if state.alive else None, servers, report)
+            running_on = state.port if state.alive else None
+            port = _ports.chosen(fleet, target, running_on, servers, report, runtime=runtime.name)
         except DbfleetError as error:
             done.failures[target.name] = error
             report(Event(target.name, "failed", error.message))
@@ -284,6 +305,7 @@ def _starts(
             _tell_service(fleet, target.name, runtime.name, report)
         image = _console.image(fleet, target.name) if runtime.name == "docker" and is_service(target) else None
         servers.append(_servers.server(fleet, fleet.member(target.name), port=port, image=image))
+        done.told[target.name] = servers[-1].environment
     if any(each.image and not fleet.settings_of(fleet.member(each.target)).image for each in servers):
         _console.fill_context(fleet)
     if runtime.name == "docker":
@@ -294,7 +316,7 @@ def _starts(
         if not before[name].get("wanted"):  # nothing was made, so nobody is to miss it
             fleet.save_record(name, wanted=None, failed=True)
     return {
-        each.target: _start(fleet, runtime, each, deadline, report)
+        each.target: _start(fleet, runtime, each, done, deadline, report)
         for each in servers
         if each.target not in done.failures
     }
@@ -327,7 +349,7 @@ def _warn_of_memory(fleet: Fleet, names: Sequence[str], report: Report) -> None:
 
 
 def _start(
-    fleet: Fleet, runtime: Runtime, server: Server, deadline: Deadline, report: Report
+    fleet: Fleet, runtime: Runtime, server: Server, done: Up, deadline: Deadline, report: Report
 ) -> Callable[[], ServerInfo]:
     def start() -> ServerInfo:
         began = time.monotonic()
@@ -340,7 +362,8 @@ def _start(
                 fixed = fleet.settings_of(fleet.member(server.target)).port
                 if last or fixed or not chosen.port or deadline.passed or ports.is_free(chosen.port):
                     raise
-                chosen = _on_another_port(fleet, chosen, report)
+                chosen = _on_another_port(fleet, runtime, chosen, report)
+                done.told[chosen.target] = chosen.environment
                 failures = runtime.prepare([chosen], deadline=deadline, report=report)
                 if failures:
                     raise next(iter(failures.values())) from None
@@ -354,8 +377,8 @@ def _start(
         report(Event(server.target, "ready", f"{what}, {time.monotonic() - began:.1f} s"))
         if chosen.spec.kind == "engines":
             target = fleet.member(server.target).with_(port=chosen.port)
-            _make_reader(fleet, target, report)
-            _clean(fleet, target, report)
+            _answering.make_reader(fleet, target, report)
+            _answering.clean(fleet, target, report)
         return info
 
     return start
@@ -365,35 +388,6 @@ def _listens(server: Server) -> bool:
     """Whether people reach it by its port."""
     spec = server.spec
     return bool(server.port) and (not isinstance(spec, ServiceSpec) or spec.published)
-
-
-def _make_reader(fleet: Fleet, target: Target, report: Report) -> None:
-    """Each time, so that a server that was started by an earlier dbfleet gets the account, too."""
-    if MakesReader not in fleet.spec(target).abilities:
-        return
-    try:
-        with fleet.connect(target) as adapter:
-            making = able(adapter, MakesReader)
-            if making is not None:
-                making.make_reader(READER, fleet.secret("ro"))
-    except DbfleetError as error:  # it is up nevertheless
-        report(Event(target.name, "note", f"it has no account for reading only: {error.message}"))
-
-
-def _clean(fleet: Fleet, target: Target, report: Report) -> None:
-    """Costs a connection, so only where a command of this state directory ever staged anything."""
-    if not _staging.left_somewhere(fleet):
-        return
-    try:
-        with fleet.connect(target) as adapter:
-            dropped = _staging.clean(fleet, adapter)
-    except DbfleetError as error:  # it is up nevertheless
-        report(
-            Event(target.name, "note", f"what a killed command may have left could not be looked for: {error.message}")
-        )
-        return
-    if dropped:
-        report(Event(target.name, "note", f"dropped what a killed command had left: {', '.join(dropped)}"))
 
 
 def _start_once(fleet: Fleet, runtime: Runtime, server: Server, deadline: Deadline, report: Report) -> ServerInfo:
@@ -411,8 +405,11 @@ def _start_once(fleet: Fleet, runtime: Runtime, server: Server, deadline: Deadli
 _saving = threading.Lock()
 
 
-def _on_another_port(fleet: Fleet, server: Server, report: Report) -> Server:
+def _on_another_port(fleet: Fleet, runtime: Runtime, server: Server, report: Report) -> Server:
+    """The server on a port that is free, and told so: its variables may name it."""
     with _saving:
-        port = _ports.chosen(fleet, fleet.member(server.target), None, (), report)
+        target = fleet.member(server.target)
+        port = _ports.chosen(fleet, target, None, (), report, runtime=runtime.name)
         fleet.save_record(server.target, port=port)
-    return replace(server, port=port)
+        environment = _console.environment(fleet, server.target, runtime.name) if is_service(target) else {}
+    return replace(server, port=port, environment=environment)
