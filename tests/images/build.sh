@@ -112,6 +112,11 @@ build_engine() { # ENGINE
     printf '%s\n' "$version" >"$work/$engine.version"
 }
 
+put_variable() { # NAME VALUE, into the file that the stacks read
+    { grep -v "^$1=" "$env_file" || true; echo "$1=$2"; } | LC_ALL=C sort >"$work/env"
+    cat "$work/env" >"$env_file"
+}
+
 all_engines() { find "$here" -mindepth 2 -maxdepth 2 -name Dockerfile -printf '%h\n' | xargs -n 1 basename | LC_ALL=C sort; }
 
 docker info >/dev/null 2>&1 || die "no Docker engine answers; .ci/docker.sh installs and starts one"
@@ -133,31 +138,40 @@ for engine in "${engines[@]}"; do
     image=dbfleet-test/$engine:$version
     printf '%-10s  %-32s  %5d MB  %s\n' "$engine" "$image" \
         $(($(docker image inspect --format '{{.Size}}' "$image") / 1000000)) "$version"
-    variable=DBFLEET_${engine^^}_IMAGE
-    { grep -v "^$variable=" "$env_file" || true; echo "$variable=$image"; } | LC_ALL=C sort >"$work/env"
-    cat "$work/env" >"$env_file"
+    put_variable "DBFLEET_${engine^^}_IMAGE" "$image"
 done
-# The services' images that are pulled: nginx.
+# The services' images that are pulled: nginx and pgAdmin.
 for file in "$here"/services/*/Dockerfile; do
     service=$(basename "${file%/*}")
-    build_base "$(base_of "$file")"
-    hash=$service-$(content "services/$service")
+    base=$(base_of "$file")
+    build_base "$base"
+    files=(entrypoint.sh "services/$service")
+    [ ! -f "$here/$base.Dockerfile" ] || files+=("$base.Dockerfile")
+    hash=$service-$(content "${files[@]}")
     id=$(image_with_content "$hash")
     if [ -z "$id" ]; then
         say "building dbfleet-test/$service"
-        docker build --quiet --force-rm --label "$content_label=$hash" --iidfile "$work/$service.id" "${file%/*}" \
-            >"$work/$service.log" 2>&1 || { tail -n 60 "$work/$service.log" >&2; die "the image of $service could not be built"; }
+        context=$work/$service-context
+        mkdir -p "$context/services"
+        cp "$here/entrypoint.sh" "$context/"
+        cp -R "${file%/*}" "$context/services/$service"
+        if [ -x "${file%/*}/prepare.sh" ]; then "${file%/*}/prepare.sh" "$context/services/$service"; fi
+        docker build --quiet --force-rm --label "$content_label=$hash" --iidfile "$work/$service.id" \
+            --file "$context/services/$service/Dockerfile" "$context" >"$work/$service.log" 2>&1 ||
+            { tail -n 60 "$work/$service.log" >&2; die "the image of $service could not be built"; }
         id=$(cat "$work/$service.id")
+        rm -rf "$context"
     fi
     version=$(docker run --rm --network none --entrypoint cat "$id" /image-version)
     docker tag "$id" "dbfleet-test/$service:$version"
-    { grep -v "^DBFLEET_${service^^}_IMAGE=" "$env_file" || true; echo "DBFLEET_${service^^}_IMAGE=dbfleet-test/$service:$version"; } |
-        LC_ALL=C sort >"$work/env"
-    cat "$work/env" >"$env_file"
+    put_variable "DBFLEET_${service^^}_IMAGE" "dbfleet-test/$service:$version"
 done
+# The control database and the broker run on the engines' images.
+image_of() { sed -n "s/^DBFLEET_$1_IMAGE=//p" "$env_file"; }
+[ -z "$(image_of POSTGRES)" ] || put_variable DBFLEET_CONTROL_IMAGE "$(image_of POSTGRES)"
+[ -z "$(image_of REDIS)" ] || put_variable DBFLEET_BROKER_IMAGE "$(image_of REDIS)"
 # What the console's image is built on: dbfleet builds it itself, as for its users.
 build_base python
-{ grep -v '^DBFLEET_CONSOLE_BASE=' "$env_file" || true; echo DBFLEET_CONSOLE_BASE=dbfleet-test/base:python; } | LC_ALL=C sort >"$work/env"
-cat "$work/env" >"$env_file"
+put_variable DBFLEET_CONSOLE_BASE dbfleet-test/base:python
 # What these builds replaced; nobody else's images carry the label.
 docker image prune --force --filter "label=$content_label" >/dev/null

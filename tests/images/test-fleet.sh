@@ -21,7 +21,7 @@ for engine in "${engines[@]}"; do
     options+=(--engine "$engine")
 done
 
-while read -r line; do export "${line?}"; done < <(grep -E '^DBFLEET_(CONSOLE_BASE|NGINX_IMAGE)=' "$env_file")
+while read -r line; do export "${line?}"; done < <(grep -E '^DBFLEET_(CONSOLE_BASE|NGINX_IMAGE|PGADMIN_IMAGE)=' "$env_file")
 
 export DBFLEET_RUNTIME=docker
 exec .venv/bin/python -m pytest tests/test_end_to_end.py tests/conformance tests/engines tests/models tests/zoo tests/test_ring.py tests/test_properties.py \
