@@ -227,6 +227,17 @@ class MakesReader(Protocol):
         ...
 
 
+class LimitsTime(Protocol):
+    """Has the server end a statement that takes too long, also where nobody is left to stop it: the process that asked
+    was killed, or its machine is gone."""
+
+    def limit(self, seconds: float) -> None:
+        """From now on a statement of `query`, `find` or `encoded` that takes longer is an error. The server ends it;
+        where it has no means to, its answer is not waited for any longer (`spec` has the capability CANCEL then, or
+        not). A statement that sets another limit itself, has that."""
+        ...
+
+
 class ExtendedJson(Protocol):
     """Can give every value as Extended JSON."""
 
@@ -236,7 +247,8 @@ class ExtendedJson(Protocol):
 
 ALL: Final[tuple[type, ...]] = (
     Identifies, Locates, Swaps, TellsLosses, Snapshots, SharesSnapshots, Finds, Encodes, Notices, EncodesScans, Ordered,
-    Narrows, ReadsLines, WritesLines, Digests, CountsOn, CarriesExtras, TellsLeft, MakesReader, ExtendedJson,
+    Narrows, ReadsLines, WritesLines, Digests, CountsOn, CarriesExtras, TellsLeft, MakesReader,
+    LimitsTime, ExtendedJson,
 )  # fmt: skip
 
 WORDS: Final[Mapping[type, str]] = {Snapshots: "snapshot", Swaps: "swap", Finds: "filter"}

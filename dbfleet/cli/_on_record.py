@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 
 class Kept:
-    """What was read of each target so far."""
+    """What was read of each target so far, and how long a statement may take there by the console's budgets."""
 
     def __init__(self, targets: Sequence[str]) -> None:
         self.rows = dict.fromkeys(targets, 0)
+        self.limits_s: dict[str, float] = {}
 
     def tell(self, told: Told) -> None:
         """Count what a statement told that it gave or changed."""
@@ -47,6 +48,8 @@ def on_record(fleet: Fleet, targets: Sequence[str], statement: str, params: Mapp
     kept = Kept(targets)
     try:
         desk = console.opened(fleet)
+        found = {target: desk.statement_s(target) for target in targets}
+        kept.limits_s = {target: seconds for target, seconds in found.items() if seconds}
         asked = {target: desk.statement_begins(target, statement, params) for target in targets}
     except DbfleetError as error:
         render.warn(f"this is not put on record: {error.message}")

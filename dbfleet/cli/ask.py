@@ -101,7 +101,8 @@ def ask(
             op.query(
                 fleet, places, statement, params,
                 options={"consistency": consistency} if consistency is not None else {},
-                read_only=read_only, fast=word, ejson=ejson, timeout_s=timeout, tell=tell,
+                read_only=read_only, fast=word, ejson=ejson, timeout_s=timeout,
+                limits_s=kept.limits_s if kept else None, tell=tell,
             )
         )  # fmt: skip
         _collect()  # all is imported, and there may be many rows

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from dbfleet.abilities import ENCODINGS, Encodes, Finds
+from dbfleet.abilities import ENCODINGS, Encodes, Finds, LimitsTime
 from dbfleet.adapter import Adapter
 from dbfleet.conformance.examples import wide_rows, wide_schema
 from dbfleet.conformance.held import needed
@@ -137,6 +137,20 @@ def test_cancel_stops_the_statement(connect: Connect) -> None:
     finally:
         timer.cancel()
         timer.join()
+
+
+def test_a_limit_of_time_is_the_servers(connect: Connect) -> None:
+    """Nobody stops the statement from here: it is the server that ends it."""
+    limited = connect()
+    needed(limited, LimitsTime).limit(1.0)
+    slow = limited.spec.examples.get("slow")
+    if slow is None:  # the engine cannot end one; what is quick is as before
+        with pytest.raises(DbfleetError), limited.query(limited.spec.examples["missing"]) as result:
+            list(result)
+        return
+    with pytest.raises(DbfleetError), limited.query(slow) as result:
+        for _ in result:
+            pass
 
 
 def test_encoded_result_is_what_the_formats_make(adapter: Adapter, made: Make, name: str) -> None:

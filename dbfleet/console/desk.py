@@ -285,6 +285,12 @@ class Desk:
 
     # --- statements ---
 
+    def statement_s(self, target: str) -> float | None:
+        """How long a statement may take on the target by its budget; None where nobody has said."""
+        from dbfleet.console import budgets
+
+        return budgets.statement_s(target)
+
     def statement_begins(self, target: str, text: str, params: Mapping[str, object]) -> str:
         """Put a statement that the shell asks for reading only on record, before it is sent; its id."""
         from dbfleet.console import chain

@@ -16,24 +16,27 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, TypeVar
 
 from dbfleet import registry
-from dbfleet.abilities import ENCODINGS, Encodes, Encoding, ExtendedJson, Finds, Notices, able
+from dbfleet.abilities import ENCODINGS, Encodes, Encoding, ExtendedJson, Finds, LimitsTime, Notices, able
 from dbfleet.adapter import Adapter, Result, ResultColumn
-from dbfleet.errors import DbfleetError, FleetPartlyFailed, NotReady, Unsupported, UsageError, did_you_mean
+from dbfleet.errors import DbfleetError, FleetPartlyFailed, Unsupported, UsageError, did_you_mean
 from dbfleet.fleet import Fleet
 from dbfleet.formats import Plain, Rows
+from dbfleet.ops._deadline import Deadline
 from dbfleet.spec import Capability, EngineSpec
 from dbfleet.target import Target
 from dbfleet.values import VALUE_OF, Batch, Type
 
 T = TypeVar("T")
+
+_GRACE_S: Final = 2.0
+"""So much later than it is stopped from here, a server ends a statement by itself. Its own words for that differ."""
 
 Place = tuple[Target, str | None]
 """A target, and the collection of it that is meant."""
@@ -73,6 +76,7 @@ def query(
     fast: str | None = None,
     ejson: bool = False,
     timeout_s: float | None = None,
+    limits_s: Mapping[str, float] | None = None,
     tell: Callable[[Told], None] = lambda told: None,
 ) -> Iterator[Answers]:
     """Ask, and give the answers to the block.
@@ -80,12 +84,15 @@ def query(
     With `read_only` each target is opened for reading only (`Fleet.reader`). `options` are how this one statement is to
     run: options of the URL that the engines list in `query_options`, as `consistency`. `fast` names the format that the
     answers will be written in: where the adapter can give its bytes, `encoded` is set and `results` is empty. `ejson`
-    asks for Extended JSON, of engines that have it. A statement that has not given its last row after `timeout_s` is
-    stopped on the server: NotReady. `tell` is called when a result has been read.
+    asks for Extended JSON, of engines that have it. `tell` is called when a result has been read.
+
+    A statement that has not given its last row after `timeout_s` is stopped on the server: NotReady. `limits_s` says
+    the same by target, and holds also for an engine that cannot stop a statement: there its answer is read no further.
+    Where the engine has a means to (LimitsTime), the server is told as well, and ends what outlives this process.
 
     Before anything is asked: UsageError for an empty text, targets that do not speak the same language, or a collection
-    where the language takes none beside the text; Unsupported for an option that one of the engines does not have, and
-    for reading only where nothing enforces it.
+    where the language takes none beside the text; Unsupported for an option that one of the engines does not have, for
+    a `timeout_s` where the engine cannot stop a statement, and for reading only where nothing enforces it.
     """
     if not text.strip():
         raise UsageError("the statement is empty")
@@ -98,7 +105,7 @@ def query(
         _check(fleet.spec(target), target, collection, options or {})
     if read_only:
         places = [(fleet.reader(target), collection) for target, collection in places]
-    asked = _Asked(fleet, text, params or {}, options or {}, ejson, timeout_s, tell)
+    asked = _Asked(fleet, text, params or {}, options or {}, ejson, timeout_s, limits_s or {}, tell)
     # Connections are opened while the answers are read, and closed here: an interrupt reaches them in this block.
     with asked.open:
         if len(places) == 1:
@@ -141,6 +148,7 @@ class _Asked:
         options: Mapping[str, str],
         ejson: bool,
         timeout_s: float | None,
+        limits_s: Mapping[str, float],
         tell: Callable[[Told], None],
     ) -> None:
         self.open = ExitStack()
@@ -150,6 +158,7 @@ class _Asked:
         self._options = options
         self._ejson = ejson
         self._timeout_s = timeout_s
+        self._limits_s = limits_s
         self._tell = tell
 
     def connect(self, target: Target) -> Adapter:
@@ -165,14 +174,21 @@ class _Asked:
             if speaking is None:
                 raise Unsupported(f"{title} has no Extended JSON", target=target.name)
             speaking.ejson = True
+        seconds = min((each for each in (self._timeout_s, self._limits_s.get(target.name)) if each), default=None)
+        limiting = able(adapter, LimitsTime)
+        if seconds and limiting:
+            limiting.limit(seconds + _GRACE_S)
         return adapter
+
+    def _deadline(self, adapter: Adapter) -> Deadline:
+        return Deadline(adapter, self._timeout_s, self._limits_s.get(adapter.target.name))
 
     def encoded(self, adapter: Adapter, format: Encoding) -> Iterator[bytes] | None:
         """The adapter's own bytes; None where it has none for this statement."""
         encoding = able(adapter, Encodes)
         if encoding is None:
             return None
-        deadline = self.open.enter_context(_Deadline(adapter, self._timeout_s))
+        deadline = self.open.enter_context(self._deadline(adapter))
         with deadline.instead():  # a method may wait for the first rows before it gives an iterator
             chunks = encoding.encoded(self._text, self._params, format)
         if chunks is None:
@@ -209,7 +225,7 @@ class _Asked:
     def results(self, adapter: Adapter, collection: str | None = None, *, hold_errors: bool = False) -> Iterator[_Read]:
         """The results that have columns. An error that comes while rows are read is the reader's, unless it is to be
         held until the reader asks for the next result."""
-        deadline = self.open.enter_context(_Deadline(adapter, self._timeout_s))
+        deadline = self.open.enter_context(self._deadline(adapter))
         started = time.perf_counter()
         with deadline.instead():
             result: Result | None = self._ask(adapter, collection)
@@ -250,7 +266,7 @@ class _Asked:
 class _Read:
     """A result that counts its rows while they are read, once."""
 
-    def __init__(self, result: Result, deadline: _Deadline, hold_errors: bool) -> None:
+    def __init__(self, result: Result, deadline: Deadline, hold_errors: bool) -> None:
         self.columns = result.columns
         self.documents = result.documents
         self.count = 0
@@ -301,59 +317,6 @@ def _named(target: str, document: Mapping[str, Any]) -> dict[str, Any]:
     if "target" in document:
         document = {"target_2" if key == "target" else key: value for key, value in document.items()}
     return {"target": target, **document}
-
-
-class _Deadline:
-    """Stops what runs on the adapter's server when the time is over; without a time it does nothing."""
-
-    def __init__(self, adapter: Adapter, timeout_s: float | None) -> None:
-        self._timeout_s = timeout_s
-        self._target = adapter.target.name
-        self._passed = threading.Event()
-
-        def pass_() -> None:
-            self._passed.set()
-            try:
-                adapter.cancel()
-            except (DbfleetError, OSError):  # too late: the statement has just ended, and its connection with it
-                pass
-
-        self._timer = threading.Timer(timeout_s, pass_) if timeout_s is not None else None
-
-    def __enter__(self) -> Self:
-        if self._timer:
-            self._timer.daemon = True
-            self._timer.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.forget()
-
-    def forget(self) -> None:
-        """From now on the time does not count."""
-        if self._timer:
-            self._timer.cancel()
-
-    @contextmanager
-    def instead(self) -> Iterator[None]:
-        """Inside, the error of a statement that was stopped for its time says so."""
-        try:
-            yield
-        except DbfleetError as error:
-            self._check(error)
-            raise
-
-    def over(self, chunks: Iterable[T]) -> Iterator[T]:
-        """The chunks, as long as there is time."""
-        with self.instead():
-            for chunk in chunks:
-                self._check()
-                yield chunk
-
-    def _check(self, cause: DbfleetError | None = None) -> None:
-        if self._passed.is_set():
-            message = f"the statement did not end within {self._timeout_s:g} s and was stopped"
-            raise NotReady(message, target=self._target) from cause
 
 
 # --- what people type ----------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from django.db import connection
 from dbfleet.cli.examples import EXAMPLES
 from dbfleet.console import chain
 from dbfleet.console.desk import Desk
-from dbfleet.console.models import Job
+from dbfleet.console.models import Budget, Entry, Job
 
 Start = Callable[..., "subprocess.Popen[bytes]"]
 
@@ -161,8 +161,6 @@ def test_every_example_of_the_console_is_a_command() -> None:
 
 
 def test_what_the_shell_asks_for_reading_only_is_on_record(desk: Desk, console: Console) -> None:
-    from dbfleet.console.models import Entry
-
     assert console.command("query", "a", "create table if not exists kept (id int primary key)").returncode == 0
     assert Entry.objects.count() == 0  # only what is asked for reading only is
     done = console.command("query", "a", "select :n as more", "--param", "n=said once", "--read-only")
@@ -181,3 +179,33 @@ def test_what_the_shell_asks_for_reading_only_is_on_record(desk: Desk, console: 
     assert last["outcome"] == "failed"
     assert "read-only" in last["error"]
     assert desk.verify()["ok"]
+
+
+def test_the_shell_keeps_to_a_targets_budget_for_reading_only(desk: Desk, console: Console) -> None:
+    Budget.objects.create(target="a", statement_s=1.0)
+    late = console.command("query", "a", "select pg_sleep(3600)", "--read-only")
+    assert late.returncode == 4
+    assert "did not end within 1 s, the limit on this target, and was stopped" in late.stderr
+    last = json.loads(Entry.objects.filter(kind="statement").latest("seq").body)
+    assert (last["did"], last["outcome"]) == ("end", "failed")
+    assert "limit on this target" in last["error"]
+    assert not asleep(console)
+
+
+def test_the_server_ends_a_statement_whose_process_was_killed(console: Console) -> None:
+    words = [sys.executable, "-m", "dbfleet", "query", "a", "select pg_sleep(3600)", "--timeout", "5"]
+    child = subprocess.Popen(words, env=console.environment, cwd=console.folder, stderr=subprocess.DEVNULL)
+    until(lambda: asleep(console), "the statement runs")
+    child.kill()  # nobody is left to stop it
+    child.wait()
+    until(lambda: not asleep(console), "the server has ended it")
+
+
+def asleep(console: Console) -> bool:
+    with console.fleet.connect(console.fleet.target("a")) as adapter:
+        text = (
+            "select count(*) from pg_stat_activity "
+            "where query like '%pg_sleep(3600)%' and state = 'active' and pid <> pg_backend_pid()"
+        )
+        ((found,),) = [row for batch in adapter.query(text) for row in batch]
+    return bool(found)

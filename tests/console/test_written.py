@@ -13,7 +13,7 @@ from console_servers import ended, until
 
 from dbfleet.console import chain
 from dbfleet.console.desk import Desk
-from dbfleet.console.models import Job, Part, Receipt
+from dbfleet.console.models import Budget, Job, Part, Receipt
 
 Make = Callable[..., Person]
 Start = Callable[..., subprocess.Popen[bytes]]
@@ -56,11 +56,15 @@ def test_a_statement_that_writes_is_a_job_with_a_receipt(
     assert found["result"]["shown"] == '{"n":1}\n{"n":2}\n'
     receipt = json.loads(Receipt.objects.get(job=job).entry.body)
     assert (receipt["kind"], receipt["target"], receipt["text"], receipt["params"]) == ("statement", "p", text, ["t"])
-    assert [(each["did"], each["job"], each["text"]) for each in entries()] == [("write", job.pk, text)]
+    asked, end = entries()
+    assert (asked["did"], asked["job"], asked["text"]) == ("write", job.pk, text)
+    assert (end["did"], end["job"], end["outcome"], end["rows"]) == ("end", job.pk, "done", 2)
+    assert writer.get(f"{web.address}/api/query/history").json()[0]["outcome"] == "done"
     assert chain.verify().wrong is None
     failed = ended(write(writer, "DELETE FROM nowhere"))
     assert failed.state == "failed"
     assert "nowhere" in failed.error
+    assert (entries()[-1]["outcome"], entries()[-1]["error"]) == ("failed", failed.error)
 
 
 def test_a_statement_whose_worker_died_is_not_begun_again(person: Make, process: Start, ask_fleet: AskFleet) -> None:
@@ -85,6 +89,15 @@ def test_a_statement_that_writes_can_be_cancelled(person: Make, process: Start, 
     Desk(ask_fleet.fleet).cancel(number)
     assert ended(number).state == "cancelled"
     until(lambda: not active(ask_fleet), "the server is free of it")
+
+
+def test_a_statement_that_writes_keeps_to_its_targets_budget(person: Make, process: Start, ask_fleet: AskFleet) -> None:
+    worker(process, ask_fleet)
+    Budget.objects.create(target="p", statement_s=1.0)
+    job = ended(write(person("writer"), "SELECT pg_sleep(3600) AS late_by_the_job"))
+    assert (job.state, job.trouble) == ("failed", "NotReady")
+    assert "did not end within 1 s, the limit on this target, and was stopped" in job.error
+    assert not active(ask_fleet)
 
 
 def active(ask_fleet: AskFleet) -> list[str]:

@@ -18,12 +18,12 @@ from django.db import connections
 
 from dbfleet.adapter import Adapter
 from dbfleet.console import budgets
-from dbfleet.console.jobs import claims, ending, hands, kinds
+from dbfleet.console.jobs import claims, ending, hands, kinds, rightful
 from dbfleet.console.jobs.attend import abilities, attended, name, patiently, stopping
 from dbfleet.console.jobs.claims import Claim
 from dbfleet.console.jobs.kinds import Outcome, Work
 from dbfleet.console.models import Job
-from dbfleet.errors import DbfleetError, RuntimeFailure
+from dbfleet.errors import DbfleetError, RuntimeFailure, UsageError
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _workers
 
@@ -71,7 +71,11 @@ class Found:
 
 
 def lead(job: Job, claim: Claim) -> None:
-    """Do the job's op, and put on record what came of it."""
+    """Do the job's op, if who asked for it may have it, and put on record what came of it."""
+    refused = rightful.why_not(job)
+    if refused:
+        patiently(lambda: ending.failed(job, claim, UsageError(f"not done: {refused}")))
+        return
     once = kinds.kind(job.kind).once
     if once and claim.attempt > 1:
         patiently(lambda: ending.failed(job, claim, _half_done(job)))

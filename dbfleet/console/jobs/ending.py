@@ -27,6 +27,7 @@ def done(job: Job, claim: Claim, outcome: Outcome) -> bool:
                   result=_plain(outcome.result))  # fmt: skip
         if job.kind == "health":
             watch.record(outcome.result, at)
+        _statement(job, "done", rows=outcome.rows)
         if outcome.receipt is not None:
             chain.receipt(
                 {"job": job.pk, **outcome.receipt}, who=job.made_by, kind=job.kind, job=job.pk, source=job.source,
@@ -45,6 +46,7 @@ def failed(job: Job, claim: Claim, error: BaseException) -> bool:
         if not claims.finish(claim, Part.FAILED, error=message):
             return False
         at = _end(job, Job.FAILED, error=message, hint=hint, trouble=type(error).__name__[:40])
+        _statement(job, "failed", error=message)
         _tell_schedule(job, "failed", at, None)
     return True
 
@@ -54,7 +56,9 @@ def cancelled(job: Job, claim: Claim) -> bool:
     with transaction.atomic():
         if not claims.finish(claim, Part.FAILED, error="cancelled"):
             return False
-        _end(job, Job.CANCELLED, error=f"cancelled by {job.cancel_asked_by}" if job.cancel_asked_by else "cancelled")
+        why = f"cancelled by {job.cancel_asked_by}" if job.cancel_asked_by else "cancelled"
+        _end(job, Job.CANCELLED, error=why)
+        _statement(job, "cancelled", error=why)
     return True
 
 
@@ -65,6 +69,7 @@ def given_up(job: Job, why: str) -> bool:
         if locked is None:
             return False
         at = _end(locked, Job.FAILED, error=why)
+        _statement(locked, "failed", error=why)
         _tell_schedule(locked, "failed", at, None)
     return True
 
@@ -76,6 +81,7 @@ def given_up_as_cancelled(job: Job) -> bool:
         if locked is None:
             return False
         _end(locked, Job.CANCELLED, error=f"cancelled by {job.cancel_asked_by}")
+        _statement(locked, "cancelled", error=f"cancelled by {job.cancel_asked_by}")
     return True
 
 
@@ -89,6 +95,14 @@ def _end(job: Job, state: str, **facts: Any) -> datetime:
             [job.pk],
         )
     return at
+
+
+def _statement(job: Job, outcome: str, *, rows: int = 0, error: str = "") -> None:
+    """What came of a statement is in the chain as its beginning is, whoever may change the job's row later."""
+    if job.kind == "statement":
+        body: dict[str, Any] = {"did": "end", "job": job.pk, "outcome": outcome, "rows": rows}
+        body |= {"error": error} if error else {}
+        chain.append("statement", who=job.made_by, target=job.target, body=body)
 
 
 def _tell_schedule(job: Job, state: str, at: datetime, through: datetime | None) -> None:

@@ -17,6 +17,7 @@ import json
 from typing import Any, Final
 from uuid import UUID
 
+from django.db import transaction
 from django.http import FileResponse, Http404, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import path
@@ -231,12 +232,12 @@ def written(request: Any, body: dict[str, Any]) -> int:
     if body.get("typed") != target.name or collection:
         raise UsageError(f"to write there, type the target's name: {target.name}")
     arguments = {"target": target.name, "text": body.get("text"), "params": list(body.get("params") or ())}
-    number = here.desk(request).make_job("statement", arguments)
-    record = {"did": "write", "job": number, "reads_only": False, **text_on_record(str(body.get("text")))}
     rights = request.rights
-    chain.append(
-        "statement", who=rights.who, role=rights.role(target.name), token=rights.token, target=target.name, body=record
-    )
+    with transaction.atomic():  # no job without its record; workers are called when both are there
+        number = here.desk(request).make_job("statement", arguments)
+        record = {"did": "write", "job": number, "reads_only": False, **text_on_record(str(body.get("text")))}
+        who = {"who": rights.who, "role": rights.role(target.name), "token": rights.token}
+        chain.append("statement", **who, target=target.name, body=record)
     return number
 
 

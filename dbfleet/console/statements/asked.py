@@ -38,7 +38,6 @@ from dbfleet.fleet import Fleet
 from dbfleet.formats import Plain, Rows
 from dbfleet.ops import query as op
 from dbfleet.ops.query import Told
-from dbfleet.spec import Capability
 from dbfleet.target import Target
 from dbfleet.values import Batch
 
@@ -128,15 +127,12 @@ class Statement:
         self._line = line
         opened = Fleet.open()
         self._fleet = _Fleet(opened.settings, opened.directory)
-        place = self._fleet.locate(question.target)
-        self._place = place
-        self.target = place[0].name
-        spec = self._fleet.spec(place[0])
+        self._place = self._fleet.locate(question.target)
+        self.target = self._place[0].name
         self.seconds = seconds_for(self.target, export=bool(question.export))
-        self._cancels = Capability.CANCEL in spec.capabilities
         self._begun = time.monotonic()
-        # The op stops it to the moment; the watch does where the engine cannot.
-        self.deadline = self._begun + self.seconds + (5.0 if self._cancels else 0.0)
+        # The op stops it to the moment. This is for one that was on its way to the server just then.
+        self.deadline = self._begun + self.seconds + 5.0
 
     # --- for the watch ---
 
@@ -166,7 +162,7 @@ class Statement:
         question = self._question
         with op.query(
             self._fleet, [self._place], question.text, question.params, read_only=question.reads_only,
-            fast=question.export or None, timeout_s=self.seconds if self._cancels else None, tell=self.told.append,
+            fast=question.export or None, limits_s={self.target: self.seconds}, tell=self.told.append,
         ) as answers:  # fmt: skip
             self.check()
             encoded = answers.encoded

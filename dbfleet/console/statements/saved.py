@@ -76,9 +76,9 @@ def history(who: str, *, most: int = 50) -> list[dict[str, Any]]:
     for entry in Entry.objects.filter(kind="statement", who=who).order_by("-seq")[: 2 * most + 20]:
         body = json.loads(entry.body)
         if body.get("did") == "end":
-            ends[body.get("asked", "")] = body
+            ends[_which(body)] = body
             continue
-        end = ends.get(body.get("asked", ""), {})
+        end = ends.get(_which(body), {})
         outcome = end.get("outcome") or (f"job {body['job']}" if "job" in body else "no outcome")
         found.append(
             {"seq": entry.seq, "at": entry.at, "target": entry.target, "text": body.get("text", ""),
@@ -86,6 +86,11 @@ def history(who: str, *, most: int = 50) -> list[dict[str, Any]]:
              "ms": end.get("ms"), "error": end.get("error", ""), "job": body.get("job")}
         )  # fmt: skip
     return found[:most]
+
+
+def _which(body: dict[str, Any]) -> str:
+    """What a beginning and its end have in common."""
+    return str(body.get("asked") or f"job {body.get('job')}")
 
 
 def states(user: Any, ids: Sequence[UUID]) -> dict[str, dict[str, Any]]:

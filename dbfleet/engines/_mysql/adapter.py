@@ -13,6 +13,7 @@ from dbfleet.abilities import (
     EncodesScans,
     Encoding,
     Identifies,
+    LimitsTime,
     Locates,
     MakesReader,
     Narrows,
@@ -69,6 +70,7 @@ class MySqlAdapter(
     CarriesExtras,
     TellsLeft,
     MakesReader,
+    LimitsTime,
 ):
     """One session in autocommit; `write` and `snapshot` open their own transactions."""
 
@@ -233,6 +235,10 @@ class MySqlAdapter(
         reader.make_reader(self.spec, self.target, self._session, user, password)
 
     # --- its end ---
+
+    def limit(self, seconds: float) -> None:
+        """`max_execution_time` in MySQL, which bounds SELECTs; `max_statement_time` in MariaDB."""
+        self._session.limit(seconds)
 
     def cancel(self) -> None:
         self._session.cancel()

@@ -13,6 +13,7 @@ from dbfleet.abilities import (
     Encodes,
     EncodesScans,
     Identifies,
+    LimitsTime,
     Locates,
     MakesReader,
     Narrows,
@@ -87,6 +88,7 @@ def spec(
                 CarriesExtras,
                 TellsLeft,
                 MakesReader,
+                LimitsTime,
             }
         ),
         encodings=("csv", "jsonl"),

@@ -25,7 +25,7 @@ NoHostAvailable.
 
 from __future__ import annotations
 
-from dbfleet.abilities import CarriesExtras, Identifies, MakesReader, TellsLeft
+from dbfleet.abilities import CarriesExtras, Identifies, LimitsTime, MakesReader, TellsLeft
 from dbfleet.adapter import Adapter
 from dbfleet.engines.cassandra.local import CLIENT, shell
 from dbfleet.engines.cassandra.values import keeps
@@ -57,7 +57,7 @@ ENGINE = EngineSpec(
         Type.JSON: Fidelity.AS_TEXT,
     },
     capabilities=frozenset({Capability.SPLIT, Capability.PARAMETERS}),
-    abilities=frozenset({Identifies, CarriesExtras, TellsLeft, MakesReader}),
+    abilities=frozenset({Identifies, CarriesExtras, TellsLeft, MakesReader, LimitsTime}),
     limits=Limits(fraction_digits=3, name_length=48, key_length=65535, empty_text_in_key=False),
     default_port=9042,
     guard="account",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from dbfleet.abilities import CarriesExtras, Identifies, MakesReader, TellsLeft
+from dbfleet.abilities import CarriesExtras, Identifies, LimitsTime, MakesReader, TellsLeft
 from dbfleet.adapter import BATCH_SIZE, WHOLE, Adapter, Change, Part, Result, ServerInfo, WriteMode, Written
 from dbfleet.engines.cassandra import left, literals, query, read, reader, write
 from dbfleet.engines.cassandra.connect import identity, opened
@@ -24,6 +24,7 @@ class CassandraAdapter(
     CarriesExtras,
     TellsLeft,
     MakesReader,
+    LimitsTime,
 ):
     """One session on a cluster."""
 
@@ -98,6 +99,11 @@ class CassandraAdapter(
         self, statement: str, params: Mapping[str, object] | None = None, *, batch_size: int = BATCH_SIZE
     ) -> Result:
         return query.run(self._session, statement, params or {}, batch_size)
+
+    def limit(self, seconds: float) -> None:
+        """A page is not waited for any longer. The server bounds its own work by its configuration alone
+        (range_request_timeout, 10 s), and a page that is not asked for is not read."""
+        self._session.limit_s = seconds
 
     def cancel(self) -> None:
         raise Unsupported("Cassandra cannot stop a statement", engine="cassandra", target=self.target.name)

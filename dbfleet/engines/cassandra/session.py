@@ -39,6 +39,8 @@ class Session:
         self._cluster = cluster
         self._session = session
         self._closed = False
+        self.limit_s: float | None = None
+        """So long a page of the user's is waited for."""
 
     # --- statements ---
 
@@ -95,7 +97,7 @@ class Session:
         """The driver's result of a statement, whose first page has one row; `pages_of` reads on."""
         statement.fetch_size = 1
         with self.translated():
-            return self.driver.execute(statement, timeout=None)
+            return self.driver.execute(statement, timeout=self.limit_s)
 
     def pages(self, statement: Any, size: int) -> Iterator[list[Row]]:
         """The rows of a statement, in pages of at most `size` rows."""

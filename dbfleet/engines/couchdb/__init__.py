@@ -22,7 +22,7 @@ in a json column null is the JSON null.
 
 from __future__ import annotations
 
-from dbfleet.abilities import CarriesExtras, Finds, Identifies, Locates, MakesReader
+from dbfleet.abilities import CarriesExtras, Finds, Identifies, LimitsTime, Locates, MakesReader
 from dbfleet.adapter import Adapter
 from dbfleet.spec import Capability, EngineSpec, Fidelity, Limits
 from dbfleet.target import Target
@@ -52,7 +52,7 @@ ENGINE = EngineSpec(
         ),
     },
     capabilities=frozenset({Capability.KEYLESS, Capability.SPLIT}),
-    abilities=frozenset({Identifies, Locates, Finds, CarriesExtras, MakesReader}),
+    abilities=frozenset({Identifies, Locates, Finds, CarriesExtras, MakesReader, LimitsTime}),
     guard="client",
     guard_note="dbfleet sends no request that is not known to read. With another client the account may write: CouchDB "
     "has none that reads every database and writes to none.",

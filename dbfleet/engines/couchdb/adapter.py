@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from dbfleet.abilities import CarriesExtras, Finds, Identifies, Locates, MakesReader
+from dbfleet.abilities import CarriesExtras, Finds, Identifies, LimitsTime, Locates, MakesReader
 from dbfleet.adapter import BATCH_SIZE, WHOLE, Adapter, Change, Part, Result, ServerInfo, WriteMode, Written
 from dbfleet.engines.couchdb import left, literals, query, read, reader, write
 from dbfleet.engines.couchdb.connect import opened, server_of
@@ -26,6 +26,7 @@ class CouchAdapter(
     Finds,
     CarriesExtras,
     MakesReader,
+    LimitsTime,
 ):
     """One HTTP session."""
 
@@ -115,6 +116,11 @@ class CouchAdapter(
             raise Unsupported("CouchDB's language has no parameters", engine="couchdb", target=self.target.name)
         if not statement.strip():
             raise UsageError("the statement is empty", target=self.target.name)
+
+    def limit(self, seconds: float) -> None:
+        """An answer is not waited for any longer: the server has no means to end one, but notices that its line is
+        closed."""
+        self._session.limit_s = seconds
 
     def cancel(self) -> None:
         raise Unsupported("CouchDB cannot stop a request", engine="couchdb", target=self.target.name)

@@ -30,6 +30,8 @@ class Session:
         self.target = target
         self._timeout_s = timeout_s
         self._closed = False
+        self.limit_s: float | None = None
+        """So long the next bytes of an answer are waited for."""
         host = f"[{target.host}]" if ":" in (target.host or "") else target.host
         scheme = "https" if target.scheme in ("couchdbs", "couchdb+https") else "http"
         self._root = f"{scheme}://{host}:{target.port}"
@@ -108,13 +110,13 @@ class Session:
         except UnicodeEncodeError as exc:
             raise self.bad("a name or a text holds half of a pair of surrogates, which is no character") from exc
         with self.translated():
-            # No read timeout: a view that is being built answers after minutes.
+            # No read timeout unless one is set: a view that is being built answers after minutes.
             response = self._http.request(
                 method,
                 self._root + path,
                 data=data,
                 stream=stream,
-                timeout=(self._timeout_s, None),
+                timeout=(self._timeout_s, self.limit_s),
                 allow_redirects=not self.target.read_only,
             )
         if response.status_code >= 400:

@@ -22,6 +22,7 @@ from dbfleet.abilities import (
     ExtendedJson,
     Finds,
     Identifies,
+    LimitsTime,
     MakesReader,
     Narrows,
     Ordered,
@@ -92,6 +93,7 @@ ENGINE = EngineSpec(
             CarriesExtras,
             TellsLeft,
             MakesReader,
+            LimitsTime,
             ExtendedJson,
         }
     ),

@@ -16,6 +16,7 @@ from dbfleet.abilities import (
     ExtendedJson,
     Finds,
     Identifies,
+    LimitsTime,
     MakesReader,
     Narrows,
     Ordered,
@@ -62,6 +63,7 @@ class MongodbAdapter(
     CarriesExtras,
     TellsLeft,
     MakesReader,
+    LimitsTime,
     ExtendedJson,
 ):
     """One MongoClient, one session. `ejson`: results of queries as relaxed Extended JSON, all values."""
@@ -193,6 +195,10 @@ class MongodbAdapter(
     def make_reader(self, user: str, password: str) -> None:
         """A user with the role `read` on this database (`reader`)."""
         reader.make_reader(self._session, self.target, user, password)
+
+    def limit(self, seconds: float) -> None:
+        """`maxTimeMS` of each command that says none itself."""
+        self._session.limit_ms = max(1, round(seconds * 1000))
 
     def cancel(self) -> None:
         with self._session.translated():

@@ -42,11 +42,12 @@ class Commands:
         self.batch_size = batch_size
         self._convert = convert
         self._translated = session.translated
+        self._limit_ms = session.limit_ms
 
     def command(self, command: Document, database: Database[Document] | None = None) -> Document:
         """Run the command; its reply."""
         target = self.database if database is None else database
-        return target.command(command, codec_options=CODEC, session=self.session)
+        return target.command(self._limited(command), codec_options=CODEC, session=self.session)
 
     def change(self, command: Document, options: Mapping[str, Any]) -> Document:
         """Run an insert, update or delete; its reply. BulkWriteError for what the server refused."""
@@ -54,11 +55,21 @@ class Commands:
             command["writeConcern"] = self.database.write_concern.document
         return _checked(self.command(command | dict(options)))
 
+    def _limited(self, command: Document) -> Document:
+        """The command with the session's limit of time, unless it has one of its own. A getMore takes none: the command
+        that made its cursor had it."""
+        if self._limit_ms is None or "maxTimeMS" in command or "getMore" in command:
+            return command
+        return {**command, "maxTimeMS": self._limit_ms}
+
     def documents(self, command: Document, database: Database[Document] | None = None) -> Result:
         """Run a command that gives a cursor; the cursor's documents."""
         target = self.database if database is None else database
         cursor = target.cursor_command(
-            command, read_preference=target.read_preference, codec_options=CODEC, session=self.session
+            self._limited(command),
+            read_preference=target.read_preference,
+            codec_options=CODEC,
+            session=self.session,
         )
         # The command's own batchSize holds for the first reply only; later ones would have 16 MB each.
         return self._stream(cursor.batch_size(self.batch_size))

@@ -34,6 +34,8 @@ class Session:
         self.database: Database[Document] = client.get_database(database_name(target), codec_options=CODEC)
         self._target = target.name
         self._logical: ClientSession | None = None
+        self.limit_ms: int | None = None
+        """After so many milliseconds the server ends a command of the user's."""
 
     @contextmanager
     def translated(self) -> Iterator[None]:

@@ -24,7 +24,7 @@ Graphs that dbfleet did not make (`neo4j.foreign`): a label's key is the key of 
 
 from __future__ import annotations
 
-from dbfleet.abilities import CarriesExtras, Identifies, MakesReader, Swaps, TellsLeft
+from dbfleet.abilities import CarriesExtras, Identifies, LimitsTime, MakesReader, Swaps, TellsLeft
 from dbfleet.adapter import Adapter
 from dbfleet.engines.neo4j.local import CLIENT, shell
 from dbfleet.spec import Capability, EngineSpec, Fidelity, Limits
@@ -62,7 +62,7 @@ ENGINE = EngineSpec(
             Capability.CANCEL,
         }
     ),
-    abilities=frozenset({Identifies, Swaps, CarriesExtras, TellsLeft, MakesReader}),
+    abilities=frozenset({Identifies, Swaps, CarriesExtras, TellsLeft, MakesReader, LimitsTime}),
     guard="session",
     guard_note="The server refuses every change, as the session's access mode is READ; dbfleet refuses by the "
     "statement's plan what the server lets pass (LOAD CSV, TERMINATE TRANSACTIONS, procedures not known only to read). "

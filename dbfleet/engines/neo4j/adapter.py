@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from dbfleet.abilities import CarriesExtras, Identifies, MakesReader, Swaps, TellsLeft
+from dbfleet.abilities import CarriesExtras, Identifies, LimitsTime, MakesReader, Swaps, TellsLeft
 from dbfleet.adapter import BATCH_SIZE, WHOLE, Adapter, Change, Part, Result, ServerInfo, Swap, WriteMode, Written
 from dbfleet.engines.neo4j import left, literals, query, read, reader, swap, write
 from dbfleet.engines.neo4j.connect import identity, opened
@@ -26,6 +26,7 @@ class Neo4jAdapter(
     CarriesExtras,
     TellsLeft,
     MakesReader,
+    LimitsTime,
 ):
     """One driver with its pool; one statement at a time, each its own transaction."""
 
@@ -112,6 +113,10 @@ class Neo4jAdapter(
         self, statement: str, params: Mapping[str, object] | None = None, *, batch_size: int = BATCH_SIZE
     ) -> Result:
         return query.run(self._session, statement, params or {}, batch_size)
+
+    def limit(self, seconds: float) -> None:
+        """The transaction's timeout."""
+        self._session.limit_s = seconds
 
     def cancel(self) -> None:
         self._session.cancel()

@@ -28,6 +28,8 @@ class Session:
         self._database = target.database
         self._token = uuid.uuid4().hex
         self._closed = False
+        self.limit_s: float | None = None
+        """After so many seconds the server ends a transaction."""
 
     def translated(self) -> AbstractContextManager[None]:
         """A block whose exceptions of the driver's come out as ours."""
@@ -41,7 +43,7 @@ class Session:
         """The statement with this session's token."""
         import neo4j
 
-        return neo4j.Query(statement, metadata={"dbfleet": self._token})
+        return neo4j.Query(statement, metadata={"dbfleet": self._token}, timeout=self.limit_s)
 
     def open(self, fetch_size: int = BATCH_SIZE) -> Any:
         """A session of the driver's, which the server lets only read where the target is for reading only. Unavailable
@@ -61,7 +63,7 @@ class Session:
         with (
             self.translated(),
             self.open() as session,
-            session.begin_transaction(metadata={"dbfleet": self._token}) as transaction,
+            session.begin_transaction(metadata={"dbfleet": self._token}, timeout=self.limit_s) as transaction,
         ):
             for statement, params in statements:
                 transaction.run(statement, params).consume()

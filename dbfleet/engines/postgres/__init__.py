@@ -23,6 +23,7 @@ from dbfleet.abilities import (
     Encodes,
     EncodesScans,
     Identifies,
+    LimitsTime,
     Locates,
     MakesReader,
     Narrows,
@@ -93,6 +94,7 @@ ENGINE = EngineSpec(
             CarriesExtras,
             TellsLeft,
             MakesReader,
+            LimitsTime,
             Snapshots,
         }
     ),

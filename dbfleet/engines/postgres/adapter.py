@@ -14,6 +14,7 @@ from dbfleet.abilities import (
     EncodesScans,
     Encoding,
     Identifies,
+    LimitsTime,
     Locates,
     MakesReader,
     Narrows,
@@ -87,6 +88,7 @@ class PostgresAdapter(
     CarriesExtras,
     TellsLeft,
     MakesReader,
+    LimitsTime,
 ):
     """One session in autocommit; `write` and `snapshot` open their own transactions."""
 
@@ -257,6 +259,10 @@ class PostgresAdapter(
         reader.make_reader(self._session, user, password)
 
     # --- its end ---
+
+    def limit(self, seconds: float) -> None:
+        """`statement_timeout`."""
+        self._session.limit(seconds)
 
     def cancel(self) -> None:
         self._session.cancel()

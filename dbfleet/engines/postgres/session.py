@@ -226,6 +226,10 @@ class Session:
 
     # --- its end ---
 
+    def limit(self, seconds: float) -> None:
+        """Let the server end every later statement that takes longer."""
+        self.rows(f"SET statement_timeout = {round(seconds * 1000)}")
+
     def cancel(self) -> None:
         """Stop the statement that runs, on the server."""
         if not self.connection.closed and self.running:

@@ -14,7 +14,6 @@ from dbfleet.console.jobs.kinds import Arguments, Kind, Outcome, Work
 from dbfleet.console.statements.record import check_text, text_on_record
 from dbfleet.fleet import Fleet
 from dbfleet.formats import Plain, encode
-from dbfleet.spec import Capability
 
 _SHOWN_ROWS: Final = 20
 _SHOWN: Final = 20_000
@@ -44,13 +43,13 @@ def _run(fleet: Fleet, arguments: Arguments, work: Work) -> Outcome:
 
     target = fleet.target(arguments["target"])
     params = op.parameters(arguments["params"])
-    stops = Capability.CANCEL in fleet.spec(target).capabilities
+    given = [each for each in (arguments["timeout_s"], work.timeouts_s.get(target.name)) if each]
     told: list[op.Told] = []
     shown: list[str] = []
     rows, room = 0, _SHOWN
     with op.query(
         fleet, [(target, None)], arguments["text"], params,
-        timeout_s=arguments["timeout_s"] if stops else None, tell=told.append,
+        limits_s={target.name: min(given)} if given else None, tell=told.append,
     ) as answers:  # fmt: skip
         for result in answers.results:
             left = _SHOWN_ROWS
