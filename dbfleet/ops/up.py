@@ -134,7 +134,7 @@ _AGAIN = 3
 def _told_otherwise(fleet: Fleet, runtimes: Mapping[str, str], done: Up, report: Report) -> list[Target]:
     """The services that are up and were told something that has become wrong since."""
     found = []
-    for name in done.ready.keys() & done.told.keys():
+    for name in (each for each in done.told if each in done.ready and is_service(fleet.member(each))):
         if done.told[name] != _console.environment(fleet, name, runtimes[name]):
             report(Event(name, "note", "a service that it was told of has taken another port: it is started again"))
             found.append(fleet.service(name))
