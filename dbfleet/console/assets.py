@@ -4,11 +4,14 @@ is another link. Nothing is collected anywhere: the files are served from the pa
 from __future__ import annotations
 
 import hashlib
-from functools import cache
 from pathlib import Path
+from typing import Final
 
 from django.contrib.staticfiles import finders
 from django.contrib.staticfiles.storage import StaticFilesStorage
+
+_links: Final[dict[str, str]] = {}
+"""A file is read once in a process."""
 
 
 class Hashed(StaticFilesStorage):
@@ -19,10 +22,12 @@ class Hashed(StaticFilesStorage):
 
     def url(self, name: str | None) -> str:
         """The link to a file. FileNotFoundError where there is none: a page must not link to nothing."""
-        return f"{super().url(name)}?v={_hash(str(name))}"
+        name = str(name)
+        if name not in _links:
+            _links[name] = f"{super().url(name)}?v={_hash(name)}"
+        return _links[name]
 
 
-@cache
 def _hash(name: str) -> str:
     found = finders.find(name)
     if found is None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from dbfleet.console import notices, pulse
+from dbfleet.console.standing import Console, console
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,21 +19,20 @@ class Bar:
     link: str = ""
 
 
-def bars(rights: Any) -> list[Bar]:
-    """The lines for this person; two queries."""
+def bars(rights: Any, known: Console | None = None) -> list[Bar]:
+    """The lines for this person; one query, where it is not known how the console stands."""
     if rights is None or not rights.anywhere("viewer"):
         return []
     found = []
-    alive = pulse.roles_alive()
-    if "worker" not in alive:
+    now = known or console()
+    if "worker" not in now.alive:
         found.append(Bar("bad", "No worker is alive: jobs wait, and nobody looks after the fleet."))
-    if "beat" not in alive:
+    if "beat" not in now.alive:
         found.append(
             Bar("warn", "Beat is not heard of: schedules are worked on by the sweep alone, some seconds late.")
         )
-    failed = notices.in_trouble().count()
-    if failed:
-        words = "notice was not sent" if failed == 1 else "notices were not sent"
+    if now.unsent:
+        words = "notice was not sent" if now.unsent == 1 else "notices were not sent"
         page = ("/notices?state=failed", "Notices") if rights.anywhere("operator") else ("", "")
-        found.append(Bar("bad", f"{failed} {words}.", *page))
+        found.append(Bar("bad", f"{now.unsent} {words}.", *page))
     return found

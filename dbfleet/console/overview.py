@@ -1,22 +1,19 @@
-"""What the fleet's page shows: every target, the worst first, and what is proven about them. Four queries, however many
-targets there are.
+"""What the fleet's page shows: every target, the worst first, and what is proven about them. One query, however many
+targets there are (console/standing.py).
 
 A target that nobody has looked at for a while is no green one: it is `unknown`, whatever the last look said.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from dbfleet.console import budgets, timeline
-from dbfleet.console.jobs import kinds, making
-from dbfleet.console.models import Schedule, TargetState
-from dbfleet.console.timeline import Spark
+from dbfleet.console.jobs import kinds
+from dbfleet.console.standing import Planned, Seen, Standing, standing
 from dbfleet.fleet import Fleet
-from dbfleet.target import Target
 
 ORDER: Final = ("red", "unknown", "new", "ok", "down")
 """The states of targets, the worst first; `new`: nobody has ever looked, `down`: taken down on purpose."""
@@ -40,7 +37,7 @@ class Card:
     memory: int | None = None
     error: str = ""
     url: str = ""
-    spark: Sequence[Spark] = ()
+    """Empty for a target that nobody has looked at: see `url_of`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +47,7 @@ class Proof:
     pk: int
     name: str
     kind: str
-    targets: Sequence[str]
+    targets: tuple[str, ...]
     state: str
     since: datetime | None
     verified_through: datetime | None
@@ -65,6 +62,8 @@ class Overview:
     proofs: Sequence[Proof]
     watched: bool
     """Whether a schedule looks after the fleet's health."""
+    standing: Standing
+    """What it was made of."""
 
     @property
     def counts(self) -> list[tuple[str, int]]:
@@ -82,61 +81,58 @@ class Overview:
         ]
 
 
-def overview(fleet: Fleet, visible: Callable[[Iterable[str]], Iterable[str]] | None = None) -> Overview:
-    """The fleet now. `visible`: which of the names that it is given may be shown; all without it."""
-    now = making.now()
-    schedules = list(Schedule.objects.order_by("name"))
-    looks = [each for each in schedules if each.kind == "health" and not each.paused]
+def overview(
+    fleet: Fleet, visible: Callable[[Iterable[str]], Iterable[str]] | None = None, found: Standing | None = None
+) -> Overview:
+    """The fleet now, or as `found` has it. `visible`: which of the names that it is given may be shown; all without."""
+    found = found or standing()
+    looks = [each for each in found.schedules if each.kind == "health" and not each.paused]
     late = _late(looks)
-    states = {each.target: each for each in TargetState.objects.all()}
-    sparks = timeline.sparklines(now)
-    targets = fleet.targets  # read once: each time it reads the fleet's records and passwords
-    names = {**dict.fromkeys(targets), **dict.fromkeys(states)}
+    names = {**dict.fromkeys(fleet.names), **dict.fromkeys(found.targets)}
     shown = set(names if visible is None else visible(names))
-    cards = [_card(targets, name, states.get(name), sparks.get(name, ()), now, late) for name in names if name in shown]
+    cards = [_card(fleet, name, found.targets.get(name), found.now, late) for name in names if name in shown]
     cards.sort(key=lambda each: (ORDER.index(each.state), each.target))
     proofs = [
-        Proof(each.pk, each.name, each.kind, works_on, "paused" if each.paused else each.state, each.state_since,
+        Proof(each.pk, each.name, each.kind, each.targets, "paused" if each.paused else each.state, each.since,
               each.verified_through)
-        for each in schedules
-        if set(works_on := budgets.targets_of(each.kind, each.arguments)) <= shown
+        for each in found.schedules
+        if shown.issuperset(each.targets)
     ]  # fmt: skip
     proofs.sort(key=lambda each: (WORST.index(each.state) if each.state in WORST else 0, each.name))
-    return Overview(now, cards, proofs, bool(looks))
+    return Overview(found.now, cards, proofs, bool(looks), found)
 
 
-def _late(looks: Sequence[Schedule]) -> timedelta | None:
+def _late(looks: Sequence[Planned]) -> timedelta | None:
     """How old a look may be; None where nobody says how often one is due."""
     every = [each.every_s for each in looks if each.every_s]
     return timedelta(seconds=max(every) * _LATE + 30) if every else None
 
 
-def _card(
-    targets: Mapping[str, Target],
-    name: str,
-    known: TargetState | None,
-    spark: Sequence[Spark],
-    now: datetime,
-    late: timedelta | None,
-) -> Card:
-    target = targets.get(name)
+def _card(fleet: Fleet, name: str, known: Seen | None, now: datetime, late: timedelta | None) -> Card:
     if known is None or known.at is None:
-        return Card(name, target.engine if target else "", "new", url=target.url() if target else "")
+        return Card(name, fleet.target(name).engine if name in fleet.names else "", "new")
     state = "down" if known.ok is None else "ok" if known.ok else "red"
     if late is not None and now - known.at > late:
         state = "unknown"
     return Card(
-        name, known.engine, state, known.since, known.at, known.latency_ms, known.product, known.version, known.memory,
-        known.error, known.url, spark,
+        name, known.engine, state, known.since, known.at, known.latency_ms, known.product, known.version_of_product,
+        known.memory, known.error, known.url,
     )  # fmt: skip
 
 
-def card_record(card: Card) -> dict[str, Any]:
+def url_of(fleet: Fleet, card: Card) -> str:
+    """Where the target is, without its password; empty where that is not known."""
+    if card.url or card.target not in fleet.names:
+        return card.url
+    return fleet.target(card.target).url() if card.state == "new" else ""
+
+
+def card_record(fleet: Fleet, card: Card) -> dict[str, Any]:
     """The target as the API gives it."""
     return {
         "target": card.target, "engine": card.engine, "state": card.state, "since": card.since, "at": card.at,
         "latency_ms": card.latency_ms, "product": card.product or None, "version": card.version or None,
-        "memory": card.memory, "error": card.error or None, "url": card.url or None,
+        "memory": card.memory, "error": card.error or None, "url": url_of(fleet, card) or None,
     }  # fmt: skip
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from django.db import connection
-from django.db.models import QuerySet
 
 from dbfleet import __version__
 from dbfleet.console.models import Pulse
@@ -35,13 +34,5 @@ def gone(name: str) -> None:
 
 def alive(role: str) -> list[Pulse]:
     """The processes of this role that are alive."""
-    return _alive(Pulse.objects.filter(role=role))
-
-
-def _alive(found: QuerySet[Pulse]) -> list[Pulse]:
+    found = Pulse.objects.filter(role=role)
     return list(found.extra(where=["at > clock_timestamp() - make_interval(secs => %s)"], params=[ALIVE_S]))
-
-
-def roles_alive() -> set[str]:
-    """The roles of which a process is alive."""
-    return {each.role for each in _alive(Pulse.objects.all())}

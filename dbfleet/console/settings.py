@@ -55,7 +55,7 @@ MIDDLEWARE = [
     "dbfleet.console.middleware.Frame",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "dbfleet.console.access.sessions.Authentication",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -126,6 +126,7 @@ if OIDC_URL:
 
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "/"
+SESSION_ENGINE = "dbfleet.console.access.sessions"
 SESSION_COOKIE_NAME = _COOKIE
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_SECURE = _HTTPS
@@ -152,7 +153,7 @@ AUTH_PASSWORD_VALIDATORS = [
 
 DATABASES: dict[str, Any] = {
     "default": {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "dbfleet.console.control",
         "NAME": PLACES.control.database or "dbfleet",
         "USER": PLACES.control.user,
         "PASSWORD": PLACES.control.password,

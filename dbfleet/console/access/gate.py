@@ -4,6 +4,7 @@
     @needs("operator", target="name")       the role, on the target that the URL's `name` says
     @needs("login")                         anybody who is logged in
     @needs("viewer", posts=True)            a view for viewers that takes POST: without it such a view only shows
+    @needs("viewer", beside=COLUMNS)        what the view will ask, read with the session (access/sessions.py)
     require(request, "writer", target)      in a view, for a target that its form or body names
     in_person(request)                      in a view of the API: not by a token
 
@@ -22,6 +23,7 @@ from typing import Any, Final, TypeVar
 from django.core.exceptions import PermissionDenied
 
 from dbfleet.console.access.rights import Rights
+from dbfleet.console.access.sessions import Beside
 from dbfleet.console.models import ROLES
 
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -63,7 +65,7 @@ class Need:
             raise Refused(_told(self.role, rights.highest))
 
 
-def needs(role: str, *, target: str = "", posts: bool = False) -> Callable[[View], View]:
+def needs(role: str, *, target: str = "", posts: bool = False, beside: Beside | None = None) -> Callable[[View], View]:
     """Say what a view needs; it is checked whenever the view is called."""
     if role not in (*ROLES, "login"):
         raise ValueError(f"there is no role {role!r}")
@@ -81,6 +83,7 @@ def needs(role: str, *, target: str = "", posts: bool = False) -> Callable[[View
         except NameError:  # a view of the framework's own, which is no operation
             pass
         checked.needs = need  # type: ignore[attr-defined]
+        checked.beside = beside  # type: ignore[attr-defined]
         checked._ninja_contribute_to_operation = [lambda operation: _first(operation, need)]  # type: ignore[attr-defined]
         return checked  # type: ignore[return-value]
 

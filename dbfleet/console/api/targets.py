@@ -22,16 +22,18 @@ PREFIX: Final = "/targets"
 @needs("viewer")
 def targets(request: Any) -> Any:
     """Every target."""
-    found = overview(here.fleet(), partial(request.rights.among, "viewer"))
-    return [card_record(each) for each in found.cards]
+    fleet = here.fleet()
+    found = overview(fleet, partial(request.rights.among, "viewer"))
+    return [card_record(fleet, each) for each in found.cards]
 
 
 @router.get("/{name}", summary="One target")
 @needs("viewer", target="name")
 def target(request: Any, name: str) -> Any:
     """One target."""
-    for card in overview(here.fleet(), lambda names: [name]).cards:
-        return card_record(card)
+    fleet = here.fleet()
+    for card in overview(fleet, lambda names: [name]).cards:
+        return card_record(fleet, card)
     raise NotFound(f"no target is called {name}")
 
 

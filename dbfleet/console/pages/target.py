@@ -14,7 +14,7 @@ from dbfleet.console.access import needs
 from dbfleet.console.budgets import of_targets, quiet_until
 from dbfleet.console.jobs import making
 from dbfleet.console.models import Budget, Job, TargetState
-from dbfleet.console.overview import overview
+from dbfleet.console.overview import overview, url_of
 from dbfleet.console.work import jobs_of
 from dbfleet.errors import DbfleetError, NotFound, UsageError, did_you_mean
 
@@ -66,7 +66,8 @@ def _facts(request: Any, name: str) -> dict[str, Any]:
         for _, each in of_targets([name], list(Budget.objects.all()))
     ]
     return {
-        "card": card, "now": now, "range": range_.word, "ranges": list(timeline.RANGES),
+        "card": card, "url": url_of(here.fleet(), card), "now": now,
+        "range": range_.word, "ranges": list(timeline.RANGES),
         "outages": timeline.outages(name, range_, now), "budgets": budgets, "jobs": jobs_of(request.rights, name),
         "reads": request.rights.may("reader", name), "operates": request.rights.may("operator", name),
         "managed": name in here.fleet().targets or card.state != "new", "log": _log(request, name),

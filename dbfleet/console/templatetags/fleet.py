@@ -2,25 +2,18 @@
 
 {{ moment|ago:now }}       12 min: how long ago, by the control database's clock
 {{ seconds|span }}         1 h 12 min
-{{ card.spark|spark }}     the last hour as a small picture, with words for who does not see it
 {{ ms|latency }}           0.62 ms
 {{ rows|rate:seconds }}    12,300 rows/s
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from django import template
-from django.utils.html import format_html
-
-from dbfleet.console.timeline import SPARKS, Spark
 
 register = template.Library()
-
-_HEIGHT, _STEP = 22, 4
 
 
 @register.filter
@@ -62,25 +55,6 @@ def latency(ms: float | None) -> str:
 def rate(rows: int | None, seconds: float | None) -> str:
     """Rows a second."""
     return f"{rows / seconds:,.0f} rows/s" if rows and seconds else "–"
-
-
-@register.filter
-def spark(steps: Sequence[Spark]) -> str:
-    """The last hour: a bar a step, higher where it took longer, red where a look was bad."""
-    if not steps:
-        return format_html('<p class="spark none">{}</p>', "no look in the last hour")
-    slowest = max((each.latency_ms or 0.0 for each in steps), default=0.0) or 1.0
-    bars: dict[bool, list[str]] = {False: [], True: []}
-    for each in steps:
-        high = _HEIGHT if each.bad else max(2, round((each.latency_ms or 0.0) / slowest * (_HEIGHT - 4)))
-        bars[bool(each.bad)].append(f"M{each.slot * _STEP} {_HEIGHT}v-{high}h{_STEP - 1}v{high}z")
-    bad = sum(each.bad for each in steps)
-    words = f"The last hour: {f'{bad} bad looks' if bad else 'no bad look'}, the slowest {latency(slowest)}"
-    return format_html(
-        '<svg class="spark" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">'
-        '<path class="good" d="{}"/><path class="bad" d="{}"/></svg>',
-        SPARKS * _STEP, _HEIGHT, words, "".join(bars[False]), "".join(bars[True]),
-    )  # fmt: skip
 
 
 @register.filter
