@@ -7,12 +7,11 @@ by everything that stands on it. So no card can be old, or be anybody else's.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache, partial
 from typing import Any, Final
 
 from django.http import HttpResponse
-from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import path
 from django.utils.safestring import SafeString, mark_safe
@@ -20,6 +19,7 @@ from django.utils.safestring import SafeString, mark_safe
 from dbfleet.console import here, sparks
 from dbfleet.console.access import needs
 from dbfleet.console.bars import bars
+from dbfleet.console.context import framed
 from dbfleet.console.overview import Card, Overview, Proof, overview
 from dbfleet.console.rooms import Nav
 from dbfleet.console.standing import BESIDE, standing
@@ -29,8 +29,8 @@ NAV = Nav("Fleet", "fleet", 10)
 
 _KEPT: Final = 1_000
 """So many cards and lines are kept, of one to two kilobytes."""
-_SEEN: Final = "seen-of-this-page"
-"""Stands in the page's address of itself until its hash is known."""
+_HERE: Final = "\0"
+"""Stands in the part's frame where something is set in."""
 
 
 @needs("viewer", beside=BESIDE)
@@ -38,8 +38,7 @@ def fleet(request: Any) -> HttpResponse:
     """The page."""
     found = _overview(request)
     text, _ = _part(found)
-    facts = {"fleet": here.fleet().name, "part": text, "bars": bars(request.rights, found.standing.console)}
-    return render(request, "fleet.html", facts)
+    return framed(request, "fleet.html", text, bars(request.rights, found.standing.console), fleet=here.fleet().name)
 
 
 @needs("viewer", beside=BESIDE)
@@ -53,61 +52,46 @@ def _overview(request: Any) -> Overview:
     return overview(here.fleet(), partial(request.rights.among, "viewer"), standing(request.session))
 
 
-def _part(found: Overview) -> tuple[str, str]:
+def _part(found: Overview) -> tuple[SafeString, str]:
     """The part that changes, and its hash."""
-    targets = found.standing.targets
-    pictures = sparks.pictures([targets[each.target] for each in found.cards if each.state != "new"], found.now)
-    text = render_to_string(
-        "fleet_part.html",
-        {
-            "overview": found,
-            "cards": _joined(_card(_face(each, pictures.get(each.target, ""), found)) for each in found.cards),
-            "wrong": _joined(_line("fleet_wrong.html", each, ago(each.since, found.now)) for each in found.wrong),
-            "proofs": _joined(_line("fleet_proof.html", each, ago(each.since, found.now)) for each in found.proofs),
-            "seen": _SEEN,
-        },
-    )
-    seen = hashlib.sha256(text.encode()).hexdigest()[:16]
-    return mark_safe(text.replace(_SEEN, seen, 1)), seen  # noqa: S308 - a template made it
+    now, targets = found.now, found.standing.targets
+    pictures = sparks.pictures([targets[each.target] for each in found.cards if each.state != "new"], now)
+    cards = "\n".join([_card(*_face(each, now), pictures.get(each.target, "")) for each in found.cards])
+    wrong = "\n".join([_line("fleet_wrong.html", each, ago(each.since, now)) for each in found.wrong])
+    proofs = "\n".join([_line("fleet_proof.html", each, ago(each.since, now)) for each in found.proofs])
+    nobody_looks = bool(found.cards) and not found.watched
+    begin, *rest = _frame(tuple(found.counts), nobody_looks, bool(wrong), bool(proofs))
+    set_in = [*([wrong] if wrong else []), cards, *([proofs] if proofs else []), ""]
+    body = "".join([around + each for around, each in zip(rest, set_in, strict=True)])
+    seen = hashlib.sha256(body.encode()).hexdigest()[:16]
+    return mark_safe(begin + seen + body), seen  # noqa: S308 - templates made it
 
 
-def _joined(texts: Any) -> SafeString:
-    return mark_safe("\n".join(texts))  # noqa: S308 - templates made them
+@lru_cache(maxsize=_KEPT)
+def _frame(counts: tuple[tuple[str, int], ...], nobody_looks: bool, wrong: bool, proofs: bool) -> list[str]:
+    """The part but for its hash, its cards and its lines: the texts around these."""
+    facts = {"counts": counts, "nobody_looks": nobody_looks, "wrong": wrong, "proofs": proofs, "here": _HERE}
+    return render_to_string("fleet_part.html", facts).split(_HERE)
 
 
-@dataclass(frozen=True, slots=True)
-class _Face:
-    """All that stands on a card."""
-
-    target: str
-    engine: str
-    state: str
-    latency_ms: float | None
-    product: str
-    version: str
-    memory: int | None
-    error: str
-    picture: str
-    for_: str
-    """How long it is so; of `unknown`, how long ago the last look was."""
-
-
-def _face(card: Card, picture: str, found: Overview) -> _Face:
+def _face(card: Card, now: datetime) -> tuple[Any, ...]:
+    """All that stands on a card but its picture. Of `unknown` it is said how long ago the last look was."""
     moment = card.at if card.state == "unknown" else card.since
-    return _Face(
+    return (
         card.target, card.engine, card.state, card.latency_ms, card.product, card.version, card.memory, card.error,
-        picture, ago(moment, found.now),
+        ago(moment, now),
     )  # fmt: skip
 
 
 @lru_cache(maxsize=_KEPT)
-def _card(face: _Face) -> str:
-    return render_to_string("fleet_card.html", {"card": face})
+def _card(*face: Any) -> str:
+    names = ("target", "engine", "state", "latency_ms", "product", "version", "memory", "error", "ago", "picture")
+    return render_to_string("fleet_card.html", {"card": dict(zip(names, face, strict=True))})
 
 
 @lru_cache(maxsize=_KEPT)
-def _line(template: str, proof: Proof, for_: str) -> str:
-    return render_to_string(template, {"each": proof, "for": for_})
+def _line(template: str, proof: Proof, long: str) -> str:
+    return render_to_string(template, {"each": proof, "ago": long})
 
 
 urlpatterns = [
