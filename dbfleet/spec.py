@@ -278,8 +278,9 @@ class EngineSpec:
     `slow` runs for half a minute or more on the server (where CANCEL is declared); `bad` is malformed; `parameter`
     gives one record with the value of the param `n` (where PARAMETERS is declared); `missing` reads the collection
     `dbfleet_nowhere`, which does not exist; `filter` (where Finds is declared) chooses the rows whose `id` is 1.
-    `explain` makes of one statement, which it holds as `{statement}`, the question for its plan: it runs nothing. None
-    where the language has no such question. `editor` is the language's media type, by which an editor colours it.
+    `explain` makes of one statement, which it holds as `{statement}`, the question for its plan: it runs nothing. A
+    function where that is no mere frame around the text. None where the language has no such question; `no_plan` says
+    in a sentence why. `editor` is the language's media type, by which an editor colours it.
 
     `client` is the argv of the engine's own client inside the container; `{user}` and `{database}` are filled in, and
     it reads the password from the file that the stack mounts. `shell` returns the argv of the client on this machine
@@ -337,7 +338,8 @@ class EngineSpec:
     django_cache: str | None = None  # that of the cache backend, for an engine that Django takes for a cache
     url_variable: str | None = None  # what `dbfleet env` exports besides DBFLEET_<NAME>_URL, as scripts expect it
     examples: Mapping[str, str] = field(default_factory=dict)
-    explain: str | None = None
+    explain: str | Callable[[str], str] | None = None
+    no_plan: str = ""
     editor: str = "text/plain"
     quirks: tuple[str, ...] = ()
     verified_on: tuple[str, ...] = ()
@@ -346,6 +348,12 @@ class EngineSpec:
     def inner_port(self) -> int | None:
         """The port inside a container: an engine's own."""
         return self.default_port
+
+    def plan_of(self, statement: str) -> str | None:
+        """The question for the statement's plan; None where the language has none."""
+        if self.explain is None or callable(self.explain):
+            return self.explain and self.explain(statement)
+        return self.explain.replace("{statement}", statement)
 
     def fidelity(self, type_: Type) -> Fidelity:
         """How exactly this engine keeps the type."""

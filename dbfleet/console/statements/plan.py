@@ -13,8 +13,8 @@ def plan_of(spec: EngineSpec, text: str) -> str:
     """The statement that asks for the plan of this one. Unsupported where the language has none, UsageError for a text
     of several statements: what stands behind the first would be run."""
     if spec.explain is None:
-        raise Unsupported(f"{spec.language.partition(' (')[0]} has no question for a plan", engine=spec.name)
+        raise Unsupported(spec.no_plan or f"{spec.title} has no question for a plan", engine=spec.name)
     found = statements(text, _LEXIS)
     if len(found) != 1:
         raise UsageError("a plan is of one statement", hint="mark the statement that is meant, and ask again")
-    return spec.explain.replace("{statement}", found[0].text.strip().rstrip(";").rstrip())
+    return str(spec.plan_of(found[0].text.strip().rstrip(";").rstrip()))

@@ -58,7 +58,7 @@
     for (const field of form.querySelectorAll(".whom fieldset")) {
       field.classList.toggle("other", Boolean(first) && field.querySelector("legend").textContent !== language);
     }
-    button("plan").disabled = !whom.length || !whom.every((each) => each.plan);
+    button("plan").hidden = !whom.length || !whom.every((each) => each.plan);
     button("run").disabled = button("export").disabled = !whom.length;
     const write = button("write");
     if (write) write.hidden = !(whom.length === 1 && first.writes);

@@ -75,6 +75,7 @@ ENGINE = EngineSpec(
         "parameter": "SELECT (text) :n AS n FROM system.local",
         "missing": "SELECT * FROM dbfleet_nowhere",
     },
+    no_plan="Cassandra has no plans: CQL has no EXPLAIN, and TRACING runs the statement",
     editor="text/x-cassandra",
     quirks=(
         "Datetimes and instants keep milliseconds; of keys that fall together so, the second is a refused row.",

@@ -36,6 +36,13 @@ def connected(target: Target, *, timeout_s: float = 10.0) -> Adapter:
     return connect(ENGINE, target, timeout_s)
 
 
+def planned(statement: str) -> str:
+    """The question for a selector's plan. UsageError for what has none."""
+    from dbfleet.engines.couchdb.query import plan
+
+    return plan(statement)
+
+
 ENGINE = EngineSpec(
     name="couchdb",
     title="CouchDB",
@@ -70,6 +77,7 @@ ENGINE = EngineSpec(
         "missing": "GET /dbfleet_nowhere",
         "filter": '{"selector": {"id": 1}}',
     },
+    explain=planned,
     editor="application/json",
     quirks=(
         "A missing field and a null one are the same, but for json columns, where null is the JSON null.",

@@ -2,7 +2,8 @@
 
 `GET /orders/_all_docs?limit=3` is a request. Several requests stand on lines of their own and are run one after
 another, each when the answer before it has been read. `orders {"status": "paid"}` is a selector, or a whole Mango
-query, on a collection. The lists that answers hold (`rows`, `docs`, `results`) are given as records, as they arrive.
+query, on a collection; `orders/_explain {"status": "paid"}` is its plan. The lists that answers hold (`rows`, `docs`,
+`results`) are given as records, as they arrive.
 The first record is asked for before a Result is given, so what the server refuses is raised at once.
 """
 
@@ -16,10 +17,12 @@ from typing import Any, Final
 from dbfleet.adapter import Result, ResultColumn
 from dbfleet.engines.couchdb import reader
 from dbfleet.engines.couchdb.session import Session
-from dbfleet.engines.couchdb.text import body_of, records_of
+from dbfleet.engines.couchdb.text import body_of, dumps, records_of
+from dbfleet.errors import UsageError
 from dbfleet.values import Batch, Type
 
 _REQUEST: Final = re.compile(r"(GET|HEAD|PUT|POST|DELETE|COPY)\s+(/\S*)\s*(.*)", re.DOTALL | re.IGNORECASE)
+_PLAN: Final = "/_explain"
 _NEXT_REQUEST: Final = re.compile(r"\n\s*(?=(?:GET|HEAD|PUT|POST|DELETE|COPY)\s+/)", re.IGNORECASE)
 """Where the next of several requests begins: no line of a JSON body does so."""
 
@@ -35,7 +38,32 @@ def run(session: Session, text: str, path_of: Callable[[str], str], batch_size: 
             "neither a request nor a selector on a collection",
             hint='GET /orders/_all_docs?limit=3, POST /orders/_find {"selector": {}}, or orders {"status": "paid"}',
         )
-    return find(session, path_of(named[1]), named[2], batch_size)
+    name = named[1].removesuffix(_PLAN)
+    if name != named[1]:
+        return _request(session, "POST", path_of(name) + _PLAN, _selecting(named[2], session), batch_size, None)
+    return find(session, path_of(name), named[2], batch_size)
+
+
+def plan(statement: str) -> str:
+    """The question for a selector's plan: `_explain`, which runs nothing. UsageError for what has none."""
+    request = _REQUEST.fullmatch(statement.strip())
+    if request is None:
+        named = re.match(r"([^\s{]+)\s*(\{.*)", statement.strip(), re.DOTALL)
+        if named:
+            return f"{named[1]}{_PLAN} {named[2]}"
+    elif request[1].upper() == "POST" and request[2].endswith("/_find"):
+        return f"POST {request[2].removesuffix('/_find')}{_PLAN} {request[3]}"
+    raise UsageError(
+        "only a selector has a plan", hint='orders {"status": "paid"}, or POST /orders/_find {"selector": …}'
+    )
+
+
+def _selecting(text: str, session: Session) -> str:
+    """A selector or a Mango query, as the body of a request. An empty one is spelt out: express-pouchdb has no plan of
+    it."""
+    body = body_of(text, session.bad)
+    query = body if "selector" in body else {"selector": body}
+    return dumps({**query, "selector": query["selector"] or {"_id": {"$gt": None}}})
 
 
 def _requests(session: Session, texts: Sequence[str], batch_size: int) -> Result:

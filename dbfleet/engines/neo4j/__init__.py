@@ -82,6 +82,7 @@ ENGINE = EngineSpec(
         "parameter": "RETURN $n AS n",
         "missing": "MATCH (x:dbfleet_nowhere) RETURN x",
     },
+    explain="EXPLAIN {statement}",
     editor="application/x-cypher-query",
     quirks=(
         "Decimals, uuids and json are text.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from dbfleet.adapter import Result, ResultColumn
 from dbfleet.engines.neo4j import reader
@@ -14,6 +14,12 @@ from dbfleet.engines.neo4j.text import parameters, statements
 from dbfleet.engines.neo4j.values import STORE, plain_row
 from dbfleet.errors import UsageError
 from dbfleet.values import Batch, Type, type_of
+
+_PLAN: Final = [
+    ResultColumn("step", Type.TEXT),
+    ResultColumn("details", Type.TEXT),
+    ResultColumn("estimated_rows", Type.FLOAT),
+]
 
 
 def run(session: Session, text: str, params: Mapping[str, object], batch_size: int) -> Result:
@@ -45,20 +51,24 @@ def _result(session: Session, texts: Sequence[str], params: Mapping[str, object]
             # One page ahead, so that an error in the first row comes from `query` itself.
             pages = session.batches(answer, batch_size)
             first = next(pages, None) if columns else None
-            if not columns:
-                messages += _counted(answer.consume())
+            if first is None:
+                summary = answer.consume()
+                messages += _counted(summary)
                 opened.close()
+                if summary.plan and not summary.profile:  # EXPLAIN: nothing has run
+                    columns, first, pages = _PLAN, list(_steps(summary.plan)), iter(())
     except BaseException:
         opened.close()
         raise
 
     def batches() -> Iterator[Batch]:
+        if first is None:
+            return
         try:
-            for page in itertools.chain((first,) if first else (), pages):
+            for page in itertools.chain((first,), pages):
                 yield [plain_row(values) for values in page]
-            if columns:
-                with session.translated():
-                    messages.extend(_counted(answer.consume()))
+            with session.translated():
+                messages.extend(_counted(answer.consume()) if columns is not _PLAN else ())
         finally:
             opened.close()
 
@@ -79,6 +89,15 @@ def _bound(params: Mapping[str, object]) -> dict[str, Any]:
         keep = type_ is None or type_ is Type.JSON or type_ not in STORE
         bound[name] = value if keep else STORE[type_](value)  # type: ignore[index]
     return bound
+
+
+def _steps(step: Mapping[str, Any], depth: int = 0) -> Iterator[list[Any]]:
+    """A plan's steps as rows, the last one to be done first, each below the one that takes its rows."""
+    arguments = step.get("args", {})
+    name = str(step.get("operatorType", "")).partition("@")[0]
+    yield [f"{'  ' * depth}{name}", arguments.get("Details", ""), arguments.get("EstimatedRows")]
+    for child in step.get("children", ()):
+        yield from _steps(child, depth + 1)
 
 
 def _counted(summary: Any) -> list[str]:

@@ -98,6 +98,7 @@ ENGINE = EngineSpec(
         "parameter": "select :n from dual",
         "missing": "select * from dbfleet_nowhere",
     },
+    explain="EXPLAIN PLAN FOR {statement};\nSELECT plan_table_output AS plan FROM TABLE(DBMS_XPLAN.DISPLAY)",
     editor="text/x-plsql",
     quirks=(
         "Empty text and empty bytes are NULL.",

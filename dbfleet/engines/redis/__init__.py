@@ -84,6 +84,7 @@ ENGINE = EngineSpec(
     shell=shell,
     examine=examine,
     url_variable="REDIS_URL",
+    no_plan="Redis has no plans: a command is itself what is done",
     examples={
         "one": "ECHO 1",
         "all": "ZRANGE {collection} 0 -1",

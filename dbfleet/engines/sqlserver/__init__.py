@@ -95,6 +95,7 @@ ENGINE = EngineSpec(
         "parameter": "select :n as n",
         "missing": "select * from dbfleet_nowhere",
     },
+    explain="SET SHOWPLAN_TEXT ON\nGO\n{statement}\nGO\nSET SHOWPLAN_TEXT OFF",
     editor="text/x-mssql",
     quirks=(
         "Two keys that differ only in blanks at their end are one key; the second is refused.",

@@ -1,5 +1,6 @@
 """The account that can only read: a login, and its user in the target's database with the role `db_datareader` and
-VIEW DEFINITION, which shows what a table's columns, keys and checks are.
+VIEW DEFINITION, which shows what a table's columns, keys and checks are. SHOWPLAN lets it see the plans of its own
+statements, which tell of values in tables that it may read anyway.
 
 It follows Microsoft's documentation: it is verified on the double alone.
 """
@@ -41,12 +42,14 @@ def make_reader(target: Target, session: Session, user: str, password: str) -> N
         session.run(f"CREATE USER {name} FOR LOGIN {name} WITH DEFAULT_SCHEMA = [dbo]")
         session.run(f"ALTER ROLE [db_datareader] ADD MEMBER {name}")
         session.run(f"GRANT VIEW DEFINITION TO {name}")
+        session.run(f"GRANT SHOWPLAN TO {name}")
 
 
 def _is_right(reader: Target) -> bool:
     asked = [
         "IS_ROLEMEMBER(N'db_datareader')",
         "HAS_PERMS_BY_NAME(DB_NAME(), N'DATABASE', N'VIEW DEFINITION')",
+        "HAS_PERMS_BY_NAME(DB_NAME(), N'DATABASE', N'SHOWPLAN')",
         *(f"IS_SRVROLEMEMBER({text_literal(role)})" for role in _OF_THE_SERVER),
         *(f"IS_ROLEMEMBER({text_literal(role)})" for role in _ROLES),
         *(f"HAS_PERMS_BY_NAME(DB_NAME(), N'DATABASE', {text_literal(right)})" for right in _MAY_NOT),
@@ -56,7 +59,7 @@ def _is_right(reader: Target) -> bool:
     except AuthFailed:
         return False
     try:
-        ((first, second, *others),) = wire.rows(f"SELECT {', '.join(asked)}")
+        ((first, second, third, *others),) = wire.rows(f"SELECT {', '.join(asked)}")
     finally:
         wire.close()
-    return (first, second) == (1, 1) and not any(others)
+    return (first, second, third) == (1, 1, 1) and not any(others)

@@ -14,7 +14,7 @@ from tests.doubles.oracle.compile import Bound, Compiled, Compiler, Scope
 from tests.doubles.oracle.parse import parse, parse_default
 from tests.doubles.oracle.sql import OraError, refused
 from tests.doubles.oracle.store import Store, StoredTable
-from tests.doubles.oracle.types import Kind, converted, stored
+from tests.doubles.oracle.types import Kind, converted, stored, text_kind
 
 Values = Sequence[bytes | None]
 
@@ -23,6 +23,10 @@ _SESSION: Final = (
     "NLS_DATE_FORMAT = 'YYYY-MM-DD HH24:MI:SS' NLS_TIMESTAMP_FORMAT = 'YYYY-MM-DD HH24:MI:SS.FF' "
     "NLS_TIMESTAMP_TZ_FORMAT = 'YYYY-MM-DD HH24:MI:SS.FF TZH:TZM'"
 )
+
+
+_EXPLAIN: Final = "EXPLAIN PLAN FOR "
+_PLAN: Final = "SELECT plan_table_output AS plan FROM TABLE(DBMS_XPLAN.DISPLAY)"
 
 
 @dataclass(slots=True)
@@ -41,6 +45,10 @@ class Changed:
     errors: list[tuple[int, OraError]] = field(default_factory=list)
 
 
+def _plan(lines: Iterable[str]) -> tuple[list[tuple[str, Kind]], Iterator[Sequence[bytes | None]]]:
+    return [("PLAN", text_kind(4000))], ([line.encode()] for line in lines)
+
+
 class Engine:
     """A session: its connection to the store, its transaction."""
 
@@ -52,6 +60,8 @@ class Engine:
         self.connection = store.connection()
         self.in_transaction = False
         self.read_only = False
+        self.planned = ""
+        """What stands in this session's PLAN_TABLE."""
 
     def close(self) -> None:
         self.rollback()
@@ -71,12 +81,20 @@ class Engine:
     def prepare(self, text: str) -> Any:
         """The statement, parsed; a dictionary query, or an ALTER SESSION that is known, is its own text."""
         plain = " ".join(text.split())
-        if self.accounts.knows(plain) or plain == _SESSION or dictionary.answer(plain, self.store, []) is not None:
+        if plain in (_PLAN, _SESSION) or self.accounts.knows(plain):
             return plain
+        if dictionary.answer(plain, self.store, []) is not None:
+            return plain
+        if plain.startswith(_EXPLAIN):
+            self.planned = plain.removeprefix(_EXPLAIN)
+            self.accounts.check(self.user, parse(self.planned))
+            return _EXPLAIN
         return parse(text)
 
     def described(self, statement: Any) -> list[tuple[str, Kind]]:
         """The columns of a query that is parsed and not run: a bind may be anything yet, and is a text."""
+        if statement == _PLAN:
+            return _plan(())[0]
         if isinstance(statement, str):
             found = dictionary.answer(statement, self.store, [])
             return found[0] if found else self.accounts.columns(statement)
@@ -89,6 +107,11 @@ class Engine:
         self, statement: Any, bound: Sequence[Bound], rows: Sequence[Values], *, keep_going: bool
     ) -> Rows | Changed:
         """What it gives. With `keep_going`, a row's error does not end the statement."""
+        if statement == _PLAN:
+            # Of a plan that nobody has made: only where it comes from is true.
+            return Rows(*_plan([f"Plan of {self.planned}", "| 0 | SELECT STATEMENT |"] if self.planned else []))
+        if statement == _EXPLAIN:
+            return Changed([0])
         if isinstance(statement, str):
             if self.accounts.knows(statement):
                 found = self.accounts.run(self.user, statement, rows[0])

@@ -111,6 +111,8 @@ class Session:
         self.variables: dict[str, tuple[SqlType, Any]] = {}
         self.transactions = 0
         self.fault: SqlError | None = None
+        self.plans = False
+        """SHOWPLAN_TEXT is on: statements are planned, and not run."""
 
     def close(self) -> None:
         self.database.close()
@@ -118,12 +120,33 @@ class Session:
     def run(self, batch: str) -> Iterator[Answer]:
         """What the batch answers, in order; SqlError ends it."""
         self.variables = {}
-        for statement in statements(batch):
+        found = list(statements(batch))
+        for statement in found:
             try:
-                yield from self._statement(statement)
+                words = [word.upper for word in statement.words[:3]]
+                if words[:2] == ["SET", "SHOWPLAN_TEXT"]:
+                    self._show_plans(words[2] == "ON", alone=len(found) == 1)
+                    yield Count()
+                elif self.plans:
+                    yield from self._plan(statement)
+                else:
+                    yield from self._statement(statement)
             except SqlError as error:
                 error.line += statement.line - 1
                 raise
+
+    def _show_plans(self, plans: bool, *, alone: bool) -> None:
+        if not alone:
+            raise SqlError(1067, "The SET SHOWPLAN statements must be the only statements in the batch.")
+        self.plans = plans
+
+    def _plan(self, statement: Statement) -> Iterator[Answer]:
+        """The statement's text, and steps: of a plan that nobody has made, so only where it comes from is true."""
+        self.accounts.check(self.user, statement)
+        if not self.accounts.function(self.user, self.name, "HAS_PERMS_BY_NAME", [None, "DATABASE", "SHOWPLAN"]):
+            raise SqlError(262, f"SHOWPLAN permission denied in database '{self.name}'.")
+        for text in (statement.text.strip(), "  |--Table Scan"):
+            yield self.select(exp.select(exp.alias_(exp.Literal.string(text), "StmtText")))
 
     def _statement(self, statement: Statement) -> Iterator[Answer]:
         first = statement.words[0].upper
