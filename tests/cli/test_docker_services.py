@@ -103,6 +103,10 @@ def test_the_console_is_built_of_this_dbfleet_and_comes_up_in_containers(built: 
     url = found["nginx"]["url"]
     assert " 200 " not in said("nginx", *ask, "https://127.0.0.1:8443/flower/").splitlines()[0], "nobody is logged in"
     assert f"Location: {url}/jobs" in said("nginx", *ask, "http://127.0.0.1:8080/jobs")
+    for _ in ("from web", "from nginx's cache"):
+        assert " 200 " in said("nginx", *ask, "https://127.0.0.1:8443/static/console.css").splitlines()[0]
+    large = ("sh", "-c", f"head -c 5000000 /dev/zero | {' '.join(ask)} --data-binary @- https://127.0.0.1:8443/login")
+    assert " 403 " in said("nginx", *large), "web has heard of it"
 
     first = {name: container(built, name) for name in inside}
     built("up", "console", "--timeout", "600")
