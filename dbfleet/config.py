@@ -7,7 +7,7 @@
                                      port = 5433              # the rest is for servers that dbfleet starts
                                      image = "postgres:18.6"
                                      memory = "512m"
-    [services.NAME]                  port, image and memory of a service
+    [services.NAME]                  port, image and memory of a service, and what its spec has besides
 
 The user's config is `dbfleet/config.toml` in the user's configuration folder, with the same keys. A file that has
 `targets` names the whole fleet; if no file has any, the fleet is every engine, under its own name. Variables:
@@ -32,7 +32,8 @@ FILE_NAME: Final = "dbfleet.toml"
 RUNTIMES: Final = ("auto", "docker", "process")
 _FLEET_KEYS: Final = ("name", "runtime")
 _TARGET_KEYS: Final = ("engine", "url", "ro_url", "port", "image", "memory")
-_SERVICE_KEYS: Final = ("port", "image", "memory")
+SERVICE_KEYS: Final = ("port", "image", "memory")
+"""What every service's table may have."""
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
 _MEMORY: Final = re.compile(r"\d+(\.\d+)?[bkmgBKMG]?[bB]?")
 
@@ -49,6 +50,7 @@ class TargetSettings:
     port: int | None = None
     image: str | None = None
     memory: str | None = None
+    more: Mapping[str, str] = field(default_factory=dict, repr=False)  # a service's own keys, which the fleet checks
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,11 +262,12 @@ def _services(file: Path, data: dict[str, Any], text: str) -> dict[str, TargetSe
             raise ConfigError(f"{file}:{_line(text, ['services'], name)}: services.{name}: must be a table")
         for key, value in entry.items():
             where = f"{file}:{_line(text, ['services', name], key)}: services.{name}.{key}"
-            if key not in _SERVICE_KEYS:
-                known = f"known keys: {', '.join(_SERVICE_KEYS)}"
-                raise ConfigError(f"{where}: unknown key", hint=did_you_mean(key, _SERVICE_KEYS, known))
-            _checked(key, value, where)
-        services[name] = TargetSettings(name, **entry)
+            if key in SERVICE_KEYS:
+                _checked(key, value, where)
+            elif type(value) not in (str, int):
+                raise ConfigError(f"{where}: must be text or a number")
+        more = {key: str(value) for key, value in entry.items() if key not in SERVICE_KEYS}
+        services[name] = TargetSettings(name, **{key: entry[key] for key in entry if key in SERVICE_KEYS}, more=more)
     return services
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -30,7 +31,7 @@ from dbfleet.errors import (
     did_you_mean,
     nearest,
 )
-from dbfleet.spec import EngineSpec, ServerSpec
+from dbfleet.spec import EngineSpec, ServerSpec, Setting
 from dbfleet.state import StateFolder
 from dbfleet.target import Target
 
@@ -92,7 +93,31 @@ class Fleet(StateFolder):
                     f"{self.settings.origins.get(f'services.{name}', self.target_file)}: no service is called {name!r}",
                     hint=did_you_mean(name, services.names(), known),
                 )
+            for key, value in self.settings.services[name].more.items():
+                self._check_setting(name, key, value)
         return tuple(self.settings.targets) if self.settings.targets is not None else registry.names()
+
+    def _check_setting(self, name: str, key: str, value: str) -> None:
+        """ConfigError for a key that the service does not have, or a value that it cannot take."""
+        known = services.spec(name).settings
+        where = f"{self.settings.origins.get(f'services.{name}.{key}', self.target_file)}: services.{name}.{key}"
+        if key not in known:
+            keys = (*config.SERVICE_KEYS, *known)
+            raise ConfigError(f"{where}: unknown key", hint=did_you_mean(key, keys, f"known keys: {', '.join(keys)}"))
+        if not re.fullmatch(known[key].form, value):
+            raise ConfigError(f"{where}: must be {known[key].means}")
+
+    def set_of(self, name: str) -> Iterator[tuple[str, Setting, str]]:
+        """What a person has set that the service is told: where, the setting, and its value. A variable wins over a
+        table; ConfigError, without its value, for one that the service cannot take."""
+        for table, key, setting in services.settings_of(name):
+            value = self.settings.environ.get(setting.variable, "")
+            if value and not re.fullmatch(setting.form, value):
+                raise ConfigError(f"{setting.variable}: must be {setting.means}")
+            where = setting.variable if value else f"services.{table}.{key}"
+            value = value or self.settings.service(table).more.get(key, "")
+            if value:
+                yield where, setting, value
 
     @property
     def target_file(self) -> str:

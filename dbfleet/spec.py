@@ -210,6 +210,20 @@ class Surroundings:
 
 
 @dataclass(frozen=True, slots=True)
+class Setting:
+    """What a person can set of a service besides port, image and memory, by a key of its table or by `variable`, which
+    its processes read. `form` is what the value looks like, as a regular expression, and `means` says that in words. A
+    `secret` one reaches the service as a file; its value may hold placeholders. `also` are other services that are told
+    it."""
+
+    variable: str
+    form: str = r".+"
+    means: str = "text"
+    secret: bool = False
+    also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceSpec:
     """Everything about a service that is data: what the fleet runs besides engines.
 
@@ -221,7 +235,7 @@ class ServiceSpec:
     `engine` is the engine whose server it is, `secret` the name of the secret that is its password. `environment` gives
     the variables of the local process; they hold no secret but `${file:…}`. `runtime` is set where it runs on that
     runtime only, and `beside` where it is started only in a fleet of that runtime. A group is started without one of
-    its services that is `optional` and cannot be started."""
+    its services that is `optional` and cannot be started. `settings` are what a person can set of it, by key."""
 
     kind: ClassVar[Literal["engines", "services"]] = "services"
 
@@ -253,6 +267,7 @@ class ServiceSpec:
     stack: Path | None = None
     client: tuple[str, ...] = ()
     keeps: str | None = None  # what is lost with its data, as `down --volumes` tells it
+    settings: Mapping[str, Setting] = field(default_factory=dict)
 
     @property
     def embedded(self) -> bool:

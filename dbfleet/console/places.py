@@ -64,6 +64,7 @@ def read(environ: Mapping[str, str] | None = None) -> Places:
         )
     key = environ.get("DBFLEET_CONSOLE_KEY_FILE", "")
     web_password = environ.get("DBFLEET_CONTROL_WEB_PASSWORD_FILE", "")
+    oidc_url = value("DBFLEET_CONSOLE_OIDC_URL").rstrip("/")
     return Places(
         control=_control(environ),
         broker=value("DBFLEET_BROKER_URL"),
@@ -72,9 +73,9 @@ def read(environ: Mapping[str, str] | None = None) -> Places:
         listen=value("DBFLEET_WEB_LISTEN"),
         uwsgi=value("DBFLEET_WEB_UWSGI"),
         web_password=_content(web_password),
-        oidc_url=value("DBFLEET_CONSOLE_OIDC_URL").rstrip("/"),
+        oidc_url=oidc_url,
         oidc_client=value("DBFLEET_CONSOLE_OIDC_CLIENT"),
-        oidc_secret=value("DBFLEET_CONSOLE_OIDC_SECRET"),
+        oidc_secret=value("DBFLEET_CONSOLE_OIDC_SECRET").strip() if oidc_url else "",
         oidc_name=value("DBFLEET_CONSOLE_OIDC_NAME"),
         oidc_domains=frozenset(re.split(r"[,\s]+", value("DBFLEET_CONSOLE_OIDC_DOMAINS").lower())) - {""},
         totp=_one_of("DBFLEET_CONSOLE_TOTP", value("DBFLEET_CONSOLE_TOTP"), ("", "optional", "required")),

@@ -16,11 +16,11 @@ from typing import Any, Final
 
 import dbfleet
 from dbfleet import secrets, services
-from dbfleet.errors import DbfleetError
+from dbfleet.errors import ConfigError, DbfleetError
 from dbfleet.fleet import FOLDER, Fleet
 from dbfleet.runtimes import compose
 from dbfleet.services import _image
-from dbfleet.spec import Surroundings
+from dbfleet.spec import Setting, Surroundings
 from dbfleet.target import Target
 
 INSIDE: Final = Path("/run/dbfleet")
@@ -31,10 +31,6 @@ HOST: Final = "host.docker.internal"
 
 _LOCAL: Final = frozenset({"127.0.0.1", "localhost", "::1", "0.0.0.0"})  # noqa: S104  # compared with, not bound
 _SETTING: Final = re.compile(r"DBFLEET_\w+_(PORT|IMAGE|MEMORY|PLATFORM)")
-_CONSOLE: Final = re.compile(
-    r"DBFLEET_(CONSOLE_(OIDC_(URL|CLIENT|SECRET|NAME)|TOTP)|NOTICE_(SCHEMES|ALLOW)|WORKER_SLOTS|WEB_(PROCESSES|THREADS))"
-)
-"""What a person sets of the console itself (console/places.py, console/outbound.py): handed on as it is."""
 _INHERITED: Final = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "XDG_CONFIG_HOME", "HOME", "USER")
 
 
@@ -49,6 +45,9 @@ def environment(fleet: Fleet, name: str, runtime: str) -> Mapping[str, str]:
             "DBFLEET_CONSOLE_CONTEXT": str(_context(fleet)),
             "DBFLEET_STACKS_DIR": str(compose.stacks() / "services"),
             **({_image.BASE: base} if base else {}),
+            # Empty where it is not set: what was set at an earlier `up` stands in the file of variables still.
+            **{each.variable: "" for _, _, each in services.settings_of(name) if not each.secret},
+            **_set(fleet, name, runtime),
         }
     spec = services.spec(name)
     return spec.environment(_surroundings(fleet, name)) if spec.environment else {}
@@ -107,7 +106,7 @@ def _surroundings(fleet: Fleet, name: str) -> Surroundings:
         page=page(fleet),
         wanted=frozenset(each for each in services.names() if _wanted(fleet, each)),
         ports={variable: _more_port(fleet, name, variable) for variable in services.spec(name).more_ports},
-        inherited={**_of_the_console(fleet), **dict(_paths(fleet) if own else _inherited(fleet))},
+        inherited={**_set(fleet, name, "process"), **dict(_paths(fleet) if own else _inherited(fleet))},
     )
 
 
@@ -115,8 +114,20 @@ def _settings_file(fleet: Fleet) -> Path | None:
     return fleet.settings.files[0].absolute() if fleet.settings.files else None
 
 
-def _of_the_console(fleet: Fleet) -> dict[str, str]:
-    return {name: value for name, value in fleet.settings.environ.items() if _CONSOLE.fullmatch(name)}
+def _set(fleet: Fleet, name: str, runtime: str) -> dict[str, str]:
+    """What a person has set of the service, by variable. A secret stands in a file beside that of the targets."""
+    found = {}
+    for _, setting, value in fleet.set_of(name):
+        if not setting.secret:
+            found[setting.variable] = value
+        elif runtime != "docker":  # there the stack says where it is
+            found[setting.variable] = f"${{file:{folder(fleet) / name / secret_file(setting)}}}"
+    return found
+
+
+def secret_file(setting: Setting) -> str:
+    """The name of the file that holds a secret setting, in the folder of the service that is told it."""
+    return setting.variable.removeprefix("DBFLEET_CONSOLE_").replace("_", "-").lower()
 
 
 def _paths(fleet: Fleet) -> Iterator[tuple[str, str]]:
@@ -171,8 +182,22 @@ def tell(fleet: Fleet, name: str, runtime: str) -> list[str]:
     told.put(told_file(fleet, name).name, "\n".join([*lines, ""]))
     if name == "pgadmin":
         told.put_servers()
+    for _, _, setting in services.settings_of(name):
+        if setting.secret and not (told.folder / secret_file(setting)).exists():
+            told.put(secret_file(setting), "")  # a container finds a file, in any case
+    for where, setting, value in fleet.set_of(name):
+        if setting.secret:
+            told.put(secret_file(setting), _expanded(fleet, where, value))
     told.remove_others()
     return left
+
+
+def _expanded(fleet: Fleet, where: str, value: str) -> str:
+    """A secret setting's own text. ConfigError, which says where it was set, for a placeholder that has none."""
+    try:
+        return secrets.expand(value, environ=fleet.settings.environ, directory=fleet.directory)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error.message}", hint=error.hint) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from dbfleet import services
+from dbfleet import secrets, services
 from dbfleet.config import TargetSettings
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _servers
@@ -37,6 +37,7 @@ def config_show(fleet: Fleet) -> Iterator[dict[str, Any]]:
         yield from (record(*each) for each in _of_server(fleet, "targets", found))
     for name in services.names():
         yield from (record(*each) for each in _of_server(fleet, "services", settings.service(name)))
+        yield from (record(*each) for each in _of_service(fleet, name))
 
 
 def _of_server(fleet: Fleet, table: str, found: TargetSettings) -> Iterator[tuple[str, Any, str | None]]:
@@ -47,10 +48,22 @@ def _of_server(fleet: Fleet, table: str, found: TargetSettings) -> Iterator[tupl
             yield f"{table}.{found.name}.{key}", value, variable if fleet.settings.environ.get(variable) else None
 
 
+def _of_service(fleet: Fleet, name: str) -> Iterator[tuple[str, Any, str | None]]:
+    """The same for what a service has besides; a secret only if it is a placeholder."""
+    keys = {setting.variable: key for key, setting in services.spec(name).settings.items()}
+    for where, setting, value in fleet.set_of(name):
+        if setting.variable in keys:
+            hidden = setting.secret and not secrets.PLACEHOLDER.fullmatch(value)
+            origin = where if where == setting.variable else None
+            yield f"services.{name}.{keys[setting.variable]}", secrets.HIDDEN if hidden else value, origin
+
+
 def config_validate(fleet: Fleet) -> int:
     """How many targets the settings name, after resolving each. ConfigError or UnknownEngine where one is wrong;
     reading the files has been checked by opening the fleet."""
     for name in fleet.names:
         fleet.spec(fleet.targets[name])
         fleet.configured_reader(name)
+    for name in services.names():
+        list(fleet.set_of(name))
     return len(fleet.names)

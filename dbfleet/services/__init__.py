@@ -6,13 +6,13 @@ name. A group is a word on the specs that starts several. Names are read from th
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from dbfleet.errors import UsageError, did_you_mean
-from dbfleet.spec import ServiceSpec
+from dbfleet.spec import ServiceSpec, Setting
 
 if TYPE_CHECKING:
     from dbfleet.adapter import ServerInfo
@@ -45,6 +45,14 @@ def groups() -> tuple[str, ...]:
 def group(name: str) -> tuple[str, ...]:
     """The services of a group, each after what it needs; none if there is no such group."""
     return in_order(each for each in names() if name in spec(each).groups)
+
+
+def settings_of(name: str) -> Iterator[tuple[str, str, Setting]]:
+    """What can be set that the service is told: the table that it stands in, its key there, and the setting."""
+    for table in names():
+        for key, setting in spec(table).settings.items():
+            if name == table or name in setting.also:
+                yield table, key, setting
 
 
 def ask(target: Target, port: int, beside: Callable[[Sequence[str]], ClientCommand], *, timeout_s: float) -> ServerInfo:

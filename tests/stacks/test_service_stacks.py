@@ -125,13 +125,22 @@ def test_secrets_are_files_of_the_fleet_and_stand_nowhere_else(name: str, stack:
         assert source.startswith(f"{name}-")
         assert file in services.spec(name).all_secrets
     environment = texts(stack["services"][name].get("environment"))
-    place = r"\$\$\{file:/run/secrets/"
+    place = r"\$\$\{file:/run/(secrets|dbfleet)/"
     harmless = re.compile(
         rf"[^:]*(_FILE=/run/(secrets|dbfleet)/|=(redis://:|postgresql://\w+:)?{place}|=\"?(True|False)\b)"
     )
     for text in environment:
         if re.search(r"passw|secret|key", text, re.IGNORECASE):
             assert harmless.match(text), text
+
+
+def test_what_can_be_set_of_a_service_reaches_its_container(name: str, service: dict[str, Any]) -> None:
+    environment = service.get("environment", {})
+    for _, _, setting in services.settings_of(name):
+        if setting.secret:
+            assert environment[setting.variable].startswith("$${file:/run/dbfleet/")
+        else:
+            assert environment[setting.variable] == f"${{{setting.variable}:-}}"
 
 
 def test_volumes_are_named_and_declared(name: str, stack: dict[str, Any]) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dbfleet.errors import ConfigError
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _console
+from dbfleet.ops.config_show import config_show
 
 SETTINGS = """
 [targets.postgres]
@@ -125,16 +128,87 @@ def test_what_is_not_told_any_more_does_not_stay(fleet: Fleet) -> None:
     assert "postgres.password" not in secrets_in(folder)
 
 
-@pytest.mark.parametrize("name", ["web", "worker"])
-def test_what_a_person_sets_of_the_console_reaches_its_processes(tmp_path: Path, name: str) -> None:
-    given = {
-        "DBFLEET_CONSOLE_OIDC_URL": "https://login.example.org",
-        "DBFLEET_CONSOLE_OIDC_SECRET": "${file:/run/oidc}",
-        "DBFLEET_CONSOLE_TOTP": "required",
-        "DBFLEET_NOTICE_SCHEMES": "https",
-    }
-    other = {"DBFLEET_STATE_DIR": str(tmp_path / "s"), "DBFLEET_CONSOLE_KEY_FILE": "/elsewhere", "SECRET": "x"}
-    found = _console.environment(Fleet.open(environ={**given, **other}, directory=tmp_path), name, "process")
-    assert given.items() <= found.items()
-    assert found["DBFLEET_CONSOLE_KEY_FILE"] != "/elsewhere"
-    assert "SECRET" not in found
+SET = """
+[services.web]
+oidc_url = "https://login.example.org"
+oidc_client = "dbfleet"
+oidc_secret = "${env:SHARED}"
+totp = "required"
+processes = 2
+[services.worker]
+slots = 8
+notice_schemes = "https, mailto"
+"""
+SHARED = "what web and the provider share"
+
+
+def with_settings(folder: Path, text: str = SET, **environ: str) -> Fleet:
+    (folder / "dbfleet.toml").write_text(text, "utf-8")
+    return Fleet.open(environ={"DBFLEET_STATE_DIR": str(folder / "s"), **environ}, directory=folder)
+
+
+@pytest.mark.parametrize("runtime", ["process", "docker"])
+def test_what_a_person_sets_of_a_service_reaches_whom_it_concerns(tmp_path: Path, runtime: str) -> None:
+    fleet = with_settings(tmp_path, SHARED=SHARED, DBFLEET_WORKER_SLOTS="3", DBFLEET_CONSOLE_KEY_FILE="/elsewhere")
+    web, worker = (_console.environment(fleet, name, runtime) for name in ("web", "worker"))
+    assert (web["DBFLEET_CONSOLE_OIDC_URL"], web["DBFLEET_CONSOLE_TOTP"]) == ("https://login.example.org", "required")
+    assert web["DBFLEET_WEB_PROCESSES"] == "2"
+    assert worker["DBFLEET_WORKER_SLOTS"] == "3", "the variable wins over the file"
+    assert web["DBFLEET_NOTICE_SCHEMES"] == worker["DBFLEET_NOTICE_SCHEMES"] == "https, mailto"
+    assert "DBFLEET_CONSOLE_OIDC_URL" not in worker
+    assert "DBFLEET_WORKER_SLOTS" not in web
+    assert web.get("DBFLEET_CONSOLE_KEY_FILE") != "/elsewhere"
+    assert web.get("DBFLEET_WEB_THREADS", "") == ""
+
+
+@pytest.mark.parametrize("runtime", ["process", "docker"])
+@pytest.mark.parametrize("given", ["${env:SHARED}", "${file:shared}", SHARED])
+def test_a_secret_setting_is_a_file_of_web_s_and_stands_in_no_environment(
+    tmp_path: Path, runtime: str, given: str
+) -> None:
+    (tmp_path / "shared").write_text(SHARED + "\n")
+    fleet = with_settings(tmp_path, SET.replace("${env:SHARED}", given), SHARED=SHARED)
+    _, folder = told(fleet, "web", runtime)
+    assert (folder / "oidc-secret").read_text("utf-8") == SHARED
+    found = _console.environment(fleet, "web", runtime)
+    assert not [name for name, value in found.items() if SHARED in value]
+    if runtime == "process":
+        assert found["DBFLEET_CONSOLE_OIDC_SECRET"] == f"${{file:{folder / 'oidc-secret'}}}"
+    assert not (folder.parent / "worker" / "oidc-secret").exists()
+    shown = {each["key"]: each["value"] for each in config_show(fleet)}
+    assert shown["services.web.oidc_secret"] == (given if given.startswith("$") else "***")
+    assert shown["services.worker.slots"] == "8"
+
+
+def test_a_container_finds_the_file_where_nothing_was_set(tmp_path: Path) -> None:
+    _, folder = told(with_settings(tmp_path, ""), "web", "docker")
+    assert (folder / "oidc-secret").read_text("utf-8") == ""
+
+
+def test_a_secret_without_a_value_says_where_it_was_set(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"web\.oidc_secret.*SHARED"):
+        told(with_settings(tmp_path), "web", "docker")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[services.web]\ntotpp = "required"', "dbfleet.toml:2: services.web.totpp: unknown key"),
+        ('[services.web]\ntotp = "always"', "services.web.totp: must be optional or required"),
+        ('[services.web]\noidc_url = "login.example.org"', "services.web.oidc_url: must be the issuer's address"),
+        ("[services.web]\nprocesses = 0", "services.web.processes: must be a number"),
+        ("[services.web]\nprocesses = true", "services.web.processes: must be text or a number"),
+        ("[services.beat]\nslots = 4", "services.beat.slots: unknown key"),
+        ('[services.worker]\nnotice_allow = "everywhere"', "services.worker.notice_allow: must be networks"),
+    ],
+)
+def test_a_setting_that_a_service_cannot_take_is_told_with_its_place(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        with_settings(tmp_path, text).names  # noqa: B018  # it is read when it is asked for
+
+
+def test_a_variable_that_a_service_cannot_take_is_told_without_its_value(tmp_path: Path) -> None:
+    fleet = with_settings(tmp_path, DBFLEET_CONSOLE_TOTP="hunter2")
+    with pytest.raises(ConfigError, match="DBFLEET_CONSOLE_TOTP: must be optional or required") as caught:
+        _console.environment(fleet, "web", "docker")
+    assert "hunter2" not in str(caught.value)
