@@ -59,6 +59,14 @@ def services_table() -> str:
     return "\n".join(lines)
 
 
+def settings_table() -> str:
+    lines = ["| service | key | variable | what it is |", "|---|---|---|---|"]
+    for name in services.in_order(services.names()):
+        for key, setting in services.spec(name).settings.items():
+            lines.append(f"| `{name}` | `{key}` | `{setting.variable}` | {setting.means} |")
+    return "\n".join(lines)
+
+
 @pytest.fixture(scope="module")
 def line(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
     engines = [name for name in chosen(request.config) if "://" not in name]
@@ -136,6 +144,7 @@ def test_support_table_is_the_code_s() -> None:
 
 def test_services_table_is_the_code_s() -> None:
     assert services_table() in README, "make docs writes the README's table anew"
+    assert settings_table() in README, "make docs writes the README's table anew"
 
 
 def test_exit_codes_are_the_code_s() -> None:
@@ -176,4 +185,5 @@ def test_the_outside_engine_is_500_lines_or_less() -> None:
 if __name__ == "__main__":
     fresh = re.sub(r"(holds it to the code -->\n)(?:\|.*\n)+", lambda found: f"{found[1]}{support_table()}\n", README)
     fresh = re.sub(r"(the services' specs -->\n)(?:\|.*\n)+", lambda found: f"{found[1]}{services_table()}\n", fresh)
+    fresh = re.sub(r"(services' settings -->\n)(?:\|.*\n)+", lambda found: f"{found[1]}{settings_table()}\n", fresh)
     (ROOT / "README.md").write_text(fresh, "utf-8")

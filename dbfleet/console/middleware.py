@@ -20,15 +20,16 @@ from django.utils.functional import SimpleLazyObject
 from ninja.utils import check_csrf
 
 from dbfleet.console import errors
-from dbfleet.console.access import NotLoggedIn, Rights, rights, sessions, tokens
+from dbfleet.console.access import NotLoggedIn, Rights, rights, second, sessions, tokens
 from dbfleet.console.access.outside import WAYS_IN
-from dbfleet.console.access.second import PASSED
 from dbfleet.errors import DbfleetError
 
 log = logging.getLogger("dbfleet.web")
 
 OPEN: Final = frozenset({"healthz", "login", "logout", "link", "csp-report", "login-second", "auth-admin"})
 """The names of the URLs that need no login; beside them another service's ways in (access/outside.py)."""
+FIRST: Final = OPEN | WAYS_IN | {"access-second"}
+"""What is left to somebody who lacks a second factor: to set one up, or to leave."""
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; report-uri /csp-report"
@@ -101,25 +102,20 @@ class Guard:
         """Refuse a view without a need. The API's operations are checked when they are collected (api/frame.py)."""
         match = request.resolver_match
         request.session.beside = getattr(view, "beside", None)
+        if match.url_name not in FIRST and second.lacking(request):
+            if errors.wants_json(request):
+                return errors.answer(request, 403, "a second factor is required", hint="set one up: /access/second")
+            return redirect("access-second")
         if match.app_names == ["ninja"] and request.method not in _SAFE and not request.has_token:
             if check_csrf(request):
                 return errors.csrf_failed(request)
             return None
         if match.url_name in WAYS_IN:
             return None
-        if settings.TOTP == "required" and self._lacks_second(request, match.url_name):
-            return redirect("access-second")
         if hasattr(view, "needs") or match.url_name in OPEN or match.app_names == ["ninja"]:
             return None
         log.error("%s does not say which role it needs: it is refused", match.view_name or view)
         return errors.forbidden(request)
-
-    @staticmethod
-    def _lacks_second(request: Any, url_name: str) -> bool:
-        """Whether somebody is in with one factor where two are required. They can set the second one up, or leave."""
-        if url_name in OPEN or url_name == "access-second" or request.session.get(PASSED):
-            return False
-        return bool(request.rights.user)
 
 
 def _rights(request: Any) -> Rights:

@@ -137,7 +137,7 @@ http {{
         }}
 
         location @denied {{
-            return 403 "This page needs the console's admin role.\\n";
+            return 403 "This page needs the console's admin role, and a second factor where one is required.\\n";
         }}
 
         location @away {{

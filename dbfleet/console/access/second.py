@@ -21,6 +21,8 @@ from dbfleet.errors import UsageError
 
 PASSED = "second"
 """The session's key that says that its person gave a second factor, or another service looked after that."""
+ANEW = "second-anew"
+"""The session's key that says that its person may set another one up without a code of the one that was lost."""
 
 
 class Adapter(DefaultMFAAdapter):
@@ -34,6 +36,13 @@ class Adapter(DefaultMFAAdapter):
 def wanted() -> bool:
     """Whether there are second factors here."""
     return bool(settings.TOTP)
+
+
+def lacking(request: Any) -> bool:
+    """Whether somebody is in by one factor where two are required. A token was made by somebody who had both."""
+    if settings.TOTP != "required" or request.has_token or request.session.get(PASSED):
+        return False
+    return bool(request.rights.user)
 
 
 def has(user: Any) -> bool:

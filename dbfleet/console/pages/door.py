@@ -11,12 +11,15 @@ from typing import Any
 from django.http import HttpResponse
 from django.urls import path
 
+from dbfleet.console.access import second
+
 
 def admin(request: Any) -> HttpResponse:
-    """204 for an admin, 403 for anybody else who is logged in, 401 for nobody."""
+    """204 for an admin, 403 for anybody else who is logged in, or lacks a second factor; 401 for nobody."""
     if not request.rights.user:
         return HttpResponse(status=401)
-    return HttpResponse(status=204 if request.rights.everywhere("admin") else 403)
+    may = request.rights.everywhere("admin") and not second.lacking(request)
+    return HttpResponse(status=204 if may else 403)
 
 
 urlpatterns = [path("auth/admin", admin, name="auth-admin")]

@@ -28,6 +28,8 @@ def come_in(request: Any, user: Any, onward: str, *, way: str, alone: bool = Fal
     request.login_way = way
     if alone or not second.has(user):
         login(request, user, backend=_BACKEND)
+        if second.has(user):
+            request.session[second.ANEW] = True
         return HttpResponseRedirect(onward)
     request.session.cycle_key()
     request.session[PENDING] = {"user": user.pk, "at": time.time(), "next": onward, "way": way}
@@ -63,7 +65,7 @@ def own(request: Any) -> HttpResponse:
     """Set one's own up, or see that it is."""
     if not second.wanted():
         raise Http404
-    if second.has(request.user):
+    if second.has(request.user) and not request.session.get(second.ANEW):
         return render(request, "second.html", {"has": True})
     made = request.session.setdefault(_SECRET, second.secret())
     url, image = second.picture(request.user, made)
@@ -74,7 +76,8 @@ def own(request: Any) -> HttpResponse:
             facts = {"has": True, "codes": second.activate(request.user, made, code, by=request.rights.who)}
         except UsageError as error:
             return render(request, "second.html", {**facts, "told": f"{error.message}: {error.hint}"}, status=400)
-        del request.session[_SECRET]
+        for key in (_SECRET, second.ANEW):
+            request.session.pop(key, None)
         request.session[second.PASSED] = True
     return render(request, "second.html", facts)
 

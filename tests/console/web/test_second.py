@@ -81,8 +81,12 @@ def set_up(anna: Person) -> tuple[str, list[str]]:
 
 def test_who_has_none_gets_no_further_than_setting_one_up(anna: Person) -> None:
     assert anna.log_in("anna", PASSWORD).status_code == 302
-    for path in ("/access/", "/audit/", "/receipts/", "/api/access/me", "/api/openapi.json"):
+    for path in ("/access/", "/audit/", "/receipts/"):
         assert anna.get(path).headers["Location"] == "/access/second", path
+    for path in ("/api/access/me", "/api/openapi.json"):
+        answer = anna.get(path)
+        assert (answer.status_code, answer.json()["error"]) == (403, "a second factor is required"), path
+    assert anna.call("POST", "/access/users", {"user": "eve", "role": "admin"}).status_code == 403
     assert anna.post("/access/users", username="eve", role="admin").headers["Location"] == "/access/second"
     set_up(anna)
     assert anna.get("/access/").status_code == 200
