@@ -7,6 +7,7 @@
     DBFLEET_CONSOLE_URL               the address that people type
     DBFLEET_WEB_LISTEN                HOST:PORT on which web speaks HTTP
     DBFLEET_WEB_UWSGI                 HOST:PORT on which it speaks the uwsgi protocol too, where nginx is in front
+    DBFLEET_WEB_DOOR_FILE             the file with the word by which nginx shows web that it is nginx
     DBFLEET_CONSOLE_OIDC_URL          the issuer of another service to log in by (OpenID Connect); off without it
     DBFLEET_CONSOLE_OIDC_CLIENT, _SECRET, _NAME   what it knows the console by, and its name on the login page
     DBFLEET_CONSOLE_OIDC_DOMAINS      of which domains an e-mail address must be, verified by it; all where not set
@@ -43,6 +44,7 @@ class Places:
     listen: str
     uwsgi: str
     web_password: str = field(repr=False)
+    door: str = field(default="", repr=False)
     oidc_url: str = ""
     oidc_client: str = ""
     oidc_secret: str = field(default="", repr=False)
@@ -73,6 +75,7 @@ def read(environ: Mapping[str, str] | None = None) -> Places:
         listen=value("DBFLEET_WEB_LISTEN"),
         uwsgi=value("DBFLEET_WEB_UWSGI"),
         web_password=_content(web_password),
+        door=_content(environ.get("DBFLEET_WEB_DOOR_FILE", "")),
         oidc_url=oidc_url,
         oidc_client=value("DBFLEET_CONSOLE_OIDC_CLIENT"),
         oidc_secret=value("DBFLEET_CONSOLE_OIDC_SECRET").strip() if oidc_url else "",

@@ -55,6 +55,7 @@ def web(surroundings: Surroundings) -> Mapping[str, str]:
     return {
         **_common(surroundings, user="dbfleet_web", secret="control-web"),  # noqa: S106  # its name
         "DBFLEET_WEB_LISTEN": f"{host}:{port}",
+        "DBFLEET_WEB_DOOR_FILE": str(surroundings.secrets / "door"),
     }
 
 

@@ -18,8 +18,8 @@ from dbfleet.runtimes import compose
 class Places:
     """Where nginx listens, and where what is behind it listens. `resolver` is the name server that knows them in a
     container. `page` is the address that people type, `pair` the folder of the certificate and its key, `work` one for
-    nginx's own files. `flower_login` is the value of the header that Flower is asked with. `user` is set where nginx is
-    started by root and shall stay so."""
+    nginx's own files. `flower_login` is the value of the header that Flower is asked with, `door` the word by which web
+    knows nginx. `user` is set where nginx is started by root and shall stay so."""
 
     https: str
     http: str
@@ -30,6 +30,7 @@ class Places:
     pair: str
     work: str
     flower_login: str
+    door: str
     resolver: str | None = None
     user: str | None = None
 
@@ -79,6 +80,7 @@ http {{
     proxy_set_header X-Real-IP $remote_addr;
     proxy_set_header X-Forwarded-For $remote_addr; # what the client says of itself is not passed on
     proxy_set_header X-Forwarded-Proto $scheme;
+    proxy_set_header X-Dbfleet-Door "{places.door}"; # so web believes the addresses
     proxy_set_header Connection "";
 
     # A browser remembers it for the host whatever the port: for localhost it would break every other program there.
@@ -194,6 +196,7 @@ def in_container() -> str:
             pair="/run/tls",
             work="/tmp/nginx",  # noqa: S108  # of a file system of its own
             flower_login="@FLOWER@",
+            door="@DOOR@",
             resolver="127.0.0.11",
         )
     )

@@ -33,6 +33,7 @@ def _environment(surroundings: Surroundings) -> Mapping[str, str]:
         "DBFLEET_NGINX_FLOWER": at("flower"),
         "DBFLEET_NGINX_PGADMIN": at("pgadmin"),
         "DBFLEET_NGINX_HTTP_PORT": str(surroundings.ports["DBFLEET_NGINX_HTTP_PORT"]),
+        "DBFLEET_NGINX_DOOR_FILE": str(surroundings.secrets / "door"),
         "DBFLEET_SECRETS_DIR": str(surroundings.secrets),
     }
 
@@ -52,10 +53,11 @@ def _command(plan: ServerPlan) -> Sequence[str]:
             pair=str(secrets / PAIR),
             work=str(plan.run),
             flower_login=flower_login((secrets / "flower").read_text("ascii").strip()),
+            door=Path(told["DBFLEET_NGINX_DOOR_FILE"]).read_text("ascii").strip(),
             user="root" if os.geteuid() == 0 else None,
         )
     )
-    # It has Flower's password: for its owner alone.
+    # It has Flower's password, and the door's word: for its owner alone.
     with open(os.open(configuration, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
         out.write(text)
     script = compose.stacks() / "services" / "nginx.sh"
@@ -93,7 +95,7 @@ SERVICE: Final = ServiceSpec(
     probe=by_https("/healthz"),
     page="/",
     scheme="https",
-    secrets=("flower",),
+    secrets=("flower", "door"),
     default_port=8443,
     inner_port=8443,
     more_ports={"DBFLEET_NGINX_HTTP_PORT": 8080},

@@ -158,7 +158,8 @@ def door(tmp_path: Path, behind: Behind) -> Iterator[Door]:
             _nginx.Places(
                 https=f"127.0.0.1:{https}", http=f"127.0.0.1:{plain}", web=at, flower=at, pgadmin=None,
                 page=f"https://127.0.0.1:{https}", pair=str(pair), work=str(work),
-                flower_login=nginx.flower_login("a password"), user="root" if os.geteuid() == 0 else None,
+                flower_login=nginx.flower_login("a password"), door="a word",
+                user="root" if os.geteuid() == 0 else None,
             )
         ),
         "utf-8",
@@ -183,9 +184,11 @@ def test_plain_http_leads_to_https_and_https_says_to_stay(door: Door) -> None:
 
 
 def test_web_is_told_the_host_that_was_typed_and_no_address_that_a_client_made_up(door: Door) -> None:
-    told = door.told("/a?b=c", X_Forwarded_For="10.1.2.3", X_Real_IP="10.1.2.3", X_Forwarded_Proto="http")
+    made_up = {"X_Forwarded_For": "10.1.2.3", "X_Real_IP": "10.1.2.3", "X_Dbfleet_Door": "x"}
+    told = door.told("/a?b=c", X_Forwarded_Proto="http", **made_up)
     assert told["path"] == "/a?b=c"
     headers = told["headers"]
+    assert headers["X-Dbfleet-Door"] == "a word"
     assert headers["Host"] == f"127.0.0.1:{door.https}"
     assert (headers["X-Forwarded-For"], headers["X-Real-IP"], headers["X-Forwarded-Proto"]) == (
         "127.0.0.1",
@@ -215,6 +218,7 @@ def test_flower_is_for_whom_web_calls_an_admin(door: Door, behind: Behind, says:
     if says == 204:
         told = json.loads(answer.text)  # type: ignore[attr-defined]
         assert told["path"] == "/flower/workers?x=1"
+        assert "X-Dbfleet-Door" not in told["headers"], "it is web's alone"
         assert base64.b64decode(told["headers"]["Authorization"].split()[1]) == b"dbfleet:a password"
     elif says == 401:
         assert answer.headers["Location"] == "/login?next=/flower/workers?x=1"

@@ -69,13 +69,15 @@ def door(console: Console, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             _nginx.Places(
                 https=f"127.0.0.1:{https}", http=f"127.0.0.1:{plain}", web=f"127.0.0.1:{port}",
                 flower=f"127.0.0.1:{flower.server_address[1]}", pgadmin=None, page=url, pair=str(folder / "tls"),
-                work=str(folder), flower_login=nginx.flower_login("x"), user="root" if os.geteuid() == 0 else None,
+                work=str(folder), flower_login=nginx.flower_login("x"), door="what nginx and web know",
+                user="root" if os.geteuid() == 0 else None,
             )
         )
     )  # fmt: skip
     script = _nginx.stack_file().with_name("nginx.sh")
     with provider(tmp_path_factory.mktemp("provider"), url) as service, open(folder / "log", "wb") as log:
-        own = {**environment(console, port), **service.settings}
+        (folder / "door").write_text("what nginx and web know")
+        own = {**environment(console, port), **service.settings, "DBFLEET_WEB_DOOR_FILE": str(folder / "door")}
         child = console.start("web", **own | {"DBFLEET_CONSOLE_TOTP": "required", "DBFLEET_CONSOLE_URL": url})
         before = subprocess.Popen(
             ["/bin/sh", str(script), NGINX, str(folder / "nginx.conf"), str(folder / "tls")], stderr=log
@@ -183,6 +185,25 @@ def test_who_guesses_codes_has_to_wait_and_nobody_else(browser: Callable[..., Pe
     added("otto", "viewer")
     assert browser("127.0.0.3").log_in("otto", PASSWORD).status_code == 302
     assert thief.post("/login/second", code=code_for(secret, used + 1)).status_code == 429, "a right one waits too"
+
+
+def test_who_goes_around_nginx_is_believed_nothing(door: Door, desk: Desk) -> None:
+    """On web's own port, whatever he says of addresses, TLS and nginx."""
+    told = []
+    for number in range(11):
+        with requests.Session() as session:
+            session.headers.update(
+                {"X-Forwarded-Proto": "https", "X-Real-IP": f"10.0.0.{number}", "X-Dbfleet-Door": "a guess"}
+            )
+            page = session.get(f"{door.direct}/login", timeout=30)
+            form = {
+                "csrfmiddlewaretoken": re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)[1],  # type: ignore[index]
+                "username": f"somebody {number}", "password": "x",
+            }  # fmt: skip
+            cookies = "; ".join(f"{each.name}={each.value}" for each in session.cookies)
+            headers = {"Referer": f"https://{door.direct.partition('://')[2]}/login", "Cookie": cookies}
+            told.append(session.post(f"{door.direct}/login", data=form, headers=headers, timeout=30).status_code)
+    assert told == [401] * 10 + [429]
 
 
 def in_by_password(person: Person, name: str) -> Person:
