@@ -247,6 +247,9 @@ def test_a_plan_runs_nothing(person: Make) -> None:
     )
     refused = reader.post(f"{reader.web.address}/query/run", json={"target": "r", "text": "GET x", "plan": True})
     assert refused.status_code == 422
+    api = reader.post(f"{reader.web.address}/api/query", json={"target": "r", "text": "GET x", "plan": True})
+    assert (api.status_code, api.json()["kind"]) == (422, "Unsupported")
+    assert "Redis has no plans" in api.json()["error"]
 
 
 def test_a_saved_query_is_ones_own_unless_it_is_shared(person: Make, web: Web) -> None:
@@ -260,5 +263,10 @@ def test_a_saved_query_is_ones_own_unless_it_is_shared(person: Make, web: Web) -
     assert "&lt;i&gt;ours" in bert.get(f"{web.address}/query").text
     assert bert.get(f"{web.address}/query?saved={mine['query']}").status_code == 404
     assert anna.post(url, json={"name": "mine", "text": "SELECT 3"}).json()["query"] == mine["query"]
+    assert anna.patch(f"{url}/{mine['query']}", json={"name": "<i>ours</i>"}).status_code == 409
+    assert anna.patch(f"{url}/{mine['query']}", json={"name": " "}).status_code == 400
+    assert anna.patch(f"{url}/{mine['query']}", json={"name": "yours"}).json()["name"] == "yours"
+    assert bert.patch(f"{url}/{ours['query']}", json={"name": "mine"}).status_code == 400
+    assert bert.patch(f"{url}/{mine['query']}", json={"name": "mine"}).status_code == 404
     assert anna.delete(f"{url}/{mine['query']}").status_code == 200
     assert User.objects.count() == 2

@@ -43,6 +43,12 @@ class Write(Schema):
     params: list[str] = Field(default_factory=list)
 
 
+class Rename(Schema):
+    """The new name of a saved query."""
+
+    name: str = Field(max_length=200)
+
+
 class Keep(Schema):
     """A query to be kept."""
 
@@ -114,6 +120,13 @@ def queries(request: Any) -> list[dict[str, Any]]:
 def keep(request: Any, body: Keep) -> dict[str, Any]:
     """One's own of the same name is replaced."""
     return saved.keep(request.user, name=body.name, text=body.text, targets=body.targets, shared=body.shared)
+
+
+@router.patch("/saved/{int:number}", summary="Rename a saved query")
+@needs("reader")
+def rename(request: Any, number: int, body: Rename) -> dict[str, Any]:
+    """One's own alone."""
+    return saved.rename(request.user, number, body.name)
 
 
 @router.delete("/saved/{int:number}", summary="Remove a saved query")

@@ -87,6 +87,7 @@ def _facts(request: Any, name: str, spec: EngineSpec) -> dict[str, Any]:
         "guard": _GUARDS[spec.guard],
         "note": spec.guard_note,
         "plan": spec.explain is not None,
+        "no_plan": spec.no_plan,
         "stops": Capability.CANCEL in spec.capabilities,
         "writes": request.rights.may("writer", name),
     }
@@ -205,6 +206,14 @@ def keep(request: Any) -> HttpResponse:
 
 @needs("reader")
 @require_POST
+def rename(request: Any, number: int) -> HttpResponse:
+    """Give a kept query of one's own another name."""
+    saved.rename(request.user, number, request.POST.get("name", ""))
+    return render(request, "query_saved.html", {"saved": saved.visible(request.user)})
+
+
+@needs("reader")
+@require_POST
 def drop(request: Any, number: int) -> HttpResponse:
     """Remove a kept query of one's own."""
     saved.remove(request.user, number)
@@ -284,6 +293,7 @@ urlpatterns = [
     path("query/value/<uuid:question>/<int:number>", value, name="query-value"),
     path("query/history", history, name="query-history"),
     path("query/saved", keep, name="query-saved"),
+    path("query/saved/<int:number>/rename", rename, name="query-saved-rename"),
     path("query/saved/<int:number>/remove", drop, name="query-saved-remove"),
     path("query/write", write, name="query-write"),
     path("query/write/<int:number>", job, name="query-written"),

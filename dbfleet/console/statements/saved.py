@@ -12,7 +12,7 @@ from django.db.models import Q
 
 from dbfleet.console.models import Asked, Entry, SavedQuery
 from dbfleet.console.statements.record import check_text
-from dbfleet.errors import NotFound, UsageError
+from dbfleet.errors import AlreadyExists, NotFound, UsageError
 
 _MOST: Final = 500
 """So many queries one person keeps."""
@@ -31,9 +31,7 @@ def one(user: Any, number: int) -> dict[str, Any]:
 
 def keep(user: Any, *, name: str, text: object, targets: Sequence[str], shared: bool) -> dict[str, Any]:
     """Keep it under this name; the user's own of the same name is replaced."""
-    name = name.strip()
-    if not name or len(name) > 200 or "\0" in name:
-        raise UsageError("a query is kept under a name of at most 200 characters")
+    name = _name(name)
     kept = SavedQuery.objects.filter(user=user)
     if kept.count() >= _MOST and not kept.filter(name=name).exists():
         raise UsageError(f"{_MOST} queries are kept already", hint="remove one first")
@@ -47,12 +45,33 @@ def keep(user: Any, *, name: str, text: object, targets: Sequence[str], shared: 
     return _record(found, user)
 
 
+def rename(user: Any, number: int, name: str) -> dict[str, Any]:
+    """Give one of the user's own another name. NotFound; AlreadyExists where another one of theirs has it."""
+    found = _own(user, number, "rename")
+    found.name = _name(name)
+    if SavedQuery.objects.filter(user=user, name=found.name).exclude(pk=found.pk).exists():
+        raise AlreadyExists(f"you keep another query as {found.name!r}")
+    found.save(update_fields=["name"])
+    return _record(found, user)
+
+
 def remove(user: Any, number: int) -> None:
     """Remove one of the user's own. NotFound."""
+    _own(user, number, "remove").delete()
+
+
+def _own(user: Any, number: int, do: str) -> SavedQuery:
     found = _found(user, number)
     if found.user_id != user.pk:
-        raise UsageError(f"{found.name} is {found.user.get_username()}'s, who alone can remove it")
-    found.delete()
+        raise UsageError(f"{found.name} is {found.user.get_username()}'s, who alone can {do} it")
+    return found
+
+
+def _name(given: str) -> str:
+    name = given.strip()
+    if not name or len(name) > 200 or "\0" in name:
+        raise UsageError("a query is kept under a name of at most 200 characters")
+    return name
 
 
 def _found(user: Any, number: int) -> SavedQuery:

@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 
 from dbfleet.console.access import links
 from dbfleet.console.jobs.making import now
-from dbfleet.console.models import Asked, Grant, Job
+from dbfleet.console.models import Asked, Budget, Grant, Job
 
 Start = Callable[..., subprocess.Popen[bytes]]
 
@@ -105,7 +105,8 @@ def test_languages_do_not_mix_and_each_keeps_its_text(asking: Site) -> None:
     answered(page, 2)
     page.locator("input[name=whom][value=r]").check()
     assert [each.get_attribute("value") for each in page.locator("input[name=whom]:checked").all()] == ["r"]
-    assert page.locator("#plan").is_disabled()
+    assert page.locator("#plan").is_hidden()
+    assert "Redis has no plans" in page.locator("#guards dd").text_content()
     ask(page, "PING", "r")
     answered(page)
     assert "PONG" in page.locator(".result").inner_text()
@@ -180,6 +181,47 @@ def test_a_query_is_saved_and_what_was_asked_comes_back(asking: Site) -> None:
     page.locator("#past summary").click()
     page.locator("#history a").first.click()
     assert "'second'" in page.locator(".CodeMirror").inner_text()
+    page.locator("#saved summary", has_text="Rename").click()
+    page.locator("#saved input[name=name]").fill('an "odd" name, <b>really</b>')
+    page.locator("#saved").get_by_role("button", name="Rename").click()
+    page.locator("#saved a", has_text='an "odd" name, <b>really</b>').wait_for()
+    assert asking.found_by_axe(page) == []
+    others = tab(asking, "reader")
+    assert others.locator("#saved a").count() == 0  # it is not shared
+    page.get_by_role("button", name="Remove an").click()
+    page.get_by_text("Nothing is saved yet").wait_for()
+
+
+def test_the_page_by_keys_alone(asking: Site) -> None:
+    page = tab(asking, width=360)
+    page.locator("input[name=whom][value=s]").focus()
+    page.keyboard.press("Space") if not page.locator("input[name=whom][value=s]").is_checked() else None
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.getAttribute('aria-label')") == "Statement":
+            break
+    page.keyboard.insert_text("SELECT 'by keys' AS n")
+    page.keyboard.press("Control+Enter")
+    answered(page)
+    for name in ("run", "plan", "format", "export", "save"):  # out of the editor, and to each button in its order
+        for _ in range(6):
+            page.keyboard.press("Tab")
+            if page.evaluate("document.activeElement.id") == name:
+                break
+        assert page.evaluate("document.activeElement.id") == name
+    page.keyboard.press("Enter")
+    page.locator("#saving input[name=name]").wait_for()
+    page.keyboard.press("Escape")
+    assert not page.locator("#saving").is_visible()
+
+
+def test_a_statement_without_end_stops_with_its_budget_and_a_long_answer_says_where_it_was_cut(asking: Site) -> None:
+    Budget.objects.create(target="p", statement_s=2.0)
+    page = tab(asking)
+    ask(page, "SELECT pg_sleep(3600)", "p")
+    page.get_by_text("did not end within 2 s, the limit on this target, and was stopped").wait_for()
+    ask(page, "SELECT n FROM generate_series(1, 1000000) AS n", "p")
+    page.get_by_text("Cut here: the page takes 5,000 rows. An export has all rows.").wait_for()
 
 
 def test_a_writer_types_the_targets_name_and_a_worker_writes(asking: Site, process: Start, ask_fleet: AskFleet) -> None:
