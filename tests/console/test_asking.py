@@ -63,6 +63,39 @@ def test_an_export_has_the_bytes_of_the_command_line(
     assert len(found.content) > 20
 
 
+ODD = """SELECT NULL AS n, 'NaN'::float8 AS f, '-Infinity'::float8 AS g, 'NaN'::numeric AS h, -0.0::float8 AS z,
+'' AS e, E'a\\r\\nb\\tc|d"e\\\\f' AS t, ' 日本語 😀 \u202e ' AS u, '{"a": [1, null, "ä"]}'::jsonb AS j,
+'\\xdeadbeef'::bytea AS b, interval '1 day' AS i, date '0044-03-15 BC' AS old,
+1e-30::numeric AS d, ARRAY[1, NULL] AS a, 2 AS n, true AS yes,
+timestamptz '2026-01-01 12:00:00.120+02' AS at, repeat('x', 1000000) AS wide, 9007199254740993 AS big"""
+WIDE = f"SELECT {', '.join(f'{n} AS c{n}' for n in range(1, 1200))}"
+EXPORTED = {
+    "odd values": (ODD, formats.names()),
+    "nothing": ("SELECT * FROM orders WHERE false", formats.names()),
+    "many columns": (WIDE, ("csv", "jsonl", "tsv")),
+    "several answers": (
+        f"{ODD.replace('1000000', '9')}; SELECT 1 AS one WHERE false; SELECT 2 AS two",
+        formats.names(),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", EXPORTED)
+def test_an_export_of_odd_answers_has_the_bytes_of_the_command_line(
+    person: Make, web: Web, ask_fleet: AskFleet, what: str
+) -> None:
+    text, words = EXPORTED[what]
+    reader = person("reader")
+    for format in words:
+        found = reader.post(f"{web.address}/query/export", data={"target": "p", "text": text, "format": format})
+        assert found.content == ask_fleet.query("p", text, "--format", format), format
+
+
+def test_every_format_of_the_command_line_is_offered(person: Make, web: Web) -> None:
+    page = person("reader").get(f"{web.address}/query").text
+    assert [each for each in formats.names() if f"<option>{each}</option>" not in page] == []
+
+
 HOSTILE = {
     "p": [
         "INSERT INTO orders (id) VALUES (-1)",

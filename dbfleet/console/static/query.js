@@ -58,7 +58,19 @@ if (Query) {
     fields.elements.namedItem("targets").value = chosen().map((each) => each.name).join(",");
     saving.showModal();
   });
-  saving.querySelector("form").addEventListener("submit", () => setTimeout(() => saving.close(), 0));
+  // What cannot be kept under its name is said, and the list stays; the dialog with it, until it worked.
+  document.addEventListener("htmx:before:swap", (event) => {
+    const { ctx } = event.detail;
+    if (!ctx.target || ctx.target.id !== "saved") return;
+    const failed = ctx.response && ctx.response.status >= 400;
+    const why = failed ? new DOMParser().parseFromString(ctx.text || "", "text/html").body.textContent.trim() : "";
+    if (failed) event.preventDefault();
+    else if (saving.open) saving.close();
+    const where = saving.querySelector(".told");
+    where.textContent = why;
+    where.hidden = !why;
+    if (!saving.open) say(why);
+  });
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a[data-text]");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
