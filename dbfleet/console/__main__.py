@@ -7,7 +7,8 @@
     migrate    brings the control database's schema up to date, and ends
     probe ROLE one JSON line about a role's health, exit code 0 or 1
 
-Where the control database and the broker are comes from the environment (console/places.py).
+Where the control database and the broker are comes from the environment (console/places.py). What is wrong with that
+is told in one line, with exit code 2; 3 where a server does not answer that a role cannot wait for.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from dbfleet.errors import DbfleetError
+from dbfleet.errors import DbfleetError, UsageError
 
 
 def main(words: Sequence[str]) -> int:
@@ -36,7 +37,7 @@ def main(words: Sequence[str]) -> int:
         return ROLES[role](words[1:])
     except DbfleetError as error:
         print(f"{role}: {error.message}" + (f"\n  {error.hint}" if error.hint else ""), file=sys.stderr)
-        return 3
+        return 2 if isinstance(error, UsageError) else 3
 
 
 def _django() -> None:
@@ -63,16 +64,17 @@ def _schema_by_owner() -> None:
             return
         except (NotReady, Unavailable) as error:
             if error.message != told:
-                _tell(f"{error.message}: waiting")
+                _tell(f"{error.message}; waiting")
                 told = error.message
         time.sleep(1.0)
 
 
 def _worker(words: Sequence[str]) -> int:
     _django()
-    _schema_by_owner()
     from dbfleet.console import worker
 
+    worker.slots()  # a wrong number is told before anything is waited for
+    _schema_by_owner()
     return worker.run()
 
 

@@ -20,13 +20,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from dbfleet import config, secrets
-from dbfleet.errors import ConfigError
+from dbfleet.errors import ConfigError, DbfleetError
 
 ALIVE_S: Final = 20.0
 """A process of the console that has said nothing for so long is taken for gone."""
@@ -58,24 +59,29 @@ def read(environ: Mapping[str, str] | None = None) -> Places:
     environ = os.environ if environ is None else environ
 
     def value(name: str) -> str:
-        return secrets.expand(environ.get(name, ""), environ=environ, directory=Path.cwd())
+        with _named(name):
+            return secrets.expand(environ.get(name, ""), environ=environ, directory=Path.cwd())
+
+    def content(name: str) -> str:
+        with _named(name):
+            return _content(environ.get(name, ""))
 
     if not environ.get("DBFLEET_CONTROL_URL"):
         raise ConfigError(
             _MISSING, hint="dbfleet console or dbfleet up console starts them, and sets DBFLEET_CONTROL_URL"
         )
-    key = environ.get("DBFLEET_CONSOLE_KEY_FILE", "")
-    web_password = environ.get("DBFLEET_CONTROL_WEB_PASSWORD_FILE", "")
+    with _named("DBFLEET_CONTROL_URL"):
+        control = _control(environ)
     oidc_url = value("DBFLEET_CONSOLE_OIDC_URL").rstrip("/")
     return Places(
-        control=_control(environ),
-        broker=value("DBFLEET_BROKER_URL"),
-        key=_content(key),
+        control=control,
+        broker=_broker(value("DBFLEET_BROKER_URL")),
+        key=content("DBFLEET_CONSOLE_KEY_FILE"),
         url=value("DBFLEET_CONSOLE_URL").rstrip("/"),
-        listen=value("DBFLEET_WEB_LISTEN"),
-        uwsgi=value("DBFLEET_WEB_UWSGI"),
-        web_password=_content(web_password),
-        door=_content(environ.get("DBFLEET_WEB_DOOR_FILE", "")),
+        listen=_address("DBFLEET_WEB_LISTEN", value("DBFLEET_WEB_LISTEN")),
+        uwsgi=_address("DBFLEET_WEB_UWSGI", value("DBFLEET_WEB_UWSGI")),
+        web_password=content("DBFLEET_CONTROL_WEB_PASSWORD_FILE"),
+        door=content("DBFLEET_WEB_DOOR_FILE"),
         oidc_url=oidc_url,
         oidc_client=value("DBFLEET_CONSOLE_OIDC_CLIENT"),
         oidc_secret=value("DBFLEET_CONSOLE_OIDC_SECRET").strip() if oidc_url else "",
@@ -83,6 +89,36 @@ def read(environ: Mapping[str, str] | None = None) -> Places:
         oidc_domains=frozenset(re.split(r"[,\s]+", value("DBFLEET_CONSOLE_OIDC_DOMAINS").lower())) - {""},
         totp=_one_of("DBFLEET_CONSOLE_TOTP", value("DBFLEET_CONSOLE_TOTP"), ("", "optional", "required")),
     )
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """For the block: an error says which variable it is about."""
+    try:
+        yield
+    except DbfleetError as error:
+        raise ConfigError(f"{name}: {error.message}", hint=error.hint) from error
+
+
+def number(name: str, otherwise: int, environ: Mapping[str, str] | None = None) -> int:
+    """A variable that is a number from 1 on. ConfigError where it is none."""
+    found = (os.environ if environ is None else environ).get(name) or str(otherwise)
+    if not (found.isascii() and found.isdecimal() and 0 < int(found) < 1000):
+        raise ConfigError(f"{name} is {found!r}", hint="it is a number, 1 or more")
+    return int(found)
+
+
+def _address(name: str, found: str) -> str:
+    host, _, port = found.rpartition(":")
+    if found and not (host and port.isascii() and port.isdecimal() and 0 < int(port) < 65536):
+        raise ConfigError(f"{name} is {found!r}", hint="it is HOST:PORT")
+    return found
+
+
+def _broker(url: str) -> str:
+    if url and not url.startswith(("redis://", "rediss://", "redis+socket://")):
+        raise ConfigError("DBFLEET_BROKER_URL is no URL of a broker", hint="redis://:PASSWORD@HOST:PORT/0")
+    return url
 
 
 def _one_of(name: str, found: str, known: tuple[str, ...]) -> str:
@@ -94,6 +130,8 @@ def _one_of(name: str, found: str, known: tuple[str, ...]) -> str:
 def _control(environ: Mapping[str, str]) -> config.Url:
     """The URL of the control database, taken apart before its placeholders are replaced: a password may hold @ or /."""
     url = config.parse_url(environ["DBFLEET_CONTROL_URL"])
+    if url.scheme not in ("postgresql", "postgres"):
+        raise ConfigError(f"{url.scheme}:// is no URL of a control database", hint="it is a PostgreSQL: postgresql://…")
 
     def expanded(part: str | None) -> str | None:
         return None if part is None else secrets.expand(part, environ=environ, directory=Path.cwd())
@@ -108,3 +146,5 @@ def _content(file: str) -> str:
         return Path(file).read_text("utf-8").strip()
     except OSError as exc:
         raise ConfigError(f"{file}: {exc.strerror}") from exc
+    except UnicodeDecodeError as exc:
+        raise ConfigError(f"{file} is not UTF-8") from exc

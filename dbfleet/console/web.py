@@ -23,10 +23,12 @@ def run() -> int:
     from dbfleet.console import schema
     from dbfleet.errors import UsageError
 
-    schema.wait(lambda text: print(text, file=sys.stderr, flush=True))
     where = places.read()
     if not where.listen:
         raise UsageError("DBFLEET_WEB_LISTEN is not set", hint="HOST:PORT on which web speaks HTTP")
+    processes = places.number("DBFLEET_WEB_PROCESSES", PROCESSES)
+    threads = places.number("DBFLEET_WEB_THREADS", THREADS)
+    schema.wait(lambda text: print(text, file=sys.stderr, flush=True))
     try:
         import pyuwsgi
     except ImportError:
@@ -37,8 +39,8 @@ def run() -> int:
     os.environ["DBFLEET_PYTHON"] = sys.executable  # under uWSGI it is another one
     options = [
         "--http-socket", where.listen, "--module", "dbfleet.console.wsgi:application", "--master", "--die-on-term",
-        "--need-app", "--lazy-apps", "--processes", os.environ.get("DBFLEET_WEB_PROCESSES") or str(PROCESSES),
-        "--threads", os.environ.get("DBFLEET_WEB_THREADS") or str(THREADS), "--buffer-size", "32768",
+        "--need-app", "--lazy-apps", "--processes", str(processes),
+        "--threads", str(threads), "--buffer-size", "32768",
         "--harakiri", "0", "--vacuum", "--single-interpreter", "--disable-logging", "--log-5xx",
         "--worker-reload-mercy", "5", "--strict", "--http-auto-chunked", "--listen", "100",
         # A body is read whether the view wants it or not: what is left unread would reset the line under the answer.
