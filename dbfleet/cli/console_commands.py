@@ -245,7 +245,10 @@ def _followed(desk: Desk, number: int) -> dict[str, Any]:
                 rows = sum(part["rows"] for part in job["parts_of_it"] if job["parts"] == 1 or part["part"])
                 bar.update(f"{job['state']}: {rows:,} rows{parts}")
 
-            found = desk.follow(number, told=told)
+            def away(why: str) -> None:
+                render.say(f"{why}\n  the job goes on; waiting for what became of it")
+
+            found = desk.follow(number, told=told, away=away)
             ended = True
     finally:
         if not ended:

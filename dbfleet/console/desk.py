@@ -7,13 +7,15 @@ process. Who acts is the person at this machine's keyboard, who holds the fleet'
 
 from __future__ import annotations
 
+import functools
 import getpass
+import inspect
 import os
 import time
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from dbfleet.errors import AlreadyExists, NotFound, Unavailable, UsageError, did_you_mean
 from dbfleet.fleet import Fleet
@@ -21,8 +23,39 @@ from dbfleet.ops._console import page
 from dbfleet.target import Target
 
 _HINT: Final = "dbfleet console starts it here, dbfleet up console in containers"
+_AWAY_S: Final = 600.0
+"""So long a job is followed while the control database is away: it comes back, and the job has gone on meanwhile."""
+
+C = TypeVar("C")
 
 
+def _answering(cls: type[C]) -> type[C]:
+    """Let every public method raise Unavailable where the control database does not answer. Django's other errors are
+    bugs of ours, and stay what they are."""
+
+    def told(method: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(method)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return method(*args, **kwargs)
+            except Exception as error:
+                from django.db.utils import InterfaceError, OperationalError
+
+                if not isinstance(error, OperationalError | InterfaceError):
+                    raise
+                from dbfleet.console.control import away
+
+                raise away.unavailable(error) from error
+
+        return call
+
+    for name, method in list(vars(cls).items()):
+        if inspect.isfunction(method) and not name.startswith("_"):
+            setattr(cls, name, told(method))
+    return cls
+
+
+@_answering
 class Desk:
     """The console of one fleet, as the command line and the pages see it. Every method may raise Unavailable. `who`
     acts; without it, the person at this machine's keyboard."""
@@ -220,12 +253,28 @@ class Desk:
         again = making.make(job.kind, job.arguments, by=self.who, schedule=job.schedule, resumes=True)
         return self._job(again)
 
-    def follow(self, number: int, *, told: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-        """Look at a job until it has ended; `told` gets its record each time something changed."""
+    def follow(
+        self, number: int, *, told: Callable[[dict[str, Any]], None], away: Callable[[str], None] = lambda why: None
+    ) -> dict[str, Any]:
+        """Look at a job until it has ended; `told` gets its record each time something changed. Where the control
+        database is away `away` gets the reason, once, and it is waited for."""
+        from django.db import connections
+
         last: dict[str, Any] = {}
-        pause = 0.1
+        pause, since = 0.1, 0.0
         while True:
-            job = self.job(number)
+            try:
+                job = self.job(number)
+            except Unavailable as error:
+                if not since:
+                    since = time.monotonic()
+                    away(error.message)
+                if time.monotonic() - since > _AWAY_S:
+                    raise
+                connections.close_all()  # else the broken one would be asked again and again
+                time.sleep(1.0)
+                continue
+            since = 0.0
             if job != last:
                 told(job)
                 last, pause = job, 0.1
@@ -344,11 +393,13 @@ def opened(fleet: Fleet) -> Desk:
     os.environ["DJANGO_SETTINGS_MODULE"] = "dbfleet.console.settings"  # a person's shell may name another project's
     django.setup()
     from dbfleet.console import schema
+    from dbfleet.console.control.away import HINT
 
     try:
         found = schema.look()
     except Unavailable as error:
-        error.hint = _HINT
+        if error.hint == HINT:
+            error.hint = _HINT
         raise
     if found.newer:
         raise UsageError("the console is newer than this dbfleet", hint="install the newer dbfleet here too")

@@ -13,6 +13,7 @@ from django.db.utils import InterfaceError, OperationalError
 from django.http import HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 
+from dbfleet.console.control import away
 from dbfleet.errors import (
     AlreadyExists,
     DbfleetError,
@@ -28,7 +29,6 @@ from dbfleet.errors import (
 
 log = logging.getLogger("dbfleet.web")
 
-AWAY: Final = "the control database is away"
 _STATUS: Final[Mapping[type[DbfleetError], int]] = {
     AlreadyExists: 409,
     NotFound: 404,
@@ -64,6 +64,11 @@ def wants_json(request: Any) -> bool:
     return bool(request.path.startswith("/api/"))
 
 
+def takes_token(request: Any) -> bool:
+    """Whether a token counts for this request: of the API, and of Prometheus, which has no session."""
+    return wants_json(request) or request.path == "/metrics"
+
+
 def answer(request: Any, status: int, message: str, *, hint: str = "", title: str = "", kind: str = "") -> HttpResponse:
     """An error in the form in which this request is answered."""
     if wants_json(request):
@@ -81,10 +86,10 @@ def of_ours(request: Any, error: DbfleetError) -> HttpResponse:
 
 
 def control_is_away(request: Any, error: Exception) -> HttpResponse:
-    """The control database does not answer. The fleet's servers go on without it."""
-    log.warning("the control database does not answer: %s", str(error).strip().splitlines()[:1])
-    hint = "the fleet's servers go on; dbfleet status control tells more, and dbfleet up control starts it again"
-    response = answer(request, 503, AWAY, hint=hint, kind="Unavailable")
+    """The control database does not answer, or its disk is full. The fleet's servers go on without it."""
+    message, hint = away.words(error)
+    log.warning("%s: %s", message, away.first_line(error))
+    response = answer(request, 503, message, hint=hint, kind="Unavailable")
     response.headers["Retry-After"] = "5"
     return response
 

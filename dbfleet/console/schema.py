@@ -18,7 +18,9 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.utils import Error as DatabaseError
+from django.db.utils import InterfaceError, OperationalError
 
+from dbfleet.console.control import away
 from dbfleet.errors import NotReady, Unavailable
 
 _LOCK: Final = 0x6462666C65657402
@@ -57,7 +59,7 @@ def look() -> Schema:
         applied = set(MigrationRecorder(connection).applied_migrations())
     except DatabaseError as error:
         connection.close()
-        raise Unavailable(f"the control database does not answer: {error}".strip(), target="control") from error
+        raise away.unavailable(error) from error
     known = _known()
     ours = {app for app, _ in known}
     return Schema(
@@ -67,11 +69,21 @@ def look() -> Schema:
 
 
 def migrate(web_password: str = "", tell: Callable[[str], None] = print) -> None:
-    """Apply what is missing, make the web's account and give it its rights. NotReady where the schema is newer."""
+    """Apply what is missing, make the web's account and give it its rights. NotReady where the schema is newer,
+    Unavailable where the control database does not answer."""
+    connection = connections[DEFAULT_DB_ALIAS]
+    try:
+        with connection.unhurried():
+            _migrate(web_password, tell)
+    except (OperationalError, InterfaceError) as error:
+        connection.close()
+        raise away.unavailable(error) from error
+
+
+def _migrate(web_password: str, tell: Callable[[str], None]) -> None:
     from django.core.management import call_command
 
-    connection = connections[DEFAULT_DB_ALIAS]
-    with connection.cursor() as cursor:
+    with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
         try:
             found = look()

@@ -161,8 +161,9 @@ DATABASES: dict[str, Any] = {
         "PORT": PLACES.control.port,
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
-        # Without a limit a page would hang for minutes on a server that is gone.
+        # Without a limit a page would hang for minutes on a server that is gone, and for ever on one that hangs.
         "OPTIONS": {"connect_timeout": 5, "application_name": f"dbfleet-{ROLE}"},
+        "ANSWER_S": 10 if _SERVES else 20,
     }
 }
 

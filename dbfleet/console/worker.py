@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
-import os
 import threading
 import time
 from typing import Any, Final
@@ -17,7 +16,8 @@ from celery.signals import celeryd_init, worker_process_init, worker_ready, work
 from django.db import connections
 from django.db.utils import Error as DatabaseError
 
-from dbfleet.console import pulse
+from dbfleet.console import places, pulse
+from dbfleet.console.control import away
 from dbfleet.console.jobs import attend
 from dbfleet.console.jobs.app import HOST_QUEUE, QUEUE, app
 from dbfleet.console.jobs.sweep import SWEEP_S, sweep
@@ -34,7 +34,7 @@ _ending = multiprocessing.get_context("fork").Event()
 
 def slots() -> int:
     """How many parts this worker does at a time."""
-    return int(os.environ.get("DBFLEET_WORKER_SLOTS") or SLOTS)
+    return places.number("DBFLEET_WORKER_SLOTS", SLOTS)
 
 
 def run() -> int:
@@ -72,9 +72,20 @@ def _began(**kwargs: Any) -> None:
     threading.Thread(target=_look_after, args=(attend.name(),), daemon=True, name="sweep").start()
 
 
+def _told_within(seconds: float) -> bool:
+    """Whether this worker is told to end within so long. Not by the event's own wait: that is until a moment of the
+    machine's clock, and would last an hour where somebody sets it back by one."""
+    until = time.monotonic() + seconds
+    while not _ending.is_set():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.25)
+    return True
+
+
 def _look_after(name: str) -> None:
     swept = -SWEEP_S
-    while not _ending.wait(_PULSE_S):
+    while not _told_within(_PULSE_S):
         try:
             pulse.beat(name, "worker", slots=slots(), abilities=attend.abilities())
             if time.monotonic() - swept >= SWEEP_S:
@@ -82,7 +93,7 @@ def _look_after(name: str) -> None:
                 if sweep():
                     _sweep_drills()
         except DatabaseError as error:
-            log.warning("the control database does not answer: %s", str(error).strip())
+            log.warning("%s: %s", away.words(error)[0], away.first_line(error))
             connections.close_all()
         except Exception:  # this thread must not end: who else would look after what is lost?
             log.exception("the sweep failed")

@@ -75,10 +75,10 @@ def process(console: Console) -> Iterator[Callable[..., subprocess.Popen[bytes]]
     """Starts processes of the console, and ends them after the test."""
     with ExitStack() as stack:
 
-        def start(role: str, **more: str) -> subprocess.Popen[bytes]:
+        def start(role: str, waits: bool = True, **more: str) -> subprocess.Popen[bytes]:
             child = console.start(role, **more)
             stack.callback(end, child)
-            if role == "worker":
+            if role == "worker" and waits:
                 until(lambda: Pulse.objects.filter(name__endswith=f":{child.pid}").exists(), "the worker is ready")
             return child
 

@@ -18,6 +18,7 @@ from typing import Any, Final
 from django.db import connections
 from django.db.utils import Error as DatabaseError
 
+from dbfleet.console.control import away
 from dbfleet.console.jobs import claims
 from dbfleet.console.jobs.claims import RENEW_S, Claim
 from dbfleet.ops import _workers
@@ -88,7 +89,7 @@ def renewed_standing(claim: Claim, rows: int, text: str) -> str:
     try:
         return claims.renew(claim, rows=rows, told=text)
     except DatabaseError as error:
-        log.warning("the control database does not answer (%s): the work goes on", str(error).strip())
+        log.warning("%s (%s): the work goes on", away.words(error)[0], away.first_line(error))
         connections.close_all()
         return "ours"
 

@@ -17,6 +17,7 @@ from django_celery_beat.models import CrontabSchedule, IntervalSchedule, Periodi
 from django_celery_beat.schedulers import DatabaseScheduler
 
 from dbfleet.console import pulse
+from dbfleet.console.control import away
 from dbfleet.console.models import Schedule
 
 log = logging.getLogger("dbfleet.beat")
@@ -37,7 +38,7 @@ class Scheduler(DatabaseScheduler):
                 pulse.beat("beat", "beat")
             return min(float(super().tick(*args, **kwargs)), _PULSE_S)
         except DatabaseError as error:
-            log.warning("the control database does not answer: %s", str(error).strip())
+            log.warning("%s: %s", away.words(error)[0], away.first_line(error))
             connections.close_all()
             return _PULSE_S
 

@@ -15,13 +15,14 @@ def healthz(request: HttpRequest) -> JsonResponse:
     try:
         found = schema.look()
     except Unavailable as error:
-        return JsonResponse({"ok": False, "version": __version__, "error": error.message}, status=503)
-    why = None
+        why = error.message.partition(":")[0]  # the driver's words have addresses in them, and anybody may ask
+        return JsonResponse({"ok": False, "version": __version__, "error": why}, status=503)
+    why = ""
     if found.missing:
         why = f"{len(found.missing)} migrations are not applied"
     elif found.newer:
         why = f"the control database is newer than this dbfleet: it has {found.newer[-1]}"
-    return JsonResponse({"ok": why is None, "version": __version__, "error": why}, status=200 if why is None else 503)
+    return JsonResponse({"ok": not why, "version": __version__, "error": why or None}, status=503 if why else 200)
 
 
 urlpatterns = [path("healthz", healthz, name="healthz")]
