@@ -74,7 +74,7 @@ class Standing:
 
 _CONSOLE: Final = """
     ARRAY(SELECT DISTINCT role::text FROM console_pulse
-           WHERE at > clock_timestamp() - make_interval(secs => %(alive)s)),
+           WHERE abs(extract(epoch FROM clock_timestamp() - at)) < %(alive)s),
     (SELECT count(*) FROM console_notice WHERE state = 'failed' OR (state = 'waiting' AND tries >= %(tries)s))
 """
 """The notices of `notices.in_trouble`."""

@@ -154,3 +154,12 @@ def test_what_a_schedule_cannot_do_is_refused_when_it_is_made(
         desk.add_schedule(kind, arguments, every="1h")
     assert "secret" not in f"{caught.value.message} {caught.value.hint}"
     assert not Schedule.objects.exists()
+
+
+def test_a_command_of_many_words_is_a_job_and_a_schedule(desk: Desk) -> None:
+    """A job's row names its target in 300 characters; the command stands whole in its arguments."""
+    command = ["query", "a", f"select '{'x' * 1000}'"]
+    assert Job.objects.get(pk=desk.make_job("command", {"command": command})).arguments == {"command": command}
+    desk.add_schedule("command", {"command": command}, every="1m", name="long")
+    made = making.tick(Schedule.objects.get(name="long").pk)
+    assert [job.state for job in made] == ["waiting"]

@@ -5,7 +5,9 @@ holds the token renews the lease, and learns in the same statement whether the j
 another's by now. A part whose lease has passed can be claimed again. It is finished only with its token: a worker that
 was frozen, or away from the control database, finds that its token counts no more.
 
-All moments are the control database's, so workers' clocks do not matter.
+All moments are the control database's, so workers' clocks do not matter. Where its own clock is set back, a lease lies
+far ahead: it counts as passed, as no worker can have one so long. Where it was away itself, and has just come back, no
+lease has passed: whoever is at work could not renew it.
 """
 
 from __future__ import annotations
@@ -26,6 +28,13 @@ LEASE_S: Final = 10.0
 RENEW_S: Final = 3.0
 MOST_ATTEMPTS: Final = 5
 """So often a part is given to a worker: one that kills its worker each time must not go on for ever."""
+
+PASSED: Final = f"""
+(lease_until < clock_timestamp() OR lease_until > clock_timestamp() + interval '{6 * LEASE_S} s')
+ AND NOT (clock_timestamp() BETWEEN pg_postmaster_start_time()
+          AND pg_postmaster_start_time() + interval '{LEASE_S} s')
+"""
+"""The condition by which a running part can be another worker's."""
 
 Standing = Literal["ours", "cancelled", "lost"]
 
@@ -79,14 +88,14 @@ def claim(
     token = uuid.uuid4()
     with connection.cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             UPDATE console_part SET state = 'running', token = %s, worker = %s, attempts = attempts + 1, told = '',
                    lease_until = clock_timestamp() + make_interval(secs => %s),
                    begun_at = coalesce(begun_at, clock_timestamp())
              WHERE id = (
                 SELECT id FROM console_part
                  WHERE job_id = %s AND needs = ANY(%s) AND attempts < %s AND NOT (lead AND %s)
-                   AND (state = 'waiting' OR (state = 'running' AND lease_until < clock_timestamp()))
+                   AND (state = 'waiting' OR (state = 'running' AND {PASSED}))
                  ORDER BY number FOR UPDATE SKIP LOCKED LIMIT 1)
             RETURNING id, number, lead, spec, attempts
             """,

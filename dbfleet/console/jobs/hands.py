@@ -95,7 +95,8 @@ def _take_back(job: int) -> None:
     held = Part.objects.filter(job_id=job, lead=False, state=Part.RUNNING)
     until = max((part.lease_until for part in held), default=None)
     Part.objects.filter(job_id=job, lead=False, state__in=[Part.WAITING, Part.RUNNING]).update(state=Part.DROPPED)
-    while until is not None and making.now() < until:
+    patience = time.monotonic() + claims.LEASE_S  # by another clock: the control database's may be set back
+    while until is not None and making.now() < until and time.monotonic() < patience:
         time.sleep(0.2)
 
 

@@ -21,6 +21,9 @@ from dbfleet.console.models import Entry, Job, Part, Schedule
 _MOST_OVERDUE: Final = 200
 """So many missed slots of one schedule become rows at once; the oldest row then says how many there were before."""
 
+_SET_BACK_S: Final = 60.0
+"""A slot on record that lies so far ahead: the control database's clock was set back."""
+
 _HEALTH_S: Final = 30
 
 log = logging.getLogger("dbfleet.jobs")
@@ -45,7 +48,7 @@ def make(
 ) -> Job:
     """A job and its first part, on record; workers are called when the transaction is."""
     what = kinds.kind(kind)
-    source, target = what.ends(arguments)
+    source, target = _ends(kind, arguments)
     with transaction.atomic():
         job: Job = Job.objects.create(
             kind=kind, arguments=dict(arguments), source=source, target=target, made_by=by, made_at=now(),
@@ -54,6 +57,12 @@ def make(
         Part.objects.create(job=job, number=0, lead=True, what=kind, needs=what.needs)
         transaction.on_commit(lambda: ring(job))
     return job
+
+
+def _ends(kind: str, arguments: Mapping[str, Any]) -> tuple[str, str]:
+    """Source and target, as far as a job's row has place for them: a command's are its words."""
+    source, target = kinds.kind(kind).ends(arguments)
+    return source[:300], target[:300]
 
 
 def ring(job: Job, *, times: int = 1) -> bool:
@@ -92,7 +101,9 @@ def tick(schedule_id: int) -> list[Job]:
         schedule = Schedule.objects.select_for_update(of=("self",)).filter(pk=schedule_id).first()
         if schedule is None or schedule.paused:
             return []
-        at, beats = now(), rhythm(schedule)
+        at = now()
+        _clock_set_back(schedule, at)
+        beats = rhythm(schedule)
         slots = beats.due(schedule.last_slot or schedule.anchor - timedelta(seconds=1), at)
         if not slots:
             return []
@@ -130,6 +141,19 @@ def tick(schedule_id: int) -> list[Job]:
     return made
 
 
+def _clock_set_back(schedule: Schedule, at: datetime) -> None:
+    """Let an interval begin anew where its newest slot lies ahead: it would rest until the clock has come there. A
+    cron line's hours come again then, and are done once, as on the day on which the clocks change."""
+    ahead = ((schedule.last_slot or schedule.anchor) - at).total_seconds()
+    if not schedule.every_s or ahead <= max(_SET_BACK_S, schedule.every_s):
+        return
+    log.warning("the clock was set back by %d s or more: %s begins anew", ahead, schedule.name)
+    body = {"did": "begin anew", "schedule": schedule.name, "why": f"the clock was set back by {ahead:.0f} s or more"}
+    chain.append("schedule", who="dbfleet", body=body)
+    schedule.anchor = schedule.last_slot = at
+    schedule.save(update_fields=["anchor", "last_slot"])
+
+
 def _alone(schedule: Schedule, late: list[Job], still: Job | None) -> bool:
     """Whether one slot was passed over because the job before took a little longer: that is on record, and the schedule
     is overdue with the second one in a row."""
@@ -140,7 +164,7 @@ def _alone(schedule: Schedule, late: list[Job], still: Job | None) -> bool:
 
 
 def _overdue(schedule: Schedule, slot: datetime, why: str, at: datetime, state: str = Job.OVERDUE) -> list[Job]:
-    source, target = kinds.kind(schedule.kind).ends(schedule.arguments)
+    source, target = _ends(schedule.kind, schedule.arguments)
     try:
         with transaction.atomic():
             return [
