@@ -88,7 +88,7 @@ class Guard:
 
     def __call__(self, request: Any) -> Any:
         """One request."""
-        bearer = request.headers.get("Authorization", "") if errors.wants_json(request) else ""
+        bearer = request.headers.get("Authorization", "") if errors.takes_token(request) else ""
         request.has_token = bool(bearer)
         if bearer:  # then the session counts for nothing
             token = SimpleLazyObject(lambda: tokens.find(bearer.removeprefix("Bearer ").strip()))
@@ -124,7 +124,7 @@ def _rights(request: Any) -> Rights:
 
 
 def _login(request: Any) -> Any:
-    if errors.wants_json(request):
+    if errors.wants_json(request) or request.has_token:
         return errors.answer(request, 401, "log in first, or give a token", hint="Authorization: Bearer dbf_…")
     if request.headers.get("HX-Request"):
         response = HttpResponse(status=204)  # the page reloads, and is led to the login

@@ -28,7 +28,7 @@ class Web:
         assert self.child.poll() is None, self.log.read_text()[-2000:]
         try:
             return requests.get(f"{self.url}/healthz", timeout=5).ok
-        except requests.ConnectionError:
+        except requests.RequestException:  # not there yet, or slow with its first page
             return False
 
 
