@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import logging
 import time
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 from django.db import connections
 from django.db.utils import Error as DatabaseError
@@ -23,6 +24,7 @@ from dbfleet.console.models import Schedule
 log = logging.getLogger("dbfleet.beat")
 
 _PULSE_S = 5.0
+_SET_BACK: Final = timedelta(minutes=1)
 
 
 class Scheduler(DatabaseScheduler):
@@ -36,11 +38,23 @@ class Scheduler(DatabaseScheduler):
             if time.monotonic() - self._told > _PULSE_S:
                 self._told = time.monotonic()
                 pulse.beat("beat", "beat")
+                self._clock_set_back()
             return min(float(super().tick(*args, **kwargs)), _PULSE_S)
         except DatabaseError as error:
             log.warning("%s: %s", away.words(error)[0], away.first_line(error))
             connections.close_all()
             return _PULSE_S
+
+    def _clock_set_back(self) -> None:
+        """Ring from now on where the last rings lie ahead: it would be silent until this machine's clock is there."""
+        now = datetime.now(UTC)
+        ahead = [each for each in self.schedule.values() if each.last_run_at - now > _SET_BACK]
+        if not ahead:
+            return
+        log.warning("this machine's clock was set back: %d schedules are rung for from now on", len(ahead))
+        for entry in ahead:
+            entry.last_run_at = entry.model.last_run_at = now
+        self._heap = None  # the base class makes it anew from the entries
 
 
 def attach(schedule: Schedule) -> None:
