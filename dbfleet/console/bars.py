@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from dbfleet.console.standing import Console, console
+from dbfleet.console.standing import Console
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +19,11 @@ class Bar:
     link: str = ""
 
 
-def bars(rights: Any, known: Console | None = None) -> list[Bar]:
-    """The lines for this person; one query, where it is not known how the console stands."""
+def bars(rights: Any, now: Console) -> list[Bar]:
+    """The lines for this person."""
     if rights is None or not rights.anywhere("viewer"):
         return []
     found = []
-    now = known or console()
     if "worker" not in now.alive:
         found.append(Bar("bad", "No worker is alive: jobs wait, and nobody looks after the fleet."))
     if "beat" not in now.alive:

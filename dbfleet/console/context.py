@@ -22,6 +22,7 @@ from dbfleet import __version__
 from dbfleet.console.access import Rights
 from dbfleet.console.bars import Bar, bars
 from dbfleet.console.rooms import Nav, navigation
+from dbfleet.console.standing import console
 
 _TOKEN, _PART = secrets.token_hex(32), secrets.token_hex(32)
 """Stand where the CSRF token and a page's part go. Nobody can know them, so they are in nothing that somebody wrote."""
@@ -43,7 +44,7 @@ def page(request: Any) -> dict[str, Any]:
         "version": __version__,
         "rights": rights,
         "room": _room(request),
-        "bars": SimpleLazyObject(lambda: bars(rights)),
+        "bars": SimpleLazyObject(lambda: bars(rights, console(request.session))),
         "top": lambda: mark_safe(_top(*_who(request)).replace(_TOKEN, str(token))),  # noqa: S308 - a template made it
     }
 

@@ -19,7 +19,7 @@ from django.shortcuts import redirect
 from django.utils.functional import SimpleLazyObject
 from ninja.utils import check_csrf
 
-from dbfleet.console import errors
+from dbfleet.console import errors, standing
 from dbfleet.console.access import NotLoggedIn, Rights, rights, second, sessions, tokens
 from dbfleet.console.access.outside import WAYS_IN
 from dbfleet.errors import DbfleetError
@@ -101,7 +101,7 @@ class Guard:
     def process_view(self, request: Any, view: Any, args: Any, kwargs: Any) -> Any:
         """Refuse a view without a need. The API's operations are checked when they are collected (api/frame.py)."""
         match = request.resolver_match
-        request.session.beside = getattr(view, "beside", None)
+        request.session.beside = _beside(request, view)
         if match.url_name not in FIRST and second.lacking(request):
             if errors.wants_json(request):
                 return errors.answer(request, 403, "a second factor is required", hint="set one up: /access/second")
@@ -116,6 +116,14 @@ class Guard:
             return None
         log.error("%s does not say which role it needs: it is refused", match.view_name or view)
         return errors.forbidden(request)
+
+
+def _beside(request: Any, view: Any) -> Any:
+    """What is read with the session: what the view says; for a page that says nothing, what its frame shows."""
+    if (said := getattr(view, "beside", None)) is not None:
+        return said
+    framed = request.method == "GET" and not request.headers.get("HX-Request") and not errors.wants_json(request)
+    return standing.FRAME if framed else None
 
 
 def _rights(request: Any) -> Rights:

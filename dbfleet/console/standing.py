@@ -89,7 +89,9 @@ _ALL: Final = f"""
 """
 _ASKED: Final = {"alive": ALIVE_S, "tries": TROUBLE_TRIES}
 BESIDE: Final = Beside(_ALL, _ASKED)
-"""What a view says that it will ask `standing`."""
+"""What a view says that will ask `standing`."""
+FRAME: Final = Beside(_CONSOLE, _ASKED)
+"""What every other page will ask `console`, for the lines above it."""
 
 
 def standing(session: Any = None) -> Standing:
@@ -103,11 +105,14 @@ def standing(session: Any = None) -> Standing:
     return Standing(now, _targets(targets), _schedules(schedules), Console(frozenset(alive), unsent))
 
 
-def console() -> Console:
-    """How the console stands."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {_CONSOLE}", _ASKED)
-        alive, unsent = cursor.fetchone()
+def console(session: Any = None) -> Console:
+    """How the console stands. No query where it was read with the session."""
+    row = getattr(session, "found", None)
+    if row is None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT {_CONSOLE}", _ASKED)
+            row = cursor.fetchone()
+    alive, unsent = row[:2]
     return Console(frozenset(alive), unsent)
 
 

@@ -49,9 +49,10 @@ _GAP: Final = 3.5
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A sample of the picture; `latency_ms` is of the good looks, None where there were none."""
+    """A sample of the picture, `at` in seconds since 1970; `latency_ms` is of the good looks, None where there were
+    none."""
 
-    at: datetime
+    at: float
     looks: int
     bad: int
     latency_ms: float | None
@@ -73,10 +74,10 @@ class Outage:
 
 
 _POINTS: Final = """
-    SELECT at, looks, bad, latency_ms, latency_max_ms, memory FROM console_sample
+    SELECT extract(epoch FROM at)::float8 AS at, looks, bad, latency_ms, latency_max_ms, memory FROM console_sample
      WHERE target = %(target)s AND span = %(span)s AND at >= %(since)s
     UNION ALL
-    SELECT to_timestamp(floor(extract(epoch FROM at) / %(step)s) * %(step)s) AS slot, sum(looks)::int, sum(bad)::int,
+    SELECT floor(extract(epoch FROM at) / %(step)s) * %(step)s AS slot, sum(looks)::int, sum(bad)::int,
            sum(latency_ms * (looks - bad)) / nullif(sum(looks - bad), 0), max(latency_max_ms), max(memory)
       FROM console_sample
      WHERE target = %(target)s AND span = 0 AND %(span)s > 0
@@ -84,6 +85,7 @@ _POINTS: Final = """
                                                 WHERE target = %(target)s AND span = %(span)s), '-infinity'))
      GROUP BY slot ORDER BY at
 """
+"""Numbers, as there are thousands: a moment with its time zone costs more to read than all the rest of a point."""
 
 
 def points(target: str, range_: Range, now: datetime) -> list[Point]:
@@ -117,18 +119,20 @@ def drawn(found: list[Point]) -> dict[str, list[Any]]:
     """The points as the page draws them: a list a line, with nothing where nobody looked."""
     at: list[int] = []
     lines: dict[str, list[Any]] = {"latency": [], "slowest": [], "bad": [], "memory": []}
-    usual = median([(b.at - a.at).total_seconds() for a, b in pairwise(found)] or [0.0])
-    for number, point in enumerate(found):
-        before = found[number - 1].at if number else point.at
-        if usual and (point.at - before).total_seconds() > usual * _GAP:
-            at.append(int((before + timedelta(seconds=usual)).timestamp()))
+    usual = median([b.at - a.at for a, b in pairwise(found)] or [0.0])
+    latency, slowest, bad, memory = lines.values()
+    before = found[0].at if found else 0.0
+    for point in found:
+        if usual and point.at - before > usual * _GAP:
+            at.append(int(before + usual))
             for line in lines.values():
                 line.append(None)
-        at.append(int(point.at.timestamp()))
-        lines["latency"].append(_short(point.latency_ms))
-        lines["slowest"].append(_short(point.latency_max_ms))
-        lines["bad"].append(round(point.bad / point.looks, 3) if point.looks else None)
-        lines["memory"].append(point.memory)
+        before = point.at
+        at.append(int(before))
+        latency.append(_short(point.latency_ms))
+        slowest.append(_short(point.latency_max_ms))
+        bad.append(round(point.bad / point.looks, 3) if point.looks else None)
+        memory.append(point.memory)
     return {"at": at, **lines}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from django.http import Http404, HttpResponse, JsonResponse
+from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.views.decorators.http import require_POST
@@ -13,8 +13,9 @@ from dbfleet.console import here, timeline
 from dbfleet.console.access import needs
 from dbfleet.console.budgets import of_targets, quiet_until
 from dbfleet.console.jobs import making
-from dbfleet.console.models import Budget, Job, TargetState
+from dbfleet.console.models import Budget, Job
 from dbfleet.console.overview import overview, url_of
+from dbfleet.console.standing import BESIDE, standing
 from dbfleet.console.work import jobs_of
 from dbfleet.errors import DbfleetError, NotFound, UsageError, did_you_mean
 
@@ -29,48 +30,42 @@ def _range(request: Any) -> timeline.Range:
     return timeline.RANGES[word]
 
 
-def _known(name: str) -> None:
-    names = {**here.fleet().targets, **dict.fromkeys(TargetState.objects.values_list("pk", flat=True))}
-    if name not in names:
-        raise NotFound(f"no target is called {name}", hint=did_you_mean(name, names, f"they are: {', '.join(names)}"))
-
-
-@needs("viewer", target="name")
+@needs("viewer", target="name", beside=BESIDE)
 def target(request: Any, name: str) -> HttpResponse:
     """The page."""
-    _known(name)
     return render(request, "target.html", _facts(request, name))
 
 
-@needs("viewer", target="name")
+@needs("viewer", target="name", beside=BESIDE)
 def facts(request: Any, name: str) -> HttpResponse:
     """How it is now."""
-    _known(name)
     return render(request, "target_facts.html", _facts(request, name))
 
 
-@needs("viewer", target="name")
+@needs("viewer", target="name", beside=BESIDE)
 def part(request: Any, name: str) -> HttpResponse:
     """What of it changes."""
-    _known(name)
     return render(request, "target_part.html", _facts(request, name))
 
 
 def _facts(request: Any, name: str) -> dict[str, Any]:
-    card = next(iter(overview(here.fleet(), lambda names: [name]).cards), None)
+    fleet = here.fleet()
+    found = overview(fleet, lambda names: [name], standing(request.session))
+    card = next(iter(found.cards), None)
     if card is None:
-        raise Http404
-    now, range_ = making.now(), _range(request)
+        names = sorted({*fleet.names, *found.standing.targets})
+        raise NotFound(f"no target is called {name}", hint=did_you_mean(name, names, f"they are: {', '.join(names)}"))
+    now, range_ = found.now, _range(request)
     budgets = [
         {"budget": each, "quiet_until": quiet_until(each, now)}
         for _, each in of_targets([name], list(Budget.objects.all()))
     ]
     return {
-        "card": card, "url": url_of(here.fleet(), card), "now": now,
+        "card": card, "url": url_of(fleet, card), "now": now,
         "range": range_.word, "ranges": list(timeline.RANGES),
         "outages": timeline.outages(name, range_, now), "budgets": budgets, "jobs": jobs_of(request.rights, name),
         "reads": request.rights.may("reader", name), "operates": request.rights.may("operator", name),
-        "managed": name in here.fleet().targets or card.state != "new", "log": _log(request, name),
+        "managed": name in fleet.names or card.state != "new", "log": _log(request, name),
     }  # fmt: skip
 
 
@@ -92,7 +87,7 @@ def points(request: Any, name: str) -> JsonResponse:
 def collections(request: Any, name: str) -> HttpResponse:
     """The target's collections, asked of it now by its read-only account."""
     fleet = here.fleet()
-    if name not in fleet.targets:
+    if name not in fleet.names:
         return render(request, "target_collections.html", {"away": "it is no target of this fleet's file"})
     try:
         with fleet.connect(fleet.reader(fleet.target(name))) as adapter:

@@ -102,7 +102,8 @@
     } catch { /* the page says elsewhere that the console does not answer */ }
   };
   load();
-  setInterval(load, 30000);
+  // A picture of weeks is thousands of points, and half a minute does not change it.
+  setInterval(load, /range=(1h|6h|24h)$/.test(root.dataset.points) ? 30000 : 300000);
   let waiting = 0;
   window.addEventListener("resize", () => {
     clearTimeout(waiting);
