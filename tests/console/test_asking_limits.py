@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from collections.abc import Callable
 from uuid import uuid4
 
 import pytest
 import requests
-from asked_web import AskFleet, Person, Question, Web, entries, error_of, state_of
+from asked_web import AskFleet, Person, Question, Web, answers, entries, error_of, state_of
 from console_servers import until
 from django.db import connections
 
@@ -115,6 +117,26 @@ def test_a_statement_ends_with_its_targets_budget_of_time(person: Make, ask_flee
     assert "did not end within 1 s" in error_of(question.rest())
     ended(question, ask_fleet)
     assert entries()[-1]["outcome"] == "failed"
+
+
+def test_a_statement_of_the_api_ends_with_its_targets_budget_of_time(
+    person: Make, web: Web, ask_fleet: AskFleet
+) -> None:
+    Budget.objects.create(target="p", statement_s=1.0)
+    found = person("reader").post(f"{web.address}/api/query", json={"target": "p", "text": HOUR, "format": "csv"})
+    assert (found.status_code, found.json()["kind"]) == (504, "NotReady")
+    assert "did not end within 1 s, the limit on this target, and was stopped" in found.json()["error"]
+    assert not running(ask_fleet)
+    assert entries()[-1]["outcome"] == "failed"
+
+
+def test_a_statement_whose_web_was_killed_is_ended_by_the_server(person: Make, web: Web, ask_fleet: AskFleet) -> None:
+    Budget.objects.create(target="p", statement_s=4.0)
+    begun(person("reader"), ask_fleet)
+    for pid in web.workers:
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: not running(ask_fleet), "the server has ended it")
+    until(lambda: answers(web.address), "web has a worker again")
 
 
 def test_a_statement_of_10_mb_is_refused_and_told_its_limit(person: Make, web: Web) -> None:
