@@ -1,5 +1,6 @@
 #!/bin/sh
-# The console's tour, without Docker: three engines with the same rows, a drift watch on each pair, the console in front.
+# The console's tour: three engines with the same rows, a drift watch on each pair, the console in front. As processes of
+# this machine, or in containers where DBFLEET_RUNTIME=docker is set.
 # Break a row in one engine, and within a minute you are told exactly that row. Ctrl-C ends everything.
 #
 #     sh examples/demo-console.sh              prints a link; look at the pages, break a row yourself
@@ -9,7 +10,7 @@
 set -eu
 itself=${1:-}
 DBFLEET_STATE_DIR=$(mktemp -d)
-export DBFLEET_STATE_DIR DBFLEET_FLEET=demo-console DBFLEET_RUNTIME=process
+export DBFLEET_STATE_DIR DBFLEET_FLEET=demo-console DBFLEET_RUNTIME="${DBFLEET_RUNTIME:-process}"
 trap 'trap - EXIT INT TERM; echo; echo "the demo ends …"; cd /; dbfleet --quiet down --volumes --yes >/dev/null 2>&1 || true; rm -rf "$DBFLEET_STATE_DIR"' EXIT INT TERM
 cd "$DBFLEET_STATE_DIR"
 cat >dbfleet.toml <<'END'

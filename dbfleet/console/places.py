@@ -5,6 +5,7 @@
     DBFLEET_BROKER_URL                the broker
     DBFLEET_CONSOLE_KEY_FILE          the file with the key that sessions and links are signed with
     DBFLEET_CONSOLE_URL               the address that people type
+    DBFLEET_WORKER_NAME               what a worker is called beside others on its machine; worker otherwise
     DBFLEET_WEB_LISTEN                HOST:PORT on which web speaks HTTP
     DBFLEET_WEB_UWSGI                 HOST:PORT on which it speaks the uwsgi protocol too, where nginx is in front
     DBFLEET_WEB_DOOR_FILE             the file with the word by which nginx shows web that it is nginx
@@ -20,6 +21,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -52,6 +54,12 @@ class Places:
     oidc_name: str = ""
     oidc_domains: frozenset[str] = frozenset()
     totp: str = ""
+
+
+def worker_here(environ: Mapping[str, str] | None = None) -> str:
+    """What the name of a worker of this service on this machine begins with; its process id follows."""
+    service = (os.environ if environ is None else environ).get("DBFLEET_WORKER_NAME") or "worker"
+    return f"{service}@{socket.gethostname()}"
 
 
 def read(environ: Mapping[str, str] | None = None) -> Places:

@@ -1,7 +1,7 @@
 """Whether a role of the console does its work, asked in its own way: one JSON line, and an exit code.
 
 web      its /healthz, which says whether the schema is there
-worker   a Celery ping through the broker, and which workers answered
+worker   a Celery ping through the broker, which no other service's worker and no other machine's answers
 beat     when it last looked at its schedules
 """
 
@@ -62,12 +62,13 @@ def _worker() -> dict[str, Any]:
     redis.Redis.from_url(broker, socket_connect_timeout=TIMEOUT_S).ping()
     app = Celery("dbfleet", broker=broker)
     app.conf.broker_transport_options = {"socket_connect_timeout": 3, "socket_timeout": TIMEOUT_S}
-    answers = app.control.ping(timeout=1.5, limit=1)
+    here = places.worker_here()
+    answers = app.control.broadcast("ping", reply=True, timeout=1.5, limit=1, pattern=f"{here}:*", matcher="glob") or ()
     names = [name for answer in answers for name in answer]
     return {
         "ok": bool(names),
         "workers": names,
-        "error": None if names else "no worker answers a ping through the broker",
+        "error": None if names else f"no {here} answers a ping through the broker",
     }
 
 

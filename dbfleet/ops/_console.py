@@ -18,7 +18,7 @@ import dbfleet
 from dbfleet import secrets, services
 from dbfleet.errors import ConfigError, DbfleetError
 from dbfleet.fleet import FOLDER, Fleet
-from dbfleet.runtimes import compose
+from dbfleet.runtimes import compose, docker_images
 from dbfleet.services import _image
 from dbfleet.spec import Setting, Surroundings
 from dbfleet.target import Target
@@ -43,6 +43,7 @@ def environment(fleet: Fleet, name: str, runtime: str) -> Mapping[str, str]:
             "DBFLEET_CONSOLE_URL": page(fleet),
             "DBFLEET_CONSOLE_DIR": str(folder(fleet)),
             "DBFLEET_CONSOLE_CONTEXT": str(_context(fleet)),
+            "DBFLEET_CONSOLE_SOURCE": _image.source(),
             "DBFLEET_STACKS_DIR": str(compose.stacks() / "services"),
             **({_image.BASE: base} if base else {}),
             # Empty where it is not set: what was set at an earlier `up` stands in the file of variables still.
@@ -56,6 +57,12 @@ def environment(fleet: Fleet, name: str, runtime: str) -> Mapping[str, str]:
 def image(fleet: Fleet, name: str) -> str | None:
     """The image of a service that is built here; None where it is not, or the settings name another."""
     return _image.image(fleet.settings.environ) if services.spec(name).built else None
+
+
+def remove_older_images(fleet: Fleet) -> list[str]:
+    """Remove the images that this installation of dbfleet has built before, where no container has them; their
+    names."""
+    return docker_images.remove_older(_image.source(), _image.image(fleet.settings.environ))
 
 
 def fill_context(fleet: Fleet) -> None:
@@ -243,7 +250,7 @@ class _Told:
             }
             words = (seen.host, str(seen.port), "*", seen.user, seen.password)
             passwords.append(":".join((word or "").replace("\\", "\\\\").replace(":", "\\:") for word in words))
-        self.put("servers.json", json.dumps({"Servers": servers}, indent=1))
+        self.put(_SERVERS, json.dumps({"Servers": servers}, indent=1))
         self.put("pgpass", "\n".join([*passwords, ""]))
 
     def _reader(self, target: Target) -> Target | None:
@@ -303,14 +310,23 @@ class _Told:
 
 
 _POSTGRESQL: Final = "postgresql"
+_SERVERS: Final = "servers.json"
 _PASSWORDS: Final = (".ro", ".password")
 _PLACE: Final = "PLACEofTHEpassword"
 
 
-def tell_all(fleet: Fleet) -> None:
-    """Write the files anew, after something was started or ended."""
+def tell_all(fleet: Fleet) -> list[str]:
+    """Write the files anew, after something was started or ended; the names of the services that run and have read
+    theirs already: they see what is new when they start again."""
+    late = []
     for name, runtime in services_told(fleet):
+        servers = told_file(fleet, name).with_name(_SERVERS)
+        before = servers.read_bytes() if servers.is_file() else None
         tell(fleet, name, runtime)
+        record = fleet.record(name)
+        if before and before != servers.read_bytes() and record.get("wanted") and not record.get("stopped"):
+            late.append(name)
+    return late
 
 
 def services_told(fleet: Fleet) -> Iterator[tuple[str, str]]:

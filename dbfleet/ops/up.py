@@ -76,9 +76,15 @@ def up(
             for _ in range(_AGAIN):
                 for wave in _servers.waves(_told_otherwise(fleet, runtimes, done, report)):
                     _start_wave(fleet, wave, runtimes, done, deadline, report)
-        _console.tell_all(fleet)
+        for name in _console.tell_all(fleet):
+            report(
+                Event(name, "note", f"it shows the servers as they are now after {fleet.command(f'restart {name}')}")
+            )
     if done.failures:
         raise _failed(done)
+    if any(runtimes[name] == "docker" and services.spec(name).built for name in done.told):
+        for image in _console.remove_older_images(fleet):
+            report(Event(fleet.name, "note", f"removed {image}, which an earlier dbfleet had built"))
     return done
 
 
@@ -305,7 +311,8 @@ def _starts(
             _tell_service(fleet, target.name, runtime.name, report)
         image = _console.image(fleet, target.name) if runtime.name == "docker" and is_service(target) else None
         servers.append(_servers.server(fleet, fleet.member(target.name), port=port, image=image))
-        done.told[target.name] = servers[-1].environment
+        if is_service(target):
+            done.told[target.name] = servers[-1].environment
     if any(each.image and not fleet.settings_of(fleet.member(each.target)).image for each in servers):
         _console.fill_context(fleet)
     if runtime.name == "docker":
@@ -363,7 +370,8 @@ def _start(
                 if last or fixed or not chosen.port or deadline.passed or ports.is_free(chosen.port):
                     raise
                 chosen = _on_another_port(fleet, runtime, chosen, report)
-                done.told[chosen.target] = chosen.environment
+                if chosen.target in done.told:
+                    done.told[chosen.target] = chosen.environment
                 failures = runtime.prepare([chosen], deadline=deadline, report=report)
                 if failures:
                     raise next(iter(failures.values())) from None

@@ -46,7 +46,7 @@ def drills(root: Path) -> list[str]:
     found: set[str] = set()
     for kind in _KINDS:
         every = ("--all",) if kind == "container" else ()
-        listed = _docker(kind, "ls", *every, "--filter", state, "--format", f'{{{{.Label "{DRILL}"}}}}')
+        listed = docker(kind, "ls", *every, "--filter", state, "--format", f'{{{{.Label "{DRILL}"}}}}')
         found.update(filter(None, listed.split()))
     return sorted(found)
 
@@ -56,12 +56,13 @@ def remove(root: Path, name: str) -> None:
     filters = ("--filter", f"label={STATE}={root.resolve()}", "--filter", f"label={DRILL}={name}", "--quiet")
     for kind in _KINDS:
         every = ("--all",) if kind == "container" else ()
-        if found := _docker(kind, "ls", *every, *filters).split():
+        if found := docker(kind, "ls", *every, *filters).split():
             force = ("--force", "--volumes") if kind == "container" else ()
-            _docker(kind, "rm", *force, *found)
+            docker(kind, "rm", *force, *found)
 
 
-def _docker(*arguments: str) -> str:
+def docker(*arguments: str) -> str:
+    """What this docker command prints. RuntimeFailure where it fails."""
     try:
         done = subprocess.run(
             ["docker", *arguments], capture_output=True, timeout=_TIMEOUT_S, check=False, stdin=subprocess.DEVNULL

@@ -6,6 +6,7 @@ changed."""
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import tomllib
@@ -18,7 +19,7 @@ from typing import Any, Final
 import dbfleet
 from dbfleet import __version__
 from dbfleet.errors import RuntimeFailure
-from dbfleet.runtimes import compose
+from dbfleet.runtimes import compose, ports
 
 NAME: Final = "dbfleet-console"
 BASE: Final = "DBFLEET_CONSOLE_BASE"
@@ -43,6 +44,11 @@ def image(environ: Mapping[str, str]) -> str:
     for name, content in (*_files(), ("METADATA", _metadata()), ("Dockerfile", _dockerfile())):
         mark = zlib.crc32(content, zlib.crc32(name.encode(), mark))
     return f"{NAME}:{__version__}-{mark:08x}"
+
+
+def source() -> str:
+    """The mark of this installation of dbfleet on the images that it builds."""
+    return ports.short_hash(os.fsencode(_PACKAGE))
 
 
 def context(folder: Path, environ: Mapping[str, str]) -> Path:

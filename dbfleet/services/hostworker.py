@@ -12,7 +12,7 @@ from dbfleet.spec import ServiceSpec, Surroundings
 
 
 def _environment(surroundings: Surroundings) -> Mapping[str, str]:
-    return {**_console.owner(surroundings), "DBFLEET_WORKER_ABILITIES": "host"}
+    return {**_console.owner(surroundings), "DBFLEET_WORKER_ABILITIES": "host", "DBFLEET_WORKER_NAME": "hostworker"}
 
 
 SERVICE: Final = ServiceSpec(

@@ -27,8 +27,10 @@ pytestmark = [
 ]
 
 
-def docker(*arguments: str) -> str:
-    return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True).stdout.strip()
+def docker(*arguments: str, given: str = "") -> str:
+    return subprocess.run(
+        ["docker", *arguments], input=given, capture_output=True, text=True, check=True
+    ).stdout.strip()
 
 
 def of_project(kind: str, project: str) -> list[str]:

@@ -4,10 +4,20 @@ those of PostgreSQL and Redis."""
 from __future__ import annotations
 
 import os
+import re
+import ssl
+import uuid
+from http.cookiejar import CookieJar
+from urllib.error import HTTPError
+from urllib.parse import urlencode
+from urllib.request import HTTPCookieProcessor, HTTPSHandler, OpenerDirector, Request, build_opener
 
 import pytest
 from test_docker_fleet import IMAGES, container, dbfleet, docker, of_project, pytestmark
 from test_fleet import CommandLine
+
+from dbfleet.runtimes import docker_images
+from dbfleet.services import _image
 
 __all__ = ["dbfleet", "pytestmark"]
 
@@ -80,6 +90,8 @@ def test_the_console_is_built_of_this_dbfleet_and_comes_up_in_containers(built: 
     assert runtimes == {**dict.fromkeys(CONSOLE, "docker"), "hostworker": "process"}
     assert all(record["ok"] for record in built.records("health").values())
     inside = ("web", "worker", "beat")
+    label = f'{{{{index .Config.Labels "{docker_images.SOURCE}"}}}}'
+    assert docker("inspect", "--format", label, container(built, "web")).strip() == _image.source()
     assert len({docker("inspect", "--format", "{{.Image}}", container(built, name)) for name in inside}) == 1
 
     fleet = built.folder / "s" / built.environment["DBFLEET_FLEET"]
@@ -113,3 +125,81 @@ def test_the_console_is_built_of_this_dbfleet_and_comes_up_in_containers(built: 
     assert {name: container(built, name) for name in inside} == first, "what runs as it should is left alone"
     docker("kill", container(built, "worker"))
     assert not built.records("health", "worker", code=1)["worker"]["ok"]
+
+
+@pytest.fixture
+def doors(built: CommandLine) -> CommandLine:
+    if not os.environ.get("DBFLEET_PGADMIN_IMAGE"):
+        pytest.skip("no images are named in this run")
+    built.environment["DBFLEET_PGADMIN_IMAGE"] = os.environ["DBFLEET_PGADMIN_IMAGE"]
+    return built
+
+
+def browser() -> OpenerDirector:
+    trusting = ssl.create_default_context()
+    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+    return build_opener(HTTPSHandler(context=trusting), HTTPCookieProcessor(CookieJar()))
+
+
+def admin(link: str) -> OpenerDirector:
+    """Somebody who has opened the first admin's link, and made a password."""
+    opener = browser()
+    form = opener.open(link).read().decode()
+    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form)
+    assert token, form
+    fields = {"csrfmiddlewaretoken": token[1], "username": "ada", "password": "a long one: 7 Horses"}
+    opener.open(Request(link, urlencode(fields).encode(), {"Referer": link}))
+    return opener
+
+
+def test_flower_and_pgadmin_are_there_for_the_admin_and_pgadmin_knows_the_servers(doors: CommandLine) -> None:
+    said = doors.both("up", "flower", "pgadmin", "--timeout", "1800")[1]
+    assert "taken" not in "".join(line for line in said.splitlines() if line.startswith(("flower", "pgadmin")))
+    assert all(record["ok"] for record in doors.records("health", "flower", "pgadmin").values())
+    link = doors("console", "link").strip()
+    url = link.partition("/link/")[0]
+    someone, ada = browser(), admin(link)
+    for page, word in (("/flower/", "Flower"), ("/pgadmin/login", "pgAdmin 4")):
+        assert "/login?next=" in someone.open(url + page).url
+        answer = ada.open(url + page)
+        assert (answer.url, answer.status) == (url + page, 200)
+        assert word in answer.read().decode()
+
+    said = doors.both("up", "postgres")[1]
+    assert "restart pgadmin" in said, "it was told of no server when it started"
+    doors("restart", "pgadmin")
+    reads = (
+        "import psycopg, sqlite3\n"
+        "name, host, port, user, database, file = sqlite3.connect('/var/lib/pgadmin/pgadmin4.db').execute("
+        "\"select name, host, port, username, maintenance_db, json_extract(connection_params, '$.passfile')\""
+        '" from server").fetchone()\n'
+        "passwords = '/var/lib/pgadmin/storage/dbfleet_example.com' + file\n"
+        "with psycopg.connect(host=host, port=port, user=user, dbname=database, passfile=passwords) as connection:\n"
+        "    print(name, *connection.execute('select current_user').fetchone())\n"
+    )
+    asked = docker("exec", container(doors, "pgadmin"), "/venv/bin/python3", "-c", reads)
+    assert asked.split() == ["postgres", "dbfleet_ro"]
+    doors("stop", "flower")
+    with pytest.raises(HTTPError, match="502") as told:
+        ada.open(url + "/flower/")
+    assert "dbfleet health" in told.value.read().decode()
+
+
+def test_older_images_of_this_dbfleet_are_removed_and_no_other() -> None:
+    mark, other = (f"test-{uuid.uuid4().hex[:8]}" for _ in range(2))
+
+    def build(tag: str, source: str) -> str:
+        text = f"FROM {IMAGES['DBFLEET_REDIS_IMAGE']}\nLABEL {docker_images.SOURCE}={source} tag={tag}\n"
+        docker("build", "--quiet", "--tag", f"{mark}:{tag}", "-", given=text)
+        return f"{mark}:{tag}"
+
+    old, used, kept, foreign = build("old", mark), build("used", mark), build("kept", mark), build("foreign", other)
+    holder = docker("create", used).strip()
+    try:
+        assert docker_images.remove_older(mark, kept) == [old]
+        assert set(docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", mark).split()) == {used, kept, foreign}
+        docker("rm", holder)
+        assert docker_images.remove_older(mark, kept) == [used]
+    finally:
+        docker_images.remove_older(mark, "")
+        docker_images.remove_older(other, "")

@@ -256,6 +256,11 @@ def test_what_needs_a_service_that_does_not_come_up_is_not_started(console: Comm
 def test_a_killed_worker_is_told_and_comes_back_without_its_old_processes(console: CommandLine) -> None:
     console("up", "worker")
     pid = console.pid("worker")
+    words = [word.split("=", 1) for word in environment(pid).split("\0") if "=" in word]
+    probe = [sys.executable, "-m", "dbfleet.console", "probe", "worker"]
+    for name, code in (("worker", 0), ("hostworker", 1)):
+        asked = subprocess.run(probe, env={**dict(words), "DBFLEET_WORKER_NAME": name}, capture_output=True, text=True)
+        assert asked.returncode == code, f"a worker answers for itself alone: {asked.stdout}"
     old = {process.pid for process in psutil.Process(pid).children(recursive=True)}
     os.kill(pid, signal.SIGKILL)
     assert ended(pid)

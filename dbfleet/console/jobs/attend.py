@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 import time
 from collections.abc import Callable
 from typing import Any, Final
@@ -18,6 +17,7 @@ from typing import Any, Final
 from django.db import connections
 from django.db.utils import Error as DatabaseError
 
+from dbfleet.console import places
 from dbfleet.console.control import away
 from dbfleet.console.jobs import claims
 from dbfleet.console.jobs.claims import RENEW_S, Claim
@@ -33,7 +33,7 @@ _CONTROL_AWAY_S: Final = 600.0
 
 def name() -> str:
     """This process's name among the workers."""
-    return f"worker@{socket.gethostname()}:{os.getpid()}"
+    return f"{places.worker_here()}:{os.getpid()}"
 
 
 def abilities() -> list[str]:
