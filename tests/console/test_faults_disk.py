@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from console_people import Person, Web, environment, free_port
 from console_servers import WEB_PASSWORD, Console, end, until, use
-from django.db import connections
+from django.db import connection, connections
+from django.db.utils import OperationalError
 
 from dbfleet.console import schema
 from dbfleet.console.access import people
@@ -116,6 +117,18 @@ def until_refused(desk: Desk) -> tuple[list[int], Unavailable]:
     pytest.fail("the disk has room without an end")
 
 
+def write_ahead_log_has_no_room() -> None:
+    """Begin new files of it until there is no room for one: then PostgreSQL ends itself, as it may promise no more."""
+    try:
+        with connection.cursor() as cursor:
+            for _ in range(200_000):
+                cursor.execute("SELECT pg_switch_wal()")
+    except OperationalError:
+        connections.close_all()
+        return
+    pytest.fail("the disk has room without an end")
+
+
 def test_a_full_disk_is_told_and_everything_goes_on_once_there_is_room(small: tuple[Console, Path]) -> None:
     console, data = small
     desk, port = Desk(console.fleet), free_port()
@@ -126,8 +139,9 @@ def test_a_full_disk_is_told_and_everything_goes_on_once_there_is_room(small: tu
         until(web.is_up, "web answers")
         anna = Person(web, "anna")
         anna.enter()
+        made = [desk.make_job("health", {"targets": ["s"]}) for _ in range(3)]
         filler = filled(data)
-        made, error = until_refused(desk)
+        more, error = until_refused(desk)
         assert (error.message, "make room" in (error.hint or "")) == (FULL, True)
         refused = anna.call("POST", "/access/tokens", {"name": "x" * 60, "role": "viewer"})
         for _ in range(300):
@@ -142,8 +156,13 @@ def test_a_full_disk_is_told_and_everything_goes_on_once_there_is_room(small: tu
         if done.returncode:  # it may find a place in a page that is there
             assert (done.returncode, "Traceback" in done.stderr) == (3, False), done.stderr
             assert FULL in done.stderr
+        write_ahead_log_has_no_room()
+        says = {"ok": False, "error": "the control database is away"}
+        until(lambda: says.items() <= anna.get("/healthz").json().items(), "PostgreSQL has ended itself")
         filler.unlink()
-        assert Job.objects.filter(pk__in=made).count() == len(made)
+        up(console.fleet, ["control"])
+        until(web.is_up, "web goes on by itself")
+        assert Job.objects.filter(pk__in=[*made, *more]).count() == len(made) + len(more)
         after = desk.make_job("log", {"target": "s", "lines": 1})
         assert Job.objects.get(pk=after).state == "waiting"
         assert anna.call("POST", "/access/tokens", {"name": "y", "role": "viewer"}).status_code in (200, 201)

@@ -161,7 +161,7 @@ def test_a_worker_that_was_frozen_counts_no_more(desk: Desk, console: Console, p
     assert Entry.objects.filter(kind="receipt").count() == 0
 
 
-def test_an_engine_that_goes_down_under_a_job_is_its_error(desk: Desk, console: Console, process: Start) -> None:
+def test_a_collection_that_is_not_there_is_the_job_s_error(desk: Desk, console: Console, process: Start) -> None:
     process("worker")
     job = ended(desk.make_job("dump", {"target": "b", "collections": ["nowhere"]}))
     assert job.state == "failed"
