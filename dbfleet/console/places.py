@@ -11,6 +11,7 @@
     DBFLEET_WEB_DOOR_FILE             the file with the word by which nginx shows web that it is nginx
     DBFLEET_CONSOLE_OIDC_URL          the issuer of another service to log in by (OpenID Connect); off without it
     DBFLEET_CONSOLE_OIDC_CLIENT, _SECRET, _NAME   what it knows the console by, and its name on the login page
+    DBFLEET_CONSOLE_OIDC_CA           certificates, as PEM, that are believed besides those of public authorities
     DBFLEET_CONSOLE_OIDC_DOMAINS      of which domains an e-mail address must be, verified by it; all where not set
     DBFLEET_CONSOLE_TOTP              `optional` or `required`: second factors by an authenticator app; off without it
 
@@ -51,6 +52,7 @@ class Places:
     oidc_url: str = ""
     oidc_client: str = ""
     oidc_secret: str = field(default="", repr=False)
+    oidc_ca: str = field(default="", repr=False)
     oidc_name: str = ""
     oidc_domains: frozenset[str] = frozenset()
     totp: str = ""
@@ -93,6 +95,7 @@ def read(environ: Mapping[str, str] | None = None) -> Places:
         oidc_url=oidc_url,
         oidc_client=value("DBFLEET_CONSOLE_OIDC_CLIENT"),
         oidc_secret=value("DBFLEET_CONSOLE_OIDC_SECRET").strip() if oidc_url else "",
+        oidc_ca=_certificates(value("DBFLEET_CONSOLE_OIDC_CA")) if oidc_url else "",
         oidc_name=value("DBFLEET_CONSOLE_OIDC_NAME"),
         oidc_domains=frozenset(re.split(r"[,\s]+", value("DBFLEET_CONSOLE_OIDC_DOMAINS").lower())) - {""},
         totp=_one_of("DBFLEET_CONSOLE_TOTP", value("DBFLEET_CONSOLE_TOTP"), ("", "optional", "required")),
@@ -127,6 +130,19 @@ def _broker(url: str) -> str:
     if url and not url.startswith(("redis://", "rediss://", "redis+socket://")):
         raise ConfigError("DBFLEET_BROKER_URL is no URL of a broker", hint="redis://:PASSWORD@HOST:PORT/0")
     return url
+
+
+def _certificates(text: str) -> str:
+    """ConfigError where they cannot be read: else the first login would find that out."""
+    if not text.strip():
+        return ""
+    import ssl  # here, as a process without such a setting does without
+
+    try:
+        ssl.create_default_context(cadata=text)
+    except (ssl.SSLError, ValueError) as error:
+        raise ConfigError("DBFLEET_CONSOLE_OIDC_CA holds no certificates as PEM") from error
+    return text
 
 
 def _one_of(name: str, found: str, known: tuple[str, ...]) -> str:

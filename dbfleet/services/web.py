@@ -32,6 +32,12 @@ SERVICE: Final = ServiceSpec(
         ),
         "oidc_client": Setting("DBFLEET_CONSOLE_OIDC_CLIENT", r"\S+", "the name that the issuer gave to the console"),
         "oidc_secret": Setting("DBFLEET_CONSOLE_OIDC_SECRET", means="text, best ${file:PATH}", secret=True),
+        "oidc_ca": Setting(
+            "DBFLEET_CONSOLE_OIDC_CA",
+            r"\$\{file:.+\}",
+            "${file:PATH} of its authority's certificates, where it has an own one",
+            secret=True,
+        ),
         "oidc_name": Setting("DBFLEET_CONSOLE_OIDC_NAME"),
         "oidc_domains": Setting(
             "DBFLEET_CONSOLE_OIDC_DOMAINS", r"[\w.-]+([,\s]+[\w.-]+)*", "domains, as in example.org, example.net"

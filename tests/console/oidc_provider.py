@@ -2,6 +2,7 @@
 
     python oidc_provider.py FOLDER HOST PORT REDIRECT_URL…
 
+It speaks TLS where FOLDER/tls has a certificate.pem and key.pem.
 Its people are PEOPLE, its one client is `console`. What FOLDER/lies.json says is put in the place of the truth, after
 the provider has made it and before it is signed: `id_token`, `userinfo` and `metadata` are claims to replace (null
 removes one), `keys` publishes another key under the same name, `token` leaves the ID token out or signs it another way.
@@ -10,6 +11,7 @@ removes one), `keys` publishes another key under the same name, `token` leaves t
 from __future__ import annotations
 
 import json
+import ssl
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -62,10 +64,24 @@ def _serve(folder: Path, host: str, port: int, back: list[str]) -> None:
     )  # fmt: skip
     django.setup()
     _found(back)
-    from django.core.servers.basehttp import run
+    from django.core.servers.basehttp import WSGIServer, run
     from django.core.wsgi import get_wsgi_application
 
-    run(host, port, get_wsgi_application(), threading=True, on_bind=lambda _: (folder / "ready").touch())
+    class Server(WSGIServer):
+        def server_activate(self) -> None:
+            super().server_activate()
+            if (folder / "tls").exists():
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                context.load_cert_chain(folder / "tls" / "certificate.pem", folder / "tls" / "key.pem")
+                self.socket = context.wrap_socket(self.socket, server_side=True)
+
+        def setup_environ(self) -> None:
+            super().setup_environ()
+            if (folder / "tls").exists():
+                self.base_environ["HTTPS"] = "on"
+
+    ready = folder / "ready"
+    run(host, port, get_wsgi_application(), threading=True, on_bind=lambda _: ready.touch(), server_cls=Server)
 
 
 def _found(back: list[str]) -> None:

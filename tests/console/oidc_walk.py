@@ -62,7 +62,7 @@ def provider(folder: Path, *back: str, host: str = "127.0.0.1") -> Iterator[Prov
 
     try:
         until(ready, "the provider answers")
-        yield Provider(f"http://{host}:{port}", folder)
+        yield Provider(f"{'https' if (folder / 'tls').exists() else 'http'}://{host}:{port}", folder)
     finally:
         end(child)
 

@@ -196,6 +196,7 @@ def test_a_secret_without_a_value_says_where_it_was_set(tmp_path: Path) -> None:
         ('[services.web]\ntotpp = "required"', "dbfleet.toml:2: services.web.totpp: unknown key"),
         ('[services.web]\ntotp = "always"', "services.web.totp: must be optional or required"),
         ('[services.web]\noidc_url = "login.example.org"', "services.web.oidc_url: must be the issuer's address"),
+        ('[services.web]\noidc_ca = "/etc/ca.pem"', "services.web.oidc_ca: must be ${file:PATH}"),
         ("[services.web]\nprocesses = 0", "services.web.processes: must be a number"),
         ("[services.web]\nprocesses = true", "services.web.processes: must be text or a number"),
         ("[services.beat]\nslots = 4", "services.beat.slots: unknown key"),

@@ -70,6 +70,15 @@ class Social(DefaultSocialAccountAdapter):
 
         return Provider(request, app=super().get_provider(request, provider, client_id=client_id).app)
 
+    def get_requests_session(self) -> Any:
+        """What the service is asked with: its own authority is believed, where the settings have one."""
+        session = super().get_requests_session()
+        if settings.PLACES.oidc_ca:
+            from dbfleet.console.access.service import Trusting
+
+            session.mount("https://", Trusting(settings.PLACES.oidc_ca))
+        return session
+
     def is_open_for_signup(self, request: Any, sociallogin: Any) -> bool:
         """Whoever the service lets in may come in; that shows them nothing."""
         return True

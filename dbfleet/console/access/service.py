@@ -23,6 +23,8 @@ from allauth.socialaccount.providers.openid_connect.provider import OpenIDConnec
 from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
+from requests import RequestException
+from requests.adapters import HTTPAdapter
 
 NAME: Final = "sso"
 """What the service is called in the addresses of the console."""
@@ -138,6 +140,24 @@ class Provider(OpenIDConnectProvider):
         return []
 
 
+class Trusting(HTTPAdapter):
+    """Connections that believe these certificates, as PEM, besides those of the public authorities."""
+
+    def __init__(self, certificates: str) -> None:
+        import ssl
+
+        self._context = ssl.create_default_context(cadata=certificates)
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Connections straight there."""
+        super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        """Connections by a proxy."""
+        return super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
+
+
 def nonce(verifier: str) -> str:
     """A login's nonce: who sees it learns nothing of the verifier."""
     return hashlib.sha256(f"nonce of {verifier}".encode()).hexdigest()
@@ -171,8 +191,6 @@ def _sound(read: Callable[[], Found]) -> Found:
     try:
         return read()
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        from requests import RequestException
-
         if isinstance(error, RequestException):  # one that is a ValueError too
             raise OAuth2Error("it does not answer with JSON") from error
         raise OAuth2Error(f"its answer cannot be read: {type(error).__name__} {error}"[:200]) from error
