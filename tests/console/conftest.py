@@ -32,8 +32,8 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     plain = {name: value for name, value in os.environ.items() if not name.startswith("DBFLEET_")}
     environment = {**plain, "DBFLEET_STATE_DIR": str(state), "DBFLEET_CONFIG": str(folder / "dbfleet.toml")}
     fleet = Fleet.open(environ=environment, directory=folder)
-    up(fleet, ["control", "broker", "a", "b", "c"])
     try:
+        up(fleet, ["control", "broker", "a", "b", "c"])
         control, broker = fleet.service("control"), fleet.service("broker")
         (folder / "key").write_text("signed with this")
         (folder / "web").write_text(WEB_PASSWORD)
