@@ -80,7 +80,17 @@ def built(console: CommandLine) -> CommandLine:
 CONSOLE = ("control", "broker", "web", "worker", "beat", "hostworker", "nginx")
 
 
+SHARED = "what web and the issuer share"
+
+
 def test_the_console_is_built_of_this_dbfleet_and_comes_up_in_containers(built: CommandLine) -> None:
+    built.environment |= {
+        "DBFLEET_CONSOLE_OIDC_URL": "https://login.example.org",
+        "DBFLEET_CONSOLE_OIDC_CLIENT": "dbfleet",
+        "DBFLEET_CONSOLE_OIDC_SECRET": SHARED,
+        "DBFLEET_CONSOLE_OIDC_NAME": "Our $HOME 'login'",
+        "DBFLEET_WORKER_SLOTS": "2",
+    }
     with built.start("up", "redis", "console", "--timeout", "1800") as child:  # the first build takes minutes
         _, err = child.communicate(timeout=1800)
     assert child.returncode == 0, err
@@ -97,12 +107,16 @@ def test_the_console_is_built_of_this_dbfleet_and_comes_up_in_containers(built: 
     fleet = built.folder / "s" / built.environment["DBFLEET_FLEET"]
     secrets = [file.read_text("ascii") for file in (fleet / "secrets").iterdir() if file.is_file()]
     told = docker("inspect", *(container(built, name) for name in inside))
-    assert not [secret for secret in secrets if secret in told]
+    assert not [secret for secret in [*secrets, SHARED] if secret in told]
 
     def said(name: str, *command: str) -> str:
         return docker("exec", container(built, name), *command)
 
     assert said("web", "id", "-u") == "10001"
+    assert SHARED in said("web", "cat", "/run/dbfleet/oidc-secret")
+    assert SHARED not in said("worker", "sh", "-c", "cat /run/dbfleet/*; env")
+    assert said("worker", "printenv", "DBFLEET_WORKER_SLOTS").strip() == "2"
+    assert said("web", "printenv", "DBFLEET_CONSOLE_OIDC_NAME").strip() == "Our $HOME 'login'"
     writers = (fleet / "secrets" / "password").read_text("ascii")
     assert writers in said("worker", "sh", "-c", "cat /run/dbfleet/*")
     assert writers not in said("web", "sh", "-c", "cat /run/dbfleet/* /run/secrets/*")
