@@ -271,6 +271,11 @@ def test_a_session_its_user_and_their_grants_are_one_query(kept: str) -> None:
         assert request.user.get_username() == "anna"
         assert sessions.grants(request.session, request.user) == (("*", "viewer"),)
     assert len(asked) == 1
+    with connection.cursor() as cursor:  # the server keeps it, and none of Django's own with their values
+        cursor.execute("SELECT statement FROM pg_prepared_statements")
+        kept_there = [row[0] for row in cursor.fetchall()]
+    assert kept_there
+    assert all("$1" in each and kept not in each for each in kept_there)
 
 
 @pytest.mark.parametrize(
