@@ -48,6 +48,29 @@ def test_health_is_looked_at_and_kept(desk: Desk, console: Console, process: Sta
     assert Sample.objects.filter(target="a", bad=0).count() == 1
 
 
+def test_what_a_container_does_not_see_is_done_by_the_worker_on_the_machine(
+    desk: Desk, console: Console, process: Start, shop: int, tmp_path: Path
+) -> None:
+    told = tmp_path / "dbfleet.toml"
+    told.write_text(f'[targets.a]\nurl = "{console.fleet.target("a").url(reveal=True)}"\n', "utf-8")
+    seed([console.fleet.target("b")], rows=10, reset=True)
+    process("worker", DBFLEET_WORKER_ABILITIES="", DBFLEET_CONFIG=str(told))
+    dump = {"target": "b", "directory": str(tmp_path), "keep": 1}
+    alone = ended(desk.make_job("dump", dump))
+    assert alone.state == "failed", "there is nobody to hand it on to"
+    machine = process("worker", DBFLEET_WORKER_NAME="hostworker")
+    os.kill(machine.pid, signal.SIGSTOP)  # so the other has them first
+    try:
+        jobs = [desk.make_job("dump", dump), desk.make_job("health", {})]
+        leads = Part.objects.filter(job_id__in=jobs, lead=True, needs="host")
+        until(lambda: leads.count() == len(jobs), "both are handed on")
+    finally:
+        os.kill(machine.pid, signal.SIGCONT)
+    for job in map(ended, jobs):
+        assert (job.state, job.error) == ("done", "")
+        assert job.parts.get().worker.startswith("hostworker@")
+
+
 def test_dumps_are_made_kept_and_receipted(
     desk: Desk, console: Console, process: Start, shop: int, tmp_path: Path
 ) -> None:

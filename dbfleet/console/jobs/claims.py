@@ -149,6 +149,17 @@ def give_back(claim: Claim, *, counts: bool = False) -> bool:
         return bool(cursor.rowcount == 1)
 
 
+def hand_on(claim: Claim) -> bool:
+    """Leave the part to a worker on the fleet's machine, at once; this attempt is forgotten."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE console_part SET state = 'waiting', token = NULL, lease_until = NULL, worker = '', needs = 'host', "
+            "attempts = attempts - 1 WHERE id = %s AND token = %s AND state = 'running'",
+            [claim.part, claim.token],
+        )
+        return bool(cursor.rowcount == 1)
+
+
 def open_parts(job: int) -> int:
     """How many parts of the job are not at their end."""
     return int(Part.objects.filter(job_id=job, state__in=[Part.WAITING, Part.RUNNING]).count())

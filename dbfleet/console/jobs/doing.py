@@ -17,13 +17,13 @@ from typing import Any, Final, cast
 from django.db import connections
 
 from dbfleet.adapter import Adapter
-from dbfleet.console import budgets
-from dbfleet.console.jobs import claims, ending, hands, kinds, rightful
+from dbfleet.console import budgets, pulse
+from dbfleet.console.jobs import claims, ending, hands, kinds, making, rightful
 from dbfleet.console.jobs.attend import abilities, attended, name, patiently, stopping
 from dbfleet.console.jobs.claims import Claim
 from dbfleet.console.jobs.kinds import Outcome, Work
 from dbfleet.console.models import Job
-from dbfleet.errors import DbfleetError, RuntimeFailure, UsageError
+from dbfleet.errors import DbfleetError, RuntimeFailure, UnknownEngine, UsageError
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _workers
 
@@ -76,6 +76,8 @@ def lead(job: Job, claim: Claim) -> None:
     if refused:
         patiently(lambda: ending.failed(job, claim, UsageError(f"not done: {refused}")))
         return
+    if kinds.kind(job.kind).sees_all and _for_the_machine(job, claim):
+        return
     once = kinds.kind(job.kind).once
     if once and claim.attempt > 1:
         patiently(lambda: ending.failed(job, claim, _half_done(job)))
@@ -113,10 +115,22 @@ def lead(job: Job, claim: Claim) -> None:
         patiently(lambda: claims.give_back(claim, counts=standing != "stopping"))
     elif standing == "cancelled":
         patiently(lambda: ending.cancelled(job, claim))
+    elif isinstance(error, UnknownEngine) and _for_the_machine(job, claim):
+        return
     elif error is not None:
         patiently(lambda: ending.failed(job, claim, error))
     else:
         patiently(lambda: ending.done(job, claim, outcome or Outcome()))
+
+
+def _for_the_machine(job: Job, claim: Claim) -> bool:
+    """Hand the job on, where this worker is in a container and one beside it, on the machine, is alive: that one sees
+    the targets that are files, and what listens on the machine alone. Whether it was."""
+    if "host" in abilities() or not any("host" in each.abilities for each in pulse.alive("worker")):
+        return False
+    if claims.hand_on(claim):
+        making.ring(job)
+    return True
 
 
 def _half_done(job: Job) -> DbfleetError:

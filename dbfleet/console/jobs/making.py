@@ -69,7 +69,8 @@ def ring(job: Job, *, times: int = 1) -> bool:
     """Call workers to the job."""
     from dbfleet.console.jobs.app import ring as send
 
-    return send(job.pk, times=times, host=kinds.kind(job.kind).needs == "host")
+    handed_on = job.parts.filter(lead=True, needs="host").exists()
+    return send(job.pk, times=times, host=handed_on)
 
 
 def first_schedule() -> None:

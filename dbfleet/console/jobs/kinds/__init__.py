@@ -65,6 +65,9 @@ class Kind:
     works_on: Callable[[Arguments], tuple[str, ...]] | None = None
     """The targets that it is a load for, where these are not the ends."""
     needs: Literal["", "host"] = ""
+    sees_all: bool = False
+    """It is about the whole fleet, which a worker in a container does not see: for one on the machine where there is
+    one."""
     kept_days: int = 365
     parts: bool = False
     """It hands out parts to other workers while it runs (jobs/hands.py)."""

@@ -57,5 +57,6 @@ KIND = Kind(
     run=_run,
     ends=lambda arguments: ("", ", ".join(arguments.get("targets") or ["all"])),
     works_on=lambda arguments: (),
+    sees_all=True,
     kept_days=1,
 )
