@@ -26,8 +26,10 @@ def remove_older(source: str, keep: str) -> list[str]:
         if name == keep:
             continue
         try:
-            # Without its parents: they are what the next build need not do again.
-            docker("image", "rm", "--no-prune", identity if name == _NAMELESS else name)
+            if name == _NAMELESS:  # without its parents: they are what the next build need not do again
+                docker("image", "rm", "--no-prune", identity)
+            else:
+                docker("image", "rm", name)
         except RuntimeFailure:
             continue
         if name != _NAMELESS:
