@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, suppress
 
 import pytest
 from asked_web import ask_fleet, person, web, web_process
@@ -16,11 +16,15 @@ from django.db import connection, connections
 from dbfleet.console import schema
 from dbfleet.console.desk import Desk
 from dbfleet.console.models import Pulse
+from dbfleet.errors import ConstraintViolated
 from dbfleet.fleet import Fleet
 from dbfleet.ops.down import down
 from dbfleet.ops.up import up
 
 __all__ = ["ask_fleet", "person", "web", "web_process"]
+
+_up: list[Console] = []
+"""The console while it is up."""
 
 
 @pytest.fixture(scope="session")
@@ -47,10 +51,33 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
         use(control.host, control.port, control.user, control.password)
         use_broker(broker.url(reveal=True))
         schema.migrate(WEB_PASSWORD, lambda text: None)
-        yield Console(fleet, folder, environment)
+        _up.append(Console(fleet, folder, environment))
+        yield _up[0]
     finally:
+        _up.clear()
         connections.close_all()
         down(fleet, volumes=True)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None]:
+    """What a file's tests leave in the targets is not the next one's: which comes next depends on how they are dealt
+    out among workers."""
+    yield
+    if _up and (nextitem is None or nextitem.path != item.path):
+        for name in "abc":
+            _empty(_up[0].fleet, name)
+
+
+def _empty(fleet: Fleet, name: str) -> None:
+    with fleet.connect(fleet.target(name)) as adapter:
+        there = list(adapter.collections())
+        for _ in there:  # what refers to another one goes before it
+            for collection in list(there):
+                with suppress(ConstraintViolated):
+                    adapter.drop(collection)
+                    there.remove(collection)
+        assert not there, f"{name} still has {', '.join(there)}"
 
 
 @pytest.fixture

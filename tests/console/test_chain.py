@@ -148,8 +148,8 @@ def test_the_web_s_account_makes_no_command_but_of_a_schedule_that_has_it(desk: 
     control = console.fleet.service("control")
     insert = (
         "INSERT INTO console_job (kind, arguments, source, target, state, made_by, made_at, cancel_asked_by, rows, "
-        "verdict, error, hint, trouble, resumes, schedule_id) SELECT 'command', {}, '', '', 'waiting', 'web', now(), "
-        "'', 0, '', '', '', '', false, id FROM console_schedule WHERE name = 'known'"
+        "verdict, error, hint, trouble, resumes, schedule_id) SELECT 'command', {}, '', '', 'waiting', 'web:ada', "
+        "now(), '', 0, '', '', '', '', false, id FROM console_schedule WHERE name = 'known'"
     )
     with psycopg.connect(
         host=control.host, port=control.port, user="dbfleet_web", password=WEB_PASSWORD, dbname="dbfleet",

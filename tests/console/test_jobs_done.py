@@ -15,7 +15,9 @@ import pytest
 from console_servers import Console, end, ended, until
 
 from dbfleet.console.desk import Desk
+from dbfleet.console.jobs.app import QUEUE, app
 from dbfleet.console.models import Entry, Job, Part, Receipt, Sample, Schedule, TargetState
+from dbfleet.ops.copy.journal import word_of
 from dbfleet.ops.diff import diff
 from dbfleet.ops.seed import seed
 
@@ -26,6 +28,15 @@ Start = Callable[..., "subprocess.Popen[bytes]"]
 def shop(console: Console) -> int:
     """The shop in `a`; its rows."""
     return sum(record.rows for record in seed([console.fleet.target("a")], rows=12_000, reset=True))
+
+
+@pytest.fixture(autouse=True)
+def copied_here_before(console: Console) -> None:
+    """Somebody has once copied the same way in the foreground: what that copy held is nobody's, and what the workers'
+    copy has staged is theirs."""
+    copies = console.fleet.made_state() / "copies"
+    copies.mkdir(exist_ok=True)
+    (copies / f"{word_of(console.fleet.target('a'), console.fleet.target('c'))}.lock").touch()
 
 
 def same(console: Console) -> bool:
@@ -58,17 +69,16 @@ def test_what_a_container_does_not_see_is_done_by_the_worker_on_the_machine(
     dump = {"target": "b", "directory": str(tmp_path), "keep": 1}
     alone = ended(desk.make_job("dump", dump))
     assert alone.state == "failed", "there is nobody to hand it on to"
-    machine = process("worker", DBFLEET_WORKER_NAME="hostworker")
-    os.kill(machine.pid, signal.SIGSTOP)  # so the other has them first
-    try:
-        jobs = [desk.make_job("dump", dump), desk.make_job("health", {})]
-        leads = Part.objects.filter(job_id__in=jobs, lead=True, needs="host")
-        until(lambda: leads.count() == len(jobs), "both are handed on")
-    finally:
-        os.kill(machine.pid, signal.SIGCONT)
+    process("worker", DBFLEET_WORKER_NAME="hostworker")
+    (node,) = (name for found in app.control.ping(timeout=5) for name in found if name.startswith("hostworker@"))
+    # It hears only what is handed on, so the other one has all jobs first.
+    assert app.control.cancel_consumer(QUEUE, destination=[node], reply=True, timeout=5)
+    jobs = [desk.make_job("dump", dump), desk.make_job("health", {})]
     for job in map(ended, jobs):
         assert (job.state, job.error) == ("done", "")
-        assert job.parts.get().worker.startswith("hostworker@")
+        lead = job.parts.get()
+        assert lead.needs == "host"
+        assert lead.worker.startswith("hostworker@")
 
 
 def test_dumps_are_made_kept_and_receipted(

@@ -163,7 +163,7 @@ class _Journal:
     """The journal of a copy in the control database."""
 
     def __init__(self, source: Target, sink: Target) -> None:
-        self.word = word_of(source, sink)
+        self.word = word_of(source, sink, keeper="console")
         self.collections: dict[str, Progressed] = {}
         self.swapping = False
 

@@ -80,9 +80,10 @@ class Journal(Protocol):
         ...
 
 
-def word_of(source: Target, sink: Target) -> str:
-    """The word of a copy between the two."""
-    what = {"source": source.url(), "sink": sink.url()}
+def word_of(source: Target, sink: Target, *, keeper: str = "") -> str:
+    """The word of a copy between the two. `keeper` is who keeps its journal, where that is not the fleet's folder: what
+    such a copy has staged must not be taken for that of one which has its lock there, and has ended long ago."""
+    what = {"source": source.url(), "sink": sink.url(), **({"keeper": keeper} if keeper else {})}
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
 
 
