@@ -136,6 +136,7 @@ def test_no_more_than_these_rights_are_granted(double: Double) -> None:
             "sqlserver": [
                 "ALTER ROLE [db_datareader] ADD MEMBER [dbfleet_ro]",
                 "GRANT VIEW DEFINITION TO [dbfleet_ro]",
+                "GRANT SHOWPLAN TO [dbfleet_ro]",
             ],
         }[double.owner.engine]
     )
