@@ -3,7 +3,7 @@ needs no answer: the models, Django's own checks with the backends loaded, and t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from dbfleet.fleet import Fleet
 from dbfleet.ops import models as op
 from dbfleet.ops.seed import seed
 from dbfleet.target import Target
-from tests.models.projects import project
+from tests.models.projects import drop_shop, project
 from tests.models.test_shop import SHOP
 from tests.models.written import same_as_golden
 
@@ -20,12 +20,13 @@ DOUBLES = ("oracle", "sqlserver")
 
 
 @pytest.fixture(scope="module")
-def doubles(ends: Mapping[str, Target], fleet: Fleet) -> Mapping[str, Target]:
+def doubles(ends: Mapping[str, Target], fleet: Fleet) -> Iterator[Mapping[str, Target]]:
     found = {engine: ends[engine] for engine in DOUBLES if engine in ends}
     if not found:
         pytest.skip("no such engine in this run")
     list(seed(list(found.values()), rows=20, reset=True, connect=fleet.connect, agree=lambda told: None))
-    return found
+    yield found
+    drop_shop(fleet, found.values())
 
 
 def test_the_models_of_the_doubles_pass_django_s_checks(

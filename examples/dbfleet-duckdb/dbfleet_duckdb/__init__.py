@@ -67,6 +67,7 @@ ENGINE = EngineSpec(
     one_process=True,
     keeps_native=keeps_native,
     shell=shell,
+    explain="explain {statement}",
     examples={
         "one": "select 1",
         "all": 'select * from "{collection}"',
