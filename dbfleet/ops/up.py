@@ -140,8 +140,9 @@ _AGAIN = 3
 def _told_otherwise(fleet: Fleet, runtimes: Mapping[str, str], done: Up, report: Report) -> list[Target]:
     """The services that are up and were told something that has become wrong since."""
     found = []
-    for name in (each for each in done.told if each in done.ready and is_service(fleet.member(each))):
-        if done.told[name] != _console.environment(fleet, name, runtimes[name]):
+    for name, told in done.told.items():
+        service = name in services.names() and name in done.ready
+        if service and told != _console.environment(fleet, name, runtimes[name]):
             report(Event(name, "note", "a service that it was told of has taken another port: it is started again"))
             found.append(fleet.service(name))
     return found
