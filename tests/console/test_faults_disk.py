@@ -118,10 +118,14 @@ def until_refused(desk: Desk) -> tuple[list[int], Unavailable]:
 
 
 def write_ahead_log_has_no_room() -> None:
-    """Begin new files of it until there is no room for one: then PostgreSQL ends itself, as it may promise no more."""
+    """Begin new files of it until there is no room for one: then PostgreSQL ends itself, as it may promise no more.
+
+    Each file needs a record: pg_switch_wal does nothing where nothing was written since the last one.
+    """
     try:
         with connection.cursor() as cursor:
-            for _ in range(200_000):
+            for _ in range(2_000):
+                cursor.execute("SELECT pg_logical_emit_message(false, 'test', 'x')")
                 cursor.execute("SELECT pg_switch_wal()")
     except OperationalError:
         connections.close_all()

@@ -316,6 +316,9 @@ def test_a_way_in_that_is_not_configured_any_more_lets_nobody_in(kept: str) -> N
 
 # --- the connection, and what is hidden ---
 
+ENDED = "SELECT bool_and(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity WHERE usename = 'dbfleet_web'"
+"""It waits until they have ended: a statement that is cut off by the end is answered with 503, as it should be."""
+
 
 def test_a_connection_that_the_server_has_ended_is_not_used(console: Console, desk: Desk) -> None:
     connection.ensure_connection()
@@ -334,7 +337,7 @@ def test_web_goes_on_where_the_server_has_ended_all_its_connections(person: Call
     for _ in range(3):
         assert anna.get("/fleet").status_code == 200
         with connection.cursor() as cursor:
-            cursor.execute("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename='dbfleet_web'")
+            cursor.execute(ENDED)
     assert anna.get("/fleet").status_code == 200
 
 
