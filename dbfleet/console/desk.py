@@ -281,7 +281,7 @@ class Desk:
             if job["state"] not in ("waiting", "running"):
                 return job
             time.sleep(pause)
-            pause = min(pause * 1.5, 1.0)
+            pause = min(pause * 1.5, 0.3)
 
     def _job_found(self, number: int) -> Any:
         from dbfleet.console.models import Job

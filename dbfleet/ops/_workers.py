@@ -15,6 +15,7 @@ stand here: `Stop` to the worker, `Failed` and `Ended` to the owner.
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import pickle
@@ -284,6 +285,7 @@ def _child(owner: Owner, job: Callable[[Owner], None], not_ours: Sequence[Connec
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     for connection in not_ours:
         connection.close()
+    gc.freeze()  # what the owner had loaded is looked through at no collection: a console's worker has much
     owner._attend(job)
     os._exit(0)  # threads of a driver that never end must not keep us
 

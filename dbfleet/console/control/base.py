@@ -32,6 +32,8 @@ class Connection(psycopg.Connection[Any]):
     """A connection that waits for no answer longer than `answer_s`."""
 
     answer_s: float | None = None
+    heard: set[int]
+    """The jobs of which it hears (wake.py)."""
 
     def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
         """What the server answers. Silent where it does not; the connection is closed then."""
@@ -86,7 +88,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """A connection with the settings' bound."""
         self.isolation_level = IsolationLevel.READ_COMMITTED
         made = Connection.connect(**conn_params)
-        made.answer_s = self.settings_dict.get("ANSWER_S")
+        made.answer_s, made.heard = self.settings_dict.get("ANSWER_S"), set()
         return made
 
     @contextmanager

@@ -21,6 +21,7 @@ from typing import Any, Final, Literal
 from django.db import connection, transaction
 
 from dbfleet.console import budgets
+from dbfleet.console.control import wake
 from dbfleet.console.jobs import making
 from dbfleet.console.models import Budget, Job, Part
 
@@ -134,7 +135,9 @@ def finish(claim: Claim, state: str, *, rows: int = 0, result: Any = None, error
             "token = NULL, lease_until = NULL WHERE id = %s AND token = %s AND state = 'running'",
             [state, rows, None if result is None else json.dumps(result), error, claim.part, claim.token],
         )
-        return bool(cursor.rowcount == 1)
+        was = cursor.rowcount == 1
+    wake.tell(claim.job)
+    return bool(was)
 
 
 def give_back(claim: Claim, *, counts: bool = False) -> bool:

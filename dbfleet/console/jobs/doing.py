@@ -18,6 +18,7 @@ from django.db import connections
 
 from dbfleet.adapter import Adapter
 from dbfleet.console import budgets, pulse
+from dbfleet.console.control import wake
 from dbfleet.console.jobs import claims, ending, hands, kinds, making, rightful
 from dbfleet.console.jobs.attend import abilities, attended, name, patiently, stopping
 from dbfleet.console.jobs.claims import Claim
@@ -29,14 +30,16 @@ from dbfleet.ops import _workers
 
 log = logging.getLogger("dbfleet.jobs")
 
+_LOOK_S: Final = 0.25
 _IDLE_S: Final = 5.0
 """So long a worker stays with a job that has nothing for it now; when there is something again it is called again."""
 
 
 def work(job_id: int) -> None:
     """Take parts of the job until there is none left for this worker."""
-    idle_since, pause = time.monotonic(), 0.02
+    idle_since = time.monotonic()
     while not stopping() and claims.begin(job_id):
+        wake.listen(job_id)
         claim = claims.claim(job_id, name(), abilities())
         if claim is not None:
             job = Job.objects.get(pk=job_id)
@@ -44,12 +47,12 @@ def work(job_id: int) -> None:
                 lead(job, claim)
             else:
                 hands.work(job, claim)
-            idle_since, pause = time.monotonic(), 0.02
+            idle_since = time.monotonic()
             continue
         if time.monotonic() - idle_since > _IDLE_S:
-            return
-        time.sleep(pause)
-        pause = min(pause * 1.5, 0.25)
+            break
+        wake.wait(_LOOK_S)
+    wake.forget(job_id)
 
 
 # --- a part that is a whole op ----------------------------------------------------------------------------------------

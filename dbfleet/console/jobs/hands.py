@@ -26,6 +26,7 @@ from django.db.utils import Error as DatabaseError
 from dbfleet import errors
 from dbfleet.adapter import Written
 from dbfleet.console import pulse
+from dbfleet.console.control import wake
 from dbfleet.console.jobs import attend, claims, making
 from dbfleet.console.jobs.app import ring
 from dbfleet.console.jobs.claims import Claim
@@ -44,8 +45,8 @@ T = TypeVar("T")
 
 log = logging.getLogger("dbfleet.jobs")
 
-_SLOW_S: Final = 0.2
-"""The longest pause between two looks at a part; the first are 10 ms apart."""
+_LOOK_S: Final = 0.2
+"""Between two looks at a part, where no word comes that something has changed."""
 _MOST_HANDS: Final = 8
 _RING_AGAIN_S: Final = 2.0
 """A part that nobody has taken for so long: those who were called have gone on to something else."""
@@ -103,11 +104,16 @@ def _take_back(job: int) -> None:
 def _passed_on(job: int, source: str, sink: str, begin: Begin, task: Any, owner: _workers.Owner) -> Any:
     """The answer to the task, by whoever does it."""
     spec = {"source": source, "sink": sink, "begin": packed(begin), "task": packed(task)}
+
+    def look() -> dict[str, Any] | None:
+        wake.listen(job)
+        return Part.objects.filter(pk=part).values("state", "rows", "result").first()
+
     part = _asked(owner, lambda: _added(job, _what(task), spec))
-    pause, far, rung = 0.01, 0, time.monotonic()
+    far, rung = 0, time.monotonic()
     try:
         while True:
-            found = _asked(owner, lambda: Part.objects.filter(pk=part).values("state", "rows", "result").first())
+            found = _asked(owner, look)
             if found is None or found["state"] == Part.DROPPED:
                 raise Unavailable("the job was taken from this worker")
             if found["state"] == Part.DONE:
@@ -115,14 +121,13 @@ def _passed_on(job: int, source: str, sink: str, begin: Begin, task: Any, owner:
             if found["state"] == Part.FAILED:
                 raise _error(found["result"])
             if isinstance(task, CopyPart) and found["rows"] > far:
-                far, pause = found["rows"], 0.01
+                far = found["rows"]
                 owner.send(Far(task.plan.sink.name, task.number, far))
             if found["state"] == Part.WAITING and time.monotonic() - rung > _RING_AGAIN_S:
                 rung = time.monotonic()
                 ring(job)
             owner.check()
-            time.sleep(pause)
-            pause = min(pause * 1.3, _SLOW_S)
+            _asked(owner, lambda: wake.wait(_LOOK_S))
     except BaseException:
         with contextlib.suppress(DatabaseError):  # who does it learns so that it is not wanted any more
             Part.objects.filter(pk=part, state__in=[Part.WAITING, Part.RUNNING]).update(state=Part.DROPPED)
@@ -135,6 +140,7 @@ def _added(job: int, what: str, spec: dict[str, Any]) -> int:
         cursor.execute("SELECT coalesce(max(number), 0) + 1 FROM console_part WHERE job_id = %s", [job])
         number = cursor.fetchone()[0]
         part = Part.objects.create(job_id=job, number=number, what=what, spec=spec)
+        wake.tell(job)
     return int(part.pk)
 
 
@@ -222,6 +228,8 @@ def work(job: Job, claim: Claim) -> None:
             current = _next(job.pk, spec["begin"])
     finally:
         _workers.stop([worker])
+        with contextlib.suppress(DatabaseError):
+            wake.forget(job.pk)
 
 
 def _one(worker: _workers.Worker, claim: Claim) -> bool:
@@ -273,8 +281,9 @@ def _kept(claim: Claim, rows: int, answer: Any) -> bool:
 
 def _next(job: int, begin: Any) -> Claim | None:
     """The next part of the same copy and moment; None where there is none for a while, or the job has ended."""
-    since, pause = time.monotonic(), 0.01
+    since = time.monotonic()
     while time.monotonic() - since < 5.0 and not attend.stopping():
+        wake.listen(job)
         if not claims.begin(job):
             return None
         found = claims.claim(job, attend.name(), [], parts_only=True)
@@ -283,8 +292,7 @@ def _next(job: int, begin: Any) -> Claim | None:
                 return found
             claims.give_back(found)  # of a new lead, whose moment is another
             return None
-        time.sleep(pause)
-        pause = min(pause * 1.3, _SLOW_S)
+        wake.wait(_LOOK_S)
     return None
 
 
