@@ -61,7 +61,7 @@ def listens(pid: int, port: int) -> bool | None:
     strange = {f"socket:[{inode}]" for inode, _ in sockets}
     for member in (pid, *_session(pid)):
         try:
-            strange -= {os.readlink(f"/proc/{member}/fd/{name}") for name in os.listdir(f"/proc/{member}/fd")}
+            strange.difference_update(_open_files(member))
         except PermissionError:
             # The server runs as another account, and inside a container even root may not read its files. Then only
             # the user of each socket can be compared.
@@ -72,6 +72,15 @@ def listens(pid: int, port: int) -> bool | None:
         if not strange:
             return True
     return False
+
+
+def _open_files(pid: int) -> Iterator[str]:
+    """What the process has open. A file that it closes meanwhile is left out: a busy server closes some all the time."""
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            yield os.readlink(f"/proc/{pid}/fd/{name}")
+        except FileNotFoundError:
+            continue
 
 
 def _session(leader: int) -> Iterator[int]:

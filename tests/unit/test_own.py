@@ -181,3 +181,25 @@ def test_who_listens_is_seen_also_behind_a_launcher(host: str) -> None:
         assert procfs.identity(launcher.pid) != procfs.identity(os.getpid())
         os.killpg(launcher.pid, 9)
     assert procfs.identity(launcher.pid) is None
+
+
+BUSY = """
+import os, socket, sys
+listening = socket.create_server(("127.0.0.1", 0))
+print(listening.getsockname()[1], flush=True)
+files = []
+while True:
+    files = [os.open(os.devnull, os.O_RDONLY) for _ in range(50)]
+    for each in files:
+        os.close(each)
+"""
+
+
+@pytest.mark.skipif(not procfs.AVAILABLE, reason="not on this machine")
+def test_a_server_that_closes_files_while_it_is_looked_at_is_found_each_time() -> None:
+    with subprocess.Popen([sys.executable, "-c", BUSY], stdout=subprocess.PIPE, text=True) as busy:
+        assert busy.stdout is not None
+        port = int(busy.stdout.readline())
+        seen = [procfs.listens(busy.pid, port) for _ in range(200)]
+        busy.kill()
+    assert seen == [True] * 200
