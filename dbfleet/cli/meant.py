@@ -71,6 +71,8 @@ OPTIONS: Final[Mapping[tuple[str, str], str]] = {
        for option in ("-U", "-u", "-H", "-d", "-P", "--user", "--username", "--host", "--port", "--dbname",
                       "--database", "--password")},
     **{("query", option): "> FILE behind the command writes the answer to a file" for option in ("-o", "--output")},
+    **{("schedule add", option): "did you mean --tz?" for option in ("--time-zone", "--timezone", "--zone", "--utc")},
+    **{("schedule add", option): "did you mean --every?" for option in ("--interval", "--each", "--period")},
     ("load", "--file"): "the file is an argument: dbfleet load TARGET FILE",
     ("load", "-f"): "the file is an argument: dbfleet load TARGET FILE",
 }  # fmt: skip

@@ -404,7 +404,12 @@ def opened(fleet: Fleet) -> Desk:
     if found.newer:
         raise UsageError("the console is newer than this dbfleet", hint="install the newer dbfleet here too")
     if found.missing:
-        raise Unavailable("the console has not finished its first start", target="control", hint=_HINT)
+        if found.is_new:
+            raise Unavailable("the console has not finished its first start", target="control", hint=_HINT)
+        raise Unavailable(
+            "the console is older than this dbfleet, or is just being brought up to date", target="control",
+            hint=f"where it was not just started, {fleet.command('restart worker')} brings it up to date",
+        )  # fmt: skip
     return Desk(fleet)
 
 

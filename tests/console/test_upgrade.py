@@ -46,6 +46,21 @@ def test_a_release_is_on_record() -> None:
     assert RELEASES
 
 
+def test_who_comes_before_the_upgrade_is_told_what_is_missing(console: Console, released: str) -> None:
+    def told() -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "dbfleet", "jobs"], cwd=console.folder, capture_output=True, text=True,
+            env={**console.environment, "DBFLEET_CONTROL_URL": released},
+        )  # fmt: skip
+        assert done.returncode == 3
+        return done.stderr
+
+    assert "the console is older than this dbfleet" in told()
+    with psycopg.connect(released) as connection:
+        connection.execute("DELETE FROM django_migrations WHERE app = 'console'")
+    assert "the console has not finished its first start" in told()
+
+
 def test_the_database_of_a_release_becomes_this_ones(console: Console, released: str) -> None:
     environment = {**console.environment, "DBFLEET_CONTROL_URL": released}
 
