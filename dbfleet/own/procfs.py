@@ -75,7 +75,7 @@ def listens(pid: int, port: int) -> bool | None:
 
 
 def _open_files(pid: int) -> Iterator[str]:
-    """What the process has open. A file that it closes meanwhile is left out: a busy server closes some all the time."""
+    """What the process has open. What it closes meanwhile is left out: a busy server does so all the time."""
     for name in os.listdir(f"/proc/{pid}/fd"):
         try:
             yield os.readlink(f"/proc/{pid}/fd/{name}")

@@ -42,6 +42,8 @@ from dbfleet import __version__
         ("query -U me shop x", "named by a URL"),
         ("--format json status", "stands behind the command: dbfleet status --format json"),
         ("init --force", "did you mean --yes?"),
+        ("schedule add drift a b --time-zone Europe/Paris", "did you mean --tz?"),
+        ("schedule add drift a b --interval 5m", "did you mean --every?"),
         ("query x.csv y", "dbfleet load TARGET x.csv"),
         ("query sqlite:x.db y", "sqlite:///x.db"),
         ("query localhost y", "postgresql://localhost/DATABASE"),
