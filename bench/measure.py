@@ -123,7 +123,7 @@ def line(case: Case, runs: int) -> str:
     ratio = statistics.median(took(a) / took(b) for a, b in zip(ours, theirs, strict=True))
     peak = max(run.peak_mb for run in ours)
     good = ratio <= case.reach and (case.peak_mb is None or peak <= case.peak_mb)
-    reach = f"<= {case.reach:.1f}" + (f", {case.peak_mb:.0f} MB" if case.peak_mb else "")
+    reach = f"<= {case.reach:g}" + (f", {case.peak_mb:.0f} MB" if case.peak_mb else "")
     return (
         f"{case.name:<44} {statistics.median(map(took, ours)):8.2f} "
         f"{statistics.median(map(took, theirs)):8.2f} {ratio:6.2f} {reach:>15} {peak:7.0f}  "
