@@ -17,7 +17,8 @@ from typing import Any, Final
 import dbfleet
 from dbfleet import secrets, services
 from dbfleet.errors import ConfigError, DbfleetError
-from dbfleet.fleet import FOLDER, Fleet
+from dbfleet.fleet import Fleet
+from dbfleet.members import FOLDER
 from dbfleet.runtimes import compose, docker_images
 from dbfleet.services import _image
 from dbfleet.spec import Setting, Surroundings

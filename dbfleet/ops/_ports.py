@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dbfleet import services
-from dbfleet.fleet import Fleet, is_service
+from dbfleet.fleet import Fleet
+from dbfleet.members import is_service
 from dbfleet.ops import _servers
 from dbfleet.runtimes import Event, Report, Server, port_taken, ports
 from dbfleet.target import Target

@@ -21,7 +21,8 @@ from typing import Final, TypeVar
 from dbfleet import registry, services
 from dbfleet.adapter import ServerInfo
 from dbfleet.errors import DbfleetError, NotReady, UnknownEngine, UsageError, nearest
-from dbfleet.fleet import Fleet, is_service
+from dbfleet.fleet import Fleet
+from dbfleet.members import is_service
 from dbfleet.ops import _console
 from dbfleet.runtimes import Deadline, Event, Report, Runtime, Server, compose
 from dbfleet.target import Target

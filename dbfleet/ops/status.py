@@ -20,7 +20,8 @@ from typing import Any, Final
 from dbfleet import services
 from dbfleet.adapter import ServerInfo
 from dbfleet.errors import DbfleetError
-from dbfleet.fleet import Fleet, is_service
+from dbfleet.fleet import Fleet
+from dbfleet.members import is_service
 from dbfleet.ops import _console, _servers, _staging
 from dbfleet.runtimes import ServerState
 from dbfleet.target import Target

@@ -28,7 +28,8 @@ from typing import Any
 from dbfleet import services
 from dbfleet.adapter import ServerInfo
 from dbfleet.errors import DbfleetError, FleetPartlyFailed, RuntimeFailure, Unavailable, UsageError
-from dbfleet.fleet import Fleet, is_service
+from dbfleet.fleet import Fleet
+from dbfleet.members import is_service
 from dbfleet.ops import _answering, _console, _drills, _ports, _servers
 from dbfleet.runtimes import Deadline, Event, Report, Runtime, Server, ports, silent, wait_ready
 from dbfleet.spec import ServiceSpec
