@@ -48,15 +48,15 @@ class _Console:
         self.up = False
 
     def start(self) -> None:
-        if self.up:
-            return
-        done = subprocess.run(
-            [*_DBFLEET, "--runtime", "process", "up", "control", "broker", "worker", "beat", "web"],
-            capture_output=True, text=True,
-        )  # fmt: skip
+        if not self.up:
+            self._up("control", "broker", "worker", "beat", "web")
+            self.up = True
+
+    def _up(self, *services: str) -> None:
+        words = [*_DBFLEET, "--runtime", "process", "up", *services]
+        done = subprocess.run(words, capture_output=True, text=True)
         if done.returncode:
             raise NotRun(done.stderr.strip().splitlines()[0])
-        self.up = True
 
     def second_worker(self) -> None:
         """Another worker on this machine, with the environment of the first."""
@@ -100,11 +100,12 @@ class _Console:
     def memory_mb(self) -> float:
         """The proportional memory of all that it runs, after it has been idle for a while."""
         self.start()
+        self._up("nginx")  # last: the console's address is nginx's from now on, with a certificate of its own
         time.sleep(60.0)
         import psutil
 
         found = 0.0
-        for name in ("control", "broker", "web", "worker", "beat"):
+        for name in ("control", "broker", "web", "worker", "beat", "nginx"):
             state = self._servers.state_of(name)
             process = psutil.Process(state.pid)
             for each in (process, *process.children(recursive=True)):
