@@ -48,7 +48,7 @@ class _Control(Collector):
 
 
 def _targets(now: datetime) -> Iterator[Metric]:
-    up = _gauge("target_up", "1: answers, 0: does not, NaN: taken down on purpose", ["target", "engine"])
+    up = _gauge("target_up", "1: answers, 0: does not, NaN: not up (never started, taken down)", ["target", "engine"])
     latency = _gauge("target_latency_seconds", "One round trip, at the last look", ["target", "engine"])
     memory = _gauge("target_memory_bytes", "What the server takes, where its runtime is known", ["target", "engine"])
     looked = _gauge("target_looked_at_age_seconds", "How long ago the last look was", ["target", "engine"])

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from dbfleet.console import absent
 from dbfleet.console.jobs import kinds
 from dbfleet.console.standing import Planned, Seen, Standing, standing
 from dbfleet.fleet import Fleet
 
-ORDER: Final = ("red", "unknown", "new", "ok", "down")
-"""The states of targets, the worst first; `new`: nobody has ever looked, `down`: taken down on purpose."""
+ORDER: Final = ("red", "unknown", "new", "ok", absent.STATE)
+"""The states of targets, the worst first; `new`: nobody has ever looked, `not up`: never started, or taken down on
+purpose."""
 WORST: Final = ("drift", "red", "failed", "overdue", "cannot tell", "new", "ok", "paused")
 _LATE: Final = 3.0
 """So many times the interval of the looks may pass before a state counts no more."""
@@ -36,6 +38,7 @@ class Card:
     version: str = ""
     memory: int | None = None
     error: str = ""
+    hint: str = ""
     url: str = ""
     """Empty for a target that nobody has looked at: see `url_of`."""
 
@@ -111,12 +114,13 @@ def _late(looks: Sequence[Planned]) -> timedelta | None:
 def _card(fleet: Fleet, name: str, known: Seen | None, now: datetime, late: timedelta | None) -> Card:
     if known is None or known.at is None:
         return Card(name, fleet.target(name).engine if name in fleet.names else "", "new")
-    state = "down" if known.ok is None else "ok" if known.ok else "red"
+    state = absent.STATE if known.ok is None else "ok" if known.ok else "red"
+    error, hint = (known.error, "") if known.ok is not None else absent.told(known.error)
     if late is not None and now - known.at > late:
         state = "unknown"
     return Card(
         name, known.engine, state, known.since, known.at, known.latency_ms, known.product, known.version_of_product,
-        known.memory, known.error, known.url,
+        known.memory, error, hint, known.url,
     )  # fmt: skip
 
 
@@ -132,7 +136,8 @@ def card_record(fleet: Fleet, card: Card) -> dict[str, Any]:
     return {
         "target": card.target, "engine": card.engine, "state": card.state, "since": card.since, "at": card.at,
         "latency_ms": card.latency_ms, "product": card.product or None, "version": card.version or None,
-        "memory": card.memory, "error": card.error or None, "url": url_of(fleet, card) or None,
+        "memory": card.memory, "error": card.error or None, "hint": card.hint or None,
+        "url": url_of(fleet, card) or None,
     }  # fmt: skip
 
 

@@ -56,6 +56,7 @@ def record(result: Mapping[str, Any], at: datetime) -> None:
         states.append(
             TargetState(
                 target=each["target"], engine=each["engine"], url=each["url"] or "", ok=None, at=at,
+                error=each.get("why", ""),
                 since=known.since if known is not None and known.ok is None else at,
                 product=known.product if known else "", version=known.version if known else "",
                 told=known.told if known else "",

@@ -16,7 +16,7 @@ from django.template.loader import render_to_string
 from django.urls import path
 from django.utils.safestring import SafeString, mark_safe
 
-from dbfleet.console import here, sparks
+from dbfleet.console import absent, here, sparks
 from dbfleet.console.access import needs
 from dbfleet.console.bars import bars
 from dbfleet.console.context import framed
@@ -55,7 +55,8 @@ def _overview(request: Any) -> Overview:
 def _part(found: Overview) -> tuple[SafeString, str]:
     """The part that changes, and its hash."""
     now, targets = found.now, found.standing.targets
-    pictures = sparks.pictures([targets[each.target] for each in found.cards if each.state != "new"], now)
+    looked_at = [targets[each.target] for each in found.cards if each.state not in ("new", absent.STATE)]
+    pictures = sparks.pictures(looked_at, now)
     cards = "\n".join([_card(*_face(each, now), pictures.get(each.target, "")) for each in found.cards])
     wrong = "\n".join([_line("fleet_wrong.html", each, ago(each.since, now)) for each in found.wrong])
     proofs = "\n".join([_line("fleet_proof.html", each, ago(each.since, now)) for each in found.proofs])
@@ -79,13 +80,15 @@ def _face(card: Card, now: datetime) -> tuple[Any, ...]:
     moment = card.at if card.state == "unknown" else card.since
     return (
         card.target, card.engine, card.state, card.latency_ms, card.product, card.version, card.memory, card.error,
-        ago(moment, now),
+        card.hint, ago(moment, now),
     )  # fmt: skip
 
 
 @lru_cache(maxsize=_KEPT)
 def _card(*face: Any) -> str:
-    names = ("target", "engine", "state", "latency_ms", "product", "version", "memory", "error", "ago", "picture")
+    names = (
+        "target", "engine", "state", "latency_ms", "product", "version", "memory", "error", "hint", "ago", "picture",
+    )  # fmt: skip
     return render_to_string("fleet_card.html", {"card": dict(zip(names, face, strict=True))})
 
 

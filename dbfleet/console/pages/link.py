@@ -15,7 +15,7 @@ from dbfleet.console.access import links
 from dbfleet.console.pages.second import come_in
 from dbfleet.errors import UsageError
 
-GONE = "This link was used, or is too old. Print another one on the terminal: python -m dbfleet.console link"
+GONE = "This link was used, or is too old. Print another one on the terminal: dbfleet console link"
 
 
 @sensitive_post_parameters("password")

@@ -14,6 +14,7 @@ What may be asked is in statements/allowed.py, what is on record in statements/a
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
@@ -24,9 +25,9 @@ from django.urls import path
 from django.views.decorators.http import require_GET, require_POST
 
 from dbfleet import formats
-from dbfleet.console import chain, here
+from dbfleet.console import absent, chain, here
 from dbfleet.console.access import needs, require
-from dbfleet.console.models import Asked
+from dbfleet.console.models import Asked, TargetState
 from dbfleet.console.rooms import Nav
 from dbfleet.console.statements import allowed, kept, saved
 from dbfleet.console.statements.asked import STATEMENT_S, TooMany, said
@@ -57,11 +58,14 @@ def query(request: Any) -> HttpResponse:
         found = saved.one(request.user, int(request.GET["saved"]))
         text, chosen = found["text"], found["targets"]
     fleet = here.fleet()
+    states = dict(TargetState.objects.exclude(at=None).values_list("target", "ok"))
     groups: dict[str, list[dict[str, Any]]] = {}
     for name, target in fleet.targets.items():
         spec = fleet.spec(target)
         if request.rights.may(allowed.role_for(spec), name) or request.rights.may("writer", name):
-            groups.setdefault(spec.language.partition(" (")[0], []).append(_facts(request, name, spec))
+            groups.setdefault(spec.language.partition(" (")[0], []).append(
+                {**_facts(request, name, spec), **_standing(states, name)}
+            )
     facts = {
         "targets": [each for group in groups.values() for each in group],
         "chosen": [name for name in chosen if isinstance(name, str)],
@@ -73,6 +77,14 @@ def query(request: Any) -> HttpResponse:
         {"groups": groups, "facts": facts, "formats": list(TYPES), "text": text, "saved": saved.visible(request.user),
          "writes": request.rights.anywhere("writer")},
     )  # fmt: skip
+
+
+def _standing(states: Mapping[str, bool | None], name: str) -> dict[str, Any]:
+    """Whether the target answered at the last look; None where nobody has looked."""
+    if name not in states:
+        return {"up": None, "state": "new"}
+    ok = states[name]
+    return {"up": bool(ok), "state": absent.STATE if ok is None else "ok" if ok else "red"}
 
 
 def _facts(request: Any, name: str, spec: EngineSpec) -> dict[str, Any]:

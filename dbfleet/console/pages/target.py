@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.urls import path
 from django.views.decorators.http import require_POST
 
-from dbfleet.console import here, timeline
+from dbfleet.console import absent, here, timeline
 from dbfleet.console.access import needs
 from dbfleet.console.budgets import of_targets, quiet_until
 from dbfleet.console.jobs import making
@@ -93,7 +93,8 @@ def collections(request: Any, name: str) -> HttpResponse:
         with fleet.connect(fleet.reader(fleet.target(name))) as adapter:
             names = sorted(adapter.collections())
             counted = [(each, adapter.count(each)) for each in names[:_MOST]]
-    except DbfleetError as error:  # the page is there nevertheless
+    except DbfleetError as met:  # the page is there nevertheless
+        error = absent.instead(met, name)
         return render(request, "target_collections.html", {"away": error.message, "hint": error.hint})
     return render(request, "target_collections.html", {"counted": counted, "more": len(names) - _MOST})
 

@@ -28,7 +28,7 @@ from django.db.utils import Error as DatabaseError
 from dbfleet import formats, secrets
 from dbfleet.adapter import Adapter
 from dbfleet.config import Settings
-from dbfleet.console import budgets, chain
+from dbfleet.console import absent, budgets, chain
 from dbfleet.console.models import Asked, Budget
 from dbfleet.console.statements.line import Line
 from dbfleet.console.statements.record import check_text, text_on_record
@@ -234,8 +234,11 @@ def asked(question: Question, asker: Asker, line: Line | None = None) -> Iterato
                 stopped = Stopped(f"the statement was stopped: {statement.stopped}", target=statement.target)
                 _end(question, asker, statement, "cancelled", stopped.message)
                 raise stopped from error
-            _end(question, asker, statement, "cancelled" if statement.stopped else "failed", said(error))
-            raise
+            meant = absent.instead(error, statement.target)
+            _end(question, asker, statement, "cancelled" if statement.stopped else "failed", said(meant))
+            if meant is error:
+                raise
+            raise meant from error
         except BaseException as bug:
             _end(question, asker, statement, "failed", f"a bug: {type(bug).__name__}")
             raise

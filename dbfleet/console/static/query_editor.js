@@ -106,7 +106,9 @@ const Query = (() => {
   const wanted = (facts.chosen.length ? facts.chosen : remembered("query-whom")).filter((name) => targets.has(name));
   const before = sessionStorage.getItem("query-text") || "";
   if (!facts.text && before && !facts.chosen.length) editor.setValue(before);
-  choose(wanted.length ? wanted : facts.targets.slice(0, 1).map((each) => each.name));
+  // Without a choice it is one that answered when it was looked at last, or at least one of which nobody knows better.
+  const first = facts.targets.find((each) => each.up) || facts.targets.find((each) => each.up === null) || facts.targets[0];
+  choose(wanted.length ? wanted : [first.name]);
   if (facts.text) editor.setValue(facts.text);
   editor.on("change", () => sessionStorage.setItem("query-text", editor.getValue().slice(0, 200000)));
 

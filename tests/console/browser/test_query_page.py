@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 
 from dbfleet.console.access import links
 from dbfleet.console.jobs.making import now
-from dbfleet.console.models import Asked, Budget, Grant, Job
+from dbfleet.console.models import Asked, Budget, Grant, Job, TargetState
 
 Start = Callable[..., subprocess.Popen[bytes]]
 
@@ -64,6 +64,15 @@ def ask(page: Any, text: str, *targets: str) -> None:
 
 def answered(page: Any, count: int = 1) -> None:
     page.locator(".result[data-ended]").nth(count - 1).wait_for()
+
+
+@pytest.mark.parametrize("up", ["p", "s", "r"])
+def test_a_target_that_answers_is_chosen_before_one_that_is_not_up(asking: Site, up: str) -> None:
+    for name in ("p", "r", "s"):
+        TargetState.objects.create(target=name, engine="postgres", ok=True if name == up else None, at=now())
+    page = tab(asking)
+    assert page.locator("input[name=whom]:checked").get_attribute("value") == up
+    assert page.locator("fieldset label:has-text('not up')").count() == 2
 
 
 def test_targets_are_asked_side_by_side_and_values_are_text(asking: Site) -> None:

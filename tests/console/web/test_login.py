@@ -67,7 +67,9 @@ def test_a_link_is_good_for_half_an_hour(person: Callable[..., Person]) -> None:
     people.add("ada", by="cli:test", role="admin")
     path = f"/link/{links.make(by='cli:test')}"
     LoginLink.objects.update(expires_at=LoginLink.objects.get().made_at)
-    assert person().get(path).status_code == 410
+    gone = person().get(path)
+    assert gone.status_code == 410
+    assert "dbfleet console link" in gone.text
 
 
 def test_a_link_for_the_first_admin_is_void_once_there_is_one(desk: Desk) -> None:

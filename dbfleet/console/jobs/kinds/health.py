@@ -16,6 +16,7 @@ def _check(fleet: Fleet, arguments: Arguments) -> dict[str, Any]:
 
 
 def _run(fleet: Fleet, arguments: Arguments, work: Work) -> Outcome:
+    from dbfleet.console import absent
     from dbfleet.ops import health as op
 
     looks = op.health(fleet, arguments.get("targets") or None)
@@ -25,10 +26,10 @@ def _run(fleet: Fleet, arguments: Arguments, work: Work) -> Outcome:
         look["engine"], look["url"] = target.engine, target.url()
         look["memory"] = memory.get(look["target"])
     ill = [look["target"] for look in looks if not look["ok"]]
-    # A target that was taken down is not ill, and is shown nevertheless.
+    # A target that was never started, or was taken down, is not ill, and is shown nevertheless.
     known = {look["target"] for look in looks}
     down = [
-        {"target": target.name, "engine": target.engine, "url": target.url()}
+        {"target": target.name, "engine": target.engine, "url": target.url(), "why": absent.why(fleet, target)}
         for target in fleet.targets.values()
         if target.name not in known and not arguments.get("targets")
     ]
