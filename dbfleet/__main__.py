@@ -19,8 +19,8 @@ def _end_at_once(number: int, frame: object) -> None:
 
 def main() -> None:
     """Run the command line and end the process."""
-    for number in (_signal.SIGINT, _signal.SIGTERM):
-        # An ignored SIGINT (nohup, a shell's background job) stays ignored.
+    for number in (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP):
+        # An ignored one (nohup, a shell's background job) stays ignored.
         if _signal.getsignal(number) is not _signal.SIG_IGN:
             _signal.signal(number, _end_at_once)
     from dbfleet.cli.exit import main as run

@@ -76,6 +76,15 @@ class Settings:
         """The settings of a service, found as a target's are."""
         return self._with_variables(self.services.get(name) or TargetSettings(name))
 
+    def variable_port(self, variable: str) -> int | None:
+        """The port that a variable of the environment sets; None where it sets none. ConfigError where it is no
+        port."""
+        value = self.environ.get(variable)
+        if not value:
+            return None
+        port: int = _checked("port", int(value) if value.isdecimal() else value, variable)
+        return port
+
     def _with_variables(self, settings: TargetSettings) -> TargetSettings:
         name = settings.name
         changes: dict[str, Any] = {}

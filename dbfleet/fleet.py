@@ -161,6 +161,8 @@ class Fleet(Members):
             return own.Fate("its last start failed" if record.get("failed") else "it was taken down")
         if fate is not None and record.get("stopped"):
             return own.Fate("it was stopped")
+        if fate == own.NEVER_ASKED:  # and yet it is wanted
+            return own.Fate("its last start failed", "logs")
         return fate
 
     def mend(self, target: Target, fate: own.Fate) -> str:

@@ -41,6 +41,12 @@ class Members(StateFolder):
                     f"{self._place(name)}: {name} is a service of dbfleet's own, so no target can be called so",
                     hint=f"give it another name; [services.{name}] has the service's port, image and memory",
                 )
+            if name in services.groups():
+                raise ConfigError(
+                    f"{self._place(name)}: {name} means several services of dbfleet's own, so no target can be called "
+                    f"so",
+                    hint=f"give it another name; dbfleet up {name} starts {', '.join(services.group(name))}",
+                )
         for name in self.settings.services:
             if name not in services.names():
                 known = f"the services are: {', '.join(services.names())}"
@@ -73,6 +79,25 @@ class Members(StateFolder):
             value = value or self.settings.service(table).more.get(key, "")
             if value:
                 yield where, setting, value
+
+    def check_settings(self, target: Target) -> None:
+        """ConfigError where something is set of a target or a service that it cannot take: by a file, or by a
+        variable."""
+        self.settings_of(target)
+        if not is_service(target):
+            return
+        for variable in services.spec(target.name).more_ports:
+            self.settings.variable_port(variable)
+        for where, setting, value in self.set_of(target.name):
+            if setting.secret:
+                self.secret_setting(where, value)
+
+    def secret_setting(self, where: str, value: str) -> str:
+        """A secret setting's own text. ConfigError, which says where it was set, for a placeholder that has none."""
+        try:
+            return secrets.expand(value, environ=self.settings.environ, directory=self.directory)
+        except ConfigError as error:
+            raise ConfigError(f"{where}: {error.message}", hint=error.hint) from error
 
     @property
     def target_file(self) -> str:

@@ -54,7 +54,8 @@ def console(
 ) -> None:
     """Run the console here, without Docker, until Ctrl-C: pages, workers and schedules; print a link to log in.
 
-    What ends meanwhile is started again. In containers, and without a terminal: dbfleet up console.
+    What ends meanwhile is started again; what was up before stays. In containers, and without a terminal: dbfleet up
+    console.
     """
     if ctx.invoked_subcommand is not None:
         return
@@ -70,6 +71,9 @@ def console(
     chosen.runtime = "process"
     fleet = open_fleet()
     ours = op.not_up(fleet)
+    stay = op.what_stays(fleet, ours)
+    if stay:
+        render.say(f"{stay.what} up before, and left running when this ends")
     try:
         with live() as report:
             op.console(fleet, timeout_s=timeout, report=report)
@@ -80,6 +84,8 @@ def console(
     finally:
         with live() as report:
             op.end(fleet, ours, report=report)
+        if stay:
+            render.say(f"{stay.what} up before, and left running: {stay.how} ends that")
 
 
 @_console.command("link")

@@ -51,6 +51,7 @@ class Code(enum.IntEnum):
     INTERRUPTED = 130
     READER_GONE = 141
     TERMINATED = 143
+    HUNG_UP = 129
 
 
 # The first match wins, so a subclass is listed before its parent.

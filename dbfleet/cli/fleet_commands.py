@@ -84,7 +84,7 @@ def up(
     A service is named like a target and brings what it needs; console names all that the console consists of.
     """
     from dbfleet.cli import render
-    from dbfleet.ops.up import plan
+    from dbfleet.ops._meant import plan
     from dbfleet.ops.up import up as start
 
     fleet = open_fleet()

@@ -19,10 +19,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
 from types import FrameType
-from typing import IO, TYPE_CHECKING, Any, Final, Protocol
+from typing import IO, TYPE_CHECKING, Any, Final, Protocol, cast
 
 from dbfleet.cli.chosen import chosen
-from dbfleet.cli.streams import ReaderGone, StdoutFailed, coloured, in_colour, is_terminal
+from dbfleet.cli.streams import ReaderGone, StdoutFailed, Unfailing, coloured, in_colour, is_terminal
 from dbfleet.errors import DbfleetError, FleetPartlyFailed, NotReady, RuntimeFailure, UsageError
 
 if TYPE_CHECKING:
@@ -388,7 +388,7 @@ def _live(unit: str, passing: bool) -> Iterator[Progress]:
             rate = f" · {task.speed:,.0f} {unit}/s" if task.speed and unit else ""
             return Text(f"{task.completed / task.total:4.0%}{rate}", style="cyan")
 
-    console = Console(stderr=True, no_color=not coloured(sys.stderr), highlight=False)
+    console = Console(file=cast("IO[str]", Unfailing()), no_color=not coloured(sys.stderr), highlight=False)
     display = RichProgress(
         SpinnerColumn(finished_text=" "),
         TextColumn("{task.fields[name]}", style="bold", markup=False),

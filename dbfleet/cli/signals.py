@@ -1,4 +1,5 @@
-"""What Ctrl-C and SIGTERM do while a command runs: it unwinds within a bounded time, whatever it is doing.
+"""What Ctrl-C, SIGTERM and SIGHUP (the terminal was closed) do while a command runs: it unwinds within a bounded time,
+whatever it is doing.
 
 A signal is noted once and raised in the main thread as a KeyboardInterrupt, so that every `with` and `finally` on the
 way stops statements and cleans up. Five things can prevent that. A thread, which learns of the signal through Python's
@@ -39,7 +40,7 @@ RETRY_S: Final = 1.0
 SAME_S: Final = 0.5
 """A signal this soon after the first does not count as a second one: `timeout` sends each signal twice."""
 
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PACE_S: Final = 0.05
 _LOST_AFTER_S: Final = 0.5
 _HELD_AT_MOST_S: Final = 1.0
@@ -48,7 +49,8 @@ _DEEPEST: Final = 50
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM came. It is a KeyboardInterrupt, so that code that cleans up after Ctrl-C cleans up after SIGTERM too."""
+    """SIGTERM or SIGHUP came. It is a KeyboardInterrupt, so that code that cleans up after Ctrl-C cleans up after these
+    too."""
 
 
 _current: Signals | None = None
@@ -56,7 +58,7 @@ _current: Signals | None = None
 
 def answered() -> None:
     """Forget a Ctrl-C that was meant for one of several statements and has stopped it: the command goes on. SIGTERM
-    always ends the command."""
+    and SIGHUP always end the command."""
     if _current is not None:
         _current.forget()
 
@@ -105,7 +107,7 @@ class Signals:
         self._unraisable = sys.unraisablehook
         sys.unraisablehook = self._not_raised
         for number in _SIGNALS:
-            # An ignored SIGINT (nohup, a shell's background job) stays ignored.
+            # An ignored one (nohup, a shell's background job) stays ignored.
             if signal.getsignal(number) is not signal.SIG_IGN:
                 self._previous[number] = signal.signal(number, self._handle)
 
@@ -128,8 +130,8 @@ class Signals:
         _current = None
 
     def forget(self) -> None:
-        """Go on as if no signal had come. Raises Terminated after SIGTERM."""
-        if self.first == signal.SIGTERM:
+        """Go on as if no signal had come. Raises Terminated after SIGTERM and SIGHUP."""
+        if self.first not in (None, signal.SIGINT):
             raise Terminated
         self._came_at = self.first = self._lost_since = self._held_since = None
         self._runs_before = self._runs
@@ -145,7 +147,7 @@ class Signals:
             self._held_since = self._held_since or now
             return
         self._held_since = None
-        raise Terminated if self.first == signal.SIGTERM else KeyboardInterrupt
+        raise KeyboardInterrupt if self.first == signal.SIGINT else Terminated
 
     def _not_raised(self, unraisable: Any) -> None:
         """Python reports an exception that it ignored, in a finalizer or in C. Ours is not printed: it is raised again

@@ -6,7 +6,8 @@ It imports nothing of ours, so every module of the command line may import it.
 from __future__ import annotations
 
 import os
-from typing import IO, Final
+import sys
+from typing import IO, Any, Final
 
 COLOURS: Final = {"red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36", "dim": "2", "bold": "1"}
 
@@ -18,6 +19,27 @@ class ReaderGone(Exception):
 
 class StdoutFailed(Exception):
     """stdout is full or closed."""
+
+
+class Unfailing:
+    """stderr, for a library that draws on it: one that is closed or full changes nothing of what the command does."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.stderr, name)
+
+    def write(self, text: str) -> int:
+        """Write it, if that can be."""
+        try:
+            return sys.stderr.write(text)
+        except (OSError, ValueError):
+            return len(text)
+
+    def flush(self) -> None:
+        """Send what is written, if that can be."""
+        try:
+            sys.stderr.flush()
+        except (OSError, ValueError):
+            pass
 
 
 def is_terminal(stream: IO[str] | None) -> bool:

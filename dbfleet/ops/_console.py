@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import dbfleet
-from dbfleet import secrets, services
-from dbfleet.errors import ConfigError, DbfleetError
+from dbfleet import config, registry, secrets, services
+from dbfleet.errors import DbfleetError
 from dbfleet.fleet import Fleet
 from dbfleet.members import FOLDER
 from dbfleet.runtimes import compose, docker_images
@@ -49,6 +49,7 @@ def environment(fleet: Fleet, name: str, runtime: str) -> Mapping[str, str]:
             **({_image.BASE: base} if base else {}),
             # Empty where it is not set: what was set at an earlier `up` stands in the file of variables still.
             **{each.variable: "" for _, _, each in services.settings_of(name) if not each.secret},
+            **{each: str(_more_port(fleet, name, each)) for each in services.spec(name).more_ports},
             **_set(fleet, name, runtime),
         }
     spec = services.spec(name)
@@ -88,9 +89,8 @@ def _wanted(fleet: Fleet, name: str) -> bool:
 
 
 def _more_port(fleet: Fleet, name: str, variable: str) -> int:
-    asked = fleet.settings.environ.get(variable, "")
     recorded = fleet.record(name).get("more_ports", {}).get(variable)
-    return int(asked) if asked.isdecimal() else recorded or services.spec(name).more_ports[variable]
+    return fleet.settings.variable_port(variable) or recorded or services.spec(name).more_ports[variable]
 
 
 def folder(fleet: Fleet) -> Path:
@@ -114,7 +114,7 @@ def _surroundings(fleet: Fleet, name: str) -> Surroundings:
         page=page(fleet),
         wanted=frozenset(each for each in services.names() if _wanted(fleet, each)),
         ports={variable: _more_port(fleet, name, variable) for variable in services.spec(name).more_ports},
-        inherited={**_set(fleet, name, "process"), **dict(_paths(fleet) if own else _inherited(fleet))},
+        inherited={**_set(fleet, name, "process"), **dict(_paths(fleet) if own else _inherited(fleet, name))},
     )
 
 
@@ -145,18 +145,54 @@ def _paths(fleet: Fleet) -> Iterator[tuple[str, str]]:
     yield "PYTHONPATH", os.pathsep.join(dict.fromkeys(path for path in paths if path))
 
 
-def _inherited(fleet: Fleet) -> Iterator[tuple[str, str]]:
+def _inherited(fleet: Fleet, name: str) -> Iterator[tuple[str, str]]:
     """What the fleet's settings are made of: the variables of its targets and services, and those that stand for
     secrets in its URLs."""
     environ = fleet.settings.environ
     yield from _paths(fleet)
-    named = {name for name in environ if name in _INHERITED or _SETTING.fullmatch(name)}
+    named = {each for each in environ if each in _INHERITED or _SETTING.fullmatch(each)}
     for settings in (fleet.settings.targets or {}).values():
         for text in (settings.url, settings.ro_url):
             named |= {found[2] for found in secrets.PLACEHOLDER.finditer(text or "") if found[1] == "env"}
-    yield from ((name, environ[name]) for name in sorted(named) if name in environ)
-    yield "DBFLEET_RUNTIME", fleet.settings.runtime
-    yield FOLDER, str(fleet.directory)
+    yield from ((each, environ[each]) for each in sorted(named) if each in environ)
+    yield "DBFLEET_RUNTIME", _runtime(fleet)
+    yield FOLDER, fleet.record(name).get("folder") or str(fleet.directory)
+
+
+def _runtime(fleet: Fleet) -> str:
+    """The fleet's runtime by its settings: a flag is for one command, and the services outlive it."""
+    if fleet.settings.origins.get("fleet.runtime") != "--runtime":
+        return fleet.settings.runtime
+    return config.load(fleet=fleet.name, environ=fleet.settings.environ, directory=fleet.directory).runtime
+
+
+def started_in(fleet: Fleet, name: str) -> str:
+    """The folder that the service takes for the one in which `up` was typed: where it runs, the one that it has, as
+    long as nothing in the settings depends on it."""
+    record = fleet.record(name)
+    keeps = record.get("wanted") and not record.get("stopped") and not _depend_on_the_folder(fleet)
+    return (record.get("folder") if keeps else None) or str(fleet.directory)
+
+
+def _depend_on_the_folder(fleet: Fleet) -> bool:
+    """Whether a URL in the settings names a file by a path that is relative."""
+    for settings in (fleet.settings.targets or {}).values():
+        for text in filter(None, (settings.url, settings.ro_url)):
+            files = [Path(found[2]).expanduser() for found in secrets.PLACEHOLDER.finditer(text) if found[1] == "file"]
+            if not all(file.is_absolute() for file in files):
+                return True
+            if not secrets.PLACEHOLDER.fullmatch(text) and _is_relative(text):
+                return True
+    return False
+
+
+def _is_relative(text: str) -> bool:
+    try:
+        url = config.parse_url(text)
+        embedded = registry.by_scheme(url.scheme).embedded
+    except DbfleetError:  # told where the target is used
+        return True
+    return embedded and not (url.database or ":").startswith(("/", ":"))
 
 
 # --- the file of the targets ----------------------------------------------------------------------------------------
@@ -195,17 +231,9 @@ def tell(fleet: Fleet, name: str, runtime: str) -> list[str]:
             told.put(secret_file(setting), "")  # a container finds a file, in any case
     for where, setting, value in fleet.set_of(name):
         if setting.secret:
-            told.put(secret_file(setting), _expanded(fleet, where, value))
+            told.put(secret_file(setting), fleet.secret_setting(where, value))
     told.remove_others()
     return left
-
-
-def _expanded(fleet: Fleet, where: str, value: str) -> str:
-    """A secret setting's own text. ConfigError, which says where it was set, for a placeholder that has none."""
-    try:
-        return secrets.expand(value, environ=fleet.settings.environ, directory=fleet.directory)
-    except ConfigError as error:
-        raise ConfigError(f"{where}: {error.message}", hint=error.hint) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ processes: threads would take turns. Workers are forked where that is safe (Linu
 everything that is loaded; elsewhere they are threads, which are slower together and do the same. They are threads too
 where a target is a file that one process has at a time, as its owner is connected to it as well.
 
-A worker answers Ctrl-C by its owner alone: the owner sends `stop`, or goes away; the worker then cancels the statement
-that runs on the server, unwinds, and closes its connection. SIGTERM, which may go to every process of a group, does the
-same, and tells the owner. Errors come back as they were raised, their cause as text.
+A worker answers Ctrl-C and SIGHUP by its owner alone: the owner sends `stop`, or goes away; the worker then cancels the
+statement that runs on the server, unwinds, and closes its connection. SIGTERM, which may go to every process of a
+group, does the same, and tells the owner. Errors come back as they were raised, their cause as text.
 
 A message is a frozen dataclass, in both directions; which ones there are is the verb's affair, but for the three that
 stand here: `Stop` to the worker, `Failed` and `Ended` to the owner.
@@ -39,7 +39,7 @@ STOP_TIMEOUT_S: Final = 10.0
 """How long a worker may take to unwind; then it is killed."""
 
 _FORKS: Final = sys.platform == "linux"
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,8 +278,9 @@ def _signals_held() -> Iterator[None]:
 
 
 def _child(owner: Owner, job: Callable[[Owner], None], not_ours: Sequence[Connection]) -> None:
-    # The terminal sends Ctrl-C to the whole group; the owner decides what it means.
+    # The terminal sends Ctrl-C, and that it is closed, to the whole group; the owner decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, owner._terminate)
     signal.set_wakeup_fd(-1)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)

@@ -65,5 +65,5 @@ def config_validate(fleet: Fleet) -> int:
         fleet.spec(fleet.targets[name])
         fleet.configured_reader(name)
     for name in services.names():
-        list(fleet.set_of(name))
+        fleet.check_settings(fleet.service(name))
     return len(fleet.names)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from dbfleet import services
 from dbfleet.errors import DbfleetError
 from dbfleet.fleet import Fleet
+from dbfleet.ops import _servers
 from dbfleet.ops.stop import stop
 from dbfleet.ops.up import Up, up
 from dbfleet.runtimes import Report, silent
@@ -25,7 +26,31 @@ AGAIN_S: Final = 15.0
 
 def not_up(fleet: Fleet) -> list[str]:
     """The console's services that do not run now."""
-    return [name for name in services.group(GROUP) if fleet.fate(fleet.service(name)) is not None]
+    return [name for name in _members(fleet) if fleet.fate(fleet.service(name)) is not None]
+
+
+def _members(fleet: Fleet) -> list[str]:
+    return [target.name for target in _servers.named(fleet, [GROUP])]
+
+
+class Stays(NamedTuple):
+    """Services that were up before: `what` they are, in words with a verb, and `how` they are stopped, as a command."""
+
+    what: str
+    how: str
+
+
+def what_stays(fleet: Fleet, ours: Sequence[str]) -> Stays | None:
+    """The console's services that `end` leaves as they are, where only `ours` were started by us; None where there are
+    none."""
+    names = [name for name in _members(fleet) if name not in ours]
+    if not names:
+        return None
+    if not ours:
+        return Stays("the console was", fleet.command(f"stop {GROUP}"))
+    *first, last = names
+    what = f"{', '.join(first)} and {last} were" if first else f"{last} was"
+    return Stays(what, fleet.command(f"stop {' '.join(names)}"))
 
 
 def console(fleet: Fleet, *, timeout_s: float | None = None, report: Report = silent) -> Up:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from dbfleet.errors import UsageError
 from dbfleet.fleet import Fleet
-from dbfleet.ops import _servers
+from dbfleet.ops import _meant, _servers
 from dbfleet.ops.stop import stop
 from dbfleet.ops.up import Up, up
 from dbfleet.runtimes import Report, silent
@@ -20,5 +20,6 @@ def restart(
     wanted = [target.name for target in chosen if fleet.record(target.name).get("wanted")]
     if not names and not wanted:
         raise UsageError("nothing of this fleet is up", hint="start it: dbfleet up")
+    _meant.check(fleet, names or wanted)
     stop(fleet, names or wanted, report=report)
     return up(fleet, names or wanted, timeout_s=timeout_s, report=report)

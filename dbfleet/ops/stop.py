@@ -21,7 +21,8 @@ def stop(fleet: Fleet, names: Sequence[str] | None = None, *, report: Report = s
         for wave in reversed(_servers.waves(chosen)):
             for runtime, servers in _servers.by_runtime(fleet, wave):
                 stopped += runtime.stop(servers, report=report)
-        for name in stopped:
-            fleet.save_record(name, stopped=True)
+        for target in chosen:  # what had ended by itself is not missed any more either
+            if target.name in stopped or fleet.record(target.name).get("wanted"):
+                fleet.save_record(target.name, stopped=True)
         _console.tell_all(fleet)
     return stopped

@@ -1,6 +1,7 @@
 """`up`: start what is asked for, and wait until it answers. Running it again changes nothing that is right.
 
 Rules:
+- What is set of a target or of a service is judged before anything is started.
 - Bare `up` starts what the runtime has servers for and tells how to get the rest. A target that is named and cannot be
   started is an error before anything is started.
 - A port from the settings is used or is an error that names who has it. Any other is the recorded one, else the
@@ -27,11 +28,11 @@ from typing import Any
 
 from dbfleet import services
 from dbfleet.adapter import ServerInfo
-from dbfleet.errors import DbfleetError, FleetPartlyFailed, RuntimeFailure, Unavailable, UsageError
+from dbfleet.errors import DbfleetError, FleetPartlyFailed, RuntimeFailure, Unavailable
 from dbfleet.fleet import Fleet
 from dbfleet.members import is_service
-from dbfleet.ops import _answering, _console, _drills, _ports, _servers
-from dbfleet.runtimes import Deadline, Event, Report, Runtime, Server, ports, silent, wait_ready
+from dbfleet.ops import _answering, _console, _drills, _meant, _ports, _servers
+from dbfleet.runtimes import Deadline, Event, Report, Runtime, Server, silent, wait_ready
 from dbfleet.spec import ServiceSpec
 from dbfleet.target import Target
 
@@ -64,7 +65,8 @@ def up(
     RuntimeFailure where a named one cannot be started here; the error itself where one target fails, FleetPartlyFailed
     where one of several does: the others are up nevertheless. None for `timeout_s` is TIMEOUT_S, and longer for a
     server whose stack gives its start longer."""
-    chosen = _chosen(fleet, names, everything=everything)
+    chosen = _meant.chosen(fleet, names, everything=everything)
+    _meant.check(fleet, names, everything=everything)
     deadline = Deadline(TIMEOUT_S, firm=False) if timeout_s is None else Deadline(timeout_s)
     _drills.tell_swept(fleet, report)
     with _servers.alone(fleet, report, timeout_s=deadline.seconds):
@@ -89,25 +91,6 @@ def up(
     return done
 
 
-def _chosen(fleet: Fleet, names: Sequence[str] | None, *, everything: bool = False) -> list[tuple[Target, bool]]:
-    """What is to be started, with what it needs; and of each whether it is an error where it cannot be."""
-    if everything or not names:
-        all_services = [fleet.service(name) for name in services.names() if everything]
-        return [
-            (target, False)
-            for target in (*fleet.targets.values(), *all_services)
-            if _servers.of_this_fleet(fleet, target)
-        ]
-    chosen = _servers.named(fleet, names)
-    wanted = services.in_order(target.name for target in chosen if is_service(target))
-    found = [target for target in chosen if not is_service(target)]
-    found += [one for one in map(fleet.service, wanted) if one.name in names or _servers.of_this_fleet(fleet, one)]
-    return [
-        (target, target.name in names or not (is_service(target) and services.spec(target.name).optional))
-        for target in found
-    ]
-
-
 def _runtimes(fleet: Fleet, chosen: Sequence[tuple[Target, bool]], done: Up, report: Report) -> dict[str, str]:
     """Which runtime starts which of them, by name. RuntimeFailure where one that must be started cannot be."""
     default, _ = _servers.default_runtime(fleet)
@@ -115,7 +98,7 @@ def _runtimes(fleet: Fleet, chosen: Sequence[tuple[Target, bool]], done: Up, rep
     for target, must in chosen:
         if not _servers.started(fleet, target):
             continue
-        name = _runtime_of(fleet, target, default)
+        name = _meant.runtime_of(fleet, target, default)
         spec = fleet.runs(target)
         missing = _servers.runtime(fleet, name).missing(spec)
         if missing is None:
@@ -158,7 +141,10 @@ def _planned(fleet: Fleet, chosen: Sequence[Target], runtimes: Mapping[str, str]
         if not fleet.record(target.name).get("wanted"):
             with contextlib.suppress(DbfleetError):  # told when it is started
                 port = _ports.chosen(fleet, target, None, (), report, runtime=runtimes[target.name]) or None
-        fleet.save_record(target.name, port=port, more_ports=_ports.more(fleet, target.name), planned=True)
+        fleet.save_record(target.name, port=port, planned=True)
+        with contextlib.suppress(DbfleetError):
+            runs = fleet.fate(target) is None
+            fleet.save_record(target.name, more_ports=_ports.more(fleet, target, report, runs=runs))
     try:
         yield
     finally:
@@ -200,28 +186,6 @@ def _needs_what_failed(fleet: Fleet, target: Target, done: Up, report: Report) -
     return bool(lost)
 
 
-def plan(fleet: Fleet, names: Sequence[str] | None = None, *, everything: bool = False) -> list[dict[str, Any]]:
-    """What `up` would do, without doing it: a record a target, with target runtime port action."""
-    default, _ = _servers.default_runtime(fleet)
-    found: list[dict[str, Any]] = []
-    chosen = [target for target, _ in _chosen(fleet, names, everything=everything)]
-    for target in (target for wave in _servers.waves(chosen) for target in wave):
-        record: dict[str, Any] = {"target": target.name, "runtime": None, "port": target.port, "action": "ask it"}
-        if _servers.started(fleet, target):
-            name = record["runtime"] = _runtime_of(fleet, target, default)
-            runtime, one = _servers.runtime(fleet, name), _servers.server(fleet, target)
-            if missing := runtime.missing(one.spec):
-                record["action"] = f"nothing: {missing}"
-            elif runtime.states([one])[target.name].alive:
-                record["action"] = "nothing: it runs"
-            else:
-                record["action"] = "start it" if fleet.record(target.name).get("runtime") else "make it and start it"
-        elif target.managed and fleet.runs(target).embedded:
-            record["action"] = "make the file where it is missing"
-        found.append(record)
-    return found
-
-
 def _failed(done: Up) -> DbfleetError:
     if len(done.failures) == 1 and not done.ready:
         return next(iter(done.failures.values()))
@@ -252,27 +216,6 @@ def _look(fleet: Fleet, target: Target, deadline: Deadline, report: Report) -> C
     return look
 
 
-def _runtime_of(fleet: Fleet, target: Target, default: str) -> str:
-    """The runtime for this start. A server that runs on another one than was asked for must be stopped first."""
-    fixed = services.spec(target.name).runtime if is_service(target) else None
-    if fixed:
-        return fixed
-    recorded = fleet.record(target.name).get("runtime")
-    asked = fleet.settings.runtime
-    if not recorded or recorded == asked or (asked == "auto" and recorded == default):
-        return recorded or default
-    if asked == "auto":
-        return str(recorded)
-    one = _servers.server(fleet, target)
-    if _servers.runtime(fleet, recorded).states([one])[target.name].alive:
-        raise UsageError(
-            f"{target.name} runs on the runtime {recorded}, and {asked} was asked for",
-            target=target.name,
-            hint=f"dbfleet stop {target.name}, then up again; its data stays with {recorded}",
-        )
-    return asked
-
-
 def _starts(
     fleet: Fleet, runtime: Runtime, members: Sequence[Target], done: Up, deadline: Deadline, report: Report
 ) -> dict[str, Callable[[], ServerInfo]]:
@@ -292,6 +235,7 @@ def _starts(
             state = states[target.name]
             running_on = state.port if state.alive else None
             port = _ports.chosen(fleet, target, running_on, servers, report, runtime=runtime.name)
+            more = _ports.more(fleet, target, report, runs=state.alive) if is_service(target) else None
         except DbfleetError as error:
             done.failures[target.name] = error
             report(Event(target.name, "failed", error.message))
@@ -304,6 +248,8 @@ def _starts(
             runtime=runtime.name,
             earlier=earlier or None,
             port=port or None,
+            more_ports=more,
+            folder=_console.started_in(fleet, target.name) if is_service(target) else None,
             wanted=True,
             stopped=None,
             failed=None,
@@ -369,7 +315,8 @@ def _start(
             except RuntimeFailure:
                 # Between our look at the port and the server's, somebody else took it: another fleet, as a rule.
                 fixed = fleet.settings_of(fleet.member(server.target)).port
-                if last or fixed or not chosen.port or deadline.passed or ports.is_free(chosen.port):
+                free = _ports.are_free(fleet, chosen.target, chosen.port)
+                if last or fixed or not chosen.port or deadline.passed or free:
                     raise
                 chosen = _on_another_port(fleet, runtime, chosen, report)
                 if chosen.target in done.told:
@@ -420,6 +367,7 @@ def _on_another_port(fleet: Fleet, runtime: Runtime, server: Server, report: Rep
     with _saving:
         target = fleet.member(server.target)
         port = _ports.chosen(fleet, target, None, (), report, runtime=runtime.name)
-        fleet.save_record(server.target, port=port)
+        more = _ports.more(fleet, target, report, runs=False) if is_service(target) else None
+        fleet.save_record(server.target, port=port, more_ports=more)
         environment = _console.environment(fleet, server.target, runtime.name) if is_service(target) else {}
     return replace(server, port=port, environment=environment)

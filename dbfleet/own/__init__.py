@@ -44,6 +44,10 @@ class Fate(NamedTuple):
     cap: int | None = None
 
 
+NEVER_ASKED: Final = Fate("it was stopped")
+"""The fate of a process that nobody wants to run, or whose start did not get so far."""
+
+
 def process(state: Path, target: str, port: int | None) -> Fate | None:
     """What became of the process that is recorded below `state`; None where that process listens on the port, or still
     starts and nothing listens yet."""
@@ -55,7 +59,7 @@ def process(state: Path, target: str, port: int | None) -> Fate | None:
         return Fate(f"nobody knows whether it runs: its record {folder / RECORD} is damaged", "record")
     pid = record.get("pid")
     if pid is None:
-        return Fate("it was stopped")
+        return NEVER_ASKED
     if not procfs.AVAILABLE:
         return _process_without_procfs(record, port)
     if procfs.identity(pid) != record.get("identity"):

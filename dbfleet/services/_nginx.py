@@ -67,7 +67,13 @@ http {{
     proxy_read_timeout 1h; # a statement may run for long before its first row
     proxy_http_version 1.1;
 
-    limit_req_zone $binary_remote_addr zone=login:1m rate=20r/m;
+    # Passwords are tried by POST; the form itself may be looked at as often as any page.
+    map $request_method $tries {{
+        default $binary_remote_addr;
+        GET "";
+        HEAD "";
+    }}
+    limit_req_zone $tries zone=login:1m rate=20r/m;
     limit_req_zone $binary_remote_addr zone=all:1m rate=100r/s;
     limit_conn_zone $binary_remote_addr zone=connections:1m;
     limit_req_status 429;
@@ -103,6 +109,8 @@ http {{
         add_header Strict-Transport-Security $strict always;
         limit_req zone=all burst=200 nodelay;
         limit_conn connections 100;
+        error_page 429 @later;
+        error_page 497 https://$http_host$request_uri; # plain HTTP was spoken here
         error_page 502 504 = @away;
 
         location / {{
@@ -142,6 +150,14 @@ http {{
             return 403 "This page needs the console's admin role, and a second factor where one is required.\\n";
         }}
 
+        location @later {{
+            default_type text/html;
+            add_header Retry-After {_LATER_S} always;
+            add_header Cache-Control no-store always;
+            add_header Strict-Transport-Security $strict always;
+            return 429 "{_LATER}";
+        }}
+
         location @away {{
             return 502 "What is behind this page does not answer: dbfleet health says what is wrong.\\n";
         }}
@@ -149,6 +165,17 @@ http {{
 }}
 """
 
+
+_LATER_S: Final = 5
+"""After so long a request that was one too many is let through: the slowest limit lets one through in 3 s."""
+
+_LATER: Final = (
+    "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
+    "<title>Too many tries</title><style>body{font:1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:4rem auto;"
+    "padding:0 1rem;color-scheme:light dark}</style><h1>Too many tries</h1>"
+    "<p>There were too many requests from your address in a short time. "
+    f"Try again in {_LATER_S} seconds.<p><a href='/login'>Log in</a></html>"
+)
 
 _PGADMIN: Final = """proxy_set_header X-Script-Name /pgadmin;
             proxy_set_header X-Scheme $scheme;"""
@@ -173,6 +200,7 @@ def _behind_the_door(name: str, address: str | None, places: Places, header: str
             auth_request /.admin;
             error_page 401 = @login;
             error_page 403 = @denied;
+            error_page 429 @later;
             error_page 502 504 = @away;
             proxy_set_header Host $http_host;
             proxy_set_header X-Forwarded-For $remote_addr;

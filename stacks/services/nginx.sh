@@ -11,12 +11,13 @@ pair() { cksum "$folder/certificate.pem" "$folder/key.pem" 2>/dev/null; }
 
 "$nginx" -c "$configuration" -g 'daemon off;' &
 server=$!
-ending=
-trap 'ending=yes; kill -QUIT "$server" 2>/dev/null' TERM INT QUIT
+ending= nap=
+trap 'ending=yes; kill -QUIT "$server" 2>/dev/null; kill $nap 2>/dev/null' TERM INT QUIT
 loaded=$(pair) refused=
 while [ -z "$ending" ] && kill -0 "$server" 2>/dev/null; do
     sleep 5 &
-    wait $! # a signal ends it at once
+    nap=$!
+    wait $nap # a signal ends it at once
     now=$(pair)
     if [ "$now" != "$loaded" ] && [ "$now" != "$refused" ]; then
         if said=$("$nginx" -t -q -c "$configuration" 2>&1); then

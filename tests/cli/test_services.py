@@ -179,6 +179,7 @@ def test_doctor_says_what_the_console_lacks(dbfleet: CommandLine) -> None:
     ("text", "told"),
     [
         ("[targets.control]\nengine = 'postgres'\n", "control is a service of dbfleet's own"),
+        ("[targets.console]\nengine = 'postgres'\n", "console means several services of dbfleet's own"),
         ("[services.contrl]\nport = 5\n", "did you mean control?"),
         ("[services.control]\nprot = 5\n", "did you mean port?"),
         ("[services.control]\nport = 0\n", "a port is a number"),

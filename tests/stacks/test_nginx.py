@@ -183,6 +183,14 @@ def test_plain_http_leads_to_https_and_https_says_to_stay(door: Door) -> None:
     assert door.ask("/", Host="localhost").headers["Strict-Transport-Security"] is None
 
 
+def test_plain_http_on_the_port_of_https_leads_there(door: Door) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", door.https, timeout=20)
+    connection.request("GET", "/jobs?state=failed", headers={"Host": f"localhost:{door.https}"})
+    answer = connection.getresponse()
+    connection.close()
+    assert (answer.status, answer.headers["Location"]) == (302, f"https://localhost:{door.https}/jobs?state=failed")
+
+
 def test_web_is_told_the_host_that_was_typed_and_no_address_that_a_client_made_up(door: Door) -> None:
     made_up = {"X_Forwarded_For": "10.1.2.3", "X_Real_IP": "10.1.2.3", "X_Dbfleet_Door": "x"}
     told = door.told("/a?b=c", X_Forwarded_Proto="http", **made_up)
@@ -204,10 +212,14 @@ def test_a_statement_of_ten_megabytes_passes_and_a_larger_body_does_not(door: Do
 
 
 def test_logins_in_a_row_are_slowed_down_and_nothing_else_is(door: Door) -> None:
-    statuses = [door.ask("/login", "POST", b"password=wrong").status for _ in range(20)]
-    assert statuses[:5] == [200] * 5
-    assert 429 in statuses
+    answers = [door.ask("/login", "POST", b"password=wrong") for _ in range(20)]
+    assert [answer.status for answer in answers[:5]] == [200] * 5
+    slowed = next(answer for answer in answers if answer.status == 429)
+    assert (slowed.headers["Retry-After"], slowed.headers["Content-Type"]) == ("5", "text/html")
+    assert "Try again in 5 seconds" in slowed.text  # type: ignore[attr-defined]
+    assert "nginx" not in slowed.text  # type: ignore[attr-defined]
     assert {door.ask("/").status for _ in range(20)} == {200}
+    assert {door.ask("/login").status for _ in range(20)} == {200}, "the form itself is no try"
 
 
 @pytest.mark.parametrize(("says", "status"), [(204, 200), (401, 302), (403, 403), (500, 500)])

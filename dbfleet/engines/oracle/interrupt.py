@@ -16,7 +16,7 @@ from typing import Any, Final
 ANSWER_MS: Final = 1000
 """How long the server may take at the end to stop, to roll back, and to log off."""
 
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def hurry(connection: Any) -> None:
