@@ -161,8 +161,13 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that the user most likely meant by `word`, or None."""
     import difflib  # here, as most commands do not need it
 
-    matches = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
-    return matches[0] if matches else None
+    def alike(candidate: str) -> bool:
+        # The first letter is seldom mistyped: where it is another one, all the rest must fit (nosuch is not couch).
+        same = candidate.lstrip("-")[:1] == word.lower().lstrip("-")[:1]
+        return same or difflib.SequenceMatcher(None, word.lower(), candidate).ratio() >= 0.8
+
+    matches = difflib.get_close_matches(word.lower(), list(known), n=3, cutoff=0.6)
+    return next(filter(alike, matches), None)
 
 
 @overload

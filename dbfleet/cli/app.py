@@ -23,7 +23,7 @@ import typer.main
 from dbfleet import __version__
 from dbfleet.cli.chosen import chosen
 from dbfleet.cli.examples import EXAMPLES, epilog
-from dbfleet.cli.meant import ALIASES, COMMANDS, by_option
+from dbfleet.cli.meant import ALIASES, COMMANDS, IN_GROUPS, by_option
 from dbfleet.errors import UsageError, did_you_mean, nearest
 
 MODULES: Final = {
@@ -337,6 +337,22 @@ def run(arguments: Sequence[str], begin: Callable[[], None] = lambda: None) -> i
     return 0
 
 
+def understood(arguments: Sequence[str]) -> None:
+    """UsageError where these arguments are no command, or not what it takes. Nothing is run."""
+    try:
+        context: Any = typer.main.get_command(app).make_context("dbfleet", list(arguments))
+        while rest := [*context._protected_args, *context.args]:
+            if not isinstance(context.command, typer.core.TyperGroup):
+                break
+            name, command, rest = context.command.resolve_command(context, rest)
+            assert command is not None  # resolve_command has raised, where there is none
+            context = command.make_context(name, rest, parent=context)
+    except typer.Exit:
+        raise UsageError(f"{' '.join(arguments)} does nothing but tell something") from None
+    except _TyperUsageError as error:
+        raise _ours(error, arguments) from error
+
+
 def _ours(error: Any, arguments: Sequence[str]) -> UsageError:
     """typer's error as ours: what is wrong, and where to look."""
     path = error.ctx.command_path if error.ctx else "dbfleet"
@@ -359,7 +375,7 @@ def _ours(error: Any, arguments: Sequence[str]) -> UsageError:
         hint = f"for example: {examples[0][0]}"
     elif wrong := re.match(r"no such command '(.*?)'", text):
         text, known = f"{path} has no command '{wrong[1]}'", list(getattr(error.ctx.command, "commands", ()))
-        close = nearest(wrong[1], known)
+        close = next((each for each in (IN_GROUPS.get(wrong[1]), nearest(wrong[1], known)) if each in known), None)
         hint = f"did you mean {path} {close}?" if close else f"its commands are: {', '.join(known)}"
         if command == "config" and not close:
             hint += "; to change a setting, edit dbfleet.toml (dbfleet init writes one)"

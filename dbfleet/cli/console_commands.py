@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from dbfleet import errors
-from dbfleet.cli import render
+from dbfleet.cli import _jobs_view, render
 from dbfleet.cli.chosen import open_fleet
+from dbfleet.cli.exit import Code
 from dbfleet.cli.options import Format, Yes, complete_located
+from dbfleet.cli.streams import is_terminal
 from dbfleet.errors import DbfleetError, RuntimeFailure, UsageError
 
 if TYPE_CHECKING:
@@ -34,6 +37,16 @@ _RECEIPT: Final = ("receipt", "kind", "at", "target", "source", "same", "rows", 
 
 JobNumber = Annotated[int, typer.Argument(metavar="JOB", help="The number of a job.")]
 Name = Annotated[str, typer.Argument(metavar="SCHEDULE", help="The name of a schedule.")]
+
+
+def _show(
+    found: Iterable[Mapping[str, Any]], fields: Sequence[str], layout: Callable[..., Iterator[str]], format: str | None
+) -> None:
+    """The records as a person reads them, or whole in the format that was asked for."""
+    if render.format_of(format) == "table":
+        render.lines(layout(found, render.page(), today=_jobs_view.today()))
+    else:
+        render.records(found, fields, format=format)
 
 
 def _desk() -> Desk:
@@ -111,9 +124,9 @@ def schedule_add(
         list[str] | None,
         typer.Argument(metavar="[WORD]...", help="Its targets, then collections.", autocompletion=complete_located),
     ] = None,
-    every: Annotated[str, typer.Option(metavar="TIME", help="An interval: 30s, 10m, 2h, 1d.")] = "",
+    every: Annotated[str, typer.Option(metavar="TIME", help="An interval: 30s, 10m, 2h, 1d; first at once.")] = "",
     cron: Annotated[str, typer.Option(metavar="LINE", help="A cron line: '0 3 * * *'.")] = "",
-    time_zone: Annotated[str, typer.Option("--tz", metavar="ZONE", help="Whose hours --cron means.")] = "UTC",
+    time_zone: Annotated[str, typer.Option("--tz", metavar="ZONE", help="Whose hours --cron means. [UTC]")] = "",
     name: Annotated[
         str, typer.Option(metavar="NAME", help="What it is called; by its kind and targets if left out.")
     ] = "",
@@ -139,21 +152,31 @@ def schedule_add(
     A slot that nobody noticed in time is on record as overdue, never silent. A command's own words stand behind --.
     """
     from dbfleet.cli import _schedule_words as grammar
+    from dbfleet.cli.app import understood
 
+    if kind == "command" and words:
+        understood(words[words[0] == "dbfleet" :])
     given = {
         "columns": columns, "ignore": ignore, "where": where, "settled": settled, "confirm": confirm,
         "directory": directory, "keep": keep, "compress": compress, "format": dump_format, "mode": mode,
         "verify": verify,
     }  # fmt: skip
     arguments = grammar.arguments(kind, words or [], {key: value for key, value in given.items() if value})
-    added = _desk().add_schedule(kind, arguments, every=every, cron=cron, time_zone=time_zone, name=name)
-    render.records([added], _SCHEDULE, format=format)
+    if bool(every) == bool(cron):
+        both = "not both" if every else "and has neither"
+        raise UsageError(
+            f"a schedule has an interval or a cron line, {both}", hint="--every 10m, or --cron '0 3 * * *'"
+        )
+    if every and time_zone:
+        raise UsageError("an interval has no time zone", hint="leave --tz out, or say when by --cron")
+    added = _desk().add_schedule(kind, arguments, every=every, cron=cron, time_zone=time_zone or "UTC", name=name)
+    _show([added], _SCHEDULE, _jobs_view.schedules, format)
 
 
 @_schedule.command("ls")
 def schedule_ls(format: Format = None) -> None:
     """List schedules, what is wrong first: when they are next, and what they found last."""
-    render.records(_desk().schedules(), _SCHEDULE, format=format)
+    _show(_desk().schedules(), _SCHEDULE, _jobs_view.schedules, format)
 
 
 @_schedule.command("run")
@@ -166,13 +189,13 @@ def schedule_run(name: Name, format: Format = None) -> None:
 @_schedule.command("pause")
 def schedule_pause(name: Name, format: Format = None) -> None:
     """Let it rest: what is due meanwhile is neither done nor overdue."""
-    render.records([_desk().pause_schedule(name)], _SCHEDULE, format=format)
+    _show([_desk().pause_schedule(name)], _SCHEDULE, _jobs_view.schedules, format)
 
 
 @_schedule.command("resume")
 def schedule_resume(name: Name, format: Format = None) -> None:
     """Let it go on after a pause."""
-    render.records([_desk().pause_schedule(name, False)], _SCHEDULE, format=format)
+    _show([_desk().pause_schedule(name, False)], _SCHEDULE, _jobs_view.schedules, format)
 
 
 @_schedule.command("rm")
@@ -199,7 +222,7 @@ def jobs(
     if ctx.invoked_subcommand is not None:
         return
     desk = _desk()
-    render.records(desk.jobs(limit=limit, all_kinds=everything), _JOB, format=format)
+    _show(desk.jobs(limit=limit, all_kinds=everything), _JOB, _jobs_view.jobs, format)
     if watch:
         _watch(desk, limit, everything, format)
 
@@ -210,8 +233,14 @@ def _watch(desk: Desk, limit: int, everything: bool, format: str | None) -> None
         time.sleep(1.0)
         changed = [job for job in desk.jobs(limit=limit, all_kinds=everything) if known.get(job["job"]) != job]
         if changed:
-            render.records(reversed(changed), _JOB, format=format or "jsonl")
+            _show(reversed(changed), _JOB, _jobs_view.jobs, format)
             known |= {job["job"]: job for job in changed}
+
+
+@_jobs.command("ls")
+def jobs_ls(format: Format = None) -> None:
+    """List jobs, the newest first."""
+    _show(_desk().jobs(limit=20), _JOB, _jobs_view.jobs, format)
 
 
 @_jobs.command("show")
@@ -221,6 +250,7 @@ def jobs_show(job: JobNumber, format: Format = None) -> None:
     if render.format_of(format) != "table":
         render.records([found], tuple(found), format=format)
         return
+    render.lines(_jobs_view.found_by(found, render.page(), today=_jobs_view.today()))
     render.records([found], (*_JOB, "hint"), format=format)
     fields = ("part", "what", "state", "worker", "attempts", "rows", "error")
     render.records(found["parts_of_it"], fields, format=format)
@@ -229,7 +259,7 @@ def jobs_show(job: JobNumber, format: Format = None) -> None:
 @_jobs.command("cancel")
 def jobs_cancel(job: JobNumber, format: Format = None) -> None:
     """End a job: its statements are stopped on the servers."""
-    render.records([_desk().cancel(job)], _JOB, format=format)
+    _show([_desk().cancel(job)], _JOB, _jobs_view.jobs, format)
 
 
 @_jobs.command("retry")
@@ -254,7 +284,10 @@ def _followed(desk: Desk, number: int) -> dict[str, Any]:
             def away(why: str) -> None:
                 render.say(f"{why}\n  the job goes on; waiting for what became of it")
 
-            found = desk.follow(number, told=told, away=away)
+            def waits(why: str) -> None:
+                render.warn(f"job {number} waits: {why}")
+
+            found = desk.follow(number, told=told, away=away, waits=waits)
             ended = True
     finally:
         if not ended:
@@ -265,7 +298,7 @@ def _followed(desk: Desk, number: int) -> dict[str, Any]:
 def _ended(job: Mapping[str, Any], format: str | None) -> None:
     """Show a job that has ended. Its error has the exit code that it would have here; exit code 1 where the answer is
     no."""
-    render.records([job], _JOB, format=format)
+    _show([job], _JOB, _jobs_view.jobs, format)
     fail_like(job)
 
 
@@ -282,8 +315,10 @@ def fail_like(job: Mapping[str, Any]) -> None:
         raise error
     if job["state"] == "cancelled":
         raise RuntimeFailure(f"job {job['job']} was cancelled", hint=f"dbfleet jobs retry {job['job']} goes on with it")
-    if job["verdict"] in ("red", "drift", "cannot tell"):
-        raise typer.Exit(1)
+    if job["verdict"] == "cannot tell":
+        raise typer.Exit(Code.UNAVAILABLE)
+    if job["verdict"] in ("red", "drift"):
+        raise typer.Exit(Code.NO)
 
 
 # --- receipts ---------------------------------------------------------------------------------------------------------
@@ -298,13 +333,13 @@ def receipts(
 ) -> None:
     """List receipts, the newest first: what was done or found, and that it stands unchanged."""
     if ctx.invoked_subcommand is None:
-        render.records(_desk().receipts(limit=limit, kind=kind), _RECEIPT, format=format)
+        _show(_desk().receipts(limit=limit, kind=kind), _RECEIPT, _jobs_view.receipts, format)
 
 
 @_receipts.command("ls")
 def receipts_ls(format: Format = None) -> None:
     """List receipts, the newest first."""
-    render.records(_desk().receipts(), _RECEIPT, format=format)
+    _show(_desk().receipts(), _RECEIPT, _jobs_view.receipts, format)
 
 
 @_receipts.command("show")
@@ -350,4 +385,10 @@ def copy_on_workers(arguments: Mapping[str, Any], *, where: str, resume: bool, y
     )
     for text in (*found.get("left", ()), *found.get("said", ())):
         render.warn(text)
+    if arguments["verify"] and found:
+        import json
+
+        from dbfleet.cli.move_commands import proven
+
+        render.say(proven(found) if is_terminal(sys.stderr) else json.dumps(found, ensure_ascii=False))
     fail_like(job)

@@ -64,7 +64,6 @@ EXAMPLES: Final[Mapping[str, tuple[Example, ...]]] = {
     "console link": (("dbfleet console link --user ada", ""),),
     "schedule": (("dbfleet schedule ls", ""),),
     "schedule add": (
-        ("dbfleet schedule add health --every 30s", ""),
         ("dbfleet schedule add drift postgres mongodb --every 10m --settled 60s", ""),
         ("dbfleet schedule add dump postgres --cron '0 3 * * *' --keep 7", ""),
         ("dbfleet schedule add command --every 1h -- diff mysql cassandra --stats", ""),

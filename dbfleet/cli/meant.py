@@ -53,6 +53,20 @@ COMMANDS: Final[Mapping[str, str]] = {
 }
 """The command that is meant, by a word in small letters."""
 
+IN_GROUPS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("remove", "delete", "del", "drop"), "rm"),
+    **dict.fromkeys(("list", "all", "status"), "ls"),
+    **dict.fromkeys(("start", "now", "trigger"), "run"),
+    **dict.fromkeys(("stop", "disable", "off"), "pause"),
+    **dict.fromkeys(("enable", "on", "continue", "unpause"), "resume"),
+    **dict.fromkeys(("kill", "abort", "end"), "cancel"),
+    **dict.fromkeys(("rerun", "again", "restart"), "retry"),
+    **dict.fromkeys(("create", "new"), "add"),
+    **dict.fromkeys(("check", "validate"), "verify"),
+    **dict.fromkeys(("get", "view", "info", "describe"), "show"),
+}
+"""The same for the commands of a group, where the group has the command that is meant."""
+
 _NOT_NEEDED: Final = "leave it out: up ends when the servers answer, and they run on"
 _A_URL: Final = "a server and its user are named by a URL in TARGET's place: postgresql://HOST:PORT/DATABASE"
 _NO_NAME: Final = "leave it out: without a name all are meant"
@@ -71,6 +85,7 @@ OPTIONS: Final[Mapping[tuple[str, str], str]] = {
        for option in ("-U", "-u", "-H", "-d", "-P", "--user", "--username", "--host", "--port", "--dbname",
                       "--database", "--password")},
     **{("query", option): "> FILE behind the command writes the answer to a file" for option in ("-o", "--output")},
+    **{("jobs", option): "did you mean --watch?" for option in ("--follow", "-f")},
     **{("schedule add", option): "did you mean --tz?" for option in ("--time-zone", "--timezone", "--zone", "--utc")},
     **{("schedule add", option): "did you mean --every?" for option in ("--interval", "--each", "--period")},
     ("load", "--file"): "the file is an argument: dbfleet load TARGET FILE",

@@ -162,8 +162,8 @@ def copy(
 ) -> None:
     """Copy collections from one target into another, of any two engines.
 
-    The plan comes first, on stderr: what becomes of each column. With --verify it ends with a receipt, as JSON on
-    stderr, and exit code 1 where the sink does not hold what was read.
+    The plan comes first, on stderr: what becomes of each column (--on workers: see it by --dry-run). With --verify it
+    ends with a receipt, as JSON on stderr, and exit code 1 where the sink does not hold what was read.
     """
     import json
     from datetime import UTC, datetime
@@ -216,12 +216,12 @@ def copy(
     if verify and not dry_run:
         found = op.receipt(fleet, reading, writing, done, started, view.plan.left if view.plan else ())
         on_terminal = is_terminal(sys.stderr)
-        render.say(_proven(found) if on_terminal else json.dumps(found, ensure_ascii=False))
+        render.say(proven(found) if on_terminal else json.dumps(found, ensure_ascii=False))
     if failed:
         raise typer.Exit(1)
 
 
-def _proven(receipt: Mapping[str, Any]) -> str:
+def proven(receipt: Mapping[str, Any]) -> str:
     """A receipt in one sentence."""
     ends = [
         f"{receipt[end]['target']} ({receipt[end]['product']} {receipt[end]['version']})" for end in ("source", "sink")

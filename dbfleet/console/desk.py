@@ -26,6 +26,9 @@ _HINT: Final = "dbfleet console starts it here, dbfleet up console in containers
 _AWAY_S: Final = 600.0
 """So long a job is followed while the control database is away: it comes back, and the job has gone on meanwhile."""
 
+_TAKEN_S: Final = 3.0
+"""Where a job has waited so long, it is said why: a worker that is free takes one in some tenths of a second."""
+
 C = TypeVar("C")
 
 
@@ -83,6 +86,8 @@ class Desk:
         from dbfleet.console.jobs import beat, kinds, making, slots
         from dbfleet.console.models import Schedule
 
+        if name and not (name.isprintable() and name.strip()):
+            raise UsageError("a schedule's name is one line of text")
         kept = kinds.checked(self.fleet, kind, arguments)
         anchor = making.now()
         when = slots.rhythm(anchor, every=every, cron=cron, time_zone=time_zone)
@@ -254,14 +259,20 @@ class Desk:
         return self._job(again)
 
     def follow(
-        self, number: int, *, told: Callable[[dict[str, Any]], None], away: Callable[[str], None] = lambda why: None
+        self,
+        number: int,
+        *,
+        told: Callable[[dict[str, Any]], None],
+        away: Callable[[str], None] = lambda why: None,
+        waits: Callable[[str], None] = lambda why: None,
     ) -> dict[str, Any]:
         """Look at a job until it has ended; `told` gets its record each time something changed. Where the control
-        database is away `away` gets the reason, once, and it is waited for."""
+        database is away `away` gets the reason, once, and it is waited for. `waits` gets the reason where nobody takes
+        the job."""
         from django.db import connections
 
         last: dict[str, Any] = {}
-        pause, since = 0.1, 0.0
+        pause, since, begun, why = 0.1, 0.0, time.monotonic(), ""
         while True:
             try:
                 job = self.job(number)
@@ -280,8 +291,21 @@ class Desk:
                 last, pause = job, 0.1
             if job["state"] not in ("waiting", "running"):
                 return job
+            if job["state"] == "waiting" and time.monotonic() - begun > _TAKEN_S and why != (now := self._why(job)):
+                why = now
+                waits(why)
             time.sleep(pause)
             pause = min(pause * 1.5, 0.3)
+
+    def _why(self, job: Mapping[str, Any]) -> str:
+        """Why nobody has taken the job; empty where that is not known."""
+        from dbfleet.console import pulse
+
+        if told := next((part["told"] for part in job["parts_of_it"] if part["told"]), ""):
+            return str(told)
+        if pulse.alive("worker"):
+            return "the workers are at other jobs"
+        return f"no worker is up; {self.fleet.command('up worker')} starts one"
 
     def _job_found(self, number: int) -> Any:
         from dbfleet.console.models import Job
@@ -364,9 +388,14 @@ class Desk:
     # --- receipts ---
 
     def receipts(self, *, limit: int = 50, kind: str = "") -> list[dict[str, Any]]:
-        """The newest receipts first."""
+        """The newest receipts first. UsageError for a kind that has none."""
         from dbfleet.console import ledger
 
+        if kind and kind not in ledger.KINDS:
+            raise UsageError(
+                f"there are no receipts of kind {kind!r}",
+                hint=did_you_mean(kind, ledger.KINDS, f"there are: {', '.join(ledger.KINDS)}"),
+            )
         return ledger.receipts(limit=limit, kind=kind)
 
     def receipt(self, number: int) -> dict[str, Any]:

@@ -7,6 +7,7 @@ list goes on behind the number of its last one, so it costs the same however lon
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -15,9 +16,11 @@ from dbfleet.console import chain
 from dbfleet.console.access.rights import Rights
 from dbfleet.console.access.scope import visible
 from dbfleet.console.models import Entry, Receipt
-from dbfleet.errors import NotFound
+from dbfleet.errors import NotFound, UsageError
 
 PAGE: Final = 100
+KINDS: Final = ("copy", "load", "dump", "drift", "drill", "sync", "statement")
+"""The kinds of jobs that give receipts."""
 
 
 def receipts(
@@ -57,7 +60,9 @@ def kinds_of_receipts() -> list[str]:
 
 
 def verify(head: str | None = None) -> dict[str, Any]:
-    """What a walk along the whole chain found."""
+    """What a walk along the whole chain found. UsageError for a head that is no hash: it would read as tampering."""
+    if head is not None and not re.fullmatch("[0-9a-f]{64}", head):
+        raise UsageError("a head is 64 hexadecimal digits", hint="dbfleet receipts verify prints it")
     found = chain.verify(head)
     return {"ok": found.wrong is None, "entries": found.entries, "head": found.head, "wrong": found.wrong,
             "why": found.why or None}  # fmt: skip

@@ -45,6 +45,7 @@ def test_red_ends_with_1_and_says_why(shell: Shell) -> None:
         (["postgresql://me:secret@127.0.0.1:1/x"], 3),
         (["mssql://me:secret@127.0.0.1:1/x"], 6),
         (["shop", "--keep", "/proc/nowhere"], 7),
+        (["shop", "--keep", "."], 2),
     ],
     ids=str,
 )

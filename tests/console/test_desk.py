@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,7 +15,10 @@ from django.db import connection
 from dbfleet.cli.examples import EXAMPLES
 from dbfleet.console import chain
 from dbfleet.console.desk import Desk
+from dbfleet.console.jobs import kinds
+from dbfleet.console.jobs.kinds import Work
 from dbfleet.console.models import Budget, Entry, Job
+from dbfleet.errors import RuntimeFailure
 
 Start = Callable[..., "subprocess.Popen[bytes]"]
 
@@ -56,6 +60,18 @@ def test_a_schedule_s_life(desk: Desk, console: Console) -> None:
         (("schedule", "add", "dump", "a", "--cron", "0 3 * * *", "--tz", "Berlin"), 2, "no time zone"),
         (("schedule", "add", "dump", "nowhere", "--every", "1h"), 2, "no target is called"),
         (("schedule", "add", "dump", "postgresql://me:pw@h/d", "--every", "1h"), 2, "jobs take targets of the fleet"),
+        (("schedule", "add", "dump", "a", "--every", "1h", "--tz", "Europe/Berlin"), 2, "an interval has no time zone"),
+        (("schedule", "add", "dump", "a", "--cron", "tonight"), 2, "it has 1 field, not five"),
+        (("schedule", "add", "dump", "a", "--every", "1h", "--name", "a\nb"), 2, "one line of text"),
+        (("schedule", "add", "drift", "a", "a", "--every", "1h"), 2, "a is both sides"),
+        (("schedule", "add", "drift", "a.t", "a.t", "--every", "1h"), 2, "a.t is both sides"),
+        (("schedule", "add", "command", "--every", "1h", "--", "nosuchverb"), 2, "no command is called"),
+        (("schedule", "add", "command", "--every", "1h", "--", "dbfleet", "diff", "a"), 2, "missing argument"),
+        (("schedule", "add", "command", "--every", "1h", "--", "receipts", "shw", "3"), 2, "did you mean"),
+        (("schedule", "add", "command", "--every", "1h", "--", "ls", "--help"), 2, "does nothing but tell"),
+        (("receipts", "--kind", "drfit"), 2, "did you mean drift?"),
+        (("receipts", "verify", "--head", "deadbeef"), 2, "64 hexadecimal digits"),
+        (("receipts", "verify", "--head", ""), 2, "64 hexadecimal digits"),
         (("schedule", "rm", "nothing", "--yes"), 5, "there is no schedule"),
         (("schedule", "run", "nothing"), 5, "there is no schedule"),
         (("schedule", "remove", "x"), 2, "has no command 'remove'"),
@@ -209,3 +225,23 @@ def asleep(console: Console) -> bool:
         )
         ((found,),) = [row for batch in adapter.query(text) for row in batch]
     return bool(found)
+
+
+def test_a_job_that_nobody_takes_says_so(desk: Desk, console: Console) -> None:
+    schedule = desk.add_schedule("health", {}, every="1d")["schedule"]
+    child = subprocess.Popen(
+        [sys.executable, "-m", "dbfleet", "schedule", "run", schedule], env=console.environment, cwd=console.folder,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    with child:
+        assert child.stderr is not None
+        try:
+            assert "waits: no worker is up; dbfleet up worker starts one" in child.stderr.readline()
+        finally:
+            child.send_signal(signal.SIGINT)
+
+
+def test_a_dump_that_cannot_be_written_is_told_in_words(desk: Desk, console: Console) -> None:
+    kept = kinds.checked(console.fleet, "dump", {"target": "a", "directory": "/proc/nowhere"})
+    with pytest.raises(RuntimeFailure, match="cannot write /proc/nowhere"):
+        kinds.kind("dump").run(console.fleet, kept, Work(1, lambda rows, text: None))

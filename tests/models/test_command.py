@@ -56,6 +56,15 @@ def test_nothing_is_written_where_one_of_several_targets_cannot_be_reached(url: 
     assert not (tmp_path / "fleet").exists()
 
 
+@pytest.mark.parametrize(("place", "code"), [("file", 2), ("file/x", 7), ("/proc/x", 7)])
+def test_a_folder_that_cannot_be_is_told_in_words(url: str, tmp_path: Path, place: str, code: int) -> None:
+    (tmp_path / "file").write_text("mine\n")
+    ran = run("models", url, "--output", str(tmp_path / place))
+    assert ran.code == code, ran.err
+    assert "bug" not in ran.err
+    assert (tmp_path / "file").read_text() == "mine\n"
+
+
 def test_files_that_differ_are_not_overwritten_without_yes(url: str, tmp_path: Path) -> None:
     folder = tmp_path / "fleet"
     assert run("models", url, "-o", str(folder)).code == 0

@@ -71,7 +71,8 @@ class Rhythm:
 def rhythm(anchor: datetime, *, every: str = "", cron: str = "", time_zone: str = "UTC") -> Rhythm:
     """The rhythm of what a person typed. UsageError, which says what is meant, for what is none."""
     if bool(every) == bool(cron):
-        raise UsageError("a schedule has an interval or a cron line", hint="--every 10m, or --cron '0 3 * * *'")
+        both = "not both" if every else "and has neither"
+        raise UsageError(f"a schedule has an interval or a cron line, {both}", hint="as in 10m, or in '0 3 * * *'")
     if every:
         return Rhythm(anchor, every_s=interval(every))
     return Rhythm(anchor, cron=_cron(cron), time_zone=_zone(time_zone))
@@ -95,7 +96,9 @@ def _cron(text: str) -> str:
         "minute hour day month weekday: '0 3 * * *' is every night at three, '*/15 * * * 1-5' each quarter on weekdays"
     )
     if len(line.split(" ")) != 5:
-        raise UsageError(f"{text!r} is no cron line: it has {len(line.split())} fields, not five", hint=hint)
+        count = len(line.split())
+        has = f"{count} field{'' if count == 1 else 's'}" if count else "no field"
+        raise UsageError(f"{text!r} is no cron line: it has {has}, not five", hint=hint)
     try:
         next(CronSim(line, datetime.now(UTC)))
     except CronSimError as error:

@@ -78,6 +78,8 @@ def drill(
         raise UsageError("a dump that is there stays in its place: it cannot be kept elsewhere too")
     if dump is not None and not dump.is_dir():
         raise UsageError(f"{dump} is no directory; a dump is one")
+    if keep_dump is not None and keep_dump.is_dir() and any(keep_dump.iterdir()):
+        raise UsageError(f"{keep_dump} is not empty", hint="name a directory that is, or that is not there yet")
     watch = watch or Watch()
     spec = fleet.spec(target)
     runtime = _runtime(fleet, target, spec)

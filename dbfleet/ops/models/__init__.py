@@ -17,6 +17,7 @@ from dbfleet.adapter import Adapter
 from dbfleet.errors import StatementError, Unsupported, UsageError
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _named
+from dbfleet.ops._dump_files import failing_by_name
 from dbfleet.ops.models import _records, _sqlite, _text
 from dbfleet.ops.models._app import Source, Told, app
 from dbfleet.ops.models._fields import ORACLE, POSTGRES, SQLITE, SQLSERVER
@@ -125,8 +126,9 @@ class Plan:
     def carry_out(self) -> None:
         """Write the files."""
         for path, text in self.writes.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, "utf-8")
+            with failing_by_name(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, "utf-8")
 
 
 def planned(apps: Sequence[App], folder: Path) -> Plan:
@@ -137,8 +139,11 @@ def planned(apps: Sequence[App], folder: Path) -> Plan:
             f"{folder} cannot be the package of the apps",
             hint="name a folder of its own, by a word that Python can import: --output fleet",
         )
-    writes = dict(_writes(apps, folder))
-    return Plan(writes, tuple(path for path in writes if path.exists()))
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file; the apps need a folder")
+    with failing_by_name(folder):
+        writes = dict(_writes(apps, folder))
+        return Plan(writes, tuple(path for path in writes if path.exists()))
 
 
 def _writes(apps: Sequence[App], folder: Path) -> Iterator[tuple[Path, str]]:

@@ -15,9 +15,13 @@ _CONFIRM_S: Final = 10.0
 
 
 def _check(fleet: Fleet, arguments: Arguments) -> dict[str, Any]:
+    left = kinds.target(fleet, arguments.get("left"), "the first target")
+    right = kinds.target(fleet, arguments.get("right"), "the second target")
+    if left == right:
+        kinds.refuse(f"{left} is both sides", "name two targets, or two collections of one")
     return {
-        "left": kinds.target(fleet, arguments.get("left"), "the first target"),
-        "right": kinds.target(fleet, arguments.get("right"), "the second target"),
+        "left": left,
+        "right": right,
         "collections": kinds.names(arguments.get("collections"), "collections"),
         "columns": kinds.names(arguments.get("columns"), "columns"),
         "ignore": kinds.names(arguments.get("ignore"), "ignore"),

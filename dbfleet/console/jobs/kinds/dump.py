@@ -11,7 +11,7 @@ from typing import Any
 from dbfleet.console.jobs import kinds
 from dbfleet.console.jobs.kinds import Arguments, Kind, Outcome, Work
 from dbfleet.fleet import Fleet
-from dbfleet.ops._dump_files import MANIFEST
+from dbfleet.ops._dump_files import MANIFEST, failing_by_name
 
 _STAMP = "%Y%m%dT%H%M%SZ"
 
@@ -40,7 +40,8 @@ def _run(fleet: Fleet, arguments: Arguments, work: Work) -> Outcome:
     root = Path(arguments["directory"]) if arguments.get("directory") else fleet.made_state() / "dumps"
     name = re.sub(r"[^A-Za-z0-9_.-]+", "_", arguments["target"])
     directory = root / f"{name}-{datetime.now(UTC):{_STAMP}}"
-    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with failing_by_name(root):
+        root.mkdir(parents=True, exist_ok=True, mode=0o700)
     said: list[str] = []
     rows: dict[str, int] = {}
 
