@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dbfleet.cli import render
 from dbfleet.cli.chosen import chosen
 from dbfleet.ops.copy import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from dbfleet.ops._plan import PlannedColumn
     from dbfleet.ops.copy import Plan
@@ -106,3 +106,14 @@ def _told(line: PlannedColumn, width: int) -> str:
     way = line.source if line.source == line.sink else f"{line.source} → {line.sink}"
     note = f" ({line.note})" if line.note else ""
     return f"  {line.column:<{width}}  {way}: {line.fidelity}{note}"
+
+
+def proven(receipt: Mapping[str, Any]) -> str:
+    """A receipt in one sentence."""
+    ends = [
+        f"{receipt[end]['target']} ({receipt[end]['product']} {receipt[end]['version']})" for end in ("source", "sink")
+    ]
+    count = len(receipt["collections"])
+    what = f"{count} collection{'' if count == 1 else 's'}, {render.counted(receipt['rows'])}"
+    word = "proven" if receipt["same"] else "NOT the same"
+    return render.harmless(f"{word}: {what}, from {ends[0]} to {ends[1]}; 2> FILE keeps the receipt as JSON")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import typer
+
 from dbfleet.errors import UsageError
 from dbfleet.ops.lengths import seconds
 
@@ -47,3 +49,17 @@ def _taken(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
     if confirm := found.pop("confirm", None):
         found["confirm_s"] = seconds(str(confirm), "--confirm")
     return found
+
+
+def understood(root: Any, arguments: Sequence[str]) -> None:
+    """Raise what the command line would say of these arguments, where they are no command or not what it takes. Nothing
+    is run. `root` is the command of `dbfleet` itself."""
+    try:
+        context = root.make_context("dbfleet", list(arguments))
+        while rest := [*context._protected_args, *context.args]:
+            if not hasattr(context.command, "resolve_command"):
+                break
+            name, command, rest = context.command.resolve_command(context, rest)
+            context = command.make_context(name, rest, parent=context)
+    except typer.Exit:
+        raise UsageError(f"{' '.join(arguments)} does nothing but tell something") from None

@@ -337,22 +337,6 @@ def run(arguments: Sequence[str], begin: Callable[[], None] = lambda: None) -> i
     return 0
 
 
-def understood(arguments: Sequence[str]) -> None:
-    """UsageError where these arguments are no command, or not what it takes. Nothing is run."""
-    try:
-        context: Any = typer.main.get_command(app).make_context("dbfleet", list(arguments))
-        while rest := [*context._protected_args, *context.args]:
-            if not isinstance(context.command, typer.core.TyperGroup):
-                break
-            name, command, rest = context.command.resolve_command(context, rest)
-            assert command is not None  # resolve_command has raised, where there is none
-            context = command.make_context(name, rest, parent=context)
-    except typer.Exit:
-        raise UsageError(f"{' '.join(arguments)} does nothing but tell something") from None
-    except _TyperUsageError as error:
-        raise _ours(error, arguments) from error
-
-
 def _ours(error: Any, arguments: Sequence[str]) -> UsageError:
     """typer's error as ours: what is wrong, and where to look."""
     path = error.ctx.command_path if error.ctx else "dbfleet"

@@ -119,6 +119,7 @@ def schedule() -> None:
 
 @_schedule.command("add")
 def schedule_add(
+    ctx: typer.Context,
     kind: Annotated[str, typer.Argument(metavar="KIND", help="drift, drill, dump, load, copy, health or command.")],
     words: Annotated[
         list[str] | None,
@@ -152,10 +153,9 @@ def schedule_add(
     A slot that nobody noticed in time is on record as overdue, never silent. A command's own words stand behind --.
     """
     from dbfleet.cli import _schedule_words as grammar
-    from dbfleet.cli.app import understood
 
     if kind == "command" and words:
-        understood(words[words[0] == "dbfleet" :])
+        grammar.understood(ctx.find_root().command, words[words[0] == "dbfleet" :])
     given = {
         "columns": columns, "ignore": ignore, "where": where, "settled": settled, "confirm": confirm,
         "directory": directory, "keep": keep, "compress": compress, "format": dump_format, "mode": mode,
@@ -388,7 +388,7 @@ def copy_on_workers(arguments: Mapping[str, Any], *, where: str, resume: bool, y
     if arguments["verify"] and found:
         import json
 
-        from dbfleet.cli.move_commands import proven
+        from dbfleet.cli._copy_view import proven
 
         render.say(proven(found) if is_terminal(sys.stderr) else json.dumps(found, ensure_ascii=False))
     fail_like(job)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -168,7 +168,7 @@ def copy(
     import json
     from datetime import UTC, datetime
 
-    from dbfleet.cli._copy_view import CopyView
+    from dbfleet.cli._copy_view import CopyView, proven
     from dbfleet.ops import copy as op
 
     fleet = open_fleet()
@@ -219,17 +219,6 @@ def copy(
         render.say(proven(found) if on_terminal else json.dumps(found, ensure_ascii=False))
     if failed:
         raise typer.Exit(1)
-
-
-def proven(receipt: Mapping[str, Any]) -> str:
-    """A receipt in one sentence."""
-    ends = [
-        f"{receipt[end]['target']} ({receipt[end]['product']} {receipt[end]['version']})" for end in ("source", "sink")
-    ]
-    count = len(receipt["collections"])
-    what = f"{count} collection{'' if count == 1 else 's'}, {render.counted(receipt['rows'])}"
-    word = "proven" if receipt["same"] else "NOT the same"
-    return render.harmless(f"{word}: {what}, from {ends[0]} to {ends[1]}; 2> FILE keeps the receipt as JSON")
 
 
 # --- diff ----------------------------------------------------------------------------------------------------------
