@@ -22,6 +22,9 @@ from dbfleet.target import Target
 FOLDER: Final = "DBFLEET_FOLDER"
 """The variable that tells a service in which folder `up` was typed: what is relative in the settings is meant there."""
 
+TARGETS_ARE: Final = "the targets are: "
+"""How a hint begins that names them all, as none of them is near to what was typed."""
+
 
 class Members(StateFolder):
     """A fleet's targets and services, by their names. Nothing is connected to."""
@@ -204,7 +207,7 @@ class Members(StateFolder):
             )
         hint = _target_meant(typed) or did_you_mean(name, known)
         raise UnknownEngine(
-            f"no target is called {typed!r}", hint=hint or f"the targets are: {', '.join(self.names)}, or a URL"
+            f"no target is called {typed!r}", hint=hint or f"{TARGETS_ARE}{', '.join(self.names)}, or a URL"
         )
 
     def _engine(self, name: str) -> str:

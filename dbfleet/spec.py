@@ -158,6 +158,11 @@ class ServerSpec(Protocol):
         ...
 
     @property
+    def server_title(self) -> str:
+        """What is started, in words."""
+        ...
+
+    @property
     def default_port(self) -> int | None:
         """Its port on 127.0.0.1, unless another is chosen."""
         ...
@@ -275,6 +280,11 @@ class ServiceSpec:
         return False
 
     @property
+    def server_title(self) -> str:
+        """What is started, in words."""
+        return self.title
+
+    @property
     def all_secrets(self) -> tuple[str, ...]:
         """The names of the secrets that must be made before it starts."""
         return (*((self.secret,) if self.secret else ()), *self.secrets)
@@ -363,6 +373,11 @@ class EngineSpec:
     def inner_port(self) -> int | None:
         """The port inside a container: an engine's own."""
         return self.default_port
+
+    @property
+    def server_title(self) -> str:
+        """What is started, in words: SQL Server, a PostgreSQL server."""
+        return self.title if self.title.lower().endswith("server") else f"{self.title} server"
 
     def plan_of(self, statement: str) -> str | None:
         """The question for the statement's plan; None where the language has none."""

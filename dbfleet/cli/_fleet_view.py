@@ -96,16 +96,19 @@ def health(records: Sequence[Record], page: Page) -> Iterator[str]:
 
 
 def doctor(records: Iterable[Record], page: Page) -> Iterator[str]:
-    """The findings: first what cannot work, then what could be better, then what is right."""
+    """The findings: first what cannot work, then what could be better, then what is right. Where a word is too wide for
+    the room beside its check, a path mostly, the text stands below."""
     worst_first = sorted(records, key=lambda record: list(_LEVELS).index(record["level"]))
     wide = max((width(record["check"]) for record in worst_first), default=0)
     for record in worst_first:
         mark, colour = _LEVELS[record["level"]]
         first = painted(f"{mark} {pad(record['check'], wide)}", colour, page) + "  "
-        rest = " " * (wide + 4)
+        words = f"{record['text']} {record['hint'] or ''}".split()
+        below = page.width is not None and wide + 6 + max(map(width, words), default=0) > page.width
+        rest = " " * (4 if below else wide + 4)
         lines = _indented(harmless(record["text"]), page, len(rest))
-        yield first + lines[0]
-        yield from (rest + line for line in lines[1:])
+        yield first.rstrip() if below else first + lines.pop(0)
+        yield from (rest + line for line in lines)
         if record["hint"]:
             yield from (rest + painted(line, "dim", page) for line in _hint(record["hint"], page, len(rest)))
 

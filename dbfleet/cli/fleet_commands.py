@@ -321,7 +321,7 @@ def config_validate() -> None:
     fleet = open_fleet()
     count = check(fleet)
     files = ", ".join(map(str, fleet.settings.files)) or "no file is needed"
-    render.say(f"{fleet.name}: {count} targets, all right ({files})")
+    render.say(f"{fleet.name}: {count} target{'' if count == 1 else 's'}, all right ({files})")
 
 
 @commands.command()

@@ -22,7 +22,7 @@ from dbfleet import registry, services
 from dbfleet.adapter import ServerInfo
 from dbfleet.errors import DbfleetError, NotReady, UnknownEngine, UsageError, nearest
 from dbfleet.fleet import Fleet
-from dbfleet.members import is_service
+from dbfleet.members import TARGETS_ARE, is_service
 from dbfleet.ops import _console
 from dbfleet.runtimes import Deadline, Event, Report, Runtime, Server, compose
 from dbfleet.target import Target
@@ -104,6 +104,9 @@ def _named(fleet: Fleet, name: str) -> Target:
         known = {*services.names(), *services.groups()}
         if (meant := nearest(name, [*known, *fleet.names, *registry.names()])) in known:
             error.hint = f"did you mean {meant}?"
+        elif (error.hint or "").startswith(TARGETS_ARE):
+            groups = " or ".join(services.groups())
+            error.hint = f"{error.hint}; the services are: {', '.join(services.names())}; several of them: {groups}"
         raise
 
 

@@ -84,8 +84,7 @@ def _server(fleet: Fleet, target: Target, default: str) -> Finding:
     recorded = fleet.record(target.name).get("runtime") or default
     missing = _servers.runtime(fleet, recorded).missing(spec)
     if missing:
-        what = f"{spec.title} server" if spec.kind == "engines" else spec.title
-        return Finding("warn", f"no {what} for the runtime {recorded}", missing)
+        return Finding("warn", f"no {spec.server_title} for the runtime {recorded}", missing)
     if recorded == "process" and spec.local and (found := programs.find(spec.local)):
         return Finding("ok", f"{', '.join(found)} in {next(iter(found.values())).parent}")
     return Finding("ok", f"the stack {compose.stack(spec).name}")

@@ -104,9 +104,8 @@ def _runtimes(fleet: Fleet, chosen: Sequence[tuple[Target, bool]], done: Up, rep
         if missing is None:
             found[target.name] = name
         elif must:
-            what = f"{spec.title} server" if spec.kind == "engines" else spec.title
             raise RuntimeFailure(
-                f"{target.name} cannot be started by the runtime {name}: no {what} here",
+                f"{target.name} cannot be started by the runtime {name}: no {spec.server_title} here",
                 engine=target.engine,
                 target=target.name,
                 hint=missing,

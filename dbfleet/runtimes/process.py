@@ -219,7 +219,7 @@ class ProcessRuntime:
 
     def _not_here(self, server: Server, how: str) -> RuntimeFailure:
         return RuntimeFailure(
-            f"{server.target} cannot be started: no {server.spec.title} server was found on this machine",
+            f"{server.target} cannot be started: no {server.spec.server_title} was found on this machine",
             engine=server.spec.name,
             target=server.target,
             hint=how,

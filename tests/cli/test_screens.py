@@ -125,6 +125,19 @@ def test_health(columns: int) -> None:
     hold("health", columns, "\n".join(_fleet_view.health(records, Page(columns))) + "\n")
 
 
+def test_doctor_breaks_no_path_that_fits_into_a_line() -> None:
+    path = "/home/somebody/.local/share/a-folder/of-programs/site-packages/bin"
+    records = [
+        {"check": "postgres server", "level": "ok", "text": f"initdb, postgres in {path}", "hint": None},
+        {"check": "control service", "level": "warn", "text": "it does not run", "hint": f"look into {path}"},
+        {"check": "redis server", "level": "ok", "text": "short", "hint": None},
+    ]
+    lines = list(_fleet_view.doctor(records, Page(80)))
+    assert all(len(line) <= 80 for line in lines), lines
+    assert sum(path in line for line in lines) == 2
+    assert "✓ redis server     short" in lines
+
+
 @pytest.mark.parametrize("columns", WIDTHS)
 def test_doctor(columns: int) -> None:
     records = [

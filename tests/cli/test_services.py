@@ -141,6 +141,8 @@ def test_a_state_directory_may_have_a_long_path(dbfleet: CommandLine) -> None:
         (("up", "contrl"), 2, "did you mean control?"),
         (("up", "consol"), 2, "did you mean console?"),
         (("up", "postgre"), 2, "did you mean postgres"),
+        (("up", "qqqqqq"), 2, "worker; several of them: console"),
+        (("config", "validate"), 0, "2 targets, all right"),
         (("query", "control", "select 1"), 2, "control is a service"),
         (("ls", "broker.things"), 2, "broker is a service"),
         (("logs", "console"), 2, "name one of"),

@@ -103,7 +103,7 @@ def _runtime(fleet: Fleet, target: Target, spec: EngineSpec) -> str | None:
     missing = runtime.missing(spec)
     if missing is not None:
         raise Unsupported(
-            f"a drill needs a throw-away {spec.title} server, and the runtime {name} cannot start one",
+            f"a drill needs a throw-away {spec.server_title}, and the runtime {name} cannot start one",
             engine=spec.name,
             target=target.name,
             hint=missing,
