@@ -13,6 +13,7 @@ from django.db.utils import InterfaceError, OperationalError
 from django.http import HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 
+from dbfleet.console import words
 from dbfleet.console.control import away
 from dbfleet.errors import (
     AlreadyExists,
@@ -74,9 +75,10 @@ def answer(request: Any, status: int, message: str, *, hint: str = "", title: st
     if wants_json(request):
         body = {"error": message, "hint": hint or None, "kind": kind or None}
         return JsonResponse({name: value for name, value in body.items() if value is not None}, status=status)
-    facts = {"status": status, "title": title or _TITLES.get(status, "It did not work"), "message": message}
+    told = title or _TITLES.get(status, "It did not work")
+    facts = {"status": status, "title": told, "message": words.of_page(message), "hint": words.of_page(hint)}
     template = "error_part.html" if request.headers.get("HX-Request") else "error.html"
-    return HttpResponse(render_to_string(template, {**facts, "hint": hint}), status=status)
+    return HttpResponse(render_to_string(template, facts), status=status)
 
 
 def of_ours(request: Any, error: DbfleetError) -> HttpResponse:

@@ -3,6 +3,7 @@ makes one side like the other, previewed, and run by a writer who has typed the 
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from django.contrib import messages
@@ -39,18 +40,29 @@ def _facts(request: Any) -> dict[str, Any]:
     watched = [each for each in work.schedules(request.rights) if each.kind == "drift"]
     last = {
         each.schedule_id: each
-        for each in Job.objects.filter(schedule__in=watched, state=Job.DONE)
-        .order_by("schedule_id", "-id").distinct("schedule_id").only("schedule_id", "verdict", "ended_at")
+        for each in Job.objects.filter(schedule__in=watched, ended_at__isnull=False)
+        .order_by("schedule_id", "-id").distinct("schedule_id").defer("result")
     }  # fmt: skip
+    ends = {each.pk: ends_of(each.kind, each.arguments) for each in watched}
+    twice = {pair for pair, count in Counter(ends.values()).items() if count > 1}
     pairs = [
-        {"schedule": each, "ends": ends_of(each.kind, each.arguments), "last": last.get(each.pk),
-         "state": "paused" if each.paused else each.state}
+        {"schedule": each, "ends": ends[each.pk], "named": ends[each.pk] in twice, "last": last.get(each.pk),
+         "state": "paused" if each.paused else each.state, "why": _why(each.state, last.get(each.pk))}
         for each in watched
     ]  # fmt: skip
     return {
         "pairs": pairs, "now": making.now(), "lines": work.page(request.rights, kind="drift", size=20)[0],
         "may_add": request.rights.anywhere("operator"),
     }  # fmt: skip
+
+
+def _why(state: str, last: Job | None) -> str:
+    """Why a pair is neither known to be the same nor to differ, as its last job has it; else nothing."""
+    if last is None or state in ("ok", "drift", "new"):
+        return ""
+    if last.error or last.verdict != "cannot tell":
+        return str(last.error)
+    return next((str(each["why"]) for each in proofs.records(last.result) if each.get("why")), "")
 
 
 @needs("viewer")

@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.urls import path
 from django.views.decorators.http import require_POST
 
-from dbfleet.console import here, may, work
+from dbfleet.console import here, may, words, work
 from dbfleet.console.access import Refused, needs
 from dbfleet.console.jobs import kinds, making
 from dbfleet.console.models import Job, Receipt
@@ -80,7 +80,7 @@ def _one(request: Any, number: int) -> dict[str, Any]:
         "runs": line.job.state in (Job.WAITING, Job.RUNNING),
         "may_cancel": allowed and line.job.state in (Job.WAITING, Job.RUNNING) and not line.job.cancel_asked_by,
         "may_retry": allowed and line.job.state in (Job.FAILED, Job.CANCELLED, Job.OVERDUE),
-        "arguments": {name: value for name, value in line.job.arguments.items() if value not in (None, "", [], False)},
+        "arguments": words.arguments(line.job.arguments),
         "result": json.dumps(line.job.result, indent=2, ensure_ascii=False)[:60_000] if line.job.result else "",
     }  # fmt: skip
 

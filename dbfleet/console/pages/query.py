@@ -36,6 +36,7 @@ from dbfleet.console.statements.exports import export as exported
 from dbfleet.console.statements.frames import MOST_ROWS, frames
 from dbfleet.console.statements.line import Line
 from dbfleet.console.statements.record import MOST_CHARACTERS, text_on_record
+from dbfleet.console.words import of_page
 from dbfleet.errors import DbfleetError, UsageError
 from dbfleet.spec import Capability, EngineSpec
 
@@ -162,7 +163,7 @@ def _failed(request: Any, number: UUID, error: DbfleetError) -> None:
     from dbfleet.console.jobs.making import now
 
     facts = {"user": request.user, "target": "", "begun_at": now(), "heard_at": now(), "state": "failed",
-             "error": said(error) + (f" ({error.hint})" if error.hint else "")}  # fmt: skip
+             "error": of_page(said(error) + (f" ({error.hint})" if error.hint else ""))}  # fmt: skip
     Asked.objects.get_or_create(pk=number, defaults=facts)
 
 
@@ -243,7 +244,7 @@ def write(request: Any) -> JsonResponse:
     try:
         return JsonResponse({"job": written(request, body)})
     except DbfleetError as error:
-        return JsonResponse({"error": said(error), "hint": error.hint or ""}, status=400)
+        return JsonResponse({"error": of_page(said(error)), "hint": of_page(error.hint or "")}, status=400)
 
 
 def written(request: Any, body: dict[str, Any]) -> int:

@@ -14,7 +14,7 @@ from django.shortcuts import redirect, render
 from django.urls import path
 from django.views.decorators.http import require_POST
 
-from dbfleet.console import here, may, work
+from dbfleet.console import here, may, words, work
 from dbfleet.console.access import needs
 from dbfleet.console.jobs import kinds, making, slots
 from dbfleet.console.models import Schedule
@@ -88,10 +88,9 @@ def _one(request: Any, number: int) -> dict[str, Any]:
     got = found(request, number)
     now = making.now()
     last = work.last_ended([number]).get(number)
-    arguments = {name: value for name, value in got.arguments.items() if value not in (None, "", [], False)}
     return {
         "schedule": got, "record": here.desk(request).schedule_record(got, at=now, last=last), "now": now,
-        "ends": ends_of(got.kind, got.arguments), "arguments": arguments,
+        "ends": ends_of(got.kind, got.arguments), "arguments": words.arguments(got.arguments),
         "runs": [] if got.paused else runs(making.rhythm(got), now), "time_zone": got.time_zone if got.cron else "",
         "lines": work.page(request.rights, schedule=number, size=20)[0],
         "may_change": may.allowed(request.rights, got.kind, got.arguments) and got.kind not in may.BY_HAND,
@@ -145,10 +144,10 @@ def _fields(kind: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
         raise NotFound(f"a schedule of kind {kind} is made on the command line", hint="dbfleet schedule add --help")
     return [
         {
-            "name": name, "words": words, "value": values.get(name, ""), "flag": name in _FLAGS,
-            "target": name in _ENDS and not (kind == "load" and name == "source"),
+            "name": name, "label": words.label(name), "words": about, "value": values.get(name, ""),
+            "flag": name in _FLAGS, "target": name in _ENDS and not (kind == "load" and name == "source"),
         }
-        for name, words in kinds.kind(kind).takes.items()
+        for name, about in kinds.kind(kind).takes.items()
     ]  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from typing import Any, Final
 from dbfleet.console.statements.asked import Asker, Question, Statement, TooMany, asked, said
 from dbfleet.console.statements.kept import Keeper
 from dbfleet.console.statements.line import Line
+from dbfleet.console.words import of_page
 from dbfleet.errors import DbfleetError
 from dbfleet.formats import Rows
 from dbfleet.formats._values import as_cells
@@ -65,7 +66,7 @@ def frames(question: Question, asker: Asker, line: Line | None = None) -> Genera
     except TooMany:
         raise
     except DbfleetError as error:
-        yield _line({"error": said(error), "hint": error.hint or "", "kind": type(error).__name__})
+        yield _line({"error": of_page(said(error)), "hint": of_page(error.hint or ""), "kind": type(error).__name__})
     except GeneratorExit:
         raise
     except Exception as bug:

@@ -5,6 +5,7 @@
 {{ rows|number }}      1,234,567
 {{ size|bytes }}       738 MB
 {{ text|short:40 }}    the beginning, visibly cut, the whole in its title
+{{ error.message|plain }}  an error's text in the words of the page's forms
 {% vendor "pico.min.css" %}   the link to a vendored library's file
 """
 
@@ -19,6 +20,7 @@ from django.templatetags.static import static
 from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html
 
+from dbfleet.console import words
 from dbfleet.console._vendor import FOLDER
 
 register = template.Library()
@@ -50,6 +52,12 @@ def mark(state: Any, word: str = "") -> str:
         "rest",
     )
     return format_html('<span class="mark {}">{}</span>', kind, word or text)
+
+
+@register.filter
+def plain(text: Any) -> str:
+    """An error's text as pages tell it (console/words.py)."""
+    return words.of_page(str(text))
 
 
 @register.filter
