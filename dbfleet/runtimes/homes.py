@@ -24,7 +24,7 @@ from typing import Any, Final, Literal
 
 from dbfleet import own
 from dbfleet.errors import RuntimeFailure
-from dbfleet.runtimes import accounts
+from dbfleet.runtimes import TAIL_LINES, accounts, tail
 from dbfleet.runtimes.ports import short_hash
 
 LONGEST_RUN_PATH: Final = 70  # leaves 37 of a socket's 107 bytes for the file name
@@ -39,7 +39,7 @@ and from now on it holds the user's data."""
 class Record:
     """What is recorded about one target's server. `pid` and `identity` are set while it should run;
     `kills_for_memory` is the kernel's count of such kills when the server started (procfs.py), `surroundings` a mark of
-    the variables that it was started with."""
+    the variables that it was started with, `log_from` how long its log was then."""
 
     home: str
     run: str
@@ -52,6 +52,7 @@ class Record:
     kills_for_memory: int | None = None
     progress: Progress = "new"
     surroundings: str | None = None
+    log_from: int = 0
 
 
 class Home:
@@ -244,6 +245,14 @@ class Home:
     def forget_process(self, record: Record) -> Record:
         """Record that no process of the server should run."""
         return self.save(replace(record, pid=None, identity=None, started=None, kills_for_memory=None))
+
+
+def last_words(record: Record) -> str:
+    """The last lines that the server wrote to its log since its last start; empty where there are none."""
+    try:
+        return "\n".join(tail.lines(Path(record.home) / "server.log", last=TAIL_LINES, since=record.log_from))
+    except OSError:
+        return ""
 
 
 def _create(path: Path, how: int) -> int:

@@ -39,13 +39,12 @@ from dbfleet.runtimes import (
     children,
     disk,
     identity,
-    log_tail,
     port_taken,
     ports,
     programs,
     tail,
 )
-from dbfleet.runtimes.homes import Home, Record
+from dbfleet.runtimes.homes import Home, Record, last_words
 from dbfleet.spec import LocalServer, ServerPlan, ServerSpec
 
 STRAYS_TIMEOUT_S: Final = 10.0
@@ -160,7 +159,7 @@ class ProcessRuntime:
 
     def failure(self, server: Server, state: ServerState) -> RuntimeFailure:
         record = Home(self.state, server.target).record()
-        log = log_tail(self, server)
+        log = last_words(record) if record else ""
         if record and (full := disk.full(server, Path(record.home), log)):
             return full
         return RuntimeFailure(
@@ -286,6 +285,7 @@ class ProcessRuntime:
         if server.port and not ports.is_free(server.port):
             raise port_taken(server)
         log = home.open_log(record, account)
+        began = os.fstat(log).st_size
         try:
             # By its working folder we recognise our server (see identity.strays). Its account can enter this folder; it
             # may not be able to enter the one in which `dbfleet` was typed.
@@ -308,6 +308,7 @@ class ProcessRuntime:
                 pid=child.pid,
                 identity=identity.of(child.pid),
                 started=time.time(),
+                log_from=began,
                 kills_for_memory=procfs.kills_for_memory(),
             )
         )
@@ -343,7 +344,7 @@ class ProcessRuntime:
                             f"{server.target} runs, but its user and database could not be made: {error}",
                             engine=server.spec.name,
                             target=server.target,
-                            log_tail=log_tail(self, server),
+                            log_tail=last_words(record),
                         ) from error
             if deadline.passed:
                 raise NotReady(

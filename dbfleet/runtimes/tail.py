@@ -17,11 +17,13 @@ BLOCK: Final = 64 * 1024
 POLL_S: Final = 0.2
 
 
-def lines(path: Path, *, last: int | None = None, follow: bool = False) -> Iterator[str]:
-    """The file's lines, or only the `last` ones; with `follow` also new lines, until the iterator is closed."""
+def lines(path: Path, *, last: int | None = None, follow: bool = False, since: int = 0) -> Iterator[str]:
+    """The file's lines, or only the `last` ones, of those behind its first `since` bytes; with `follow` also new lines,
+    until the iterator is closed."""
     with open(path, "rb") as file:
+        file.seek(since)
         if last is not None:
-            file.seek(_start_of_last(file.fileno(), last))
+            file.seek(max(since, _start_of_last(file.fileno(), last)))
         rest = b""
         while True:
             while block := file.read(BLOCK):

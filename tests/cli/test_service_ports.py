@@ -59,6 +59,16 @@ def test_each_port_of_a_service_that_is_taken_is_replaced_and_told(console: Comm
         _, err = CommandLine(console.folder, console.environment | asked).both("up", "nginx", code=8)
         assert f"port {first} is taken by" in err
 
+    state = console.folder / "s" / "default"
+    with (state / "servers" / "nginx" / "home" / "server.log").open("a") as log:
+        log.write("of an earlier start\n")
+    (state / "secrets" / "tls" / "key.pem").write_text("no key")
+    _, err = console.both("up", "nginx", code=8)
+    assert "cannot load certificate key" in err
+    assert "of an earlier start" not in err
+    found = console.records("status")["nginx"]
+    assert (found["state"], found["error"]) == ("failed", "it ended by itself")
+
 
 def test_a_start_that_failed_is_told_as_that(console: CommandLine, fleet: Fleet) -> None:
     console("up", "broker")

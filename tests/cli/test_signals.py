@@ -1,5 +1,5 @@
-"""A hunt: SIGINT and SIGTERM at random moments of every verb. Each ends with 130 or 143, without a traceback, with
-nothing half, no process left and no statement that runs on.
+"""A hunt: SIGINT, SIGTERM and SIGHUP at random moments of every verb. Each ends with 128 and its number, without a
+traceback, with nothing half, no process left and no statement that runs on.
 
 DBFLEET_SIGNALS says how many moments (300), DBFLEET_SIGNALS_SEED which ones. SQLite is a file, PostgreSQL and Redis are
 servers of the test's own; what is awaited is events, with bounds that only a hang can reach.
@@ -31,7 +31,7 @@ from dbfleet.conformance.plugin import chosen, environment
 MOMENTS = int(os.environ.get("DBFLEET_SIGNALS", "300"))
 SEED = int(os.environ.get("DBFLEET_SIGNALS_SEED", "8"))
 AT_ONCE = 2
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 ROWS = 400
 TABLES = {"customers", "products", "orders", "order_items", "reviews", "follows"}
 BOUND_S = 30
@@ -132,11 +132,9 @@ class Hunt:
         for number in range(count):
             share = chance.random()
             moment = chance.uniform(0, 0.35) if chance.random() < 0.35 else share  # else a share of what it takes
-            sent = [(moment, chance.choice((signal.SIGINT, signal.SIGTERM)))]
+            sent = [(moment, chance.choice(SIGNALS))]
             if chance.random() < 0.25:
-                sent.append(
-                    (chance.choice((0.0, 0.01, 0.05, 0.2, 0.7)), chance.choice((signal.SIGINT, signal.SIGTERM)))
-                )
+                sent.append((chance.choice((0.0, 0.01, 0.05, 0.2, 0.7)), chance.choice(SIGNALS)))
             found.append(Case(number, self.verbs[number % len(self.verbs)], tuple(sent)))
         return found
 
@@ -276,7 +274,7 @@ def test_signals_at_random_moments(hunt: Hunt) -> None:
         shares = [cases[place::AT_ONCE] for place in range(AT_ONCE)]
         list(pool.map(lambda place: [hunt.run(case, place) for case in shares[place]], range(AT_ONCE)))
     wrong = [case for case in cases if case.wrong]
-    interrupted = [case for case in cases if case.code in (130, 143)]
+    interrupted = [case for case in cases if case.code in (129, 130, 143)]
     print(
         f"{len(cases)} moments, {len(interrupted)} interrupted, the slowest {max(case.seconds for case in cases):.1f} s"
     )
