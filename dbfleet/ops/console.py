@@ -16,7 +16,7 @@ from dbfleet.fleet import Fleet
 from dbfleet.ops import _servers
 from dbfleet.ops.stop import stop
 from dbfleet.ops.up import Up, up
-from dbfleet.runtimes import Report, silent
+from dbfleet.runtimes import Event, Report, silent
 
 GROUP: Final = "console"
 LOOK_S: Final = 2.0
@@ -72,8 +72,10 @@ def looked_after(fleet: Fleet) -> Iterator[str]:
                 continue
             tried[name] = time.monotonic()
             yield f"{name}: {fate.what}; starting it again"
+            said: list[Event] = []
             try:
-                up(fleet, [name])
+                up(fleet, [name], report=said.append)
+                yield from (f"{event.target}: {event.text}" for event in said if event.stage == "note")
             except DbfleetError as error:
                 yield f"{name}: {error.message}"
 

@@ -5,14 +5,20 @@ from __future__ import annotations
 import os
 import pty
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psutil
 import pytest
 from test_fleet import CommandLine, servers_of
+from test_service_ports import NGINX
 from test_services import CONSOLE, console, dbfleet
+
+from dbfleet.fleet import Fleet
 
 __all__ = ["console", "dbfleet"]
 
@@ -88,6 +94,37 @@ def test_it_and_up_console_leave_what_the_other_started_as_it_is(console: Comman
     there = CommandLine(elsewhere, {**console.environment, "DBFLEET_RUNTIME": ""})
     there("up", "console")
     assert pids(console) == first, "from another folder, and nothing in the settings depends on that"
+
+
+def test_a_port_that_is_gone_when_it_starts_a_service_again_is_told(console: CommandLine) -> None:
+    if not NGINX:
+        pytest.skip("no nginx on this machine")
+    fleet = Fleet.open(environ=console.environment, directory=console.folder)
+    with looking(console) as (child, _):
+        assert child.stderr
+        (port,) = fleet.record("nginx")["more_ports"].values()
+        nginx = psutil.Process(console.pid("nginx"))
+        for process in [nginx, *nginx.children(recursive=True)]:
+            process.kill()
+        with listening(port):
+            lines = iter(child.stderr.readline, "")
+            assert next(lines).startswith("nginx: it ended by itself")
+            assert next(lines).startswith(f"nginx: {port} is taken by ")
+
+
+@contextmanager
+def listening(port: int) -> Iterator[None]:
+    """Listen on a port as soon as nobody does any more."""
+    for _ in range(1000):
+        try:
+            listener = socket.create_server(("127.0.0.1", port))
+        except OSError:
+            time.sleep(0.002)
+        else:
+            with listener:
+                yield
+            return
+    raise AssertionError(f"{port} is not free")
 
 
 def test_it_says_which_were_up_before_and_how_to_stop_them(console: CommandLine) -> None:

@@ -20,15 +20,12 @@ from dbfleet.runtimes import Event
 
 __all__ = ["console", "dbfleet"]
 
+NGINX = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/local/bin:/opt/homebrew/bin:/usr/bin")
+
 
 @pytest.fixture
 def fleet(console: CommandLine) -> Fleet:
     return Fleet.open(environ=console.environment, directory=console.folder)
-
-
-def nginx_is_here() -> None:
-    if not shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/local/bin:/opt/homebrew/bin:/usr/bin"):
-        pytest.skip("no nginx on this machine")
 
 
 def told(console: CommandLine, name: str) -> dict[str, str]:
@@ -37,7 +34,8 @@ def told(console: CommandLine, name: str) -> dict[str, str]:
 
 
 def test_each_port_of_a_service_that_is_taken_is_replaced_and_told(console: CommandLine, fleet: Fleet) -> None:
-    nginx_is_here()
+    if not NGINX:
+        pytest.skip("no nginx on this machine")
     console("up", "nginx")
     console("stop", "nginx")
     ports = fleet.record("nginx")["more_ports"]
