@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from django.db.utils import InterfaceError, OperationalError
-from django.http import HttpResponse, JsonResponse
+from django.http import HttpResponse, HttpResponsePermanentRedirect, JsonResponse
 from django.template.loader import render_to_string
+from django.urls import Resolver404, resolve
+from django.utils.encoding import escape_uri_path
 
 from dbfleet.console import words
 from dbfleet.console.control import away
@@ -46,6 +48,7 @@ _TITLES: Final[Mapping[int, str]] = {
     401: "Log in first",
     403: "Not allowed",
     404: "Not found",
+    405: "Not this way",
     409: "It is there already",
     422: "This cannot be done",
     429: "Too many tries",
@@ -53,6 +56,18 @@ _TITLES: Final[Mapping[int, str]] = {
     503: "Away",
     504: "It took too long",
 }
+
+
+_KINDS: Final[Mapping[int, str]] = {
+    401: "NotLoggedIn",
+    403: "Refused",
+    404: "NotFound",
+    405: "WrongMethod",
+    429: "TooMany",
+    500: "Bug",
+    503: "Unavailable",
+}
+"""What the API calls a refusal that is no error of dbfleet/errors.py."""
 
 
 def status_of(error: DbfleetError) -> int:
@@ -73,8 +88,8 @@ def takes_token(request: Any) -> bool:
 def answer(request: Any, status: int, message: str, *, hint: str = "", title: str = "", kind: str = "") -> HttpResponse:
     """An error in the form in which this request is answered."""
     if wants_json(request):
-        body = {"error": message, "hint": hint or None, "kind": kind or None}
-        return JsonResponse({name: value for name, value in body.items() if value is not None}, status=status)
+        body = {"error": message, "hint": hint or None, "kind": kind or _KINDS.get(status, "UsageError")}
+        return JsonResponse(body, status=status)
     told = title or _TITLES.get(status, "It did not work")
     facts = {"status": status, "title": told, "message": words.of_page(message), "hint": words.of_page(hint)}
     template = "error_part.html" if request.headers.get("HX-Request") else "error.html"
@@ -115,8 +130,32 @@ def csrf_failed(request: Any, reason: str = "") -> HttpResponse:
 
 
 def not_found(request: Any, exception: Exception | None = None) -> HttpResponse:
-    """There is nothing at this address."""
+    """There is nothing at this address; a page whose address differs by the slash at its end is led to."""
+    if isinstance(exception, Resolver404) and (other := _by_slash(request)):
+        return HttpResponsePermanentRedirect(other)
     return answer(request, 404, "there is nothing at this address")
+
+
+def _by_slash(request: Any) -> str:
+    """The address with a slash at its end, or without it, where something is there; else empty."""
+    path = request.path_info
+    other = path.rstrip("/") if path.endswith("/") else f"{path}/"
+    if request.method not in ("GET", "HEAD") or path.startswith("//") or not other:
+        return ""
+    try:
+        resolve(other)
+    except Resolver404:
+        return ""
+    query = request.META.get("QUERY_STRING", "")
+    return escape_uri_path(other) + (f"?{query}" if query else "")
+
+
+def wrong_method(request: Any, allowed: str) -> HttpResponse:
+    """Something is there, and it takes other methods."""
+    hint = f"it takes {allowed}" if wants_json(request) else "go to the page that has its button"
+    response = answer(request, 405, f"this address takes no {request.method}", hint=hint)
+    response.headers["Allow"] = allowed
+    return response
 
 
 def server_error(request: Any) -> HttpResponse:

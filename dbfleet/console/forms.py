@@ -5,6 +5,7 @@ No form classes: a page's fields are few, and the ops check what they are given.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,6 +22,8 @@ def text(values: Any, name: str, *, most: int = 1000, needed: bool = False) -> s
         raise UsageError(f"{name} is longer than {most:,} characters")
     if "\0" in found:
         raise UsageError(f"{name} has the character U+0000")
+    if any("\ud800" <= each <= "\udfff" for each in found):
+        raise UsageError(f"{name} has half of a pair of characters")
     return found
 
 
@@ -73,3 +76,18 @@ def clock(values: Any, name: str) -> time | None:
         return time.fromisoformat(found) if found else None
     except ValueError:
         raise UsageError(f"{name} is a time of day, such as 22:00") from None
+
+
+def one_of(value: str, known: Collection[str], what: str) -> str:
+    """A word of a closed list, or nothing. UsageError, which names them, for another one: it would find nothing, or
+    everything."""
+    if value and value not in known:
+        raise UsageError(f"no {what} is called {value!r}", hint=f"they are: {', '.join(known)}")
+    return value
+
+
+def size(value: int, most: int) -> int:
+    """How many of a list are asked for."""
+    if not 1 <= value <= most:
+        raise UsageError(f"limit is a whole number from 1 to {most:,}")
+    return value

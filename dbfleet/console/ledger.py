@@ -59,6 +59,11 @@ def kinds_of_receipts() -> list[str]:
     return sorted(Receipt.objects.order_by().values_list("kind", flat=True).distinct())
 
 
+def known_kinds() -> list[str]:
+    """The kinds that there may be, and those of which there are some."""
+    return sorted({*KINDS, *kinds_of_receipts()})
+
+
 def verify(head: str | None = None) -> dict[str, Any]:
     """What a walk along the whole chain found. UsageError for a head that is no hash: it would read as tampering."""
     if head is not None and not re.fullmatch("[0-9a-f]{64}", head):

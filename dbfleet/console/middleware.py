@@ -63,6 +63,8 @@ class Frame:
     def __call__(self, request: Any) -> Any:
         """One request."""
         response = self.get_response(request)
+        if response.status_code == 405:
+            response = errors.wrong_method(request, response.headers.get("Allow", ""))
         for name, value in _HEADERS.items():
             response.headers.setdefault(name, value)
         if not response.streaming and response.headers.get("Content-Type", "").startswith("text/html"):

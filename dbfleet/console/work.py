@@ -16,6 +16,8 @@ from dbfleet.console.models import Job, Schedule
 from dbfleet.console.overview import WORST, ends_of
 
 PAGE: Final = 50
+STATES: Final = ("running", "waiting", "failed", "overdue", "drift", "red", "cannot tell", "cancelled", "done", "ok")
+"""What a list of jobs can be asked for: states, and what was found where that is more."""
 _LOOKED: Final = 2_000
 """So many jobs are looked through for a page of those that may be seen."""
 

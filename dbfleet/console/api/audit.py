@@ -6,8 +6,9 @@ from typing import Any
 
 from ninja import Router
 
-from dbfleet.console import ledger
+from dbfleet.console import forms, ledger
 from dbfleet.console.access import needs
+from dbfleet.console.pages.audit import filters
 
 PREFIX = "/audit"
 router = Router()
@@ -25,8 +26,8 @@ def entries(
     limit: int = ledger.PAGE,
 ) -> list[dict[str, Any]]:
     """A page of entries; the next one is asked for with `before`, the number of the last."""
-    limit = max(1, min(limit, 1000))
-    return ledger.entries(request.rights, kind=kind, who=who, target=target, words=words, before=before, limit=limit)
+    asked = filters({"kind": kind, "who": who, "target": target, "words": words})
+    return ledger.entries(request.rights, **{**asked, "before": before}, limit=forms.size(limit, 1000))
 
 
 @router.get("/{number}")

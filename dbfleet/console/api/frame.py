@@ -6,13 +6,13 @@ dbf_…`. Errors are `{"error": …, "hint": …, "kind": …}` with the status 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from django.core.exceptions import PermissionDenied
 from django.db.utils import InterfaceError, OperationalError
 from django.http import Http404, HttpResponse
 from ninja import NinjaAPI
-from ninja.errors import ValidationError
+from ninja.errors import HttpError, ValidationError
 
 from dbfleet import __version__
 from dbfleet.console import errors
@@ -32,6 +32,8 @@ api = NinjaAPI(
     docs=Page(),
     docs_decorator=needs("login"),
 )
+
+_TAKES: Final = "/api/docs says what each call takes"
 
 
 def collect() -> None:
@@ -80,7 +82,15 @@ def _gone(request: Any, error: InterfaceError) -> HttpResponse:
 @api.exception_handler(ValidationError)
 def _input(request: Any, error: ValidationError) -> HttpResponse:
     told = "; ".join(f"{'.'.join(str(each) for each in one['loc'][1:])}: {one['msg']}" for one in error.errors)
-    return errors.answer(request, 422, told, kind="UsageError")
+    return errors.answer(request, 422, told, kind="UsageError", hint=_TAKES)
+
+
+@api.exception_handler(HttpError)
+def _unreadable(request: Any, error: HttpError) -> HttpResponse:
+    """What ninja refuses by itself: above all a body that is no JSON."""
+    if error.status_code == 400:
+        return errors.answer(request, 400, "the body of the call is no JSON", hint=_TAKES)
+    return errors.answer(request, error.status_code, str(error))
 
 
 collect()

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from ninja import Field, Router, Schema
 
-from dbfleet.console import here, may, work
+from dbfleet.console import forms, here, may, work
 from dbfleet.console.access import needs
 from dbfleet.console.jobs import kinds
 from dbfleet.console.pages.jobs import found
@@ -29,8 +29,10 @@ def jobs(
 ) -> Any:
     """The newest first."""
     lines, older = work.page(
-        request.rights, before=before, kind=kind, state=state, target=target, size=min(max(limit, 1), 500)
-    )
+        request.rights, before=before, kind=forms.one_of(kind, kinds.NAMES, "kind of job"),
+        state=forms.one_of(state, work.STATES, "state of jobs"), target=forms.text({"target": target}, "target"),
+        size=forms.size(limit, 500),
+    )  # fmt: skip
     return {"jobs": [work.record(each) for each in lines], "before": older}
 
 

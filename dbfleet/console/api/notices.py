@@ -6,10 +6,11 @@ from typing import Any, Final
 
 from ninja import Router
 
-from dbfleet.console import chain, notices
+from dbfleet.console import chain, forms, notices
 from dbfleet.console.access import needs
 from dbfleet.console.jobs import making
 from dbfleet.console.models import Notice
+from dbfleet.console.pages.notices import STATES
 from dbfleet.errors import NotFound
 
 router = Router()
@@ -21,7 +22,7 @@ PREFIX: Final = "/notices"
 def listed(request: Any, state: str = "", before: int | None = None) -> Any:
     """A record a notice and channel."""
     found = Notice.objects.select_related("channel").order_by("-id")
-    if state:
+    if forms.one_of(state, STATES, "state of notices"):
         found = found.filter(state=state)
     if before is not None:
         found = found.filter(pk__lt=before)

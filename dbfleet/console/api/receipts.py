@@ -6,7 +6,7 @@ from typing import Any
 
 from ninja import Router, Schema
 
-from dbfleet.console import ledger
+from dbfleet.console import forms, ledger
 from dbfleet.console.access import needs
 
 PREFIX = "/receipts"
@@ -25,8 +25,14 @@ def receipts(
     request: Any, kind: str = "", target: str = "", before: int | None = None, limit: int = ledger.PAGE
 ) -> list[dict[str, Any]]:
     """A page of receipts; the next one is asked for with `before`, the number of the last."""
-    limit = max(1, min(limit, 1000))
-    return ledger.receipts(limit=limit, kind=kind, target=target, before=before, rights=request.rights)
+    forms.one_of(kind, ledger.known_kinds(), "kind of receipt")
+    return ledger.receipts(
+        limit=forms.size(limit, 1000),
+        kind=kind,
+        target=forms.text({"target": target}, "target"),
+        before=before,
+        rights=request.rights,
+    )
 
 
 @router.post("/verify")

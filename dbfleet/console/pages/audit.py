@@ -16,7 +16,7 @@ from dbfleet.console.access import needs
 from dbfleet.console.rooms import Nav
 
 NAV = Nav("Audit", "audit", 85)
-KINDS: Final = ("statement", "receipt", "schedule", "job", "access", "login", "setting")
+KINDS: Final = ("statement", "receipt", "schedule", "job", "access", "login", "setting", "notice")
 _TOLD: Final = (
     "did", "user", "role", "target", "pattern", "token", "name", "schedule", "kind", "way", "from", "job",
 )  # fmt: skip
@@ -25,6 +25,7 @@ _TOLD: Final = (
 def filters(query: Any) -> dict[str, Any]:
     """What a query string asks for, as the arguments of `ledger.entries`."""
     words = {name: forms.text(query, name, most=300) for name in ("kind", "who", "target", "words")}
+    forms.one_of(words["kind"], KINDS, "kind of entry")
     return {**words, "before": forms.whole(query, "before")}
 
 

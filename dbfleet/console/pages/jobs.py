@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.urls import path
 from django.views.decorators.http import require_POST
 
-from dbfleet.console import here, may, words, work
+from dbfleet.console import forms, here, may, words, work
 from dbfleet.console.access import Refused, needs
 from dbfleet.console.jobs import kinds, making
 from dbfleet.console.models import Job, Receipt
@@ -21,7 +21,7 @@ from dbfleet.errors import NotFound, UsageError
 
 NAV = Nav("Jobs", "jobs", 40)
 
-STATES = ("running", "waiting", "failed", "overdue", "drift", "red", "cancelled", "done")
+STATES = tuple(each for each in work.STATES if each != "ok")
 
 
 @needs("viewer")
@@ -37,8 +37,10 @@ def part(request: Any) -> HttpResponse:
 
 
 def _facts(request: Any) -> dict[str, Any]:
-    asked = {name: request.GET.get(name, "") for name in ("kind", "state", "target", "before")}
-    before = int(asked["before"]) if asked["before"].isdigit() else None
+    asked = {name: forms.text(request.GET, name, most=300) for name in ("kind", "state", "target", "before")}
+    forms.one_of(asked["kind"], kinds.NAMES, "kind of job")
+    forms.one_of(asked["state"], work.STATES, "state of jobs")
+    before = forms.whole(request.GET, "before")
     lines, older = work.page(
         request.rights, before=before, kind=asked["kind"], state=asked["state"], target=asked["target"]
     )

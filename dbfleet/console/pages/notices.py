@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.urls import path
 from django.views.decorators.http import require_POST
 
-from dbfleet.console import chain, notices
+from dbfleet.console import chain, forms, notices
 from dbfleet.console.access import needs
 from dbfleet.console.jobs import making
 from dbfleet.console.models import Channel, Notice
@@ -25,12 +25,13 @@ _SHOWN = 100
 @needs("operator")
 def page(request: Any) -> HttpResponse:
     """The page. Of those who see every target: a notice has words about any of them."""
-    state, before = request.GET.get("state", ""), request.GET.get("before", "")
+    state = forms.one_of(forms.text(request.GET, "state"), STATES, "state of notices")
+    before = forms.whole(request.GET, "before")
     found = Notice.objects.select_related("channel").order_by("-id")
-    if state in STATES:
+    if state:
         found = found.filter(state=state)
-    if before.isdigit():
-        found = found.filter(pk__lt=int(before))
+    if before is not None:
+        found = found.filter(pk__lt=before)
     shown = [each for each in found[: _SHOWN + 1] if _sees(request, each)]
     return render(
         request, "notices.html",

@@ -9,11 +9,12 @@ from urllib.parse import urlencode
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import path
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from dbfleet.console import forms, ledger
 from dbfleet.console.access import needs
 from dbfleet.console.rooms import Nav
+from dbfleet.errors import UsageError
 
 NAV = Nav("Receipts", "receipts", 70)
 _ELSEWHERE: Final = frozenset({"receipt", "at", "who", "hash", "previous", "kind", "same"})
@@ -25,6 +26,7 @@ def receipts(request: Any) -> HttpResponse:
     """The list."""
     query = request.GET
     kind, target = forms.text(query, "kind", most=20), forms.text(query, "target", most=300)
+    forms.one_of(kind, ledger.known_kinds(), "kind of receipt")
     before = forms.whole(query, "before")
     found = ledger.receipts(limit=ledger.PAGE, kind=kind, target=target, before=before, rights=request.rights)
     more = {"kind": kind, "target": target, "before": found[-1]["receipt"]} if len(found) == ledger.PAGE else {}
@@ -73,14 +75,18 @@ def _cell(value: Any) -> Any:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
 
 
-@require_POST
 @needs("viewer", posts=True)
 def verify(request: Any) -> HttpResponse:
-    """Walk along the whole chain. `head`: the hash that an earlier walk gave, which must still be there."""
-    head = forms.text(request.POST, "head", most=64)
-    found = ledger.verify(head or None)
+    """Walk along the whole chain. `head`: the hash that an earlier walk gave, which must still be there. GET shows the
+    form."""
+    facts: dict[str, Any] = {"head": request.POST.get("head", "").strip()}
+    if request.method == "POST":
+        try:
+            facts["found"] = ledger.verify(facts["head"].lower() or None)
+        except UsageError as error:
+            facts["told"] = error.message
     template = "receipts_verified.html" if request.htmx else "receipts_verify.html"
-    return render(request, template, {"found": found})
+    return render(request, template, facts, status=400 if "told" in facts else 200)
 
 
 urlpatterns = [

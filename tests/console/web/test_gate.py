@@ -155,7 +155,9 @@ def test_an_address_that_is_none_is_told_as_one(person: Callable[..., Person]) -
     found = person("anna", "viewer").get("/no/such/page")
     assert found.status_code == 404
     assert "nothing at this address" in found.text
-    assert person("otto", "viewer").call("GET", "/no/such").json() == {"error": "there is nothing at this address"}
+    assert person("otto", "viewer").call("GET", "/no/such").json() == {
+        "error": "there is nothing at this address", "hint": None, "kind": "NotFound",
+    }  # fmt: skip
 
 
 def test_every_answer_has_the_policy(person: Callable[..., Person], web: Web) -> None:

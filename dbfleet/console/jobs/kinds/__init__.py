@@ -96,7 +96,18 @@ def checked(fleet: Fleet, name: str, arguments: Arguments) -> dict[str, Any]:
     for word in arguments:
         if word not in what.takes:
             refuse(f"{name} takes no {word}", did_you_mean(word, what.takes, f"it takes: {', '.join(what.takes)}"))
+        if not _kept(arguments[word]):
+            refuse(f"{word} has a character that the control database does not keep", "U+0000, or half of a pair")
     return what.check(fleet, arguments)
+
+
+def _kept(value: Any) -> bool:
+    """Whether every text in the value can be put on record."""
+    if isinstance(value, str):
+        return "\0" not in value and not any("\ud800" <= each <= "\udfff" for each in value)
+    if isinstance(value, Mapping):
+        return all(_kept(each) for pair in value.items() for each in pair)
+    return not isinstance(value, list | tuple) or all(_kept(each) for each in value)
 
 
 def refuse(why: str, hint: str | None = None) -> NoReturn:
@@ -138,13 +149,20 @@ def names(value: Any, what: str) -> list[str]:
     return [each for each in value if each]
 
 
+def text(value: Any, what: str) -> str:
+    """A text; an empty one where nothing is given."""
+    if value is not None and not isinstance(value, str):
+        refuse(f"{what} is a text, not {value!r}")
+    return value or ""
+
+
 def number(value: Any, what: str, *, least: float = 0, most: float = 1e9) -> float | None:
     """A number between the two; None where nothing is given."""
     if value is None or value == "":
         return None
     try:
-        found = float(value)
-    except (TypeError, ValueError):
+        found = float("a bool" if isinstance(value, bool) else value)
+    except (TypeError, ValueError, OverflowError):
         refuse(f"{what} is no number: {value!r}")
     if not least <= found <= most:
         refuse(f"{what} is {value}: it is from {least:g} to {most:g}")

@@ -25,9 +25,9 @@ def _check(fleet: Fleet, arguments: Arguments) -> dict[str, Any]:
         "collections": kinds.names(arguments.get("collections"), "collections"),
         "columns": kinds.names(arguments.get("columns"), "columns"),
         "ignore": kinds.names(arguments.get("ignore"), "ignore"),
-        "where": str(arguments.get("where") or ""),
+        "where": kinds.text(arguments.get("where"), "where"),
         "settled_s": kinds.number(arguments.get("settled_s"), "settled", most=7 * 86400),
-        "settled_by": str(arguments.get("settled_by") or ""),
+        "settled_by": kinds.text(arguments.get("settled_by"), "settled_by"),
         "confirm_s": kinds.number(arguments.get("confirm_s"), "confirm", most=3600),
     }
 

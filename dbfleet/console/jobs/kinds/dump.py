@@ -19,15 +19,17 @@ _STAMP = "%Y%m%dT%H%M%SZ"
 def _check(fleet: Fleet, arguments: Arguments) -> dict[str, Any]:
     from dbfleet.ops.dump import check
 
-    format_ = arguments.get("format") or "jsonl"
-    check(format_, arguments.get("compress"))
+    format_ = kinds.text(arguments.get("format"), "format") or "jsonl"
+    compress = kinds.text(arguments.get("compress"), "compress") or None
+    directory = kinds.text(arguments.get("directory"), "directory")
+    check(format_, compress)
     keep = kinds.number(arguments.get("keep"), "keep", least=1, most=100_000)
     return {
         "target": kinds.target(fleet, arguments.get("target")),
         "collections": kinds.names(arguments.get("collections"), "collections"),
-        "directory": str(Path(str(arguments.get("directory") or "")).absolute()) if arguments.get("directory") else "",
+        "directory": str(Path(directory).absolute()) if directory else "",
         "format": format_,
-        "compress": arguments.get("compress") or None,
+        "compress": compress,
         "keep": int(keep) if keep else None,
     }
 

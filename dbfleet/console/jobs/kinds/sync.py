@@ -29,7 +29,7 @@ def _check(fleet: Fleet, arguments: Arguments) -> dict[str, Any]:
         "target": kinds.target(fleet, arguments.get("target"), "the target"),
         "columns": kinds.names(arguments.get("columns"), "columns"),
         "ignore": kinds.names(arguments.get("ignore"), "ignore"),
-        "where": str(arguments.get("where") or ""),
+        "where": kinds.text(arguments.get("where"), "where"),
         "preview": preview,
         "agreed": agreed,
     }
