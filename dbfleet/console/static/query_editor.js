@@ -108,7 +108,7 @@ const Query = (() => {
   if (!facts.text && before && !facts.chosen.length) editor.setValue(before);
   // Without a choice it is one that answered when it was looked at last, or at least one of which nobody knows better.
   const first = facts.targets.find((each) => each.up) || facts.targets.find((each) => each.up === null) || facts.targets[0];
-  choose(wanted.length ? wanted : [first.name]);
+  choose(wanted.length || !first ? wanted : [first.name]);
   if (facts.text) editor.setValue(facts.text);
   editor.on("change", () => sessionStorage.setItem("query-text", editor.getValue().slice(0, 200000)));
 
