@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.utils import Error as DatabaseError
@@ -133,8 +133,10 @@ def _account(password: str) -> None:
         changed += [(f"REVOKE INSERT, UPDATE, DELETE ON {{}} FROM {WEB}", table) for table in _READ]
         changed += [(f"GRANT INSERT ON {{}} TO {WEB}", table) for table in _INSERTED_TOO]
         statements += [sql.SQL(text).format(sql.Identifier(table)) for text, table in changed]
-        for statement in statements:
-            cursor.execute(statement)
+        # At once: web works meanwhile, and must neither lack a right for a moment nor have one that it must not have.
+        with transaction.atomic():
+            for statement in statements:
+                cursor.execute(statement)
 
 
 def wait(tell: Callable[[str], None] = print, *, timeout_s: float | None = None) -> None:

@@ -63,3 +63,30 @@ def test_several_that_migrate_at_once_take_turns(desk: Desk) -> None:
     for thread in threads:
         thread.join()
     assert failed == []
+
+
+def test_web_has_its_rights_and_no_others_while_a_worker_starts(desk: Desk) -> None:
+    """Each worker and beat that starts gives web its account's rights anew."""
+    over = threading.Event()
+
+    def start_often() -> None:
+        try:
+            for _ in range(25):
+                schema.migrate(WEB_PASSWORD, lambda text: None)
+        finally:
+            over.set()
+            connections.close_all()
+
+    starting = threading.Thread(target=start_often)
+    starting.start()
+    seen = set()
+    with connection.cursor() as cursor:
+        while not over.is_set():
+            cursor.execute(
+                "SELECT has_table_privilege('dbfleet_web', 'django_session', 'INSERT'), "
+                "has_table_privilege('dbfleet_web', 'console_entry', 'UPDATE'), "
+                "has_table_privilege('dbfleet_web', 'console_part', 'DELETE')"
+            )
+            seen.add(cursor.fetchone())
+    starting.join()
+    assert seen == {(True, False, False)}
