@@ -66,6 +66,14 @@ def test_a_large_table_is_read_by_pages_and_in_its_order(adapter: Any, zoo: str,
     assert lines == sorted(lines, key=lambda line: int(line[5 : line.index(b",")]))
 
 
+@pytest.mark.parametrize("type_", ["text", "bigint"])
+def test_a_table_by_pages_may_have_columns_of_any_name(adapter: Any, zoo: str, type_: str) -> None:
+    names = ("p", "page", "s", "r", "t", "q", "l", "h", "b", "c1", "dbfleet_range")
+    columns = ", ".join(f"n::{type_} as {name}" for name in names)
+    run(adapter, f"create table {zoo}.t as select {columns} from generate_series(1, {LARGE}) n")
+    both(adapter, adapter.describe(f"{zoo}.t"))
+
+
 def test_rows_that_move_meanwhile_are_given_once_and_as_they_were(adapter: Any, target: Target, zoo: str) -> None:
     schema = large(adapter, zoo)
     chunks = adapter.encoded_scan(schema, "jsonl")

@@ -182,11 +182,14 @@ def ranges(text: str, all_pages: int, reader: int, readers: int) -> str:
     """The statement's rows of every `readers`th range of pages, a row a range. The last one is open, for what was
     added since the pages were counted."""
     last = (all_pages - 1) // PAGES * PAGES
-    end = f"CASE WHEN p = {last} THEN {_LAST} ELSE p + {PAGES} END"
-    part = text.format(where=f" WHERE ctid >= format('(%s,0)', p)::tid AND ctid < format('(%s,0)', {end})::tid")
+    # With the name of its row: the table's own columns may have any name, and stand nearer.
+    page = "dbfleet_range.page"
+    end = f"CASE WHEN {page} = {last} THEN {_LAST} ELSE {page} + {PAGES} END"
+    part = text.format(where=f" WHERE ctid >= format('(%s,0)', {page})::tid AND ctid < format('(%s,0)', {end})::tid")
     return (
-        f"SELECT s.* FROM generate_series({reader * PAGES}::bigint, {last}, {readers * PAGES}) AS p, LATERAL "
-        f"(SELECT string_agg(l, E'\\n'), string_agg(h, ''), bool_or(b), count(*) FROM ({part} OFFSET 0) AS r) AS s"
+        f"SELECT s.* FROM generate_series({reader * PAGES}::bigint, {last}, {readers * PAGES}) AS dbfleet_range(page), "
+        "LATERAL (SELECT string_agg(l, E'\\n'), string_agg(h, ''), bool_or(b), count(*) "
+        f"FROM ({part} OFFSET 0) AS r) AS s"
     )
 
 
