@@ -153,6 +153,7 @@ def schedule_add(
     A slot that nobody noticed in time is on record as overdue, never silent. A command's own words stand behind --.
     """
     from dbfleet.cli import _schedule_words as grammar
+    from dbfleet.console.jobs import slots
 
     if kind == "command" and words:
         grammar.understood(ctx.find_root().command, words[words[0] == "dbfleet" :])
@@ -162,11 +163,7 @@ def schedule_add(
         "verify": verify,
     }  # fmt: skip
     arguments = grammar.arguments(kind, words or [], {key: value for key, value in given.items() if value})
-    if bool(every) == bool(cron):
-        both = "not both" if every else "and has neither"
-        raise UsageError(
-            f"a schedule has an interval or a cron line, {both}", hint="--every 10m, or --cron '0 3 * * *'"
-        )
+    slots.check_one(every, cron, hint="--every 10m, or --cron '0 3 * * *'")
     if every and time_zone:
         raise UsageError("an interval has no time zone", hint="leave --tz out, or say when by --cron")
     added = _desk().add_schedule(kind, arguments, every=every, cron=cron, time_zone=time_zone or "UTC", name=name)

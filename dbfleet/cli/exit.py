@@ -1,8 +1,8 @@
 """Exit codes are an API: the one table, the one function from error to code, and `main`, the entry point.
 
     0 ok · 1 the answer is no · 2 usage or config · 3 cannot connect · 4 deadline passed · 5 statement failed
-    6 unsupported · 7 runtime · 8 part of the fleet failed · 70 a bug · 130 interrupted · 141 the reader of our
-    output went away · 143 terminated
+    6 unsupported · 7 runtime · 8 part of the fleet failed · 70 a bug · 129 the terminal closed · 130 interrupted
+    141 the reader of our output went away · 143 terminated
 
 Whatever goes wrong, `main` prints one short paragraph on stderr and returns a code. A traceback is printed only for a
 bug, and only with --verbose or DBFLEET_DEBUG. Importing this module imports neither typer nor rich.

@@ -389,14 +389,9 @@ class Desk:
 
     def receipts(self, *, limit: int = 50, kind: str = "") -> list[dict[str, Any]]:
         """The newest receipts first. UsageError for a kind that has none."""
-        from dbfleet.console import ledger
+        from dbfleet.console import forms, ledger
 
-        if kind and kind not in ledger.KINDS:
-            raise UsageError(
-                f"there are no receipts of kind {kind!r}",
-                hint=did_you_mean(kind, ledger.KINDS, f"there are: {', '.join(ledger.KINDS)}"),
-            )
-        return ledger.receipts(limit=limit, kind=kind)
+        return ledger.receipts(limit=limit, kind=forms.one_of(kind, ledger.known_kinds(), "kind of receipt"))
 
     def receipt(self, number: int) -> dict[str, Any]:
         """All of a receipt, as it was written. NotFound."""

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from dbfleet.errors import UsageError
+from dbfleet.errors import UsageError, did_you_mean
 
 
 def text(values: Any, name: str, *, most: int = 1000, needed: bool = False) -> str:
@@ -79,10 +79,12 @@ def clock(values: Any, name: str) -> time | None:
 
 
 def one_of(value: str, known: Collection[str], what: str) -> str:
-    """A word of a closed list, or nothing. UsageError, which names them, for another one: it would find nothing, or
-    everything."""
+    """A word of a closed list, or nothing. UsageError, with the nearest or all of them, for another one: it would find
+    nothing, or everything."""
     if value and value not in known:
-        raise UsageError(f"no {what} is called {value!r}", hint=f"they are: {', '.join(known)}")
+        raise UsageError(
+            f"no {what} is called {value!r}", hint=did_you_mean(value, known, f"they are: {', '.join(known)}")
+        )
     return value
 
 

@@ -9,7 +9,7 @@ until the schema is there.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -43,17 +43,12 @@ class Schema:
     @property
     def is_new(self) -> bool:
         """Whether nothing of the console's own was applied yet."""
-        return ours("console", self.missing) == ours("console", (".".join(each) for each in _known()))
+        return "console.0001_initial" in self.missing
 
     @property
     def fits(self) -> bool:
         """Whether this process can work with it."""
         return not self.missing and not self.newer
-
-
-def ours(app: str, migrations: Iterable[str]) -> set[str]:
-    """Those of the migrations that are the app's."""
-    return {each for each in migrations if each.startswith(f"{app}.")}
 
 
 @cache

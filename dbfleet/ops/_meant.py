@@ -35,9 +35,9 @@ def chosen(fleet: Fleet, names: Sequence[str] | None, *, everything: bool = Fals
     ]
 
 
-def check(fleet: Fleet, names: Sequence[str] | None = None, *, everything: bool = False) -> None:
-    """ConfigError where something is set that one of those cannot take which `up` would start."""
-    for target, _ in chosen(fleet, names, everything=everything):
+def check(fleet: Fleet, meant: Sequence[tuple[Target, bool]]) -> None:
+    """ConfigError where something is set that one of what is `chosen` cannot take."""
+    for target, _ in meant:
         fleet.check_settings(target)
 
 

@@ -20,6 +20,6 @@ def restart(
     wanted = [target.name for target in chosen if fleet.record(target.name).get("wanted")]
     if not names and not wanted:
         raise UsageError("nothing of this fleet is up", hint="start it: dbfleet up")
-    _meant.check(fleet, names or wanted)
+    _meant.check(fleet, _meant.chosen(fleet, names or wanted))
     stop(fleet, names or wanted, report=report)
     return up(fleet, names or wanted, timeout_s=timeout_s, report=report)

@@ -66,7 +66,7 @@ def up(
     where one of several does: the others are up nevertheless. None for `timeout_s` is TIMEOUT_S, and longer for a
     server whose stack gives its start longer."""
     chosen = _meant.chosen(fleet, names, everything=everything)
-    _meant.check(fleet, names, everything=everything)
+    _meant.check(fleet, chosen)
     deadline = Deadline(TIMEOUT_S, firm=False) if timeout_s is None else Deadline(timeout_s)
     _drills.tell_swept(fleet, report)
     with _servers.alone(fleet, report, timeout_s=deadline.seconds):

@@ -174,3 +174,8 @@ def test_engines_and_console_are_one_project(tmp_path: Path) -> None:
     found = yaml.safe_load(done.stdout)
     assert {"postgres", "control", "broker"} <= set(found["services"])
     assert found["secrets"]["control-password"]["file"] == str(tmp_path / "control")
+
+
+def test_the_groups_are_those_that_the_services_name() -> None:
+    """They are known without a service's module: every command looks whether a target has such a name."""
+    assert set(services.groups()) == {group for name in services.names() for group in services.spec(name).groups}

@@ -25,7 +25,9 @@ from dbfleet.ops import _workers
 
 log = logging.getLogger("dbfleet.jobs")
 
-_IDLE_S: Final = 5.0
+LOOK_S: Final = 0.2
+"""Between two looks for a part, or at one, where no word comes that something has changed (control/wake.py)."""
+IDLE_S: Final = 5.0
 """So long a worker stays with a job that has nothing for it now; when there is something again it is called again."""
 _CONTROL_AWAY_S: Final = 600.0
 """So long a worker tries to put on record what it did while the control database is away."""

@@ -135,9 +135,10 @@ def finish(claim: Claim, state: str, *, rows: int = 0, result: Any = None, error
             "token = NULL, lease_until = NULL WHERE id = %s AND token = %s AND state = 'running'",
             [state, rows, None if result is None else json.dumps(result), error, claim.part, claim.token],
         )
-        was = cursor.rowcount == 1
-    wake.tell(claim.job)
-    return bool(was)
+        counts = bool(cursor.rowcount == 1)
+    if counts:
+        wake.tell(claim.job)
+    return counts
 
 
 def give_back(claim: Claim, *, counts: bool = False) -> bool:

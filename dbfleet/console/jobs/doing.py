@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from django.db import connections
 
@@ -20,7 +20,7 @@ from dbfleet.adapter import Adapter
 from dbfleet.console import budgets, pulse
 from dbfleet.console.control import wake
 from dbfleet.console.jobs import claims, ending, hands, kinds, making, rightful
-from dbfleet.console.jobs.attend import abilities, attended, name, patiently, stopping
+from dbfleet.console.jobs.attend import IDLE_S, LOOK_S, abilities, attended, name, patiently, stopping
 from dbfleet.console.jobs.claims import Claim
 from dbfleet.console.jobs.kinds import Outcome, Work
 from dbfleet.console.models import Job
@@ -29,10 +29,6 @@ from dbfleet.fleet import Fleet
 from dbfleet.ops import _workers
 
 log = logging.getLogger("dbfleet.jobs")
-
-_LOOK_S: Final = 0.25
-_IDLE_S: Final = 5.0
-"""So long a worker stays with a job that has nothing for it now; when there is something again it is called again."""
 
 
 def work(job_id: int) -> None:
@@ -49,9 +45,9 @@ def work(job_id: int) -> None:
                 hands.work(job, claim)
             idle_since = time.monotonic()
             continue
-        if time.monotonic() - idle_since > _IDLE_S:
+        if time.monotonic() - idle_since > IDLE_S:
             break
-        wake.wait(_LOOK_S)
+        wake.wait(LOOK_S)
     wake.forget(job_id)
 
 

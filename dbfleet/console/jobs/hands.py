@@ -45,8 +45,6 @@ T = TypeVar("T")
 
 log = logging.getLogger("dbfleet.jobs")
 
-_LOOK_S: Final = 0.2
-"""Between two looks at a part, where no word comes that something has changed."""
 _MOST_HANDS: Final = 8
 _RING_AGAIN_S: Final = 2.0
 """A part that nobody has taken for so long: those who were called have gone on to something else."""
@@ -127,7 +125,7 @@ def _passed_on(job: int, source: str, sink: str, begin: Begin, task: Any, owner:
                 rung = time.monotonic()
                 ring(job)
             owner.check()
-            _asked(owner, lambda: wake.wait(_LOOK_S))
+            _asked(owner, lambda: wake.wait(attend.LOOK_S))
     except BaseException:
         with contextlib.suppress(DatabaseError):  # who does it learns so that it is not wanted any more
             Part.objects.filter(pk=part, state__in=[Part.WAITING, Part.RUNNING]).update(state=Part.DROPPED)
@@ -282,7 +280,7 @@ def _kept(claim: Claim, rows: int, answer: Any) -> bool:
 def _next(job: int, begin: Any) -> Claim | None:
     """The next part of the same copy and moment; None where there is none for a while, or the job has ended."""
     since = time.monotonic()
-    while time.monotonic() - since < 5.0 and not attend.stopping():
+    while time.monotonic() - since < attend.IDLE_S and not attend.stopping():
         wake.listen(job)
         if not claims.begin(job):
             return None
@@ -292,7 +290,7 @@ def _next(job: int, begin: Any) -> Claim | None:
                 return found
             claims.give_back(found)  # of a new lead, whose moment is another
             return None
-        wake.wait(_LOOK_S)
+        wake.wait(attend.LOOK_S)
     return None
 
 

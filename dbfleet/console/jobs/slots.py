@@ -70,12 +70,17 @@ class Rhythm:
 
 def rhythm(anchor: datetime, *, every: str = "", cron: str = "", time_zone: str = "UTC") -> Rhythm:
     """The rhythm of what a person typed. UsageError, which says what is meant, for what is none."""
-    if bool(every) == bool(cron):
-        both = "not both" if every else "and has neither"
-        raise UsageError(f"a schedule has an interval or a cron line, {both}", hint="as in 10m, or in '0 3 * * *'")
+    check_one(every, cron)
     if every:
         return Rhythm(anchor, every_s=interval(every))
     return Rhythm(anchor, cron=_cron(cron), time_zone=_zone(time_zone))
+
+
+def check_one(every: str, cron: str, *, hint: str = "as in 10m, or in '0 3 * * *'") -> None:
+    """UsageError where both are given, or neither."""
+    if bool(every) == bool(cron):
+        both = "not both" if every else "and has neither"
+        raise UsageError(f"a schedule has an interval or a cron line, {both}", hint=hint)
 
 
 def interval(text: str) -> int:

@@ -22,6 +22,11 @@ def text_on_record(text: str) -> dict[str, Any]:
     return {"text": text[:_ON_RECORD], "characters": len(text), "sha256": whole}
 
 
+def is_kept(text: str) -> bool:
+    """Whether the control database keeps every character of a text: not NUL, nor half of a pair."""
+    return not re.search("[\ud800-\udfff\0]", text)
+
+
 def check_text(text: object) -> str:
     """The statement. UsageError where it is empty, too long, or has characters that no engine's text has."""
     if not isinstance(text, str) or not text.strip():
@@ -31,6 +36,6 @@ def check_text(text: object) -> str:
             f"the statement has {len(text):,} characters, and the console takes {MOST_CHARACTERS:,}",
             hint="dbfleet query TARGET --file FILE takes more",
         )
-    if re.search("[\ud800-\udfff\0]", text):
+    if not is_kept(text):
         raise UsageError("the statement holds a NUL or half a character")
     return text

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Final, Literal, NoReturn
 
+from dbfleet.console.statements.record import is_kept
 from dbfleet.errors import Unsupported, UsageError, did_you_mean
 from dbfleet.fleet import Fleet
 from dbfleet.target import Target
@@ -104,7 +105,7 @@ def checked(fleet: Fleet, name: str, arguments: Arguments) -> dict[str, Any]:
 def _kept(value: Any) -> bool:
     """Whether every text in the value can be put on record."""
     if isinstance(value, str):
-        return "\0" not in value and not any("\ud800" <= each <= "\udfff" for each in value)
+        return is_kept(value)
     if isinstance(value, Mapping):
         return all(_kept(each) for pair in value.items() for each in pair)
     return not isinstance(value, list | tuple) or all(_kept(each) for each in value)
