@@ -7,7 +7,8 @@ wakeup descriptor, handles each:
 
 1. Python runs a handler between two bytecodes of the main thread, but some drivers stay in C until the server answers.
    As long as the handler has not run, the thread cancels the statements on the servers again and again. Then the
-   driver's call fails, and the handler runs.
+   driver's call fails, and the handler runs. It also sends the signal again: one that comes just before the main thread
+   begins to wait, or that the system gives to another thread, does not end the wait.
 2. Inside an import or a finalizer the exception would be printed ("Exception ignored in …") and lost, or would leave a
    module half imported. There the handler does not raise; the thread sends the signal again a moment later.
 3. Other code may swallow the exception. The thread looks at the exception that the main thread is handling. If for
@@ -75,8 +76,9 @@ class Signals:
         self._runs_before = 0
         self._sent_at = 0.0
         self._sent_by_us = 0
+        self._came = 0
         self._came_at: float | None = None
-        """When the first signal came; at `_deadline` the process ends in any case."""
+        """The first signal and when it came; at `_deadline` the process ends in any case."""
         self._deadline = 0.0
         self._held_since: float | None = None
         """Since when the handler does not raise, because the exception would be lost."""
@@ -168,14 +170,15 @@ class Signals:
                     return
                 for number in numbers:
                     if number in _SIGNALS:
-                        self._arrived(time.monotonic())
+                        self._arrived(number, time.monotonic())
             else:
                 self._follow(time.monotonic())
 
-    def _arrived(self, now: float) -> None:
+    def _arrived(self, number: int, now: float) -> None:
         if self._sent_by_us:
             self._sent_by_us -= 1
         elif self._came_at is None:
+            self._came = number
             self._came_at = self._sent_at = now
             self._deadline = now + UNWIND_S
         elif now - self._came_at > SAME_S:
@@ -189,6 +192,7 @@ class Signals:
         elif self._runs == self._runs_before:
             if now - self._sent_at > 2 * _PACE_S:
                 self._cancel()
+                self._send()
         elif self._held_since is not None:
             self._send()
         elif _unwinds(_handled_by_main()):
@@ -202,12 +206,12 @@ class Signals:
             self._send()
 
     def _send(self) -> None:
-        """Send the signal to the main thread once more."""
-        number, main = self.first, threading.main_thread().ident
-        if number is not None and main is not None:
+        """Send the signal to the main thread once more, unless the one before is still on its way."""
+        main = threading.main_thread().ident
+        if main is not None and self._came_at is not None and not self._sent_by_us:
             self._runs_before, self._sent_at, self._lost_since = self._runs, time.monotonic(), None
             self._sent_by_us += 1
-            signal.pthread_kill(main, number)
+            signal.pthread_kill(main, self.first or self._came)
 
     def _cancel(self) -> None:
         """Stop the statements on the servers. This needs a thread of its own, because a server may not answer."""

@@ -268,6 +268,30 @@ def hunt(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         shutil.rmtree(state, ignore_errors=True)
 
 
+_TAKEN_ELSEWHERE = """
+import signal, threading, time
+from dbfleet.cli.signals import Signals
+
+with Signals() as signals:
+    signals.begin()
+    threading.Timer(0.2, lambda: signal.pthread_kill(threading.get_ident(), signal.SIGTERM)).start()
+    try:
+        time.sleep(60)
+    except KeyboardInterrupt:
+        print("interrupted")
+    signals.over()
+raise SystemExit(signals.code)
+"""
+
+
+def test_a_signal_that_does_not_end_a_wait_is_sent_again() -> None:
+    """As one that comes just before the wait begins: the drift of the hunt below was lost so in 4 of 70 runs."""
+    done = subprocess.run(
+        [sys.executable, "-c", _TAKEN_ELSEWHERE], capture_output=True, text=True, timeout=2 * BOUND_S, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (143, "interrupted\n", "")
+
+
 def test_signals_at_random_moments(hunt: Hunt) -> None:
     cases = hunt.cases(MOMENTS, SEED)
     with ThreadPoolExecutor(AT_ONCE) as pool:
