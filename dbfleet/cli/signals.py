@@ -75,8 +75,9 @@ class Signals:
         """How often the handler has run; `_runs_before` is that number when the signal was last sent, at `_sent_at`."""
         self._runs_before = 0
         self._sent_at = 0.0
-        self._sent_by_us = 0
-        self._came = 0
+        self._on_its_way = False
+        """Whether we have sent the signal once more, and it has not come yet."""
+        self._came: int = signal.SIGINT
         self._came_at: float | None = None
         """The first signal and when it came; at `_deadline` the process ends in any case."""
         self._deadline = 0.0
@@ -90,7 +91,12 @@ class Signals:
     @property
     def code(self) -> int:
         """The exit code of a command that the signal ended."""
-        return 128 + (self.first or signal.SIGINT)
+        return 128 + self._number
+
+    @property
+    def _number(self) -> int:
+        """The first signal that was handled, else the first that came."""
+        return self.first or self._came
 
     # --- the main thread ---
 
@@ -175,8 +181,8 @@ class Signals:
                 self._follow(time.monotonic())
 
     def _arrived(self, number: int, now: float) -> None:
-        if self._sent_by_us:
-            self._sent_by_us -= 1
+        if self._on_its_way:
+            self._on_its_way = False
         elif self._came_at is None:
             self._came = number
             self._came_at = self._sent_at = now
@@ -208,10 +214,10 @@ class Signals:
     def _send(self) -> None:
         """Send the signal to the main thread once more, unless the one before is still on its way."""
         main = threading.main_thread().ident
-        if main is not None and self._came_at is not None and not self._sent_by_us:
+        if main is not None and self._came_at is not None and not self._on_its_way:
             self._runs_before, self._sent_at, self._lost_since = self._runs, time.monotonic(), None
-            self._sent_by_us += 1
-            signal.pthread_kill(main, self.first or self._came)
+            self._on_its_way = True
+            signal.pthread_kill(main, self._number)
 
     def _cancel(self) -> None:
         """Stop the statements on the servers. This needs a thread of its own, because a server may not answer."""
