@@ -22,7 +22,7 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.db.utils import Error as DatabaseError
 
 from dbfleet import formats, secrets
@@ -263,8 +263,8 @@ def said(error: DbfleetError) -> str:
 
 
 def _begin(question: Question, asker: Asker, statement: Statement) -> None:
-    """Put it on record, before anything is sent."""
-    with connection.cursor() as cursor:
+    """Put it on record, before anything is sent: its state and its line of the chain together, or neither."""
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             "DELETE FROM console_asked WHERE user_id = %s AND begun_at < clock_timestamp() - interval '1 day'",
             [asker.user],
@@ -277,11 +277,11 @@ def _begin(question: Question, asker: Asker, statement: Statement) -> None:
         )
         if not cursor.rowcount:
             raise UsageError("a question of this id was asked already")
-    body: dict[str, Any] = {"did": "begin", "asked": str(question.id), **text_on_record(question.text)}
-    body |= {"reads_only": question.reads_only, "format": question.export or "page"}
-    if question.params:
-        body["params"] = hash_of_params(question.params)
-    _append(asker, statement.target, body)
+        body: dict[str, Any] = {"did": "begin", "asked": str(question.id), **text_on_record(question.text)}
+        body |= {"reads_only": question.reads_only, "format": question.export or "page"}
+        if question.params:
+            body["params"] = hash_of_params(question.params)
+        _append(asker, statement.target, body)
 
 
 def _end(question: Question, asker: Asker, statement: Statement, outcome: str, why: str) -> None:
@@ -290,8 +290,11 @@ def _end(question: Question, asker: Asker, statement: Statement, outcome: str, w
     if why:
         body["error"] = why
     try:
-        Asked.objects.filter(pk=question.id).update(state=outcome, rows=statement.rows, error=why.replace("\0", "�"))
-        _append(asker, statement.target, body)
+        with transaction.atomic():  # who sees the state that it ended in finds its end in the chain
+            Asked.objects.filter(pk=question.id).update(
+                state=outcome, rows=statement.rows, error=why.replace("\0", "�")
+            )
+            _append(asker, statement.target, body)
     except DatabaseError:  # its beginning is on record, and that it has no end says enough
         log.exception("the outcome of statement %s is not on record: %s", question.id, outcome)
         connection.close()
