@@ -48,11 +48,14 @@ EXAMPLES: Final[Mapping[str, tuple[Example, ...]]] = {
         ("dbfleet dump sqlite -o shop", ""),
         ("dbfleet dump sqlite.orders -o - --format csv", ""),
         ("dbfleet dump sqlite orders customers -o some --compress gzip", ""),
+        ("dbfleet dump sqlite customers -o excel --format csv --delimiter ';'", ""),
     ),
     "load": (
         ("dbfleet load sqlite:///copy.db shop --verify", ""),
         ("dbfleet load sqlite:///copy.db shop/customers.jsonl --mode upsert", ""),
         ("dbfleet load postgres people.csv --key id --rejected refused.jsonl", ""),
+        ("dbfleet load mysql kunden.csv --decimal , --true ja --false nein", ""),
+        ("dbfleet load mongodb users.json.gz --rule 'born: date=%d/%m/%Y'", ""),
     ),
     "copy": (
         ("dbfleet copy sqlite sqlite:///b.db --verify", ""),

@@ -13,6 +13,19 @@ import typer
 
 from dbfleet.cli import render
 from dbfleet.cli.chosen import chosen, open_fleet
+from dbfleet.cli.dialects import (
+    Decimal,
+    Delimiter,
+    Encoding,
+    Escape,
+    IsFalse,
+    IsTrue,
+    Null,
+    Quote,
+    Rules,
+    dialect,
+    rules,
+)
 from dbfleet.cli.options import Format, Located, Yes, complete_collection, complete_located, complete_target
 from dbfleet.cli.streams import is_terminal
 from dbfleet.errors import UsageError, VerifyFailed
@@ -35,18 +48,33 @@ def dump(
     output: Annotated[
         str | None, typer.Option("--output", "-o", metavar="DIR|-", help="Where to; - is stdout. [TARGET.dump]")
     ] = None,
-    format: Annotated[str, typer.Option("--format", metavar="FORMAT", help="jsonl, csv or parquet.")] = "jsonl",
+    format: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help="jsonl, json, csv, tsv or parquet.")
+    ] = "jsonl",
     compress: Annotated[str | None, typer.Option("--compress", metavar="HOW", help="gzip or zstd.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Refuse what a dump does not hold whole.")] = False,
     yes: Yes = False,
+    delimiter: Delimiter = None,
+    quote: Quote = None,
+    escape: Escape = None,
+    encoding: Encoding = None,
+    header: Annotated[
+        bool | None, typer.Option("--header/--no-header", help="Whether line 1 names the columns, in csv and tsv.")
+    ] = None,
+    decimal: Decimal = None,
+    null: Null = None,
+    true: IsTrue = None,
+    false: IsFalse = None,
 ) -> None:
     """Write collections to files with a manifest, or one of them to stdout.
 
-    A directory gets a data file a collection, schema.json and, when all is whole, manifest.json.
+    A directory gets a data file a collection, schema.json and, when all is whole, manifest.json. The last options are
+    for csv and tsv (--encoding for json too); the manifest has them, so load reads the dump as it was written.
     """
     from dbfleet.ops import dump as op
 
     fleet = open_fleet()
+    written = dialect(delimiter, quote, escape, encoding, header, decimal, null, true, false)
     target, collection = fleet.locate(where)
     names = [*([collection] if collection else ()), *(collections or ())]
     with render.progress(unit="rows") as display:
@@ -58,13 +86,14 @@ def dump(
         if output == "-":
             if len(names) != 1:
                 raise UsageError("stdout takes one collection", hint="name it, or dump into a directory: -o DIR")
-            with op.stream(fleet, target, names[0], format=format, compress=compress, progress=told) as chunks:
+            with op.stream(fleet, target, names[0], format=format, compress=compress, dialect=written,
+                           progress=told) as chunks:  # fmt: skip
                 render.write(chunks)
             return
         directory = Path(output or re.sub(r"\W+", "_", Path(target.name).stem).strip("_") + ".dump")
         found = op.dump(
-            fleet, target, names, directory=directory, format=format, compress=compress, strict=strict,
-            tell=render.warn,
+            fleet, target, names, directory=directory, format=format, compress=compress, dialect=written,
+            strict=strict, tell=render.warn,
             agree=lambda text: render.confirm(f"{text}. Go on?", yes=yes), progress=told,
         )  # fmt: skip
         done = list(map(asdict, found))
@@ -75,10 +104,11 @@ def dump(
 @commands.command()
 def load(
     where: Located,
-    source: Annotated[str, typer.Argument(metavar="DIR|FILE|-", help="A dump, a CSV or JSON Lines file, or stdin.")],
+    source: Annotated[str, typer.Argument(metavar="DIR|FILE|-", help="A dump, a file of csv, tsv or JSON, or stdin.")],
     mode: Annotated[str, typer.Option("--mode", metavar="MODE", help="insert, upsert or replace.")] = "insert",
     input_format: Annotated[
-        str | None, typer.Option("--format", metavar="FORMAT", help="What the input is: jsonl, csv or parquet.")
+        str | None,
+        typer.Option("--format", metavar="FORMAT", help="What the input is: jsonl, json, ejson, csv, tsv or parquet."),
     ] = None,
     key: Annotated[
         str | None, typer.Option("--key", metavar="COLUMN[,COLUMN]", help="The key of what is made; '' for none.")
@@ -89,11 +119,30 @@ def load(
     verify: Annotated[bool, typer.Option("--verify", help="Read everything back and compare digests.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the plan.")] = False,
     yes: Yes = False,
+    rule: Rules = None,
+    delimiter: Delimiter = None,
+    quote: Quote = None,
+    escape: Escape = None,
+    encoding: Encoding = None,
+    header: Annotated[
+        bool | None, typer.Option("--header/--no-header", help="Whether line 1 of csv or tsv names the columns.")
+    ] = None,
+    columns: Annotated[
+        str | None, typer.Option("--columns", metavar="C,…", help="The columns of a file without a header.")
+    ] = None,
+    decimal: Decimal = None,
+    null: Null = None,
+    true: IsTrue = None,
+    false: IsFalse = None,
 ) -> None:
-    """Load a dump, or a CSV or JSON Lines file, into a target.
+    """Load a dump, or a file of csv, tsv, JSON Lines, JSON or Extended JSON, into a target.
 
     The plan is shown before anything is written. A file's collection has the name of the file; URL#name gives it
-    another.
+    another. gzip and zstd are recognised, also on stdin.
+
+    The last options say how a csv or tsv file is written (--encoding: JSON too). Encoding, delimiter and header are
+    guessed where they are not given, which is told. NULL is an empty cell, or an unquoted --null WORD; then an empty
+    cell is empty text in a column of text.
     """
     from dbfleet.ops import load as op
     from dbfleet.ops.load import inputs as load_inputs
@@ -103,7 +152,10 @@ def load(
     stdin = sys.stdin.buffer if source == "-" and sys.stdin is not None else None
     keys = None if key is None else [each.strip() for each in key.split(",") if each.strip()]
     done: list[op.Loaded] = []
-    with load_inputs.find(source, collection=collection, format=input_format, key=keys, stdin=stdin) as inputs:
+    read = dialect(delimiter, quote, escape, encoding, header, decimal, null, true, false, columns)
+    with load_inputs.find(
+        source, collection=collection, format=input_format, key=keys, stdin=stdin, dialect=read, rules=rules(rule)
+    ) as inputs:
         fleet.made_state()  # it holds an embedded target's file
         try:
             done.extend(

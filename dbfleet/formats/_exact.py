@@ -10,20 +10,29 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from dbfleet.adapter import ResultColumn
-from dbfleet.formats import Page, Plain, get
+from dbfleet.dialect import AS_USUAL, Dialect
+from dbfleet.dialect import FORMATS as DIALECTS
+from dbfleet.formats import Page, Plain, _dialect, get
 from dbfleet.formats._values import AS_JSON, ByType, compiled, quoted, to_bytes
 from dbfleet.values import Batch, Schema, Type
 
-FORMATS: Final = ("jsonl", "csv", "parquet")
+FORMATS: Final = ("jsonl", "csv", "tsv", "json", "parquet")
 """The formats in which a dump can be written."""
 
 
-def encode(name: str, schema: Schema, batches: Iterable[Batch]) -> Iterator[bytes]:
-    """The rows in this format, in chunks of a batch."""
+def encode(name: str, schema: Schema, batches: Iterable[Batch], dialect: Dialect = AS_USUAL) -> Iterator[bytes]:
+    """The rows in this format and dialect, in chunks of a batch."""
     if name == "parquet":
         from dbfleet.formats._parquet import encode as parquet  # here, as pyarrow is an extra
 
         yield from parquet(schema, batches)
+    elif name in DIALECTS and dialect.given:
+        yield from _dialect.encode(schema, batches, dialect.settled(name))
+    elif dialect.encoding not in (None, "utf-8"):
+        encoded = _dialect.encoder(dialect.encoding or "", schema.name)
+        yield from (encoded(chunk.decode()) for chunk in encode(name, schema, batches))
+    elif name == "json":
+        yield from _array(encode("jsonl", schema, batches))
     elif name == "jsonl" and any(column.type is Type.JSON for column in schema.columns):
         loop = _loop(schema)
         for batch in batches:
@@ -31,6 +40,17 @@ def encode(name: str, schema: Schema, batches: Iterable[Batch]) -> Iterator[byte
     else:
         columns = [ResultColumn(column.name, column.type) for column in schema.columns]
         yield from get(name).encode([Plain(columns, batches)], Page())
+
+
+def _array(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Objects, each on a line of its own, as one array."""
+    opening = b"[\n"
+    for chunk in lines:
+        if chunk:
+            # JSON escapes newlines, so the only ones end an object.
+            yield opening + chunk[:-1].replace(b"\n", b",\n")
+            opening = b",\n"
+    yield b"[]\n" if opening == b"[\n" else b"\n]\n"
 
 
 def _loop(schema: Schema) -> Callable[[Batch], str]:

@@ -18,14 +18,14 @@ import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from dbfleet.errors import RuntimeFailure, UsageError
 from dbfleet.values import Schema
 
-VERSION: Final = 1
+VERSION: Final = 2
 MANIFEST: Final = "manifest.json"
 SCHEMA: Final = "schema.json"
 PARTIAL: Final = ".partial"
@@ -61,10 +61,16 @@ class Manifest:
     collections: tuple[DumpedFile, ...]
     left: tuple[str, ...] = ()
     """What the source has besides, and the dump has not, in words."""
+    dialect: Mapping[str, Any] = field(default_factory=dict)
+    """The dialect of its files (Dialect.to_dict), where they have one."""
 
     def to_json(self) -> str:
-        """The text of manifest.json."""
-        return json.dumps({"dbfleet_dump": VERSION, **asdict(self)}, indent=1, ensure_ascii=False) + "\n"
+        """The text of manifest.json. A dbfleet that knows no dialects refuses one with a dialect."""
+        data = asdict(self)
+        if not self.dialect:
+            del data["dialect"]
+        version = 2 if self.dialect else 1
+        return json.dumps({"dbfleet_dump": version, **data}, indent=1, ensure_ascii=False) + "\n"
 
 
 def read_manifest(directory: Path) -> Manifest:
@@ -256,43 +262,57 @@ def compressor(word: str | None) -> tuple[Any, Any]:
     return packer.compress, packer.flush
 
 
+_FOREIGN_PACKERS: Final = ((b"BZh", "bzip2"), (b"\xfd7zXZ\0", "xz"), (b"PK\x03\x04", "zip, as a workbook of Excel is"))
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
-    """The file's bytes, decompressed by its extension. UsageError for one that cannot be read, or is cut off."""
-    import gzip
-    import zlib
-
-    broken: list[type[Exception]] = [EOFError, zlib.error, gzip.BadGzipFile]
+    """The file's bytes, decompressed. UsageError for one that cannot be read, or is cut off."""
     try:
         with open(path, "rb") as plain:
-            stream: Any = plain
-            if path.suffix == ".gz":
-                stream = gzip.GzipFile(fileobj=plain)
-            elif path.suffix == ".zst":
-                zstandard = _zstandard()
-                broken.append(zstandard.ZstdError)
-                stream = zstandard.ZstdDecompressor().stream_reader(plain, read_across_frames=True)
             # Parquet is read here and there, by a reader that tells of damage itself.
-            yield plain if path.suffix == ".parquet" else _Guarded(stream, path, tuple(broken))  # type: ignore[misc]
+            yield plain if path.suffix == ".parquet" else decompressed(plain, str(path), path.suffix)
     except OSError as error:
         if error.filename is None:
             raise
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
 
 
+def decompressed(plain: BinaryIO, name: str, suffix: str = "") -> BinaryIO:
+    """The stream without gzip or zstd, which is known by its first bytes, or by what the file's name ends in. The
+    stream must be able to seek."""
+    import gzip
+    import zlib
+
+    broken: list[type[Exception]] = [EOFError, zlib.error, gzip.BadGzipFile]
+    head = plain.read(6)
+    plain.seek(0)
+    stream: Any = plain
+    if head.startswith(b"\x1f\x8b") or suffix == ".gz":
+        stream = gzip.GzipFile(fileobj=plain)
+    elif head.startswith(b"\x28\xb5\x2f\xfd") or suffix == ".zst":
+        zstandard = _zstandard()
+        broken.append(zstandard.ZstdError)
+        stream = zstandard.ZstdDecompressor().stream_reader(plain, read_across_frames=True, closefd=False)
+    for start, packer in _FOREIGN_PACKERS:
+        if head.startswith(start):
+            raise UsageError(f"{name} is packed by {packer}", hint="unpack it; gzip and zstd are read as they are")
+    return _Guarded(stream, name, tuple(broken))  # type: ignore[return-value]
+
+
 class _Guarded:
     """A stream whose damage is told with the file's name."""
 
-    def __init__(self, stream: Any, path: Path, broken: tuple[type[Exception], ...]) -> None:
-        self._stream, self._path, self._broken = stream, path, broken
+    def __init__(self, stream: Any, name: str, broken: tuple[type[Exception], ...]) -> None:
+        self._stream, self._name, self._broken = stream, name, broken
 
     def read(self, size: int = -1) -> bytes:
         try:
             data: bytes = self._stream.read(size)
         except self._broken as error:
-            raise UsageError(f"{self._path} is damaged or cut off: {error}") from error
+            raise UsageError(f"{self._name} is damaged or cut off: {error}") from error
         except OSError as error:
-            raise UsageError(f"{self._path} cannot be read: {error.strerror or error}") from error
+            raise UsageError(f"{self._name} cannot be read: {error.strerror or error}") from error
         return data
 
 

@@ -26,9 +26,13 @@ from typing import TypeVar
 from dbfleet import __version__
 from dbfleet.abilities import ENCODINGS, EncodesScans, Snapshots, able
 from dbfleet.adapter import Adapter
+from dbfleet.dialect import AS_USUAL, Dialect
+from dbfleet.dialect import FORMATS as DIALECTS
+from dbfleet.dialect import check as check_dialect
 from dbfleet.errors import DbfleetError, UsageError, did_you_mean
 from dbfleet.fleet import Fleet
 from dbfleet.formats import _exact
+from dbfleet.formats._dialect import check as check_written
 from dbfleet.ops import _dump_files as files
 from dbfleet.ops import _left
 from dbfleet.ops._digests import Digester
@@ -55,6 +59,15 @@ class Dumped:
     digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """How the files are written."""
+
+    format: str
+    compress: str | None
+    dialect: Dialect
+
+
 def dump(
     fleet: Fleet,
     target: Target,
@@ -63,6 +76,7 @@ def dump(
     directory: Path,
     format: str = "jsonl",
     compress: str | None = None,
+    dialect: Dialect = AS_USUAL,
     strict: bool = False,
     tell: Tell = lambda text: None,
     agree: Callable[[str], None] | None = None,
@@ -74,7 +88,8 @@ def dump(
     is told what will go; only what a dump writes is ever removed, and not before the new dump is whole. RuntimeFailure
     where the disk refuses. `tell` is told what is not in the dump; with `strict` it is LossyRefused.
     """
-    check(format, compress)
+    check(format, compress, dialect)
+    wish = _Wish(format, compress, dialect)
     folders = [each for each in (directory, *directory.parents) if not each.exists()]
     place = directory
     started = _now()
@@ -99,7 +114,7 @@ def dump(
             for schema, name in zip(schemas, names, strict=True):
                 made.append(place / name)
                 before = time.perf_counter()
-                entries.append(_collection(adapter, schema, place / name, format, compress, progress))
+                entries.append(_collection(adapter, schema, place / name, wish, progress))
                 seconds = round(time.perf_counter() - before, 3)
                 yield Dumped(target.name, schema.name, entries[-1].rows, 0, seconds, entries[-1].digest)
         manifest = files.Manifest(
@@ -119,6 +134,7 @@ def dump(
             schema_sha256=schema_sha256,
             collections=tuple(entries),
             left=tuple(left),
+            dialect=dialect.to_dict(),
         )
         made.append(place / files.MANIFEST)
         _write(place / files.MANIFEST, manifest.to_json().encode("utf-8", "surrogatepass"))
@@ -143,10 +159,11 @@ def stream(
     *,
     format: str = "jsonl",
     compress: str | None = None,
+    dialect: Dialect = AS_USUAL,
     progress: Progress = lambda collection, rows: None,
 ) -> Iterator[Iterator[bytes]]:
     """One collection's bytes, for the block. NotFound if it is not there."""
-    check(format, compress)
+    check(format, compress, dialect)
     squeeze, end = files.compressor(compress)
     with fleet.connect(target) as adapter:
         ((schema,), _) = _schemas(adapter, [collection])
@@ -157,17 +174,18 @@ def stream(
                     yield data
             yield end()
 
-        rendered = _rendered(adapter, schema, format)
+        wish = _Wish(format, compress, dialect)
+        rendered = _rendered(adapter, schema, wish)
         ticker = Ticker(partial(progress, schema.name))
         if rendered is not None:
             with _closing(rendered):
                 yield squeezed(ticker.chunks(rendered))
         else:
             with _closing(adapter.scan(schema)) as batches:
-                yield squeezed(_exact.encode(format, schema, ticker.batches(batches)))
+                yield squeezed(_exact.encode(format, schema, ticker.batches(batches), dialect))
 
 
-def check(format: str, compress: str | None) -> None:
+def check(format: str, compress: str | None, dialect: Dialect = AS_USUAL) -> None:
     """UsageError for what a dump cannot be made of, or a package that is missing."""
     if format not in _exact.FORMATS:
         raise UsageError(
@@ -178,6 +196,9 @@ def check(format: str, compress: str | None) -> None:
         raise UsageError(f"no compression is called {compress!r}", hint=f"they are: {', '.join(files.COMPRESSIONS)}")
     if compress and format == "parquet":
         raise UsageError("parquet compresses itself", hint="leave --compress out")
+    check_dialect(dialect, format)
+    if format in DIALECTS:
+        check_written(dialect, unlike=format)
     files.compressor(compress)
     if format == "parquet":
         from dbfleet.formats._parquet import arrow
@@ -288,12 +309,10 @@ def _not_kept(adapter: Adapter, schemas: Sequence[Schema]) -> list[str]:
     return left
 
 
-def _collection(
-    adapter: Adapter, schema: Schema, path: Path, format: str, compress: str | None, progress: Progress
-) -> files.DumpedFile:
-    writer = files.Writer(path, compress)
+def _collection(adapter: Adapter, schema: Schema, path: Path, wish: _Wish, progress: Progress) -> files.DumpedFile:
+    writer = files.Writer(path, wish.compress)
     digester = Digester(schema.columns)
-    rendered = _rendered(adapter, schema, format, digester.plus)
+    rendered = _rendered(adapter, schema, wish, digester.plus)
     ticker = Ticker(partial(progress, schema.name))
     try:
         if rendered is not None:
@@ -302,7 +321,8 @@ def _collection(
                     writer.write(chunk)
         else:
             with _closing(adapter.scan(schema)) as batches:
-                for chunk in _exact.encode(format, schema, digester.over(ticker.batches(batches))):
+                encoded = _exact.encode(wish.format, schema, digester.over(ticker.batches(batches)), wish.dialect)
+                for chunk in encoded:
                     writer.write(chunk)
         size, sha256 = writer.finish()
     finally:
@@ -312,10 +332,12 @@ def _collection(
 
 
 def _rendered(
-    adapter: Adapter, schema: Schema, format: str, tally: Callable[[Digest], None] | None = None
+    adapter: Adapter, schema: Schema, wish: _Wish, tally: Callable[[Digest], None] | None = None
 ) -> Iterator[bytes] | None:
     """The file's bytes as the server makes them, in a third of the plain path's time or less; with their digest."""
-    encoding, format_word = able(adapter, EncodesScans), ENCODINGS.get(format)
+    encoding, format_word = able(adapter, EncodesScans), ENCODINGS.get(wish.format)
+    if wish.dialect.given:
+        return None
     return encoding.encoded_scan(schema, format_word, tally) if encoding and format_word else None
 
 

@@ -3,6 +3,9 @@
     jsonl      one JSON object per line, as formats/jsonl and other programs write them
     parquet    through pyarrow, the extra `parquet`
     csv        RFC 4180 with a header; an empty cell is NULL, a quoted empty one is empty text; LF or CRLF
+    tsv        tabs, escapes in the place of quotes, `\\N` for NULL
+    json       one array of objects, or objects one after another
+    ejson      the same in MongoDB's Extended JSON, as mongoexport writes it
 
 With a schema, each value is read as its column's type, and every digit is kept (`rows`). Without a schema, the whole
 input is read first (`infer`), so that a type fits every value of its column: no late value of another type stops the
@@ -10,6 +13,9 @@ write.
 
 In a dump (`exact`), `null` in a json column is the JSON value null, and an absent field is NULL; elsewhere both are
 NULL.
+
+The formats of text are read in a `Dialect`: somebody's habits (dbfleet/dialect.py). A `Rule` reads the texts of one
+column otherwise.
 
 An input that cannot be read raises UsageError with the input's name, the line, and the column where there is one. Lines
 are counted as an editor counts them. To add a format, add a file here that defines READER.
@@ -22,10 +28,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
+from dbfleet.dialect import Dialect
 from dbfleet.errors import UsageError, did_you_mean
-from dbfleet.values import Batch, Column, Schema
+from dbfleet.values import Batch, Column, Schema, Type
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +45,48 @@ class Inferred:
     unique: frozenset[str] = frozenset()
 
 
+class Rule(Protocol):
+    """How the texts of one column are read."""
+
+    @property
+    def type(self) -> Type | None:
+        """The type that the column then has, if the rule says it."""
+
+    def text(self, text: str) -> str | None:
+        """The text as we write it; None for NULL. ValueError, which says why, for one that the rule cannot read."""
+
+
+Rules = Callable[[str], Rule | None]
+"""A column's rule, by its name."""
+
+
+def no_rules(column: str) -> Rule | None:
+    """What has no rules."""
+    return None
+
+
+class ReadRows(Protocol):
+    """Reads an input's rows; `name` is what messages call it."""
+
+    def __call__(
+        self, stream: BinaryIO, name: str, schema: Schema, exact: bool, dialect: Dialect = ..., rules: Rules = ...
+    ) -> Iterator[Batch]: ...
+
+
+class Infer(Protocol):
+    """Reads an input to see what it holds."""
+
+    def __call__(self, stream: BinaryIO, name: str, dialect: Dialect = ..., rules: Rules = ...) -> Inferred: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """The reader of a format, with the name of its module. `rows(stream, name, schema, exact)` and
-    `infer(stream, name)` get the input's name for messages. A `binary` format needs a stream that can seek."""
+    """The reader of a format, with the name of its module. A `binary` format needs a stream that can seek."""
 
     name: str
     extensions: tuple[str, ...]
-    rows: Callable[[BinaryIO, str, Schema, bool], Iterator[Batch]]
-    infer: Callable[[BinaryIO, str], Inferred]
+    rows: ReadRows
+    infer: Infer
     binary: bool = False
 
 

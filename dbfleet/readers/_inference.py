@@ -56,7 +56,10 @@ class Looks:
     """What is known of an input's columns so far. `from_json`: the values are those of JSON, and a number with a point
     is a subclass of str; else they are cells of text, or None."""
 
-    def __init__(self, *, from_json: bool) -> None:
+    def __init__(self, *, from_json: bool, bools: Iterable[str] = ()) -> None:
+        """`bools` are words for true and false, besides these two; one that is a number is an integer here."""
+        words = {word.casefold() for word in bools if not _FORM[Type.DECIMAL](word)} | {"true", "false"}
+        self._form = {**_FORM, Type.BOOL: lambda text: text.casefold() in words} if bools else _FORM
         self._otherwise = Type.JSON if from_json else Type.TEXT
         self._columns: dict[str, _Look] = {}
         self._rows = 0
@@ -72,7 +75,7 @@ class Looks:
             present = [value for value in values if value is not None]
             look.missing = look.missing or len(present) < len(values)
             if present:
-                look.take(_of_texts(present, _IN_CELLS, look.kind), present)
+                look.take(_of_texts(present, _IN_CELLS, look.kind, self._form), present)
         self._rows += len(rows)
 
     def take_objects(self, objects: Sequence[dict[str, Any]]) -> None:
@@ -181,14 +184,16 @@ def _both(one: Type, other: Type) -> Type:
     return Type.JSON if Type.JSON in (one, other) else Type.TEXT
 
 
-def _of_texts(values: Sequence[str], possible: Sequence[Type], before: Type | None) -> Type:
+def _of_texts(
+    values: Sequence[str], possible: Sequence[Type], before: Type | None, form: Mapping[Type, Any] = _FORM
+) -> Type:
     """The first of the possible types that fits all texts; else text. The type of the batches `before` is tried
     first."""
     if before is Type.TEXT:
         return Type.TEXT
     for type_ in (before, *possible) if before in possible else possible:
         assert type_ is not None
-        if _FORM[type_](values[0]) and all(map(_FORM[type_], values)) and _are_valid(type_, values):
+        if form[type_](values[0]) and all(map(form[type_], values)) and _are_valid(type_, values):
             return type_
     return Type.TEXT
 

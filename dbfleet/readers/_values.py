@@ -142,6 +142,12 @@ FROM_JSON: Final[Mapping[Type, _Table]] = {
 }
 """For each column type: functions that make a value of a JSON value, null included, by its Python type."""
 
+
+def from_texts(type_: Type) -> Mapping[type, Convert]:
+    """The functions for a column whose values are texts, whatever its type."""
+    return _text_of(FROM_CELL[type_])
+
+
 JSON_EXACTLY: Final = _Table({**FROM_JSON[Type.JSON], type(None): lambda value: JSON_NULL})
 """The functions for a json column in a dump, where the field is present."""
 

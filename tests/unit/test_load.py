@@ -201,8 +201,8 @@ def test_a_foreign_file_goes_into_what_is_there_by_the_columns_names(fleet: Flee
         (b'{"a":1}\n{"a":\n', "jsonl", "line 2, column 6"),
         (b'{"a":1}\n[1]\n', "jsonl", "line 2: not a JSON object"),
         (b'{"a":1}{"a":2}\n', "jsonl", "line 1, column 8"),
-        (b'{"a":1}\n{"a":"\xff"}\n', "jsonl", "line 2: not UTF-8"),
-        (b"a\n1\n\xe9\n", "csv", "line 3: not UTF-8"),
+        (b'{"a":1}\n{"a":"\xff"}\n', "jsonl", "line 2, column 7: not UTF-8"),
+        ("a\né\n".encode() + b"\xe9\n", "csv", "line 3, column 1: not UTF-8"),
     ],
 )
 def test_malformed_input_is_told_with_its_line_and_nothing_stays(

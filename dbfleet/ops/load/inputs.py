@@ -1,30 +1,35 @@
 """What `load` reads: the collections of a dump, or one foreign file or stdin.
 
 A dump is checked whole before anything is said about it: the manifest, each file's size and SHA-256. A foreign input is
-read twice, once to see what its values are and once to load them; stdin is kept in a temporary file between the two.
+read twice, once to see what its values are and once to load them; stdin, or a pipe, is kept in a temporary file between
+the two. How it is written is guessed where nobody says (load/guess.py), and what was guessed is `told`.
 """
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from dbfleet import readers, registry
+from dbfleet import rules as column_rules
+from dbfleet.dialect import AS_USUAL, Dialect, check
 from dbfleet.errors import RuntimeFailure, UnknownEngine, UsageError, did_you_mean
 from dbfleet.fidelity import alike, coarsened
 from dbfleet.ops import _dump_files as files
 from dbfleet.ops._digests import Digester
-from dbfleet.readers import Reader
+from dbfleet.ops.load import guess
+from dbfleet.ops.load.guess import Open
+from dbfleet.readers import Reader, Rules, no_rules
+from dbfleet.rules import Rule
 from dbfleet.spec import EngineSpec
 from dbfleet.values import Batch, Column, Schema
 
-_GUESSED_KEY: Final = "id"
-Open = Callable[[], AbstractContextManager[BinaryIO]]
+_GUESSED_KEYS: Final = ("_id", "id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,9 @@ class Input:
     digest: str | None = None
     spec: EngineSpec | None = None
     key: tuple[str, ...] | None = None
+    dialect: Dialect = AS_USUAL
+    rules: Sequence[Rule] = ()
+    told: tuple[str, ...] = ()
 
     def settle(self, there: Schema | None) -> Schema:
         """The schema that the rows are read and written by: the dump's; of a foreign input that of the collection that
@@ -55,12 +63,13 @@ class Input:
         if there is not None:
             return replace(there, key=self.key) if self.key and not there.key else there
         with self.open() as stream:
-            found = self.reader.infer(stream, self.name)
+            found = self.reader.infer(stream, self.name, self.dialect, self._rules())
         if not found.columns:
             raise UsageError(f"{self.name} holds no rows: nothing says what its columns are")
+        column_rules.refuse_unused(self.rules, [(self.collection, column.name) for column in found.columns])
         key = self.key
         if key is None:
-            key = (_GUESSED_KEY,) if _GUESSED_KEY in found.unique else ()
+            key = next(((name,) for name in _GUESSED_KEYS if name in found.unique), ())
         names = [column.name for column in found.columns]
         for each in key:
             if each not in names:
@@ -78,11 +87,14 @@ class Input:
         """The rows, values in the schema's order; `stack` closes what was opened."""
         stream = stack.enter_context(self.open())
         rows = 0
-        for batch in self.reader.rows(stream, self.name, schema, self.exact):
+        for batch in self.reader.rows(stream, self.name, schema, self.exact, self.dialect, self._rules()):
             rows += len(batch)
             yield batch
         if self.rows is not None and rows != self.rows:
             raise UsageError(f"{self.name} has {rows:,} rows, the manifest says {self.rows:,}")
+
+    def _rules(self) -> Rules:
+        return column_rules.of(self.rules, self.collection) if self.rules else no_rules
 
     def expected(self, spec: EngineSpec) -> str | None:
         """The digest that a target of this engine gives when it holds these rows, and nothing else."""
@@ -113,12 +125,14 @@ def find(
     format: str | None = None,
     key: Sequence[str] | None = None,
     stdin: BinaryIO | None = None,
+    dialect: Dialect = AS_USUAL,
+    rules: Sequence[Rule] = (),
 ) -> Iterator[list[Input]]:
     """The inputs that `source` (a directory, a file, `-`) means, for the block. UsageError for what is none of them,
     for a dump that is damaged, and for a foreign input without a name or a format."""
     path = Path(source)
-    chosen_key = None if key is None else tuple(key)
     if source != "-" and path.is_dir():
+        _refuse_for_a_dump(path, dialect, rules)
         yield _of_dump(path, collection, None)
         return
     if source != "-" and not path.exists():
@@ -126,43 +140,66 @@ def find(
     if source != "-" and (path.parent / files.MANIFEST).is_file() and format is None:
         manifest = files.read_manifest(path.parent)
         if any(path.name == each.file for each in manifest.collections):
+            _refuse_for_a_dump(path, dialect, rules)
             yield _of_dump(path.parent, collection, path.name)
             return
-    name, reader = _named(path if source != "-" else None, collection, format)
+    piped = source == "-" or not path.is_file()
+    called = "stdin" if source == "-" else source
+    name, reader = _named(None if piped else path, called, collection, format)
+    if dialect.given:
+        check(dialect, reader.name)
     beside = Path(f"{name.replace('/', '_')}.rejected.jsonl")
-    if source != "-":
-        yield [Input(name, str(path), reader, lambda: files.opened(path), beside, False, key=chosen_key)]
-        return
-    if stdin is None:
+    chosen_key = None if key is None else tuple(key)
+    with ExitStack() as stack:
+        open_ = stack.enter_context(_spooled(stdin if source == "-" else path, called)) if piped else _opener(path)
+        kind, settled, told = guess.settled(open_, called, reader.name, dialect, chosen=format is not None)
+        found = Input(name, called, readers.get(kind), open_, beside, False, key=chosen_key, dialect=settled)
+        # The names of native types in Extended JSON are MongoDB's.
+        spec = registry.spec("mongodb") if kind == "ejson" else None
+        yield [replace(found, rules=rules, told=tuple(told), spec=spec)]
+
+
+def _refuse_for_a_dump(path: Path, dialect: Dialect, rules: Sequence[Rule]) -> None:
+    if dialect.given or rules:
+        what = "--rule" if rules else f"--{dialect.given[0]}"
+        raise UsageError(f"{path} is a dump, which says itself how it is read: {what} is for files of others",
+                         hint="--format with its format reads a file of it as somebody's")  # fmt: skip
+
+
+@contextmanager
+def _spooled(source: BinaryIO | Path | None, name: str) -> Iterator[Open]:
+    """What comes once, kept in a temporary file so that it can be read twice."""
+    if source is None:
         raise UsageError("stdin is closed")
     with tempfile.TemporaryFile(prefix="dbfleet-load-") as spool:
         try:
-            shutil.copyfileobj(stdin, spool, 1 << 20)
+            with open(source, "rb") if isinstance(source, Path) else nullcontext(source) as stream:
+                shutil.copyfileobj(stream, spool, 1 << 20)
         except OSError as error:
-            raise RuntimeFailure(f"cannot keep stdin in {tempfile.gettempdir()}: {error.strerror}") from error
+            raise RuntimeFailure(f"cannot keep {name} in {tempfile.gettempdir()}: {error.strerror or error}") from error
 
         @contextmanager
         def rewound() -> Iterator[BinaryIO]:
             spool.seek(0)
-            yield spool
+            yield files.decompressed(spool, name)
 
-        yield [Input(name, "stdin", reader, rewound, beside, False, key=chosen_key)]
+        yield rewound
 
 
-def _named(path: Path | None, collection: str | None, format: str | None) -> tuple[str, Reader]:
+def _named(path: Path | None, called: str, collection: str | None, format: str | None) -> tuple[str, Reader]:
     """The collection's name and the reader of a foreign input."""
     name, reader = collection, readers.get(format) if format else None
     if path is not None:
         plain = path.with_suffix("") if path.suffix in files.COMPRESSIONS.values() else path
         found = readers.by_extension(plain.suffix)
-        if found is not None or plain.suffix in (".txt", ".json", ".data"):
+        if found is not None or plain.suffix in (".txt", ".data"):
             plain = plain.with_suffix("")
         name, reader = name or plain.name, reader or found
         if reader is None:
             raise UsageError(f"{path}: nothing says what it holds", hint=f"--format {' or '.join(readers.names())}")
         return name, reader
     if name is None:
-        raise UsageError("stdin has no name", hint="name the collection: TARGET.orders, or URL#orders")
+        raise UsageError(f"{called} has no name", hint="name the collection: TARGET.orders, or URL#orders")
     return name, reader or readers.get("jsonl")
 
 
@@ -201,6 +238,7 @@ def _of_dump(directory: Path, collection: str | None, file: str | None) -> list[
                 entry.rows,
                 entry.digest,
                 spec,
+                dialect=Dialect.from_dict(dict(manifest.dialect)),
             )
         )
     return found

@@ -108,6 +108,8 @@ def load(
     try:
         with fleet.connect(target, create=not dry_run) as adapter, refused:
             spec = fleet.spec(target)
+            for text in (text for each in inputs for text in each.told):
+                tell(text)
             jobs = _jobs(adapter, spec, inputs, mode, tell)
             going = [job for job in jobs if job.action == "replace"]
             names = [job.schema.name for job in going]

@@ -1,0 +1,261 @@
+"""What csv and tsv share: records as rows of a schema, and what types their cells have.
+
+The first record names the columns, unless the dialect says that there is no header: then cells are columns by their
+place. A cell that is not of its column's type is told with its line and its column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, BinaryIO, Final
+
+from dbfleet.adapter import BATCH_BYTES, BATCH_SIZE
+from dbfleet.dialect import Dialect
+from dbfleet.errors import UsageError
+from dbfleet.readers import Inferred, Rules
+from dbfleet.readers._inference import Looks
+from dbfleet.readers._split import Cells, Splitter
+from dbfleet.readers._values import FROM_CELL, Convert, compiled
+from dbfleet.values import Batch, Row, Schema, Type
+
+_ERRORS: Final = (ValueError, KeyError, ArithmeticError)
+_NUMBERS: Final = (Type.INT, Type.DECIMAL, Type.FLOAT)
+_SWAPPED: Final = str.maketrans(",.", ".,")
+_OF_NUMBERS: Final = frozenset("0123456789+-.,eE")
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Some records with equally many cells, and the numbers of their first lines."""
+
+    lines: Sequence[int]
+    cells: Sequence[Cells]
+
+
+def rows(stream: BinaryIO, name: str, schema: Schema, dialect: Dialect, rules: Rules) -> Iterator[Batch]:
+    """The rows of a file whose columns are of the schema, in any order; a column that is absent is NULL."""
+    splitter = Splitter(dialect, name)
+    header, records = _opened(stream, name, dialect, splitter, schema.names)
+    for cell in header:
+        if cell not in schema.names:
+            raise UsageError(
+                f"{name}, line 1: {schema.name} has no column {cell!r}",
+                hint=f"its columns are: {', '.join(schema.names)}; --no-header, if line 1 is a row",
+            )
+    converts = [_convert(schema.column(cell).type, dialect, rules(cell)) for cell in header]
+    loop = _loop(schema, header, converts, splitter.empty_is_null)
+    for batch in records:
+        try:
+            yield loop(batch.cells)
+        except _ERRORS as error:
+            explained = _explained(batch, name, schema, header, converts, splitter.empty_is_null)
+            raise explained or error from error
+
+
+def infer(stream: BinaryIO, name: str, dialect: Dialect, rules: Rules) -> Inferred:
+    """The file's columns, with types that fit every cell."""
+    splitter = Splitter(dialect, name)
+    looks = Looks(from_json=False, bools=[*dialect.true, *dialect.false])
+    header, records = _opened(stream, name, dialect, splitter, dialect.names)
+    looks.name_columns(header)
+    changes = {place: rule.text for place, cell in enumerate(header) if (rule := rules(cell))}
+    for batch in records:
+        cells = batch.cells
+        if changes:
+            cells = [
+                _changed(record, changes, name, line, header) for record, line in zip(cells, batch.lines, strict=True)
+            ]
+        if dialect.decimal == ",":
+            cells = [[_with_point(cell) for cell in record] for record in cells]
+        if not splitter.empty_is_null:
+            cells = [[cell or None for cell in record] for record in cells]
+        looks.take_rows(cells)
+    found = looks.result()
+    columns = [
+        replace(column, type=rule.type or column.type) if (rule := rules(column.name)) else column
+        for column in found.columns
+    ]
+    return replace(found, columns=tuple(columns))
+
+
+# --- columns and records -------------------------------------------------------------------------------------------
+
+
+def _opened(
+    stream: BinaryIO, name: str, dialect: Dialect, splitter: Splitter, by_place: Sequence[str]
+) -> tuple[list[str], Iterator[Records]]:
+    """The names of the columns, and the records behind the header, if there is one."""
+    records = splitter.records(stream)
+    number, text = next(records, (1, ""))
+    if number == 1 and text.lower() == f"sep={dialect.delimiter}":  # Excel's note: not even a header
+        number, text = next(records, (1, ""))
+    first = splitter.cells(text, number)
+    if dialect.header:
+        if first == [None] or first == [""]:
+            raise UsageError(f"{name} is empty: it begins with a header, which names the columns")
+        return _header(first, name), _batches(records, name, splitter, len(first), "the header")
+    if not text:
+        return list(dialect.names), iter(())
+    header = list(dialect.names or by_place) or [f"column_{place + 1}" for place in range(len(first))]
+    if len(header) != len(first):
+        raise UsageError(
+            f"{name}, line {number}: {len(first)} cells where there are {len(header)} columns: {', '.join(header)}",
+            hint="--columns names those of a file without a header, in their order; --header, if line 1 is one",
+        )
+
+    def all_of_them() -> Iterator[tuple[int, str]]:
+        yield number, text
+        yield from records
+
+    return header, _batches(all_of_them(), name, splitter, len(first), "the first line")
+
+
+def _header(cells: Cells, name: str) -> list[str]:
+    header = [cell or "" for cell in cells]
+    for place, cell in enumerate(header):
+        if not cell:
+            raise UsageError(
+                f"{name}, line 1: column {place + 1} has no name",
+                hint="--no-header, if line 1 is a row; --columns names them",
+            )
+        if cell in header[:place]:
+            raise UsageError(
+                f"{name}, line 1: two columns are called {cell!r}",
+                hint="--no-header, if line 1 is a row; --columns names them",
+            )
+    return header
+
+
+def _batches(
+    records: Iterator[tuple[int, str]], name: str, splitter: Splitter, width: int, first: str
+) -> Iterator[Records]:
+    """Batches of records, bounded in rows and in text."""
+    lines: list[int] = []
+    batch: list[Cells] = []
+    held = 0
+    split = splitter.cells
+    quote, delimiter = splitter.plain or ("", "")
+    for number, text in records:
+        if quote and quote not in text:
+            cells: Cells = [cell or None for cell in text.split(delimiter)]
+        else:
+            cells = split(text, number)
+        if len(cells) != width:
+            if not text:  # a blank line, in a file of several columns
+                continue
+            raise UsageError(
+                f"{name}, line {number}: {len(cells)} cells where {first} has {width}",
+                hint=_ragged(text, len(cells), width),
+            )
+        batch.append(cells)
+        lines.append(number)
+        held += len(text)
+        if len(batch) == BATCH_SIZE or held > BATCH_BYTES:
+            yield Records(lines, batch)
+            lines, batch, held = [], [], 0
+    if batch:
+        yield Records(lines, batch)
+
+
+def _ragged(text: str, found: int, width: int) -> str | None:
+    if "\r" in text:
+        return "a carriage return stands alone in it, which ends no line"
+    return "a cell with the delimiter in it has to be quoted" if found > width else None
+
+
+# --- cells -----------------------------------------------------------------------------------------------------------
+
+
+def _convert(type_: Type, dialect: Dialect, rule: Any) -> Convert:
+    """The value of a cell that is not NULL. Raises ValueError, KeyError or ArithmeticError."""
+    convert = FROM_CELL[type_]
+    if type_ is Type.BOOL and (dialect.true or dialect.false):
+        words = {"true": True, "false": False}
+        words |= dict.fromkeys(map(str.casefold, dialect.true), True)
+        words |= dict.fromkeys(map(str.casefold, dialect.false), False)
+        convert = lambda text: words[text.casefold()]  # noqa: E731
+    if type_ in _NUMBERS and dialect.decimal == ",":
+        number = convert
+        convert = lambda text: number(text.translate(_SWAPPED))  # noqa: E731
+    if rule is None:
+        return convert
+
+    def ruled(text: str) -> Any:
+        changed = rule.text(text)
+        return None if changed is None else convert(changed)
+
+    return ruled
+
+
+def _loop(
+    schema: Schema, header: Sequence[str], converts: Sequence[Convert], empty_is_null: bool
+) -> Callable[[Any], list[Row]]:
+    scope: dict[str, Any] = {}
+    expressions = []
+    for column in schema.columns:
+        if column.name not in header:
+            expressions.append("None")
+            continue
+        place = header.index(column.name)
+        value, convert = f"r[{place}]", converts[place]
+        scope[f"f{place}"] = convert
+        if convert is str:
+            expressions.append(value)
+        elif empty_is_null or column.type is Type.TEXT:
+            expressions.append(f"None if {value} is None else f{place}({value})")
+        else:
+            expressions.append(f"f{place}({value}) if {value} else None")
+    return compiled("r", expressions, scope)
+
+
+def _with_point(cell: str | None) -> str | None:
+    """A cell that may be a number with a decimal comma as one with a point, and the other way round."""
+    return cell.translate(_SWAPPED) if cell and _OF_NUMBERS.issuperset(cell) else cell
+
+
+def _changed(record: Cells, changes: dict[int, Any], name: str, line: int, header: Sequence[str]) -> Cells:
+    changed = list(record)
+    for place, change in changes.items():
+        if (cell := changed[place]) is not None:
+            try:
+                changed[place] = change(cell)
+            except _ERRORS as error:
+                raise UsageError(f"{name}, line {line}, column {header[place]}: {_shown(cell)}: {error}") from error
+    return changed
+
+
+def _explained(
+    batch: Records, name: str, schema: Schema, header: Sequence[str], converts: Sequence[Convert], empty_is_null: bool
+) -> UsageError | None:
+    """The error of the first record that has one."""
+    for number, record in zip(batch.lines, batch.cells, strict=True):
+        for heading, cell, convert in zip(header, record, converts, strict=True):
+            type_ = schema.column(heading).type
+            if cell is None or (not cell and not empty_is_null and type_ is not Type.TEXT):
+                continue
+            try:
+                convert(cell)
+            except _ERRORS:
+                return UsageError(
+                    f"{name}, line {number}, column {heading}: {_shown(cell)} is not of type {type_}",
+                    hint=_meant(cell, type_),
+                )
+    return None
+
+
+def _meant(cell: str, type_: Type) -> str | None:
+    """What a cell of another habit may be read with."""
+    if type_ in _NUMBERS and "," in cell:
+        return "--decimal , reads a decimal comma"
+    if type_ is Type.BOOL:
+        return f"--true and --false name the words: --true {cell}"
+    if type_ in (Type.DATE, Type.DATETIME, Type.INSTANT):
+        if cell.startswith("0000-00-00"):
+            return "--rule 'COLUMN: zero-date=null' reads it as NULL"
+        return f"--rule 'COLUMN: {type_}=%d/%m/%Y' says how they are written"
+    return "--null WORD names what stands for NULL" if cell.isalpha() or cell == "\\N" else None
+
+
+def _shown(cell: str) -> str:
+    return repr(cell if len(cell) <= 60 else cell[:57] + "...")

@@ -1,0 +1,25 @@
+"""TSV: tabs between cells, no quotes, `\\t \\n \\r \\\\` in them, `\\N` for NULL; or in a dialect of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from dbfleet.dialect import AS_USUAL, Dialect
+from dbfleet.readers import Inferred, Reader, Rules, _cells, no_rules
+from dbfleet.values import Batch, Schema
+
+
+def rows(
+    stream: BinaryIO, name: str, schema: Schema, exact: bool, dialect: Dialect = AS_USUAL, rules: Rules = no_rules
+) -> Iterator[Batch]:
+    """The rows of a file whose header names columns of the schema, in any order; a column that is absent is NULL."""
+    return _cells.rows(stream, name, schema, dialect.settled("tsv"), rules)
+
+
+def infer(stream: BinaryIO, name: str, dialect: Dialect = AS_USUAL, rules: Rules = no_rules) -> Inferred:
+    """The columns of the header, with types that fit every cell."""
+    return _cells.infer(stream, name, dialect.settled("tsv"), rules)
+
+
+READER = Reader("tsv", (".tsv", ".tab"), rows, infer)
