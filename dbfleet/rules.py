@@ -23,7 +23,7 @@ from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from dbfleet.errors import UsageError, did_you_mean
+from dbfleet.errors import StatementError, UsageError, did_you_mean
 from dbfleet.values import TEXT_OF, VALUE_OF, Column, Schema, Type
 
 _FORMATS: Final = {"date": Type.DATE, "datetime": Type.DATETIME, "time": Type.TIME, "instant": Type.INSTANT}
@@ -168,13 +168,10 @@ def _asked_and_given(column: Column, rules: Together) -> tuple[Column, Column]:
             given = replace(given, type=_dated(column), note=None)
         if rule.type is not None:
             given = replace(given, type=rule.type, note=None, length=None, precision=None, scale=None)
-            if rule.word == "type" and rule.type is Type.TEXT:
-                asked = replace(asked, type=Type.TEXT)
     if any(rule.word in _NULLS for rule in rules.rules):
         given = replace(given, nullable=True)
-    if given is not column:
-        given = replace(given, native=None)
-    return asked, given
+    # A default, or a native type, is of the column as it was.
+    return asked, replace(given, native=None)
 
 
 def _in_dates(column: Column) -> bool:
@@ -192,8 +189,8 @@ def _dated(column: Column) -> Type:
 
 
 def changes(asked: Schema, given: Schema, rules: Sequence[Rule]) -> Callable[[list[Any]], list[Any]]:
-    """A function that makes rows of `given` from rows of `asked`. ValueError, with the column and the value, for one
-    that a rule cannot read."""
+    """A function that makes rows of `given` from rows of `asked`. StatementError, with the column and the value, for
+    one that a rule cannot read."""
     mine = of(rules, given.name)
     found = [
         (place, column.name, _value_of(old, column, each))
@@ -211,9 +208,8 @@ def changes(asked: Schema, given: Schema, rules: Sequence[Rule]) -> Callable[[li
                         values[place] = value_of(values[place])
                     except (ValueError, KeyError, ArithmeticError) as error:
                         shown = repr(values[place])
-                        raise ValueError(
-                            f"{given.name}.{name}: {shown if len(shown) <= 60 else shown[:57] + '...'}: {error}"
-                        ) from error
+                        shown = shown if len(shown) <= 60 else shown[:57] + "..."
+                        raise StatementError(f"{given.name}.{name}: {shown} by --rule: {error}") from error
             rows.append(tuple(values))
         return rows
 

@@ -1,4 +1,5 @@
-"""The options that say how csv and tsv are written: of load, which guesses what nobody says, and of dump."""
+"""The options of load, dump, copy and diff that say how rows are written and read, and which: dialects, rules, and
+collections that stay behind."""
 
 from __future__ import annotations
 
@@ -28,6 +29,10 @@ Null = Annotated[
 ]
 IsTrue = Annotated[list[str] | None, typer.Option("--true", metavar="WORD", help="What stands for true.")]
 IsFalse = Annotated[list[str] | None, typer.Option("--false", metavar="WORD", help="What stands for false.")]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option("--exclude", metavar="GLOB", help="Leave these collections out: 'log_*'; may be given again."),
+]
 Rules = Annotated[
     list[str] | None,
     typer.Option(

@@ -62,6 +62,7 @@ EXAMPLES: Final[Mapping[str, tuple[Example, ...]]] = {
         ("dbfleet copy sqlite sqlite:///b.db orders --mode upsert", ""),
         ("dbfleet copy postgres neo4j --dry-run", ""),
         ("dbfleet copy postgres cassandra --on workers", ""),
+        ("dbfleet copy mysql postgres --rule '*_at: zero-date=null'", ""),
     ),
     "console": (("dbfleet console", ""), ("dbfleet console link", "")),
     "console link": (("dbfleet console link --user ada", ""),),

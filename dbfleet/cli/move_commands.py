@@ -18,6 +18,7 @@ from dbfleet.cli.dialects import (
     Delimiter,
     Encoding,
     Escape,
+    Exclude,
     IsFalse,
     IsTrue,
     Null,
@@ -209,6 +210,8 @@ def copy(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a copy that was cut off.")] = False,
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", metavar="N", help="How many parts at a time.")] = None,
     on: Annotated[str, typer.Option("--on", metavar="WHERE", help="workers: the console's do it, not this one.")] = "",
+    rule: Rules = None,
+    exclude: Exclude = None,
     yes: Yes = False,
     format: Format = None,
 ) -> None:
@@ -236,8 +239,9 @@ def copy(
     if on:
         from dbfleet.cli.console_commands import copy_on_workers
 
-        if dry_run:
-            raise UsageError("--dry-run is done here, not by workers", hint="leave --on out")
+        for name, given in (("--dry-run", dry_run), ("--rule", rule), ("--exclude", exclude)):
+            if given:
+                raise UsageError(f"{name} is done here, not by workers", hint="leave --on out")
         asked = {"source": source, "sink": sink, "collections": list(collections or ()), "mode": mode,
                  "verify": verify, "strict": strict, "hands": jobs}  # fmt: skip
         copy_on_workers(asked, where=on, resume=resume, yes=yes, format=format)
@@ -253,7 +257,8 @@ def copy(
             done.extend(
                 op.copy(
                     fleet, reading, writing, names, rename=name, mode=mode,  # type: ignore[arg-type]
-                    verify=verify, strict=strict, dry_run=dry_run, resume=resume, jobs=jobs, watch=view,
+                    verify=verify, strict=strict, dry_run=dry_run, resume=resume, jobs=jobs,
+                    rules=rules(rule), exclude=exclude or (), watch=view,
                 )
             )  # fmt: skip
         if dry_run and view.plan and (format or render.format_of(format) != "table"):  # a person has just seen it

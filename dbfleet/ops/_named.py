@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from fnmatch import fnmatchcase
 
 from dbfleet.adapter import Adapter
-from dbfleet.errors import DbfleetError, NotFound, StatementError, did_you_mean
+from dbfleet.errors import DbfleetError, NotFound, StatementError, UsageError, did_you_mean
 from dbfleet.target import Target
 from dbfleet.values import Schema
 
@@ -14,6 +15,18 @@ from dbfleet.values import Schema
 def distinct(names: Iterable[str]) -> list[str]:
     """The names in the order in which they were given, each once."""
     return list(dict.fromkeys(names))
+
+
+def without(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
+    """The names that none of the patterns is for. UsageError for a pattern without a wildcard that is no name: what was
+    to stay behind would go."""
+    for pattern in patterns:
+        if pattern not in names and not set(pattern) & set("*?["):
+            raise UsageError(
+                f"--exclude {pattern}: there is no collection {pattern}",
+                hint=did_you_mean(pattern, names, f"there are: {', '.join(list(names)[:20])}"),
+            )
+    return [name for name in names if not any(fnmatchcase(name, pattern) for pattern in patterns)]
 
 
 def described(adapter: Adapter, collection: str) -> Schema:

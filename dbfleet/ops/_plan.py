@@ -11,6 +11,7 @@ from typing import Literal
 from dbfleet.errors import LossyRefused, Unsupported
 from dbfleet.extras import AnyExtra
 from dbfleet.fidelity import TIMES, Keeping, Kept, keeps_native, kept, kept_in
+from dbfleet.rules import Rule
 from dbfleet.spec import Capability, EngineSpec
 from dbfleet.values import Column, Schema, Type
 
@@ -37,7 +38,8 @@ class PlannedCollection:
     `action` is create, fill (it is there and empty), merge (it has rows, and ours replace those with their keys) or
     replace (what is there goes). `way` is how its rows go: as lines from server to server, or as rows. `extras` come
     along after the rows. `staged` is where the rows are written, if they are to take the place of others
-    (ops/_staging.py); `there` is how many those are, where somebody has counted.
+    (ops/_staging.py); `there` is how many those are, where somebody has counted. With `rules`, `source` is what they
+    make of `ruled`, which is read.
     """
 
     source: Schema
@@ -49,6 +51,13 @@ class PlannedCollection:
     extras: tuple[AnyExtra, ...] = ()
     staged: Schema | None = None
     there: int | None = None
+    rules: tuple[Rule, ...] = ()
+    ruled: Schema | None = None
+
+    @property
+    def read(self) -> Schema:
+        """What is asked of the source."""
+        return self.ruled or self.source
 
     @property
     def place(self) -> Schema:

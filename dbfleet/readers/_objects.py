@@ -39,8 +39,6 @@ class Objects:
 class Written(str):
     """A number with a point or an exponent, as it was written."""
 
-    __slots__ = ()
-
 
 def rows(
     found: Iterator[Objects],

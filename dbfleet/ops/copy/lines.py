@@ -28,7 +28,12 @@ Watched = Callable[[Iterator[bytes]], Iterator[bytes]]
 def way(plan: PlannedCollection, source: EngineSpec, sink: EngineSpec, *, digest: bool, one_moment: bool) -> Way:
     """How a collection's rows go. `digest`: one of the rows is asked for; `one_moment`: the source is held at one."""
     speak = ReadsLines in source.abilities and WritesLines in sink.abilities
-    if not speak or not fit(plan, source, sink) or not {column.type for column in plan.sink.columns} <= sink.line_types:
+    if (
+        plan.rules
+        or not speak
+        or not fit(plan, source, sink)
+        or not {column.type for column in plan.sink.columns} <= sink.line_types
+    ):
         return "rows"
     return "lines" if not digest or (one_moment and _digests_beside(plan, source)) else "rows"
 

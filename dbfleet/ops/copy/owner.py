@@ -153,7 +153,7 @@ class Owner:
             refers_to_itself and Capability.REFERENCES in self._ends.sink_spec.capabilities
         ):  # fmt: skip
             return [WHOLE]  # a row may refer to one of another part
-        return list(source.split(plan.source, parts))
+        return list(source.split(plan.read, parts))
 
     def _moving(self, plan: PlannedCollection, state: Progressed) -> Moving:
         if self._verify:  # a part that was copied without a digest is copied again with one

@@ -16,6 +16,7 @@ from dbfleet.errors import DbfleetError, PartialWrite, Unavailable, UsageError
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _ends, _identity, _left, _plan, _staging, _verified, _workers
 from dbfleet.ops._ends import FreshFile, goes_on
+from dbfleet.ops._named import without
 from dbfleet.ops._plan import PlannedCollection
 from dbfleet.ops._workers import Worker
 from dbfleet.ops.copy import extras, lines, setup
@@ -24,7 +25,9 @@ from dbfleet.ops.copy.end import ended_by, undo
 from dbfleet.ops.copy.journal import Journal
 from dbfleet.ops.copy.messages import Begin, Copied, Crew, Ends, Mode, Plan, Watch
 from dbfleet.ops.copy.owner import Owner
+from dbfleet.rules import Rule, refuse_unused, ruled
 from dbfleet.target import Target
+from dbfleet.values import Schema
 
 __all__ = ["Copied", "Crew", "Mode", "Plan", "Watch", "copy", "receipt"]
 
@@ -45,10 +48,13 @@ def copy(
     dry_run: bool = False,
     resume: bool = False,
     jobs: int | None = None,
+    rules: Sequence[Rule] = (),
+    exclude: Sequence[str] = (),
     watch: Watch | None = None,
     crew: Crew | None = None,
 ) -> Iterator[Copied]:
-    """Copy the collections (all, if none is named); a record for each when it is done.
+    """Copy the collections (all, if none is named, but for those that `exclude` has a pattern of); a record for each
+    when it is done. `rules` read columns otherwise.
 
     `rename` is the sink's name of the only collection. UsageError for rows that are there already, unless `mode` says
     upsert (they are kept, ours win by key) or replace (they go). At the end PartialWrite where rows were rejected, else
@@ -62,7 +68,7 @@ def copy(
         count = 1
     ends = Ends(fleet, source, sink, crew.journal if crew else None)
     fresh = FreshFile(fleet, sink)
-    wish = _Wish(list(collections), rename, mode, strict, dry_run, resume, verify, count)
+    wish = _Wish(list(collections), rename, mode, strict, dry_run, resume, verify, count, tuple(rules), exclude)
     with contextlib.nullcontext() if dry_run else ends.journal.alone():
         # Forked before a connection is open: a driver's sockets are not for two processes.
         at_once = 0 if dry_run else count
@@ -101,6 +107,8 @@ class _Wish:
     resume: bool
     verify: bool
     jobs: int
+    rules: tuple[Rule, ...] = ()
+    exclude: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +130,16 @@ def _run(ends: Ends, wish: _Wish, stack: ExitStack, workers: Sequence[Worker], w
     looking = stack.enter_context(ExitStack())
     one_moment = _has_one_moment(ends, source, sink, wish.jobs)
     moment = _moment(looking, source) if one_moment and workers else None
-    names = setup.chosen(ends, source, wish.names, known)
+    names = without(setup.chosen(ends, source, wish.names, known), wish.exclude)
     everything = not wish.names and not known
     schemas, unread = _left.described(source, names) if everything else ([source.describe(name) for name in names], [])
+    refuse_unused(wish.rules, [(schema.name, name) for schema in schemas for name in schema.names])
+    asked = {schema.name: schema for schema in schemas}
+    schemas = [ruled(schema, wish.rules)[1] for schema in schemas]
     there = set(sink.collections()) if sink else set()
     called = setup.called(ends, sink, wish.rename, schemas, there)
     plans, left = setup.plans(ends, sink, schemas, there, called, wish.mode, known)
+    plans = [_by_rules(each, asked[each.source.name], wish.rules) for each in plans]
     if sink is not None:
         pairs = [(each.source.name, each.sink.name) for each in plans]
         _identity.refuse_same(source, sink, pairs, hint=_ANOTHER_NAME)
@@ -161,6 +173,12 @@ def _run(ends: Ends, wish: _Wish, stack: ExitStack, workers: Sequence[Worker], w
         _workers.stop(workers)
         ended_by(error, ends, owner, watch)
         raise
+
+
+def _by_rules(plan: PlannedCollection, schema: Schema, rules: tuple[Rule, ...]) -> PlannedCollection:
+    """The plan with what is asked of the source, where a rule is for this collection."""
+    mine = tuple(rule for rule in rules if any(rule.meets(schema.name, name) for name in schema.names))
+    return replace(plan, rules=mine, ruled=ruled(schema, mine)[0]) if mine else plan
 
 
 def _moved(

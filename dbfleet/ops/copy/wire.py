@@ -31,6 +31,7 @@ from dbfleet.ops.copy.messages import (
     PartChecked,
     PartCopied,
 )
+from dbfleet.rules import Rule
 from dbfleet.values import JSON_NULL, Column, Digest, Reference, Schema, Type
 
 _CLASSES: Final[Mapping[str, type]] = {
@@ -38,7 +39,7 @@ _CLASSES: Final[Mapping[str, type]] = {
     for each in (
         Begin, CopyPart, CheckPart, GiveExtras, Far, PartCopied, PartChecked, Given, PlannedCollection, PlannedColumn,
         Schema, Column, Reference, Digest, Rejected, extras.Index, extras.Default, extras.Identity, extras.Native,
-        Type, Keeping,
+        Type, Keeping, Rule,
     )
 }  # fmt: skip
 _TEXTS: Final[Mapping[str, tuple[type, Callable[[Any], str], Callable[[str], Any]]]] = {

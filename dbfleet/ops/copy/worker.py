@@ -30,6 +30,7 @@ from dbfleet.ops.copy.messages import (
     PartCopied,
     Task,
 )
+from dbfleet.rules import changes
 from dbfleet.target import Target
 from dbfleet.values import Batch, Digest
 
@@ -110,7 +111,7 @@ def _by_rows(
     plan = task.plan
     digester = Digester(plan.sink.columns, kept_by=writer.spec) if task.digest else None
     # Closed here and now: a sink that fails leaves the source in the middle of a statement.
-    with contextlib.closing(cast(Generator[Batch, None, None], reader.scan(plan.source, task.part))) as batches:
+    with contextlib.closing(cast(Generator[Batch, None, None], reader.scan(plan.read, task.part))) as batches:
         passing = ticker.batches(_converted(plan, _checked(owner, batches)))
         written = writer.write(
             plan.place, digester.over(passing) if digester else passing, mode=task.mode, alone=task.alone
@@ -122,7 +123,9 @@ def _by_rows(
 
 
 def _converted(plan: PlannedCollection, batches: Iterable[Batch]) -> Iterable[Batch]:
-    """The source's batches in the sink's types."""
+    """The source's batches as the rules read them, in the sink's types."""
+    if plan.rules:
+        batches = map(changes(plan.read, plan.source, plan.rules), batches)
     convert = conversion(plan.source.columns, plan.sink.columns)
     return map(convert, batches) if convert else batches
 
@@ -144,5 +147,5 @@ def _checked(owner: Owner, pieces: Iterable[T]) -> Iterator[T]:
 def _ours(owner: Owner, reader: Adapter, writer: Adapter, plan: PlannedCollection) -> Iterator[Batch]:
     """The sink's rows with the source's keys."""
     places = plan.sink.key_indexes
-    for rows in _converted(plan, _checked(owner, reader.scan(plan.source))):
+    for rows in _converted(plan, _checked(owner, reader.scan(plan.read))):
         yield list(writer.get(plan.place, [tuple(row[place] for place in places) for row in rows]))
