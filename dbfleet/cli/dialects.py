@@ -33,6 +33,9 @@ Exclude = Annotated[
     list[str] | None,
     typer.Option("--exclude", metavar="GLOB", help="Leave these collections out: 'log_*'; may be given again."),
 ]
+KeepGoing = Annotated[
+    bool, typer.Option("--keep-going", help="Leave out what cannot be read, name it at the end, and exit with 8.")
+]
 Rules = Annotated[
     list[str] | None,
     typer.Option(

@@ -62,7 +62,7 @@ EXAMPLES: Final[Mapping[str, tuple[Example, ...]]] = {
         ("dbfleet copy sqlite sqlite:///b.db orders --mode upsert", ""),
         ("dbfleet copy postgres neo4j --dry-run", ""),
         ("dbfleet copy postgres cassandra --on workers", ""),
-        ("dbfleet copy mysql postgres --rule '*_at: zero-date=null'", ""),
+        ("dbfleet copy mysql postgres --rule '*_at: zero-date=null' --keep-going", ""),
     ),
     "console": (("dbfleet console", ""), ("dbfleet console link", "")),
     "console link": (("dbfleet console link --user ada", ""),),
@@ -80,6 +80,7 @@ EXAMPLES: Final[Mapping[str, tuple[Example, ...]]] = {
         ("dbfleet diff sqlite.orders sqlite:///b.db#orders --where 'id < 9'", ""),
         ("dbfleet diff sqlite sqlite:///b.db --sync", ""),
         ("dbfleet diff mysql cassandra && echo same", ""),
+        ("dbfleet diff oracle postgres --tolerance 1e-9 --exclude 'log_*'", ""),
     ),
     "drift": (
         ("dbfleet drift sqlite sqlite:///b.db customers --confirm 1s", ""),

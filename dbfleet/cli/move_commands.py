@@ -1,191 +1,20 @@
-"""The commands that move data and prove that it is the same: each parses, calls one op, renders."""
+"""The commands that move data between targets and prove that it is the same: each parses, calls one op, renders."""
 
 from __future__ import annotations
 
-import re
 import sys
-from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from dbfleet.cli import render
-from dbfleet.cli.chosen import chosen, open_fleet
-from dbfleet.cli.dialects import (
-    Decimal,
-    Delimiter,
-    Encoding,
-    Escape,
-    Exclude,
-    IsFalse,
-    IsTrue,
-    Null,
-    Quote,
-    Rules,
-    dialect,
-    rules,
-)
-from dbfleet.cli.options import Format, Located, Yes, complete_collection, complete_located, complete_target
+from dbfleet.cli.chosen import open_fleet
+from dbfleet.cli.dialects import Exclude, KeepGoing, Rules, rules
+from dbfleet.cli.file_commands import commands
+from dbfleet.cli.options import Format, Yes, complete_collection, complete_located, complete_target
 from dbfleet.cli.streams import is_terminal
-from dbfleet.errors import UsageError, VerifyFailed
-
-if TYPE_CHECKING:
-    from dbfleet.ops.load import Planned
-
-commands = typer.Typer()
-
-_FIELDS = ("target", "collection", "rows", "rejected", "seconds", "digest")
-
-
-@commands.command()
-def dump(
-    where: Located,
-    collections: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[COLLECTION]...", help="All if none is named.", autocompletion=complete_collection),
-    ] = None,
-    output: Annotated[
-        str | None, typer.Option("--output", "-o", metavar="DIR|-", help="Where to; - is stdout. [TARGET.dump]")
-    ] = None,
-    format: Annotated[
-        str, typer.Option("--format", metavar="FORMAT", help="jsonl, json, csv, tsv or parquet.")
-    ] = "jsonl",
-    compress: Annotated[str | None, typer.Option("--compress", metavar="HOW", help="gzip or zstd.")] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Refuse what a dump does not hold whole.")] = False,
-    yes: Yes = False,
-    delimiter: Delimiter = None,
-    quote: Quote = None,
-    escape: Escape = None,
-    encoding: Encoding = None,
-    header: Annotated[
-        bool | None, typer.Option("--header/--no-header", help="Whether line 1 names the columns, in csv and tsv.")
-    ] = None,
-    decimal: Decimal = None,
-    null: Null = None,
-    true: IsTrue = None,
-    false: IsFalse = None,
-) -> None:
-    """Write collections to files with a manifest, or one of them to stdout.
-
-    A directory gets a data file a collection, schema.json and, when all is whole, manifest.json. The last options are
-    for csv and tsv (--encoding for json too); the manifest has them, so load reads the dump as it was written.
-    """
-    from dbfleet.ops import dump as op
-
-    fleet = open_fleet()
-    written = dialect(delimiter, quote, escape, encoding, header, decimal, null, true, false)
-    target, collection = fleet.locate(where)
-    names = [*([collection] if collection else ()), *(collections or ())]
-    with render.progress(unit="rows") as display:
-        bar = display.bar(target.name)
-
-        def told(name: str, rows: int) -> None:
-            bar.update(f"{name}: {rows:,} rows")
-
-        if output == "-":
-            if len(names) != 1:
-                raise UsageError("stdout takes one collection", hint="name it, or dump into a directory: -o DIR")
-            with op.stream(fleet, target, names[0], format=format, compress=compress, dialect=written,
-                           progress=told) as chunks:  # fmt: skip
-                render.write(chunks)
-            return
-        directory = Path(output or re.sub(r"\W+", "_", Path(target.name).stem).strip("_") + ".dump")
-        found = op.dump(
-            fleet, target, names, directory=directory, format=format, compress=compress, dialect=written,
-            strict=strict, tell=render.warn,
-            agree=lambda text: render.confirm(f"{text}. Go on?", yes=yes), progress=told,
-        )  # fmt: skip
-        done = list(map(asdict, found))
-        bar.finish(f"{len(done)} collection{'' if len(done) == 1 else 's'} in {directory}")
-    render.records(done, _FIELDS)
-
-
-@commands.command()
-def load(
-    where: Located,
-    source: Annotated[str, typer.Argument(metavar="DIR|FILE|-", help="A dump, a file of csv, tsv or JSON, or stdin.")],
-    mode: Annotated[str, typer.Option("--mode", metavar="MODE", help="insert, upsert or replace.")] = "insert",
-    input_format: Annotated[
-        str | None,
-        typer.Option("--format", metavar="FORMAT", help="What the input is: jsonl, json, ejson, csv, tsv or parquet."),
-    ] = None,
-    key: Annotated[
-        str | None, typer.Option("--key", metavar="COLUMN[,COLUMN]", help="The key of what is made; '' for none.")
-    ] = None,
-    rejected: Annotated[
-        Path | None, typer.Option("--rejected", metavar="FILE", help="List refused rows here, and store the others.")
-    ] = None,
-    verify: Annotated[bool, typer.Option("--verify", help="Read everything back and compare digests.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the plan.")] = False,
-    yes: Yes = False,
-    rule: Rules = None,
-    delimiter: Delimiter = None,
-    quote: Quote = None,
-    escape: Escape = None,
-    encoding: Encoding = None,
-    header: Annotated[
-        bool | None, typer.Option("--header/--no-header", help="Whether line 1 of csv or tsv names the columns.")
-    ] = None,
-    columns: Annotated[
-        str | None, typer.Option("--columns", metavar="C,…", help="The columns of a file without a header.")
-    ] = None,
-    decimal: Decimal = None,
-    null: Null = None,
-    true: IsTrue = None,
-    false: IsFalse = None,
-) -> None:
-    """Load a dump, or a file of csv, tsv, JSON Lines, JSON or Extended JSON, into a target.
-
-    The plan is shown before anything is written. A file's collection has the name of the file; URL#name gives it
-    another. gzip and zstd are recognised, also on stdin.
-
-    The last options say how a csv or tsv file is written (--encoding: JSON too). Encoding, delimiter and header are
-    guessed where they are not given, which is told. NULL is an empty cell, or an unquoted --null WORD; then an empty
-    cell is empty text in a column of text.
-    """
-    from dbfleet.ops import load as op
-    from dbfleet.ops.load import inputs as load_inputs
-
-    fleet = open_fleet()
-    target, collection = fleet.locate(where)
-    stdin = sys.stdin.buffer if source == "-" and sys.stdin is not None else None
-    keys = None if key is None else [each.strip() for each in key.split(",") if each.strip()]
-    done: list[op.Loaded] = []
-    read = dialect(delimiter, quote, escape, encoding, header, decimal, null, true, false, columns)
-    with load_inputs.find(
-        source, collection=collection, format=input_format, key=keys, stdin=stdin, dialect=read, rules=rules(rule)
-    ) as inputs:
-        fleet.made_state()  # it holds an embedded target's file
-        try:
-            done.extend(
-                op.load(
-                    fleet, target, inputs, mode=mode, verify=verify, dry_run=dry_run, rejected=rejected,
-                    tell=render.warn, show=lambda plan: _show(plan, dry_run or chosen.verbose),
-                    agree=lambda text: render.confirm(text, yes=yes),
-                )
-            )  # fmt: skip
-        finally:
-            if done:
-                render.records(map(asdict, done), _FIELDS)
-
-
-def _show(plan: Sequence[Planned], every_column: bool) -> None:
-    for each in plan:
-        rows = "" if each.rows is None else f", {render.counted(each.rows)}"
-        key = f", key {', '.join(each.key)}" if each.key else ", no key"
-        what = (
-            "skip, it is there with the same digest" if each.action == "skip" else f"{each.action} from {each.source}"
-        )
-        render.say(render.harmless(f"{each.collection}: {what}{rows}{key}"))
-        for name, type_, note in each.columns:
-            # An inferred type is always shown; of a dump, only columns that are changed.
-            if each.inferred or every_column or (note and note.startswith("rounded")):
-                render.say(render.harmless(f"  {name}  {type_}" + (f"  {note}" if note else "")))
-
-
-# --- copy ----------------------------------------------------------------------------------------------------------
+from dbfleet.errors import FleetPartlyFailed, UsageError, VerifyFailed
 
 
 @commands.command()
@@ -212,6 +41,7 @@ def copy(
     on: Annotated[str, typer.Option("--on", metavar="WHERE", help="workers: the console's do it, not this one.")] = "",
     rule: Rules = None,
     exclude: Exclude = None,
+    keep_going: KeepGoing = False,
     yes: Yes = False,
     format: Format = None,
 ) -> None:
@@ -239,7 +69,8 @@ def copy(
     if on:
         from dbfleet.cli.console_commands import copy_on_workers
 
-        for name, given in (("--dry-run", dry_run), ("--rule", rule), ("--exclude", exclude)):
+        for name, given in (("--dry-run", dry_run), ("--rule", rule), ("--exclude", exclude),
+                            ("--keep-going", keep_going)):  # fmt: skip
             if given:
                 raise UsageError(f"{name} is done here, not by workers", hint="leave --on out")
         asked = {"source": source, "sink": sink, "collections": list(collections or ()), "mode": mode,
@@ -250,7 +81,7 @@ def copy(
         fleet.made_state()  # it holds an embedded target's file
     started = datetime.now(UTC)
     done: list[op.Copied] = []
-    failed: VerifyFailed | None = None
+    failed: VerifyFailed | FleetPartlyFailed | None = None
     fields = ("target", "collection", "rows", "rejected", "seconds", "digest")
     try:
         with CopyView(lambda question: render.confirm(question, yes=yes)) as view:
@@ -258,22 +89,28 @@ def copy(
                 op.copy(
                     fleet, reading, writing, names, rename=name, mode=mode,  # type: ignore[arg-type]
                     verify=verify, strict=strict, dry_run=dry_run, resume=resume, jobs=jobs,
-                    rules=rules(rule), exclude=exclude or (), watch=view,
+                    rules=rules(rule), exclude=exclude or (), keep_going=keep_going, watch=view,
                 )
             )  # fmt: skip
         if dry_run and view.plan and (format or render.format_of(format) != "table"):  # a person has just seen it
             lines = [{**asdict(line), "way": each.way} for each in view.plan.collections for line in each.columns]
             columns = ("target", "collection", "column", "source", "sink", "fidelity", "note", "way")
             render.records(lines, columns, format=format)
-    except VerifyFailed as error:  # the view has said it; the receipt comes last
+    except (VerifyFailed, FleetPartlyFailed) as error:  # the receipt comes before it
         failed = error
     finally:
         if done:
             render.records(map(asdict, done), fields, format=format)
     if verify and not dry_run:
-        found = op.receipt(fleet, reading, writing, done, started, view.plan.left if view.plan else ())
+        left = [*(view.plan.left if view.plan else ())]
+        if isinstance(failed, FleetPartlyFailed):
+            unread = [f"{name}, which cannot be read: {error.message}" for name, error in failed.failures.items()]
+            left += [text for text in unread if text not in left]
+        found = op.receipt(fleet, reading, writing, done, started, left)
         on_terminal = is_terminal(sys.stderr)
         render.say(proven(found) if on_terminal else json.dumps(found, ensure_ascii=False))
+    if isinstance(failed, FleetPartlyFailed):
+        raise failed
     if failed:
         raise typer.Exit(1)
 
@@ -298,6 +135,16 @@ def diff(
         bool, typer.Option("--sync", help="Print the statements that make B like A; with --yes, write them.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="With --sync: change B.")] = False,
+    tolerance: Annotated[
+        str | None,
+        typer.Option("--tolerance", metavar="N|N%", help="How much two numbers may differ: 1e-9, or 0.01%."),
+    ] = None,
+    ignore_case: Annotated[bool, typer.Option("--ignore-case", help="Text: A is a, in keys too.")] = False,
+    ignore_trailing_blanks: Annotated[
+        bool, typer.Option("--ignore-trailing-blanks", help="Text: blanks at the end do not count, in keys too.")
+    ] = False,
+    exclude: Exclude = None,
+    keep_going: KeepGoing = False,
     format: Format = None,
 ) -> None:
     """Compare two targets row by row, of any two engines: what was added, removed and changed, seen from A to B.
@@ -311,18 +158,24 @@ def diff(
     """
     from dbfleet.cli._diff_view import DiffView
     from dbfleet.ops import diff as op
+    from dbfleet.ops.diff.lenient import lenient
 
+    overlooked = lenient(tolerance=tolerance, ignore_case=ignore_case, ignore_trailing_blanks=ignore_trailing_blanks)
     fleet = open_fleet()
     (a_target, a_name), (b_target, b_name) = fleet.locate(a), fleet.locate(b)
     if yes and not sync:
         raise UsageError("--yes changes B with --sync only", hint=f"dbfleet diff {a} {b} --sync --yes")
     if sync:
-        _refuse_with_sync(("--limit", limit is not None), ("--stats", stats), ("--format", bool(format) and not yes))
+        _refuse_with_sync(
+            ("--limit", limit is not None), ("--stats", stats), ("--format", bool(format) and not yes),
+            ("--keep-going", keep_going),
+        )  # fmt: skip
         from dbfleet.ops.diff.sync import Sync
 
         with DiffView(a_target.name, b_target.name) as view, Sync(
             fleet, a_target, b_target, a_name, b_name,
-            columns=_listed(columns), ignore=_listed(ignore), where=where, watch=view,
+            columns=_listed(columns), ignore=_listed(ignore), where=where, exclude=exclude or (),
+            lenient=overlooked, watch=view,
         ) as changes:  # fmt: skip
             view.calm()
             if yes:
@@ -339,7 +192,8 @@ def diff(
     with DiffView(a_target.name, b_target.name) as view:
         found = op.diff(
             fleet, a_target, b_target, a_name, b_name,
-            columns=_listed(columns), ignore=_listed(ignore), where=where, limit=limit, stats=stats, watch=view,
+            columns=_listed(columns), ignore=_listed(ignore), where=where, limit=limit, stats=stats,
+            exclude=exclude or (), lenient=overlooked, keep_going=keep_going, watch=view,
         )  # fmt: skip
         view.show(found, stats=stats, format=format)
     if view.differs:
@@ -356,6 +210,7 @@ def _refuse_with_sync(*options: tuple[str, bool]) -> None:
                 "--limit": "half of the changes make B neither like A nor like it was",
                 "--stats": "diff --stats counts without --sync",
                 "--format": "statements are text in B's language",
+                "--keep-going": "half of the changes make B neither like A nor like it was",
             }
             raise UsageError(f"--sync takes no {name}: {why[name]}")
 

@@ -9,6 +9,7 @@ from dbfleet.abilities import CarriesExtras, TellsLeft, able
 from dbfleet.adapter import Adapter
 from dbfleet.errors import LossyRefused, NotFound, StatementError
 from dbfleet.extras import Extras
+from dbfleet.ops import _unreadable
 from dbfleet.values import Schema
 
 
@@ -19,8 +20,13 @@ def described(source: Adapter, names: Sequence[str]) -> tuple[list[Schema], list
         try:
             found.append(source.describe(name))
         except StatementError as error:
-            if not isinstance(error, NotFound):
-                left.append(f"{name}, which cannot be read: {error.message}")
+            if isinstance(error, NotFound):
+                continue
+            if _unreadable.has_ended_the_moment(source):  # nothing can be read behind it
+                error.message = error.message if name in error.message else f"{name}: {error.message}"
+                error.hint = error.hint or "--keep-going leaves out what cannot be read; --exclude GLOB what is named"
+                raise
+            left.append(f"{name}, which cannot be read: {error.message}")
     return found, left
 
 

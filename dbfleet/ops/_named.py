@@ -26,7 +26,10 @@ def without(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
                 f"--exclude {pattern}: there is no collection {pattern}",
                 hint=did_you_mean(pattern, names, f"there are: {', '.join(list(names)[:20])}"),
             )
-    return [name for name in names if not any(fnmatchcase(name, pattern) for pattern in patterns)]
+    kept = [name for name in names if not any(fnmatchcase(name, pattern) for pattern in patterns)]
+    if names and not kept:
+        raise UsageError(f"--exclude {' --exclude '.join(patterns)} leaves nothing")
+    return kept
 
 
 def described(adapter: Adapter, collection: str) -> Schema:

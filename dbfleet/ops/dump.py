@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from dbfleet import __version__
-from dbfleet.abilities import ENCODINGS, EncodesScans, Snapshots, able
+from dbfleet.abilities import ENCODINGS, EncodesScans, able
 from dbfleet.adapter import Adapter
 from dbfleet.dialect import AS_USUAL, Dialect
 from dbfleet.dialect import FORMATS as DIALECTS
@@ -34,9 +34,10 @@ from dbfleet.fleet import Fleet
 from dbfleet.formats import _exact
 from dbfleet.formats._dialect import check as check_written
 from dbfleet.ops import _dump_files as files
-from dbfleet.ops import _left
+from dbfleet.ops import _left, _unreadable
 from dbfleet.ops._digests import Digester
-from dbfleet.ops._named import distinct, hinted
+from dbfleet.ops._moment import Moment
+from dbfleet.ops._named import distinct, hinted, without
 from dbfleet.ops._order import ordered
 from dbfleet.ops._progress import Ticker
 from dbfleet.target import Target
@@ -77,6 +78,8 @@ def dump(
     format: str = "jsonl",
     compress: str | None = None,
     dialect: Dialect = AS_USUAL,
+    exclude: Sequence[str] = (),
+    keep_going: bool = False,
     strict: bool = False,
     tell: Tell = lambda text: None,
     agree: Callable[[str], None] | None = None,
@@ -86,7 +89,9 @@ def dump(
 
     UsageError for a format that is none. A directory that holds something is refused, unless `agree` returns when it
     is told what will go; only what a dump writes is ever removed, and not before the new dump is whole. RuntimeFailure
-    where the disk refuses. `tell` is told what is not in the dump; with `strict` it is LossyRefused.
+    where the disk refuses. `tell` is told what is not in the dump; with `strict` it is LossyRefused. What `exclude` has
+    a pattern of is left out. With `keep_going` a collection that cannot be read is left out too, and FleetPartlyFailed
+    names it when the dump of the others is whole.
     """
     check(format, compress, dialect)
     wish = _Wish(format, compress, dialect)
@@ -94,12 +99,23 @@ def dump(
     place = directory
     started = _now()
     made: list[Path] = []
+    failures: _unreadable.Failures = {}
     try:
         place = _prepare(directory, agree)
-        with fleet.connect(target) as adapter, _one_moment(fleet, target, adapter, tell) as why_not:
+        everything = not collections
+        if exclude or keep_going:
+            with fleet.connect(target) as adapter:
+                names = distinct(collections) or list(adapter.collections())
+            collections = without(names, exclude)
+            failures = _unreadable.found(fleet, target, collections) if keep_going else {}
+            collections = [name for name in collections if name not in failures]
+            if failures and not collections:
+                raise next(iter(failures.values()))
+        with fleet.connect(target) as adapter, Moment(fleet, target, adapter, tell) as moment:
             info = adapter.ping()
-            schemas, left = _schemas(adapter, collections)
+            schemas, left = _schemas(adapter, collections, everything=everything)
             left += _not_kept(adapter, schemas)
+            left += [f"{name}, which cannot be read: {error.message}" for name, error in failures.items()]
             if strict:
                 _left.refuse(left, target.name, hint="without --strict the rest is dumped")
             for text in left:
@@ -114,7 +130,15 @@ def dump(
             for schema, name in zip(schemas, names, strict=True):
                 made.append(place / name)
                 before = time.perf_counter()
-                entries.append(_collection(adapter, schema, place / name, wish, progress))
+                try:
+                    entries.append(_collection(adapter, schema, place / name, wish, progress))
+                except DbfleetError as error:
+                    if not keep_going or not _unreadable.is_of_one(error):
+                        raise
+                    failures[schema.name] = error
+                    left.append(f"{schema.name}, which cannot be read: {error.message}")
+                    moment.lost(schema.name)
+                    continue
                 seconds = round(time.perf_counter() - before, 3)
                 yield Dumped(target.name, schema.name, entries[-1].rows, 0, seconds, entries[-1].digest)
         manifest = files.Manifest(
@@ -127,8 +151,8 @@ def dump(
             },
             started=started,
             ended=_now(),
-            consistent=why_not is None,
-            consistency=why_not or "all collections are of one moment",
+            consistent=moment.why_not is None,
+            consistency=moment.why_not or "all collections are of one moment",
             format=format,
             compression=compress,
             schema_sha256=schema_sha256,
@@ -149,6 +173,8 @@ def dump(
         raise
     if place != directory:
         files.swap(place, directory)
+    if failures:
+        raise _unreadable.told(failures, len(failures) + len(entries), "not dumped", target.name)
 
 
 @contextmanager
@@ -166,7 +192,7 @@ def stream(
     check(format, compress, dialect)
     squeeze, end = files.compressor(compress)
     with fleet.connect(target) as adapter:
-        ((schema,), _) = _schemas(adapter, [collection])
+        ((schema,), _) = _schemas(adapter, [collection], everything=False)
 
         def squeezed(chunks: Iterator[bytes]) -> Iterator[bytes]:
             for chunk in chunks:
@@ -253,42 +279,12 @@ def _now() -> str:
 # --- reading -------------------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def _one_moment(fleet: Fleet, target: Target, adapter: Adapter, tell: Tell) -> Iterator[str | None]:
-    """For the block: everything that is read is of one moment; gives why not, in words, where it is not."""
-    spec = fleet.spec(target)
-    held: AbstractContextManager[None] = nullcontext()
-    why_not = None
-    if Snapshots in spec.abilities:
-        try:
-            held = adapter.snapshot()  # type: ignore[attr-defined]
-            held.__enter__()
-        except DbfleetError as error:
-            held, why_not = nullcontext(), f"{spec.title} gave no snapshot: {error.message}"
-    else:
-        why_not = f"{spec.title} cannot hold one moment for several statements"
-    if why_not:
-        tell(f"{why_not}: what others write meanwhile may be in the dump in part")
-    error_type: type[BaseException] | None = None
-    try:
-        yield why_not
-    except BaseException as error:
-        error_type = type(error)
-        raise
-    finally:
-        try:
-            if not isinstance(held, nullcontext):
-                held.__exit__(None, None, None)
-        except DbfleetError:  # a connection that is lost has ended its transaction; what was lost it is told already
-            if error_type is None:
-                raise
-
-
-def _schemas(adapter: Adapter, names: Sequence[str]) -> tuple[list[Schema], list[str]]:
-    """The collections' schemas, in the order of their references, and what of the database is none of them. NotFound,
-    with the nearest name, for one that was named and is not there."""
-    if not names:
-        all_of_it, left = _left.described(adapter, adapter.collections())
+def _schemas(adapter: Adapter, names: Sequence[str], *, everything: bool) -> tuple[list[Schema], list[str]]:
+    """The collections' schemas, in the order of their references, and what of the database is none of them, where
+    `everything` is meant (no name: all there is). NotFound, with the nearest name, for one that was named and is not
+    there."""
+    if everything:
+        all_of_it, left = _left.described(adapter, names or adapter.collections())
         return ordered(all_of_it), [*left, *_left.of_database(adapter)]
     found = []
     for name in distinct(names):

@@ -236,7 +236,7 @@ def test_stats_count(pair: Pair) -> None:
 
 def test_many_rows_take_the_same_way_through_files(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(op, "_ROWS_AT_ONCE", 50)
-    monkeypatch.setattr(sides, "_FEW", 100)
+    monkeypatch.setattr(sides, "FEW", 100)
     rows: list[Row] = [(n, f"n{n}", n / 7) for n in range(3000)]
     two(pair, rows, [(n, name if n % 10 else "new", score) for n, name, score in reversed(rows) if n != 7])
     found = differences(pair)

@@ -19,7 +19,7 @@ from moving import VALUES, Pair, tables
 
 from dbfleet.adapter import Adapter
 from dbfleet.errors import NotFound, StatementError, Unavailable, UsageError
-from dbfleet.ops.diff import Difference, Watch, diff, ranges, sides
+from dbfleet.ops.diff import Difference, Watch, diff, ranges, sides, words
 from dbfleet.ops.diff.run import Comparison
 from dbfleet.ops.drift import Drifted, Settled, drift
 from dbfleet.ops.drift import confirm as op_confirm
@@ -623,7 +623,7 @@ def test_one_change_among_many_rows_reads_only_the_rows_beside_it_again(
         sums = [sides._sum(Told(), adapter, pairing) for adapter in (a, b)]  # type: ignore[arg-type]
         assert sum(read) == 200_000
         read.clear()
-        buckets = [each.buckets(sides.BUCKETS) for each in sums]
+        buckets = [each.buckets(words.BUCKETS) for each in sums]
         marked = bytes(map(int.__ne__, *buckets))
         assert sum(marked) == 1
         within = ranges.of_buckets(marked, [each.span for each in sums])
@@ -653,5 +653,5 @@ def test_ranges_hold_every_key_that_differs(keys: list[tuple[int, bool]]) -> Non
 
 def test_with_a_null_among_the_keys_everything_is_read_again() -> None:
     span = sides._wider(sides._wider(None, [5, 6]), [None, 7])
-    assert ranges.of_buckets(b"\1" + bytes(sides.FEW_BUCKETS - 1), [span, (5, 6)]) is None
+    assert ranges.of_buckets(b"\1" + bytes(words.FEW_BUCKETS - 1), [span, (5, 6)]) is None
     assert sides._wider(sides._wider(None, [5]), [3, 7]) == (3, 7)

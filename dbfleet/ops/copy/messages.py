@@ -111,7 +111,8 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class CopyPart:
-    """Copy this part. `alone`: into a collection that this copy has made, whose rows come from it alone."""
+    """Copy this part. `alone`: into a collection that this copy has made, whose rows come from it alone. `keep_going`:
+    that it cannot be read is an answer, and no error."""
 
     plan: PlannedCollection
     number: int
@@ -119,6 +120,7 @@ class CopyPart:
     mode: WriteMode
     digest: bool
     alone: bool
+    keep_going: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,15 @@ class PartCopied:
 
 
 @dataclass(frozen=True, slots=True)
+class PartUnread:
+    """A part could not be read, and why; nothing more of its collection is wanted."""
+
+    collection: str
+    number: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class PartChecked:
     """What a part of the sink holds."""
 
@@ -185,5 +196,5 @@ class Given:
     indexes: Mapping[str, str] = field(default_factory=dict)
 
 
-Done = PartCopied | PartChecked | Given
+Done = PartCopied | PartUnread | PartChecked | Given
 """A worker's answer to a task; it is free then."""

@@ -28,6 +28,7 @@ from dbfleet.ops.copy.messages import (
     Given,
     PartChecked,
     PartCopied,
+    PartUnread,
     Task,
     Watch,
 )
@@ -70,8 +71,9 @@ class Moving:
 class Owner:
     """One copy, part by part. `rejected` are the first rows that were refused."""
 
-    def __init__(self, ends: Ends, watch: Watch, *, verify: bool) -> None:
+    def __init__(self, ends: Ends, watch: Watch, *, verify: bool, keep_going: bool = False) -> None:
         self._ends = ends
+        self._keep_going = keep_going
         self._watch = watch
         self._verify = verify
         self._sink: Adapter | None = None
@@ -81,6 +83,8 @@ class Owner:
         """What is in the sink because of this run, by the names that it has there."""
         self.moving: list[Moving] = []
         self.rejected: list[Rejected] = []
+        self.unread: dict[str, str] = {}
+        """Collections that could not be read, by their names in the sink, and why."""
 
     def made(self, source: Adapter, sink: Adapter, plans: Sequence[PlannedCollection], jobs: int) -> list[Moving]:
         """Make all missing collections, before the first row is copied. What is to be done of each collection."""
@@ -165,7 +169,7 @@ class Owner:
             [
                 CopyPart(
                     plan, number, part, "upsert" if state.merging or number in begun else "insert", self._verify,
-                    state.made,
+                    state.made, self._keep_going,
                 )
                 for number, part in enumerate(state.parts)
                 if str(number) not in state.done
@@ -203,18 +207,45 @@ class Owner:
             match message:
                 case PartCopied():
                     self._part_copied(each, message)
-                    if each.state.complete:
+                    if each.state.complete and each.name not in self.unread:
                         self._at_last(each)
+                case PartUnread():
+                    self._unread(each, message.why, left)
                 case Given():
                     self._given(each, message)
                 case PartChecked():
                     each.held = (each.held or Digest()) + message.digest
-            if not each.waiting and not each.running:
+            if each.name in self.unread:
+                if not each.running:
+                    left.pop(each.name, None)
+            elif not each.waiting and not each.running:
                 each.state.seconds += time.perf_counter() - (each.started or 0)
                 yield self._record(left.pop(each.name))
             self._hand_out(idle, left)
             if not left:
                 return
+
+    def _unread(self, each: Moving, why: str, left: dict[str, Moving]) -> None:
+        """Nothing more of a collection is copied, nor of those that refer to it, where the sink would refuse them."""
+        self.unread[each.name] = why
+        each.waiting = []
+        if Capability.REFERENCES in self._ends.sink_spec.capabilities:
+            for other in list(left.values()):
+                if each.name in other.after and other.name not in self.unread:
+                    self._unread(other, f"it refers to {each.name}, which cannot be read", left)
+                    if not other.running:
+                        left.pop(other.name, None)
+
+    def drop_unread(self) -> None:
+        """What of a collection that could not be read is in the sink goes, where this copy has made it."""
+        for each in reversed(self.moving):
+            if each.name in self.unread:
+                self._ends.journal.collections.pop(each.name, None)
+                if each.state.made and self._sink is not None:
+                    self._sink.drop(each.plan.place.name)
+                elif each.state.begun:
+                    self._watch.said(f"{each.name}: what was written into it stays")
+        self.moving = [each for each in self.moving if each.name not in self.unread]
 
     def _given(self, each: Moving, given: Given) -> None:
         each.giving = False

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from dbfleet.abilities import CarriesExtras, SharesSnapshots, Snapshots, able
 from dbfleet.adapter import Adapter, Written
-from dbfleet.errors import DbfleetError, PartialWrite, Unavailable, UsageError
+from dbfleet.errors import DbfleetError, PartialWrite, StatementError, Unavailable, UsageError
 from dbfleet.fleet import Fleet
-from dbfleet.ops import _ends, _identity, _left, _plan, _staging, _verified, _workers
+from dbfleet.ops import _ends, _identity, _left, _plan, _staging, _unreadable, _verified, _workers
 from dbfleet.ops._ends import FreshFile, goes_on
 from dbfleet.ops._named import without
 from dbfleet.ops._plan import PlannedCollection
@@ -50,11 +50,13 @@ def copy(
     jobs: int | None = None,
     rules: Sequence[Rule] = (),
     exclude: Sequence[str] = (),
+    keep_going: bool = False,
     watch: Watch | None = None,
     crew: Crew | None = None,
 ) -> Iterator[Copied]:
     """Copy the collections (all, if none is named, but for those that `exclude` has a pattern of); a record for each
-    when it is done. `rules` read columns otherwise.
+    when it is done. `rules` read columns otherwise. With `keep_going` what cannot be read is left out, and at the end
+    FleetPartlyFailed names it.
 
     `rename` is the sink's name of the only collection. UsageError for rows that are there already, unless `mode` says
     upsert (they are kept, ours win by key) or replace (they go). At the end PartialWrite where rows were rejected, else
@@ -68,7 +70,9 @@ def copy(
         count = 1
     ends = Ends(fleet, source, sink, crew.journal if crew else None)
     fresh = FreshFile(fleet, sink)
-    wish = _Wish(list(collections), rename, mode, strict, dry_run, resume, verify, count, tuple(rules), exclude)
+    wish = _Wish(
+        list(collections), rename, mode, strict, dry_run, resume, verify, count, tuple(rules), exclude, keep_going
+    )
     with contextlib.nullcontext() if dry_run else ends.journal.alone():
         # Forked before a connection is open: a driver's sockets are not for two processes.
         at_once = 0 if dry_run else count
@@ -109,6 +113,7 @@ class _Wish:
     jobs: int
     rules: tuple[Rule, ...] = ()
     exclude: Sequence[str] = ()
+    keep_going: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +125,7 @@ class _Done:
 
 
 def _run(ends: Ends, wish: _Wish, stack: ExitStack, workers: Sequence[Worker], watch: Watch) -> _Done:
+    unread = _unread(ends, wish)
     source = stack.enter_context(ends.fleet.connect(ends.source))
     sink = _open_sink(ends, stack, wish.dry_run)
     if sink is not None and wish.rename is None:
@@ -131,8 +137,11 @@ def _run(ends: Ends, wish: _Wish, stack: ExitStack, workers: Sequence[Worker], w
     one_moment = _has_one_moment(ends, source, sink, wish.jobs)
     moment = _moment(looking, source) if one_moment and workers else None
     names = without(setup.chosen(ends, source, wish.names, known), wish.exclude)
+    names = [name for name in names if name not in unread]
+    if unread and not names:
+        raise next(iter(unread.values()))
     everything = not wish.names and not known
-    schemas, unread = _left.described(source, names) if everything else ([source.describe(name) for name in names], [])
+    schemas, broken = _left.described(source, names) if everything else ([source.describe(name) for name in names], [])
     refuse_unused(wish.rules, [(schema.name, name) for schema in schemas for name in schema.names])
     asked = {schema.name: schema for schema in schemas}
     schemas = [ruled(schema, wish.rules)[1] for schema in schemas]
@@ -143,7 +152,8 @@ def _run(ends: Ends, wish: _Wish, stack: ExitStack, workers: Sequence[Worker], w
     if sink is not None:
         pairs = [(each.source.name, each.sink.name) for each in plans]
         _identity.refuse_same(source, sink, pairs, hint=_ANOTHER_NAME)
-    plans, left = _with_extras(ends, source, plans, [*left, *unread])
+    told = [f"{name}, which cannot be read: {error.message}" for name, error in unread.items()]
+    plans, left = _with_extras(ends, source, plans, [*left, *broken, *told])
     plans = [
         replace(each, way=lines.way(each, ends.source_spec, ends.sink_spec, digest=wish.verify, one_moment=one_moment))
         for each in plans
@@ -166,13 +176,28 @@ def _run(ends: Ends, wish: _Wish, stack: ExitStack, workers: Sequence[Worker], w
         return _Done()
     watch.agree(plan)
     _staging.clean(ends.fleet, sink)
-    owner = Owner(ends, watch, verify=wish.verify)
+    owner = Owner(ends, watch, verify=wish.verify, keep_going=wish.keep_going)
     try:
-        return _moved(ends, owner, source, sink, plans, moment, workers, watch, looking)
+        done = _moved(ends, owner, source, sink, plans, moment, workers, watch, looking)
     except BaseException as error:
         _workers.stop(workers)
         ended_by(error, ends, owner, watch)
         raise
+    unread |= {name: StatementError(why) for name, why in owner.unread.items()}
+    if unread and done.error is None:
+        return _Done(
+            done.records, _unreadable.told(unread, len(unread) + len(done.records), "not copied", ends.source.name)
+        )
+    return done
+
+
+def _unread(ends: Ends, wish: _Wish) -> _unreadable.Failures:
+    """What cannot be read, where the rest is wanted nevertheless."""
+    if not wish.keep_going:
+        return {}
+    with ends.fleet.connect(ends.source) as source:
+        names = without(setup.chosen(ends, source, wish.names, False), wish.exclude)
+    return _unreadable.found(ends.fleet, ends.source, names)
 
 
 def _by_rules(plan: PlannedCollection, schema: Schema, rules: tuple[Rule, ...]) -> PlannedCollection:
@@ -198,7 +223,10 @@ def _moved(
     for worker in workers:
         worker.send(Begin(moment))
     records = list(owner.move(workers, moving))
-    staged = any(each.plan.staged for each in moving)
+    owner.drop_unread()
+    if owner.unread and not records:
+        raise StatementError(next(iter(owner.unread.values())), target=ends.source.name)
+    staged = any(each.plan.staged for each in owner.moving)
     unlike = [record.collection for record in records if record.same is False]
     failed = _verified.unlike(unlike, "is not what was read", target=ends.sink.name)
     if staged and unlike:

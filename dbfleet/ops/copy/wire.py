@@ -30,6 +30,7 @@ from dbfleet.ops.copy.messages import (
     Given,
     PartChecked,
     PartCopied,
+    PartUnread,
 )
 from dbfleet.rules import Rule
 from dbfleet.values import JSON_NULL, Column, Digest, Reference, Schema, Type
@@ -37,7 +38,8 @@ from dbfleet.values import JSON_NULL, Column, Digest, Reference, Schema, Type
 _CLASSES: Final[Mapping[str, type]] = {
     each.__name__: each
     for each in (
-        Begin, CopyPart, CheckPart, GiveExtras, Far, PartCopied, PartChecked, Given, PlannedCollection, PlannedColumn,
+        Begin, CopyPart, CheckPart, GiveExtras, Far, PartCopied, PartUnread, PartChecked, Given, PlannedCollection,
+        PlannedColumn,
         Schema, Column, Reference, Digest, Rejected, extras.Index, extras.Default, extras.Identity, extras.Native,
         Type, Keeping, Rule,
     )

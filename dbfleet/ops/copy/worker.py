@@ -13,7 +13,7 @@ from dbfleet.adapter import Adapter, Written
 from dbfleet.errors import DbfleetError
 from dbfleet.fidelity import conversion
 from dbfleet.fleet import Fleet
-from dbfleet.ops import _digests, _ends
+from dbfleet.ops import _digests, _ends, _unreadable
 from dbfleet.ops._digests import Digester
 from dbfleet.ops._plan import PlannedCollection
 from dbfleet.ops._progress import Ticker
@@ -28,6 +28,7 @@ from dbfleet.ops.copy.messages import (
     GiveExtras,
     PartChecked,
     PartCopied,
+    PartUnread,
     Task,
 )
 from dbfleet.rules import changes
@@ -53,19 +54,28 @@ def work(owner: Owner, *, fleet: Fleet, source: Target, sink: Target) -> None:
     """Take parts until the owner stops."""
     with ExitStack() as stack:
         # While the owner plans: a driver is 0.2 seconds to load. The sink waits, for the owner may have to make it.
-        reader = stack.enter_context(fleet.connect(source))
+        reading = stack.enter_context(ExitStack())
+        reader = reading.enter_context(fleet.connect(source))
         begin: Begin = owner.receive()
         moment = begin.moment
         writer = stack.enter_context(fleet.connect(sink, create=True))
         owner.adapter = cast(Adapter, _Both(reader, writer))
         if moment is not None:
-            stack.enter_context(_held(reader, moment))
+            reading.enter_context(_held(reader, moment))
         while True:
             task: Task = owner.receive()
             name = task.plan.sink.name
             match task:
                 case CopyPart():
-                    owner.send(_copy_part(owner, reader, writer, task))
+                    done = _copy_part(owner, reader, writer, task)
+                    if isinstance(done, PartUnread):  # its error may have ended what was read of the moment
+                        with contextlib.suppress(DbfleetError):
+                            reading.close()
+                        reader = reading.enter_context(fleet.connect(source))
+                        owner.adapter = cast(Adapter, _Both(reader, writer))
+                        if moment is not None:
+                            reading.enter_context(_held(reader, moment))
+                    owner.send(done)
                 case CheckPart():
                     owner.send(PartChecked(name, _read_back(owner, reader, writer, task)))
                 case GiveExtras():
@@ -82,23 +92,43 @@ def _held(reader: Adapter, moment: str) -> AbstractContextManager[None]:
     return snapshots.snapshot() if snapshots else contextlib.nullcontext()
 
 
-def _copy_part(owner: Owner, reader: Adapter, writer: Adapter, task: CopyPart) -> PartCopied:
+class _Reading:
+    """What is read of a part. `error` is the reader's, whatever the sink makes of it while it pulls."""
+
+    def __init__(self, owner: Owner) -> None:
+        self._owner = owner
+        self.error: DbfleetError | None = None
+
+    def __call__(self, pieces: Iterable[T]) -> Iterator[T]:
+        """The pieces as they are; Stopped once the owner has said stop."""
+        try:
+            yield from _checked(self._owner, pieces)
+        except DbfleetError as error:
+            self.error = error
+            raise
+
+
+def _copy_part(owner: Owner, reader: Adapter, writer: Adapter, task: CopyPart) -> PartCopied | PartUnread:
     name = task.plan.sink.name
     ticker = Ticker(lambda rows: owner.send(Far(name, task.number, rows)))
-    done = _by_lines(owner, ticker, reader, writer, task) or _by_rows(owner, ticker, reader, writer, task)
+    reading = _Reading(owner)
+    try:
+        done = _by_lines(reading, ticker, reader, writer, task) or _by_rows(reading, ticker, reader, writer, task)
+    except DbfleetError:
+        if not task.keep_going or reading.error is None or not _unreadable.is_of_one(reading.error):
+            raise
+        return PartUnread(name, task.number, reading.error.message)
     written, digest = done
     some, lost = written.rejected[:MOST_REJECTED], len(written.rejected)
     return PartCopied(name, task.number, written.rows, some, lost, digest)
 
 
 def _by_lines(
-    owner: Owner, ticker: Ticker, reader: Adapter, writer: Adapter, task: CopyPart
+    reading: _Reading, ticker: Ticker, reader: Adapter, writer: Adapter, task: CopyPart
 ) -> tuple[Written, Digest | None] | None:
     if task.plan.way != "lines":
         return None
-    written = lines.move(
-        reader, writer, task.plan, task.part, task.mode, lambda chunks: ticker.chunks(_checked(owner, chunks))
-    )
+    written = lines.move(reader, writer, task.plan, task.part, task.mode, lambda chunks: ticker.chunks(reading(chunks)))
     if written is None:
         return None
     digesting = able(reader, Digests) if task.digest else None
@@ -106,13 +136,13 @@ def _by_lines(
 
 
 def _by_rows(
-    owner: Owner, ticker: Ticker, reader: Adapter, writer: Adapter, task: CopyPart
+    reading: _Reading, ticker: Ticker, reader: Adapter, writer: Adapter, task: CopyPart
 ) -> tuple[Written, Digest | None]:
     plan = task.plan
     digester = Digester(plan.sink.columns, kept_by=writer.spec) if task.digest else None
     # Closed here and now: a sink that fails leaves the source in the middle of a statement.
     with contextlib.closing(cast(Generator[Batch, None, None], reader.scan(plan.read, task.part))) as batches:
-        passing = ticker.batches(_converted(plan, _checked(owner, batches)))
+        passing = ticker.batches(reading(_converted(plan, batches)))
         written = writer.write(
             plan.place, digester.over(passing) if digester else passing, mode=task.mode, alone=task.alone
         )

@@ -16,6 +16,7 @@ from operator import attrgetter
 from typing import Any, Final
 
 from dbfleet.fidelity import TIMES, coarsened
+from dbfleet.ops.diff.lenient import EXACTLY, Lenient
 from dbfleet.spec import EngineSpec
 from dbfleet.values import TEXT_OF, Batch, Column, Row, Type, decimal_text, json_text
 
@@ -57,11 +58,16 @@ _CHANGE: Final[dict[Type, Change]] = {
 
 
 def comparable(
-    columns: Sequence[Column], specs: Sequence[EngineSpec], *, as_text: Sequence[str] = ()
+    columns: Sequence[Column],
+    specs: Sequence[EngineSpec],
+    *,
+    as_text: Sequence[str] = (),
+    lenient: Lenient = EXACTLY,
 ) -> Callable[[Batch], list[tuple[Any, ...]]]:
     """A function from a batch of rows that begin with these columns to their comparable tuples. `as_text` names
-    columns that the two sides type differently: their canonical texts are compared."""
-    changes = [_change(column, specs, column.name in as_text) for column in columns]
+    columns that the two sides type differently: their canonical texts are compared. Of texts what `lenient` overlooks
+    is cut off; of numbers nothing is: whether they are near each other is asked of two tuples."""
+    changes = [_change(column, specs, column.name in as_text, lenient) for column in columns]
 
     def make(batch: Batch) -> list[tuple[Any, ...]]:
         if not changes:
@@ -77,8 +83,10 @@ def comparable(
     return make
 
 
-def _change(column: Column, specs: Sequence[EngineSpec], as_text: bool) -> Change | None:
+def _change(column: Column, specs: Sequence[EngineSpec], as_text: bool, lenient: Lenient) -> Change | None:
     last = _each(TEXT_OF[column.type]) if as_text else _CHANGE.get(column.type)
+    if fold := lenient.fold(column):
+        last = _each(fold)
     coarsen = coarsened([column], *specs)
     if coarsen is None:
         return last

@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 from dbfleet.lines import value_of
 from dbfleet.ops.diff.compare import comparable
-from dbfleet.ops.diff.sides import Pairing
+from dbfleet.ops.diff.lenient import all_near, places
+from dbfleet.ops.diff.words import Pairing
 from dbfleet.values import Batch, Column, Row
 
 
@@ -99,11 +100,13 @@ def of_rows(sides: tuple[Pairing, Pairing], a: Iterator[Batch], b: Iterator[Batc
     theirs: dict[tuple[Any, ...], list[tuple[tuple[Any, ...], Row]]] = {}
     for key, made, row in _keyed(sides[1], b):
         theirs.setdefault(key, []).append((made, row))
+    nears = sides[0].nears()
+    same = all_near(nears)
     unmatched: list[tuple[tuple[Any, ...], tuple[Any, ...], Row]] = []
     for key, made, row in _keyed(sides[0], a):
         same_key = theirs.get(key)
         if same_key:
-            place = next((place for place, (other, _) in enumerate(same_key) if other == made), None)
+            place = next((place for place, (other, _) in enumerate(same_key) if same(made, other)), None)
             if place is not None:
                 del same_key[place]
                 if not same_key:
@@ -117,8 +120,7 @@ def of_rows(sides: tuple[Pairing, Pairing], a: Iterator[Batch], b: Iterator[Batc
             other, their_row = same_key.pop(0)
             if not same_key:
                 del theirs[key]
-            pairs = enumerate(zip(made, other, strict=True))
-            found.append(Unlike(row, their_row, tuple(place for place, (mine, yours) in pairs if mine != yours)))
+            found.append(Unlike(row, their_row, places(nears, made, other)))
         else:
             found.append(Unlike(row, None))
     found += [Unlike(None, row) for rows in theirs.values() for _, row in rows]
@@ -154,7 +156,11 @@ class Cells:
         self._columns, self._their_columns = sides[0].columns, sides[1].columns
         self._key = sides[0].key
         self._whole = whole
-        self._same = [comparable([column], sides[0].specs) for column in self._columns[: sides[0].compared]]
+        lenient = sides[0].lenient
+        self._values = [
+            comparable([each], sides[0].specs, lenient=lenient) for each in self._columns[: sides[0].compared]
+        ]
+        self._nears = sides[0].nears()
 
     def __call__(self, line: bytes | None, other: bytes | None) -> Unlike | None:
         if line is None or other is None:
@@ -162,19 +168,21 @@ class Cells:
                 return Unlike(None, self._row(self._their_columns, (other or b"").split(b"\t")))
             return Unlike(self._row(self._columns, line.split(b"\t")), None)
         mine, yours = line.split(b"\t"), other.split(b"\t")
-        places = []
-        for place, same in enumerate(self._same):
+        found = []
+        for place, values in enumerate(self._values):
             cell, their_cell = mine[place], yours[place]
             if cell != their_cell:
                 column = self._columns[place]
-                if same([(value_of(column, cell),)]) != same([(value_of(column, their_cell),)]):
-                    places.append(place)
-        if not places:
+                ((one,),), ((two,),) = values([(value_of(column, cell),)]), values([(value_of(column, their_cell),)])
+                near = self._nears[place]
+                if one != two and not (near and near(one, two)):
+                    found.append(place)
+        if not found:
             return None
         if self._whole:
-            return Unlike(self._row(self._columns, mine), self._row(self._their_columns, yours), tuple(places))
-        ours = self._row(self._columns, mine, {*self._key, *places})
-        return Unlike(ours, self._row(self._their_columns, yours, set(places)), tuple(places))
+            return Unlike(self._row(self._columns, mine), self._row(self._their_columns, yours), tuple(found))
+        ours = self._row(self._columns, mine, {*self._key, *found})
+        return Unlike(ours, self._row(self._their_columns, yours, set(found)), tuple(found))
 
     def _row(self, columns: Sequence[Column], cells: list[bytes], places: set[int] | None = None) -> Row:
         return tuple(

@@ -11,7 +11,8 @@ from dbfleet.fidelity import TIMES, alike, coarsened, coarser, shared_digits
 from dbfleet.lines import ORDERED
 from dbfleet.ops.diff import expression
 from dbfleet.ops.diff.differences import Difference
-from dbfleet.ops.diff.sides import Pairing
+from dbfleet.ops.diff.lenient import EXACTLY, Lenient
+from dbfleet.ops.diff.words import Pairing
 from dbfleet.spec import EngineSpec
 from dbfleet.target import Target
 from dbfleet.values import Column, Schema
@@ -20,13 +21,16 @@ from dbfleet.values import Column, Schema
 @dataclass(frozen=True, slots=True)
 class Choice:
     """What the user chose: `columns` are the only ones that are compared, `ignore` are not; `where` chooses rows.
-    `whole`: rows are read whole, whatever is compared of them; `besides` are read too, where a side has them."""
+    `whole`: rows are read whole, whatever is compared of them; `besides` are read too, where a side has them; `lenient`
+    is what is overlooked, `exclude` are patterns of collections that are not compared."""
 
     columns: Sequence[str] = ()
     ignore: Sequence[str] = ()
     where: str | None = None
     whole: bool = False
     besides: Sequence[str] = ()
+    lenient: Lenient = EXACTLY
+    exclude: Sequence[str] = ()
 
     def compares(self, name: str) -> bool:
         """Whether a column that is no part of the key is compared."""
@@ -86,6 +90,7 @@ def pairings(a: Schema, b: Schema, specs: tuple[EngineSpec, EngineSpec], choice:
                 choice.where,
                 schema.edge,
                 partition,
+                choice.lenient,
             )
         )
     return sides[0], sides[1]
@@ -118,6 +123,7 @@ def may_merge(a: Schema, b: Schema, sides: tuple[Pairing, Pairing]) -> bool:
         and [column.name for column in mine.columns] == [column.name for column in yours.columns]
         and not any(mine.columns[place].type is not yours.columns[place].type for place in range(len(mine.columns)))
         and all(mine.columns[place].type in ORDERED for place in mine.key)
+        and not any(mine.lenient.fold(mine.columns[place]) for place in mine.key)
         and all(coarsened([each.columns[place] for place in each.key], *each.specs) is None for each in sides)
     )
 
@@ -131,6 +137,8 @@ def say_fidelity(
     said: Callable[[str], None],
 ) -> None:
     """Tell each compared column of which one side keeps less than the other."""
+    if pairing.lenient.tolerance is not None and not pairing.key:
+        said(f"{a.name} has no key by which rows are paired: without one, numbers have to be equal")
     for name in (column.name for column in pairing.columns[: pairing.compared]):
         found = coarser((a.column(name), b.column(name)), specs)
         if found:

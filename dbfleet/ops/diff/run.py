@@ -14,18 +14,20 @@ from pathlib import Path
 from typing import Any, Final
 
 from dbfleet.abilities import Digests
-from dbfleet.errors import UsageError
+from dbfleet.errors import DbfleetError, StatementError, UsageError
 from dbfleet.fidelity import coarsened
 from dbfleet.fleet import Fleet
 from dbfleet.lines import order_of
-from dbfleet.ops import _workers
+from dbfleet.ops import _unreadable, _workers
+from dbfleet.ops._named import without
 from dbfleet.ops._progress import Ticker
 from dbfleet.ops._workers import Worker
 from dbfleet.ops.diff import expression, merge, pairing, ranges
 from dbfleet.ops.diff import sides as side_workers
 from dbfleet.ops.diff.differences import Cells, Counted, Difference, Unlike, counted, of_rows, told
+from dbfleet.ops.diff.lenient import EXACTLY, Lenient
 from dbfleet.ops.diff.pairing import Choice
-from dbfleet.ops.diff.sides import (
+from dbfleet.ops.diff.words import (
     BUCKETS,
     FEW_BUCKETS,
     Answer,
@@ -45,6 +47,7 @@ from dbfleet.ops.diff.sides import (
     Sum,
     Summed,
     SumUp,
+    Trouble,
     Word,
 )
 from dbfleet.spec import EngineSpec
@@ -59,6 +62,7 @@ _MOST_FILES: Final = 200
 _HAS_COLUMNS: Final = ("relational", "wide-column")
 """Paradigms whose collections have their columns before they have a row."""
 
+Troubles = dict[str, DbfleetError]
 Schemas = tuple[Schema | None, Schema | None]
 
 
@@ -84,30 +88,49 @@ def diff(
     where: str | None = None,
     limit: int | None = None,
     stats: bool = False,
+    exclude: Sequence[str] = (),
+    lenient: Lenient = EXACTLY,
+    keep_going: bool = False,
     watch: Watch | None = None,
 ) -> Iterator[Difference | Counted]:
     """What differs, seen from A to B; nothing for what is the same. With `stats` one Counted a collection instead.
 
     One collection where one is named (of both sides: they may have two names), else all of both. `columns` are the only
     ones that are compared, `ignore` are not; the key always is. `where` chooses rows by an expression (`expression`).
-    `limit` ends after so many differences. NotFound for a collection that was named and is not there.
+    `limit` ends after so many differences. NotFound for a collection that was named and is not there. `exclude` are
+    patterns of collections that are not compared, `lenient` is what is overlooked. With `keep_going` a collection that
+    cannot be read is passed over, and FleetPartlyFailed names it at the end.
     """
     if limit is not None and limit < 1:
         raise UsageError(f"--limit is {limit}", hint="it is how many differences are shown")
-    with comparing(fleet, a, b, Choice(columns, ignore, where), watch) as comparison:
+    choice = Choice(columns, ignore, where, lenient=lenient, exclude=exclude)
+    troubles: Troubles | None = {} if keep_going else None
+    compared = 0
+    with comparing(fleet, a, b, choice, watch, troubles=troubles) as comparison:
         left = limit
         for schemas in comparison.pairs(a_collection or b_collection, b_collection or a_collection):
+            compared += 1
             found = _told(comparison, schemas)
-            if stats:
-                yield counted(found)
-                continue
-            for each in found:
-                if isinstance(each, Difference):
-                    yield each
-                    if left is not None:
-                        left -= 1
-                        if left == 0:
-                            return
+            try:
+                if stats:
+                    yield counted(found)
+                    continue
+                for each in found:
+                    if isinstance(each, Difference):
+                        yield each
+                        if left is not None:
+                            left -= 1
+                            if left == 0:
+                                return
+            except _InTrouble as error:
+                comparison.passed_over(next(each.name for each in schemas if each), error)
+                compared -= 1
+    if troubles:
+        raise _unreadable.told(troubles, compared + len(troubles), "not compared", f"{a.name} and {b.name}")
+
+
+class _InTrouble(StatementError):
+    """A side cannot read a collection; the others are compared."""
 
 
 def _told(comparison: Comparison, schemas: Schemas) -> Iterator[Difference | Counted]:
@@ -133,10 +156,28 @@ def known_by_rows(specs: Sequence[EngineSpec]) -> bool:
     return any(spec.paradigm not in _HAS_COLUMNS for spec in specs)
 
 
-def _chunks(worker: Worker) -> Iterator[bytes]:
+class _Chunks:
     """What a side answers to Order."""
-    while isinstance(message := worker.receive(), Lines):
-        yield message.chunk
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self.ended = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        while isinstance(message := self._worker.receive(), Lines):
+            yield message.chunk
+        self.ended = True
+        _refuse(self._worker.name, message.content if isinstance(message, Answer) else None)
+
+    def drain(self) -> None:
+        """Read on to the end: the side listens again then."""
+        while not self.ended:
+            self.ended = not isinstance(self._worker.receive(), Lines)
+
+
+def _refuse(side: str, content: Any) -> None:
+    if isinstance(content, Trouble):
+        raise _InTrouble(f"{side}: {content.message}", hint=content.hint)
 
 
 @contextmanager
@@ -148,9 +189,11 @@ def comparing(
     watch: Watch | None = None,
     *,
     timeouts_s: tuple[float | None, float | None] = (None, None),
+    troubles: Troubles | None = None,
 ) -> Iterator[Comparison]:
     """Both sides, connected, to compare collections of; UsageError for a choice that cannot be read. `timeouts_s`: how
-    long each side may take for one answer, such as the reading of a collection."""
+    long each side may take for one answer, such as the reading of a collection. `troubles` holds what cannot be read,
+    and is passed over; None: the first such ends it."""
     if choice.columns and choice.ignore:
         raise UsageError("--columns and --ignore: only one can choose")
     if choice.where is not None:
@@ -158,7 +201,12 @@ def comparing(
     # Forked before a connection is open: a driver's sockets are not for two processes.
     workers = _workers.start(
         [
-            (name, partial(side_workers.read, fleet=fleet, target=target, timeout_s=timeout_s))
+            (
+                name,
+                partial(
+                    side_workers.read, fleet=fleet, target=target, timeout_s=timeout_s, keep_going=troubles is not None
+                ),
+            )
             for name, target, timeout_s in (("A", a, timeouts_s[0]), ("B", b, timeouts_s[1]))
         ],
         [fleet.spec(a), fleet.spec(b)],
@@ -167,7 +215,7 @@ def comparing(
     try:
         for worker in workers:
             worker.send(Connect())
-        yield Comparison((a, b), (fleet.spec(a), fleet.spec(b)), choice, watch or Watch(), workers, folder)
+        yield Comparison((a, b), (fleet.spec(a), fleet.spec(b)), choice, watch or Watch(), workers, folder, troubles)
     finally:
         _stop(workers)
         shutil.rmtree(folder, ignore_errors=True)
@@ -194,6 +242,12 @@ class Comparison:
     watch: Watch
     workers: Sequence[Worker]
     folder: Path
+    troubles: Troubles | None = None
+
+    def passed_over(self, name: str, error: DbfleetError) -> None:
+        """Note a collection that cannot be read, and why."""
+        assert self.troubles is not None
+        self.troubles[name] = error
 
     def began(self) -> datetime:
         """The moment, by this machine's clock, since when or later everything is read on both sides from now on."""
@@ -211,7 +265,7 @@ class Comparison:
     def names(self) -> list[str]:
         """The collections that either side has."""
         names = self._ask(List(), List())
-        return sorted({*names[0], *names[1]})
+        return without(sorted({*names[0], *names[1]}), self.choice.exclude)
 
     def found(self, a_name: str, b_name: str) -> Schemas:
         """The schemas of these collections; None for a side that lacks it."""
@@ -221,12 +275,17 @@ class Comparison:
     def pairs(self, a_name: str | None, b_name: str | None) -> Iterator[Schemas]:
         """The schemas of the named collections, or of all that either side has; None for a side that lacks one."""
         if a_name is not None:
+            without([a_name], self.choice.exclude)
             a, b = self._ask(Describe(a_name), Describe(b_name or a_name))
             yield a, b
             return
         names = self._ask(List(), List())
-        for name in sorted({*names[0], *names[1]}):
-            a, b = self._ask(*(Describe(name) if name in there else None for there in names))
+        for name in without(sorted({*names[0], *names[1]}), self.choice.exclude):
+            try:
+                a, b = self._ask(*(Describe(name) if name in there else None for there in names))
+            except _InTrouble as error:
+                self.passed_over(name, error)
+                continue
             yield a, b
 
     def counts(self, a_name: str, b_name: str) -> list[int]:
@@ -256,7 +315,7 @@ class Comparison:
     def digests(self, sides: tuple[Pairing, Pairing]) -> list[Digest] | None:
         """Both sides' digests by their servers, without a row that travels; None where one cannot compute it, or where
         the values have to be cut first to be compared."""
-        if any(side.where is not None or side.as_text or Digests not in spec.abilities
+        if any(side.where is not None or side.as_text or side.lenient != EXACTLY or Digests not in spec.abilities
                or coarsened(side.columns[: side.compared], *side.specs) is not None
                for side, spec in zip(sides, self.specs, strict=True)):  # fmt: skip
             return None
@@ -267,15 +326,24 @@ class Comparison:
         """The fast path: both sides' lines in the order of the key, once."""
         for worker, side in zip(self.workers, sides, strict=True):
             worker.send(Order(side))
-        lines = [merge.Counting(_chunks(worker), self._ticker(worker, name)) for worker in self.workers]
+        chunks = [_Chunks(worker) for worker in self.workers]
+        lines = [
+            merge.Counting(iter(each), self._ticker(worker, name))
+            for each, worker in zip(chunks, self.workers, strict=True)
+        ]
         key = [sides[0].columns[place] for place in sides[0].key]
         compare = Cells(sides, whole=whole)
         found = 0
-        for line, other in merge.pairs(lines[0], lines[1], order_of(key)):
-            each = compare(line, other)
-            if each is not None:
-                found += each.a is not None
-                yield each
+        try:
+            for line, other in merge.pairs(lines[0], lines[1], order_of(key)):
+                each = compare(line, other)
+                if each is not None:
+                    found += each.a is not None
+                    yield each
+        except _InTrouble:
+            for each_side in chunks:
+                each_side.drain()
+            raise
         yield Counted(name, lines[0].rows - found, 0, 0, 0)
 
     def _ticker(self, worker: Worker, name: str) -> Ticker:
@@ -320,4 +388,6 @@ class Comparison:
             answers[worker.name] = message.content
             if len(answers) == len(asked):
                 break
+        for worker in asked:
+            _refuse(worker.name, answers.get(worker.name))
         return [answers.get(worker.name) for worker in self.workers]

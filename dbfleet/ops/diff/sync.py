@@ -36,9 +36,10 @@ from dbfleet.fleet import Fleet
 from dbfleet.ops import _ends, _order
 from dbfleet.ops.diff import expression, pairing
 from dbfleet.ops.diff.differences import Difference, Unlike, told
+from dbfleet.ops.diff.lenient import EXACTLY, Lenient
 from dbfleet.ops.diff.pairing import Choice
 from dbfleet.ops.diff.run import Comparison, Watch, comparing
-from dbfleet.ops.diff.sides import Pairing
+from dbfleet.ops.diff.words import Pairing
 from dbfleet.spec import Capability, EngineSpec
 from dbfleet.target import Target
 from dbfleet.values import Column, Row, Schema
@@ -93,12 +94,14 @@ class Sync(ExitStack):
         columns: Sequence[str] = (),
         ignore: Sequence[str] = (),
         where: str | None = None,
+        exclude: Sequence[str] = (),
+        lenient: Lenient = EXACTLY,
         watch: Watch | None = None,
     ) -> None:
         super().__init__()
         self._fleet, self._a, self._b = fleet, a, b
         self._names = (a_collection or b_collection, b_collection or a_collection)
-        self._choice = Choice(columns, ignore, where, whole=True)
+        self._choice = Choice(columns, ignore, where, whole=True, lenient=lenient, exclude=exclude)
         self._watch = watch
         self._collections: list[_Collection] = []
         self._folder = Path()

@@ -25,7 +25,7 @@ from dbfleet.adapter import Adapter
 from dbfleet.fleet import Fleet
 from dbfleet.ops._bounded import Late, bounded
 from dbfleet.ops.diff.differences import Unlike
-from dbfleet.ops.diff.sides import Pairing
+from dbfleet.ops.diff.words import Pairing
 from dbfleet.target import Target
 from dbfleet.values import TEXT_OF, VALUE_OF, Column, Row, Schema
 

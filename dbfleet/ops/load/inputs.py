@@ -18,10 +18,11 @@ from typing import BinaryIO, Final
 from dbfleet import readers, registry
 from dbfleet import rules as column_rules
 from dbfleet.dialect import AS_USUAL, Dialect, check
-from dbfleet.errors import RuntimeFailure, UnknownEngine, UsageError, did_you_mean
+from dbfleet.errors import DbfleetError, RuntimeFailure, UnknownEngine, UsageError, did_you_mean
 from dbfleet.fidelity import alike, coarsened
 from dbfleet.ops import _dump_files as files
 from dbfleet.ops._digests import Digester
+from dbfleet.ops._named import without
 from dbfleet.ops.load import guess
 from dbfleet.ops.load.guess import Open
 from dbfleet.readers import Reader, Rules, no_rules
@@ -127,13 +128,16 @@ def find(
     stdin: BinaryIO | None = None,
     dialect: Dialect = AS_USUAL,
     rules: Sequence[Rule] = (),
+    exclude: Sequence[str] = (),
+    failures: dict[str, DbfleetError] | None = None,
 ) -> Iterator[list[Input]]:
     """The inputs that `source` (a directory, a file, `-`) means, for the block. UsageError for what is none of them,
-    for a dump that is damaged, and for a foreign input without a name or a format."""
+    for a dump that is damaged, and for a foreign input without a name or a format. What `exclude` has a pattern of is
+    left out of a dump, and damaged files too where they go into `failures`."""
     path = Path(source)
     if source != "-" and path.is_dir():
         _refuse_for_a_dump(path, dialect, rules)
-        yield _of_dump(path, collection, None)
+        yield _of_dump(path, collection, None, exclude, failures)
         return
     if source != "-" and not path.exists():
         raise UsageError(f"{source} is not there")
@@ -148,6 +152,8 @@ def find(
     name, reader = _named(None if piped else path, called, collection, format)
     if dialect.given:
         check(dialect, reader.name)
+    if exclude:
+        raise UsageError(f"--exclude leaves collections of a dump out, and {called} is one collection")
     beside = Path(f"{name.replace('/', '_')}.rejected.jsonl")
     chosen_key = None if key is None else tuple(key)
     with ExitStack() as stack:
@@ -203,7 +209,13 @@ def _named(path: Path | None, called: str, collection: str | None, format: str |
     return name, reader or readers.get("jsonl")
 
 
-def _of_dump(directory: Path, collection: str | None, file: str | None) -> list[Input]:
+def _of_dump(
+    directory: Path,
+    collection: str | None,
+    file: str | None,
+    exclude: Sequence[str] = (),
+    failures: dict[str, DbfleetError] | None = None,
+) -> list[Input]:
     manifest = files.read_manifest(directory)
     schemas = files.read_schemas(directory, manifest)
     try:
@@ -217,12 +229,19 @@ def _of_dump(directory: Path, collection: str | None, file: str | None) -> list[
             names = [each.collection for each in manifest.collections]
             raise UsageError(f"{directory} holds no {collection}",
                              hint=did_you_mean(collection, names, f"it holds: {', '.join(names)}"))  # fmt: skip
+    kept = without([each.collection for each in listed], exclude)
     found = []
-    for entry in listed:
+    for entry in (each for each in listed if each.collection in kept):
         path = directory / entry.file
         if Path(entry.file).name != entry.file:
             raise UsageError(f"{directory / files.MANIFEST} names a file outside of its directory: {entry.file}")
-        _check(path, entry)
+        try:
+            _check(path, entry)
+        except UsageError as error:
+            if failures is None:
+                raise
+            failures[entry.collection] = error
+            continue
         schema = schemas[entry.collection]
         if collection is not None and collection != schema.name:
             schema = replace(schema, name=collection)
@@ -241,6 +260,8 @@ def _of_dump(directory: Path, collection: str | None, file: str | None) -> list[
                 dialect=Dialect.from_dict(dict(manifest.dialect)),
             )
         )
+    if failures and not found:
+        raise next(iter(failures.values()))
     return found
 
 
