@@ -36,6 +36,9 @@ Exclude = Annotated[
 KeepGoing = Annotated[
     bool, typer.Option("--keep-going", help="Leave out what cannot be read, name it at the end, and exit with 8.")
 ]
+Retries = Annotated[
+    int, typer.Option("--retries", metavar="N", help="Try again so often where the connection is lost.")
+]
 Rules = Annotated[
     list[str] | None,
     typer.Option(

@@ -63,6 +63,7 @@ EXAMPLES: Final[Mapping[str, tuple[Example, ...]]] = {
         ("dbfleet copy postgres neo4j --dry-run", ""),
         ("dbfleet copy postgres cassandra --on workers", ""),
         ("dbfleet copy mysql postgres --rule '*_at: zero-date=null' --keep-going", ""),
+        ("dbfleet copy postgres mongodb --exclude 'log_*' --retries 5", ""),
     ),
     "console": (("dbfleet console", ""), ("dbfleet console link", "")),
     "console link": (("dbfleet console link --user ada", ""),),

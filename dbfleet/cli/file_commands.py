@@ -24,6 +24,7 @@ from dbfleet.cli.dialects import (
     KeepGoing,
     Null,
     Quote,
+    Retries,
     Rules,
     dialect,
     rules,
@@ -57,6 +58,7 @@ def dump(
     yes: Yes = False,
     exclude: Exclude = None,
     keep_going: KeepGoing = False,
+    retries: Retries = 0,
     delimiter: Delimiter = None,
     quote: Quote = None,
     escape: Escape = None,
@@ -75,6 +77,7 @@ def dump(
     for csv and tsv (--encoding for json too); the manifest has them, so load reads the dump as it was written.
     """
     from dbfleet.ops import dump as op
+    from dbfleet.ops._again import dumped
 
     fleet = open_fleet()
     written = dialect(delimiter, quote, escape, encoding, header, decimal, null, true, false)
@@ -87,22 +90,22 @@ def dump(
             bar.update(f"{name}: {rows:,} rows")
 
         if output == "-":
-            if len(names) != 1 or exclude or keep_going:
+            if len(names) != 1 or exclude or keep_going or retries:
                 raise UsageError("stdout takes one collection", hint="name it, or dump into a directory: -o DIR")
             with op.stream(fleet, target, names[0], format=format, compress=compress, dialect=written,
                            progress=told) as chunks:  # fmt: skip
                 render.write(chunks)
             return
         directory = Path(output or re.sub(r"\W+", "_", Path(target.name).stem).strip("_") + ".dump")
-        found = op.dump(
-            fleet, target, names, directory=directory, format=format, compress=compress, dialect=written,
-            exclude=exclude or (), keep_going=keep_going, strict=strict, tell=render.warn,
-            agree=lambda text: render.confirm(f"{text}. Go on?", yes=yes), progress=told,
-        )  # fmt: skip
         done: list[op.Dumped] = []
         failed: FleetPartlyFailed | None = None
         try:
-            done.extend(found)
+            dumped(
+                fleet, target, names, done, retries=retries, tell=render.warn,
+                agree=lambda text: render.confirm(f"{text}. Go on?", yes=yes),
+                directory=directory, format=format, compress=compress, dialect=written,
+                exclude=exclude or (), keep_going=keep_going, strict=strict, progress=told,
+            )  # fmt: skip
         except FleetPartlyFailed as error:  # the others are whole
             failed = error
         bar.finish(f"{len(done)} collection{'' if len(done) == 1 else 's'} in {directory}")
@@ -131,6 +134,7 @@ def load(
     yes: Yes = False,
     exclude: Exclude = None,
     keep_going: KeepGoing = False,
+    retries: Retries = 0,
     rule: Rules = None,
     delimiter: Delimiter = None,
     quote: Quote = None,
@@ -157,6 +161,7 @@ def load(
     cell is empty text in a column of text.
     """
     from dbfleet.ops import load as op
+    from dbfleet.ops._again import loaded
     from dbfleet.ops._unreadable import told
     from dbfleet.ops.load import inputs as load_inputs
 
@@ -173,12 +178,10 @@ def load(
     ) as inputs:  # fmt: skip
         fleet.made_state()  # it holds an embedded target's file
         try:
-            done.extend(
-                op.load(
-                    fleet, target, inputs, mode=mode, verify=verify, dry_run=dry_run, rejected=rejected,
-                    tell=render.warn, show=lambda plan: _show(plan, dry_run or chosen.verbose),
-                    agree=lambda text: render.confirm(text, yes=yes),
-                )
+            loaded(
+                fleet, target, inputs, done, retries=retries, mode=mode, verify=verify, dry_run=dry_run,
+                rejected=rejected, tell=render.warn, show=lambda plan: _show(plan, dry_run or chosen.verbose),
+                agree=lambda text: render.confirm(text, yes=yes),
             )  # fmt: skip
         finally:
             if done:

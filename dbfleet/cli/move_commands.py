@@ -10,7 +10,7 @@ import typer
 
 from dbfleet.cli import render
 from dbfleet.cli.chosen import open_fleet
-from dbfleet.cli.dialects import Exclude, KeepGoing, Rules, rules
+from dbfleet.cli.dialects import Exclude, KeepGoing, Retries, Rules, rules
 from dbfleet.cli.file_commands import commands
 from dbfleet.cli.options import Format, Yes, complete_collection, complete_located, complete_target
 from dbfleet.cli.streams import is_terminal
@@ -42,6 +42,7 @@ def copy(
     rule: Rules = None,
     exclude: Exclude = None,
     keep_going: KeepGoing = False,
+    retries: Retries = 0,
     yes: Yes = False,
     format: Format = None,
 ) -> None:
@@ -55,6 +56,7 @@ def copy(
 
     from dbfleet.cli._copy_view import CopyView, proven
     from dbfleet.ops import copy as op
+    from dbfleet.ops._again import copied
 
     fleet = open_fleet()
     (reading, one), (writing, name) = fleet.locate(source), fleet.locate(sink)
@@ -70,7 +72,7 @@ def copy(
         from dbfleet.cli.console_commands import copy_on_workers
 
         for name, given in (("--dry-run", dry_run), ("--rule", rule), ("--exclude", exclude),
-                            ("--keep-going", keep_going)):  # fmt: skip
+                            ("--keep-going", keep_going), ("--retries", retries)):  # fmt: skip
             if given:
                 raise UsageError(f"{name} is done here, not by workers", hint="leave --on out")
         asked = {"source": source, "sink": sink, "collections": list(collections or ()), "mode": mode,
@@ -85,12 +87,10 @@ def copy(
     fields = ("target", "collection", "rows", "rejected", "seconds", "digest")
     try:
         with CopyView(lambda question: render.confirm(question, yes=yes)) as view:
-            done.extend(
-                op.copy(
-                    fleet, reading, writing, names, rename=name, mode=mode,  # type: ignore[arg-type]
-                    verify=verify, strict=strict, dry_run=dry_run, resume=resume, jobs=jobs,
-                    rules=rules(rule), exclude=exclude or (), keep_going=keep_going, watch=view,
-                )
+            copied(
+                fleet, reading, writing, names, done, retries=retries, resume=resume, watch=view,
+                rename=name, mode=mode, verify=verify, strict=strict, dry_run=dry_run, jobs=jobs,
+                rules=rules(rule), exclude=exclude or (), keep_going=keep_going,
             )  # fmt: skip
         if dry_run and view.plan and (format or render.format_of(format) != "table"):  # a person has just seen it
             lines = [{**asdict(line), "way": each.way} for each in view.plan.collections for line in each.columns]

@@ -15,6 +15,7 @@ interrupted, or has lost its server, keeps the collections of a dump that are wh
 Refused rows go to a file, each with its reason: load/rejected.py.
 """
 
-from dbfleet.ops.load.run import Loaded, Planned, load
+from dbfleet.ops.load.plan import Planned
+from dbfleet.ops.load.run import Earlier, Loaded, load
 
-__all__ = ["Loaded", "Planned", "load"]
+__all__ = ["Earlier", "Loaded", "Planned", "load"]

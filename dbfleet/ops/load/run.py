@@ -5,22 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Literal
 
 from dbfleet.adapter import Adapter, Swap, Written
 from dbfleet.errors import ConstraintViolated, DbfleetError, NoRoom, PartialWrite, StatementError, UsageError
-from dbfleet.fidelity import Keeping, declared
 from dbfleet.fleet import Fleet
-from dbfleet.ops import _digests, _ends, _identity, _order, _plan, _staging, _verified
+from dbfleet.ops import _digests, _ends, _staging, _verified
 from dbfleet.ops._digests import Digester
 from dbfleet.ops._progress import Ticker
+from dbfleet.ops.load import plan
 from dbfleet.ops.load.inputs import Input
+from dbfleet.ops.load.plan import Job, Planned
 from dbfleet.ops.load.rejected import RejectedFile, write_apart
-from dbfleet.spec import Capability, EngineSpec
+from dbfleet.spec import Capability
 from dbfleet.target import Target
-from dbfleet.values import Batch, Schema
+from dbfleet.values import Batch
 
 Mode = Literal["insert", "upsert", "replace"]
 MODES: Final[tuple[Mode, ...]] = ("insert", "upsert", "replace")
@@ -42,37 +43,13 @@ class Loaded:
     verified: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """What becomes of one collection: `action` is create, append, upsert, replace or skip (it is there already, whole).
-    `columns` has a line a column: name, type, and a note where it is not kept exactly. `inferred`: from the values."""
+@dataclass(slots=True)
+class Earlier:
+    """What a try that failed has left: collections that it has made and could not drop again, as the server was gone;
+    how many rows were refused."""
 
-    target: str
-    collection: str
-    action: str
-    rows: int | None
-    source: str
-    key: tuple[str, ...]
-    columns: tuple[tuple[str, str, str | None], ...]
-    inferred: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """`described` is the schema as the plan tells it, `schema` as it is written: what the source computed is a plain
-    column of what is made. `staged` is where the rows are written, if they are to take the place of others, of which
-    there are `there`."""
-
-    input: Input
-    described: Schema
-    schema: Schema
-    action: str
-    staged: Schema | None = None
-    there: int | None = None
-
-    @property
-    def place(self) -> Schema:
-        return self.staged or self.schema
+    left_over: list[str] = field(default_factory=list)
+    refused: int = 0
 
 
 def load(
@@ -88,6 +65,7 @@ def load(
     show: Callable[[Sequence[Planned]], None] = lambda plan: None,
     agree: Callable[[str], None] | None = None,
     progress: Progress = lambda collection, rows, total: None,
+    earlier: Earlier | None = None,
 ) -> Iterator[Loaded]:
     """Load the inputs (`inputs.find`) in the order of their references; a record for each collection when it is done.
 
@@ -95,7 +73,7 @@ def load(
     (`agree` is told what goes, and may raise). `rejected` is where refused rows are listed; with it, an engine that
     refuses a write as a whole is given the rows apart, and keeps the good ones. UsageError before anything is written;
     PartialWrite at the end, where rows were refused and others are stored; VerifyFailed, where a collection is not what
-    was loaded.
+    was loaded. `earlier` is what an earlier try has left, and gets what this one leaves.
     """
     if mode not in MODES:
         raise UsageError(f"no mode is called {mode!r}", hint=f"they are: {', '.join(MODES)}")
@@ -103,21 +81,24 @@ def load(
     beside = inputs[0].beside if inputs else Path("rejected.jsonl")
     refused = RejectedFile(rejected or beside, asked=rejected is not None)
     fresh = _ends.FreshFile(fleet, target)
-    run = _Run(fleet, target, verify, refused, tell, progress)
+    run = _Run(fleet, target, verify, refused, tell, progress, earlier or Earlier())
     unlike: list[str] = []
     try:
         with fleet.connect(target, create=not dry_run) as adapter, refused:
             spec = fleet.spec(target)
+            for name in run.earlier.left_over:
+                adapter.drop(name)
+            run.earlier.left_over.clear()
             for text in (text for each in inputs for text in each.told):
                 tell(text)
-            jobs = _jobs(adapter, spec, inputs, mode, tell)
+            jobs = plan.jobs(adapter, spec, inputs, mode, tell)
             going = [job for job in jobs if job.action == "replace"]
             names = [job.schema.name for job in going]
             _ends.refuse_what_is_referred_to(adapter, names)
             lost = _ends.lost(adapter, names)
             for text in lost:
                 tell(f"{text}: goes with what is replaced")
-            show([_planned(target, spec, job) for job in jobs])
+            show([plan.planned(target, spec, job) for job in jobs])
             if dry_run:
                 return
             swaps = _staging.can_swap(adapter)
@@ -131,6 +112,7 @@ def load(
                     unlike += [record.collection] if record.verified is False else []
                     yield record
     except BaseException as error:
+        run.earlier.refused += refused.count
         if run.undo(error):
             fresh.remove()
         raise
@@ -145,7 +127,7 @@ def load(
     _verified.refuse(unlike, "does not hold what was loaded", target=target.name)
 
 
-def _staged(jobs: Sequence[_Job], word: str) -> list[_Job]:
+def _staged(jobs: Sequence[Job], word: str) -> list[Job]:
     """Where something is replaced, everything that is made is staged: a reader sees all of it or nothing."""
     names = _staging.staged([job.schema for job in jobs if job.action in ("create", "replace")], word)
     return [replace(job, staged=names.get(job.schema.name)) for job in jobs]
@@ -155,13 +137,15 @@ class _Run:
     """One load: what it has made, and what of it is whole."""
 
     def __init__(
-        self, fleet: Fleet, target: Target, verify: bool, refused: RejectedFile, tell: Tell, progress: Progress
-    ) -> None:
+        self, fleet: Fleet, target: Target, verify: bool, refused: RejectedFile, tell: Tell, progress: Progress,
+        earlier: Earlier,
+    ) -> None:  # fmt: skip
         self._fleet, self._target = fleet, target
         self._verify, self._refused, self._tell, self._progress = verify, refused, tell, progress
-        self.jobs: list[_Job] = []
-        self._made: list[_Job] = []
-        self._whole: list[_Job] = []
+        self.jobs: list[Job] = []
+        self._made: list[Job] = []
+        self.earlier = earlier
+        self._whole: list[Job] = []
         self._tickers: dict[str, Ticker] = {}
 
     def all(self, adapter: Adapter) -> Iterator[Loaded]:
@@ -200,7 +184,7 @@ class _Run:
             self._made = []
         yield from done
 
-    def _ticker(self, job: _Job) -> Ticker:
+    def _ticker(self, job: Job) -> Ticker:
         name, total = job.schema.name, job.input.rows
         self._tickers[name] = Ticker(lambda rows: self._progress(name, rows, total))
         return self._tickers[name]
@@ -219,6 +203,7 @@ class _Run:
                     for name in going:
                         adapter.drop(name)
         except DbfleetError:
+            self.earlier.left_over += [name for name in going if name not in self.earlier.left_over]
             hint = f"what is in {', '.join(going)} is not whole: --mode replace begins anew"
         if isinstance(error, DbfleetError):
             error.hint = error.hint or hint
@@ -226,7 +211,7 @@ class _Run:
             self._tell(hint)
         return not kept
 
-    def _hint(self, kept: Sequence[_Job]) -> str:
+    def _hint(self, kept: Sequence[Job]) -> str:
         stopped = next((job for job in self.jobs if job not in self._whole), None)
         parts = [f"{len(kept)} of {len(self.jobs)} collections are whole and stay"] if kept else []
         ticker = self._tickers.get(stopped.schema.name) if stopped is not None else None
@@ -238,113 +223,10 @@ class _Run:
         return f"{told}: the same command begins again" + (" behind them" if kept else "")
 
 
-# --- the plan ------------------------------------------------------------------------------------------------------
-
-
-def _jobs(adapter: Adapter, spec: EngineSpec, inputs: Sequence[Input], mode: str, tell: Tell) -> list[_Job]:
-    there = set(adapter.collections())
-    called = _identity.listed(adapter, [each.collection for each in inputs], there)
-    by_name = {called.get(each.collection, each.collection): each for each in inputs}
-    schemas, found = [], {}
-    there_already: dict[str, Schema] = {}
-    for name, each in by_name.items():
-        action = "create" if name not in there else {"insert": "append"}.get(mode, mode)
-        kept = adapter.describe(name) if action in ("append", "upsert") else None
-        schema = _staging.under(each.settle(kept), called)
-        if kept is None and each.spec is not spec:  # another engine's names of types mean nothing here
-            schema = replace(schema, columns=tuple(replace(column, native=None) for column in schema.columns))
-        if kept is not None:
-            there_already[schema.name] = kept
-            _compare(schema, kept, each, mode)
-            if mode == "insert" and each.digest is not None:
-                action = _if_empty(adapter, each, kept)
-        elif not schema.key and Capability.KEYLESS not in spec.capabilities:
-            raise UsageError(
-                f"{schema.name} has no key, and {spec.title} keeps no collection without one",
-                hint="--key COLUMN[,COLUMN] names it",
-            )
-        if mode == "upsert" and not schema.key:
-            raise UsageError(f"{schema.name} has no key to upsert by", hint="--key COLUMN[,COLUMN] names it")
-        schemas.append(schema)
-        found[schema.name] = (schema, action)
-    anew = [schema for schema in schemas if found[schema.name][1] in ("create", "replace")]
-    kept_schemas, left = _order.with_kept_references(anew, there - {schema.name for schema in anew})
-    for line in left:
-        tell(line)
-    made = {schema.name: schema for schema in kept_schemas}
-    return [
-        _Job(
-            by_name[schema.name],
-            schema,
-            _computed_by(there_already.get(schema.name), made.get(schema.name, schema)),
-            found[schema.name][1],
-            there=_ends.counted(adapter, schema.name) if found[schema.name][1] == "replace" else None,
-        )
-        for schema in _order.ordered(schemas)
-    ]
-
-
-def _computed_by(there: Schema | None, schema: Schema) -> Schema:
-    """The schema with the word "generated" where the collection that is there computes a column, and nowhere else."""
-    computed = {column.name for column in there.columns if column.generated} if there else set()
-    return replace(schema, columns=tuple(replace(each, generated=each.name in computed) for each in schema.columns))
-
-
-def _compare(ours: Schema, there: Schema, source: Input, mode: str) -> None:
-    """UsageError, with every difference, where rows of the one schema do not fit into the other."""
-    if not source.exact:
-        return  # a foreign file is read as what is there
-    differences = []
-    for column in ours.columns:
-        if column.name not in there.names:
-            differences.append(f"no column {column.name}")
-        elif there.column(column.name).type is not column.type:
-            differences.append(f"{column.name} is {there.column(column.name).type}, not {column.type}")
-    differences += [f"a column {name} that the dump has not" for name in there.names if name not in ours.names]
-    if sorted(ours.key) != sorted(there.key):
-        differences.append(f"its key is ({', '.join(there.key)}), not ({', '.join(ours.key)})")
-    if differences:
-        raise UsageError(
-            f"{there.name} is there with another schema: {'; '.join(differences)}",
-            hint="--mode replace makes it anew",
-        )
-
-
-def _if_empty(adapter: Adapter, source: Input, there: Schema) -> str:
-    """A dump is inserted where nothing is; what is there whole already is left alone."""
-    rows = adapter.count(there.name)
-    if not rows:
-        return "append"
-    if rows == source.rows and str(_digests.stored(adapter, there)) == source.expected(adapter.spec):
-        return "skip"
-    raise UsageError(
-        f"{there.name} holds {rows:,} rows already, and not those of the dump",
-        hint="--mode upsert adds ours and replaces those with the same keys, --mode replace puts ours in its place",
-    )
-
-
-def _planned(target: Target, spec: EngineSpec, job: _Job) -> Planned:
-    lines = []
-    for column in job.described.columns:
-        how = declared(column, job.input.spec or spec, spec)
-        why = f"{how.keeping}{f' ({how.note})' if how.note else ''}"
-        lines.append((column.name, _plan.typed(column), why if how.keeping is not Keeping.EXACT else None))
-    return Planned(
-        target.name,
-        job.schema.name,
-        job.action,
-        job.input.rows,
-        job.input.name,
-        job.schema.key,
-        tuple(lines),
-        not job.input.exact and job.action in ("create", "replace"),
-    )
-
-
 # --- one collection ------------------------------------------------------------------------------------------------
 
 
-def _load(adapter: Adapter, job: _Job, verify: bool, refused: RejectedFile, ticker: Ticker, tell: Tell) -> Loaded:
+def _load(adapter: Adapter, job: Job, verify: bool, refused: RejectedFile, ticker: Ticker, tell: Tell) -> Loaded:
     schema, source, name = job.place, job.input, job.schema.name
     mode: Literal["insert", "upsert"] = "upsert" if job.action == "upsert" else "insert"
     before = adapter.count(schema.name) if verify and job.action in ("append", "upsert") else 0
