@@ -78,7 +78,7 @@ def _explained(first: int, lines: list[str], name: str, parse: Parse) -> UsageEr
         try:
             parse(line)
         except json.JSONDecodeError as error:
-            hint = "--format json reads one array, or objects of several lines" if number == 1 else None
+            hint = "--format csv, tsv or json says what else it is" if number == 1 else None
             return UsageError(f"{where}, column {error.colno}: no JSON: {error.msg.lower()}", hint=hint)
         except RecursionError:
             return UsageError(f"{where}: nested too deep")

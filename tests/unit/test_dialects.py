@@ -5,7 +5,9 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -14,11 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bson import decode, json_util
+from bson.binary import UuidRepresentation
+from bson.codec_options import CodecOptions
+from bson.decimal128 import Decimal128
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dbfleet import readers, registry
 from dbfleet.dialect import Dialect, asked
+from dbfleet.engines.mongodb.documents import Layout
 from dbfleet.errors import Unsupported, UsageError
 from dbfleet.fleet import Fleet
 from dbfleet.formats import _exact
@@ -172,6 +179,13 @@ def test_how_a_file_is_written_is_guessed_and_told(data: bytes, rows: list[Row] 
     assert all(part in text and "says otherwise" in text for part, text in zip(told, said, strict=True))
 
 
+def test_lines_of_old_macs_are_told() -> None:
+    columns, rows, told = read(b'a,b\r1,"x\ry"\r2,z\r')
+    assert (columns, rows) == ([("a", "int"), ("b", "text")], [(1, "x\ny"), (2, "z")])
+    assert "lines end with a carriage return alone" in told[0]
+    assert read(b"a,b\n1,x\ry\n")[1:] == ([(1, "x\ry")], [])
+
+
 def test_what_is_said_is_not_guessed() -> None:
     columns, rows, told = read(b"1;2,5\n", header=True, delimiter=",", encoding="ascii")
     assert (columns, rows, told) == ([("1;2", "text"), ("5", "text")], [], [])
@@ -267,6 +281,22 @@ def test_mongoexports_values_are_what_they_stand_for(data: bytes) -> None:
     assert first["mixed"] == {"$oid": "507f1f77bcf86cd799439011"}
 
 
+def test_mongodb_gets_its_own_types_back() -> None:
+    with load_inputs.find("-", collection="t", stdin=io.BytesIO(_EXPORTED), format="ejson") as (found,):
+        schema = found.settle(None)
+        with found.open() as stream:
+            (rows,) = found.reader.rows(stream, "f", schema, False, found.dialect)
+    documents, _ = Layout(schema).encoder().encode(rows)
+    options = json_util.JSONOptions(tz_aware=True, uuid_representation=UuidRepresentation.STANDARD)
+    lines = _EXPORTED.decode().strip().replace("\n ", " ").split("\n")
+    expected = [json_util.loads(line, json_options=options) for line in lines]
+    codec = CodecOptions(tz_aware=True, uuid_representation=UuidRepresentation.STANDARD)
+    made = [decode(document, codec) for document in documents]
+    for document, original in zip(made, expected, strict=True):
+        original["price"] = Decimal128(str(original["price"]))  # decimals and doubles in one column
+        assert document == original
+
+
 def test_extended_json_is_recognised_and_told() -> None:
     line = b'{"_id":{"$oid":"507f1f77bcf86cd799439011"},"a":1}\n'
     columns, _, told = read(line, "")
@@ -291,6 +321,28 @@ def test_packed_input_is_known_by_its_first_bytes(tmp_path: Path) -> None:
         read(gzip.compress(data * 1000)[:-20])
     with pytest.raises(UsageError, match="packed by zip"):
         read(b"PK\x03\x04....")
+
+
+def test_parquet_comes_through_a_pipe_too() -> None:
+    pytest.importorskip("pyarrow")
+    schema = Schema("t", (Column("a", Type.INT), Column("b", Type.TEXT)))
+    data = b"".join(_exact.encode("parquet", schema, [[(1, "x"), (2, None)]]))
+    assert rows_of(data, "parquet") == [(1, "x"), (2, None)]
+
+
+def test_a_pipe_with_a_path_is_read_once(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    data = gzip.compress(b"a,b\n1,x\n")
+    writer = threading.Thread(target=pipe.write_bytes, args=(data,))
+    writer.start()
+    try:
+        with load_inputs.find(str(pipe), collection="t", format="csv") as (found,):
+            schema = found.settle(None)
+            with found.open() as stream:
+                assert list(found.reader.rows(stream, "f", schema, False, found.dialect)) == [[(1, "x")]]
+    finally:
+        writer.join()
 
 
 # --- what means nothing ----------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ import codecs
 import io
 import re
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from itertools import islice
 from typing import BinaryIO, Final
@@ -66,6 +66,8 @@ def settled(open: Open, name: str, format: str, dialect: Dialect, *, chosen: boo
         dialect = replace(dialect, encoding=encoding)
     with open() as stream:
         head = _head(stream, dialect.encoding or "utf-8")
+    if _has_cr_alone(head):
+        head = head.replace("\r", "\n")
     if format in FORMATS:
         return format, _of_cells(head, name, format, dialect, told), told
     if not chosen and format == "jsonl" and head.lstrip()[:1] == "[":
@@ -74,6 +76,39 @@ def settled(open: Open, name: str, format: str, dialect: Dialect, *, chosen: boo
         told.append(f"{name}: is MongoDB's Extended JSON; --format {format} takes it as plain JSON")
         format = "ejson"
     return format, dialect, told
+
+
+def ends_lines_with_cr(open: Open, format: str, dialect: Dialect) -> bool:
+    """Whether the lines of an input of cells end as those of old Macs do. Its dialect is settled."""
+    if format not in FORMATS or (dialect.encoding or "").startswith(("utf-16", "utf-32")):
+        return False
+    with open() as stream:
+        return _has_cr_alone(_head(stream, dialect.encoding or "utf-8"))
+
+
+def _has_cr_alone(head: str) -> bool:
+    return "\r" in head and "\n" not in head
+
+
+def with_newlines(open: Open) -> Open:
+    """The input, with a newline for each carriage return."""
+
+    @contextmanager
+    def opened() -> Iterator[BinaryIO]:
+        with open() as stream:
+            yield _Newlines(stream)  # type: ignore[misc]
+
+    return opened
+
+
+class _Newlines:
+    """A stream with a newline for each carriage return."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def read(self, size: int = -1) -> bytes:
+        return self._stream.read(size).replace(b"\r", b"\n")
 
 
 # --- encoding --------------------------------------------------------------------------------------------------------

@@ -157,8 +157,13 @@ def find(
     beside = Path(f"{name.replace('/', '_')}.rejected.jsonl")
     chosen_key = None if key is None else tuple(key)
     with ExitStack() as stack:
-        open_ = stack.enter_context(_spooled(stdin if source == "-" else path, called)) if piped else _opener(path)
+        open_ = _opener(path)
+        if piped:
+            open_ = stack.enter_context(_spooled(stdin if source == "-" else path, called, reader.binary))
         kind, settled, told = guess.settled(open_, called, reader.name, dialect, chosen=format is not None)
+        if guess.ends_lines_with_cr(open_, kind, settled):
+            open_ = guess.with_newlines(open_)
+            told.append(f"{called}: lines end with a carriage return alone, and a cell's own become newlines")
         found = Input(name, called, readers.get(kind), open_, beside, False, key=chosen_key, dialect=settled)
         # The names of native types in Extended JSON are MongoDB's.
         spec = registry.spec("mongodb") if kind == "ejson" else None
@@ -173,8 +178,8 @@ def _refuse_for_a_dump(path: Path, dialect: Dialect, rules: Sequence[Rule]) -> N
 
 
 @contextmanager
-def _spooled(source: BinaryIO | Path | None, name: str) -> Iterator[Open]:
-    """What comes once, kept in a temporary file so that it can be read twice."""
+def _spooled(source: BinaryIO | Path | None, name: str, binary: bool) -> Iterator[Open]:
+    """What comes once, kept in a temporary file so that it can be read twice; as it is, where it is `binary`."""
     if source is None:
         raise UsageError("stdin is closed")
     with tempfile.TemporaryFile(prefix="dbfleet-load-") as spool:
@@ -187,7 +192,7 @@ def _spooled(source: BinaryIO | Path | None, name: str) -> Iterator[Open]:
         @contextmanager
         def rewound() -> Iterator[BinaryIO]:
             spool.seek(0)
-            yield files.decompressed(spool, name)
+            yield spool if binary else files.decompressed(spool, name)
 
         yield rewound
 
