@@ -6,8 +6,9 @@ place. A cell that is not of its column's type is told with its line and its col
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, BinaryIO, Final
 
 from dbfleet.adapter import BATCH_BYTES, BATCH_SIZE
@@ -86,16 +87,17 @@ def _opened(
     stream: BinaryIO, name: str, dialect: Dialect, splitter: Splitter, by_place: Sequence[str]
 ) -> tuple[list[str], Iterator[Records]]:
     """The names of the columns, and the records behind the header, if there is one."""
-    records = splitter.records(stream)
-    number, text = next(records, (1, ""))
-    if number == 1 and text.lower() == f"sep={dialect.delimiter}":  # Excel's note: not even a header
-        number, text = next(records, (1, ""))
-    first = splitter.cells(text, number)
+    runs = splitter.runs(stream)
+    number, texts = next(runs, (1, [""]))
+    if number == 1 and texts[0].lower() == f"sep={dialect.delimiter}":  # Excel's note: not even a header
+        number, texts = (2, texts[1:]) if texts[1:] else next(runs, (2, [""]))
+    (first,) = splitter.all_cells(texts[:1], number)
     if dialect.header:
-        if first == [None] or first == [""]:
+        if first in ([None], [""]):
             raise UsageError(f"{name} is empty: it begins with a header, which names the columns")
-        return _header(first, name), _batches(records, name, splitter, len(first), "the header")
-    if not text:
+        behind = chain([(number + 1, texts[1:])], runs)
+        return _header(first, name), _batches(behind, name, splitter, len(first), "the header")
+    if texts == [""]:
         return list(dialect.names), iter(())
     header = list(dialect.names or by_place) or [f"column_{place + 1}" for place in range(len(first))]
     if len(header) != len(first):
@@ -103,12 +105,7 @@ def _opened(
             f"{name}, line {number}: {len(first)} cells where there are {len(header)} columns: {', '.join(header)}",
             hint="--columns names those of a file without a header, in their order; --header, if line 1 is one",
         )
-
-    def all_of_them() -> Iterator[tuple[int, str]]:
-        yield number, text
-        yield from records
-
-    return header, _batches(all_of_them(), name, splitter, len(first), "the first line")
+    return header, _batches(chain([(number, texts)], runs), name, splitter, len(first), "the first line")
 
 
 def _header(cells: Cells, name: str) -> list[str]:
@@ -128,34 +125,48 @@ def _header(cells: Cells, name: str) -> list[str]:
 
 
 def _batches(
-    records: Iterator[tuple[int, str]], name: str, splitter: Splitter, width: int, first: str
+    runs: Iterable[tuple[int, list[str]]], name: str, splitter: Splitter, width: int, first: str
 ) -> Iterator[Records]:
     """Batches of records, bounded in rows and in text."""
     lines: list[int] = []
     batch: list[Cells] = []
     held = 0
-    split = splitter.cells
-    quote, delimiter = splitter.plain or ("", "")
-    for number, text in records:
-        if quote and quote not in text:
-            cells: Cells = [cell or None for cell in text.split(delimiter)]
-        else:
-            cells = split(text, number)
-        if len(cells) != width:
-            if not text:  # a blank line, in a file of several columns
-                continue
-            raise UsageError(
-                f"{name}, line {number}: {len(cells)} cells where {first} has {width}",
-                hint=_ragged(text, len(cells), width),
-            )
-        batch.append(cells)
-        lines.append(number)
-        held += len(text)
+    for number, texts in runs:
+        cells = splitter.all_cells(texts, number)
+        numbers: Sequence[int] = range(number, number + len(texts))
+        if set(map(len, cells)) - {width}:
+            numbers, cells = _of_width(numbers, texts, cells, name, width, first)
+        if len(cells) > 1:
+            if batch:
+                yield Records(lines, batch)
+                lines, batch, held = [], [], 0
+            for start in range(0, len(cells), BATCH_SIZE):
+                yield Records(numbers[start : start + BATCH_SIZE], cells[start : start + BATCH_SIZE])
+            continue
+        batch += cells
+        lines += numbers
+        held += len(texts[0]) if texts else 0
         if len(batch) == BATCH_SIZE or held > BATCH_BYTES:
             yield Records(lines, batch)
             lines, batch, held = [], [], 0
     if batch:
         yield Records(lines, batch)
+
+
+def _of_width(
+    numbers: Sequence[int], texts: Sequence[str], cells: Sequence[Cells], name: str, width: int, first: str
+) -> tuple[list[int], list[Cells]]:
+    """The records without blank lines. UsageError for one with another number of cells."""
+    kept = []
+    for number, text, each in zip(numbers, texts, cells, strict=True):
+        if len(each) == width:
+            kept.append((number, each))
+        elif text:  # else a blank line, in a file of several columns
+            raise UsageError(
+                f"{name}, line {number}: {len(each)} cells where {first} has {width}",
+                hint=_ragged(text, len(each), width),
+            )
+    return [number for number, _ in kept], [each for _, each in kept]
 
 
 def _ragged(text: str, found: int, width: int) -> str | None:

@@ -11,7 +11,7 @@ cannot be used: it does not tell an empty cell from a quoted empty one.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO, Final
 
 from dbfleet.dialect import Dialect
@@ -74,38 +74,46 @@ class Splitter:
 
     def records(self, stream: BinaryIO) -> Iterator[tuple[int, str]]:
         """The text of each record without its line end, and the number of its first line."""
+        for first, texts in self.runs(stream):
+            yield from enumerate(texts, first)
+
+    def runs(self, stream: BinaryIO) -> Iterator[tuple[int, list[str]]]:
+        """The texts of records as in `records`, in lists: of lines that follow each other, or of one record alone."""
         opened: list[str] = []
         inside = False
         began = length = 0
-        always, quote = bool(self._escape), self._quote
+        quote, escape = self._quote, self._escape
         for first, text in _text.chunks(stream, self._name, self._encoding):
             lines = text.split("\n")
             if not lines[-1]:
                 lines.pop()
-            if not opened and not any(mark in text for mark in self._marks):
-                for number, line in enumerate(lines, first):
-                    yield number, line.removesuffix("\r")
+            odd = quote and quote in text and 1 in [line.count(quote) & 1 for line in lines]
+            if not opened and not odd and not (escape and escape in text):
+                yield first, [line.removesuffix("\r") for line in lines] if "\r" in text else lines
                 continue
+            run: list[str] = []
             for number, line in enumerate(lines, first):
-                if not opened and not always and (quote not in line or not line.count(quote) % 2):
-                    yield number, line.removesuffix("\r")
-                    continue
                 inside, more = self._behind(line, inside)
-                if opened or inside or more:
-                    began = began if opened else number
-                    opened.append(line)
-                    length += len(line)
-                    if length > LONGEST:
-                        raise self._never_closed(began)
-                    if not inside and not more:
-                        yield began, "\n".join(opened).removesuffix("\r")
-                        opened, length = [], 0
-                else:
-                    yield number, line.removesuffix("\r")
+                if not (opened or inside or more):
+                    run.append(line.removesuffix("\r"))
+                    continue
+                if run:
+                    yield number - len(run), run
+                    run = []
+                began = began if opened else number
+                opened.append(line)
+                length += len(line)
+                if length > LONGEST:
+                    raise self._never_closed(began)
+                if not inside and not more:
+                    yield began, ["\n".join(opened).removesuffix("\r")]
+                    opened, length = [], 0
+            if run:
+                yield first + len(lines) - len(run), run
         if inside:
             raise self._never_closed(began)
         if opened:  # an escape is the last sign of all
-            yield began, "\n".join(opened)
+            yield began, ["\n".join(opened)]
 
     def _behind(self, line: str, inside: bool) -> tuple[bool, bool]:
         """Whether the end of the line is in quotes, and whether it is escaped."""
@@ -120,18 +128,21 @@ class Splitter:
 
     # --- cells ---
 
-    @property
-    def plain(self) -> tuple[str, str] | None:
-        """The quote and the delimiter, where only an empty cell is NULL and nothing is escaped, as in most files: for a
-        loop that splits a record without a quote itself."""
-        return (self._quote, self._delimiter) if self._only_empty and self._quote and not self._escape else None
-
-    def cells(self, text: str, number: int) -> Cells:
-        """The cells of a record, which begins in line `number`."""
-        if any(mark in text for mark in self._marks):
-            return self._marked(text, number)
+    def all_cells(self, texts: Sequence[str], first: int) -> list[Cells]:
+        """The cells of the records of a run, the first of which begins in line `first`."""
+        delimiter, mark, other = self._delimiter, self._marks[:1] or "\0\0", self._marks[1:] or "\0\0"
+        if self._only_empty and not self._escape:
+            return [
+                self._marked(text, number) if mark in text else [cell or None for cell in text.split(delimiter)]
+                for number, text in enumerate(texts, first)
+            ]
         null = self._null
-        return [None if cell in null else cell for cell in text.split(self._delimiter)]
+        return [
+            self._marked(text, number)
+            if mark in text or other in text
+            else [None if cell in null else cell for cell in text.split(delimiter)]
+            for number, text in enumerate(texts, first)
+        ]
 
     def _marked(self, text: str, number: int) -> Cells:
         """The cells of a record that has a quote or an escape somewhere."""

@@ -213,6 +213,6 @@ def _records(head: str, dialect: Dialect, format: str, count: int) -> Iterator[C
     splitter = Splitter(replace(dialect.settled(format), encoding="utf-8"), "")
     try:
         for number, text in islice(splitter.records(io.BytesIO(head.encode("utf-8", "replace"))), count):
-            yield splitter.cells(text, number)
+            yield splitter.all_cells([text], number)[0]
     except UsageError:  # it is told when the rows are read
         return
