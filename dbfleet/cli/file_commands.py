@@ -187,6 +187,11 @@ def load(
             if done:
                 render.records(map(asdict, done), _FIELDS)
     if failures:
+        unread = sum(each.unread.count for each in inputs if each.unread)
+        if unread:
+            what = f"{unread:,} row{'' if unread == 1 else 's'} of {source} not loaded"
+            what += f", the first {len(failures)} of which are" if unread > len(failures) else ""
+            raise FleetPartlyFailed(what, failures=failures)
         raise told(failures, len(failures) + len(inputs), "not loaded", source)
 
 

@@ -88,6 +88,20 @@ OPTIONS: Final[Mapping[tuple[str, str], str]] = {
     **{("jobs", option): "did you mean --watch?" for option in ("--follow", "-f")},
     **{("schedule add", option): "did you mean --tz?" for option in ("--time-zone", "--timezone", "--zone", "--utc")},
     **{("schedule add", option): "did you mean --every?" for option in ("--interval", "--each", "--period")},
+    **{(command, option): f"did you mean {meant}?" for command in ("load", "dump") for options, meant in (
+        (("--separator", "--sep", "--fields-terminated-by", "--field-separator", "-d"), "--delimiter"),
+        (("--quotechar", "--enclosed-by", "--quote-char"), "--quote"),
+        (("--escapechar", "--escaped-by"), "--escape"),
+        (("--null-string", "--nullas", "--na"), "--null"),
+        (("--charset", "--default-character-set", "--codepage"), "--encoding"),
+        (("--headerline", "--skip-lines", "--ignore-lines"), "--header"),
+        (("--fields", "--field-names"), "--columns"),
+    ) for option in options},
+    **{(command, option): "did you mean --exclude?" for command in ("dump", "load", "copy", "diff")
+       for option in ("--exclude-table", "--ignore-table", "--exclude-collection", "--skip", "-T")},
+    **{(command, option): "did you mean --keep-going?" for command in ("dump", "load", "copy", "diff")
+       for option in ("--force", "--continue-on-error", "--ignore-errors", "--skip-errors", "-k")},
+    ("load", "--jsonArray"): "did you mean --format json?",
     ("load", "--file"): "the file is an argument: dbfleet load TARGET FILE",
     ("load", "-f"): "the file is an argument: dbfleet load TARGET FILE",
 }  # fmt: skip

@@ -65,18 +65,33 @@ def no_rules(column: str) -> Rule | None:
     return None
 
 
+Skip = Callable[[int, UsageError], None]
+"""Told of a row that cannot be read, by its line, where the others are wanted nevertheless."""
+
+
 class ReadRows(Protocol):
-    """Reads an input's rows; `name` is what messages call it."""
+    """Reads an input's rows; `name` is what messages call it. Without `skip` the first row that cannot be read is the
+    end. It is no matter of one row where nobody knows where the next one begins: a quote that is never closed, bytes
+    that are no text, JSON that does not end."""
 
     def __call__(
-        self, stream: BinaryIO, name: str, schema: Schema, exact: bool, dialect: Dialect = ..., rules: Rules = ...
+        self,
+        stream: BinaryIO,
+        name: str,
+        schema: Schema,
+        exact: bool,
+        dialect: Dialect = ...,
+        rules: Rules = ...,
+        skip: Skip | None = ...,
     ) -> Iterator[Batch]: ...
 
 
 class Infer(Protocol):
     """Reads an input to see what it holds."""
 
-    def __call__(self, stream: BinaryIO, name: str, dialect: Dialect = ..., rules: Rules = ...) -> Inferred: ...
+    def __call__(
+        self, stream: BinaryIO, name: str, dialect: Dialect = ..., rules: Rules = ..., skip: Skip | None = ...
+    ) -> Inferred: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Final
 from dbfleet.adapter import BATCH_BYTES, BATCH_SIZE
 from dbfleet.dialect import Dialect
 from dbfleet.errors import UsageError
-from dbfleet.readers import Inferred, Rules
+from dbfleet.readers import Inferred, Rules, Skip
 from dbfleet.readers._inference import Looks
 from dbfleet.readers._split import Cells, Splitter
 from dbfleet.readers._values import FROM_CELL, Convert, compiled
@@ -34,10 +34,12 @@ class Records:
     cells: Sequence[Cells]
 
 
-def rows(stream: BinaryIO, name: str, schema: Schema, dialect: Dialect, rules: Rules) -> Iterator[Batch]:
+def rows(
+    stream: BinaryIO, name: str, schema: Schema, dialect: Dialect, rules: Rules, skip: Skip | None
+) -> Iterator[Batch]:
     """The rows of a file whose columns are of the schema, in any order; a column that is absent is NULL."""
     splitter = Splitter(dialect, name)
-    header, records = _opened(stream, name, dialect, splitter, schema.names)
+    header, records = _opened(stream, name, dialect, splitter, schema.names, skip)
     for cell in header:
         if cell not in schema.names:
             raise UsageError(
@@ -50,23 +52,29 @@ def rows(stream: BinaryIO, name: str, schema: Schema, dialect: Dialect, rules: R
         try:
             yield loop(batch.cells)
         except _ERRORS as error:
-            explained = _explained(batch, name, schema, header, converts, splitter.empty_is_null)
-            raise explained or error from error
+            wrong = _wrong(batch, name, schema, header, converts, splitter.empty_is_null)
+            if skip is None:
+                raise next((explained for _, explained in wrong), error) from error
+            places = set()
+            for place, explained in wrong:
+                places.add(place)
+                skip(batch.lines[place], explained)
+            if not places:
+                raise
+            yield loop([record for place, record in enumerate(batch.cells) if place not in places])
 
 
-def infer(stream: BinaryIO, name: str, dialect: Dialect, rules: Rules) -> Inferred:
+def infer(stream: BinaryIO, name: str, dialect: Dialect, rules: Rules, skip: Skip | None) -> Inferred:
     """The file's columns, with types that fit every cell."""
     splitter = Splitter(dialect, name)
     looks = Looks(from_json=False, bools=[*dialect.true, *dialect.false])
-    header, records = _opened(stream, name, dialect, splitter, dialect.names)
+    header, records = _opened(stream, name, dialect, splitter, dialect.names, skip)
     looks.name_columns(header)
     changes = {place: rule.text for place, cell in enumerate(header) if (rule := rules(cell))}
     for batch in records:
         cells = batch.cells
         if changes:
-            cells = [
-                _changed(record, changes, name, line, header) for record, line in zip(cells, batch.lines, strict=True)
-            ]
+            cells = list(_changed_all(batch, changes, name, header, skip))
         if dialect.decimal == ",":
             cells = [[_with_point(cell) for cell in record] for record in cells]
         if not splitter.empty_is_null:
@@ -84,7 +92,7 @@ def infer(stream: BinaryIO, name: str, dialect: Dialect, rules: Rules) -> Inferr
 
 
 def _opened(
-    stream: BinaryIO, name: str, dialect: Dialect, splitter: Splitter, by_place: Sequence[str]
+    stream: BinaryIO, name: str, dialect: Dialect, splitter: Splitter, by_place: Sequence[str], skip: Skip | None
 ) -> tuple[list[str], Iterator[Records]]:
     """The names of the columns, and the records behind the header, if there is one."""
     runs = splitter.runs(stream)
@@ -96,7 +104,7 @@ def _opened(
         if first in ([None], [""]):
             raise UsageError(f"{name} is empty: it begins with a header, which names the columns")
         behind = chain([(number + 1, texts[1:])], runs)
-        return _header(first, name), _batches(behind, name, splitter, len(first), "the header")
+        return _header(first, name), _batches(behind, name, splitter, len(first), "the header", skip)
     if texts == [""]:
         return list(dialect.names), iter(())
     header = list(dialect.names or by_place) or [f"column_{place + 1}" for place in range(len(first))]
@@ -105,7 +113,7 @@ def _opened(
             f"{name}, line {number}: {len(first)} cells where there are {len(header)} columns: {', '.join(header)}",
             hint="--columns names those of a file without a header, in their order; --header, if line 1 is one",
         )
-    return header, _batches(chain([(number, texts)], runs), name, splitter, len(first), "the first line")
+    return header, _batches(chain([(number, texts)], runs), name, splitter, len(first), "the first line", skip)
 
 
 def _header(cells: Cells, name: str) -> list[str]:
@@ -125,17 +133,22 @@ def _header(cells: Cells, name: str) -> list[str]:
 
 
 def _batches(
-    runs: Iterable[tuple[int, list[str]]], name: str, splitter: Splitter, width: int, first: str
+    runs: Iterable[tuple[int, list[str]]], name: str, splitter: Splitter, width: int, first: str, skip: Skip | None
 ) -> Iterator[Records]:
     """Batches of records, bounded in rows and in text."""
     lines: list[int] = []
     batch: list[Cells] = []
     held = 0
     for number, texts in runs:
-        cells = splitter.all_cells(texts, number)
         numbers: Sequence[int] = range(number, number + len(texts))
+        try:
+            cells = splitter.all_cells(texts, number)
+        except UsageError:
+            if skip is None:
+                raise
+            numbers, texts, cells = _one_by_one(numbers, texts, splitter, skip)
         if set(map(len, cells)) - {width}:
-            numbers, cells = _of_width(numbers, texts, cells, name, width, first)
+            numbers, cells = _of_width(numbers, texts, cells, name, width, first, skip)
         if len(cells) > 1:
             if batch:
                 yield Records(lines, batch)
@@ -153,8 +166,27 @@ def _batches(
         yield Records(lines, batch)
 
 
+def _one_by_one(
+    numbers: Sequence[int], texts: Sequence[str], splitter: Splitter, skip: Skip
+) -> tuple[list[int], list[str], list[Cells]]:
+    """The records whose cells can be told apart."""
+    kept = []
+    for number, text in zip(numbers, texts, strict=True):
+        try:
+            kept.append((number, text, splitter.all_cells([text], number)[0]))
+        except UsageError as error:
+            skip(number, error)
+    return [each[0] for each in kept], [each[1] for each in kept], [each[2] for each in kept]
+
+
 def _of_width(
-    numbers: Sequence[int], texts: Sequence[str], cells: Sequence[Cells], name: str, width: int, first: str
+    numbers: Sequence[int],
+    texts: Sequence[str],
+    cells: Sequence[Cells],
+    name: str,
+    width: int,
+    first: str,
+    skip: Skip | None,
 ) -> tuple[list[int], list[Cells]]:
     """The records without blank lines. UsageError for one with another number of cells."""
     kept = []
@@ -162,10 +194,13 @@ def _of_width(
         if len(each) == width:
             kept.append((number, each))
         elif text:  # else a blank line, in a file of several columns
-            raise UsageError(
+            error = UsageError(
                 f"{name}, line {number}: {len(each)} cells where {first} has {width}",
                 hint=_ragged(text, len(each), width),
             )
+            if skip is None:
+                raise error
+            skip(number, error)
     return [number for number, _ in kept], [each for _, each in kept]
 
 
@@ -225,6 +260,18 @@ def _with_point(cell: str | None) -> str | None:
     return cell.translate(_SWAPPED) if cell and _OF_NUMBERS.issuperset(cell) else cell
 
 
+def _changed_all(
+    batch: Records, changes: dict[int, Any], name: str, header: Sequence[str], skip: Skip | None
+) -> Iterator[Cells]:
+    for record, line in zip(batch.cells, batch.lines, strict=True):
+        try:
+            yield _changed(record, changes, name, line, header)
+        except UsageError as error:
+            if skip is None:
+                raise
+            skip(line, error)
+
+
 def _changed(record: Cells, changes: dict[int, Any], name: str, line: int, header: Sequence[str]) -> Cells:
     changed = list(record)
     for place, change in changes.items():
@@ -236,23 +283,22 @@ def _changed(record: Cells, changes: dict[int, Any], name: str, line: int, heade
     return changed
 
 
-def _explained(
+def _wrong(
     batch: Records, name: str, schema: Schema, header: Sequence[str], converts: Sequence[Convert], empty_is_null: bool
-) -> UsageError | None:
-    """The error of the first record that has one."""
-    for number, record in zip(batch.lines, batch.cells, strict=True):
-        for heading, cell, convert in zip(header, record, converts, strict=True):
-            type_ = schema.column(heading).type
+) -> Iterator[tuple[int, UsageError]]:
+    """The records that have a cell which is not of its column's type, by their places, and the error of the first such
+    cell."""
+    types = [schema.column(heading).type for heading in header]
+    for place, record in enumerate(batch.cells):
+        for heading, cell, convert, type_ in zip(header, record, converts, types, strict=True):
             if cell is None or (not cell and not empty_is_null and type_ is not Type.TEXT):
                 continue
             try:
                 convert(cell)
             except _ERRORS:
-                return UsageError(
-                    f"{name}, line {number}, column {heading}: {_shown(cell)} is not of type {type_}",
-                    hint=_meant(cell, type_),
-                )
-    return None
+                where = f"{name}, line {batch.lines[place]}, column {heading}"
+                yield place, UsageError(f"{where}: {_shown(cell)} is not of type {type_}", hint=_meant(cell, type_))
+                break
 
 
 def _meant(cell: str, type_: Type) -> str | None:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from dbfleet.adapter import BATCH_SIZE
 from dbfleet.errors import UsageError
-from dbfleet.readers import Inferred, Rule, Rules, no_rules
+from dbfleet.readers import Inferred, Rule, Rules, Skip, no_rules
 from dbfleet.readers._inference import Looks
 from dbfleet.readers._values import FROM_JSON, JSON_EXACTLY, compiled, from_texts
 from dbfleet.values import Batch, Row, Schema, Type
@@ -48,6 +48,7 @@ def rows(
     exact: bool,
     rules: Rules = no_rules,
     change: Callable[[Object], Object] | None = None,
+    skip: Skip | None = None,
 ) -> Iterator[Batch]:
     """The rows of objects whose fields are the schema's columns, in any order; absent fields are NULL. `change` is done
     to each object first."""
@@ -62,7 +63,8 @@ def rows(
                 raise ValueError
             batch = loop(objects)
         except ERRORS as error:
-            raise _explained(each, name, schema, change, loop, tables) or error from error
+            right = _right(_wrong(each, name, schema, change, loop, tables), each, skip, error)
+            batch = loop(right if change is None else list(map(change, right)))
         for start in range(0, len(batch), BATCH_SIZE):
             yield batch[start : start + BATCH_SIZE]
 
@@ -72,16 +74,21 @@ def infer(
     name: str,
     rules: Rules = no_rules,
     change: Callable[[Object], Object] | None = None,
+    skip: Skip | None = None,
 ) -> Inferred:
     """The fields as columns, in the order in which they first appear, with types that fit every value, or that the
     rules say."""
     looks = Looks(from_json=True)
     change = change or by_rules(rules)
     for each in found:
-        try:
-            looks.take_objects(each.objects if change is None else list(map(change, each.objects)))
-        except ERRORS as error:
-            raise _explained(each, name, None, change, None, {}) or error from error
+        objects = each.objects
+        if change is not None:
+            try:
+                objects = list(map(change, each.objects))
+            except ERRORS as error:
+                right = _right(_wrong(each, name, None, change, None, {}), each, skip, error)
+                objects = list(map(change, right))
+        looks.take_objects(objects)
     return with_types(looks.result(), rules)
 
 
@@ -92,6 +99,7 @@ def by_rules(rules: Rules) -> Callable[[Object], Object] | None:
     known: dict[str, Rule | None] = {}
 
     def change(record: Object) -> Object:
+        record = dict(record)  # it may be read a second time
         for name, value in record.items():
             if name not in known:
                 known[name] = rules(name)
@@ -213,40 +221,67 @@ def _loop(schema: Schema, exact: bool, tables: Mapping[str, Any]) -> Callable[[A
     return compiled("o", expressions, scope)
 
 
-def _explained(
+def _right(
+    wrong: Iterator[tuple[int, UsageError]], found: Objects, skip: Skip | None, error: BaseException
+) -> list[Object]:
+    """The objects without those that are wrong, of which `skip` is told; without it the first of them is raised."""
+    if skip is None:
+        raise next((explained for _, explained in wrong), error) from error
+    places = set()
+    for place, explained in wrong:
+        places.add(place)
+        skip(found.line_of(place), explained)
+    if not places:
+        raise error
+    return [record for place, record in enumerate(found.objects) if place not in places]
+
+
+def _wrong(
     found: Objects,
     name: str,
     schema: Schema | None,
     change: Callable[[Object], Object] | None,
     loop: Callable[[Iterable[Object]], list[Row]] | None,
     tables: Mapping[str, Any],
-) -> UsageError | None:
-    """The error of the first object that has one. This is slow, and only done after some were refused."""
+) -> Iterator[tuple[int, UsageError]]:
+    """The objects that cannot be rows, by their places, and why: slow, and only done after some were refused."""
     for place, record in enumerate(found.objects):
         where = f"{name}, line {found.line_of(place)}"
         try:
             record = change(record) if change else record
         except _Ruled as error:
-            return UsageError(f"{where}, {error}")
-        except ERRORS as error:
-            return UsageError(f"{where}: {error}")
-        if schema is None or loop is None:
+            yield place, UsageError(f"{where}, {error}")
             continue
-        for field in record:
-            if field not in schema.names:
-                return UsageError(
-                    f"{where}: {schema.name} has no column {field!r}",
-                    hint=f"its columns are: {', '.join(schema.names)}",
-                )
-        try:
-            loop([record])
-        except ERRORS:
-            for column in schema.columns:
-                value = record.get(column.name)
-                try:
-                    tables[column.name][type(value)](value)
-                except ERRORS:
-                    return UsageError(f"{where}, column {column.name}: {shown(value)} is not of type {column.type}")
+        except ERRORS as error:
+            yield place, UsageError(f"{where}: {error}")
+            continue
+        if schema is not None and loop is not None and (wrong := _wrong_field(record, where, schema, loop, tables)):
+            yield place, wrong
+
+
+def _wrong_field(
+    record: Object,
+    where: str,
+    schema: Schema,
+    loop: Callable[[Iterable[Object]], list[Row]],
+    tables: Mapping[str, Any],
+) -> UsageError | None:
+    """The error of an object's first field that is no value of its column."""
+    for field in record:
+        if field not in schema.names:
+            return UsageError(
+                f"{where}: {schema.name} has no column {field!r}", hint=f"its columns are: {', '.join(schema.names)}"
+            )
+    try:
+        loop([record])
+    except ERRORS as error:
+        for column in schema.columns:
+            value = record.get(column.name)
+            try:
+                tables[column.name][type(value)](value)
+            except ERRORS:
+                return UsageError(f"{where}, column {column.name}: {shown(value)} is not of type {column.type}")
+        return UsageError(f"{where}: {error}")
     return None
 
 

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO, Final
 
 from dbfleet.dialect import AS_USUAL, Dialect
-from dbfleet.readers import Inferred, Reader, Rules, _array, _objects, no_rules
+from dbfleet.readers import Inferred, Reader, Rules, Skip, _array, _objects, no_rules
 from dbfleet.readers._objects import Object, Written
 from dbfleet.values import Batch, Schema, Type
 
@@ -29,8 +29,9 @@ _NUMBERS: Final = ("$numberInt", "$numberLong", "$numberDouble", "$numberDecimal
 
 
 def rows(
-    stream: BinaryIO, name: str, schema: Schema, exact: bool, dialect: Dialect = AS_USUAL, rules: Rules = no_rules
-) -> Iterator[Batch]:
+    stream: BinaryIO, name: str, schema: Schema, exact: bool, dialect: Dialect = AS_USUAL, rules: Rules = no_rules,
+    skip: Skip | None = None,
+) -> Iterator[Batch]:  # fmt: skip
     """The rows of objects whose fields are the schema's columns, in any order; absent fields are NULL."""
     whole = frozenset(column.name for column in schema.columns if column.type is Type.JSON)
     numbers = _objects.number_of(schema)
@@ -45,10 +46,12 @@ def rows(
         return ruled(found) if ruled else found
 
     found = _array.found(stream, name, dialect, schema)
-    yield from _objects.rows(found, name, schema, exact=False, rules=rules, change=change)
+    yield from _objects.rows(found, name, schema, exact=False, rules=rules, change=change, skip=skip)
 
 
-def infer(stream: BinaryIO, name: str, dialect: Dialect = AS_USUAL, rules: Rules = no_rules) -> Inferred:
+def infer(
+    stream: BinaryIO, name: str, dialect: Dialect = AS_USUAL, rules: Rules = no_rules, skip: Skip | None = None
+) -> Inferred:
     """The fields as columns, in the order in which they first appear, with types that fit every value."""
     kinds: dict[str, set[str]] = {}
     ruled = _objects.by_rules(rules)
@@ -65,7 +68,7 @@ def infer(stream: BinaryIO, name: str, dialect: Dialect = AS_USUAL, rules: Rules
                 kinds.setdefault(field, set()).add(kind)
         return ruled(found) if ruled else found
 
-    inferred = _objects.infer(_array.found(stream, name, dialect, None), name, rules, change)
+    inferred = _objects.infer(_array.found(stream, name, dialect, None), name, rules, change, skip)
     columns = []
     for column in inferred.columns:
         seen = kinds.get(column.name, set())

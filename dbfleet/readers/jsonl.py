@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 from dbfleet.dialect import AS_USUAL, Dialect
 from dbfleet.errors import UsageError
-from dbfleet.readers import Inferred, Reader, Rules, _objects, _text, no_rules
+from dbfleet.readers import Inferred, Reader, Rules, Skip, _objects, _text, no_rules
 from dbfleet.readers._objects import ERRORS, SUSPICIOUS, Object, Objects
 from dbfleet.values import Batch, Schema
 
@@ -16,20 +16,23 @@ Parse = Callable[[str], Object]
 
 
 def rows(
-    stream: BinaryIO, name: str, schema: Schema, exact: bool, dialect: Dialect = AS_USUAL, rules: Rules = no_rules
-) -> Iterator[Batch]:
+    stream: BinaryIO, name: str, schema: Schema, exact: bool, dialect: Dialect = AS_USUAL, rules: Rules = no_rules,
+    skip: Skip | None = None,
+) -> Iterator[Batch]:  # fmt: skip
     """The rows of objects whose fields are the schema's columns, in any order; absent fields are NULL."""
-    found = _found(stream, name, dialect, schema, ours=exact)
-    return _objects.rows(found, name, schema, exact=exact, rules=rules)
+    found = _found(stream, name, dialect, schema, skip, ours=exact)
+    return _objects.rows(found, name, schema, exact=exact, rules=rules, skip=skip)
 
 
-def infer(stream: BinaryIO, name: str, dialect: Dialect = AS_USUAL, rules: Rules = no_rules) -> Inferred:
+def infer(
+    stream: BinaryIO, name: str, dialect: Dialect = AS_USUAL, rules: Rules = no_rules, skip: Skip | None = None
+) -> Inferred:
     """The fields as columns, in the order in which they first appear, with types that fit every value."""
-    return _objects.infer(_found(stream, name, dialect, None), name, rules)
+    return _objects.infer(_found(stream, name, dialect, None, skip), name, rules, skip=skip)
 
 
 def _found(
-    stream: BinaryIO, name: str, dialect: Dialect, schema: Schema | None, *, ours: bool = False
+    stream: BinaryIO, name: str, dialect: Dialect, schema: Schema | None, skip: Skip | None, *, ours: bool = False
 ) -> Iterator[Objects]:
     """The objects of some lines. `ours`: they are of a dump, so an engine has kept their values."""
     plain, long = map(_parser, _objects.decoders(schema))
@@ -39,12 +42,24 @@ def _found(
         if odd and not ours:
             for number, line in enumerate(lines, first):
                 if SUSPICIOUS.search(line):
-                    _objects.refuse_what_none_keeps(line, name, number)
+                    try:
+                        _objects.refuse_what_none_keeps(line, name, number)
+                    except UsageError as error:
+                        if skip is None:
+                            raise
+                        skip(number, error)
+                        lines[number - first] = ""
         read = long if odd else plain
         try:
             objects = [read(line) for line in lines if line]
         except ERRORS as error:
-            raise _explained(first, lines, name, read) or error from error
+            if skip is None:
+                raise _explained(first, lines, name, read) or error from error
+            for number, line in enumerate(lines):
+                if line and (wrong := _explained(first + number, [line], name, read)):
+                    skip(first + number, wrong)
+                    lines[number] = ""
+            objects = [read(line) for line in lines if line]
         yield Objects(objects, _line_of(first, lines))
 
 

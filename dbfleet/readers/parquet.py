@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from dbfleet.adapter import BATCH_SIZE
 from dbfleet.dialect import AS_USUAL, Dialect
 from dbfleet.errors import UsageError
-from dbfleet.readers import Inferred, Reader, Rules, no_rules
+from dbfleet.readers import Inferred, Reader, Rules, Skip, no_rules
 from dbfleet.readers._values import FROM_CELL
 from dbfleet.values import Batch, Column, Schema, Type
 
@@ -21,8 +21,9 @@ _ERRORS = (ValueError, KeyError, ArithmeticError, TypeError)
 
 
 def rows(
-    stream: BinaryIO, name: str, schema: Schema, exact: bool, dialect: Dialect = AS_USUAL, rules: Rules = no_rules
-) -> Iterator[Batch]:
+    stream: BinaryIO, name: str, schema: Schema, exact: bool, dialect: Dialect = AS_USUAL, rules: Rules = no_rules,
+    skip: Skip | None = None,
+) -> Iterator[Batch]:  # fmt: skip
     """The rows of a file whose columns are in the schema, in any order; a column that is absent is NULL."""
     file = _opened(stream, name)
     present = file.schema_arrow.names
@@ -54,7 +55,9 @@ def rows(
         raise UsageError(f"{name} is damaged or cannot be read: {error}") from error
 
 
-def infer(stream: BinaryIO, name: str, dialect: Dialect = AS_USUAL, rules: Rules = no_rules) -> Inferred:
+def infer(
+    stream: BinaryIO, name: str, dialect: Dialect = AS_USUAL, rules: Rules = no_rules, skip: Skip | None = None
+) -> Inferred:
     """The columns that the file declares, as types of the closed set. UsageError for one that none of them fits."""
     file = _opened(stream, name)
     types = _arrow().types

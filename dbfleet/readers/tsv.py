@@ -6,20 +6,23 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from dbfleet.dialect import AS_USUAL, Dialect
-from dbfleet.readers import Inferred, Reader, Rules, _cells, no_rules
+from dbfleet.readers import Inferred, Reader, Rules, Skip, _cells, no_rules
 from dbfleet.values import Batch, Schema
 
 
 def rows(
-    stream: BinaryIO, name: str, schema: Schema, exact: bool, dialect: Dialect = AS_USUAL, rules: Rules = no_rules
-) -> Iterator[Batch]:
+    stream: BinaryIO, name: str, schema: Schema, exact: bool, dialect: Dialect = AS_USUAL, rules: Rules = no_rules,
+    skip: Skip | None = None,
+) -> Iterator[Batch]:  # fmt: skip
     """The rows of a file whose header names columns of the schema, in any order; a column that is absent is NULL."""
-    return _cells.rows(stream, name, schema, dialect.settled("tsv"), rules)
+    return _cells.rows(stream, name, schema, dialect.settled("tsv"), rules, skip)
 
 
-def infer(stream: BinaryIO, name: str, dialect: Dialect = AS_USUAL, rules: Rules = no_rules) -> Inferred:
+def infer(
+    stream: BinaryIO, name: str, dialect: Dialect = AS_USUAL, rules: Rules = no_rules, skip: Skip | None = None
+) -> Inferred:
     """The columns of the header, with types that fit every cell."""
-    return _cells.infer(stream, name, dialect.settled("tsv"), rules)
+    return _cells.infer(stream, name, dialect.settled("tsv"), rules, skip)
 
 
 READER = Reader("tsv", (".tsv", ".tab"), rows, infer)

@@ -116,6 +116,13 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_done(shell: Shell) -> None
     assert shell("load", "sqlite:///c.db", "d", "--keep-going").code == 2  # nothing is left to load
 
 
+def test_rows_of_a_file_that_cannot_be_read_are_named(shell: Shell) -> None:
+    ran = shell("load", "sqlite:///x.db#t", "-", "--format", "csv", "--keep-going", stdin=b"a,b\n1,2\n3\n")
+    assert ran.code == 8, ran
+    assert records(ran.out)[0]["rows"] == 1
+    assert "1 row of - not loaded\n  line 3: 1 cells where the header has 2" in ran.err
+
+
 def test_a_diff_overlooks_what_it_is_told_to(shell: Shell) -> None:
     for name, rows in (("a", "(1, 1.0, 'Ann '), (2, 2.0, 'Bob')"), ("b", "(1, 1.0000000001, 'ANN'), (2, 2.5, 'bob')")):
         with closing(sqlite3.connect(shell.folder / f"{name}.db")) as connection:

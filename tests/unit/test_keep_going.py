@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from dbfleet.ops.diff import Difference, diff
 from dbfleet.ops.dump import Dumped, dump
 from dbfleet.ops.load import inputs as load_inputs
 from dbfleet.ops.load import load
+from dbfleet.rules import parsed
 from dbfleet.values import Column, Reference, Schema, Type
 
 ID = Column("id", Type.INT, False)
@@ -197,6 +200,60 @@ def test_a_load_goes_on_over_a_damaged_file(pair: Pair, tmp_path: Path) -> None:
     assert "SHA-256" in failures["log_1"].message
     with load_inputs.find(str(tmp_path / "d"), exclude=["log_*"]) as inputs:
         assert [each.collection for each in inputs] == ["good"]
+
+
+@pytest.mark.parametrize(
+    ("format", "data", "rows", "unread"),
+    [
+        ("csv", b'id,n\n1,2\n3\n\nx,4\n5,"6\n"z\n7,8\n', [(1, 2), (7, 8)], {"line 3", "line 5", "line 6"}),
+        ("csv", b"id,n\n1,2\n2,-\n3,4,5\n", [(1, 2)], {"line 3", "line 4"}),
+        ("tsv", b"id\tn\n1\t2\n2\n\\N\tx\n", [(1, 2)], {"line 3", "line 4"}),
+        ("jsonl", b'{"id":1,"n":2}\n{"id":\n[1]\n\n{"id":2,"n":"x"}\n{"id":3,"m":1}\n{"id":7,"n":8}\n',
+         [(1, 2), (7, 8)], {"line 2", "line 3", "line 5", "line 6"}),
+        ("json", b'[{"id":1,"n":2},\n{"id":2,"n":"x"},\n{"id":"y"}]', [(1, 2)], {"line 2", "line 3"}),
+        ("ejson", b'{"id":{"$numberLong":"1"},"n":2}\n{"id":2,"n":{"$oid":"507f1f77bcf86cd799439011"}}\n', [(1, 2)],
+         {"line 2"}),
+    ],
+)  # fmt: skip
+def test_rows_of_a_file_that_cannot_be_read_are_named_by_their_lines(
+    pair: Pair, format: str, data: bytes, rows: list[Any], unread: set[str]
+) -> None:
+    there = Schema("t", (ID, Column("n", Type.INT)), ("id",))
+    pair.fill(pair.b, there, [])
+    failures: dict[str, DbfleetError] = {}
+    with load_inputs.find("-", collection="t", format=format, stdin=io.BytesIO(data), failures=failures) as inputs:
+        (done,) = load(pair.fleet, pair.b, inputs, verify=True)
+        assert inputs[0].unread is not None
+        assert inputs[0].unread.count == len(unread)
+    assert (done.rows, done.verified) == (len(rows), True)
+    assert set(failures) == unread
+    assert pair.rows(pair.b, there) == rows
+    with pytest.raises(UsageError), load_inputs.find(
+        "-", collection="t", format=format, stdin=io.BytesIO(data)
+    ) as inputs:  # fmt: skip
+        list(load(pair.fleet, pair.b, inputs, mode="upsert"))
+
+
+def test_types_are_those_of_the_rows_that_can_be_read(pair: Pair) -> None:
+    data = b"id,born\n1,03/02/2001\n2\n3,2001-02-03\n"
+    failures: dict[str, DbfleetError] = {}
+    with load_inputs.find("-", collection="t", format="csv", stdin=io.BytesIO(data), failures=failures,
+                          rules=[parsed("born: date=%d/%m/%Y")]) as inputs:  # fmt: skip
+        list(load(pair.fleet, pair.b, inputs))
+    with pair.open(pair.b) as adapter:
+        found = adapter.describe("t")
+    assert found.column("born").type is Type.DATE
+    assert pair.rows(pair.b, found) == [(1, date(2001, 2, 3))]
+    assert set(failures) == {"line 3", "line 4"}
+
+
+def test_of_many_rows_the_first_are_named_and_all_are_counted(pair: Pair) -> None:
+    data = b"id,n\n" + b"1\n" * 5000 + b"7,8\n"
+    failures: dict[str, DbfleetError] = {}
+    with load_inputs.find("-", collection="t", format="csv", stdin=io.BytesIO(data), failures=failures) as inputs:
+        (done,) = load(pair.fleet, pair.b, inputs)
+        assert (done.rows, inputs[0].unread and inputs[0].unread.count, len(failures)) == (1, 5000, 20)
+    assert failures["line 2"].message == "1 cells where the header has 2"
 
 
 # --- diff -----------------------------------------------------------------------------------------------------------

@@ -25,12 +25,36 @@ from dbfleet.ops._digests import Digester
 from dbfleet.ops._named import without
 from dbfleet.ops.load import guess
 from dbfleet.ops.load.guess import Open
-from dbfleet.readers import Reader, Rules, no_rules
+from dbfleet.readers import Reader, Rules, Skip, no_rules
 from dbfleet.rules import Rule
 from dbfleet.spec import EngineSpec
 from dbfleet.values import Batch, Column, Schema
 
+_MOST_UNREAD: Final = 20
+"""How many of the rows that cannot be read are named."""
 _GUESSED_KEYS: Final = ("_id", "id")
+
+
+class Unread:
+    """The rows of a foreign input that cannot be read, by their lines: the first of them in `failures`, and how many
+    there are."""
+
+    def __init__(self, failures: dict[str, DbfleetError]) -> None:
+        self._failures = failures
+        self.count = 0
+
+    def begin(self, name: str) -> Skip:
+        """What is told of each such row. The input is read from its beginning: what was told before is told again."""
+        self._failures.clear()
+        self.count = 0
+
+        def skip(line: int, error: UsageError) -> None:
+            self.count += 1
+            if len(self._failures) < _MOST_UNREAD:
+                error.message = error.message.removeprefix(f"{name}, line {line}").removeprefix(",").lstrip(": ")
+                self._failures[f"line {line}"] = error
+
+        return skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +79,7 @@ class Input:
     dialect: Dialect = AS_USUAL
     rules: Sequence[Rule] = ()
     told: tuple[str, ...] = ()
+    unread: Unread | None = None
 
     def settle(self, there: Schema | None) -> Schema:
         """The schema that the rows are read and written by: the dump's; of a foreign input that of the collection that
@@ -63,8 +88,9 @@ class Input:
             return self.schema if there is None else replace(there, columns=_as_there(self.schema, there))
         if there is not None:
             return replace(there, key=self.key) if self.key and not there.key else there
+        silently: Skip | None = (lambda line, error: None) if self.unread else None  # it is told when it is loaded
         with self.open() as stream:
-            found = self.reader.infer(stream, self.name, self.dialect, self._rules())
+            found = self.reader.infer(stream, self.name, self.dialect, self._rules(), silently)
         if not found.columns:
             raise UsageError(f"{self.name} holds no rows: nothing says what its columns are")
         column_rules.refuse_unused(self.rules, [(self.collection, column.name) for column in found.columns])
@@ -88,7 +114,8 @@ class Input:
         """The rows, values in the schema's order; `stack` closes what was opened."""
         stream = stack.enter_context(self.open())
         rows = 0
-        for batch in self.reader.rows(stream, self.name, schema, self.exact, self.dialect, self._rules()):
+        skip = self.unread.begin(self.name) if self.unread else None
+        for batch in self.reader.rows(stream, self.name, schema, self.exact, self.dialect, self._rules(), skip):
             rows += len(batch)
             yield batch
         if self.rows is not None and rows != self.rows:
@@ -133,7 +160,8 @@ def find(
 ) -> Iterator[list[Input]]:
     """The inputs that `source` (a directory, a file, `-`) means, for the block. UsageError for what is none of them,
     for a dump that is damaged, and for a foreign input without a name or a format. What `exclude` has a pattern of is
-    left out of a dump, and damaged files too where they go into `failures`."""
+    left out of a dump. Where there are `failures`, damaged files go into them, and rows of a foreign input that cannot
+    be read, by their lines."""
     path = Path(source)
     if source != "-" and path.is_dir():
         _refuse_for_a_dump(path, dialect, rules)
@@ -167,7 +195,8 @@ def find(
         found = Input(name, called, readers.get(kind), open_, beside, False, key=chosen_key, dialect=settled)
         # The names of native types in Extended JSON are MongoDB's.
         spec = registry.spec("mongodb") if kind == "ejson" else None
-        yield [replace(found, rules=rules, told=tuple(told), spec=spec)]
+        unread = None if failures is None else Unread(failures)
+        yield [replace(found, rules=rules, told=tuple(told), spec=spec, unread=unread)]
 
 
 def _refuse_for_a_dump(path: Path, dialect: Dialect, rules: Sequence[Rule]) -> None:
