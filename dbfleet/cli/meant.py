@@ -100,7 +100,7 @@ OPTIONS: Final[Mapping[tuple[str, str], str]] = {
     **{(command, option): "did you mean --exclude?" for command in ("dump", "load", "copy", "diff")
        for option in ("--exclude-table", "--ignore-table", "--exclude-collection", "--skip", "-T")},
     **{(command, option): "did you mean --keep-going?" for command in ("dump", "load", "copy", "diff")
-       for option in ("--force", "--continue-on-error", "--ignore-errors", "--skip-errors", "-k")},
+       for option in ("--continue-on-error", "--ignore-errors", "--skip-errors", "-k")},
     ("load", "--jsonArray"): "did you mean --format json?",
     ("load", "--file"): "the file is an argument: dbfleet load TARGET FILE",
     ("load", "-f"): "the file is an argument: dbfleet load TARGET FILE",

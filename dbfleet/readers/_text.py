@@ -58,6 +58,8 @@ def _of_others(stream: BinaryIO, name: str, encoding: str) -> Iterator[tuple[int
         except UnicodeDecodeError as error:
             before = "".join(waiting) + error.object[: error.start].decode(encoding, "ignore")
             raise _not(error, encoding, name, line, before) from error
+        except UnicodeError as error:
+            raise _without_mark(error, encoding, name) from error
         if first and text:
             text, first = text.removeprefix("\ufeff"), False
         end = text.rfind("\n") + 1
@@ -85,6 +87,14 @@ def _not(error: UnicodeDecodeError, encoding: str, name: str, line: int, before:
     )
 
 
+def _without_mark(error: UnicodeError, encoding: str, name: str) -> UsageError:
+    """The error of UTF-16 or UTF-32 that does not say which half of a character comes first."""
+    return UsageError(
+        f"{name}, line 1: {encoding} begins with a byte order mark, and this does not",
+        hint=f"--encoding {encoding}-le or {encoding}-be says the order",
+    )
+
+
 def pieces(stream: BinaryIO, name: str, encoding: str = "utf-8") -> Iterator[str]:
     """The stream's text as it comes, without regard to lines; as `chunks` else."""
     decoder = codecs.getincrementaldecoder("utf-8" if encoding in _UTF_8 else encoding)()
@@ -98,6 +108,8 @@ def pieces(stream: BinaryIO, name: str, encoding: str = "utf-8") -> Iterator[str
             behind = "" if "\n" in before else " " * (column - 1)
             name_of = "UTF-8" if encoding in _UTF_8 else encoding
             raise _not(error, name_of, name, line, behind + before) from error
+        except UnicodeError as error:
+            raise _without_mark(error, encoding, name) from error
         if first and text:
             text, first = text.removeprefix("\ufeff"), False
         if text:

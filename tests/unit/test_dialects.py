@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import json
@@ -9,7 +10,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -343,6 +344,78 @@ def test_a_pipe_with_a_path_is_read_once(tmp_path: Path) -> None:
                 assert list(found.reader.rows(stream, "f", schema, False, found.dialect)) == [[(1, "x")]]
     finally:
         writer.join()
+
+
+_PIECES = [
+    "a", ",", ";", '"', "\\", "1", ".5", "NULL", "\\N", "é", "\ufeff", "{", "}", "[", "]", ":", '"a":', '{"a":1}', "|",
+    '{"$oid":"x"}', '{"$date":', "true", "sep=", " ", "\t", "\n", "\r", "\r\n", "\0", "2020-01-02", "'",
+]  # fmt: skip
+_JUNK = st.lists(st.sampled_from([*map(str.encode, _PIECES), b"\xff", b"\xe4"]), max_size=30).map(b"".join)
+
+
+@given(
+    data=_JUNK,
+    format=st.sampled_from(["csv", "tsv", "jsonl", "json", "ejson"]),
+    going_on=st.booleans(),
+    words=st.fixed_dictionaries(
+        {},
+        optional={
+            "delimiter": st.sampled_from([";", "tab", "|"]),
+            "quote": st.sampled_from(["'", '"', "none"]),
+            "escape": st.sampled_from(["\\", "none"]),
+            "header": st.booleans(),
+            "decimal": st.sampled_from([",", "."]),
+            "null": st.sampled_from([["NULL"], [""], ['""', "a"]]),
+            "encoding": st.sampled_from(["utf-8", "utf-16", "latin-1", "shift_jis"]),
+        },
+    ),
+)
+@settings(max_examples=400, deadline=None)
+def test_junk_is_read_or_refused_in_words(data: bytes, format: str, going_on: bool, words: dict[str, Any]) -> None:
+    if format not in ("csv", "tsv"):
+        words = {name: value for name, value in words.items() if name == "encoding"}
+    failures: dict[str, Any] | None = {} if going_on else None
+    try:
+        with load_inputs.find("-", collection="t", format=format, stdin=io.BytesIO(data), dialect=asked(**words),
+                              failures=failures) as (found,):  # fmt: skip
+            schema = found.settle(None)
+            with ExitStack() as stack:
+                for batch in found.batches(stack, schema):
+                    assert all(len(row) == len(schema.columns) for row in batch)
+    except UsageError:
+        pass  # it is told, in words
+
+
+_CELL = st.text(st.sampled_from("ab,;|\t\"'\\\n\r N€n"), min_size=1, max_size=8)
+
+
+@given(
+    cells=st.lists(st.tuples(_CELL, _CELL), min_size=1, max_size=6),
+    delimiter=st.sampled_from(",;|\t"),
+    quote=st.sampled_from("\"'"),
+    escape=st.sampled_from([None, "\\"]),
+    quoting=st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL, csv.QUOTE_NONNUMERIC, csv.QUOTE_NONE]),
+    end=st.sampled_from(["\n", "\r\n"]),
+)
+@settings(max_examples=300, deadline=None)
+def test_what_pythons_csv_writes_is_read_as_it_was(
+    cells: list[Row], delimiter: str, quote: str, escape: str | None, quoting: Any, end: str
+) -> None:
+    if quoting == csv.QUOTE_NONE:
+        escape = "\\"  # without it there is no way
+    if quoting not in (csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC):  # it writes a carriage return bare, which ends a line
+        cells = [tuple(cell.replace("\r", "") or "x" for cell in row) for row in cells]
+    out = io.StringIO()
+    csv.writer(
+        out, delimiter=delimiter, quotechar=quote, escapechar=escape, doublequote=escape is None, quoting=quoting,
+        lineterminator=end,
+    ).writerows(cells)  # fmt: skip
+    dialect = asked(delimiter="tab" if delimiter == "\t" else delimiter, names=["a", "b"], escape=escape or "none",
+                    quote="none" if quoting == csv.QUOTE_NONE else quote)  # fmt: skip
+    schema = Schema("t", (Column("a", Type.TEXT), Column("b", Type.TEXT)))
+    stream = io.BytesIO(out.getvalue().encode())
+    found = [row for batch in readers.get("csv").rows(stream, "f", schema, False, dialect) for row in batch]
+    assert found == cells
 
 
 # --- what means nothing ----------------------------------------------------------------------------------------------

@@ -157,7 +157,10 @@ def _of_one_byte(stream: BinaryIO, data: bytes) -> str:
 
 
 def _head(stream: BinaryIO, encoding: str) -> str:
-    text = codecs.getincrementaldecoder(encoding)(errors="replace").decode(stream.read(_HEAD))
+    try:
+        text = codecs.getincrementaldecoder(encoding)(errors="replace").decode(stream.read(_HEAD))
+    except UnicodeError:  # of two byte orders nobody knows which: it is told when the rows are read
+        return ""
     return text.removeprefix("\ufeff")
 
 
