@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
-from typing import TypeVar, cast
+from typing import Final, TypeVar, cast
 
 from dbfleet.abilities import Digests, SharesSnapshots, Snapshots, able
 from dbfleet.adapter import Adapter, Written
@@ -105,7 +105,17 @@ class _Reading:
             yield from _checked(self._owner, pieces)
         except DbfleetError as error:
             self.error = error
+            if rule := next((rule for sign, rule in _RULES if sign in error.message), None):
+                error.hint = f"{rule} reads it as NULL" + (f"; or {error.hint}" if error.hint else "")
             raise
+
+
+_RULES: Final = (
+    ("holds '0000-", "--rule 'COLUMN: zero-date=null'"),
+    ("holds infinity", "--rule 'COLUMN: infinity=null'"),
+    ("holds -infinity", "--rule 'COLUMN: infinity=null'"),
+)
+"""What helps, by what the messages of adapters say of a value that its type cannot hold."""
 
 
 def _copy_part(owner: Owner, reader: Adapter, writer: Adapter, task: CopyPart) -> PartCopied | PartUnread:

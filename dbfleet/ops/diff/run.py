@@ -105,9 +105,8 @@ def diff(
         raise UsageError(f"--limit is {limit}", hint="it is how many differences are shown")
     choice = Choice(columns, ignore, where, lenient=lenient, exclude=exclude)
     troubles: Troubles | None = {} if keep_going else None
-    compared = 0
+    compared, left = 0, limit
     with comparing(fleet, a, b, choice, watch, troubles=troubles) as comparison:
-        left = limit
         for schemas in comparison.pairs(a_collection or b_collection, b_collection or a_collection):
             compared += 1
             found = _told(comparison, schemas)
@@ -121,10 +120,12 @@ def diff(
                         if left is not None:
                             left -= 1
                             if left == 0:
-                                return
+                                break
             except _InTrouble as error:
                 comparison.passed_over(next(each.name for each in schemas if each), error)
                 compared -= 1
+            if left == 0:
+                break
     if troubles:
         raise _unreadable.told(troubles, compared + len(troubles), "not compared", f"{a.name} and {b.name}")
 
