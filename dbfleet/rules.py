@@ -7,7 +7,8 @@
                                   with %z. `instant=epoch` and `instant=epoch-ms`: a number of seconds since 1970
     zip: type=text                the column is of this type
 
-The column is a name or a pattern (`*_at`), with its collection before it where that matters (`orders.created`). Several
+The column is a name or a pattern (`*_at`), with its collection before it where that matters (`orders.created`). By a
+pattern, infinity and nan are of no column of text: somebody may be called so. Several
 rules of one column are applied in the order in which they were given. A text that a rule cannot read is an error, by
 the column's name: nothing is guessed.
 """
@@ -29,7 +30,9 @@ from dbfleet.values import TEXT_OF, VALUE_OF, Column, Schema, Type
 _FORMATS: Final = {"date": Type.DATE, "datetime": Type.DATETIME, "time": Type.TIME, "instant": Type.INSTANT}
 _NULLS: Final = ("zero-date", "infinity", "nan", "empty")
 _DATES: Final = (Type.DATE, Type.DATETIME, Type.INSTANT)
-_ZERO: Final = re.compile(r"0000-|[0-9]{4}-00-|[0-9]{4}-[0-9]{2}-00").match
+_ZERO: Final = re.compile(
+    r"(?:0000-[0-9]{2}-[0-9]{2}|[0-9]{4}-00-[0-9]{2}|[0-9]{4}-[0-9]{2}-00)(?:[T ][0-9:.]+(?:Z|[+-][0-9:]+)?)?"
+).fullmatch
 _INFINITY: Final = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE).fullmatch
 _EPOCHS: Final = {"epoch": 1, "epoch-ms": 1000, "epoch-us": 1_000_000}
 _1970: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -121,14 +124,22 @@ def parsed(text: str) -> Rule:
     return Rule(column, word, value if word in _FORMATS else value.strip())
 
 
-def of(rules: Sequence[Rule], collection: str) -> Callable[[str], Together | None]:
-    """A function from a column's name to its rules; None where it has none."""
+def of(rules: Sequence[Rule], collection: str, schema: Schema | None = None) -> Callable[[str], Together | None]:
+    """A function from a column's name to its rules; None where it has none. The `schema` says which columns are text,
+    where that is known."""
+    texts = {column.name for column in schema.columns if _dated(column) is Type.TEXT} if schema else set()
 
     def found(column: str) -> Together | None:
-        mine = tuple(rule for rule in rules if rule.meets(collection, column))
-        return Together(mine) if mine else None
+        mine = [rule for rule in rules if rule.meets(collection, column)]
+        if column in texts:
+            mine = [rule for rule in mine if rule.word not in ("infinity", "nan") or not _is_pattern(rule.column)]
+        return Together(tuple(mine)) if mine else None
 
     return found
+
+
+def _is_pattern(column: str) -> bool:
+    return not set(column).isdisjoint("*?[")
 
 
 def refuse_unused(rules: Sequence[Rule], columns: Sequence[tuple[str, str]]) -> None:
@@ -148,10 +159,12 @@ def refuse_unused(rules: Sequence[Rule], columns: Sequence[tuple[str, str]]) -> 
 def ruled(schema: Schema, rules: Sequence[Rule]) -> tuple[Schema, Schema]:
     """What is asked of the source for a collection of this schema, and what the rules make of it. UsageError for a rule
     that is none for a column of this type."""
-    mine = of(rules, schema.name)
+    mine = of(rules, schema.name, schema)
     pairs = [_asked_and_given(column, found) if (found := mine(column.name)) else (column, column)
              for column in schema.columns]  # fmt: skip
     asked, given = zip(*pairs, strict=True) if pairs else ((), ())
+    # A key has no NULL, whatever a rule may make of others.
+    given = tuple(replace(each, nullable=each.nullable and each.name not in schema.key) for each in given)
     return replace(schema, columns=asked), replace(schema, columns=given)
 
 
@@ -191,7 +204,7 @@ def _dated(column: Column) -> Type:
 def changes(asked: Schema, given: Schema, rules: Sequence[Rule]) -> Callable[[list[Any]], list[Any]]:
     """A function that makes rows of `given` from rows of `asked`. StatementError, with the column and the value, for
     one that a rule cannot read."""
-    mine = of(rules, given.name)
+    mine = of(rules, given.name, given)
     found = [
         (place, column.name, _value_of(old, column, each))
         for place, (old, column) in enumerate(zip(asked.columns, given.columns, strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from datetime import UTC, date, datetime, time
@@ -17,6 +18,8 @@ from dbfleet.engines._mysql.wire import Field
 from dbfleet.errors import StatementError, UsageError
 from dbfleet.ops.copy import Plan, Watch, copy
 from dbfleet.ops.copy import wire as copy_wire
+from dbfleet.ops.load import inputs as load_inputs
+from dbfleet.ops.load import load
 from dbfleet.rules import of, parsed, ruled
 from dbfleet.values import Column, Row, Schema, Type
 
@@ -29,6 +32,9 @@ from dbfleet.values import Column, Row, Schema, Type
         ("c: zero-date=null", "2020-00-00", None),
         ("c: zero-date=null", "2020-01-00", None),
         ("c: zero-date=null", "2020-01-02", "2020-01-02"),
+        ("c: zero-date=null", "0000-00-00T00:00:00.000Z", None),
+        ("c: zero-date=null", "0000-1234", "0000-1234"),
+        ("c: zero-date=null", "0000-00-00 of old", "0000-00-00 of old"),
         ("c: infinity=null", "-Infinity", None),
         ("c: infinity=null", "inf", None),
         ("c: infinity=null", "infinite", "infinite"),
@@ -95,6 +101,22 @@ def test_rules_meet_columns_by_pattern_and_collection() -> None:
     both = of(rules, "people")("made_at")
     assert both is not None
     assert (both.text("0000-00-00"), both.text("20200102"), both.type) == (None, "2020-01-02", Type.DATE)
+
+
+def test_a_pattern_makes_no_text_null(pair: Pair) -> None:
+    made = Schema("t", (Column("id", Type.INT, False), Column("f", Type.FLOAT), Column("name", Type.TEXT)), ("id",))
+    pair.fill(pair.a, made, [(1, math.nan, "Nan"), (2, math.inf, "Inf"), (3, 1.0, "")])
+    list(copy(pair.fleet, pair.a, pair.b, rules=[parsed("*: nan=null"), parsed("t.*: infinity=null")]))
+    assert pair.rows(pair.b, made) == [(1, None, "Nan"), (2, None, "Inf"), (3, 1.0, "")]
+    list(copy(pair.fleet, pair.a, pair.b, rules=[parsed("name: nan=null")], mode="replace"))
+    assert pair.rows(pair.b, made)[0][2] is None
+    data = b"id,f,name\n1,NaN,Nan\n2,2.5,Inf\n"
+    with load_inputs.find("-", collection="u", format="csv", stdin=io.BytesIO(data),
+                          rules=[parsed("*: nan=null"), parsed("*: infinity=null")]) as inputs:  # fmt: skip
+        list(load(pair.fleet, pair.b, inputs))
+    with pair.open(pair.b) as adapter:
+        found = adapter.describe("u")
+    assert pair.rows(pair.b, found) == [(1, None, "Nan"), (2, Decimal("2.5"), "Inf")]
 
 
 def test_a_boolean_of_mysql_is_asked_for_as_a_number() -> None:

@@ -115,14 +115,14 @@ class Input:
         stream = stack.enter_context(self.open())
         rows = 0
         skip = self.unread.begin(self.name) if self.unread else None
-        for batch in self.reader.rows(stream, self.name, schema, self.exact, self.dialect, self._rules(), skip):
+        for batch in self.reader.rows(stream, self.name, schema, self.exact, self.dialect, self._rules(schema), skip):
             rows += len(batch)
             yield batch
         if self.rows is not None and rows != self.rows:
             raise UsageError(f"{self.name} has {rows:,} rows, the manifest says {self.rows:,}")
 
-    def _rules(self) -> Rules:
-        return column_rules.of(self.rules, self.collection) if self.rules else no_rules
+    def _rules(self, schema: Schema | None = None) -> Rules:
+        return column_rules.of(self.rules, self.collection, schema) if self.rules else no_rules
 
     def expected(self, spec: EngineSpec) -> str | None:
         """The digest that a target of this engine gives when it holds these rows, and nothing else."""
