@@ -4,8 +4,9 @@
 quotes, `\\t \\n \\r \\\\` for what a cell cannot hold, `\\N` for NULL. Both readers and formats go by it, so what is
 written in a dialect is read back in it.
 
-NULL is an unquoted cell that is one of the words `null`. Where the empty cell is none of them, it is empty text in a
-column of text, and NULL in any other. A word that stands in quotes itself (`"NULL"`) means the quoted cell.
+NULL is an unquoted cell that is one of the words `null`. Where the empty cell is none of them, it is empty text (or
+bytes) in a column of text (or bytes), and NULL in any other. A word that stands in quotes itself (`"NULL"`) means the
+quoted cell.
 """
 
 from __future__ import annotations

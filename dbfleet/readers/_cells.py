@@ -21,6 +21,8 @@ from dbfleet.readers._values import FROM_CELL, Convert, compiled
 from dbfleet.values import Batch, Row, Schema, Type
 
 _ERRORS: Final = (ValueError, KeyError, ArithmeticError)
+_EMPTY: Final = (Type.TEXT, Type.BYTES)
+"""The types that have an empty value, which an empty cell is where it is not NULL."""
 _NUMBERS: Final = (Type.INT, Type.DECIMAL, Type.FLOAT)
 _SWAPPED: Final = str.maketrans(",.", ".,")
 _OF_NUMBERS: Final = frozenset("0123456789+-.,eE")
@@ -248,7 +250,7 @@ def _loop(
         scope[f"f{place}"] = convert
         if convert is str:
             expressions.append(value)
-        elif empty_is_null or column.type is Type.TEXT:
+        elif empty_is_null or column.type in _EMPTY:
             expressions.append(f"None if {value} is None else f{place}({value})")
         else:
             expressions.append(f"f{place}({value}) if {value} else None")
@@ -291,7 +293,7 @@ def _wrong(
     types = [schema.column(heading).type for heading in header]
     for place, record in enumerate(batch.cells):
         for heading, cell, convert, type_ in zip(header, record, converts, types, strict=True):
-            if cell is None or (not cell and not empty_is_null and type_ is not Type.TEXT):
+            if cell is None or (not cell and not empty_is_null and type_ not in _EMPTY):
                 continue
             try:
                 convert(cell)

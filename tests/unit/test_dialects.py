@@ -480,7 +480,7 @@ def filled(fleet: Fleet, schema: Schema, rows: list[Row]) -> Iterator[None]:
 _ALL = Schema(
     "all",
     (Column("t", Type.TEXT), Column("n", Type.DECIMAL), Column("f", Type.FLOAT), Column("b", Type.BOOL),
-     Column("j", Type.JSON), Column("w", Type.TEXT)),
+     Column("j", Type.JSON), Column("w", Type.TEXT), Column("y", Type.BYTES)),
 )  # fmt: skip
 _TEXT = (
     st.none()
@@ -494,6 +494,7 @@ _ROW = st.tuples(
     st.none() | st.booleans(),
     st.sampled_from([None, JSON_NULL, "a,b", {"x": 'y"\n'}, [1]]),
     _TEXT,
+    st.none() | st.binary(max_size=3),
 )
 
 
