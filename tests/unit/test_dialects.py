@@ -446,6 +446,7 @@ def test_options_that_mean_nothing_are_refused(words: dict[str, Any], said: str)
     [
         ("jsonl", {"delimiter": ";"}, "jsonl has no --delimiter"),
         ("parquet", {"encoding": "utf-8"}, "parquet has no --encoding"),
+        ("parquet", {"rules": ("a: type=text",)}, "it has no --rule"),
         ("csv", {"quote": ","}, "is both"),
         ("csv", {"delimiter": '"'}, "is both"),
     ],

@@ -19,12 +19,13 @@ from hypothesis import strategies as st
 
 from dbfleet import registry
 from dbfleet.adapter import Adapter
-from dbfleet.errors import ConstraintViolated, PartialWrite, RuntimeFailure, UsageError
+from dbfleet.errors import ConstraintViolated, PartialWrite, RuntimeFailure, UsageError, VerifyFailed
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _dump_files as files
 from dbfleet.ops.dump import dump
 from dbfleet.ops.load import Loaded, Planned, load
 from dbfleet.ops.load import inputs as load_inputs
+from dbfleet.rules import parsed
 from dbfleet.values import JSON_NULL, Column, Row, Schema, Type, digest_rows
 
 PEOPLE = Schema("people", (Column("id", Type.INT, False), Column("name", Type.TEXT)), ("id",))
@@ -140,6 +141,16 @@ def test_a_damaged_dump_is_refused_before_anything_is_written(fleet: Fleet, tmp_
         assert adapter.collections() == []
 
 
+def test_rows_that_are_not_those_of_the_dump_are_not_verified(fleet: Fleet, tmp_path: Path) -> None:
+    """The file is whole by its checksum, and is read as something else than what was dumped."""
+    folder = dumped(fleet, tmp_path / "d", PEOPLE, [(1, "Ann"), (2, "Bob")])
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["collections"][0]["digest"] = "2:0123456789abcdef"
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(VerifyFailed):
+        run(fleet, folder, verify=True)
+
+
 def test_one_file_of_a_dump_is_read_by_the_dumps_schema(fleet: Fleet, tmp_path: Path) -> None:
     schema = Schema("docs", (Column("id", Type.INT, False), Column("d", Type.DECIMAL), Column("j", Type.JSON)), ("id",))
     there = dumped(fleet, tmp_path / "d", schema, [(1, Decimal("1.5"), JSON_NULL), (2, None, None)])
@@ -188,6 +199,10 @@ def test_a_foreign_file_goes_into_what_is_there_by_the_columns_names(fleet: Flee
     (tmp_path / "people.csv").write_text("name,ident\nx,3\n")
     with pytest.raises(UsageError, match="no column 'ident'"):
         run(fleet, tmp_path / "people.csv")
+    with pytest.raises(UsageError, match="there is no column nme"), load_inputs.find(
+        "-", collection="people", format="csv", stdin=io.BytesIO(b"id\n3\n"), rules=[parsed("nme: type=text")]
+    ) as inputs:  # fmt: skip
+        list(load(fleet, fleet.target("sqlite"), inputs))
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,7 @@ class Input:
         if self.schema is not None:
             return self.schema if there is None else replace(there, columns=_as_there(self.schema, there))
         if there is not None:
+            column_rules.refuse_unused(self.rules, [(self.collection, name) for name in there.names])
             return replace(there, key=self.key) if self.key and not there.key else there
         silently: Skip | None = (lambda line, error: None) if self.unread else None  # it is told when it is loaded
         with self.open() as stream:
@@ -180,6 +181,8 @@ def find(
     name, reader = _named(None if piped else path, called, collection, format)
     if dialect.given:
         check(dialect, reader.name)
+    if rules and reader.binary:
+        raise UsageError(f"{reader.name} says itself what its values are: it has no --rule")
     if exclude:
         raise UsageError(f"--exclude leaves collections of a dump out, and {called} is one collection")
     beside = Path(f"{name.replace('/', '_')}.rejected.jsonl")
