@@ -245,6 +245,7 @@ class _Drill:
     def _loaded(self, place: Fleet, restored: Target, inputs: Sequence[Input]) -> None:
         self._watch.stage("load", "loading it")
         held: dict[str, tuple[int, str | None]] = {}
+        failed: VerifyFailed | None = None
         try:
             with self.timed("load"):
                 expected = {each.collection: self._expected(each) for each in inputs}
@@ -257,7 +258,9 @@ class _Drill:
                     progress=lambda name, rows, total: self._watch.progress("load", name, rows, total),
                 ):
                     held[each.collection] = (each.rows, each.digest)
-        except (VerifyFailed, PartialWrite, UsageError, Unsupported) as error:
+        except VerifyFailed as error:
+            failed = error  # which collections, and unlike what, is told below
+        except (PartialWrite, UsageError, Unsupported) as error:
             self.found.red(error.message, error)
         except (Unavailable, RuntimeFailure, NoRoom) as error:
             self.found.undone(error)
@@ -277,6 +280,8 @@ class _Drill:
         unlike = [each.collection for each in self.found.collections if not each.same]
         if unlike:
             self.found.red(f"{', '.join(unlike)} of the restored dump is not what the manifest says")
+        elif failed is not None:
+            self.found.red(failed.message, failed)
         elif self.found.same is None:
             self.found.same = True
 
