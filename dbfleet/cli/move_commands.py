@@ -145,6 +145,7 @@ def diff(
     ] = False,
     exclude: Exclude = None,
     keep_going: KeepGoing = False,
+    retries: Retries = 0,
     format: Format = None,
 ) -> None:
     """Compare two targets row by row, of any two engines: what was added, removed and changed, seen from A to B.
@@ -168,7 +169,7 @@ def diff(
     if sync:
         _refuse_with_sync(
             ("--limit", limit is not None), ("--stats", stats), ("--format", bool(format) and not yes),
-            ("--keep-going", keep_going),
+            ("--keep-going", keep_going), ("--retries", bool(retries)),
         )  # fmt: skip
         from dbfleet.ops.diff.sync import Sync
 
@@ -193,7 +194,7 @@ def diff(
         found = op.diff(
             fleet, a_target, b_target, a_name, b_name,
             columns=_listed(columns), ignore=_listed(ignore), where=where, limit=limit, stats=stats,
-            exclude=exclude or (), lenient=overlooked, keep_going=keep_going, watch=view,
+            exclude=exclude or (), lenient=overlooked, keep_going=keep_going, retries=retries, watch=view,
         )  # fmt: skip
         view.show(found, stats=stats, format=format)
     if view.differs:
@@ -210,6 +211,7 @@ def _refuse_with_sync(*options: tuple[str, bool]) -> None:
                 "--limit": "half of the changes make B neither like A nor like it was",
                 "--stats": "diff --stats counts without --sync",
                 "--format": "statements are text in B's language",
+                "--retries": "give it again, it finds what is left to be changed",
                 "--keep-going": "half of the changes make B neither like A nor like it was",
             }
             raise UsageError(f"--sync takes no {name}: {why[name]}")

@@ -8,12 +8,13 @@ refused row. Between two tries it waits: 1 s, 2 s, 4 s … 60 s. How each verb b
     load   collections of a dump that are whole stay, as they do when the same command is given again. Rows of a
            foreign file that are added to a collection are not tried again unless it has as many rows as before: whether
            a lost server has stored them, nobody knows
+    diff   collections of which all has been told are not compared again
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -36,18 +37,39 @@ _LONGEST_S: Final = 60
 
 def again(run: Callable[[int], T], retries: int, tell: Tell, sleep: Sleep = time.sleep) -> T:
     """What `run` returns; it is told which try this is, from 0 on. After the last one its own error."""
-    if retries < 0:
-        raise UsageError(f"--retries is {retries}", hint="it is how often a lost connection is tried again")
-    for number in range(retries):
+    for number in range(_checked(retries)):
         try:
             return run(number)
         except Unavailable as error:
-            if isinstance(error, AuthFailed):
-                raise
-            wait = min(2**number, _LONGEST_S)
-            tell(f"{_said(error)}: again in {wait} s, try {number + 2} of {retries + 1}")
-            sleep(wait)
+            _pause(error, number, retries, tell, sleep)
     return run(retries)
+
+
+def gone_on(run: Callable[[int], Iterator[T]], retries: int, tell: Tell, sleep: Sleep = time.sleep) -> Iterator[T]:
+    """What `run` yields, and what it yields when it is called again; it goes on where it was by itself."""
+    for number in range(_checked(retries) + 1):
+        try:
+            yield from run(number)
+            return
+        except Unavailable as error:
+            if number == retries:
+                raise
+            _pause(error, number, retries, tell, sleep)
+
+
+def _checked(retries: int) -> int:
+    if retries < 0:
+        raise UsageError(f"--retries is {retries}", hint="it is how often a lost connection is tried again")
+    return retries
+
+
+def _pause(error: Unavailable, number: int, retries: int, tell: Tell, sleep: Sleep) -> None:
+    """Wait before the next try; the error itself, where none may mend it."""
+    if isinstance(error, AuthFailed):
+        raise error
+    wait = min(2**number, _LONGEST_S)
+    tell(f"{_said(error)}: again in {wait} s, try {number + 2} of {retries + 1}")
+    sleep(wait)
 
 
 def _said(error: DbfleetError) -> str:

@@ -14,6 +14,7 @@ from dbfleet.errors import Unavailable, UsageError
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _again
 from dbfleet.ops.copy import Watch
+from dbfleet.ops.diff import Counted, Difference, diff
 from dbfleet.ops.load import inputs as load_inputs
 from dbfleet.target import Target
 from dbfleet.values import Column, Row, Schema, Type, digest_rows
@@ -173,3 +174,20 @@ def test_without_retries_it_is_the_error_of_before(line: Line, schema: Schema) -
     with pytest.raises(Unavailable):
         _load(line, schema, retries=0)
     assert not any("again in" in text for text in line.said)
+
+
+@pytest.mark.parametrize("stats", [False, True])
+def test_a_diff_tells_each_difference_once(line: Line, schema: Schema, stats: bool) -> None:
+    fill(line, line.near, schema, ROWS)
+    fill(line, line.file, schema, [(number, "other" if number % 100 == 0 else value) for number, value in ROWS])
+    watch = Saying()
+    line.cut(SIZE // 2)
+    found = list(diff(line.fleet, line.far, line.file, schema.name, stats=stats, retries=1, watch=watch,
+                      sleep=line.wait))  # fmt: skip
+    assert sum("again in" in text for text in watch.texts) == 1
+    if stats:
+        assert found == [Counted(schema.name, len(ROWS) - 200, 0, 0, 200)]
+    else:
+        assert sorted(each.key["id"] for each in found if isinstance(each, Difference) and each.key) == [
+            number for number, _ in ROWS if number % 100 == 0
+        ]

@@ -19,7 +19,7 @@ from moving import VALUES, Pair, tables
 from dbfleet.errors import NotFound, UsageError
 from dbfleet.ops.copy import copy
 from dbfleet.ops.diff import Counted, Difference, Watch, diff, sides
-from dbfleet.ops.diff import run as op
+from dbfleet.ops.diff import comparison as op
 from dbfleet.values import TEXT_OF, Column, Row, Schema, Type, digest_rows
 
 ID = Column("id", Type.INT, False)

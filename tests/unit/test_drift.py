@@ -20,7 +20,7 @@ from moving import VALUES, Pair, tables
 from dbfleet.adapter import Adapter
 from dbfleet.errors import NotFound, StatementError, Unavailable, UsageError
 from dbfleet.ops.diff import Difference, Watch, diff, ranges, sides, words
-from dbfleet.ops.diff.run import Comparison
+from dbfleet.ops.diff.comparison import Comparison
 from dbfleet.ops.drift import Drifted, Settled, drift
 from dbfleet.ops.drift import confirm as op_confirm
 from dbfleet.ops.drift.settled import column_of, young

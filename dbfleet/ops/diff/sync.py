@@ -35,10 +35,10 @@ from dbfleet.fidelity import alike, coarsened, convert
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _ends, _order
 from dbfleet.ops.diff import expression, pairing
+from dbfleet.ops.diff.comparison import Comparison, Watch, comparing
 from dbfleet.ops.diff.differences import Difference, Unlike, told
 from dbfleet.ops.diff.lenient import EXACTLY, Lenient
 from dbfleet.ops.diff.pairing import Choice
-from dbfleet.ops.diff.run import Comparison, Watch, comparing
 from dbfleet.ops.diff.words import Pairing
 from dbfleet.spec import Capability, EngineSpec
 from dbfleet.target import Target

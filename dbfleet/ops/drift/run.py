@@ -13,9 +13,9 @@ from dbfleet.errors import DbfleetError, NotFound, UsageError, did_you_mean
 from dbfleet.fleet import Fleet
 from dbfleet.ops.diff import Counted, Difference, Watch
 from dbfleet.ops.diff import pairing as pairings
+from dbfleet.ops.diff.comparison import Comparison, comparing, known_by_rows
 from dbfleet.ops.diff.differences import Unlike, told
 from dbfleet.ops.diff.pairing import Choice
-from dbfleet.ops.diff.run import Comparison, comparing, known_by_rows
 from dbfleet.ops.drift import settled as ages
 from dbfleet.ops.drift.confirm import Again, Pair, Verdict, Waiting, compared_again
 from dbfleet.ops.drift.records import Drifted
