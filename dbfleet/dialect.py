@@ -5,8 +5,8 @@ quotes, `\\t \\n \\r \\\\` for what a cell cannot hold, `\\N` for NULL. Both rea
 written in a dialect is read back in it.
 
 NULL is an unquoted cell that is one of the words `null`. Where the empty cell is none of them, it is empty text (or
-bytes) in a column of text (or bytes), and NULL in any other. A word that stands in quotes itself (`"NULL"`) means the
-quoted cell.
+bytes) in a column of text (or bytes), and NULL in any other. Where a backslash escapes, `\\N` is NULL too. A word that
+stands in quotes itself (`"NULL"`) means the quoted cell.
 """
 
 from __future__ import annotations
@@ -52,6 +52,8 @@ class Dialect:
         own = _OWN[format] if format in FORMATS else _PLAIN
         filled = {each: getattr(own, each) for each in _OPEN if getattr(self, each) is None}
         found = replace(self, **filled, null=self.null or own.null)
+        if found.escape == "\\" and not self.null and format in FORMATS:
+            found = replace(found, null=tuple(dict.fromkeys((*own.null, "\\N"))))  # as MySQL writes it
         # Standard SQL's word for doubling a quote in quotes, which is done anyhow.
         return replace(found, escape="") if found.escape == found.quote else found
 

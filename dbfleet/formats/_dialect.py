@@ -49,7 +49,7 @@ def check(dialect: Dialect, *, unlike: str) -> None:
         )
     if dialect.names:
         raise UsageError("--columns names the columns of a file that is read")
-    if len(settled.null) > 1:
+    if len(dialect.null) > 1:
         raise UsageError("NULL is written in one way", hint="give --null once")
 
 

@@ -76,6 +76,8 @@ def rows_of(data: bytes, format: str = "csv", **words: Any) -> list[Row]:
         (b'a,b\n1,"C:\\dir"\n2,"""\n"\n', {"escape": "\\"}, [(1, "C:\\dir"), (2, '"\n')]),
         (b"a,b\n1,p\\\nq\n2,r\n", {"escape": "\\"}, [(1, "p\nq"), (2, "r")]),
         (b'a,b\n1,"x""y"\n', {"escape": '"'}, [(1, 'x"y')]),
+        (b'a,b\n1,\\N\n2,"\\\\N"\n3,\n', {"escape": "\\"}, [(1, None), (2, "\\N"), (3, None)]),
+        (b"a,b\n1,\\N\n3,\n", {"escape": "\\", "null": ["\\N"]}, [(1, None), (3, "")]),
         (b"a\tb\n1\tx\0y\n", {"delimiter": "tab"}, [(1, "x\0y")]),
         (b"a,b\nyes,1\nNo,2\n", {"true": ["YES"], "false": ["no"]}, [(True, 1), (False, 2)]),
         (b"a,b\n1,0\n0,2\n", {"true": ["1"], "false": ["0"]}, [(1, 0), (0, 2)]),
