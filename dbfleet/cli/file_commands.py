@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -34,6 +34,7 @@ from dbfleet.errors import DbfleetError, FleetPartlyFailed, UsageError
 
 if TYPE_CHECKING:
     from dbfleet.ops.load import Planned
+    from dbfleet.ops.load.inputs import Input
 
 commands = typer.Typer()
 
@@ -162,7 +163,6 @@ def load(
     """
     from dbfleet.ops import load as op
     from dbfleet.ops._again import loaded
-    from dbfleet.ops._unreadable import told
     from dbfleet.ops.load import inputs as load_inputs
 
     fleet = open_fleet()
@@ -183,16 +183,27 @@ def load(
                 rejected=rejected, tell=render.warn, show=lambda plan: _show(plan, dry_run or chosen.verbose),
                 agree=lambda text: render.confirm(text, yes=yes),
             )  # fmt: skip
+        except DbfleetError:
+            for name, failure in failures.items():  # there is worse to raise
+                render.warn(f"{source}, {name}: not loaded: {failure.message}")
+            raise
         finally:
             if done:
                 render.records(map(asdict, done), _FIELDS)
     if failures:
-        unread = sum(each.unread.count for each in inputs if each.unread)
-        if unread:
-            what = f"{unread:,} row{'' if unread == 1 else 's'} of {source} not loaded"
-            what += f", the first {len(failures)} of which are" if unread > len(failures) else ""
-            raise FleetPartlyFailed(what, failures=failures)
-        raise told(failures, len(failures) + len(inputs), "not loaded", source)
+        raise _unread(source, inputs, failures)
+
+
+def _unread(source: str, inputs: Sequence[Input], failures: Mapping[str, DbfleetError]) -> FleetPartlyFailed:
+    """The error about the collections of a dump, or the rows of a file, that could not be read."""
+    from dbfleet.ops._unreadable import told
+
+    rows = sum(each.unread.count for each in inputs if each.unread)
+    if not rows:
+        return told(failures, len(failures) + len(inputs), "not loaded", source)
+    what = f"{rows:,} row{'' if rows == 1 else 's'} of {source} not loaded"
+    what += f", the first {len(failures)} of which are" if rows > len(failures) else ""
+    return FleetPartlyFailed(what, failures=failures)
 
 
 def _show(plan: Sequence[Planned], every_column: bool) -> None:

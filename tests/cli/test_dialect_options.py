@@ -123,6 +123,14 @@ def test_rows_of_a_file_that_cannot_be_read_are_named(shell: Shell) -> None:
     assert "1 row of - not loaded\n  line 3: 1 cells where the header has 2" in ran.err
 
 
+def test_rows_that_cannot_be_read_are_named_where_others_are_refused_too(shell: Shell) -> None:
+    ran = shell("load", "shop.people", "-", "--format", "csv", "--keep-going", "--rejected", "r.jsonl",
+                stdin=b"id,age\n1,2\n8\n9,3\n")  # fmt: skip
+    assert ran.code == 5, ran
+    assert "-, line 3: not loaded: 1 cells" in ran.err
+    assert "r.jsonl lists them" in ran.err
+
+
 def test_a_diff_overlooks_what_it_is_told_to(shell: Shell) -> None:
     for name, rows in (("a", "(1, 1.0, 'Ann '), (2, 2.0, 'Bob')"), ("b", "(1, 1.0000000001, 'ANN'), (2, 2.5, 'bob')")):
         with closing(sqlite3.connect(shell.folder / f"{name}.db")) as connection:

@@ -188,6 +188,8 @@ def _run(ends: Ends, wish: _Wish, stack: ExitStack, workers: Sequence[Worker], w
         return _Done(
             done.records, _unreadable.told(unread, len(unread) + len(done.records), "not copied", ends.source.name)
         )
+    for name, why in unread.items():  # there is worse to raise
+        watch.said(f"{name}, which cannot be read: {why.message}")
     return done
 
 
