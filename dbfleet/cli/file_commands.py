@@ -172,6 +172,7 @@ def load(
     done: list[op.Loaded] = []
     read = dialect(delimiter, quote, escape, encoding, header, decimal, null, true, false, columns)
     failures: dict[str, DbfleetError] = {}
+    called = "stdin" if source == "-" else source
     with load_inputs.find(
         source, collection=collection, format=input_format, key=keys, stdin=stdin, dialect=read, rules=rules(rule),
         exclude=exclude or (), failures=failures if keep_going else None,
@@ -185,13 +186,13 @@ def load(
             )  # fmt: skip
         except DbfleetError:
             for name, failure in failures.items():  # there is worse to raise
-                render.warn(f"{source}, {name}: not loaded: {failure.message}")
+                render.warn(f"{called}, {name}: not loaded: {failure.message}")
             raise
         finally:
             if done:
                 render.records(map(asdict, done), _FIELDS)
     if failures:
-        raise _unread(source, inputs, failures)
+        raise _unread(called, inputs, failures)
 
 
 def _unread(source: str, inputs: Sequence[Input], failures: Mapping[str, DbfleetError]) -> FleetPartlyFailed:

@@ -120,14 +120,14 @@ def test_rows_of_a_file_that_cannot_be_read_are_named(shell: Shell) -> None:
     ran = shell("load", "sqlite:///x.db#t", "-", "--format", "csv", "--keep-going", stdin=b"a,b\n1,2\n3\n")
     assert ran.code == 8, ran
     assert records(ran.out)[0]["rows"] == 1
-    assert "1 row of - not loaded\n  line 3: 1 cells where the header has 2" in ran.err
+    assert "1 row of stdin not loaded\n  line 3: 1 cells where the header has 2" in ran.err
 
 
 def test_rows_that_cannot_be_read_are_named_where_others_are_refused_too(shell: Shell) -> None:
     ran = shell("load", "shop.people", "-", "--format", "csv", "--keep-going", "--rejected", "r.jsonl",
                 stdin=b"id,age\n1,2\n8\n9,3\n")  # fmt: skip
     assert ran.code == 5, ran
-    assert "-, line 3: not loaded: 1 cells" in ran.err
+    assert "stdin, line 3: not loaded: 1 cells" in ran.err
     assert "r.jsonl lists them" in ran.err
 
 
