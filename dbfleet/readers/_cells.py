@@ -141,7 +141,7 @@ def _batches(
     lines: list[int] = []
     batch: list[Cells] = []
     held = 0
-    for number, texts in runs:
+    for number, texts in _sliced(runs):
         numbers: Sequence[int] = range(number, number + len(texts))
         try:
             cells = splitter.all_cells(texts, number)
@@ -155,8 +155,7 @@ def _batches(
             if batch:
                 yield Records(lines, batch)
                 lines, batch, held = [], [], 0
-            for start in range(0, len(cells), BATCH_SIZE):
-                yield Records(numbers[start : start + BATCH_SIZE], cells[start : start + BATCH_SIZE])
+            yield Records(numbers, cells)
             continue
         batch += cells
         lines += numbers
@@ -166,6 +165,13 @@ def _batches(
             lines, batch, held = [], [], 0
     if batch:
         yield Records(lines, batch)
+
+
+def _sliced(runs: Iterable[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
+    """The runs in slices of a batch: the cells of one stay in the processor's cache."""
+    for number, texts in runs:
+        for start in range(0, max(len(texts), 1), BATCH_SIZE):
+            yield number + start, texts[start : start + BATCH_SIZE]
 
 
 def _one_by_one(
