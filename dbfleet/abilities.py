@@ -12,12 +12,13 @@ taken.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Final, Literal, Protocol, TypeVar, cast
 
 from dbfleet.adapter import BATCH_SIZE, WHOLE, Adapter, Condition, Part, Result, Swap, WriteMode, Written
 from dbfleet.extras import AnyExtra, Extras
+from dbfleet.outline import Outline, Step
 from dbfleet.values import Digest, Schema
 
 Encoding = Literal["csv", "jsonl"]
@@ -215,6 +216,71 @@ class TellsLeft(Protocol):
         ...
 
 
+class Native(Protocol):
+    """Carries collections to another target of the same engine as they are: every value, and all that they are made
+    of."""
+
+    def carries(self) -> bool:
+        """Whether this server can: one that is too old may not, nor another product that speaks the same protocol."""
+        ...
+
+    def native_collections(self) -> Sequence[str]:
+        """The names of the collections that can be carried so, sorted: those of `collections` that hold rows of their
+        own."""
+        ...
+
+    def native_views(self) -> Sequence[str]:
+        """The names of the views that can be made again from what they read, sorted."""
+        ...
+
+    def native(self, name: str, described: Schema | None = None) -> Schema:
+        """The collection's schema with its values as the engine's own texts or bytes (`Schema.native`): what `scan`
+        gives by it and `write` stores is every value exactly, also one outside the closed set, and `digest` tells any
+        two values apart that the engine does. `described` is what `describe` has said of it, if it was asked. NotFound
+        if there is no such collection."""
+        ...
+
+    def outline(self, names: Sequence[str], *, everything: bool = False, views: Sequence[str] = ()) -> Outline:
+        """What these collections and views are made of, of one moment with the scans of a snapshot. `left` is what none
+        of the steps makes, in words; with `everything` that of the whole database, views and functions too."""
+        ...
+
+    def lacking(self, steps: Sequence[Step]) -> Mapping[str, str]:
+        """Which steps of another target's outline cannot be taken here, by their marks; and why, as the rest of a
+        sentence (`is not on the server`)."""
+        ...
+
+    def names(
+        self, makes: Sequence[tuple[str, str]], old: str, new: str, going: Collection[str]
+    ) -> Mapping[tuple[str, str], str]:
+        """What is called how here of what belongs to the collection that another target calls `old`, and that is called
+        `new` here: names that are free, or taken only by what belongs to the collections `going`."""
+        ...
+
+    def take(self, step: Step, called: Mapping[str, str], *, again: bool = False) -> bool:
+        """Take a step of another target's outline; whether anything changed. `called` are the names here of collections
+        that have another one there. Unsupported where what the step would make is there already and is another one,
+        unless it may have been taken before (`again`); otherwise the server's error, and nothing has changed."""
+        ...
+
+    def clear(self, schema: Schema, part: Part) -> None:
+        """Delete the rows of this part of a collection: all of them, or those of a range of keys."""
+        ...
+
+    def remove(self, names: Sequence[str]) -> None:
+        """Drop these collections, as far as they are there, together: they may refer to each other. ConstraintViolated,
+        and all stay, where something else refers to them."""
+        ...
+
+    def together(self) -> AbstractContextManager[None]:
+        """For the block: all steps that are taken in it are, or none is, where the engine can."""
+        ...
+
+    def undo(self, step: Step, called: Mapping[str, str]) -> None:
+        """Remove again what a step has made here, as far as it is there."""
+        ...
+
+
 class MakesReader(Protocol):
     """Makes an account for reading only. Where the guard is `account`, it can read and cannot write; elsewhere its
     rights may be greater, and it is there so that who reads holds no writer's password."""
@@ -247,7 +313,7 @@ class ExtendedJson(Protocol):
 
 ALL: Final[tuple[type, ...]] = (
     Identifies, Locates, Swaps, TellsLosses, Snapshots, SharesSnapshots, Finds, Encodes, Notices, EncodesScans, Ordered,
-    Narrows, ReadsLines, WritesLines, Digests, CountsOn, CarriesExtras, TellsLeft, MakesReader,
+    Narrows, ReadsLines, WritesLines, Digests, CountsOn, CarriesExtras, TellsLeft, Native, MakesReader,
     LimitsTime, ExtendedJson,
 )  # fmt: skip
 
@@ -264,3 +330,9 @@ def members(ability: type) -> tuple[str, ...]:
     """The names of the methods and attributes that an ability consists of."""
     own = {**vars(ability), **vars(ability).get("__annotations__", {})}
     return tuple(sorted(name for name in own if not name.startswith("_")))
+
+
+def carrying(adapter: Adapter) -> Native | None:
+    """The adapter as one that carries collections as they are; None where its spec or its server cannot."""
+    native = able(adapter, Native)
+    return native if native and native.carries() else None

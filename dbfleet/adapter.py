@@ -81,12 +81,14 @@ class Swap:
     `staged` is the schema that it was made with, under a temporary name; its references to collections that are swapped
     too use their temporary names. `name` is the final name; a collection that has it now is removed. `indexes` maps the
     temporary name of each index to its final one: in some engines an index name is unique in the database, so the
-    final name is free only after the swap.
+    final name is free only after the swap. Of a collection that was `outlined` (the ability Native) they are the names
+    of all that it has; it then keeps its own definition, and takes over from the one that goes what no outline holds.
     """
 
     staged: Schema
     name: str
     indexes: Mapping[str, str] = field(default_factory=dict)
+    outlined: bool = False
 
 
 @dataclass(frozen=True, slots=True)

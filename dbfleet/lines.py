@@ -82,10 +82,23 @@ def value_of(column: Column, cell: bytes) -> Any:
     try:
         return _VALUE[column.type](text)
     except (ValueError, ArithmeticError, KeyError):
-        raise StatementError(
-            f"column {column.name} holds {text}, which is no {column.type} of ours",
-            hint="change the value or leave the row out; a plain query shows it as text",
-        ) from None
+        raise not_ours(column, text) from None
+
+
+def not_ours(column: Column, text: str) -> StatementError:
+    """The error for a value that the column's type cannot hold."""
+    return StatementError(
+        f"column {column.name} holds {text}, which is no {column.type} of ours",
+        hint="change the value or leave the row out; a plain query shows it as text",
+    )
+
+
+def value_of_text(column: Column, text: str, otherwise: Any) -> Any:
+    """The value of a text; `otherwise` where it is none of the type."""
+    try:
+        return _VALUE[column.type](text)
+    except (ValueError, ArithmeticError, KeyError):
+        return otherwise
 
 
 _VALUE: Final[dict[Type, Callable[[str], Any]]] = {

@@ -89,7 +89,8 @@ class Column:
     text or bytes, `fraction_digits` counts digits of a second. `native` is the engine's own name of the type
     ("character varying(20)"). `note` says how a type outside the closed set is carried, where that is not obvious
     ("interval, as text"). `generated` says that the server computes the column: it is read like any other and never
-    written. `native`, `note` and `generated` are ignored when two columns are compared.
+    written. `shown` is the type as which a native schema's text is shown, where it is one of that type. These four are
+    ignored when two columns are compared.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Column:
     native: str | None = field(default=None, compare=False)
     note: str | None = field(default=None, compare=False)
     generated: bool = field(default=False, compare=False)
+    shown: Type | None = field(default=None, compare=False)
 
     @property
     def remark(self) -> str | None:
@@ -127,7 +129,9 @@ class Schema:
     `key` names, in key order, the columns whose values are unique together; it is empty where there is no key. `edge`
     says that the collection is a relationship between the two collections that its first two references name.
     `partition` names the leading key columns that decide where a row is stored (Cassandra); empty means the first key
-    column.
+    column. `native` says that the columns hold the engine's own texts or bytes of their values, which only a target of
+    the same engine gives and takes (the ability Native); its rows are then its own, without those of collections that
+    inherit from it, unless `heirs` says so.
     """
 
     name: str
@@ -136,6 +140,8 @@ class Schema:
     references: tuple[Reference, ...] = ()
     edge: bool = False
     partition: tuple[str, ...] = ()
+    native: bool = False
+    heirs: bool = False
 
     def __post_init__(self) -> None:
         names = self.names
@@ -170,6 +176,7 @@ class Schema:
             extras = {
                 "precision": column.precision, "scale": column.scale, "length": column.length,
                 "fraction_digits": column.fraction_digits, "native": column.native, "note": column.remark,
+                **({"shown": str(column.shown)} if column.shown else {}),
             }  # fmt: skip
             columns.append({**entry, **{word: value for word, value in extras.items() if value is not None}})
         data: dict[str, Any] = {"name": self.name, "columns": columns, "key": list(self.key)}
@@ -181,6 +188,10 @@ class Schema:
             data["edge"] = True
         if self.partition:
             data["partition"] = list(self.partition)
+        if self.native:
+            data["native"] = True
+        if self.heirs:
+            data["heirs"] = True
         return data
 
     @classmethod
@@ -195,6 +206,8 @@ class Schema:
             ),
             edge=data.get("edge", False),
             partition=tuple(data.get("partition", ())),
+            native=data.get("native", False),
+            heirs=data.get("heirs", False),
         )
 
 
@@ -210,6 +223,7 @@ def _column(entry: Mapping[str, Any]) -> Column:
         entry.get("nullable", True),
         **{word: entry[word] for word in sizes if word in entry},
         note=note,
+        shown=Type(entry["shown"]) if entry.get("shown") else None,
         generated=generated,
     )
 

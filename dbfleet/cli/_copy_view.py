@@ -37,7 +37,8 @@ class CopyView(ExitStack, Watch):
             # Of a collection that was there, its server knows at the first line whether its columns take them.
             unsure = each.way == "lines" and each.action not in ("create", "replace")
             way = "lines if its columns take them" if unsure else each.way
-            render.say(f"{title}, {_summed(each.columns)}, by {way}", rest="  ")
+            how = "native" if each.sink.native else _summed(each.columns)
+            render.say(f"{title}, {how}, by {way}", rest="  ")
             # A column that is kept exactly gets a line only with --verbose.
             shown = [line for line in each.columns if chosen.verbose or line.fidelity != "exact"]
             width = max((len(line.column) for line in shown), default=0)
@@ -48,6 +49,8 @@ class CopyView(ExitStack, Watch):
             if each.extras:
                 along = ", ".join(map(str, each.extras)) if chosen.verbose else _counted_extras(each.extras)
                 render.say(render.harmless(f"  with {along}"), rest="  ")
+        if plan.views:
+            render.say(render.harmless(f"view{'s' if plan.views[1:] else ''}: {', '.join(plan.views)}"), rest="  ")
         for text in plan.left:
             render.warn(text)
         if plan.resumed:

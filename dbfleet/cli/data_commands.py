@@ -93,7 +93,11 @@ def describe(where: Located, format: Format = None) -> None:
 
 
 @commands.command()
-def digest(where: Located, format: Format = None) -> None:
+def digest(
+    where: Located,
+    native: Annotated[bool, typer.Option("--native", help="Over the engine's own values.")] = False,
+    format: Format = None,
+) -> None:
     """Sum up a collection, or all of a target, in a digest that is the same on every engine that keeps the values."""
     from dbfleet.ops import digest as op
 
@@ -105,7 +109,11 @@ def digest(where: Located, format: Format = None) -> None:
         with render.progress(unit="rows") as display:
             bar = display.bar(target.name)
             for record in op.digest(
-                fleet, target, collection, progress=lambda name, rows: bar.update(f"{name}: {rows:,} rows")
+                fleet,
+                target,
+                collection,
+                native=native,
+                progress=lambda name, rows: bar.update(f"{name}: {rows:,} rows"),
             ):
                 done.append(asdict(record))  # noqa: PERF401 - the records before an error are shown too
             bar.finish(f"{len(done)} collection{'' if len(done) == 1 else 's'}")

@@ -56,6 +56,7 @@ def dump(
     ] = "jsonl",
     compress: Annotated[str | None, typer.Option("--compress", metavar="HOW", help="gzip or zstd.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Refuse what a dump does not hold whole.")] = False,
+    native: Annotated[bool, typer.Option("--native", help="The engine's own values, and all around them.")] = False,
     yes: Yes = False,
     exclude: Exclude = None,
     keep_going: KeepGoing = False,
@@ -91,6 +92,8 @@ def dump(
             bar.update(f"{name}: {rows:,} rows")
 
         if output == "-":
+            if native:
+                raise UsageError("--native: a native dump is a directory", hint="-o DIR")
             if len(names) != 1 or exclude or keep_going or retries:
                 raise UsageError("stdout takes one collection", hint="name it, or dump into a directory: -o DIR")
             with op.stream(fleet, target, names[0], format=format, compress=compress, dialect=written,
@@ -105,7 +108,7 @@ def dump(
                 fleet, target, names, done, retries=retries, tell=render.warn,
                 agree=lambda text: render.confirm(f"{text}. Go on?", yes=yes),
                 directory=directory, format=format, compress=compress, dialect=written,
-                exclude=exclude or (), keep_going=keep_going, strict=strict, progress=told,
+                exclude=exclude or (), keep_going=keep_going, strict=strict, native=native, progress=told,
             )  # fmt: skip
         except FleetPartlyFailed as error:  # the others are whole
             failed = error

@@ -37,6 +37,9 @@ def copy(
     strict: Annotated[bool, typer.Option("--strict", help="Refuse a column that is not kept exactly.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the plan.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a copy that was cut off.")] = False,
+    views: Annotated[
+        bool, typer.Option("--views", help="Between two of one engine: make views, too, as views.")
+    ] = False,
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", metavar="N", help="How many parts at a time.")] = None,
     on: Annotated[str, typer.Option("--on", metavar="WHERE", help="workers: the console's do it, not this one.")] = "",
     rule: Rules = None,
@@ -76,7 +79,7 @@ def copy(
             if given:
                 raise UsageError(f"{name} is done here, not by workers", hint="leave --on out")
         asked = {"source": source, "sink": sink, "collections": list(collections or ()), "mode": mode,
-                 "verify": verify, "strict": strict, "hands": jobs}  # fmt: skip
+                 "verify": verify, "strict": strict, "views": views, "hands": jobs}  # fmt: skip
         copy_on_workers(asked, where=on, resume=resume, yes=yes, format=format)
         return
     if not dry_run:
@@ -89,7 +92,8 @@ def copy(
         with CopyView(lambda question: render.confirm(question, yes=yes)) as view:
             copied(
                 fleet, reading, writing, names, done, retries=retries, resume=resume, watch=view,
-                rename=name, mode=mode, verify=verify, strict=strict, dry_run=dry_run, jobs=jobs,
+                rename=name, mode=mode, verify=verify, strict=strict, dry_run=dry_run, views=views,
+                jobs=jobs,
                 rules=rules(rule), exclude=exclude or (), keep_going=keep_going,
             )  # fmt: skip
         if dry_run and view.plan and (format or render.format_of(format) != "table"):  # a person has just seen it

@@ -2,6 +2,7 @@
 
     manifest.json   written last, in one step: a directory without it is no dump
     schema.json     every collection's schema (Schema.to_dict), in the order of their references
+    outline.json    in a native dump: what the collections are made of, in the engine's own words (dbfleet/outline.py)
     orders.jsonl    a file a collection: .jsonl or .csv, with .gz or .zst behind, or .parquet
 
 The manifest says who wrote it, from what, when, whether all of it is of one moment (and why not), of each collection
@@ -23,11 +24,13 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from dbfleet.errors import RuntimeFailure, UsageError
+from dbfleet.outline import Outline, Step
 from dbfleet.values import Schema
 
 VERSION: Final = 2
 MANIFEST: Final = "manifest.json"
 SCHEMA: Final = "schema.json"
+OUTLINE: Final = "outline.json"
 PARTIAL: Final = ".partial"
 COMPRESSIONS: Final[Mapping[str, str]] = {"gzip": ".gz", "zstd": ".zst"}
 """By name, what their files end in."""
@@ -63,6 +66,8 @@ class Manifest:
     """What the source has besides, and the dump has not, in words."""
     dialect: Mapping[str, Any] = field(default_factory=dict)
     """The dialect of its files (Dialect.to_dict), where they have one."""
+    outline_sha256: str | None = None
+    """Of a native dump: its values are the engine's own texts or bytes (Schema.native)."""
 
     def to_json(self) -> str:
         """The text of manifest.json. A dbfleet that knows no dialects refuses one with a dialect."""
@@ -109,6 +114,24 @@ def read_schemas(directory: Path, manifest: Manifest) -> dict[str, Schema]:
     if sha256_of([data]) != manifest.schema_sha256:
         raise UsageError(f"{file} is not the one of this dump: its SHA-256 differs", hint="dump again")
     return {schema.name: schema for schema in map(Schema.from_dict, json.loads(data)["collections"])}
+
+
+def read_outline(directory: Path, manifest: Manifest) -> Outline:
+    """The outline of a native dump. UsageError where outline.json is not the one that the dump was written with."""
+    file = directory / OUTLINE
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}") from error
+    if sha256_of([data]) != manifest.outline_sha256:
+        raise UsageError(f"{file} is not the one of this dump: its SHA-256 differs", hint="dump again")
+    return Outline(tuple(map(Step.from_dict, json.loads(data)["steps"])))
+
+
+def outline_json(outline: Outline) -> bytes:
+    """The bytes of outline.json."""
+    content = {"steps": [step.to_dict() for step in outline.steps]}
+    return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass")
 
 
 def schema_json(schemas: Sequence[Schema]) -> bytes:
@@ -182,7 +205,7 @@ def left_by_dumps(directory: Path) -> list[str]:
         listed = {each.file for each in read_manifest(directory).collections}
     except UsageError:
         listed = set()
-    ours = [name for name in there if name in listed or name == SCHEMA or name.endswith(PARTIAL)]
+    ours = [name for name in there if name in listed or name in (SCHEMA, OUTLINE) or name.endswith(PARTIAL)]
     return [MANIFEST, *ours]
 
 

@@ -37,9 +37,9 @@ class PlannedCollection:
 
     `action` is create, fill (it is there and empty), merge (it has rows, and ours replace those with their keys) or
     replace (what is there goes). `way` is how its rows go: as lines from server to server, or as rows. `extras` come
-    along after the rows. `staged` is where the rows are written, if they are to take the place of others
-    (ops/_staging.py); `there` is how many those are, where somebody has counted. With `rules`, `source` is what they
-    make of `ruled`, which is read.
+    along after the rows; one that is `outlined` is made by its source's outline instead (copy/native.py). `staged` is
+    where the rows are written, if they are to take the place of others (ops/_staging.py); `there` is how many those
+    are, where somebody has counted. With `rules`, `source` is what they make of `ruled`, which is read.
     """
 
     source: Schema
@@ -53,6 +53,7 @@ class PlannedCollection:
     there: int | None = None
     rules: tuple[Rule, ...] = ()
     ruled: Schema | None = None
+    outlined: bool = False
 
     @property
     def read(self) -> Schema:

@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import Generator, Mapping, Sequence
 from typing import Final, cast
 
+from dbfleet.abilities import carrying
 from dbfleet.adapter import Adapter
 from dbfleet.errors import DbfleetError, FleetPartlyFailed, NoRoom, NotFound, StatementError, Unsupported
 from dbfleet.fleet import Fleet
@@ -23,13 +24,17 @@ KINDS: Final = (StatementError, Unsupported)
 Failures = dict[str, DbfleetError]
 
 
-def found(fleet: Fleet, target: Target, names: Sequence[str]) -> Failures:
-    """Those of the collections that cannot be read, with why. NotFound for one that is not there."""
+def found(fleet: Fleet, target: Target, names: Sequence[str], *, natively: bool = False) -> Failures:
+    """Those of the collections that cannot be read, with why; `natively`, where the server can. NotFound for one that
+    is not there."""
     failures: Failures = {}
     with fleet.connect(target) as adapter:
+        native = carrying(adapter) if natively else None
+        own = native.native_collections() if native else ()
         for name in names:
             try:
-                batches = cast(Generator[Batch, None, None], adapter.scan(adapter.describe(name)))
+                schema = native.native(name) if native and name in own else adapter.describe(name)
+                batches = cast(Generator[Batch, None, None], adapter.scan(schema))
                 with contextlib.closing(batches):
                     next(batches, None)
             except KINDS as error:

@@ -13,13 +13,15 @@ from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from functools import partial
 
-from dbfleet.abilities import Snapshots, able
+from dbfleet.abilities import Snapshots, able, carrying
+from dbfleet.adapter import Adapter
 from dbfleet.errors import DbfleetError, StatementError, Unavailable, Unsupported
 from dbfleet.fleet import Fleet
 from dbfleet.ops._digests import stored
 from dbfleet.ops._named import schema_of
 from dbfleet.ops._progress import Ticker
 from dbfleet.target import Target
+from dbfleet.values import Schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +42,12 @@ def digest(
     target: Target,
     collection: str | None = None,
     *,
+    native: bool = False,
     progress: Callable[[str, int], None] = lambda collection, rows: None,
 ) -> Iterator[Digested]:
     """The digest of a collection, or of all of them at one moment where the engine can hold one. NotFound if the
-    collection is not there. `progress` is told how many rows of a collection have been read.
+    collection is not there. `native`: over the engine's own values, as the receipt of a native copy has it; Unsupported
+    for an engine that cannot. `progress` is told how many rows of a collection have been read.
 
     Of a whole target, a collection that cannot be digested does not hide the others: its error is raised when the last
     has been given, several as the first of the worst kind, with all their messages. What comes after it is read at
@@ -61,7 +65,7 @@ def digest(
             started = time.perf_counter()
             try:
                 ticker = Ticker(partial(progress, name))
-                found = stored(adapter, schema_of(adapter, target, name), watched=ticker.batches)
+                found = stored(adapter, _schema(adapter, target, name, native=native), watched=ticker.batches)
             except DbfleetError as error:
                 error.target = error.target or target.name
                 if name not in error.message:  # which of them, where nobody named one
@@ -80,6 +84,16 @@ def digest(
         moment.close()
     if failed:
         raise _worst(failed)
+
+
+def _schema(adapter: Adapter, target: Target, name: str, *, native: bool) -> Schema:
+    schema = schema_of(adapter, target, name)
+    if not native:
+        return schema
+    known = carrying(adapter)
+    if known is None:
+        raise Unsupported(f"{adapter.spec.title} gives no native digest", hint="leave --native out")
+    return known.native(name)
 
 
 def _worst(failed: Sequence[DbfleetError]) -> DbfleetError:

@@ -17,19 +17,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from dbfleet import __version__
-from dbfleet.abilities import ENCODINGS, EncodesScans, able
+from dbfleet.abilities import ENCODINGS, EncodesScans, Native, able, carrying
 from dbfleet.adapter import Adapter
 from dbfleet.dialect import AS_USUAL, Dialect
 from dbfleet.dialect import FORMATS as DIALECTS
 from dbfleet.dialect import check as check_dialect
-from dbfleet.errors import DbfleetError, UsageError, did_you_mean
+from dbfleet.errors import DbfleetError, Unsupported, UsageError, did_you_mean
 from dbfleet.fleet import Fleet
 from dbfleet.formats import _exact
 from dbfleet.formats._dialect import check as check_written
@@ -40,6 +40,7 @@ from dbfleet.ops._moment import Moment
 from dbfleet.ops._named import distinct, hinted, without
 from dbfleet.ops._order import ordered
 from dbfleet.ops._progress import Ticker
+from dbfleet.outline import Outline
 from dbfleet.target import Target
 from dbfleet.values import Digest, Schema
 
@@ -81,6 +82,7 @@ def dump(
     exclude: Sequence[str] = (),
     keep_going: bool = False,
     strict: bool = False,
+    native: bool = False,
     tell: Tell = lambda text: None,
     agree: Callable[[str], None] | None = None,
     progress: Progress = lambda collection, rows: None,
@@ -91,7 +93,8 @@ def dump(
     is told what will go; only what a dump writes is ever removed, and not before the new dump is whole. RuntimeFailure
     where the disk refuses. `tell` is told what is not in the dump; with `strict` it is LossyRefused. What `exclude` has
     a pattern of is left out. With `keep_going` a collection that cannot be read is left out too, and FleetPartlyFailed
-    names it when the dump of the others is whole.
+    names it when the dump of the others is whole. With `native` the values are the engine's own texts or bytes, and all
+    that the collections are made of comes along; Unsupported for an engine that cannot.
     """
     check(format, compress, dialect)
     wish = _Wish(format, compress, dialect)
@@ -105,16 +108,22 @@ def dump(
         everything = not collections
         if exclude or keep_going:
             with fleet.connect(target) as adapter:
-                names = distinct(collections) or list(adapter.collections())
+                names = distinct(collections) or list(_carrying(adapter).native_collections() if native
+                                                      else adapter.collections())  # fmt: skip
             collections = without(names, exclude)
-            failures = _unreadable.found(fleet, target, collections) if keep_going else {}
+            failures = _unreadable.found(fleet, target, collections, natively=native) if keep_going else {}
             collections = [name for name in collections if name not in failures]
             if failures and not collections:
                 raise next(iter(failures.values()))
         with fleet.connect(target) as adapter, Moment(fleet, target, adapter, tell) as moment:
             info = adapter.ping()
-            schemas, left = _schemas(adapter, collections, everything=everything)
-            left += _not_kept(adapter, schemas)
+            outline = None
+            if native:
+                schemas, outline = _natively(adapter, collections, everything=everything)
+                left = list(outline.left)
+            else:
+                schemas, left = _schemas(adapter, collections, everything=everything)
+                left += _not_kept(adapter, schemas)
             left += [f"{name}, which cannot be read: {error.message}" for name, error in failures.items()]
             if strict:
                 _left.refuse(left, target.name, hint="without --strict the rest is dumped")
@@ -126,6 +135,10 @@ def dump(
                 _check_free(directory, names)
             made.append(place / files.SCHEMA)
             schema_sha256 = _write(place / files.SCHEMA, files.schema_json(schemas))
+            outline_sha256 = None
+            if outline:
+                made.append(place / files.OUTLINE)
+                outline_sha256 = _write(place / files.OUTLINE, files.outline_json(outline))
             entries: list[files.DumpedFile] = []
             for schema, name in zip(schemas, names, strict=True):
                 made.append(place / name)
@@ -159,6 +172,7 @@ def dump(
             collections=tuple(entries),
             left=tuple(left),
             dialect=dialect.to_dict(),
+            outline_sha256=outline_sha256,
         )
         made.append(place / files.MANIFEST)
         _write(place / files.MANIFEST, manifest.to_json().encode("utf-8", "surrogatepass"))
@@ -252,7 +266,7 @@ def _prepare(directory: Path, agree: Callable[[str], None] | None) -> Path:
 def _check_free(directory: Path, names: Sequence[str]) -> None:
     """UsageError where a file of somebody else's has a name that ours will have."""
     ours = set(files.left_by_dumps(directory))
-    for name in (files.SCHEMA, *names):
+    for name in (files.SCHEMA, files.OUTLINE, *names):
         if name not in ours and (directory / name).exists():
             raise UsageError(
                 f"{directory / name} is in the way, and no part of a dump", hint="move it, or dump elsewhere"
@@ -291,6 +305,30 @@ def _schemas(adapter: Adapter, names: Sequence[str], *, everything: bool) -> tup
         with hinted(adapter, name):
             found.append(adapter.describe(name))
     return ordered(found), []
+
+
+def _carrying(adapter: Adapter) -> Native:
+    native = carrying(adapter)
+    if native is None:
+        raise Unsupported(
+            f"{adapter.spec.title} gives no native dump", target=adapter.target.name, hint="leave --native out"
+        )
+    return native
+
+
+def _natively(adapter: Adapter, names: Sequence[str], *, everything: bool) -> tuple[list[Schema], Outline]:
+    """The collections' schemas by the engine's own values, and their outline."""
+    native = _carrying(adapter)
+    own = native.native_collections()
+    for name in names:
+        if name not in own:
+            with hinted(adapter, name):
+                adapter.describe(name)
+            raise Unsupported(f"{name} has no rows of its own", target=adapter.target.name, hint="name what it reads")
+    chosen = distinct(names) or list(own)
+    outline = native.outline(chosen, everything=everything)
+    schemas = [replace(native.native(name), heirs=name in outline.parents) for name in chosen]
+    return ordered(schemas), outline
 
 
 def _not_kept(adapter: Adapter, schemas: Sequence[Schema]) -> list[str]:

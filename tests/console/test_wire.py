@@ -16,8 +16,19 @@ from dbfleet.adapter import WHOLE, Rejected
 from dbfleet.extras import Default, Identity, Index, Native
 from dbfleet.fidelity import Keeping
 from dbfleet.ops._plan import PlannedCollection, PlannedColumn
-from dbfleet.ops.copy.messages import Begin, CheckPart, CopyPart, GiveExtras, Given, PartChecked, PartCopied
+from dbfleet.ops.copy.messages import (
+    Begin,
+    CheckPart,
+    CopyPart,
+    GiveExtras,
+    Given,
+    PartChecked,
+    PartCopied,
+    Taken,
+    TakeSteps,
+)
 from dbfleet.ops.copy.wire import packed, unpacked
+from dbfleet.outline import Step
 from dbfleet.values import JSON_NULL, Column, Digest, Reference, Schema, Type
 
 TIMES = st.times().map(lambda found: found.replace(fold=0))
@@ -67,11 +78,13 @@ def test_every_task_and_answer() -> None:
     line = PlannedColumn("t", "c", "id", "int", "int", Keeping.ROUNDED, None)
     extras = (Index("i", ("id",), True), Default("id", None), Identity("id"), Native("postgres", "k", "w", "d"))
     plan = PlannedCollection(schema, schema, "create", 5, (line,), "lines", extras, schema, 3)
+    step = Step("keys", "index", "t", "index i", "CREATE INDEX \x1a\x1di\x1e", 3, (("s", "i"),), undo="x", locks=("t",))
     for part in (WHOLE, {"from": [1, "x"], "to": None}):
         for message in (
             Begin("moment"), Begin(None), CopyPart(plan, 1, part, "upsert", True, False), CheckPart(plan, part, True),
             GiveExtras(plan, frozenset({"a", "b"}), True), PartChecked("c", Digest(1, 2)),
             Given("c", ("a",), ("b",), {"x": "y"}),
+            TakeSteps(plan, (step,), {"t": "s"}, True), Taken("c", ["index i 1"]),
         ):  # fmt: skip
             assert through(message) == message
             assert repr(through(message)) == repr(message)

@@ -6,8 +6,8 @@ another, and does it as the lead's own worker would (ops/copy/worker.py); its co
 the same copy. The copy's journal is in the control database, so that another worker can be the lead after the first one
 has died: it goes on with a moment of its own then, which the receipt says.
 
-A part that was begun by a worker which died is done again by upsert. Rows without a key cannot be: the lead begins the
-collection anew.
+A part that was begun by a worker which died is done again by upsert, or after what is there of it was removed. Rows
+without a key cannot be: the lead begins the collection anew.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from dbfleet.ops import _workers
 from dbfleet.ops.copy import Crew
 from dbfleet.ops.copy import worker as copy_worker
 from dbfleet.ops.copy.journal import Progressed, from_text, to_text, word_of
-from dbfleet.ops.copy.messages import Begin, CopyPart, Far, PartCopied
+from dbfleet.ops.copy.messages import Begin, CopyPart, Far, PartCopied, TakeSteps
 from dbfleet.ops.copy.wire import packed, unpacked
 from dbfleet.target import Target
 
@@ -146,6 +146,8 @@ def _what(task: Any) -> str:
     name = task.plan.sink.name
     if isinstance(task, CopyPart):
         return f"copy {name}" + (f", part {task.number + 1}" if task.number else "")
+    if isinstance(task, TakeSteps):
+        return f"{', '.join(map(str, task.steps))} of {name}"
     return f"{'read back' if type(task).__name__ == 'CheckPart' else 'indexes of'} {name}"
 
 
@@ -233,6 +235,8 @@ def work(job: Job, claim: Claim) -> None:
 def _one(worker: _workers.Worker, claim: Claim) -> bool:
     """Do one part. Whether the process can do another."""
     task = unpacked(claim.spec["task"])
+    if claim.attempt > 1 and isinstance(task, TakeSteps):
+        task = replace(task, again=True)
     if claim.attempt > 1 and isinstance(task, CopyPart):
         if not task.plan.sink.key:
             error = BegunByAnother(f"{task.plan.sink.name} has no key, and the worker that had begun it is gone")

@@ -27,7 +27,7 @@ NAV = Nav("Schedules", "schedules", 50)
 NOT_HERE: Final = ("command", "log", "statement", "sync")
 """Kinds that are not scheduled in the browser: made on the command line alone, or asked for at once."""
 _ENDS: Final = ("target", "left", "right", "sink", "source")
-_FLAGS: Final = ("verify", "strict")
+_FLAGS: Final = ("verify", "strict", "views")
 _RUNS: Final = 5
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from dbfleet.abilities import (
@@ -18,6 +18,7 @@ from dbfleet.abilities import (
     Locates,
     MakesReader,
     Narrows,
+    Native,
     Notices,
     Ordered,
     ReadsLines,
@@ -56,11 +57,16 @@ from dbfleet.engines.postgres import (
 from dbfleet.engines.postgres.connect import opened
 from dbfleet.engines.postgres.fast import digest, dump, lines
 from dbfleet.engines.postgres.fast.encoded_scan import Tally
+from dbfleet.engines.postgres.native import catalog as native_catalog
+from dbfleet.engines.postgres.native import names as native_names
+from dbfleet.engines.postgres.native import outline, take
+from dbfleet.engines.postgres.native import values as native_values
 from dbfleet.engines.postgres.session import Session
 from dbfleet.engines.postgres.tables import Tables
 from dbfleet.engines.postgres.types import LEXIS
 from dbfleet.errors import NotFound
 from dbfleet.extras import AnyExtra, Extras, shared
+from dbfleet.outline import Outline, Step
 from dbfleet.spec import EngineSpec
 from dbfleet.target import Target
 from dbfleet.values import Batch, Digest, Row, Schema, digest_rows
@@ -87,6 +93,7 @@ class PostgresAdapter(
     CountsOn,
     CarriesExtras,
     TellsLeft,
+    Native,
     MakesReader,
     LimitsTime,
 ):
@@ -168,6 +175,65 @@ class PostgresAdapter(
         """Its identities and serials go on behind the largest values; what could not be set, in words."""
         with self._session.translated():
             return counters.count_on(self._session.rows, self._session.ready(), self._tables.sql(name))
+
+    # --- as it is, to another PostgreSQL ---
+
+    def carries(self) -> bool:
+        """PostgreSQL itself, from version 12 on."""
+        return server.ping(self._session).product == "PostgreSQL" and (
+            self._session.connection.info.server_version >= native_catalog.FIRST_VERSION
+        )
+
+    def native_collections(self) -> Sequence[str]:
+        """Tables, partitioned ones too: a view has no rows of its own."""
+        return self._tables.names(kinds="rp")
+
+    def native_views(self) -> Sequence[str]:
+        """Views, materialized ones too."""
+        return self._tables.names(kinds="vm")
+
+    def native(self, name: str, described: Schema | None = None) -> Schema:
+        """The table by its server's texts: see `native.values`."""
+        schema = described or self.describe(name)
+        return native_values.native(schema, read.find(self._session, self._tables, name))
+
+    def outline(self, names: Sequence[str], *, everything: bool = False, views: Sequence[str] = ()) -> Outline:
+        """What the server needs to be told to make the same tables."""
+        with self._session.translated(), self._session.ready().transaction():
+            return outline.outline(self._session.rows, self._tables, names, everything=everything, view_names=views)
+
+    def lacking(self, steps: Sequence[Step]) -> Mapping[str, str]:
+        """Extensions, accounts, and what we have no words for."""
+        return take.lacking(self._session, steps)
+
+    def names(
+        self, makes: Sequence[tuple[str, str]], old: str, new: str, going: Collection[str]
+    ) -> Mapping[tuple[str, str], str]:
+        """Free names in the schemas."""
+        with self._session.translated():
+            return native_names.names(self._session.rows, self._tables, makes, old, new, going)
+
+    def take(self, step: Step, called: Mapping[str, str], *, again: bool = False) -> bool:
+        """The step's statement, in a transaction of its own."""
+        return take.take(self._session, self._tables, step, called, again=again)
+
+    def clear(self, schema: Schema, part: Part) -> None:
+        """DELETE with the part's condition."""
+        take.clear(self._session, self._tables, schema, part)
+
+    def remove(self, names: Sequence[str]) -> None:
+        """One DROP TABLE."""
+        take.remove(self._session, self._tables, names)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """One transaction."""
+        with self._session.translated(), self._session.ready().transaction():
+            yield
+
+    def undo(self, step: Step, called: Mapping[str, str]) -> None:
+        """Drop the type or sequence."""
+        take.undo(self._session, self._tables, step, called)
 
     # --- rows ---
 

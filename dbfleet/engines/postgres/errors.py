@@ -59,6 +59,7 @@ _BY_STATE: Final[Mapping[str, type[DbfleetError]]] = {
     "3F000": NotFound,
     "42703": NotFound,
     "42710": AlreadyExists,
+    "42723": AlreadyExists,
     "42P01": NotFound,
     "42P06": AlreadyExists,
     "42P07": AlreadyExists,

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from dbfleet.adapter import BATCH_BYTES
-from dbfleet.engines.postgres.tables import Execute, Table, named
+from dbfleet.engines.postgres.tables import Execute, Table, from_, named
 from dbfleet.engines.postgres.types import LEXIS
 from dbfleet.values import Row, Schema, Type
 
@@ -66,7 +66,7 @@ class Slices:
 
     def __init__(self, schema: Schema, table: Table, expressions: Sequence[str]) -> None:
         kinds = [table.column(column.name).cast for column in schema.columns]
-        self._table, self._width = table.sql, len(kinds)
+        self._table, self._width = from_(schema, table), len(kinds)
         self._places = [place for place, kind in enumerate(kinds) if sliced(schema.columns[place].type, kind)]
         self._names = [LEXIS.quote(schema.names[place]) for place in self._places]
         huge = [f"octet_length({name}) > {HUGE}" for name in self._names]
@@ -74,7 +74,7 @@ class Slices:
         for place, is_huge in zip(self._places, huge, strict=True):
             columns[place] = f"CASE WHEN {is_huge} THEN NULL ELSE {columns[place]} END"
         places = ", ".join(["tableoid", "ctid::text", *huge])
-        self.select = f"SELECT {named(schema, columns)}, {places} FROM {table.sql}"
+        self.select = f"SELECT {named(schema, columns)}, {places} FROM {self._table}"
 
     def whole(self, row: Row, execute: Execute) -> Row:
         """The row of `select` with its huge values; `execute` runs statements that see the same moment."""

@@ -66,6 +66,8 @@ _MINE: Final = """n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND 
     SELECT FROM pg_catalog.pg_depend d WHERE d.deptype IN ('e', 'i') AND d.objid = o.oid AND d.classid = o.tableoid)"""
 _NAMED: Final = "CASE WHEN n.nspname = current_schema() THEN '' ELSE n.nspname || '.' END"
 
+AS_A_TABLE: Final = ": its rows come as a table"
+
 _OF_DATABASE: Final = f"""
 SELECT 1, 'extension ' || extname FROM pg_catalog.pg_extension WHERE extname <> 'plpgsql'
 UNION ALL SELECT 2, CASE o.typtype WHEN 'e' THEN 'enum ' WHEN 'd' THEN 'domain ' WHEN 'c' THEN 'composite type '
@@ -76,8 +78,8 @@ WHERE {_MINE} AND (o.typtype IN ('e', 'd', 'r') OR c.relkind = 'c' OR (o.typtype
 UNION ALL SELECT 3, CASE o.prokind WHEN 'p' THEN 'procedure ' WHEN 'a' THEN 'aggregate ' ELSE 'function ' END
     || {_NAMED} || o.proname || '(' || pg_get_function_identity_arguments(o.oid) || ')'
 FROM pg_catalog.pg_proc o JOIN pg_catalog.pg_namespace n ON n.oid = o.pronamespace WHERE {_MINE}
-UNION ALL SELECT 4, CASE o.relkind WHEN 'v' THEN 'view ' || {_NAMED} || o.relname || ': its rows come as a table'
-                    WHEN 'm' THEN 'materialized view ' || {_NAMED} || o.relname || ': its rows come as a table'
+UNION ALL SELECT 4, CASE o.relkind WHEN 'v' THEN 'view ' || {_NAMED} || o.relname || '{AS_A_TABLE}'
+                    WHEN 'm' THEN 'materialized view ' || {_NAMED} || o.relname || '{AS_A_TABLE}'
                     ELSE 'sequence ' || {_NAMED} || o.relname END
 FROM pg_catalog.pg_class o JOIN pg_catalog.pg_namespace n ON n.oid = o.relnamespace
 WHERE o.relkind IN ('v', 'm', 'S') AND o.relpersistence <> 't' AND {_MINE} AND NOT EXISTS (
@@ -95,6 +97,30 @@ ORDER BY 1, 2
 """
 
 
+_BESIDES: Final = f"""
+SELECT 1, 'foreign table ' || {_NAMED} || o.relname FROM pg_catalog.pg_class o
+JOIN pg_catalog.pg_namespace n ON n.oid = o.relnamespace WHERE o.relkind = 'f' AND {_MINE}
+UNION ALL SELECT 2, 'foreign server ' || o.srvname FROM pg_catalog.pg_foreign_server o
+UNION ALL SELECT 3, 'collation ' || {_NAMED} || o.collname FROM pg_catalog.pg_collation o
+JOIN pg_catalog.pg_namespace n ON n.oid = o.collnamespace WHERE {_MINE}
+UNION ALL SELECT 4, 'operator ' || {_NAMED} || o.oprname FROM pg_catalog.pg_operator o
+JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace WHERE {_MINE}
+UNION ALL SELECT 5, 'operator class ' || {_NAMED} || o.opcname FROM pg_catalog.pg_opclass o
+JOIN pg_catalog.pg_namespace n ON n.oid = o.opcnamespace WHERE {_MINE}
+UNION ALL SELECT 6, 'text search configuration ' || {_NAMED} || o.cfgname FROM pg_catalog.pg_ts_config o
+JOIN pg_catalog.pg_namespace n ON n.oid = o.cfgnamespace WHERE {_MINE}
+UNION ALL SELECT 7, 'cast of ' || o.castsource::regtype || ' to ' || o.casttarget::regtype FROM pg_catalog.pg_cast o
+WHERE o.oid >= 16384 AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+    WHERE d.classid = 'pg_catalog.pg_cast'::regclass AND d.objid = o.oid AND d.deptype IN ('e', 'i'))
+UNION ALL SELECT 8, 'subscription ' || o.subname FROM pg_catalog.pg_stat_subscription o
+UNION ALL SELECT 9, 'default privileges' WHERE EXISTS (SELECT FROM pg_catalog.pg_default_acl)
+UNION ALL SELECT 10, 'settings of the database' WHERE EXISTS (
+    SELECT FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_database b ON b.oid = s.setdatabase
+    WHERE b.datname = current_database())
+ORDER BY 1, 2
+"""
+
+
 def of_table(execute: Execute, table: str) -> list[str]:
     """What the table has, whose name in SQL is `table`."""
     return [text for _, text in execute(_OF_TABLE, [table])]
@@ -103,3 +129,9 @@ def of_table(execute: Execute, table: str) -> list[str]:
 def of_database(execute: Execute) -> list[str]:
     """What the database has beside its tables: functions, types, views, sequences that no column owns, extensions."""
     return [text for _, text in execute(_OF_DATABASE, ())]
+
+
+def besides(execute: Execute) -> list[str]:
+    """What the database has besides that, and no copy of its tables needs to carry: foreign tables and servers,
+    collations, operators, casts, settings."""
+    return [text for _, text in execute(_BESIDES, ())]

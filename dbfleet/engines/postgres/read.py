@@ -21,6 +21,8 @@ from dbfleet.values import Batch, Row, Schema
 
 def scan(session: Session, tables: Tables, schema: Schema, part: Part, batch_size: int) -> Iterator[Batch]:
     """The rows of the part."""
+    if schema.native:
+        session.as_it_is()
     table = find(session, tables, schema.name)
     condition, values = where(schema, table, part)
     yield from _batches(session, tables, schema, table, condition, values, batch_size)
@@ -30,6 +32,8 @@ def get(session: Session, tables: Tables, schema: Schema, keys: Sequence[Row]) -
     """The rows with these keys."""
     if not schema.key:
         raise session.unsupported(f"{schema.name} has no key to get rows by")
+    if schema.native:
+        session.as_it_is()
     table = find(session, tables, schema.name)
     columns = [schema.column(name) for name in schema.key]
     for start in range(0, len(keys), BATCH_SIZE):

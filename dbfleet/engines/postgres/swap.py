@@ -12,7 +12,7 @@ table itself, not on its name: the swap is refused and names it.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from dbfleet.adapter import Swap
@@ -24,9 +24,11 @@ from dbfleet.errors import ConstraintViolated, NotFound, StatementError
 _quote = LEXIS.quote
 
 _REFERRING: Final = """
+WITH going AS (SELECT unnest($1::regclass[])::oid AS id
+               UNION SELECT p.relid FROM unnest($1::regclass[]) AS g(id), pg_catalog.pg_partition_tree(g.id) p)
 SELECT k.conrelid::regclass::text, k.conname, pg_get_constraintdef(k.oid) FROM pg_catalog.pg_constraint k
-WHERE k.contype = 'f' AND k.conparentid = 0 AND k.confrelid = ANY($1::regclass[]::oid[])
-  AND NOT k.conrelid = ANY($1::regclass[]::oid[])
+WHERE k.contype = 'f' AND k.conparentid = 0 AND k.confrelid IN (SELECT id FROM going)
+  AND k.conrelid NOT IN (SELECT id FROM going)
 ORDER BY 1, 2
 """
 
@@ -64,7 +66,8 @@ def swap(execute: Execute, tables: Tables, swaps: Sequence[Swap]) -> None:
     execute(f"SET LOCAL lock_timeout = '{_WAIT_S}s'", ())
     staged = [tables.find(each.staged.name) for each in swaps]
     for each in swaps:
-        tables.make_space(each.name)
+        if not each.outlined:  # an outline makes its schemas itself
+            tables.make_space(each.name)
     old = [table for each in swaps if (table := _there(tables, each.name)) is not None]
     lockable = sorted(table.sql for table in old if table.kind in "rp")
     if lockable:
@@ -79,7 +82,7 @@ def swap(execute: Execute, tables: Tables, swaps: Sequence[Swap]) -> None:
         (table, statement)
         for each, made in zip(swaps, staged, strict=True)
         if (table := _there(tables, each.name)) is not None
-        for statement in kept(execute, table.sql, made.sql)
+        for statement in kept(execute, table.sql, made.sql, outlined=each.outlined)
     ]
     referring = execute(_REFERRING, [_array(table.sql for table in old)]) if old else []
     for table, constraint, _ in referring:
@@ -137,11 +140,14 @@ def _take_place(execute: Execute, tables: Tables, swap: Swap, staged: Table) -> 
     space, name = tables.split(swap.staged.name)
     final_space, final = tables.split(swap.name)
     place = staged.sql
-    for made, wanted in swap.indexes.items():
-        execute(f"ALTER INDEX {_quote(space)}.{_quote(made)} RENAME TO {_quote(wanted)}", ())
+    if not swap.outlined:
+        for made, wanted in swap.indexes.items():
+            execute(f"ALTER INDEX {_quote(space)}.{_quote(made)} RENAME TO {_quote(wanted)}", ())
     if final_space != space:
         execute(f"ALTER TABLE {place} SET SCHEMA {_quote(final_space)}", ())
         place = f"{_quote(final_space)}.{_quote(name)}"
+    if swap.outlined:
+        _take_places(execute, space, {made: tables.split(wanted) for made, wanted in swap.indexes.items()})
     if final != name:
         execute(f"ALTER TABLE {place} RENAME TO {_quote(final)}", ())
         place = f"{_quote(final_space)}.{_quote(final)}"
@@ -160,6 +166,25 @@ def _take_place(execute: Execute, tables: Tables, swap: Swap, staged: Table) -> 
         if sequence in itertools.islice(_names(name, [owner], "seq"), 10):
             wanted = free(_names(final, [owner], "seq"))
             execute(f"ALTER SEQUENCE {_quote(final_space)}.{_quote(sequence)} RENAME TO {_quote(wanted)}", ())
+
+
+_KIND: Final = """
+SELECT c.relkind::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = $1 AND c.relname = $2
+"""
+
+
+def _take_places(execute: Execute, space: str, wanted: Mapping[str, tuple[str, str]]) -> None:
+    """Give the indexes, sequences, partitions and statistics of a table their final schemas and names. What a table
+    owns has moved with it; partitions and statistics have not, and take with them what is theirs."""
+    whats: dict[str, str] = {}
+    for made, (place, _) in wanted.items():
+        kind = execute(_KIND, [space, made]) or execute(_KIND, [place, made])
+        whats[made] = "TABLE" if kind else "STATISTICS"  # ALTER TABLE renames indexes and sequences, too
+        if space != place and (not kind or kind[0][0] in "rp"):
+            execute(f"ALTER {whats[made]} {_quote(space)}.{_quote(made)} SET SCHEMA {_quote(place)}", ())
+    for made, (place, name) in wanted.items():
+        execute(f"ALTER {whats[made]} {_quote(place)}.{_quote(made)} RENAME TO {_quote(name)}", ())
 
 
 def _names(table: str, columns: Sequence[str], label: str) -> Iterator[str]:

@@ -11,6 +11,8 @@ from typing import Final
 
 from dbfleet.engines.postgres.tables import Execute
 
+_OUTLINED: Final = 5
+"""Up to here the kept things are such as an outline holds."""
 _CAN_OWN: Final = "pg_has_role(c.relowner, 'MEMBER')"
 
 _KEPT: Final = f"""
@@ -133,10 +135,11 @@ ORDER BY 1, 2
 """
 
 
-def kept(execute: Execute, old: str, new: str) -> list[str]:
+def kept(execute: Execute, old: str, new: str, *, outlined: bool = False) -> list[str]:
     """The statements that give the new table what the old one has. They are asked for before the old one goes, and run
-    once the new one has its name."""
-    return [statement for _, statement in execute(_KEPT, [old, new])]
+    once the new one has its name. One that was made by another table's outline has comments, options and policies of
+    its own: triggers, owner and privileges are given to it."""
+    return [statement for number, statement in execute(_KEPT, [old, new]) if not outlined or number > _OUTLINED]
 
 
 def lost(execute: Execute, table: str) -> list[str]:

@@ -17,7 +17,7 @@ from dbfleet.adapter import WHOLE, Part
 from dbfleet.engines.postgres.types import LEXIS, NAME_BYTES, NATIVE, RELATIONAL, Carried, TypeCatalog
 from dbfleet.errors import NotFound, Unsupported, did_you_mean
 from dbfleet.sql.relational import create_statements
-from dbfleet.values import Column, Schema
+from dbfleet.values import Column, Schema, Type
 
 Execute = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 
@@ -25,7 +25,7 @@ _quote = LEXIS.quote
 
 _COLLECTIONS: Final = """
 SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND c.relpersistence <> 't'
+WHERE c.relkind = ANY($2::"char"[]) AND NOT c.relispartition AND c.relpersistence <> 't'
   AND EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
   AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND has_schema_privilege(n.oid, 'USAGE')
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass
@@ -119,9 +119,10 @@ class Tables:
         self._execute = execute
         self._schemas: set[str] = set()
 
-    def names(self, *, staged: bool = False) -> list[str]:
-        """The collections' names, sorted; or those of staged ones alone."""
-        return sorted(self.joined(space, table) for space, table in self._execute(_COLLECTIONS, [staged]))
+    def names(self, *, staged: bool = False, kinds: str = "rpvmf") -> list[str]:
+        """The collections' names, sorted; or those of staged ones alone; of these kinds, as in pg_class.relkind."""
+        wanted = "{" + ",".join(kinds) + "}"
+        return sorted(self.joined(space, table) for space, table in self._execute(_COLLECTIONS, [staged, wanted]))
 
     @cached_property
     def _space(self) -> str:
@@ -200,7 +201,7 @@ class Tables:
     def select(self, schema: Schema, table: Table, *, cut: bool = False) -> str:
         """SELECT of the schema's columns, each as the schema's type. With `cut`, times are cut to the digits of a
         second that the schema names, where the server has a function for that."""
-        return f"SELECT {named(schema, self.expressions(schema, table, cut=cut))} FROM {table.sql}"
+        return f"SELECT {named(schema, self.expressions(schema, table, cut=cut))} FROM {from_(schema, table)}"
 
     def expressions(self, schema: Schema, table: Table, *, cut: bool = False) -> list[str]:
         """The expressions of `select`, one a column."""
@@ -266,6 +267,11 @@ class Tables:
         return [list(bound) for bound, _ in itertools.groupby(bounds)]
 
 
+def from_(schema: Schema, table: Table) -> str:
+    """What rows are read from: with `native` a table without what inherits from it, which has its own rows."""
+    return f"ONLY {table.sql}" if schema.native and not schema.heirs and table.kind == "r" else table.sql
+
+
 def named(schema: Schema, expressions: Sequence[str]) -> str:
     """The expressions, each with its column's name, which the server's messages then have."""
     pairs = zip(map(_quote, schema.names), expressions, strict=True)
@@ -308,6 +314,8 @@ def by_keys(schema: Schema, table: Table) -> str:
 def order(column: Column, table: Table) -> str | None:
     """What orders by a key column as every engine does: numbers by value, text by its bytes. None for other types."""
     name, native = _quote(column.name), table.column(column.name).cast
+    if native == "date" and column.type is Type.TEXT:
+        return None  # BC and infinity are not in the order of their texts
     if native in ("smallint", "integer", "bigint", "uuid", "date"):
         return name
     return f'{name} COLLATE "C"' if native in ("text", "character varying") else None
@@ -316,6 +324,8 @@ def order(column: Column, table: Table) -> str | None:
 def _cast(column: Column, carried: Carried) -> str:
     """The expression of the column, as the schema's type."""
     name = _quote(column.name)
+    if carried.type is None and not carried.nested:
+        return f"{name}::text"  # a domain of a domain would come as what it is in the end
     if column.type is carried.column_type:
         return f"to_json({name})" if carried.nested else name
     return f"{name}::{NATIVE[column.type]}"

@@ -6,17 +6,22 @@ given again. One that was interrupted, or whose server went away or has no room,
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
-from dbfleet.errors import DbfleetError, Unavailable, Unsupported
+from dbfleet.abilities import Native, able
+from dbfleet.errors import ConstraintViolated, DbfleetError, Unavailable, Unsupported
 from dbfleet.ops._ends import goes_on
 from dbfleet.ops.copy.messages import Ends, Watch
 from dbfleet.ops.copy.owner import Moving, Owner
+from dbfleet.outline import Step
 
 
 def ended_by(error: BaseException, ends: Ends, owner: Owner, watch: Watch) -> None:
     """Keep or drop what the copy has made, and say so."""
     if goes_on(error):
+        if ends.journal.collections:
+            ends.journal.save()  # natively not every part is noted at once
         told = f"{progress(owner.moving)}: the same command with --resume goes on from here"
         if isinstance(error, DbfleetError):
             error.hint = f"{error.hint}; {told}" if error.hint else told
@@ -30,7 +35,8 @@ def ended_by(error: BaseException, ends: Ends, owner: Owner, watch: Watch) -> No
 
 def undo(ends: Ends, owner: Owner) -> str:
     """Drop what the copy has made. What is left then, in words."""
-    stays = _drop(ends, _made(owner))
+    shared = owner.making.shared if owner.making else ()
+    stays = _drop(ends, _made(owner), shared, natively=owner.making is not None)
     others = [each.name for each in owner.moving if each.state.begun and not each.state.made]
     if stays:
         return f"what it has made could not be dropped again: {', '.join(stays)}; --mode replace begins anew"
@@ -51,13 +57,19 @@ def _made(owner: Owner) -> list[str]:
     return list(dict.fromkeys([*owner.made_now, *found]))
 
 
-def _drop(ends: Ends, names: Sequence[str]) -> list[str]:
-    """Drop them, on a connection of its own: the other may be lost, or hold locks no more. Those that stay."""
-    if not names:
+def _drop(ends: Ends, names: Sequence[str], shared: Sequence[Step], *, natively: bool) -> list[str]:
+    """Drop them, and what was made for them, on a connection of its own: the other may be lost, or hold locks no more.
+    Those that stay."""
+    if not names and not shared:
         return []
     stays: list[str] = []
     try:
         with ends.fleet.connect(ends.sink) as adapter:
+            removing = able(adapter, Native) if natively else None
+            if removing:  # those that refer to each other go together
+                with contextlib.suppress(ConstraintViolated):
+                    removing.remove(names)
+                    names = []
             for name in reversed(names):
                 try:
                     adapter.drop(name)
@@ -67,6 +79,10 @@ def _drop(ends: Ends, names: Sequence[str]) -> list[str]:
                     raise
                 except DbfleetError:
                     stays.insert(0, name)
+            if removing:
+                for step in reversed(shared):
+                    with contextlib.suppress(DbfleetError):  # somebody else uses it by now
+                        removing.undo(step, {})
     except DbfleetError:
         return list(names)
     return stays

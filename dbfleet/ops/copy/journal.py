@@ -17,7 +17,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,7 +31,9 @@ from dbfleet.target import Target
 @dataclass(slots=True)
 class Progressed:
     """How far one collection is. `done` has each finished part's rows, rejected rows and digest, by its number;
-    `staged` is the name under which it waits, `indexes` are the names that its indexes are to have (adapter.Swap)."""
+    `staged` is the name under which it waits, `indexes` are the names that its indexes are to have (adapter.Swap). It
+    goes as it is where it is `native` (copy/native.py); `taken` are the steps of its outline that are taken, by their
+    marks: those that were taken last may not stand there yet."""
 
     schema: dict[str, Any]
     parts: list[Part]
@@ -42,6 +44,8 @@ class Progressed:
     seconds: float = 0.0
     staged: str = ""
     indexes: dict[str, str] = field(default_factory=dict)
+    native: bool = False
+    taken: list[str] = field(default_factory=list)
 
     @property
     def complete(self) -> bool:
@@ -90,8 +94,13 @@ def word_of(source: Target, sink: Target, *, keeper: str = "") -> str:
 def to_text(collections: Mapping[str, Progressed], *, swapping: bool, **more: str) -> str:
     """What is known as text; `more` is for who reads it."""
     return json.dumps(
-        {**more, "swapping": swapping, "collections": {name: asdict(each) for name, each in collections.items()}}
+        {**more, "swapping": swapping, "collections": {name: _plain(each) for name, each in collections.items()}}
     )
+
+
+def _plain(state: Progressed) -> dict[str, Any]:
+    # asdict would copy every column of every schema: a large database has thousands, and they are saved often.
+    return {each.name: getattr(state, each.name) for each in fields(state)}
 
 
 def from_text(text: str) -> tuple[dict[str, Progressed], bool]:

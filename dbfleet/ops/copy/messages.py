@@ -13,6 +13,7 @@ from dbfleet.ops import _ends
 from dbfleet.ops._plan import PlannedCollection
 from dbfleet.ops._workers import Owner
 from dbfleet.ops.copy.journal import FileJournal, Journal
+from dbfleet.outline import Step
 from dbfleet.spec import EngineSpec
 from dbfleet.target import Target
 from dbfleet.values import Digest
@@ -36,7 +37,8 @@ class Ends:
 @dataclass(frozen=True, slots=True)
 class Copied:
     """What was written of one collection. `digest` is of the rows as the sink keeps them, with `verify`; `same` says
-    whether the sink gave it back. `extras` came along besides the rows, `left` were to and did not, in words."""
+    whether the sink gave it back. `extras` came along besides the rows, `left` were to and did not, in words.
+    `native`: it went as it is, and so the digest is of the engine's own values."""
 
     target: str
     collection: str
@@ -47,12 +49,13 @@ class Copied:
     same: bool | None = None
     extras: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
+    native: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What a copy will do, in the order in which it does it; `left` is what does not come along, in words. `spec` is
-    the sink's; `lost` is what goes with what is replaced, and in `left` too."""
+    the sink's; `lost` is what goes with what is replaced, and in `left` too; `views` are made as such."""
 
     collections: Sequence[PlannedCollection]
     left: Sequence[str]
@@ -60,6 +63,7 @@ class Plan:
     sink: str
     resumed: int = 0
     lost: Sequence[str] = ()
+    views: Sequence[str] = ()
 
     @property
     def question(self) -> str:
@@ -143,7 +147,17 @@ class GiveExtras:
     was_there: bool = False
 
 
-Task = CopyPart | CheckPart | GiveExtras
+@dataclass(frozen=True, slots=True)
+class TakeSteps:
+    """Take these steps of an outline. `called` are the sink's names. `again`: an earlier copy may have taken them."""
+
+    plan: PlannedCollection
+    steps: Sequence[Step]
+    called: Mapping[str, str]
+    again: bool
+
+
+Task = CopyPart | CheckPart | GiveExtras | TakeSteps
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,5 +210,13 @@ class Given:
     indexes: Mapping[str, str] = field(default_factory=dict)
 
 
-Done = PartCopied | PartUnread | PartChecked | Given
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """These steps of a collection are taken, by their marks."""
+
+    collection: str
+    taken: Sequence[str]
+
+
+Done = PartCopied | PartUnread | PartChecked | Given | Taken
 """A worker's answer to a task; it is free then."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from dbfleet.adapter import WHOLE, Adapter, Part, Rejected, Swap
-from dbfleet.errors import AlreadyExists, UsageError
+from dbfleet.errors import AlreadyExists, ConstraintViolated, UsageError
 from dbfleet.ops import _staging, _workers
 from dbfleet.ops._plan import PlannedCollection
 from dbfleet.ops._workers import Worker
@@ -29,15 +29,21 @@ from dbfleet.ops.copy.messages import (
     PartChecked,
     PartCopied,
     PartUnread,
+    Taken,
     Task,
     Watch,
 )
+from dbfleet.ops.copy.native import Making
+from dbfleet.ops.copy.steps import Steps
 from dbfleet.spec import Capability
 from dbfleet.values import Digest
 
 PART_ROWS: Final = 250_000
 """A part is some seconds of work: what a copy that was cut off has to do again."""
+_NATIVE_PART_ROWS: Final = 1_000_000
 _MOST_PARTS: Final = 64
+_SAVED_EVERY_S: Final = 1.0
+"""How often the journal is saved for parts and steps of an outline, of which there may be many."""
 _SHARED_ROWS: Final = 20_000
 """From here on every worker gets a share of a collection: it is a second of work where rows become objects."""
 
@@ -59,6 +65,8 @@ class Moving:
     rows: int = 0
     far: dict[int, int] = field(default_factory=dict)
     held: Digest | None = None
+    steps: Steps | None = None
+    checking: bool = False
     extras: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
 
@@ -67,15 +75,27 @@ class Moving:
         """The collection's name in the sink."""
         return self.plan.sink.name
 
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to do of it."""
+        return not self.waiting and not self.running and (self.steps is None or self.steps.whole(self))
+
 
 class Owner:
     """One copy, part by part. `rejected` are the first rows that were refused."""
 
-    def __init__(self, ends: Ends, watch: Watch, *, verify: bool, keep_going: bool = False) -> None:
+    def __init__(
+        self, ends: Ends, watch: Watch, *, verify: bool, making: Making | None = None, keep_going: bool = False
+    ) -> None:
         self._ends = ends
         self._keep_going = keep_going
         self._watch = watch
         self._verify = verify
+        self.making = making
+        self._steps: Steps | None = None
+        self._saved = 0.0
+        self._others = False
+        self._gone_on: frozenset[str] = frozenset()
         self._sink: Adapter | None = None
         self._jobs = 1
         self._theirs: dict[str, frozenset[str]] = {}
@@ -99,8 +119,11 @@ class Owner:
         for name in _staging.staged_by(sink, self._ends.journal.word):
             if name not in kept:  # of a copy with which nobody goes on
                 sink.drop(name)
+        counted: dict[str, int] = {}
+        if self.making:
+            counted = self._begin_natively(source, sink, [plan for plan in plans if plan.outlined], states)
         for plan in plans:
-            if plan.action in ("create", "replace"):
+            if plan.action in ("create", "replace") and not plan.outlined:
                 self.made_now.append(plan.place.name)
                 try:
                     sink.create(plan.place)
@@ -120,23 +143,73 @@ class Owner:
                     target=self._ends.source.name,
                     hint="--mode replace copies it from the beginning",
                 )
-            if state is not None and not plan.sink.key and (not state.complete or self._verify):
+            if plan.outlined:
+                pass  # made again, or whole
+            elif state is not None and not plan.sink.key and (not state.complete or self._verify):
                 self._begin_keyless_again(sink, plan, state)
             if state is None:
-                rows = source.count(plan.source.name)
-                parts = self._parts(source, plan, rows, jobs)
-                state = Progressed(
-                    plan.source.to_dict(), parts, plan.place.name in self.made_now, plan.action == "merge",
-                    staged=plan.staged.name if plan.staged else "",
-                )  # fmt: skip
+                state, rows = self._fresh(source, plan, made=plan.place.name in self.made_now)
             else:
-                rows = plan.rows
+                rows = counted.get(plan.sink.name, plan.rows)
             self._ends.journal.collections[plan.sink.name] = state
             moving.append(self._moving(replace(plan, rows=rows), state))
+        if self.making:
+            self._steps = Steps(self.making, self._gone_on, moving)
         for each in moving:
+            each.steps = self._steps if each.plan.outlined else None
             names = {one.name for one in moving}
             each.after = {r.collection for r in each.plan.sink.references if r.collection in names} - {each.name}
         return moving
+
+    def _fresh(self, source: Adapter, plan: PlannedCollection, *, made: bool) -> tuple[Progressed, int]:
+        """A collection of which nothing is done, and how many rows it has."""
+        rows = source.count(plan.source.name)
+        waiting = self.making.waiting(plan) if self.making and plan.outlined else {}
+        state = Progressed(
+            plan.source.to_dict(), self._parts(source, plan, rows, self._jobs), made, plan.action == "merge",
+            staged=plan.staged.name if plan.staged else "", native=plan.outlined,
+            indexes=waiting,
+        )  # fmt: skip
+        return state, rows
+
+    def _begin_natively(
+        self, source: Adapter, sink: Adapter, plans: Sequence[PlannedCollection], states: dict[str, Progressed]
+    ) -> dict[str, int]:
+        """Make the collections, and again those with which an earlier copy's rows cannot be gone on. The journal knows
+        it first. How many rows the new ones have."""
+        assert self.making is not None
+        counted: dict[str, int] = {}
+        kept = {
+            plan.sink.name for plan in plans if (state := states.get(plan.sink.name)) and self._goes_on(plan, state)
+        }
+        missing = [plan for plan in plans if plan.sink.name not in kept]
+        self._others = len(plans) >= self._jobs > 1
+        try:
+            self.making.remove(sink, [plan for plan in missing if plan.sink.name in states])
+        except ConstraintViolated:  # others refer to them already
+            missing = list(plans)
+            self.making.remove(sink, [plan for plan in missing if plan.sink.name in states])
+        for plan in missing:
+            name = plan.sink.name
+            if name in states:
+                state = states[name]
+                state.begun, state.done, state.taken = [], {}, []
+            else:
+                states[name], counted[name] = self._fresh(source, plan, made=True)
+        self._ends.journal.collections = states
+        self._ends.journal.save()
+        self.made_now += [plan.place.name for plan in missing]
+        self.making.take_first(sink, missing)
+        self._ends.journal.collections = {}
+        self._gone_on = frozenset({plan.sink.name for plan in plans} - {plan.sink.name for plan in missing})
+        return counted
+
+    def _goes_on(self, plan: PlannedCollection, state: Progressed) -> bool:
+        """Whether what is missing of the rows can be added: a part that was begun is cleared first, by its keys. What
+        has all its rows may have keys and references, and then no part of it is copied again."""
+        if state.complete:
+            return not (self._verify and any(found[2] is None for found in state.done.values()))
+        return bool(plan.sink.key) or state.parts == [WHOLE]
 
     def _begin_keyless_again(self, sink: Adapter, plan: PlannedCollection, state: Progressed) -> None:
         if state.begun and state.made:
@@ -152,6 +225,8 @@ class Owner:
 
     def _parts(self, source: Adapter, plan: PlannedCollection, rows: int, jobs: int) -> list[Part]:
         parts = min(max(-(-rows // PART_ROWS), jobs if rows >= _SHARED_ROWS else 1), _MOST_PARTS)
+        if plan.outlined and self._others:  # whole tables side by side: 0.9 of the time that ranges of keys take
+            parts = min(-(-rows // _NATIVE_PART_ROWS), _MOST_PARTS)
         refers_to_itself = any(each.collection == plan.sink.name for each in plan.sink.references)
         if parts < 2 or Capability.SPLIT not in self._ends.source_spec.capabilities or (
             refers_to_itself and Capability.REFERENCES in self._ends.sink_spec.capabilities
@@ -164,6 +239,8 @@ class Owner:
             state.done = {number: found for number, found in state.done.items() if found[2] is not None}
         # Of a part that a copy that was cut off has begun the sink may hold some rows.
         begun = set(state.begun if plan.sink.key else ())
+        if plan.outlined:  # cleared first: nobody has noted what was begun
+            begun = set(range(len(state.parts))) if plan.sink.name in self._gone_on else set()
         each = Moving(
             plan, state,
             [
@@ -191,7 +268,7 @@ class Owner:
         for each in moving:
             if not each.waiting:  # done by the copy that was cut off
                 self._at_last(each)
-                if not each.waiting:
+                if each.done:
                     yield self._record(left.pop(each.name))
         idle = list(workers)
         self._hand_out(idle, left)
@@ -215,10 +292,12 @@ class Owner:
                     self._given(each, message)
                 case PartChecked():
                     each.held = (each.held or Digest()) + message.digest
+                case Taken():
+                    self._taken(each, message)
             if each.name in self.unread:
                 if not each.running:
                     left.pop(each.name, None)
-            elif not each.waiting and not each.running:
+            elif each.done:
                 each.state.seconds += time.perf_counter() - (each.started or 0)
                 yield self._record(left.pop(each.name))
             self._hand_out(idle, left)
@@ -229,6 +308,9 @@ class Owner:
         """Nothing more of a collection is copied, nor of those that refer to it, where the sink would refuse them."""
         self.unread[each.name] = why
         each.waiting = []
+        if each.steps:
+            for text in each.steps.without(each):
+                self._watch.said(text)
         if Capability.REFERENCES in self._ends.sink_spec.capabilities:
             for other in list(left.values()):
                 if each.name in other.after and other.name not in self.unread:
@@ -241,7 +323,9 @@ class Owner:
         for each in reversed(self.moving):
             if each.name in self.unread:
                 self._ends.journal.collections.pop(each.name, None)
-                if each.state.made and self._sink is not None:
+                if self.making and each.plan.outlined and self._sink is not None:
+                    self.making.remove(self._sink, [each.plan])
+                elif each.state.made and self._sink is not None:
                     self._sink.drop(each.plan.place.name)
                 elif each.state.begun:
                     self._watch.said(f"{each.name}: what was written into it stays")
@@ -258,11 +342,25 @@ class Owner:
 
     def _at_last(self, each: Moving) -> None:
         """Add the tasks of a collection that has its rows: its extras, and to read it back."""
-        if each.plan.extras or not each.state.made:
+        if each.steps and not each.steps.whole(each):
+            return  # it is read back with its keys
+        if each.steps is None and (each.plan.extras or not each.state.made):
             theirs = self._theirs.get(each.name, frozenset())
             each.waiting.append(GiveExtras(each.plan, theirs, not each.state.made))
-        if self._verify:
+        if self._verify and not each.checking:
+            each.checking = True
             each.waiting += [CheckPart(each.plan, part, each.state.merging) for part in self._read_back(each)]
+
+    def _taken(self, each: Moving, message: Taken) -> None:
+        assert each.steps is not None
+        each.steps.taken(each, message.taken)
+        self._save_now_and_then()
+        self._at_last(each)
+
+    def _save_now_and_then(self) -> None:
+        if time.monotonic() - self._saved > _SAVED_EVERY_S:
+            self._ends.journal.save()
+            self._saved = time.monotonic()
 
     def _read_back(self, each: Moving) -> list[Part]:
         """The sink's parts: reading back takes as long as copying, so all workers share it."""
@@ -276,6 +374,13 @@ class Owner:
         # Where rows become relationships, two transactions would lock the same nodes: one part at a time.
         one = Capability.EDGES in self._ends.sink_spec.capabilities
         for each in left.values():
+            while idle and each.steps and each.state.complete and not each.waiting:
+                task = each.steps.next(each)
+                if task is None:
+                    break
+                each.started = each.started or time.perf_counter()
+                each.running += 1
+                self._send(idle.pop(0), each, task)
             while idle and each.waiting:
                 blocked = any(name in left and not left[name].state.complete for name in each.after)
                 # It is not read back while the server makes its indexes: a small one has no room for large rows twice.
@@ -290,7 +395,8 @@ class Owner:
             each.giving = True
         if isinstance(task, CopyPart) and task.number not in each.state.begun:
             each.state.begun.append(task.number)
-            self._ends.journal.save()
+            if not each.plan.outlined:
+                self._ends.journal.save()
         worker.send(task)
 
     def _part_copied(self, each: Moving, part: PartCopied) -> None:
@@ -302,14 +408,27 @@ class Owner:
             each.digest = (each.digest or Digest()) + digest
         kept = None if digest is None else [digest.rows, digest.sum]
         each.state.done[str(part.number)] = [part.rows, part.lost, kept]
-        self._ends.journal.save()
+        if each.plan.outlined and not all(one.state.complete for one in self.moving):
+            self._save_now_and_then()  # what is not noted is cleared and copied again, as long as nothing refers to it
+        else:
+            self._ends.journal.save()
 
     # --- the end ---
+
+    def take_last(self, sink: Adapter) -> None:
+        """The steps that come after all others: they are quick, and lock much."""
+        if self.making is None or self._steps is None:
+            return
+        self._ends.journal.save()
+        for each in self.moving:
+            if each.plan.outlined:
+                self.making.take_last(sink, each.plan.source.name, each.state.taken, again=self._steps.again(each))
+        self.making.take_last(sink, "", [], again=bool(self._gone_on))
 
     def swap(self) -> None:
         """Let all staged collections take their places in one step."""
         swaps = [
-            Swap(each.plan.staged, each.name, each.state.indexes)
+            Swap(each.plan.staged, each.name, each.state.indexes, outlined=each.plan.outlined)
             for each in self.moving
             if each.plan.staged is not None
         ]
@@ -333,6 +452,7 @@ class Owner:
             round(each.state.seconds, 3),
             None if held is None else str(held),
             same,
-            each.extras,
+            each.extras if each.steps is None else each.steps.came(each),
             each.left,
+            each.plan.sink.native,
         )

@@ -19,7 +19,7 @@ from dbfleet.ops._ends import FreshFile, goes_on
 from dbfleet.ops._named import without
 from dbfleet.ops._plan import PlannedCollection
 from dbfleet.ops._workers import Worker
-from dbfleet.ops.copy import extras, lines, setup
+from dbfleet.ops.copy import extras, lines, native, setup
 from dbfleet.ops.copy import worker as copy_worker
 from dbfleet.ops.copy.end import ended_by, undo
 from dbfleet.ops.copy.journal import Journal
@@ -47,6 +47,7 @@ def copy(
     strict: bool = False,
     dry_run: bool = False,
     resume: bool = False,
+    views: bool = False,
     jobs: int | None = None,
     rules: Sequence[Rule] = (),
     exclude: Sequence[str] = (),
@@ -58,7 +59,8 @@ def copy(
     when it is done. `rules` read columns otherwise. With `keep_going` what cannot be read is left out, and at the end
     FleetPartlyFailed names it.
 
-    `rename` is the sink's name of the only collection. UsageError for rows that are there already, unless `mode` says
+    `rename` is the sink's name of the only collection. With `views` views are made as views, where both are of one
+    engine that can; Unsupported elsewhere. UsageError for rows that are there already, unless `mode` says
     upsert (they are kept, ours win by key) or replace (they go). At the end PartialWrite where rows were rejected, else
     VerifyFailed where the sink does not hold what was read. `crew` does the parts instead of this process's workers.
     """
@@ -71,11 +73,24 @@ def copy(
     ends = Ends(fleet, source, sink, crew.journal if crew else None)
     fresh = FreshFile(fleet, sink)
     wish = _Wish(
-        list(collections), rename, mode, strict, dry_run, resume, verify, count, tuple(rules), exclude, keep_going
+        list(collections),
+        rename,
+        mode,
+        strict,
+        dry_run,
+        resume,
+        verify,
+        count,
+        views,
+        tuple(rules),
+        exclude,
+        keep_going,
     )
     with contextlib.nullcontext() if dry_run else ends.journal.alone():
         # Forked before a connection is open: a driver's sockets are not for two processes.
         at_once = 0 if dry_run else count
+        if at_once and native.lane_of(ends):
+            native.preload(ends.source_spec)  # once, not once a worker: it is 0.2 seconds of a core
         job = crew.job if crew else partial(copy_worker.work, fleet=fleet, source=source, sink=sink)
         workers = _workers.start(
             [(f"copy {number}", job) for number in range(at_once)],
@@ -111,9 +126,10 @@ class _Wish:
     resume: bool
     verify: bool
     jobs: int
-    rules: tuple[Rule, ...] = ()
-    exclude: Sequence[str] = ()
-    keep_going: bool = False
+    views: bool
+    rules: tuple[Rule, ...]
+    exclude: Sequence[str]
+    keep_going: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,37 +152,59 @@ def _run(ends: Ends, wish: _Wish, stack: ExitStack, workers: Sequence[Worker], w
     looking = stack.enter_context(ExitStack())
     one_moment = _has_one_moment(ends, source, sink, wish.jobs)
     moment = _moment(looking, source) if one_moment and workers else None
-    names = without(setup.chosen(ends, source, wish.names, known), wish.exclude)
-    names = [name for name in names if name not in unread]
+    carrying = native.lane(ends, source, sink)
+    names = setup.chosen(ends, source, wish.names, known)
+    everything = not wish.names and not known
+    views: list[str] = []
+    if wish.views:
+        views = without(native.views(ends, carrying, wish.names), wish.exclude)
+        names = [name for name in names if name not in views]
+    if everything and carrying:
+        names = list(carrying.native_collections())  # a view has no rows of its own
+    names = [name for name in without(names, wish.exclude) if name not in unread]
     if unread and not names:
         raise next(iter(unread.values()))
-    everything = not wish.names and not known
     schemas, broken = _left.described(source, names) if everything else ([source.describe(name) for name in names], [])
     refuse_unused(wish.rules, [(schema.name, name) for schema in schemas for name in schema.names])
     asked = {schema.name: schema for schema in schemas}
     schemas = [ruled(schema, wish.rules)[1] for schema in schemas]
     there = set(sink.collections()) if sink else set()
     called = setup.called(ends, sink, wish.rename, schemas, there)
-    plans, left = setup.plans(ends, sink, schemas, there, called, wish.mode, known)
+    making, by_rules = None, [name for name, schema in asked.items() if _rules_of(schema, wish.rules)]
+    if carrying:
+        whole = {name: called.get(name, name) for name in asked if name not in by_rules}
+        making = native.making(ends, carrying, sink, whole, there, wish.mode, everything=not wish.names, views=views)
+    plans, left = setup.plans(
+        ends, sink, schemas, there, called, wish.mode, known, making.names if making else frozenset()
+    )
     plans = [_by_rules(each, asked[each.source.name], wish.rules) for each in plans]
+    if carrying:
+        plans = native.planned(ends, carrying, sink, plans, making)
+        left += [f"{name} does not go as it is: a rule reads it otherwise" for name in by_rules]
     if sink is not None:
         pairs = [(each.source.name, each.sink.name) for each in plans]
         _identity.refuse_same(source, sink, pairs, hint=_ANOTHER_NAME)
+    if making:
+        making.settle(sink, plans, there, ends.journal.collections)
+        left += making.left
     told = [f"{name}, which cannot be read: {error.message}" for name, error in unread.items()]
     plans, left = _with_extras(ends, source, plans, [*left, *broken, *told])
     plans = [
         replace(each, way=lines.way(each, ends.source_spec, ends.sink_spec, digest=wish.verify, one_moment=one_moment))
         for each in plans
     ]
-    if everything:
+    if everything and not making:
         left += _left.of_database(source)
     parts_done = sum(len(each.done) for each in ends.journal.collections.values())
     going = [each.sink.name for each in plans if each.action == "replace"]
     if sink is not None:
         _ends.refuse_what_is_referred_to(sink, going)
-    lost = _ends.lost(sink, going) if sink is not None else []
+    remade = native.remade(sink, plans, making) if making and sink is not None else set()
+    lost = [
+        text for text in (_ends.lost(sink, going) if sink is not None else ()) if text.partition(": ")[0] not in remade
+    ]
     left += [f"{text}: goes with what is replaced" for text in lost]
-    watch.planned(plan := Plan(plans, left, ends.fleet.spec(ends.sink), ends.sink.name, parts_done, lost))
+    watch.planned(plan := Plan(plans, left, ends.fleet.spec(ends.sink), ends.sink.name, parts_done, lost, views))
     _plan.check(plans, strict=wish.strict)
     if wish.strict:
         _left.refuse(left, ends.source.name, hint="without --strict the rest is copied")
@@ -176,13 +214,19 @@ def _run(ends: Ends, wish: _Wish, stack: ExitStack, workers: Sequence[Worker], w
         return _Done()
     watch.agree(plan)
     _staging.clean(ends.fleet, sink)
-    owner = Owner(ends, watch, verify=wish.verify, keep_going=wish.keep_going)
+    owner = Owner(ends, watch, verify=wish.verify, making=making, keep_going=wish.keep_going)
     try:
         done = _moved(ends, owner, source, sink, plans, moment, workers, watch, looking)
     except BaseException as error:
         _workers.stop(workers)
         ended_by(error, ends, owner, watch)
         raise
+    failed = making.take_views(sink) if making and not done.error else []
+    for text in failed:
+        left.append(text)
+        watch.said(text)
+    if wish.strict:
+        _left.refuse(failed, ends.source.name, hint="all else is copied")
     unread |= {name: StatementError(why) for name, why in owner.unread.items()}
     if unread and done.error is None:
         return _Done(
@@ -199,13 +243,17 @@ def _unread(ends: Ends, wish: _Wish) -> _unreadable.Failures:
         return {}
     with ends.fleet.connect(ends.source) as source:
         names = without(setup.chosen(ends, source, wish.names, False), wish.exclude)
-    return _unreadable.found(ends.fleet, ends.source, names)
+    return _unreadable.found(ends.fleet, ends.source, names, natively=native.lane_of(ends))
 
 
 def _by_rules(plan: PlannedCollection, schema: Schema, rules: tuple[Rule, ...]) -> PlannedCollection:
     """The plan with what is asked of the source, where a rule is for this collection."""
-    mine = tuple(rule for rule in rules if any(rule.meets(schema.name, name) for name in schema.names))
+    mine = _rules_of(schema, rules)
     return replace(plan, rules=mine, ruled=ruled(schema, mine)[0]) if mine else plan
+
+
+def _rules_of(schema: Schema, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    return tuple(rule for rule in rules if any(rule.meets(schema.name, name) for name in schema.names))
 
 
 def _moved(
@@ -228,6 +276,7 @@ def _moved(
     owner.drop_unread()
     if owner.unread and not records:
         raise StatementError(next(iter(owner.unread.values())), target=ends.source.name)
+    owner.take_last(sink)
     staged = any(each.plan.staged for each in owner.moving)
     unlike = [record.collection for record in records if record.same is False]
     failed = _verified.unlike(unlike, "is not what was read", target=ends.sink.name)
@@ -270,7 +319,9 @@ def _with_extras(
     found, all_left, any_made = [], list(left), False
     for plan in plans:
         state = ends.journal.collections.get(plan.sink.name)
-        if plan.action in ("create", "replace") or (state is not None and state.made):
+        if plan.outlined:
+            pass  # its outline has them
+        elif plan.action in ("create", "replace") or (state is not None and state.made):
             plan, more = extras.planned(source, ends.sink_spec, plan)
             all_left += more
             any_made = True
@@ -345,7 +396,8 @@ def receipt(
         "same": all(record.same is not False for record in copied),
         "collections": [
             {"collection": record.collection, "rows": record.rows, "rejected": record.rejected,
-             "seconds": record.seconds, "digest": record.digest, "same": record.same, "extras": list(record.extras)}
+             "seconds": record.seconds, "digest": record.digest, "same": record.same, "extras": list(record.extras),
+             "native": record.native}
             for record in copied
         ],
         "left": [*left, *(f"{record.collection}: {text}" for record in copied for text in record.left)],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from dbfleet.adapter import Adapter
@@ -44,12 +44,15 @@ def called(
 
 def plans(
     ends: Ends, sink: Adapter | None, schemas: Sequence[Schema], there: set[str], names: Mapping[str, str], mode: Mode,
-    known: bool,
+    known: bool, whole: Collection[str] = (),
 ) -> tuple[list[PlannedCollection], list[str]]:  # fmt: skip
     """The plan of each collection, and what does not come along, in words. `names` are the sink's names of collections
-    that have another name in the source."""
+    that have another name in the source; `whole` are the source's names of those that their outline makes, with their
+    references."""
     renamed = {names.get(schema.name, schema.name): schema for schema in schemas}
-    schemas = [_staging.under(schema, names) for schema in schemas]
+    schemas = [
+        _staging.under(replace(schema, references=()) if schema.name in whole else schema, names) for schema in schemas
+    ]
     if known and sink:
         _forget_what_is_gone(ends, sink, there)
     keys: dict[str, Sequence[str]] = {}
@@ -58,7 +61,9 @@ def plans(
         keys[name] = sink.describe(name).key  # type: ignore[union-attr]
     # What is replaced is made anew: a reference to it waits for its turn, as one to what is not there yet.
     anew = {schema.name for schema in schemas if mode == "replace" and schema.name not in ends.journal.collections}
+    schemas, stay = _without(schemas, {names.get(name, name) for name in whole}, there - anew)
     kept, left = with_kept_references(schemas, there - anew, keys)
+    left += stay
     final = {state.staged: name for name, state in ends.journal.collections.items() if state.staged}
     planned_all = []
     for schema in kept:
@@ -84,6 +89,21 @@ def plans(
         # Read with what the source calls its own; written as planned.
         planned_all.append(replace(planned, source=original, there=counted))
     return _with_stages(ends, sink, planned_all, mode), left
+
+
+def _without(schemas: Sequence[Schema], whole: Collection[str], there: set[str]) -> tuple[list[Schema], list[str]]:
+    """The schemas without references to what their outline makes, which has its key only when its rows are there; and
+    which these are, in words."""
+    found, left = [], []
+    for schema in schemas:
+        stay = [each for each in schema.references if each.collection in whole and schema.name not in there]
+        left += [
+            f"{schema.name} ({', '.join(each.columns)}) refers to {each.collection}, which goes as it is: "
+            "the column is kept, the reference is not"
+            for each in stay
+        ]
+        found.append(replace(schema, references=tuple(each for each in schema.references if each not in stay)))
+    return found, left
 
 
 def _forget_what_is_gone(ends: Ends, sink: Adapter, there: set[str]) -> None:
@@ -127,6 +147,8 @@ def refuse_rows(ends: Ends, sink: Adapter | None, plans: Sequence[PlannedCollect
                 target=ends.sink.name,
                 hint="--mode replace puts the source's rows in the place of its own",
             )
+    if mode != "replace" and sink is not None:
+        _refuse_what_was_cut_off(ends, plans)
     if mode != "insert" or sink is None:
         return
     full = [(plan.sink.name, rows) for plan in plans if plan.action == "fill" and (rows := sink.count(plan.sink.name))]
@@ -139,4 +161,20 @@ def refuse_rows(ends: Ends, sink: Adapter | None, plans: Sequence[PlannedCollect
             hint="--resume goes on with the copy that was cut off; --mode upsert or replace begins anew"
             if journal
             else "--mode upsert keeps its rows and lets ours win by key; --mode replace puts ours in their place",
+        )
+
+
+def _refuse_what_was_cut_off(ends: Ends, plans: Sequence[PlannedCollection]) -> None:
+    """UsageError where an earlier copy has made one of these natively and was cut off: it may have no key yet."""
+    journal = ends.journal
+    if not journal.exists():
+        return
+    journal.load()
+    begun = [name for name, state in journal.collections.items() if state.native and not state.staged]
+    journal.collections, journal.swapping = {}, False
+    half = [plan.sink.name for plan in plans if plan.sink.name in begun and plan.action in ("fill", "merge")]
+    if half:
+        raise UsageError(
+            f"{half[0]} of {ends.sink.name} was not finished by a copy that was cut off. Nothing was written",
+            hint="--resume goes on with it; --mode replace begins anew",
         )

@@ -31,16 +31,19 @@ from dbfleet.ops.copy.messages import (
     PartChecked,
     PartCopied,
     PartUnread,
+    Taken,
+    TakeSteps,
 )
+from dbfleet.outline import Step
 from dbfleet.rules import Rule
 from dbfleet.values import JSON_NULL, Column, Digest, Reference, Schema, Type
 
 _CLASSES: Final[Mapping[str, type]] = {
     each.__name__: each
     for each in (
-        Begin, CopyPart, CheckPart, GiveExtras, Far, PartCopied, PartUnread, PartChecked, Given, PlannedCollection,
-        PlannedColumn,
-        Schema, Column, Reference, Digest, Rejected, extras.Index, extras.Default, extras.Identity, extras.Native,
+        Begin, CopyPart, CheckPart, GiveExtras, TakeSteps, Far, PartCopied, PartUnread, PartChecked, Given, Taken,
+        PlannedCollection, PlannedColumn, Step, Schema, Column, Reference, Digest, Rejected,
+        extras.Index, extras.Default, extras.Identity, extras.Native,
         Type, Keeping, Rule,
     )
 }  # fmt: skip

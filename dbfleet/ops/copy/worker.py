@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from typing import Final, TypeVar, cast
 
-from dbfleet.abilities import Digests, SharesSnapshots, Snapshots, able
+from dbfleet.abilities import Digests, Native, SharesSnapshots, Snapshots, able
 from dbfleet.adapter import Adapter, Written
 from dbfleet.errors import DbfleetError
 from dbfleet.fidelity import conversion
@@ -18,7 +18,7 @@ from dbfleet.ops._digests import Digester
 from dbfleet.ops._plan import PlannedCollection
 from dbfleet.ops._progress import Ticker
 from dbfleet.ops._workers import Owner
-from dbfleet.ops.copy import extras, lines
+from dbfleet.ops.copy import extras, lines, steps
 from dbfleet.ops.copy.messages import (
     MOST_REJECTED,
     Begin,
@@ -29,6 +29,8 @@ from dbfleet.ops.copy.messages import (
     PartChecked,
     PartCopied,
     PartUnread,
+    Taken,
+    TakeSteps,
     Task,
 )
 from dbfleet.rules import changes
@@ -82,6 +84,8 @@ def work(owner: Owner, *, fleet: Fleet, source: Target, sink: Target) -> None:
                     given = extras.give(writer, task.plan, task.theirs)
                     lagging = _ends.count_on(writer, name) if task.was_there else []
                     owner.send(replace(given, left=(*given.left, *lagging)))
+                case TakeSteps():
+                    owner.send(Taken(name, list(steps.take(writer, task))))
 
 
 def _held(reader: Adapter, moment: str) -> AbstractContextManager[None]:
@@ -120,6 +124,10 @@ _RULES: Final = (
 
 def _copy_part(owner: Owner, reader: Adapter, writer: Adapter, task: CopyPart) -> PartCopied | PartUnread:
     name = task.plan.sink.name
+    if task.plan.outlined and task.mode == "upsert":  # it has no key yet
+        if clearing := able(writer, Native):
+            clearing.clear(task.plan.place, task.part)
+        task = replace(task, mode="insert")
     ticker = Ticker(lambda rows: owner.send(Far(name, task.number, rows)))
     reading = _Reading(owner)
     try:

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from dbfleet.abilities import Digests
+from dbfleet.abilities import Digests, Native
 from dbfleet.errors import DbfleetError, StatementError, UsageError
 from dbfleet.fidelity import coarsened
 from dbfleet.fleet import Fleet
@@ -41,6 +41,7 @@ from dbfleet.ops.diff.words import (
     Lines,
     List,
     Moment,
+    Natively,
     Order,
     Pairing,
     Spill,
@@ -198,23 +199,35 @@ class Comparison:
     def found(self, a_name: str, b_name: str) -> Schemas:
         """The schemas of these collections; None for a side that lacks it."""
         a, b = self._ask(Find(a_name), Find(b_name))
-        return a, b
+        return self._natively(a, b)
 
     def pairs(self, a_name: str | None, b_name: str | None) -> Iterator[Schemas]:
         """The schemas of the named collections, or of all that either side has; None for a side that lacks one."""
         if a_name is not None:
             without([a_name], self.choice.exclude)
             a, b = self._ask(Describe(a_name), Describe(b_name or a_name))
-            yield a, b
+            yield self._natively(a, b)
             return
         names = self._ask(List(), List())
         for name in without(sorted({*names[0], *names[1]}), self.choice.exclude):
             try:
-                a, b = self._ask(*(Describe(name) if name in there else None for there in names))
+                found = self._natively(*self._ask(*(Describe(name) if name in there else None for there in names)))
             except InTrouble as error:
                 self.passed_over(name, error)
                 continue
-            yield a, b
+            yield found
+
+    def _natively(self, a: Schema | None, b: Schema | None) -> Schemas:
+        """The schemas, by the engine's own values where both sides are of one engine that gives them, and where none
+        of them is to be overlooked."""
+        if a is None or b is None or self.specs[0] is not self.specs[1] or Native not in self.specs[0].abilities:
+            return a, b
+        if self.choice.lenient != EXACTLY:  # an engine's own text of a number is no number
+            return a, b
+        mine, yours = self._ask(Natively(a.name), Natively(b.name))
+        if mine is None or yours is None:
+            return a, b
+        return pairing.natively(a, b, mine, yours, self.choice)
 
     def counts(self, a_name: str, b_name: str) -> list[int]:
         """How many rows each side's collection has."""

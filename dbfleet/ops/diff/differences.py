@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from dbfleet.lines import value_of
+from dbfleet.lines import value_of, value_of_text
 from dbfleet.ops.diff.compare import comparable
 from dbfleet.ops.diff.lenient import all_near, places
 from dbfleet.ops.diff.words import Pairing
@@ -63,21 +63,26 @@ def told(collection: str, sides: tuple[Pairing, Pairing], unlike: Unlike) -> Dif
         change: Literal["added", "removed"] = "added" if unlike.a is None else "removed"
         row, side = (unlike.b, sides[1]) if unlike.a is None else (unlike.a, sides[0])
         assert row is not None
-        whole = {column.name: value for column, value in zip(side.columns, row, strict=True)}
+        whole = {column.name: shown(column, value) for column, value in zip(side.columns, row, strict=True)}
         before, after = (whole, None) if change == "removed" else (None, whole)
         return Difference(collection, _key(side, row), change, before, after)
-    names = [column.name for column in sides[0].columns]
-    return Difference(
-        collection,
-        _key(sides[0], unlike.a),
-        "changed",
-        {names[place]: unlike.a[place] for place in unlike.places},
-        {names[place]: unlike.b[place] for place in unlike.places},
-    )
+    before, after = {}, {}
+    for place in unlike.places:
+        column, mine, yours = sides[0].columns[place], unlike.a[place], unlike.b[place]
+        values = shown(column, mine), shown(column, yours)
+        before[column.name], after[column.name] = (mine, yours) if values[0] == values[1] else values
+    return Difference(collection, _key(sides[0], unlike.a), "changed", before, after)
 
 
 def _key(side: Pairing, row: Row) -> dict[str, Any] | None:
-    return {side.columns[place].name: row[place] for place in side.key} or None
+    return {side.columns[place].name: shown(side.columns[place], row[place]) for place in side.key} or None
+
+
+def shown(column: Column, value: Any) -> Any:
+    """The value as it is shown: the engine's own text as a value of the closed set, where it is one."""
+    if column.shown is None or not isinstance(value, str):
+        return value
+    return value_of_text(replace(column, type=column.shown), value, value)
 
 
 def counted(differences: Iterable[Difference | Counted]) -> Counted:

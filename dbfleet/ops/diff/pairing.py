@@ -50,6 +50,28 @@ def schema_differences(a: Schema, b: Schema) -> Iterator[Difference]:
         yield Difference(a.name, None, "schema", {"key": list(a.key)}, {"key": list(b.key)})
 
 
+def natively(a: Schema, b: Schema, mine: Schema, yours: Schema, choice: Choice) -> tuple[Schema, Schema]:
+    """The two schemas with the columns as the engine has them (`mine`, `yours`), where both sides have the same there;
+    the others, and those whose values we must know (of --where), stay as they are."""
+    known = set(choice.besides)
+    if choice.where is not None:
+        words = {word.lower() for word in expression.names(choice.where)}
+        known |= {name for name in a.names if name.lower() in words}
+    same = {
+        name
+        for name in mine.names
+        if name in yours.names and name not in known
+        and (mine.column(name).type, mine.column(name).native) == (yours.column(name).type, yours.column(name).native)
+    }  # fmt: skip
+    found = [
+        replace(schema, native=True, columns=tuple(
+            native.column(column.name) if column.name in same else column for column in schema.columns
+        ))
+        for schema, native in ((a, mine), (b, yours))
+    ]  # fmt: skip
+    return found[0], found[1]
+
+
 def pairings(a: Schema, b: Schema, specs: tuple[EngineSpec, EngineSpec], choice: Choice) -> tuple[Pairing, Pairing]:
     """How each side is read. UsageError for a column that neither has, or that the choice of rows cannot see."""
     key = shared_key(a, b)
@@ -91,6 +113,7 @@ def pairings(a: Schema, b: Schema, specs: tuple[EngineSpec, EngineSpec], choice:
                 schema.edge,
                 partition,
                 choice.lenient,
+                schema.native,
             )
         )
     return sides[0], sides[1]

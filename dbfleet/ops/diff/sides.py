@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
-from dbfleet.abilities import Digests, Ordered, Snapshots, able
+from dbfleet.abilities import Digests, Ordered, Snapshots, able, carrying
 from dbfleet.adapter import Adapter
 from dbfleet.errors import DbfleetError, NotFound
 from dbfleet.fleet import Fleet
@@ -44,6 +44,7 @@ from dbfleet.ops.diff.words import (
     Lines,
     List,
     Moment,
+    Natively,
     Order,
     Pairing,
     Spill,
@@ -108,6 +109,9 @@ def _answer(owner: Owner, adapter: Adapter, word: Word) -> Any:
                 return described(adapter, collection)
             except NotFound:
                 return None
+        case Natively(collection):
+            native = carrying(adapter)
+            return native.native(collection) if native else None
         case Count(collection):
             return adapter.count(collection)
         case SumUp(pairing):
@@ -126,7 +130,8 @@ def _digest(adapter: Adapter, pairing: Pairing) -> CollectionDigest | None:
     digesting = able(adapter, Digests)
     if digesting is None:
         return None
-    schema = Schema(pairing.collection, pairing.columns[: pairing.compared], edge=pairing.edge)
+    columns = pairing.columns[: pairing.compared]
+    schema = Schema(pairing.collection, columns, edge=pairing.edge, native=pairing.native, heirs=True)
     return digesting.digest(schema)
 
 

@@ -32,7 +32,8 @@ class Pairing:
     """How one collection of this side is compared. `columns` are read, the first `compared` of them are compared, the
     first `seen` are seen by `where`; `key` are places in `columns`, empty where whole rows are compared; `specs` are
     the engines whose fidelity counts; `as_text` names columns that the sides type differently. `edge` and `partition`
-    are the collection's own: an engine may read it otherwise for them."""
+    are the collection's own: an engine may read it otherwise for them. `native`: some columns hold the engine's own
+    texts (Schema.native)."""
 
     collection: str
     columns: tuple[Column, ...]
@@ -45,12 +46,15 @@ class Pairing:
     edge: bool = False
     partition: tuple[str, ...] = ()
     lenient: Lenient = EXACTLY
+    native: bool = False
 
     @property
     def schema(self) -> Schema:
         """What is read of the collection: these columns, and the key by which rows are paired."""
         key = tuple(self.columns[place].name for place in self.key)
-        return Schema(self.collection, self.columns, key, edge=self.edge, partition=self.partition)
+        return Schema(
+            self.collection, self.columns, key, edge=self.edge, partition=self.partition, native=self.native, heirs=True
+        )
 
     def tuples(self) -> Callable[[Batch], list[tuple[Any, ...]]]:
         """Rows as comparable tuples of the compared columns."""
@@ -180,6 +184,13 @@ class Find:
 
 
 @dataclass(frozen=True, slots=True)
+class Natively:
+    """Describe a collection that is there by the engine's own values."""
+
+    collection: str
+
+
+@dataclass(frozen=True, slots=True)
 class Count:
     """Count the rows of a collection."""
 
@@ -226,7 +237,7 @@ class Order:
     pairing: Pairing
 
 
-Word = Moment | Identify | List | Describe | Find | Count | SumUp | Sum | Spill | CanOrder | Order
+Word = Moment | Identify | List | Describe | Find | Natively | Count | SumUp | Sum | Spill | CanOrder | Order
 
 
 @dataclass(frozen=True, slots=True)

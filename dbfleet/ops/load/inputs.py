@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,15 +20,17 @@ from dbfleet import rules as column_rules
 from dbfleet.dialect import AS_USUAL, Dialect, check
 from dbfleet.errors import DbfleetError, RuntimeFailure, UnknownEngine, UsageError, did_you_mean
 from dbfleet.fidelity import alike, coarsened
+from dbfleet.lines import not_ours, value_of_text
 from dbfleet.ops import _dump_files as files
 from dbfleet.ops._digests import Digester
 from dbfleet.ops._named import without
 from dbfleet.ops.load import guess
 from dbfleet.ops.load.guess import Open
+from dbfleet.outline import Outline
 from dbfleet.readers import Reader, Rules, Skip, no_rules
 from dbfleet.rules import Rule
 from dbfleet.spec import EngineSpec
-from dbfleet.values import Batch, Column, Schema
+from dbfleet.values import Batch, Column, Row, Schema, Type
 
 _MOST_UNREAD: Final = 20
 """How many of the rows that cannot be read are named."""
@@ -62,7 +64,8 @@ class Input:
     """One collection's rows. `name` is what messages call it, `beside` where refused rows are listed if nobody says.
 
     Of a dump, `exact` is true, and `schema`, `rows`, `digest` are what the manifest says. Else `schema` is None until
-    `settle` has chosen one.
+    `settle` has chosen one. Of a native dump `outline` says what the collections are made of; loaded as anything else
+    (`closed`), its values are those of `texts`. `source` is the collection's name in the dump.
     """
 
     collection: str
@@ -75,6 +78,9 @@ class Input:
     rows: int | None = None
     digest: str | None = None
     spec: EngineSpec | None = None
+    outline: Outline | None = None
+    texts: Schema | None = None
+    source: str | None = None
     key: tuple[str, ...] | None = None
     dialect: Dialect = AS_USUAL
     rules: Sequence[Rule] = ()
@@ -116,7 +122,10 @@ class Input:
         stream = stack.enter_context(self.open())
         rows = 0
         skip = self.unread.begin(self.name) if self.unread else None
-        for batch in self.reader.rows(stream, self.name, schema, self.exact, self.dialect, self._rules(schema), skip):
+        held = replace(self.texts, columns=tuple(map(self.texts.column, schema.names))) if self.texts else schema
+        change = closing(held, schema) if self.texts else None
+        for batch in self.reader.rows(stream, self.name, held, self.exact, self.dialect, self._rules(schema), skip):
+            batch = list(map(change, batch)) if change else batch
             rows += len(batch)
             yield batch
         if self.rows is not None and rows != self.rows:
@@ -124,6 +133,16 @@ class Input:
 
     def _rules(self, schema: Schema | None = None) -> Rules:
         return column_rules.of(self.rules, self.collection, schema) if self.rules else no_rules
+
+    def closed(self) -> Input:
+        """The same rows by the closed set's types: their digest is another, which nobody knows yet."""
+        if self.schema is None or not self.schema.native:
+            return self
+        columns = tuple(
+            replace(column, type=column.shown or column.type, native=None, shown=None) for column in self.schema.columns
+        )
+        schema = replace(self.schema, columns=columns, native=False, heirs=False)
+        return replace(self, schema=schema, texts=self.schema, digest=None, outline=None)
 
     def expected(self, spec: EngineSpec) -> str | None:
         """The digest that a target of this engine gives when it holds these rows, and nothing else."""
@@ -135,6 +154,27 @@ class Input:
             for batch in self.batches(stack, self.schema):
                 digester.add(batch)
         return str(digester.digest)
+
+
+def closing(texts: Schema, schema: Schema) -> Callable[[Row], Row]:
+    """What makes rows of the engine's own texts rows of the closed set's values. StatementError for one that is none
+    of its type."""
+    changing = [
+        column if column.type is not Type.TEXT and held.type is Type.TEXT else None
+        for held, column in zip(texts.columns, schema.columns, strict=True)
+    ]
+
+    def value(column: Column, text: str) -> object:
+        found = value_of_text(column, text, None)
+        if found is None:
+            raise not_ours(column, text)
+        return found
+
+    def change(row: Row) -> Row:
+        pairs = zip(row, changing, strict=True)
+        return tuple([each if each is None or column is None else value(column, each) for each, column in pairs])
+
+    return change
 
 
 def _as_there(ours: Schema, there: Schema) -> tuple[Column, ...]:
@@ -255,6 +295,7 @@ def _of_dump(
 ) -> list[Input]:
     manifest = files.read_manifest(directory)
     schemas = files.read_schemas(directory, manifest)
+    outline = files.read_outline(directory, manifest) if manifest.outline_sha256 else None
     try:
         spec = registry.spec(manifest.source.get("engine") or "")
     except UnknownEngine:  # of a newer dbfleet
@@ -280,6 +321,7 @@ def _of_dump(
             failures[entry.collection] = error
             continue
         schema = schemas[entry.collection]
+        source = schema.name
         if collection is not None and collection != schema.name:
             schema = replace(schema, name=collection)
         found.append(
@@ -294,6 +336,8 @@ def _of_dump(
                 entry.rows,
                 entry.digest,
                 spec,
+                outline,
+                source=source,
                 dialect=Dialect.from_dict(dict(manifest.dialect)),
             )
         )

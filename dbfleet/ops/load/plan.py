@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from dbfleet.abilities import Native, able
 from dbfleet.adapter import Adapter
 from dbfleet.errors import UsageError
 from dbfleet.fidelity import Keeping, declared
@@ -60,7 +61,7 @@ def jobs(adapter: Adapter, spec: EngineSpec, inputs: Sequence[Input], mode: str,
     there_already: dict[str, Schema] = {}
     for name, each in by_name.items():
         action = "create" if name not in there else {"insert": "append"}.get(mode, mode)
-        kept = adapter.describe(name) if action in ("append", "upsert") else None
+        kept = _described(adapter, name, each) if action in ("append", "upsert") else None
         schema = _staging.under(each.settle(kept), called)
         if kept is None and each.spec is not spec:  # another engine's names of types mean nothing here
             schema = replace(schema, columns=tuple(replace(column, native=None) for column in schema.columns))
@@ -76,6 +77,8 @@ def jobs(adapter: Adapter, spec: EngineSpec, inputs: Sequence[Input], mode: str,
             )
         if mode == "upsert" and not schema.key:
             raise UsageError(f"{schema.name} has no key to upsert by", hint="--key COLUMN[,COLUMN] names it")
+        if schema.native and action in ("create", "replace"):
+            schema = replace(schema, references=(), heirs=False)  # its outline makes them
         schemas.append(schema)
         found[schema.name] = (schema, action)
     anew = [schema for schema in schemas if found[schema.name][1] in ("create", "replace")]
@@ -93,6 +96,12 @@ def jobs(adapter: Adapter, spec: EngineSpec, inputs: Sequence[Input], mode: str,
         )
         for schema in _order.ordered(schemas)
     ]
+
+
+def _described(adapter: Adapter, name: str, source: Input) -> Schema:
+    """What is there, as the rows that come are."""
+    known = able(adapter, Native) if source.schema and source.schema.native else None
+    return known.native(name) if known else adapter.describe(name)
 
 
 def _computed_by(there: Schema | None, schema: Schema) -> Schema:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Literal
 
+from dbfleet.abilities import Native, able
 from dbfleet.adapter import Adapter, Swap, Written
 from dbfleet.errors import ConstraintViolated, DbfleetError, NoRoom, PartialWrite, StatementError, UsageError
 from dbfleet.fidelity import coarsened
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _digests, _ends, _staging, _verified
 from dbfleet.ops._digests import Digester
+from dbfleet.ops._plan import PlannedCollection
 from dbfleet.ops._progress import Ticker
-from dbfleet.ops.load import plan
+from dbfleet.ops.copy.native import Making
+from dbfleet.ops.load import native, plan
 from dbfleet.ops.load.inputs import Input
 from dbfleet.ops.load.plan import Job, Planned
 from dbfleet.ops.load.rejected import RejectedFile, write_apart
@@ -92,6 +95,7 @@ def load(
             run.earlier.left_over.clear()
             for text in (text for each in inputs for text in each.told):
                 tell(text)
+            inputs, making = native.settled(adapter, spec, inputs, mode, adapter.collections())
             jobs = plan.jobs(adapter, spec, inputs, mode, tell)
             going = [job for job in jobs if job.action == "replace"]
             names = [job.schema.name for job in going]
@@ -109,6 +113,7 @@ def load(
             _staging.clean(fleet, adapter)
             with _staging.claimed(fleet) if going and swaps else nullcontext() as word:
                 run.jobs = _staged(jobs, word) if word else jobs
+                run.begin(adapter, making)
                 for record in run.all(adapter):
                     unlike += [record.collection] if record.verified is False else []
                     yield record
@@ -148,17 +153,22 @@ class _Run:
         self.earlier = earlier
         self._whole: list[Job] = []
         self._tickers: dict[str, Ticker] = {}
+        self._making: Making | None = None
+        self._plans: dict[str, PlannedCollection] = {}
 
     def all(self, adapter: Adapter) -> Iterator[Loaded]:
         """Make what is missing, fill everything, and let what is staged take its place."""
         for job in reversed(self.jobs):
             if job.action == "replace" and job.staged is None:
                 adapter.drop(job.schema.name)
+        if self._making:
+            self._made += [job for job in self.jobs if job.schema.name in self._plans]
+            self._making.take_first(adapter, list(self._plans.values()))
         for job in self.jobs:
-            if job.action in ("create", "replace"):
+            if job.action in ("create", "replace") and job.schema.name not in self._plans:
                 adapter.create(job.place)
                 self._made.append(job)
-        swaps = [Swap(job.staged, job.schema.name) for job in self.jobs if job.staged]
+        swaps = [self._swap(job) for job in self.jobs if job.staged]
         done = []
         for job in self.jobs:
             if job.action == "skip":
@@ -173,6 +183,8 @@ class _Run:
             done.append(found)
             if not swaps:
                 yield found
+        if self._making:
+            self._making.take(adapter, "keys", "references", "after")
         if not swaps:
             return
         unlike = [each.collection for each in done if each.verified is False]
@@ -185,6 +197,25 @@ class _Run:
             self._made = []
         yield from done
 
+    def begin(self, adapter: Adapter, making: Making | None) -> None:
+        """Now that the jobs are known: what of them is made by an outline, and how it is called."""
+        if making is None:
+            return
+        self._making = making
+        places = {
+            job.input.source or job.schema.name: (job.input.schema or job.schema, job.schema, job.staged, job.action)
+            for job in self.jobs
+        }
+        plans = native.planned(making, adapter, places, adapter.collections())
+        for text in making.left:
+            self._tell(text)
+        self._plans = {plan.sink.name: plan for plan in plans if plan.outlined}
+
+    def _swap(self, job: Job) -> Swap:
+        assert job.staged is not None
+        plan = self._plans.get(job.schema.name)
+        return native.swap(self._making, plan) if plan and self._making else Swap(job.staged, job.schema.name)
+
     def _ticker(self, job: Job) -> Ticker:
         name, total = job.schema.name, job.input.rows
         self._tickers[name] = Ticker(lambda rows: self._progress(name, rows, total))
@@ -194,15 +225,22 @@ class _Run:
         """Drop what was made, on a connection of its own: the other may be lost, or hold locks no more. What is whole
         stays after an interrupt. Whether nothing of it is left."""
         goes_on = error is not None and _ends.goes_on(error)
-        kept = [job for job in self._whole if goes_on and job.staged is None]
+        # What an outline makes has its keys only at the end.
+        kept = [job for job in self._whole if goes_on and job.staged is None and job.schema.name not in self._plans]
         going = [job.place.name for job in reversed(self._made) if job not in kept]
         hint = self._hint(kept) if self._made or kept else None
         self._made = []
         try:
             if going:
                 with self._fleet.connect(self._target) as adapter:
+                    if removing := able(adapter, Native) if self._making else None:
+                        removing.remove(going)  # they may refer to each other
                     for name in going:
                         adapter.drop(name)
+                    if removing and self._making:
+                        for step in reversed(self._making.shared):
+                            with suppress(DbfleetError):  # somebody else uses it by now
+                                removing.undo(step, {})
         except DbfleetError:
             self.earlier.left_over += [name for name in going if name not in self.earlier.left_over]
             hint = f"what is in {', '.join(going)} is not whole: --mode replace begins anew"

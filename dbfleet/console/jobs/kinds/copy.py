@@ -28,6 +28,7 @@ def _check(fleet: Fleet, arguments: Arguments) -> dict[str, Any]:
         "mode": mode,
         "verify": kinds.flag(arguments.get("verify"), "verify"),
         "strict": kinds.flag(arguments.get("strict"), "strict"),
+        "views": kinds.flag(arguments.get("views"), "views"),
         "hands": int(hands) if hands else None,
     }
 
@@ -48,7 +49,8 @@ def _run(fleet: Fleet, arguments: Arguments, work: Work) -> Outcome:
         done.extend(
             op.copy(
                 fleet, source, sink, names, rename=name, mode=arguments["mode"], verify=arguments["verify"],
-                strict=arguments["strict"], resume=resumes, jobs=count, watch=watch, crew=handed.crew,
+                strict=arguments["strict"], views=arguments.get("views", False), resume=resumes, jobs=count,
+                watch=watch, crew=handed.crew,
             )
         )  # fmt: skip
     except VerifyFailed as error:
@@ -103,6 +105,7 @@ KIND = Kind(
         "mode": "insert, upsert or replace",
         "verify": "read back and compare digests",
         "strict": "refuse what is not kept exactly",
+        "views": "views too, between two of one engine",
         "hands": "how many parts at a time; as many as the workers have room for",
     },
     check=_check,

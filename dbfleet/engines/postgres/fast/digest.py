@@ -85,6 +85,8 @@ def _text(c: str, type_: Type, native: str) -> str:
 
 def of_part(session: Session, tables: Tables, schema: Schema, part: Part) -> Digest | None:
     """The digest of the part's rows; None where it is left to the plain path."""
+    if schema.native:
+        session.as_it_is()
     table = find(session, tables, schema.name)
     condition, values = where(schema, table, part)
     select = tables.select(schema, table) + condition

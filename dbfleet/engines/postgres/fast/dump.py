@@ -31,6 +31,8 @@ def encoded_scan(
     """The chunks of the dump; None where the server cannot render it."""
     if format not in ("csv", "jsonl") or not blocks.readable(session.ready()):
         return None
+    if schema.native:
+        session.as_it_is()
     table = find(session, tables, schema.name)
     select = tables.select(schema, table)
     carried = [tables.types[oid] for _, oid in columns_of(session, tables, select)]

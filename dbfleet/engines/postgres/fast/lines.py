@@ -16,7 +16,7 @@ from dbfleet.engines.postgres.fast.digest import BOUNDS
 from dbfleet.engines.postgres.fast.digest import beyond as dates_beyond
 from dbfleet.engines.postgres.read import find, is_huge
 from dbfleet.engines.postgres.session import Session
-from dbfleet.engines.postgres.tables import Table, Tables, order, where
+from dbfleet.engines.postgres.tables import Table, Tables, from_, order, where
 from dbfleet.engines.postgres.types import LEXIS, TypeCatalog
 from dbfleet.lines import rows_in
 from dbfleet.values import Schema
@@ -29,6 +29,8 @@ def lines(session: Session, tables: Tables, schema: Schema, part: Part) -> Itera
     """The part's rows; None where a date is none of ours, which a scan refuses by name."""
     if session.connection.info.parameter_status("server_encoding") == "SQL_ASCII":
         return None  # what is there may be no UTF-8
+    if schema.native:
+        session.as_it_is()
     table = find(session, tables, schema.name)
     condition, _ = where(schema, table, part, session.literal)
     if is_huge(session, schema, table, condition):
@@ -36,11 +38,20 @@ def lines(session: Session, tables: Tables, schema: Schema, part: Part) -> Itera
     beyond = _beyond(schema, table, condition)
     if beyond and session.rows(beyond)[0][0]:
         return None
-    return _copied(session, tables.select(schema, table) + condition)
+    return _copied(session, (_plain(schema, table) if schema.native else tables.select(schema, table)) + condition)
+
+
+def _plain(schema: Schema, table: Table) -> str:
+    """SELECT of the columns as they are, for a table that computes the same ones: of a table alone, as what inherits
+    from it has its own rows."""
+    names = LEXIS.quote_all(column.name for column in schema.columns if not column.generated)
+    return f"SELECT {names} FROM {from_(schema, table)}"
 
 
 def ordered(session: Session, tables: Tables, schema: Schema) -> Iterator[bytes] | None:
     """All rows in the order of their key; None where we do not know its order."""
+    if schema.native:
+        session.as_it_is()
     table = find(session, tables, schema.name)
     keys = [order(schema.column(name), table) for name in schema.key]
     if not keys or None in keys or is_huge(session, schema, table):
@@ -66,6 +77,8 @@ def _beyond(schema: Schema, table: Table, condition: str) -> str | None:
 def takes(schema: Schema, table: Table, types: TypeCatalog) -> bool:
     """Whether a line's cells can go into the table as they are: no column is computed, and no array has to be made of
     JSON."""
+    if schema.native:
+        return all(table.column(each.name).generated == each.generated for each in schema.columns)
     there = [table.column(name) for name in schema.names]
     return bool(there) and not any(each.generated or types[each.oid].nested for each in there)
 

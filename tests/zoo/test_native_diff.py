@@ -1,0 +1,104 @@
+"""Two PostgreSQL databases are compared by the server's own values, and synced by them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.zoo.databases import ZOO, Databases, ask, run_sql, told, url
+from tests.zoo.postgres_kinds import KINDS
+from tests.zoo.walk import run
+
+pytestmark = pytest.mark.engines("postgres")
+
+TABLE = """
+    CREATE TYPE mood AS ENUM ('sad', 'ok');
+    CREATE TABLE t (id int PRIMARY KEY, n numeric, j json, d date, m mood, a int[], f real, s smallint, at timestamptz,
+                    g int GENERATED ALWAYS AS (s * 2) STORED, x xid, r int4range);
+    INSERT INTO t VALUES (1, 1.5, '{"a": 1}', 'infinity', 'sad', '{1,2}', 0.1, 7, '2020-01-01 00:00:00+00', DEFAULT,
+                          '5', '[1,5)'), (2, 2, '[]', '2020-01-02', 'ok', NULL, 1, 8, NULL, DEFAULT, NULL, NULL);
+"""
+
+
+def differences(*arguments: str) -> list[dict[str, Any]]:
+    ran = run("diff", *arguments)
+    assert ran.code in (0, 1), ran
+    return [json.loads(line) for line in ran.out.splitlines()]
+
+
+def test_what_the_closed_set_holds_the_same_differs(made: Databases) -> None:
+    a, b = made.new(TABLE), made.new(TABLE)
+    assert differences(url(a), url(b)) == []
+    run_sql(b, """UPDATE t SET n = 1.50, j = '{"a": 1, "a": 1}', a = '[2:3]={1,2}', d = '-infinity' WHERE id = 1""")
+    (changed,) = differences(url(a), url(b))
+    assert changed["key"] == {"id": 1}
+    assert changed["before"] == {"n": "1.5", "j": '{"a": 1}', "d": "infinity", "a": "{1,2}"}
+    assert changed["after"] == {"n": "1.50", "j": '{"a": 1, "a": 1}', "d": "-infinity", "a": "[2:3]={1,2}"}
+
+
+def test_values_are_shown_as_between_any_two_engines(made: Databases) -> None:
+    a, b = made.new(TABLE), made.new(TABLE)
+    run_sql(
+        b,
+        """UPDATE t SET n = 2.5, j = '{"b": [1]}', d = '2021-03-04', f = 2, s = 9, at = '2020-01-01 12:00+02'
+                  WHERE id = 2; DELETE FROM t WHERE id = 1""",
+    )
+    removed, changed = differences(url(a), url(b))
+    assert changed["before"] == {"n": 2, "j": [], "d": "2020-01-02", "f": 1.0, "s": 8, "at": None, "g": 16}
+    assert changed["after"] == {
+        "n": 2.5, "j": {"b": [1]}, "d": "2021-03-04", "f": 2.0, "s": 9, "at": "2020-01-01T10:00:00Z", "g": 18,
+    }  # fmt: skip
+    assert (removed["before"]["d"], removed["before"]["m"], removed["before"]["x"]) == ("infinity", "sad", "5")
+
+
+def test_rows_are_chosen_by_values_of_the_closed_set(made: Databases) -> None:
+    a, b = made.new(TABLE), made.new(TABLE)
+    run_sql(b, "UPDATE t SET r = '[1,6)' WHERE id = 1; UPDATE t SET r = '[1,6)' WHERE id = 2")
+    found = differences(f"{url(a)}#t", f"{url(b)}#t", "--where", "n > 1.7")
+    assert [each["key"] for each in found] == [{"id": 2}]
+    assert differences(f"{url(a)}#t", f"{url(b)}#t", "--columns", "n,j") == []
+
+
+@pytest.mark.parametrize("way", ["written", "statements"])
+def test_sync_keeps_every_value(made: Databases, tmp_path: Path, way: str) -> None:
+    script = KINDS["values at the ends"]
+    a, b = made.new(TABLE.replace(" t ", " u "), script), made.new(TABLE.replace(" t ", " u "), script)
+    run_sql(b, "UPDATE u SET j = '{}', d = NULL, n = 1.50, r = 'empty' WHERE id = 1; DELETE FROM u WHERE id = 2")
+    run_sql(b, "UPDATE t SET (d, ts, tz, ti, n, f, f4, j, a, iv, b, te)"
+        " = (SELECT d, ts, tz, ti, n, f, f4, j, a, iv, b, te"
+               " FROM t AS x WHERE x.id = 3) WHERE id = 1; DELETE FROM t WHERE id = 2")  # fmt: skip
+    assert told(b)["data"] != told(a)["data"]
+    if way == "written":
+        assert run("diff", url(a), url(b), "--sync", "--yes").code == 0
+    else:
+        printed = run("diff", url(a), url(b), "--sync")
+        run_sql(b, printed.out.decode())
+    assert told(b) == told(a)
+
+
+def test_the_zoo_is_synced(made: Databases) -> None:
+    a, b = made.new(ZOO.read_text("utf-8")), made.new(ZOO.read_text("utf-8"))
+    run_sql(b, "UPDATE zoo SET m = NULL, fr = '[1,3)', t = 'z', arr = '{}' WHERE id = 1; DELETE FROM s2.t;"
+               "UPDATE pr SET v = 'other'; DELETE FROM zoo WHERE id = 2")  # fmt: skip
+    names = ["zoo", "s2.t", "pr", "par"]
+    for name in names:
+        synced = run("diff", f"{url(a)}#{name}", f"{url(b)}#{name}", "--sync", "--yes")
+        assert synced.code == 0, synced
+    for name in ("zoo", "s2.t", "pr", "par"):
+        rows = f"SELECT x::text FROM {name} x ORDER BY 1"
+        assert ask(a, rows) == ask(b, rows)
+
+
+def test_a_native_digest_is_that_of_the_copy_s_receipt(made: Databases) -> None:
+    a, b = made.new(TABLE), made.new()
+    copied = run("copy", url(a), url(b), "--verify")
+    receipt = json.loads(copied.err[copied.err.index('{"receipt"') :])
+    for target in (a, b):
+        (record,) = [json.loads(line) for line in run("digest", url(target), "--native").out.splitlines()]
+        assert record["digest"] == receipt["collections"][0]["digest"]
+    run_sql(b, "UPDATE t SET n = 1.50 WHERE id = 1")
+    (record,) = [json.loads(line) for line in run("digest", url(b), "--native").out.splitlines()]
+    assert record["digest"] != receipt["collections"][0]["digest"]
