@@ -313,7 +313,7 @@ def test_extended_json_is_recognised_and_told() -> None:
 
 
 def test_packed_input_is_known_by_its_first_bytes(tmp_path: Path) -> None:
-    zstandard = pytest.importorskip("zstandard")
+    zstandard = pytest.importorskip("zstandard", reason="an extra is not installed")
     data = b"a,b\n1,x\n"
     for packed in (gzip.compress(data), zstandard.compress(data), gzip.compress(data[:4]) + gzip.compress(data[4:])):
         assert rows_of(packed) == [(1, "x")]
@@ -327,7 +327,7 @@ def test_packed_input_is_known_by_its_first_bytes(tmp_path: Path) -> None:
 
 
 def test_parquet_comes_through_a_pipe_too() -> None:
-    pytest.importorskip("pyarrow")
+    pytest.importorskip("pyarrow", reason="an extra is not installed")
     schema = Schema("t", (Column("a", Type.INT), Column("b", Type.TEXT)))
     data = b"".join(_exact.encode("parquet", schema, [[(1, "x"), (2, None)]]))
     assert rows_of(data, "parquet") == [(1, "x"), (2, None)]

@@ -288,6 +288,7 @@ class Owner:
                         self._at_last(each)
                 case PartUnread():
                     self._unread(each, message.why, left)
+                    yield from self._waited_for(left)
                 case Given():
                     self._given(each, message)
                 case PartChecked():
@@ -298,11 +299,22 @@ class Owner:
                 if not each.running:
                     left.pop(each.name, None)
             elif each.done:
-                each.state.seconds += time.perf_counter() - (each.started or 0)
-                yield self._record(left.pop(each.name))
+                yield self._ended(left.pop(each.name))
             self._hand_out(idle, left)
             if not left:
                 return
+
+    def _ended(self, each: Moving) -> Copied:
+        each.state.seconds += time.perf_counter() - (each.started or 0)
+        return self._record(each)
+
+    def _waited_for(self, left: dict[str, Moving]) -> Iterator[Copied]:
+        """The collections that have waited for nothing else than to refer to what could not be read."""
+        for each in list(left.values()):
+            if each.steps and each.state.complete and each.name not in self.unread and not each.running:
+                self._at_last(each)
+                if each.done:
+                    yield self._ended(left.pop(each.name))
 
     def _unread(self, each: Moving, why: str, left: dict[str, Moving]) -> None:
         """Nothing more of a collection is copied, nor of those that refer to it, where the sink would refuse them."""

@@ -155,13 +155,12 @@ def _run(ends: Ends, wish: _Wish, stack: ExitStack, workers: Sequence[Worker], w
     carrying = native.lane(ends, source, sink)
     names = setup.chosen(ends, source, wish.names, known)
     everything = not wish.names and not known
-    views: list[str] = []
-    if wish.views:
-        views = without(native.views(ends, carrying, wish.names), wish.exclude)
-        names = [name for name in names if name not in views]
     if everything and carrying:
         names = list(carrying.native_collections())  # a view has no rows of its own
-    names = [name for name in without(names, wish.exclude) if name not in unread]
+    views = native.views(ends, carrying, wish.names) if wish.views else []
+    chosen = without([*(name for name in names if name not in views), *views], wish.exclude)
+    names = [name for name in chosen if name not in views and name not in unread]
+    views = [name for name in chosen if name in views]
     if unread and not names:
         raise next(iter(unread.values()))
     schemas, broken = _left.described(source, names) if everything else ([source.describe(name) for name in names], [])
