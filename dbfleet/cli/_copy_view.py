@@ -71,7 +71,7 @@ class CopyView(ExitStack, Watch):
     def finished(self, collection: str, rows: int, seconds: float) -> None:
         self._far.pop(collection, None)
         if bar := self._bars.pop(collection, None):
-            bar.finish(f"{rows:,} rows in {seconds:.1f} s")
+            bar.finish(f"{render.counted(rows)} in {seconds:.1f} s")
 
     def said(self, text: str) -> None:
         render.warn(text)

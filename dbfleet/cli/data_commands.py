@@ -272,7 +272,7 @@ class _SeedBars(ExitStack):
         before = self._sums.get(target, (0, 0.0))
         stored, spent = self._sums[target] = before[0] + rows, before[1] + seconds
         if stored == self._far[target][2]:
-            self._bars.pop(target).finish(f"{stored:,} rows in {spent:.1f} s")
+            self._bars.pop(target).finish(f"{render.counted(stored)} in {spent:.1f} s")
 
     def __exit__(self, *exc: object) -> bool | None:
         for target, bar in self._bars.items():

@@ -153,7 +153,7 @@ def refuse_rows(ends: Ends, sink: Adapter | None, plans: Sequence[PlannedCollect
         return
     full = [(plan.sink.name, rows) for plan in plans if plan.action == "fill" and (rows := sink.count(plan.sink.name))]
     if full:
-        told = ", ".join(f"{name} ({rows:,} rows)" for name, rows in full[:3])
+        told = ", ".join(f"{name} ({rows:,} row{'' if rows == 1 else 's'})" for name, rows in full[:3])
         more = f" and {len(full) - 3} more" if full[3:] else ""
         journal = ends.journal.exists()
         raise UsageError(
