@@ -6,7 +6,7 @@ import argparse
 import compileall
 import os
 
-from bench import console, copy, diff, doubles, move, query, seed, start
+from bench import console, copy, diff, doubles, move, native, query, seed, start
 from bench.measure import HEADING, NotRun, line
 from bench.servers import ROOT, Servers
 
@@ -42,6 +42,7 @@ def main() -> None:
             *move.cases(servers, options.rows),
             *diff.cases(servers, options.rows),
             *copy.cases(servers, options.rows),
+            *native.cases(servers, options.rows),
             *console.cases(servers, options.rows),
         ]:
             if options.only not in name:
