@@ -13,7 +13,8 @@ from dbfleet.abilities import Native, able
 from dbfleet.errors import ConstraintViolated, DbfleetError, Unavailable, Unsupported
 from dbfleet.ops._ends import goes_on
 from dbfleet.ops.copy.messages import Ends, Watch
-from dbfleet.ops.copy.owner import Moving, Owner
+from dbfleet.ops.copy.moving import Moving
+from dbfleet.ops.copy.owner import Owner
 from dbfleet.outline import Step
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
 from dbfleet.adapter import WHOLE, Adapter, Part, Rejected, Swap
@@ -33,6 +33,7 @@ from dbfleet.ops.copy.messages import (
     Task,
     Watch,
 )
+from dbfleet.ops.copy.moving import Moving
 from dbfleet.ops.copy.native import Making
 from dbfleet.ops.copy.steps import Steps
 from dbfleet.spec import Capability
@@ -46,39 +47,6 @@ _SAVED_EVERY_S: Final = 1.0
 """How often the journal is saved for parts and steps of an outline, of which there may be many."""
 _SHARED_ROWS: Final = 20_000
 """From here on every worker gets a share of a collection: it is a second of work where rows become objects."""
-
-
-@dataclass(slots=True)
-class Moving:
-    """One collection while it is copied."""
-
-    plan: PlannedCollection
-    state: Progressed
-    waiting: list[Task]
-    after: set[str] = field(default_factory=set)
-    done_before: int = 0
-    running: int = 0
-    giving: bool = False
-    started: float | None = None
-    digest: Digest | None = None
-    rejected: int = 0
-    rows: int = 0
-    far: dict[int, int] = field(default_factory=dict)
-    held: Digest | None = None
-    steps: Steps | None = None
-    checking: bool = False
-    extras: tuple[str, ...] = ()
-    left: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """The collection's name in the sink."""
-        return self.plan.sink.name
-
-    @property
-    def done(self) -> bool:
-        """Whether nothing is left to do of it."""
-        return not self.waiting and not self.running and (self.steps is None or self.steps.whole(self))
 
 
 class Owner:
