@@ -4,7 +4,7 @@ it."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from dbfleet.abilities import (
@@ -17,6 +17,7 @@ from dbfleet.abilities import (
     Locates,
     MakesReader,
     Narrows,
+    Native,
     Notices,
     Ordered,
     ReadsLines,
@@ -42,11 +43,13 @@ from dbfleet.adapter import (
 from dbfleet.engines._mysql import extras, query, read, reader, server, statements, swap, tables, write
 from dbfleet.engines._mysql.connect import opened
 from dbfleet.engines._mysql.fast import encoded_scan, lines, ordered
+from dbfleet.engines._mysql.native import needs, outline, take, values, views
 from dbfleet.engines._mysql.server import Server
 from dbfleet.engines._mysql.session import Session
 from dbfleet.engines._mysql.types import LEXIS, relational
 from dbfleet.engines._mysql.wire import Wire
 from dbfleet.extras import AnyExtra, Extras, shared
+from dbfleet.outline import Outline, Step
 from dbfleet.spec import EngineSpec
 from dbfleet.sql.relational import create_statements
 from dbfleet.target import Target
@@ -69,6 +72,7 @@ class MySqlAdapter(
     WritesLines,
     CarriesExtras,
     TellsLeft,
+    Native,
     MakesReader,
     LimitsTime,
 ):
@@ -78,6 +82,7 @@ class MySqlAdapter(
         self.spec = spec
         self.target = target
         self._session = Session(spec.name, target.name, wire, server, read_only=target.read_only)
+        self._taking = take.Taking(self._session)
 
     # --- what is there ---
 
@@ -126,7 +131,7 @@ class MySqlAdapter(
     def swap(self, swaps: Sequence[Swap]) -> None:
         """All of them take their places by one RENAME TABLE."""
         wire = self._session.live()
-        with self._session.translated():
+        with self._session.translated(), self._session.our_mode(making=True):
             swap.swap(wire, swaps)
 
     def lost(self, names: Sequence[str]) -> Sequence[str]:
@@ -156,6 +161,61 @@ class MySqlAdapter(
         """What the database has besides its collections: views, sequences, routines, events."""
         ask = self._session.rows
         return extras.left(ask, tables.broken_views(ask, tables.kinds(ask)))
+
+    # --- as it is, to another server of the same engine ---
+
+    def carries(self) -> bool:
+        """The engine's own server: a mysql:// URL may name a MariaDB server, or another product."""
+        return self._session.server.product == self.spec.title
+
+    def native_collections(self) -> Sequence[str]:
+        """Tables that hold rows of their own."""
+        return outline.collections(self._session.rows)
+
+    def native_views(self) -> Sequence[str]:
+        """Views that can be read."""
+        return views.names(self._session.rows)
+
+    def native(self, name: str, described: Schema | None = None) -> Schema:
+        """The table by its server's texts and bytes: see `native.values`."""
+        return values.native(described or self.describe(name), self._session.natives(name))
+
+    def outline(self, names: Sequence[str], *, everything: bool = False, views: Sequence[str] = ()) -> Outline:
+        """What SHOW CREATE TABLE says, step by step."""
+        session = self._session
+        session.live()
+        with session.translated(), session.our_mode(making=True):
+            return outline.outline(session.rows, session.server, names, everything=everything, view_names=views)
+
+    def lacking(self, steps: Sequence[Step]) -> Mapping[str, str]:
+        """Storage engines, collations and types that this server has not."""
+        return needs.lacking(self._session.rows, self._session.server, steps)
+
+    def names(
+        self, makes: Sequence[tuple[str, str]], old: str, new: str, going: Collection[str]
+    ) -> Mapping[tuple[str, str], str]:
+        """Free names of constraints in the database."""
+        return outline.names(self._session.rows, makes, list(going), mariadb=self._session.server.mariadb)
+
+    def take(self, step: Step, called: Mapping[str, str], *, again: bool = False) -> bool:
+        """The step's statement."""
+        return self._taking.take(step, called, again=again)
+
+    def clear(self, schema: Schema, part: Part) -> None:
+        """DELETE with the part's condition."""
+        take.clear(self._session, schema, part)
+
+    def remove(self, names: Sequence[str]) -> None:
+        """DROP TABLE, where no table outside refers to them."""
+        take.remove(self._session, names)
+
+    def together(self) -> AbstractContextManager[None]:
+        """No transaction holds DDL: what was made goes again by DROP."""
+        return self._taking.together()
+
+    def undo(self, step: Step, called: Mapping[str, str]) -> None:
+        """Drop the sequence."""
+        take.undo(self._session, step, called)
 
     # --- rows ---
 

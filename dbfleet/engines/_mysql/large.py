@@ -14,7 +14,7 @@ from dbfleet.adapter import BATCH_BYTES
 from dbfleet.engines._mysql.literals import literal
 from dbfleet.engines._mysql.parts import by_keys
 from dbfleet.engines._mysql.server import Ask
-from dbfleet.engines._mysql.types import LEXIS
+from dbfleet.engines._mysql.types import LEXIS, TEXTS, words
 from dbfleet.engines._mysql.wire import RawRow, Wire
 from dbfleet.values import Batch, Column, Schema, Type
 
@@ -80,7 +80,13 @@ def _any(schema: Schema, columns: Sequence[Column], where: str, ask: Ask) -> boo
 def _sliced(schema: Schema) -> list[Column]:
     if not schema.key:
         return []
-    return [each for each in _long(schema, HUGE) if each.type is not Type.JSON and each.name not in schema.key]
+    return [
+        each
+        for each in _long(schema, HUGE)
+        if each.type is not Type.JSON
+        and each.name not in schema.key
+        and not (each.type is Type.BYTES and words(each.native or "")[0] in TEXTS)
+    ]
 
 
 class Slices:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from dbfleet.engines._mysql.literals import Texts, Write, refused, spelt, writer
-from dbfleet.engines._mysql.types import GEOMETRIES, LEXIS, Native
+from dbfleet.engines._mysql.types import GEOMETRIES, LEXIS, TEXTS, Native
 from dbfleet.errors import ConstraintViolated, NotFound, StatementError
 from dbfleet.values import Batch, Row, Schema, Type
 
@@ -171,7 +171,7 @@ class Table:
 
 def takes_utf8mb4(native: Native) -> bool:
     """Whether the column's own bytes are utf8mb4."""
-    return native.kind in _TEXTS and (native.collation or "").startswith("utf8mb4")
+    return native.kind in TEXTS and (native.collation or "").startswith("utf8mb4")
 
 
 def escaped(value: bytes) -> bytes:
@@ -192,7 +192,6 @@ def load_statement(
     ).encode()
 
 
-_TEXTS: Final = frozenset({"char", "varchar", "tinytext", "text", "mediumtext", "longtext"})
 _HEX: Final = "UNHEX({0})"
 _BITS: Final = "CAST({0} AS UNSIGNED)"
 
@@ -200,7 +199,7 @@ _BITS: Final = "CAST({0} AS UNSIGNED)"
 def _expression(type_: Type, native: Native, *, mariadb: bool) -> str | None:
     if type_ is Type.BYTES or native.kind in GEOMETRIES:
         return _HEX
-    if native.kind == "bit":
+    if native.kind == "bit" or (native.kind == "enum" and type_ is Type.INT):
         return _BITS
     if native.kind == "vector":
         return "VEC_FromText({0})" if mariadb else "STRING_TO_VECTOR({0})"

@@ -15,7 +15,7 @@ from typing import Final
 from dbfleet.adapter import WHOLE, Part
 from dbfleet.engines._mysql.literals import literal
 from dbfleet.engines._mysql.server import Ask
-from dbfleet.engines._mysql.types import LEXIS
+from dbfleet.engines._mysql.types import LEXIS, TEXTS, words
 from dbfleet.engines._mysql.values import BLOB, strict
 from dbfleet.engines._mysql.wire import Field, RawRow
 from dbfleet.sql.conditions import where
@@ -67,7 +67,7 @@ def exactly(text: str) -> str:
 def split(schema: Schema, parts: int, ask: Ask) -> Sequence[Part]:
     """At most so many parts of about as many rows each."""
     columns = [schema.column(name) for name in schema.key]
-    if not columns or parts < 2 or any(column.type is Type.JSON for column in columns):
+    if not columns or parts < 2 or any(_unordered(column) for column in columns):
         return [WHOLE]
     bounds = _even(schema, parts, ask) or _walked(schema, columns, parts, ask)
     ends: list[list[str] | None] = [None, *bounds, None]
@@ -77,9 +77,16 @@ def split(schema: Schema, parts: int, ask: Ask) -> Sequence[Part]:
     ]
 
 
+def _unordered(column: Column) -> bool:
+    """Whether the server sorts the column in another order than it compares a value with: an ENUM by its number."""
+    kind = words(column.native or "")[0]
+    return column.type is Type.JSON or kind in ("enum", "set") or (kind in TEXTS and column.type is Type.BYTES)
+
+
 def _even(schema: Schema, parts: int, ask: Ask) -> list[list[str]]:
     """Bounds at equal distances, where an integer key has hardly any gaps; else none."""
-    if len(schema.key) > 1 or schema.column(schema.key[0]).type is not Type.INT:
+    first = schema.column(schema.key[0])
+    if len(schema.key) > 1 or (first.type is not Type.INT and not (first.native or "").startswith("bigint")):
         return []
     name, table = LEXIS.quote(schema.key[0]), LEXIS.quote(schema.name)
     ((least, most),) = ask(f"SELECT min({name}), max({name}) FROM {table}")

@@ -12,7 +12,7 @@ from dbfleet.engines._mysql import large, parts, tables
 from dbfleet.engines._mysql.literals import literal
 from dbfleet.engines._mysql.parts import KEYS_AT_ONCE, conditions
 from dbfleet.engines._mysql.session import Session
-from dbfleet.engines._mysql.types import LEXIS, words
+from dbfleet.engines._mysql.types import FLOATS, LEXIS, TEXTS, words
 from dbfleet.engines._mysql.values import strict
 from dbfleet.engines._mysql.wire import RawRow
 from dbfleet.values import Batch, Column, Row, Schema, Type
@@ -63,7 +63,7 @@ def has_huge(session: Session, schema: Schema, part: Part) -> bool:
 
 def select(schema: Schema, where: str = "") -> str:
     """The SELECT of a scan."""
-    return f"SELECT {', '.join(map(_expression, schema.columns))} FROM {LEXIS.quote(schema.name)}{where}"
+    return f"SELECT {', '.join(_expressions(schema))} FROM {LEXIS.quote(schema.name)}{where}"
 
 
 def scan_where(session: Session, schema: Schema, where: str, batch_size: int) -> Iterator[Batch]:
@@ -91,7 +91,7 @@ def _in_slices(session: Session, schema: Schema, where: str, batch_size: int) ->
     """As `scan_where`, the rows with huge values last, of the same moment."""
     wire = session.live()
     folding = tables.folding(session.rows, schema)
-    slices = large.Slices(schema, [*map(_expression, schema.columns)], where)
+    slices = large.Slices(schema, _expressions(schema), where)
     lacking: list[RawRow] = []
     with session.one_moment():
         with session.translated():
@@ -107,10 +107,28 @@ def _in_slices(session: Session, schema: Schema, where: str, batch_size: int) ->
             yield from slices.whole(wire, lacking, read, folding)
 
 
+def _expressions(schema: Schema) -> list[str]:
+    return [*map(native_expression if schema.native else _expression, schema.columns)]
+
+
 def _expression(column: Column) -> str:
     """What a scan selects for a column: itself, unless the wire would cut it short."""
     name = LEXIS.quote(column.name)
     kind = words(column.native or "")[0]
     if column.type is Type.FLOAT and kind != "double":
         return f"CAST({name} AS DOUBLE)"  # a FLOAT is sent with 6 digits and holds 9
+    return name
+
+
+def native_expression(column: Column) -> str:
+    """What a scan selects for a column of a native schema (see `native.values`): itself, unless the server would spell
+    it in more than one way."""
+    name, native = LEXIS.quote(column.name), column.native or ""
+    kind, arguments = words(native)
+    if kind in FLOATS and (kind == "float" or arguments):
+        return f"CAST({name} AS DOUBLE)"
+    if "zerofill" in native or kind == "bit" or (kind == "enum" and column.type is Type.INT):
+        return f"{name} + 0"
+    if kind in TEXTS and column.type is Type.BYTES:
+        return f"CAST({name} AS BINARY)"
     return name

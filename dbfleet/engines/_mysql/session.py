@@ -27,6 +27,12 @@ T = TypeVar("T")
 _OUR_MODE: Final = "STRICT_ALL_TABLES,STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO"
 
 
+_NATIVE_MODE: Final = "ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO"
+"""What a server of any sql_mode has stored is stored as it is. LOAD DATA LOCAL is never strict; what it changes is told
+as a warning in this mode too."""
+_MAKING_MODE: Final = f"STRICT_ALL_TABLES,STRICT_TRANS_TABLES,{_NATIVE_MODE}"
+
+
 class Source(Generic[T]):
     """The batches of a write, to be pulled once; and the error that came from them, if one did."""
 
@@ -83,17 +89,31 @@ class Session:
             raise
 
     @contextlib.contextmanager
-    def our_mode(self) -> Iterator[None]:
+    def our_mode(self, *, native: bool = False, making: bool = False) -> Iterator[None]:
         """While a strict sql_mode holds, in which 0 stays 0 in an AUTO_INCREMENT column. Then the session's own
-        again."""
+        again. `native`: while what a server has stored is stored as it is. `making`: while what a server has is made
+        as it is, by its own statements."""
         wire = self.wire
-        wire.execute(f"SET @dbfleet_sql_mode = @@SESSION.sql_mode, SESSION sql_mode = '{_OUR_MODE}'")
+        mode = _MAKING_MODE if making else _NATIVE_MODE if native else _OUR_MODE
+        wire.execute(f"SET @dbfleet_sql_mode = @@SESSION.sql_mode, SESSION sql_mode = '{mode}'")
         try:
             yield
         finally:
             if not wire.closed:
                 with contextlib.suppress(*driver_errors()):
                     wire.execute("SET SESSION sql_mode = @dbfleet_sql_mode")
+
+    @contextlib.contextmanager
+    def unchecked(self) -> Iterator[None]:
+        """While foreign keys are not checked, and one is made without the table being copied."""
+        wire = self.wire
+        wire.execute("SET SESSION foreign_key_checks = 0")
+        try:
+            yield
+        finally:
+            if not wire.closed:
+                with contextlib.suppress(*driver_errors()):
+                    wire.execute("SET SESSION foreign_key_checks = 1")
 
     def rows(self, statement: str) -> list[tuple[str | None, ...]]:
         """All rows of a small result of ours, as text."""

@@ -17,6 +17,7 @@ from dbfleet.abilities import (
     Locates,
     MakesReader,
     Narrows,
+    Native,
     Notices,
     Ordered,
     ReadsLines,
@@ -87,6 +88,7 @@ def spec(
                 WritesLines,
                 CarriesExtras,
                 TellsLeft,
+                Native,
                 MakesReader,
                 LimitsTime,
             }

@@ -5,8 +5,9 @@ It renames the old tables to `_dbfleet_gone_…`; they are dropped after it. A k
 `leftovers` names them, and `drop` removes them.
 
 A foreign key follows a table that is renamed. So foreign keys among the staged tables are right by themselves, and so
-are their generated names (`orders_ibfk_1`). A foreign key of a table outside would follow the old table. To point it to
-the new one takes a second statement, with a gap between, so the swap is refused.
+are their generated names (`orders_ibfk_1`). Any other name of a constraint of a table that was `outlined` is set after
+the rename, when the old table has it no longer: see `native.constraints`. A foreign key of a table outside would follow
+the old table. To point it to the new one takes a second statement, with a gap between, so the swap is refused.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Final
 from dbfleet.adapter import Swap
 from dbfleet.engines._mysql.driver import driver_errors
 from dbfleet.engines._mysql.literals import literal
+from dbfleet.engines._mysql.native import constraints
 from dbfleet.engines._mysql.server import Ask
 from dbfleet.engines._mysql.tables import HIDDEN, kinds
 from dbfleet.engines._mysql.types import LEXIS
@@ -45,8 +47,10 @@ def swap(wire: Wire, swaps: Sequence[Swap]) -> None:
         if each.staged.name not in there:
             raise NotFound(f"there is no table {each.staged.name}")
     going = [each.name for each in swaps if each.name in there]
-    _check_outside(wire, going)
+    check_outside(wire, going)
     for each in swaps:
+        if each.outlined:
+            continue  # its indexes have their names already
         renamed = [f"RENAME INDEX {LEXIS.quote(a)} TO {LEXIS.quote(b)}" for a, b in each.indexes.items() if a != b]
         if renamed:
             wire.execute(f"ALTER TABLE {LEXIS.quote(each.staged.name)} {', '.join(renamed)}")
@@ -56,6 +60,9 @@ def swap(wire: Wire, swaps: Sequence[Swap]) -> None:
         wire.execute("RENAME TABLE " + ", ".join(f"{LEXIS.quote(a)} TO {LEXIS.quote(b)}" for a, b in pairs))
     with contextlib.suppress(*driver_errors()):  # the swap is done; what cannot be dropped now is a leftover
         drop(wire, {gone[name]: there[name] for name in going})
+    for each in swaps:
+        if each.outlined:
+            constraints.rename(wire, each.name, each.indexes)
 
 
 def lost(ask: Ask, names: Sequence[str]) -> list[str]:
@@ -81,7 +88,8 @@ def drop(wire: Wire, tables: dict[str, str]) -> None:
             wire.execute("SET SESSION foreign_key_checks = 1")
 
 
-def _check_outside(wire: Wire, going: Sequence[str]) -> None:
+def check_outside(wire: Wire, going: Sequence[str]) -> None:
+    """ConstraintViolated where a table that is none of these refers to one of them."""
     if not going:
         return
     names = ", ".join(literal(name, Type.TEXT) for name in going)

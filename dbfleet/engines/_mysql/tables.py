@@ -125,6 +125,11 @@ def _counts(
 
 def references(ask: Ask, name: str) -> tuple[Reference, ...]:
     """The table's foreign keys to tables of the same database, in the order of their names."""
+    return tuple(named_references(ask, name).values())
+
+
+def named_references(ask: Ask, name: str) -> dict[str, Reference]:
+    """The table's foreign keys to tables of the same database, by their names, in the order of these."""
     keys: dict[str, list[tuple[str, str, str]]] = {}
     # MariaDB compares these names without regard to case.
     for own, constraint, column, table, key in ask(
@@ -135,9 +140,10 @@ def references(ask: Ask, name: str) -> tuple[Reference, ...]:
     ):
         if own == name:
             keys.setdefault(str(constraint), []).append((str(column), str(table), str(key)))
-    return tuple(
-        Reference(tuple(row[0] for row in rows), rows[0][1], tuple(row[2] for row in rows)) for rows in keys.values()
-    )
+    return {
+        name: Reference(tuple(row[0] for row in rows), rows[0][1], tuple(row[2] for row in rows))
+        for name, rows in keys.items()
+    }
 
 
 def folding(ask: Ask, schema: Schema) -> set[str]:

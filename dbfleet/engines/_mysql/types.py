@@ -48,6 +48,13 @@ GEOMETRIES: Final = frozenset(
     {"geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon"}
     | {"geometrycollection", "geomcollection"}
 )
+INTEGERS: Final = frozenset({"tinyint", "smallint", "mediumint", "int", "integer", "bigint", "year"})
+TEXTS: Final = frozenset({"char", "varchar", "tinytext", "text", "mediumtext", "longtext"})
+FLOATS: Final = frozenset({"float", "double", "real"})
+WHOLE_CHARSETS: Final = frozenset(
+    {"utf8mb4", "utf8mb3", "utf8", "ascii", "latin1", "utf16", "utf16le", "utf32", "ucs2"}
+)  # fmt: skip
+"""The character sets of which Unicode gives every text back as it was."""
 _SIZED: Final = re.compile(r"(\w+)\s*(?:\(([^)]*)\))?")
 
 
@@ -72,6 +79,16 @@ class Native:
         """Whether MariaDB has added it to the unique keys of a system-versioned table, where rows of the past have the
         same keys."""
         return self.expression == "ROW END"
+
+    @property
+    def tells_version(self) -> bool:
+        """Whether it says when a row's version began, or ended (MariaDB)."""
+        return self.expression in ("ROW START", "ROW END")
+
+    @property
+    def charset(self) -> str:
+        """The character set of its texts; empty where it has none."""
+        return (self.collation or "").partition("_")[0]
 
     @property
     def wide(self) -> bool:

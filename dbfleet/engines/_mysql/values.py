@@ -208,7 +208,7 @@ def reader(type_: Type | None, field: Field, native: str | None = None) -> Read:
         return {Type.BOOL: _bit, Type.DECIMAL: _decimal_bits}.get(type_ or Type.INT, _bits)
     if type_ is Type.FLOAT and (native or "").startswith("float"):
         return _numbers(_singles)
-    if field.kind == GEOMETRY:
+    if field.kind == GEOMETRY and type_ is not Type.BYTES:
         return lambda values: [None if value is None else geometry_text(value) for value in values]
     if type_ is Type.TEXT and (field.kind == VECTOR or (native or "").startswith("vector")):
         return lambda values: [None if value is None else _vector_text(value) for value in values]

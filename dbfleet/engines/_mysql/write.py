@@ -39,7 +39,7 @@ def write(session: Session, schema: Schema, batches: Iterable[Batch], mode: Writ
         table = session.table(schema)
         references = tables.references(session.rows, schema.name)
         fill = load if session.server.local_files else _insert
-        with session.our_mode():
+        with session.our_mode(native=schema.native):
             if mode == "upsert" and schema.key:
                 filled = partial(fill, wire, table, batches=source, replace=True)
                 return Written(_upsert(wire, schema, table.written, filled, references))
@@ -61,9 +61,10 @@ def write_lines(session: Session, schema: Schema, chunks: Iterable[bytes], mode:
     with session.translated(source):
         session.check_writable()
         references = tables.references(session.rows, schema.name)
-        with session.our_mode():
+        with session.our_mode(native=schema.native):
             if mode == "upsert" and schema.key:
-                return Written(_upsert(wire, schema, schema.names, partial(fill, replace=True), references))
+                written = [column.name for column in schema.columns if not natives[column.name].generated]
+                return Written(_upsert(wire, schema, written, partial(fill, replace=True), references))
             with _transaction(wire, schema.name, references):
                 return Written(fill(schema.name))
 
@@ -110,7 +111,7 @@ def _transaction(wire: Wire, name: str, references: Sequence[Reference]) -> Iter
         try:
             yield
             for reference in late:
-                _check_reference(wire, name, reference)
+                check_reference(wire, name, reference)
             wire.execute("COMMIT")
         except driver_errors() as exc:
             ours = translate(exc)
@@ -133,7 +134,8 @@ def _roll_back(wire: Wire, exc: BaseException | None) -> None:
             exc.hint = "the table's storage engine knows no transactions: the rows before this one are stored"
 
 
-def _check_reference(wire: Wire, name: str, reference: Reference) -> None:
+def check_reference(wire: Wire, name: str, reference: Reference) -> None:
+    """ConstraintViolated where a row of the table refers to none."""
     own = [f"c.{LEXIS.quote(column)}" for column in reference.columns]
     there = " AND ".join(f"p.{LEXIS.quote(key)} = {column}" for key, column in zip(reference.keys, own, strict=True))
     complete = " AND ".join(f"{each} IS NOT NULL" for each in own)

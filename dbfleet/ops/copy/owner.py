@@ -147,8 +147,12 @@ class Owner:
         it first. How many rows the new ones have."""
         assert self.making is not None
         counted: dict[str, int] = {}
+        # Not every engine makes all collections or none: a copy may have been killed between two of them.
+        there = {*sink.collections(), *_staging.leftovers(sink)} if states else set()
         kept = {
-            plan.sink.name for plan in plans if (state := states.get(plan.sink.name)) and self._goes_on(plan, state)
+            plan.sink.name
+            for plan in plans
+            if (state := states.get(plan.sink.name)) and plan.place.name in there and self._goes_on(plan, state)
         }
         missing = [plan for plan in plans if plan.sink.name not in kept]
         self._others = len(plans) >= self._jobs > 1

@@ -55,7 +55,7 @@ def chunks(
 ) -> Iterator[bytes] | None:
     """All rows of the collection in this format; None where they cannot be had this way."""
     session.live()
-    if not _possible(schema, word) or has_huge(session, schema, WHOLE):
+    if schema.native or not _possible(schema, word) or has_huge(session, schema, WHOLE):
         return None
     return _chunks(session, schema, word, tally)
 

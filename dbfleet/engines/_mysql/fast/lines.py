@@ -17,7 +17,7 @@ from dbfleet.adapter import BATCH_SIZE, Part
 from dbfleet.engines._mysql.fast import ordered
 from dbfleet.engines._mysql.load_data import LARGE, escaped, load_statement, takes_utf8mb4
 from dbfleet.engines._mysql.parts import conditions
-from dbfleet.engines._mysql.read import has_huge, rendered, scan_where
+from dbfleet.engines._mysql.read import has_huge, rendered, scan_where, select
 from dbfleet.engines._mysql.session import Session
 from dbfleet.engines._mysql.types import LEXIS, Native
 from dbfleet.engines._mysql.wire import RawRow
@@ -77,6 +77,8 @@ def chunks(session: Session, schema: Schema, part: Part) -> Iterator[bytes] | No
     if has_huge(session, schema, part):
         return None
     condition = conditions(schema, part)
+    if schema.native:  # every value is the server's own, and none is strange
+        return rendered(session, select(schema, condition), ordered.lines(schema))
     text = statement(schema, session.natives(schema.name), condition)
     return _chunks(session, text, schema, condition) if text else None
 
@@ -102,8 +104,9 @@ _SET: Final[Mapping[Type, str]] = {
 
 def takes(schema: Schema, natives: Mapping[str, Native]) -> bool:
     """Whether the table's columns keep the cells of a line as they are. A computed column does not; nor does MySQL's
-    own JSON, which changes some numbers; nor do types that change a value without a warning (see `literals.writer`)."""
-    return all(
+    own JSON, which changes some numbers; nor do types that change a value without a warning (see `literals.writer`).
+    Native values are kept by their own column."""
+    return schema.native or all(
         natives[column.name].kind in ordered.KINDS[column.type]
         and natives[column.name].kind not in ("json", "float", "year", "binary")
         and not (natives[column.name].kind == "char" and column.type is Type.TEXT)
@@ -125,8 +128,14 @@ def loading(
     targets, settings = [], []
     for number, column in enumerate(columns):
         name = LEXIS.quote(column.name)
+        there = natives[column.name]
+        if there.generated:
+            targets.append(f"@v{number}")
+            continue
         expression = None if raw and column.type is Type.BYTES else _SET.get(column.type)
-        if raw and column.type in (Type.TEXT, Type.JSON, Type.UUID) and not takes_utf8mb4(natives[column.name]):
+        if there.kind == "bit" or (there.kind == "enum" and column.type is Type.INT):
+            expression = "CAST({0} AS UNSIGNED)"
+        if raw and column.type in (Type.TEXT, Type.JSON, Type.UUID) and not takes_utf8mb4(there):
             expression = "CONVERT({0} USING utf8mb4)"
         targets.append(f"@v{number}" if expression else name)
         if expression:

@@ -13,20 +13,18 @@ from typing import Final
 from dbfleet.adapter import WHOLE
 from dbfleet.engines._mysql.read import has_huge, rendered
 from dbfleet.engines._mysql.session import Session
-from dbfleet.engines._mysql.types import LEXIS, Native
+from dbfleet.engines._mysql.types import INTEGERS, LEXIS, TEXTS, Native
 from dbfleet.engines._mysql.values import single
 from dbfleet.engines._mysql.wire import RawRow
 from dbfleet.lines import NULL, bytes_cell, escape, joined, needs_escapes
 from dbfleet.values import Column, Schema, Type
 
-_INTEGERS: Final = frozenset({"tinyint", "smallint", "mediumint", "int", "integer", "bigint", "year"})
-_TEXTS: Final = frozenset({"char", "varchar", "tinytext", "text", "mediumtext", "longtext"})
 KINDS: Final[Mapping[Type, frozenset[str]]] = {
     Type.BOOL: frozenset({"tinyint"}),
-    Type.INT: _INTEGERS,
-    Type.DECIMAL: _TEXTS | {"decimal", "numeric", "bigint"},
+    Type.INT: INTEGERS,
+    Type.DECIMAL: TEXTS | {"decimal", "numeric", "bigint"},
     Type.FLOAT: frozenset({"float", "double", "real"}),
-    Type.TEXT: _TEXTS | {"enum", "set"},
+    Type.TEXT: TEXTS | {"enum", "set"},
     Type.BYTES: frozenset({"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"}),
     Type.DATE: frozenset({"date"}),
     Type.TIME: frozenset({"time"}),
@@ -47,11 +45,14 @@ def chunks(session: Session, schema: Schema) -> Iterator[bytes] | None:
 
 
 def statement(schema: Schema, natives: Mapping[str, Native]) -> str | None:
-    """The SELECT; None where a column is stored in another way, or the key has another order."""
+    """The SELECT; None where a column is stored in another way, or the key has another order; and of native values,
+    whose texts are no other engine's."""
+    if schema.native:
+        return None
     order = []
     for name in schema.key:
         native, type_ = natives[name], schema.column(name).type
-        if type_ is Type.TEXT and native.kind in _TEXTS:
+        if type_ is Type.TEXT and native.kind in TEXTS:
             order.append(f"CAST({LEXIS.quote(name)} AS BINARY)")
         elif type_ is Type.UUID:
             order.append(f"CAST(CAST({LEXIS.quote(name)} AS CHAR) AS BINARY)")

@@ -1,0 +1,126 @@
+"""Another server's steps, taken here. Each is a statement of its own, which the server does whole or not at all; steps
+that are taken together and fail are undone by hand."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+
+from dbfleet.adapter import Part
+from dbfleet.engines._mysql import swap, tables
+from dbfleet.engines._mysql.literals import literal
+from dbfleet.engines._mysql.native.text import CONSTRAINT
+from dbfleet.engines._mysql.parts import conditions
+from dbfleet.engines._mysql.session import Session
+from dbfleet.engines._mysql.types import LEXIS
+from dbfleet.engines._mysql.write import check_reference
+from dbfleet.errors import AlreadyExists, ConstraintViolated, DbfleetError, StatementError
+from dbfleet.outline import Mark, Step, spelled
+from dbfleet.values import Reference, Schema, Type
+
+_SAME_NAME = frozenset({"1061", "1826", "1022"})
+"""Errors that say that a key, or a foreign key, of this name is there."""
+
+
+class Taking:
+    """Takes steps on a session. Between the beginning and the end of `together` it remembers what it has made."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._made: list[tuple[Step, Mapping[str, str]]] | None = None
+
+    def take(self, step: Step, called: Mapping[str, str], *, again: bool) -> bool:
+        """Take the step; whether it changed anything."""
+        if not step.text:
+            return False  # the server has it: `needs.lacking` has asked
+        session, text = self._session, in_words(step.text, called)
+        wire = session.live()
+        try:
+            with session.translated(), session.our_mode(making=True), session.unchecked():
+                wire.execute(text)
+        except StatementError as error:
+            if step.shared and isinstance(error, AlreadyExists):
+                return False  # a sequence that is there goes on
+            if again and (isinstance(error, AlreadyExists) or error.code in _SAME_NAME):
+                return False
+            raise
+        if self._made is not None:
+            self._made.append((step, called))
+        if step.kind == "reference":
+            self._check(step, called)
+        return True
+
+    def _check(self, step: Step, called: Mapping[str, str]) -> None:
+        """Whether every row's reference leads to a row: the server does not look where it makes one quickly."""
+        name = called.get(step.collection, step.collection)
+        session, words = self._session, in_words(step.text, called)
+        for constraint, reference in tables.named_references(session.rows, name).items():
+            if f"CONSTRAINT {LEXIS.quote(constraint)} " in words:
+                _check_reference(session, name, constraint, reference)
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """For the block: what was made goes again where one fails."""
+        self._made = []
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(DbfleetError):
+                for step, called in reversed(self._made):
+                    if step.kind == "table":
+                        remove(self._session, [called.get(step.collection, step.collection)])
+                    else:
+                        undo(self._session, step, called)
+            raise
+        finally:
+            self._made = None
+
+
+def _check_reference(session: Session, name: str, constraint: str, reference: Reference) -> None:
+    try:
+        with session.translated():
+            check_reference(session.live(), name, reference)
+    except ConstraintViolated:
+        session.rows(f"ALTER TABLE {LEXIS.quote(name)} DROP FOREIGN KEY {LEXIS.quote(constraint)}")
+        raise
+
+
+def in_words(text: str, called: Mapping[str, str]) -> str:
+    """The text with the names that things have here."""
+
+    def spell(mark: Mark, space: str, name: str) -> str:
+        key = f"{space}.{name}" if space else name
+        found = called.get(key, key)
+        quoted = LEXIS.quote(found.removeprefix(f"{CONSTRAINT}.") if space else found)
+        return quoted[1:-1] if mark == "bare" else quoted
+
+    return spelled(text, spell)
+
+
+def undo(session: Session, step: Step, called: Mapping[str, str]) -> None:
+    """Remove what the step has made."""
+    if step.undo:
+        session.rows(in_words(step.undo, called))
+
+
+def remove(session: Session, names: Sequence[str]) -> None:
+    """Drop the tables that are there. ConstraintViolated where a table outside refers to one."""
+    wire = session.live()
+    with session.translated():
+        there = tables.kinds(session.rows)
+        going = {name: there[name] for name in names if name in there}
+        swap.check_outside(wire, list(going))
+        swap.drop(wire, going)
+
+
+def clear(session: Session, schema: Schema, part: Part) -> None:
+    """Delete the part's rows; of a table that keeps the rows of the past, these too."""
+    table = LEXIS.quote(schema.name)
+    wire = session.live()
+    with session.translated(), session.our_mode(native=True):
+        wire.execute(f"DELETE FROM {table}{conditions(schema, part)}")
+        if session.server.mariadb and wire.rows(
+            f"SELECT 1 FROM information_schema.tables WHERE table_schema = DATABASE() AND table_type = "
+            f"'SYSTEM VERSIONED' AND table_name = {literal(schema.name, Type.TEXT)}"
+        ):
+            wire.execute(f"DELETE HISTORY FROM {table}")
