@@ -109,3 +109,7 @@ def zoo(*, mariadb: bool) -> str:
     folder = Path(__file__).parent
     own = "mariadb_only.sql" if mariadb else "mysql_only.sql"
     return "\n".join((folder / name).read_text("utf-8") for name in ("mysql_both.sql", own))
+
+
+def url(target: Target) -> str:
+    return target.url(reveal=True)

@@ -6,6 +6,7 @@ Rows with huge values come last, each alone, and their values in slices (`large`
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Final
 
 from dbfleet.adapter import BATCH_SIZE, WHOLE, Part
 from dbfleet.engines._mysql import large, parts, tables
@@ -16,6 +17,10 @@ from dbfleet.engines._mysql.types import FLOATS, LEXIS, TEXTS, words
 from dbfleet.engines._mysql.values import strict
 from dbfleet.engines._mysql.wire import RawRow
 from dbfleet.values import Batch, Column, Row, Schema, Type
+
+
+_NATIVE_HINT: Final = "/*+ SET_VAR(sql_mode = 'ALLOW_INVALID_DATES') */ "
+"""To MySQL, in whose own mode 0000-00-00 can be compared with nothing. MariaDB compares with a warning."""
 
 
 def scan(session: Session, schema: Schema, part: Part, batch_size: int) -> Iterator[Batch]:
@@ -63,7 +68,8 @@ def has_huge(session: Session, schema: Schema, part: Part) -> bool:
 
 def select(schema: Schema, where: str = "") -> str:
     """The SELECT of a scan."""
-    return f"SELECT {', '.join(_expressions(schema))} FROM {LEXIS.quote(schema.name)}{where}"
+    hint = _NATIVE_HINT if schema.native else ""
+    return f"SELECT {hint}{', '.join(_expressions(schema))} FROM {LEXIS.quote(schema.name)}{where}"
 
 
 def scan_where(session: Session, schema: Schema, where: str, batch_size: int) -> Iterator[Batch]:

@@ -75,7 +75,7 @@ def delete(session: Session, schema: Schema, keys: Sequence[Row]) -> int:
     table, folding = LEXIS.quote(schema.name), tables.folding(session.rows, schema)
     references = tables.references(session.rows, schema.name)
     removed = 0
-    with session.translated(), _transaction(wire, schema.name, references):
+    with session.translated(), session.our_mode(native=schema.native), _transaction(wire, schema.name, references):
         for start in range(0, len(keys), KEYS_AT_ONCE):
             asked = keys[start : start + KEYS_AT_ONCE]
             wire.execute(f"DELETE FROM {table} WHERE {by_keys(schema, asked, folding)}")
