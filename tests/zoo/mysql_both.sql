@@ -81,3 +81,5 @@ insert into `odd ``name'"\ and %, (x)` values (1, 'x');
 create table by_enum (k enum('z', 'a', 'm') not null, at datetime(3) not null, v binary(4) not null, f float not null,
   primary key (k, at, v));
 insert into by_enum values ('z', '2020-01-01', 'ab', 0.1), ('a', '2020-01-01', 'ab', 1), ('m', '0000-00-00', 'ab', 2);
+create table none_of_them (id int primary key, e enum('a', 'b'), f enum('', 'a'), s set('a', 'b'));
+insert into none_of_them values (1, 'nothing', 'nothing', 'nothing'), (2, 'a', '', 'a,b'), (3, '', 0, 0), (4, null, 1, null);

@@ -51,15 +51,15 @@ def run_sql(target: Target, *scripts: str) -> None:
     with registry.connect(target) as adapter:
         for statement in (_MODE, *(each for script in scripts for each in script.split(";\n"))):
             if statement.strip().rstrip(";"):
-                _asked(adapter, statement.strip().rstrip(";"))
+                asked(adapter, statement.strip().rstrip(";"))
 
 
 def ask(target: Target, statement: str) -> list[tuple[Any, ...]]:
     with registry.connect(target) as adapter:
-        return _asked(adapter, statement)
+        return asked(adapter, statement)
 
 
-def _asked(adapter: Any, statement: str) -> list[tuple[Any, ...]]:
+def asked(adapter: Any, statement: str) -> list[tuple[Any, ...]]:
     with adapter.query(statement) as result:
         return [row for batch in result for row in batch]
 
@@ -69,32 +69,32 @@ def told(target: Target, *, views: bool = False) -> list[str]:
     rows, and the rows as the server shows them."""
     found: list[str] = []
     with registry.connect(target) as adapter:
-        _asked(adapter, _MODE)
-        for name, kind in _asked(adapter, "show full tables"):
+        asked(adapter, _MODE)
+        for name, kind in asked(adapter, "show full tables"):
             if "VIEW" in kind:
                 if views:
                     found += [f"{name}: {line}" for line in _create(adapter, "view", name)]
                 continue
             if kind == "SEQUENCE":
                 found += [f"{name}: {line}" for line in _create(adapter, "sequence", name)]
-                found += [f"{name}: {row}" for row in _asked(adapter, f"select * from `{name}`")]
+                found += [f"{name}: {row}" for row in asked(adapter, f"select * from `{name}`")]
                 continue
             quoted = name.replace("`", "``")
             lines = _create(adapter, "table", name)
             found += [f"{name}: {line}" for line in lines]
             if not any("SYSTEM VERSIONING" in line or " array)" in line for line in lines):
                 # Of a table with a multi-valued key the server's checksum is another one each time.
-                found.append(f"{name}: {_asked(adapter, f'checksum table `{quoted}` extended')[0][1]}")
-            columns = [row[0] for row in _asked(adapter, f"show columns from `{quoted}`")]
+                found.append(f"{name}: {asked(adapter, f'checksum table `{quoted}` extended')[0][1]}")
+            columns = [row[0] for row in asked(adapter, f"show columns from `{quoted}`")]
             shown = [f"hex(`{each.replace('`', '``')}`)" for each in columns if each not in ("rs", "re")]
-            rows = _asked(adapter, f"select {', '.join(shown)} from `{quoted}`")
+            rows = asked(adapter, f"select {', '.join(shown)} from `{quoted}`")
             found += sorted(f"{name}: {row}" for row in rows)
     return [line.replace(f"`{target.database}`.", "") for line in found]
 
 
 def _create(adapter: Any, kind: str, name: str) -> list[str]:
     quoted = name.replace("`", "``")
-    return str(_asked(adapter, f"show create {kind} `{quoted}`")[0][1]).splitlines()
+    return str(asked(adapter, f"show create {kind} `{quoted}`")[0][1]).splitlines()
 
 
 def differing(sink: Target, source: Target, *, views: bool = False) -> str:

@@ -236,8 +236,9 @@ def test_what_the_closed_set_cannot_say_differs(dbs: MySqlDatabases) -> None:
     run_sql(b, "update t set d = '2024-00-00', t = '-01:00:00', x = -0e0, e = 0, b = 5 where id = 1;\n"
                "update t set d = '2021-01-01', x = 2 where id = 2")  # fmt: skip
     first, second = differences(a, b)
-    assert first["before"] == {"d": "0000-00-00 00:00:00", "t": "25:00:00", "x": "0", "e": 1, "b": 1}
-    assert first["after"] == {"d": "2024-00-00 00:00:00", "t": "-01:00:00", "x": "-0", "e": 0, "b": 5}
+    zeros: list[dict[str, Any]] = [{}, {}] if dbs.mariadb else [{"x": "0"}, {"x": "-0"}]  # MariaDB has no -0
+    assert first["before"] == {"d": "0000-00-00 00:00:00", "t": "25:00:00", "e": 1, "b": 1} | zeros[0]
+    assert first["after"] == {"d": "2024-00-00 00:00:00", "t": "-01:00:00", "e": 0, "b": 5} | zeros[1]
     assert (second["before"], second["after"]) == (
         {"d": "2020-01-01T00:00:00", "x": 1},
         {"d": "2021-01-01T00:00:00", "x": 2},

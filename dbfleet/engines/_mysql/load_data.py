@@ -44,7 +44,7 @@ class Table:
     """A table to write into: makes the statements, and the texts of batches for them."""
 
     def __init__(self, schema: Schema, found: Mapping[str, Native], *, mariadb: bool) -> None:
-        self.schema = schema
+        self.schema, self.found = schema, found
         for column in schema.columns:
             if column.name not in found:
                 raise NotFound(f"{schema.name} has no column {column.name}")

@@ -18,7 +18,6 @@ from dbfleet.engines._mysql.values import strict
 from dbfleet.engines._mysql.wire import RawRow
 from dbfleet.values import Batch, Column, Row, Schema, Type
 
-
 _NATIVE_HINT: Final = "/*+ SET_VAR(sql_mode = 'ALLOW_INVALID_DATES') */ "
 """To MySQL, in whose own mode 0000-00-00 can be compared with nothing. MariaDB compares with a warning."""
 

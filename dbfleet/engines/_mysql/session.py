@@ -115,6 +115,18 @@ class Session:
                 with contextlib.suppress(*driver_errors()):
                     wire.execute("SET SESSION foreign_key_checks = 1")
 
+    @contextlib.contextmanager
+    def storing(self, schema: Schema, found: Mapping[str, Native]) -> Iterator[None]:
+        """While rows of the schema are stored, in the sql_mode for it. Of a native one an ENUM's empty text may be what
+        was none of its values: the server stores the same, and warns of it."""
+        enums = {name for name in schema.names if found[name].kind == "enum"} if schema.native else set()
+        self.wire.forgiven = frozenset(enums)
+        try:
+            with self.our_mode(native=schema.native):
+                yield
+        finally:
+            self.wire.forgiven = frozenset()
+
     def rows(self, statement: str) -> list[tuple[str | None, ...]]:
         """All rows of a small result of ours, as text."""
         wire = self.live()

@@ -67,6 +67,7 @@ class Wire:
         self.fields: tuple[Field, ...] = ()
         self.affected = 0
         self.warnings = 0
+        self.forgiven: frozenset[str] = frozenset()  # columns of which a value that is cut is no error: `pipe`
         self.reading = False
         self.closed = False
         self.most_bytes = 1 << 30  # max_allowed_packet, as soon as it is known

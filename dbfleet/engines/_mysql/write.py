@@ -39,7 +39,7 @@ def write(session: Session, schema: Schema, batches: Iterable[Batch], mode: Writ
         table = session.table(schema)
         references = tables.references(session.rows, schema.name)
         fill = load if session.server.local_files else _insert
-        with session.our_mode(native=schema.native):
+        with session.storing(schema, table.found):
             if mode == "upsert" and schema.key:
                 filled = partial(fill, wire, table, batches=source, replace=True)
                 return Written(_upsert(wire, schema, table.written, filled, references))
@@ -61,7 +61,7 @@ def write_lines(session: Session, schema: Schema, chunks: Iterable[bytes], mode:
     with session.translated(source):
         session.check_writable()
         references = tables.references(session.rows, schema.name)
-        with session.our_mode(native=schema.native):
+        with session.storing(schema, natives):
             if mode == "upsert" and schema.key:
                 written = [column.name for column in schema.columns if not natives[column.name].generated]
                 return Written(_upsert(wire, schema, written, partial(fill, replace=True), references))
