@@ -7,6 +7,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,35 @@ def test_rows_go_by_the_closed_set_into_a_table_of_other_types(dbs: MySqlDatabas
     copied = run("copy", url(source), url(sink), "--verify")
     assert copied.code == 0, copied
     assert ask(sink, "select * from t") == [(1, "x", 2, 7)]
+
+
+@pytest.mark.parametrize("option", ["lines", "local_infile"])
+def test_every_way_of_writing_stores_the_same(dbs: MySqlDatabases, option: str) -> None:
+    """Without a digest the rows go as lines; where the server takes no LOCAL files they go by INSERT."""
+    source, sink = dbs.new(zoo(mariadb=dbs.mariadb)), dbs.new()
+    to = sink if option == "lines" else replace(sink, options={**sink.options, "local_infile": "off"})
+    copied = run("copy", url(source), url(to))
+    assert copied.code == 0, copied
+    assert "native, by lines" in copied.err
+    assert not (wrong := differing(sink, source)), wrong
+
+
+MODE = "ANSI,STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_BACKSLASH_ESCAPES,PAD_CHAR_TO_FULL_LENGTH"
+
+
+def test_the_server_s_own_mode_changes_nothing(dbs: MySqlDatabases, target: Target) -> None:
+    source, sink = dbs.new(zoo(mariadb=dbs.mariadb)), dbs.new()
+    root = target.with_(user="root")
+    ((before,),) = ask(root, "select @@global.sql_mode")
+    run_sql(root, f"set global sql_mode = '{MODE}'")
+    try:
+        copied = run("copy", url(source), url(sink), "--verify")
+        same = run("diff", f"{url(source)}#times", f"{url(sink)}#times")
+        by_key = run("diff", f"{url(source)}#by_enum", f"{url(sink)}#by_enum")
+    finally:
+        run_sql(root, f"set global sql_mode = '{before}'")
+    assert (copied.code, same.code, by_key.code) == (0, 0, 0), (copied, same, by_key)
+    assert not (wrong := differing(sink, source)), wrong
 
 
 BESIDE = """

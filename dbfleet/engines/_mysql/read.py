@@ -18,8 +18,12 @@ from dbfleet.engines._mysql.values import strict
 from dbfleet.engines._mysql.wire import RawRow
 from dbfleet.values import Batch, Column, Row, Schema, Type
 
-_NATIVE_HINT: Final = "/*+ SET_VAR(sql_mode = 'ALLOW_INVALID_DATES') */ "
-"""To MySQL, in whose own mode 0000-00-00 can be compared with nothing. MariaDB compares with a warning."""
+_NATIVELY: Final = (
+    "/*M!100100 SET STATEMENT sql_mode = 'ALLOW_INVALID_DATES' FOR */ "
+    "SELECT /*+ SET_VAR(sql_mode = 'ALLOW_INVALID_DATES') */"
+)
+"""The first is for MariaDB, the second for MySQL, in whose own mode 0000-00-00 can be compared with nothing. Nor does a
+CHAR have blanks behind it then, as a server's mode may want."""
 
 
 def scan(session: Session, schema: Schema, part: Part, batch_size: int) -> Iterator[Batch]:
@@ -67,8 +71,8 @@ def has_huge(session: Session, schema: Schema, part: Part) -> bool:
 
 def select(schema: Schema, where: str = "") -> str:
     """The SELECT of a scan."""
-    hint = _NATIVE_HINT if schema.native else ""
-    return f"SELECT {hint}{', '.join(_expressions(schema))} FROM {LEXIS.quote(schema.name)}{where}"
+    verb = _NATIVELY if schema.native else "SELECT"
+    return f"{verb} {', '.join(_expressions(schema))} FROM {LEXIS.quote(schema.name)}{where}"
 
 
 def scan_where(session: Session, schema: Schema, where: str, batch_size: int) -> Iterator[Batch]:
