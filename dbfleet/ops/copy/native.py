@@ -296,6 +296,21 @@ def planned(
     return found
 
 
+def as_they_are(
+    source: Native, sink: Adapter, own: Schema, ours: Schema, found: Schema, place: str
+) -> tuple[Schema, Schema]:
+    """The two schemas as the engine has them, where its rows are others than those of the closed set (a key of Redis,
+    whatever is in it) and the sink takes them; else as they were. `own` is the source's; the sink's stands in
+    `place`."""
+    mine, theirs = source.native(own.name, own), _native(sink).native(place, replace(found, name=place))
+    same = [(each.name, each.type, each.native) for each in mine.columns] == [
+        (each.name, each.type, each.native) for each in theirs.columns
+    ]
+    if not same or mine.key != theirs.key or set(mine.names) <= set(own.names):
+        return ours, found
+    return replace(mine, name=ours.name), replace(theirs, name=found.name)
+
+
 def _into(there: Native, plan: PlannedCollection, schema: Schema) -> Schema | None:
     """The collection that is there, where it takes the values as they are: the same columns, with the same key."""
     found = there.native(plan.sink.name)

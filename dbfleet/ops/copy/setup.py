@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+from dbfleet.abilities import Native
 from dbfleet.adapter import Adapter
 from dbfleet.errors import NotFound, Unsupported, UsageError, did_you_mean
 from dbfleet.ops import _ends, _identity, _plan, _staging
@@ -12,6 +13,7 @@ from dbfleet.ops._named import distinct
 from dbfleet.ops._order import with_kept_references
 from dbfleet.ops._plan import PlannedCollection
 from dbfleet.ops.copy.messages import Ends, Mode
+from dbfleet.ops.copy.native import as_they_are
 from dbfleet.values import Schema
 
 
@@ -44,11 +46,11 @@ def called(
 
 def plans(
     ends: Ends, sink: Adapter | None, schemas: Sequence[Schema], there: set[str], names: Mapping[str, str], mode: Mode,
-    known: bool, whole: Collection[str] = (),
+    known: bool, whole: Collection[str] = (), native: Native | None = None,
 ) -> tuple[list[PlannedCollection], list[str]]:  # fmt: skip
     """The plan of each collection, and what does not come along, in words. `names` are the sink's names of collections
     that have another name in the source; `whole` are the source's names of those that their outline makes, with their
-    references."""
+    references; `native` is the source where both ends carry collections as they are."""
     renamed = {names.get(schema.name, schema.name): schema for schema in schemas}
     schemas = [
         _staging.under(replace(schema, references=()) if schema.name in whole else schema, names) for schema in schemas
@@ -82,6 +84,9 @@ def plans(
             action, rows = "resume" if state else "fill", 0
             if mode == "upsert" and not state and sink.count(schema.name):
                 action = "merge"
+        if found is not None and sink is not None and native is not None and not set(schema.names) <= set(found.names):
+            place = state.staged if state and state.staged else found.name
+            schema, found = as_they_are(native, sink, renamed[schema.name], schema, found, place)
         planned = _plan.planned(
             ends.sink.name, schema, found, ends.source_spec, ends.sink_spec, action=action, rows=rows
         )

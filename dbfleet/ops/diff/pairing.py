@@ -52,7 +52,10 @@ def schema_differences(a: Schema, b: Schema) -> Iterator[Difference]:
 
 def natively(a: Schema, b: Schema, mine: Schema, yours: Schema, choice: Choice) -> tuple[Schema, Schema]:
     """The two schemas with the columns as the engine has them (`mine`, `yours`), where both sides have the same there;
-    the others, and those whose values we must know (of --where), stay as they are."""
+    the others, and those whose values we must know (of --where), stay as they are. Where the engine has columns that
+    the closed set does not tell of, the rows are compared as it has them, unless others were chosen."""
+    if _only_natively(a, b, mine, yours, choice):
+        return mine, yours
     known = set(choice.besides)
     if choice.where is not None:
         words = {word.lower() for word in expression.names(choice.where)}
@@ -70,6 +73,19 @@ def natively(a: Schema, b: Schema, mine: Schema, yours: Schema, choice: Choice) 
         for schema, native in ((a, mine), (b, yours))
     ]  # fmt: skip
     return found[0], found[1]
+
+
+def _only_natively(a: Schema, b: Schema, mine: Schema, yours: Schema, choice: Choice) -> bool:
+    chosen = {*choice.columns, *choice.ignore}
+    return (
+        not set(mine.names) <= set(a.names)
+        and [(each.name, each.type, each.native) for each in mine.columns]
+        == [(each.name, each.type, each.native) for each in yours.columns]
+        and a.key == b.key == mine.key == yours.key
+        and choice.where is None
+        and not choice.besides
+        and chosen <= set(mine.names)
+    )
 
 
 def pairings(a: Schema, b: Schema, specs: tuple[EngineSpec, EngineSpec], choice: Choice) -> tuple[Pairing, Pairing]:
