@@ -194,7 +194,7 @@ def test_keys_come_whole_to_another_redis(here: Any, elsewhere: Any, tmp_path: P
         assert run(*verb[:-1], f"{verb[-1]}2", "--strict").code == 6
 
 
-def test_where_whole_keys_are_refused_they_are_made_and_the_rest_is_told(here: Any, elsewhere: Any) -> None:
+def test_where_whole_keys_are_refused_they_are_made_by_commands(here: Any, elsewhere: Any) -> None:
     said = _with_more_than_values(here)
     ask(elsewhere, "ACL SETUSER no_restore on >secret ~* &* +@all -restore")
     try:
@@ -203,10 +203,8 @@ def test_where_whole_keys_are_refused_they_are_made_and_the_rest_is_told(here: A
         limited = f"{scheme}://no_restore:secret@{rest.rpartition('@')[2]}"
         copied = run("copy", here.target.url(reveal=True), limited, "--verify")
         assert copied.code == 0, copied.err
-        assert "consumer group readers of s:1: not all of it came along" in copied.err
-        assert ask(elsewhere, "PEXPIRETIME sess:abc") == ask(here, "PEXPIRETIME sess:abc")
-        assert elsewhere.extras("sess").has == here.extras("sess").has
-        assert ("times to live of fields" in copied.err) is bool(said["h"])
+        assert {name: elsewhere.extras(name) for name in said} == {name: here.extras(name) for name in said}
+        assert _ends(elsewhere)[:2] == _ends(here)[:2]
     finally:
         ask(elsewhere, "ACL DELUSER no_restore")
 
