@@ -22,6 +22,7 @@ redis-py's `ssl_cert_reqs ssl_ca_certs ssl_certfile ssl_keyfile ssl_check_hostna
 from __future__ import annotations
 
 from dbfleet.abilities import CarriesExtras, Identifies, MakesReader, Swaps, TellsLeft
+from dbfleet.abilities import Native as CarriesNatively
 from dbfleet.adapter import Adapter
 from dbfleet.engines.redis import foreign_write as kept
 from dbfleet.engines.redis.local import LOCAL, examine, shell
@@ -61,7 +62,7 @@ ENGINE = EngineSpec(
             Capability.CANCEL,
         }
     ),
-    abilities=frozenset({Identifies, Swaps, CarriesExtras, TellsLeft, MakesReader}),
+    abilities=frozenset({Identifies, Swaps, CarriesExtras, TellsLeft, CarriesNatively, MakesReader}),
     limits=Limits(int_bits=None),
     guard="account",
     guard_note="Its rights are those of an ACL user, on all databases of the server: XREAD BLOCK waits, and an "
@@ -99,8 +100,9 @@ ENGINE = EngineSpec(
         "References are index sets (SMEMBERS orders:by:customer_id:17) and are not enforced.",
         "Keys that dbfleet did not make are collections by the prefix before their first colon, described by a sample; "
         "a scan of them remembers each key, and a table of the whole keyspace (ls) reads every key's name. Copied to "
-        "Redis they keep their names and types, times to live and consumer groups; the last two do not come "
-        "along to another engine.",
+        "Redis (from 7.0 on) or Valkey they are what they were, but for when a consumer was last seen where bytes of "
+        "DUMP are of no use; times to live and consumer groups do not come along to another engine. A key that ends "
+        "while it is copied is a difference to copy --verify.",
         "Writing is a Lua script for each 250 rows, whose keys are computed: an ACL must allow EVAL, and Dragonfly "
         "needs --default_lua_flags=allow-undeclared-keys.",
         "Replacing a collection renames its keys in one script: the server answers nobody else for some 6 seconds a "

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from functools import cached_property
 from typing import Final
 
 from dbfleet.abilities import CarriesExtras, Identifies, MakesReader, Swaps, TellsLeft
+from dbfleet.abilities import Native as CarriesNatively
 from dbfleet.adapter import BATCH_SIZE, WHOLE, Adapter, Change, Part, Result, ServerInfo, Swap, WriteMode, Written
 from dbfleet.engines.redis import foreign_write, left, literals, query, read, reader, swap, write
 from dbfleet.engines.redis.connect import Dial, database_number, dialer, identity
 from dbfleet.engines.redis.keys import named
+from dbfleet.engines.redis.native import literals as native_literals
+from dbfleet.engines.redis.native import outline as native_outline
+from dbfleet.engines.redis.native import read as native_read
+from dbfleet.engines.redis.native import take
+from dbfleet.engines.redis.native import values as native_values
+from dbfleet.engines.redis.native import write as native_write
 from dbfleet.engines.redis.session import Session
 from dbfleet.engines.redis.tables import Collections, refuse_too_many_columns
 from dbfleet.engines.redis.wire import ReplyError
 from dbfleet.errors import Unsupported
 from dbfleet.extras import AnyExtra, Extras, Native
+from dbfleet.outline import Outline, Step
 from dbfleet.spec import EngineSpec
 from dbfleet.target import Target
 from dbfleet.values import Batch, Row, Schema
@@ -36,6 +47,7 @@ class RedisAdapter(
     Swaps,
     CarriesExtras,
     TellsLeft,
+    CarriesNatively,
     MakesReader,
 ):
     """One connection; `dial` makes another like it, for `cancel` and after an interrupt."""
@@ -45,6 +57,7 @@ class RedisAdapter(
         self.target = target
         self._session = Session(target, dial)
         self._collections = Collections(self._session)
+        self._taking = take.Taking(self._session, self._collections)
 
     # --- what is there ---
 
@@ -86,14 +99,23 @@ class RedisAdapter(
     # --- rows ---
 
     def get(self, schema: Schema, keys: Sequence[Row]) -> Iterator[Row]:
+        if self._by_keys(schema):
+            for batch in self._session.batches(native_read.get(self._session, schema, keys)):
+                yield from batch
+            return
         for batch in self._session.batches(read.get(self._session, self._collections, schema, keys)):
             yield from batch
 
     def split(self, schema: Schema, parts: int) -> Sequence[Part]:
         with self._session.translated():
+            if self._by_keys(schema):
+                return native_read.parts_of(parts)
             return read.split(self._session, self._collections, schema, parts)
 
     def scan(self, schema: Schema, part: Part = WHOLE, *, batch_size: int = BATCH_SIZE) -> Iterator[Batch]:
+        if self._by_keys(schema):
+            ours = sorted(self._collections.indexes())
+            return self._session.batches(native_read.scan(self._session, schema, ours, part, batch_size))
         return self._session.batches(read.scan(self._session, self._collections, schema, part, batch_size))
 
     def write(
@@ -101,6 +123,11 @@ class RedisAdapter(
     ) -> Written:
         with self._session.translated():
             wire, upsert = self._session.data(), mode == "upsert"
+            if schema.native and self._collections.is_ours(schema.name):
+                known = self._collections.describe(schema.name)
+                schema = replace(known, columns=schema.columns)
+            elif schema.native:
+                return native_write.Writer(wire, schema, upsert=upsert).write(batches)
             if foreign_write.is_kept(schema) and not self._collections.is_ours(schema.name):
                 self._collections.foreign(schema.name)
                 return foreign_write.write(wire, schema, batches, upsert=upsert)
@@ -111,12 +138,19 @@ class RedisAdapter(
             wire = self._session.data()
             if self._collections.is_ours(schema.name):
                 return write.remove_keys(wire, schema, [key for key in keys if None not in key])
+            if schema.native:
+                at = schema.key_indexes
+                names = [native_values.key_of_text(key[at[0]] if len(key) > 1 else key[0]) for key in keys]
+                return sum(wire.ask("UNLINK", *names[i : i + 1000]) for i in range(0, len(names), 1000))
             self._collections.foreign(schema.name)
             return sum(wire.ask("UNLINK", *named(schema.name, chunk)) for chunk in write.in_chunks(list(keys)))
 
     def statements(self, schema: Schema, changes: Iterable[Change]) -> Iterator[str]:
         with self._session.translated():
             if not self._collections.is_ours(schema.name):
+                if schema.native:
+                    yield from native_literals.statements(schema, changes)
+                    return
                 self._collections.foreign(schema.name)
                 raise Unsupported(f"dbfleet did not make {schema.name}, and does not write its keys")
             yield from literals.statements(schema, changes)
@@ -150,6 +184,79 @@ class RedisAdapter(
         """What a copy leaves behind of the whole server."""
         with self._session.translated():
             return left.of_database(self._session.data())
+
+    # --- as they are ---
+
+    def carries(self) -> bool:
+        """From Redis 7.0 on, and Valkey; not another product, nor a node of a cluster."""
+        return self._carries
+
+    @cached_property
+    def _carries(self) -> bool:
+        info = self.ping()
+        major = int(info.version.partition(".")[0])
+        return info.product in ("Redis", "Valkey") and major >= 7 and self._session.hello.get("mode") != "cluster"
+
+    def native_collections(self) -> Sequence[str]:
+        """All collections."""
+        return self.collections()
+
+    def native_views(self) -> Sequence[str]:
+        """None: Redis has no views."""
+        return ()
+
+    def native(self, name: str, described: Schema | None = None) -> Schema:
+        """Keys as `native.values` has them; rows of dbfleet's as they are."""
+        schema = described or self.describe(name)
+        if self._by_keys(replace(schema, native=True)):
+            return native_values.schema_of_keys(schema)
+        return replace(schema, native=True)
+
+    def outline(self, names: Sequence[str], *, everything: bool = False, views: Sequence[str] = ()) -> Outline:
+        """See `native.outline`."""
+        with self._session.translated():
+            return native_outline.outline(self._session, self._collections, names, everything=everything)
+
+    def lacking(self, steps: Sequence[Step]) -> Mapping[str, str]:
+        """Nothing: a key of a type that the server does not know is a refused row."""
+        return {}
+
+    def names(
+        self, makes: Sequence[tuple[str, str]], old: str, new: str, going: Collection[str]
+    ) -> Mapping[tuple[str, str], str]:
+        """Their own names. Unsupported for keys that are to have another one."""
+        return take.named(makes, old, new)
+
+    def take(self, step: Step, called: Mapping[str, str], *, again: bool = False) -> bool:
+        """See `native.take`."""
+        with self._session.translated():
+            return self._taking.take(step, called, again=again)
+
+    def clear(self, schema: Schema, part: Part) -> None:
+        """Delete the keys, or rows, of the part."""
+        with self._session.translated():
+            self._taking.clear(schema, part)
+
+    def remove(self, names: Sequence[str]) -> None:
+        """Drop them one after the other: nothing refers to keys."""
+        with self._session.translated():
+            self._taking.remove(names)
+
+    def together(self) -> AbstractContextManager[None]:
+        """What fails is undone by us: Redis has no transaction that one could look into."""
+        return self._taking.together()
+
+    def undo(self, step: Step, called: Mapping[str, str]) -> None:
+        """Remove what the step has made."""
+        with self._session.translated():
+            self._taking.undo(step, called)
+
+    def _by_keys(self, schema: Schema) -> bool:
+        """Whether a schema is of keys that are read natively."""
+        if not schema.native:
+            return False
+        with self._session.translated():
+            return not self._collections.is_ours(schema.name)
 
     # --- statements ---
 

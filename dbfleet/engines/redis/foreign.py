@@ -37,10 +37,10 @@ ANY_NOTE: Final = "the whole value, as json"
 # --- describing ---------------------------------------------------------------------------------------------------
 
 
-def described(wire: Wire, name: str, ours: Collection[str]) -> Schema | None:
-    """The schema that a sample of the keys shows; None where there is no key."""
-    keys: list[bytes] = []
-    for page in keys_of(wire, name, ours):
+def described(wire: Wire, name: str, ours: Collection[str], first: Sequence[bytes] | None = None) -> Schema | None:
+    """The schema that a sample of the keys shows (the `first`, where they are known); None where there is no key."""
+    keys: list[bytes] = list(first or ())
+    for page in () if first else keys_of(wire, name, ours):
         keys += page[: SAMPLE + 1 - len(keys)]
         if len(keys) > SAMPLE:
             break
@@ -219,7 +219,8 @@ class Reader:
 # --- values of any type as JSON -------------------------------------------------------------------------------------
 
 
-def _word(value: bytes) -> Any:
+def word(value: bytes) -> Any:
+    """The inverse of `word_of`."""
     try:
         return value.decode()
     except UnicodeDecodeError:
@@ -238,14 +239,14 @@ def word_of(value: Any) -> bytes:
 def _mapping(members: Sequence[tuple[bytes, Any]]) -> Any:
     """The members as an object; as an array of pairs where a name stands twice (in an entry of a stream) or is no
     text."""
-    words = [(_word(name), value) for name, value in members]
+    words = [(word(name), value) for name, value in members]
     if all(isinstance(name, str) for name, _ in words) and len({name for name, _ in words}) == len(words):
         return dict(words)
     return [list(pair) for pair in words]
 
 
 def _set(reply: Any) -> Any:
-    return [_word(member) for member in sorted(reply)]
+    return [word(member) for member in sorted(reply)]
 
 
 def _members(reply: Any) -> Any:
@@ -254,13 +255,13 @@ def _members(reply: Any) -> Any:
 
 
 def _stream(reply: Any) -> Any:
-    return [[number.decode(), _mapping([(k, _word(v)) for k, v in pairs(flat)])] for number, flat in reply]
+    return [[number.decode(), _mapping([(k, word(v)) for k, v in pairs(flat)])] for number, flat in reply]
 
 
 _JSON: Final[dict[bytes, tuple[tuple[str, ...], Callable[[Any], Any]]]] = {
-    b"string": (("GET",), _word),
-    b"hash": (("HGETALL",), lambda reply: _mapping([(k, _word(v)) for k, v in pairs(reply)])),
-    b"list": (("LRANGE", "0", "-1"), lambda reply: [_word(element) for element in reply]),
+    b"string": (("GET",), word),
+    b"hash": (("HGETALL",), lambda reply: _mapping([(k, word(v)) for k, v in pairs(reply)])),
+    b"list": (("LRANGE", "0", "-1"), lambda reply: [word(element) for element in reply]),
     b"set": (("SMEMBERS",), _set),
     b"zset": (("ZRANGE", "0", "-1", "WITHSCORES"), _members),
     b"stream": (("XRANGE", "-", "+"), _stream),

@@ -10,7 +10,9 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
 from typing import Final
 
 from dbfleet.engines.redis.wire import ReplyError, Wire
@@ -21,6 +23,8 @@ UNPREFIXED: Final = ":"
 STAGED: Final = "_dbfleet_"
 """How names of collections begin that are being filled, and are no collections yet."""
 SCAN_COUNT: Final = 1000
+_KEPT_KEYS: Final = 100_000
+"""Keys that a census keeps, of all collections: some 10 MB."""
 
 _ESCAPE: Final = re.compile(r"\\x([0-9a-f]{2})")
 _SPECIAL: Final = re.compile(rb"([*?\[\]\\])")
@@ -73,18 +77,41 @@ def scanned(wire: Wire, pattern: bytes | None = None, count: int = SCAN_COUNT) -
         pending.drop()
 
 
-def prefixes(wire: Wire, ours: set[str]) -> set[str]:
-    """The collections that the keyspace holds besides dbfleet's own, whose indexes are `ours`."""
-    prefixes: set[bytes] = set()
+@dataclass(slots=True)
+class Census:
+    """Which collections the keyspace holds besides dbfleet's own, by their names: how many keys each has, and the first
+    of them, as far as they are kept. `total` counts all keys, dbfleet's too."""
+
+    keys: dict[str, int] = field(default_factory=dict)
+    first: dict[str, list[bytes]] = field(default_factory=dict)
+    total: int = 0
+
+
+def census(wire: Wire, ours: set[str], sample: int) -> Census:
+    """Count the keyspace; `ours` are the indexes of dbfleet's own collections. `sample` keys of each are kept."""
+    counts: Counter[bytes] = Counter()
+    first: dict[bytes, list[bytes]] = {}
+    found, room = Census(), _KEPT_KEYS
     own = {index.encode() for index in ours} | {b"_dbfleet"}
     for keys in scanned(wire, count=5000):
+        found.total += len(keys)
+        heads = [key.partition(b":")[0] if b":" in key else b"" if key not in own else key for key in keys]
         # Most keyspaces have nothing but our keys: to see that takes 0.2 µs a key.
-        if not {key.partition(b":")[0] for key in keys} <= own:
-            for key in keys:
-                prefix, colon, _ = key.partition(b":")
-                if prefix not in own and not prefix.startswith(STAGED.encode()):
-                    prefixes.add(prefix if colon else b"")
-    return set(map(name_of, prefixes))
+        if set(heads) <= own:
+            continue
+        counts.update(heads)
+        for head, key in zip(heads, keys, strict=True):
+            some = first.setdefault(head, [])
+            if len(some) < sample and room and head not in own:
+                some.append(key)
+                room -= 1
+    for head, count in counts.items():
+        if head not in own and not head.startswith(STAGED.encode()):
+            name = name_of(head)
+            found.keys[name] = count
+            if len(first[head]) == min(count, sample):
+                found.first[name] = first[head]
+    return found
 
 
 def keys_of(wire: Wire, name: str, ours: Collection[str]) -> Iterator[list[bytes]]:

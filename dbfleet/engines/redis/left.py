@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
+from dbfleet.engines.redis.connect import database_number
 from dbfleet.engines.redis.foreign import pairs
 from dbfleet.engines.redis.wire import ReplyError, Wire
 from dbfleet.extras import Native
+from dbfleet.target import Target
 
 _NAMES_SHOWN: Final = 5
 _FIELDS_EXPIRE: Final = ("subexpiry", "keys_with_volatile_items")
@@ -57,6 +59,18 @@ def of_database(wire: Wire) -> tuple[str, ...]:
         return ()
     names = sorted(dict(pairs(library))[b"library_name"].decode("utf-8", "replace") for library in reply)
     return (f"{_plural(len(names), 'library', 'libraries')} of functions {_first(names)}",)
+
+
+def anything_expires(wire: Wire, target: Target) -> bool:
+    """Whether some key or field of the database expires, or this user may not ask."""
+    known = _keyspace(wire, database_number(target))
+    return known is None or any(known.get(word, 0) > 0 for word in ("expires", *_FIELDS_EXPIRE))
+
+
+def fields_expire(wire: Wire, target: Target) -> bool:
+    """Whether some hash has fields that expire, or this user may not ask."""
+    known = _keyspace(wire, database_number(target))
+    return known is None or any(known.get(word, 0) > 0 for word in _FIELDS_EXPIRE)
 
 
 def _keyspace(wire: Wire, database: int) -> dict[str, int] | None:

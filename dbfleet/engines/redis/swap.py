@@ -16,6 +16,7 @@ from typing import Any, Final
 from dbfleet.adapter import Swap
 from dbfleet.engines.redis.foreign_write import KEPT
 from dbfleet.engines.redis.keys import UNPREFIXED, literal, prefix_of, waiting_as
+from dbfleet.engines.redis.native.outline import leaves
 from dbfleet.engines.redis.scripts import LUA_SHARED
 from dbfleet.engines.redis.values import ROW_NUMBERS, SCHEMAS, dumps, index_of, reference_sets, schema_of, schema_text
 from dbfleet.engines.redis.wire import Wire
@@ -28,13 +29,16 @@ def swap(wire: Wire, swaps: Sequence[Swap]) -> None:
     """Let the staged collections take their places. NotFound where one of them is not there: then nothing has
     changed."""
     final = {one.staged.name: one.name for one in swaps}
-    works = []
+    works: list[dict[str, Any]] = []
+    leave: list[str] = []
     for one in swaps:
         kept = wire.ask("HGET", KEPT, one.staged.name, decode=True)
         text = kept if kept is not None else wire.ask("HGET", SCHEMAS, one.staged.name, decode=True)
         if text is None:
             raise NotFound(f"no collection {one.staged.name!r}", hint="nothing was changed")
         staged = schema_of(text)
+        if kept is not None and leaves(staged):
+            leave.append(one.name)
         references = tuple(
             Reference(reference.columns, final.get(reference.collection, reference.collection), reference.keys)
             for reference in staged.references
@@ -57,6 +61,8 @@ def swap(wire: Wire, swaps: Sequence[Swap]) -> None:
     ours = [index_of(name) for name in wire.ask("HKEYS", SCHEMAS, decode=True)]
     instructions = dumps({"works": works, "ours": ours}).encode("utf-8", "surrogateescape")
     wire.ask("EVAL", SCRIPT, 3, SCHEMAS, ROW_NUMBERS, KEPT, instructions)
+    if leave:
+        wire.ask("HDEL", KEPT, *leave)
 
 
 def _text(pattern: bytes) -> str:

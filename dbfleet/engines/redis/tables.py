@@ -8,6 +8,7 @@ collections by their prefix (`redis.keys`), described by a sample (`redis.foreig
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from dbfleet.adapter import BATCH_SIZE, WHOLE
 from dbfleet.engines.redis import foreign, index, left
@@ -16,10 +17,16 @@ from dbfleet.engines.redis import keys as keyspace
 from dbfleet.engines.redis.connect import database_number
 from dbfleet.engines.redis.session import Session
 from dbfleet.engines.redis.values import ROW_NUMBERS, SCHEMAS, index_of, schema_of, schema_text
+from dbfleet.engines.redis.wire import ReplyError, Wire
 from dbfleet.engines.redis.write import MOST_COLUMNS, remove
 from dbfleet.errors import Unsupported
 from dbfleet.extras import Extras
 from dbfleet.values import Schema
+
+_COUNTERS: Final = frozenset(
+    {b"rdb_changes_since_last_save", b"rdb_last_save_time", b"expired_keys", b"evicted_keys", b"rdb_saves"}
+)
+"""Fields of INFO that change when keys do."""
 
 
 class Collections:
@@ -27,6 +34,7 @@ class Collections:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._census: tuple[tuple[bytes, ...], keyspace.Census] | None = None
 
     # --- what is there ---
 
@@ -35,7 +43,12 @@ class Collections:
         wire = self._session.data()
         own = self._own()
         listed = {name for name in (*own, *self._kept()) if not name.startswith(keyspace.STAGED)}
-        return sorted({*listed, *keyspace.prefixes(wire, {index_of(name) for name in own})})
+        known = self._known()
+        if known is None:
+            mark = _mark(wire)
+            known = keyspace.census(wire, {index_of(name) for name in own}, foreign.SAMPLE + 1)
+            self._census = None if mark is None else (mark, known)
+        return sorted({*listed, *known.keys})
 
     def leftovers(self) -> Sequence[str]:
         """The staged collections, sorted."""
@@ -54,12 +67,15 @@ class Collections:
         size = self.size(name)
         if size is not None:
             return size
+        known = self._known()
+        if known and name in known.keys and known.total == self._session.data().ask("DBSIZE"):
+            return known.keys[name]  # else SCAN may have given a key twice
         self.foreign(name)
         return sum(map(len, self.keys_of(name)))
 
     def keys_of(self, name: str) -> Iterator[list[bytes]]:
         """The keys of a collection of others, a page at a time, each once."""
-        return keyspace.keys_of(self._session.data(), name, self._indexes())
+        return keyspace.keys_of(self._session.data(), name, self.indexes())
 
     def describe(self, name: str) -> Schema:
         """The collection's schema. NotFound where it is not there."""
@@ -69,7 +85,8 @@ class Collections:
     def foreign(self, name: str) -> Schema:
         """The schema of keys that dbfleet did not make, or copied as they were. NotFound where there are none."""
         wire = self._session.data()
-        sampled = foreign.described(wire, name, self._indexes())
+        known = self._known()
+        sampled = foreign.described(wire, name, self.indexes(), known.first.get(name) if known else None)
         text = wire.ask("HGET", kept.KEPT, name, decode=True)
         made = schema_of(text) if text is not None else None
         if made is not None and sampled is not None:
@@ -91,6 +108,13 @@ class Collections:
         part = index.Pages(wire, schema_of(text), WHOLE, BATCH_SIZE)
         pages = ([before + key for key in page] for page in iter(part.next, []))
         return Extras(left=tuple(map(str, left.of_keys(wire, number, pages))))
+
+    def ends_of_rows(self, name: str) -> tuple[str, ...]:
+        """What rows of dbfleet's own have besides their values, in words. Where nothing in the database ends, no key is
+        asked."""
+        if not left.anything_expires(self._session.data(), self._session.target):
+            return ()
+        return self.extras(name).left
 
     # --- making and removing ---
 
@@ -131,6 +155,12 @@ class Collections:
 
     # --- inside ---
 
+    def _known(self) -> keyspace.Census | None:
+        """The census that was taken last, if nothing has changed on the server since: a walk over all names is dear."""
+        if self._census and self._census[0] == _mark(self._session.data()):
+            return self._census[1]
+        return None
+
     def _own(self) -> list[str]:
         names: list[str] = self._session.data().ask("HKEYS", SCHEMAS, decode=True)
         return names
@@ -139,8 +169,18 @@ class Collections:
         names: list[str] = self._session.data().ask("HKEYS", kept.KEPT, decode=True)
         return names
 
-    def _indexes(self) -> set[str]:
+    def indexes(self) -> set[str]:
+        """The keys of the indexes of dbfleet's own collections."""
         return {index_of(name) for name in self._own()}
+
+
+def _mark(wire: Wire) -> tuple[bytes, ...] | None:
+    """What the server counts of changes to any of its keys; None where this user may not ask."""
+    replies = wire.ask_all([["INFO", "persistence"], ["INFO", "stats"], ["DBSIZE"]], keep=True)
+    if any(isinstance(reply, ReplyError) for reply in replies):
+        return None
+    lines = [line for info in replies[:2] for line in info.splitlines() if line.partition(b":")[0] in _COUNTERS]
+    return (*lines, b"%d" % replies[2]) if len(lines) == len(_COUNTERS) else None
 
 
 def refuse_too_many_columns(schema: Schema) -> None:

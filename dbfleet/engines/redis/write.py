@@ -165,12 +165,17 @@ def remove(wire: Wire, schema: Schema) -> int:
 
 def remove_keys(wire: Wire, schema: Schema, keys: Batch) -> int:
     """Remove the rows with these keys, each whole. Gives how many there were."""
-    encode, references = key_encoder(schema), references_of(schema)
-    removed = 0
-    for chunk in in_chunks(keys, _REMOVED_AT_ONCE):
-        names = list(dict.fromkeys(encode(list(zip(*chunk, strict=True)))))
-        count: int = wire.ask("EVAL", DELETE, 1, index_of(schema.name), dumps({"keys": names, **references}))
-        removed += count
+    encode = key_encoder(schema)
+    return sum(
+        remove_named(wire, schema, list(dict.fromkeys(encode(list(zip(*chunk, strict=True))))))
+        for chunk in in_chunks(keys, _REMOVED_AT_ONCE)
+    )
+
+
+def remove_named(wire: Wire, schema: Schema, names: list[str]) -> int:
+    """Remove the rows that stand in the index by these names, which are few. Gives how many there were."""
+    instructions = dumps({"keys": names, **references_of(schema)}).encode("utf-8", "surrogateescape")
+    removed: int = wire.ask("EVAL", DELETE, 1, index_of(schema.name), instructions)
     return removed
 
 

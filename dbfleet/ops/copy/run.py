@@ -171,8 +171,8 @@ def _run(ends: Ends, wish: _Wish, stack: ExitStack, workers: Sequence[Worker], w
     called = setup.called(ends, sink, wish.rename, schemas, there)
     making, by_rules = None, [name for name, schema in asked.items() if _rules_of(schema, wish.rules)]
     if carrying:
-        going = {name: called.get(name, name) for name in asked if name not in by_rules}
-        making = native.making(ends, carrying, sink, going, there, wish.mode, everything=not wish.names, views=views)
+        wanted = {name: called.get(name, name) for name in asked if name not in by_rules}
+        making = native.making(ends, carrying, sink, wanted, there, wish.mode, everything=not wish.names, views=views)
     whole = making.names if making else frozenset()
     plans, left = setup.plans(ends, sink, schemas, there, called, wish.mode, known, whole, carrying)
     plans = [_by_rules(each, asked[each.source.name], wish.rules) for each in plans]
