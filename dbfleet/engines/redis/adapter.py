@@ -139,8 +139,7 @@ class RedisAdapter(
             if self._collections.is_ours(schema.name):
                 return write.remove_keys(wire, schema, [key for key in keys if None not in key])
             if schema.native:
-                at = schema.key_indexes
-                names = [native_values.key_of_text(key[at[0]] if len(key) > 1 else key[0]) for key in keys]
+                names = [native_values.key_of_text(key[0]) for key in keys]
                 return sum(wire.ask("UNLINK", *names[i : i + 1000]) for i in range(0, len(names), 1000))
             self._collections.foreign(schema.name)
             return sum(wire.ask("UNLINK", *named(schema.name, chunk)) for chunk in write.in_chunks(list(keys)))
