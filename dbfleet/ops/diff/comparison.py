@@ -197,9 +197,9 @@ class Comparison:
         return without(sorted({*names[0], *names[1]}), self.choice.exclude)
 
     def found(self, a_name: str, b_name: str) -> Schemas:
-        """The schemas of these collections; None for a side that lacks it."""
+        """The schemas of these collections by the closed set's types; None for a side that lacks it."""
         a, b = self._ask(Find(a_name), Find(b_name))
-        return self._natively(a, b)
+        return a, b
 
     def pairs(self, a_name: str | None, b_name: str | None) -> Iterator[Schemas]:
         """The schemas of the named collections, or of all that either side has; None for a side that lacks one."""
@@ -218,9 +218,12 @@ class Comparison:
             yield found
 
     def _natively(self, a: Schema | None, b: Schema | None) -> Schemas:
+        return (a, b) if a is None or b is None else self.natively(a, b)
+
+    def natively(self, a: Schema, b: Schema) -> tuple[Schema, Schema]:
         """The schemas, by the engine's own values where both sides are of one engine that gives them, and where none
         of them is to be overlooked."""
-        if a is None or b is None or self.specs[0] is not self.specs[1] or Native not in self.specs[0].abilities:
+        if self.specs[0] is not self.specs[1] or Native not in self.specs[0].abilities:
             return a, b
         if self.choice.lenient != EXACTLY:  # an engine's own text of a number is no number
             return a, b

@@ -192,6 +192,7 @@ class _Check(ExitStack):
         besides = [checked.column] if checked.column else []
         checked.choice = Choice(self._choice.columns, self._choice.ignore, self._choice.where, besides=besides)
         comparison = self._comparing(checked.choice)
+        a, b = comparison.natively(a, b)
         for difference in self._schema_differences(comparison, a, b):
             self._schema_differs(checked, difference)
         checked.pair = Pair((a, b), comparison.sides(a, b))
