@@ -63,7 +63,8 @@ class Making:
     """What a copy makes by the outline: `names` are the collections, as the source calls them. `called` are the sink's
     names, for the time being, of what has another one there; `left` is what is not carried, in words; `shared` are the
     steps that have made something which others may use too; `parents` as the outline says; `final` is what each thing
-    that belongs to a collection is called at the end; `by` has the steps by their collections."""
+    that belongs to a collection is called at the end; `by` has the steps by their collections, `places` are the
+    sink's names of the collections at the end."""
 
     names: frozenset[str]
     steps: tuple[Step, ...]
@@ -73,6 +74,7 @@ class Making:
     shared: list[Step] = field(default_factory=list)
     final: dict[tuple[str, str], str] = field(default_factory=dict)
     by: dict[str, list[Step]] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for step in self.steps:
@@ -101,6 +103,7 @@ class Making:
         """Now that the plans are known: what is called how in the sink, and which references lead nowhere there. Names
         that were chosen before (`states`) stay."""
         self.called = {plan.source.name: plan.place.name for plan in plans if plan.source.name != plan.place.name}
+        self.places = {plan.source.name: plan.sink.name for plan in plans}
         going = [plan.sink.name for plan in plans if plan.outlined and plan.action != "create"]
         for plan in plans:
             if plan.outlined:
@@ -169,8 +172,9 @@ class Making:
                 self._take(sink, step)
 
     def take_views(self, sink: Adapter) -> list[str]:
-        """The views. Those that cannot be made, in words."""
+        """The views, and what else waits for the swap. Those that cannot be made, in words."""
         failed: list[str] = []
+        self.called = self.places | {_joined(*each): name for each, name in self.final.items()}
         for step in self.steps:
             if step.stage == "views":
                 try:
@@ -231,7 +235,7 @@ def making(
 
 def possible(name: str, sink: Adapter | None, going: Sequence[str], outline: Outline) -> Making:
     """What is left of the outline of these collections without what the sink, of this name, lacks."""
-    lacking = _native(sink).lacking(outline.steps) if sink else {}
+    lacking = _native(sink).lacking(outline.steps) if sink else _nowhere(outline.steps)
     out: dict[str, str] = {}
     left = list(outline.left)
     for step in outline.steps:
@@ -250,6 +254,11 @@ def possible(name: str, sink: Adapter | None, going: Sequence[str], outline: Out
         if step.mark not in lacking and (step.collection in stays or (not step.collection and _needed(step, stays)))
     )
     return Making(stays, steps, left, outline.parents)
+
+
+def _nowhere(steps: Sequence[Step]) -> dict[str, str]:
+    """The steps that no sink can take, for one that is not there yet."""
+    return {step.mark: "cannot be made elsewhere" for step in steps if step.shared and not step.text}
 
 
 def _needed(step: Step, names: frozenset[str]) -> bool:

@@ -186,6 +186,7 @@ class _Run:
         if self._making:
             self._making.take(adapter, "keys", "references", "after")
         if not swaps:
+            self._take_views(adapter)
             return
         unlike = [each.collection for each in done if each.verified is False]
         if unlike or (self._refused.count and not self._refused.asked):
@@ -195,7 +196,12 @@ class _Run:
         else:
             _staging.swap(adapter, swaps)
             self._made = []
+            self._take_views(adapter)
         yield from done
+
+    def _take_views(self, adapter: Adapter) -> None:
+        for text in self._making.take_views(adapter) if self._making else ():
+            self._tell(text)
 
     def begin(self, adapter: Adapter, making: Making | None) -> None:
         """Now that the jobs are known: what of them is made by an outline, and how it is called."""
