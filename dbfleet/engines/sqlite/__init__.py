@@ -8,6 +8,9 @@ beside the data is the declared type itself: decimal is `DECIMAL_TEXT(12,2)`, in
 inside the word keeps SQLite from turning digits into floats. Times always have six digits, so that the order of their
 texts is their own. In a table that dbfleet did not make, a column's type is what its values are (`typeof`, one pass).
 
+From file to file tables go natively (`native/`): their statements word for word, each value in its storage class,
+whatever its column is declared to hold, rowids, full text and R*Tree tables too.
+
 Oddities: binding NaN stores NULL, so NaN is written as text, which REAL affinity leaves alone. The key of a table with
 rowids may hold NULL; so our keys are declared NOT NULL, and a key that holds NULL is described as none. `LIKE` ignores
 case.
@@ -18,7 +21,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 
-from dbfleet.abilities import CarriesExtras, Encodes, Identifies, Locates, Narrows, Snapshots, Swaps, TellsLeft
+from dbfleet.abilities import CarriesExtras, Encodes, Identifies, Locates, Narrows, Native, Snapshots, Swaps, TellsLeft
 from dbfleet.adapter import (
     Adapter,
 )
@@ -67,7 +70,7 @@ ENGINE = EngineSpec(
             Capability.CANCEL,
         }
     ),
-    abilities=frozenset({Identifies, Locates, Swaps, Snapshots, Encodes, Narrows, CarriesExtras, TellsLeft}),
+    abilities=frozenset({Identifies, Locates, Swaps, Snapshots, Encodes, Narrows, CarriesExtras, TellsLeft, Native}),
     encodings=("jsonl",),
     extras=ALL,
     guard="session",

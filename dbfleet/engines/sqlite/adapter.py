@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from dbfleet.abilities import (
@@ -14,6 +14,7 @@ from dbfleet.abilities import (
     Identifies,
     Locates,
     Narrows,
+    Native,
     Snapshots,
     Swaps,
     TellsLeft,
@@ -34,9 +35,13 @@ from dbfleet.adapter import (
 from dbfleet.engines.sqlite import extras, left, literals, query, read, swap, tables, write
 from dbfleet.engines.sqlite.connect import opened
 from dbfleet.engines.sqlite.errors import NAME
+from dbfleet.engines.sqlite.native import names as native_names
+from dbfleet.engines.sqlite.native import outline, take
+from dbfleet.engines.sqlite.native import values as native_values
 from dbfleet.engines.sqlite.session import Session
 from dbfleet.errors import NotFound
 from dbfleet.extras import AnyExtra, Extras, shared
+from dbfleet.outline import Outline, Step
 from dbfleet.spec import EngineSpec
 from dbfleet.sql import files
 from dbfleet.target import Target
@@ -53,6 +58,7 @@ class SqliteAdapter(
     Narrows,
     CarriesExtras,
     TellsLeft,
+    Native,
 ):
     """One session in autocommit; `write` and `snapshot` open their own transactions."""
 
@@ -150,13 +156,56 @@ class SqliteAdapter(
     def write(
         self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert", alone: bool = False
     ) -> Written:
-        return write.write(self._session, schema, batches, mode)
+        return write.write(self._session, schema, batches, mode, alone=alone)
 
     def delete(self, schema: Schema, keys: Sequence[Row]) -> int:
         return write.delete(self._session, schema, keys)
 
     def statements(self, schema: Schema, changes: Iterable[Change]) -> Iterator[str]:
         return literals.statements(self._session, schema, changes)
+
+    # --- to another file as it is (the ability Native) ---
+
+    def carries(self) -> bool:
+        """Whether this SQLite tells which tables are STRICT, and which have no rowids."""
+        return sqlite3.sqlite_version_info >= (3, 37)
+
+    def native_collections(self) -> Sequence[str]:
+        return outline.collections(self._session.rows)
+
+    def native_views(self) -> Sequence[str]:
+        return outline.views(self._session.rows)
+
+    def native(self, name: str, described: Schema | None = None) -> Schema:
+        """The table by its values' storage classes: see `native.values`."""
+        return native_values.native(self._session.rows, described or self.describe(name))
+
+    def outline(self, names: Sequence[str], *, everything: bool = False, views: Sequence[str] = ()) -> Outline:
+        return outline.outline(self._session.rows, names, everything=everything, view_names=views)
+
+    def lacking(self, steps: Sequence[Step]) -> Mapping[str, str]:
+        return take.lacking(self._session, steps)
+
+    def names(
+        self, makes: Sequence[tuple[str, str]], old: str, new: str, going: Collection[str]
+    ) -> Mapping[tuple[str, str], str]:
+        return native_names.names(self._session.rows, makes, old, new, going)
+
+    def take(self, step: Step, called: Mapping[str, str], *, again: bool = False) -> bool:
+        return take.take(self._session, step, called, again=again)
+
+    def clear(self, schema: Schema, part: Part) -> None:
+        take.clear(self._session, schema, part)
+
+    def remove(self, names: Sequence[str]) -> None:
+        take.remove(self._session, names)
+
+    def together(self) -> AbstractContextManager[None]:
+        """In one transaction: in SQLite all statements can be."""
+        return self._session.writing()
+
+    def undo(self, step: Step, called: Mapping[str, str]) -> None:
+        take.undo(self._session, step, called)
 
     # --- statements of the user's ---
 

@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from dbfleet.adapter import Change, Condition, Part
+from dbfleet.engines.sqlite.native.values import STORED, BrokenText
 from dbfleet.engines.sqlite.session import Session
-from dbfleet.engines.sqlite.types import STORE, quote
+from dbfleet.engines.sqlite.types import quote
+from dbfleet.engines.sqlite.values import stored_as
 from dbfleet.sql import changes as sql_changes
 from dbfleet.sql import conditions as sql_conditions
 from dbfleet.values import Schema
@@ -24,6 +26,8 @@ def statements(session: Session, schema: Schema, changes: Iterable[Change]) -> I
 
 def chosen(session: Session, schema: Schema, condition: Condition) -> Part | None:
     """The part that the condition chooses. None where a column's values have several forms: SQLite compares these."""
+    if any(schema.column(name).note == STORED for name in condition.columns):
+        return None
     forms = session.forms(schema.name)
     if any(name in forms and not forms[name].unique for name in condition.columns):
         return None
@@ -33,7 +37,7 @@ def chosen(session: Session, schema: Schema, condition: Condition) -> Part | Non
 def _of_table(session: Session, schema: Schema) -> Callable[[int, Any], str]:
     """A function that spells a value by its column's place."""
     forms = session.forms(schema.name)
-    stores = [forms[column.name].store if column.name in forms else STORE.get(column.type) for column in schema.columns]
+    stores = [stored_as(column, forms.get(column.name)) for column in schema.columns]
 
     def spelled(place: int, value: Any) -> str:
         store = stores[place]
@@ -44,6 +48,8 @@ def _of_table(session: Session, schema: Schema) -> Callable[[int, Any], str]:
 
 def literal(value: Any, ask: Callable[[str], list[Any]]) -> str:
     """The literal of a value as it is stored (`types.STORE`). `ask` runs a statement and gives its rows."""
+    if isinstance(value, BrokenText):
+        return f"CAST(X'{value.hex()}' AS TEXT)"
     if isinstance(value, bytes):
         return f"X'{value.hex()}'"
     if isinstance(value, str):

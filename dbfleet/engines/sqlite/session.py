@@ -30,6 +30,8 @@ class Session:
         self._looked: dict[str, tuple[tuple[Any, ...], Mapping[str, Looked]]] = {}
         self._cursors: weakref.WeakSet[sqlite3.Cursor] = weakref.WeakSet()
         self._closed = False
+        self.made: set[str] = set()
+        """The tables that this session has made by an outline."""
         self._lock = threading.Lock()
 
     def translated(self) -> AbstractContextManager[None]:
@@ -93,6 +95,16 @@ class Session:
     # --- transactions ---
 
     @contextmanager
+    def unchecked(self) -> Iterator[None]:
+        """For the block references are not checked; inside a transaction they are as before."""
+        self.rows("PRAGMA foreign_keys = OFF")
+        try:
+            yield
+        finally:
+            if not self._closed:
+                self.rows("PRAGMA foreign_keys = ON")
+
+    @contextmanager
     def writing(self) -> Iterator[None]:
         """A transaction that writes: all of it, or nothing."""
         self.execute("BEGIN IMMEDIATE").close()
@@ -119,12 +131,16 @@ class Session:
 
     def look(self, name: str) -> Mapping[str, Looked]:
         """What the columns of somebody else's table are: `tables.look`, once more after anybody has written."""
-        (version,) = self.rows("SELECT * FROM pragma_data_version, pragma_schema_version")
-        state = (*version, self.connection.total_changes)
+        state = self.moment()
         known = self._looked.get(name)
         if known is None or known[0] != state:
             known = self._looked[name] = (state, look(name, self.rows))
         return known[1]
+
+    def moment(self) -> tuple[Any, ...]:
+        """Another one after anybody has written."""
+        (version,) = self.rows("SELECT * FROM pragma_data_version, pragma_schema_version")
+        return (*version, self.connection.total_changes)
 
     def forms(self, name: str) -> Mapping[str, Form]:
         """The forms of the table's columns that have one."""

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from dbfleet.adapter import Swap
+from dbfleet.engines.sqlite.native.text import restored
 from dbfleet.engines.sqlite.tables import Ask
 from dbfleet.engines.sqlite.types import quote, quoted
 from dbfleet.errors import ConstraintViolated, NotFound
@@ -41,6 +42,7 @@ def swap(ask: Ask, swaps: Sequence[Swap]) -> None:
             gone.add(name.lower())
     for each in swaps:
         _take_place(ask, each)
+    _restore(ask, [each for each in swaps if each.outlined])
     for _, _, table, text in standing:
         if table.lower() not in gone:
             ask(text)
@@ -50,12 +52,48 @@ def swap(ask: Ask, swaps: Sequence[Swap]) -> None:
 def _take_place(ask: Ask, swap: Swap) -> None:
     if swap.staged.name != swap.name:
         ask(f"ALTER TABLE {quote(swap.staged.name)} RENAME TO {quote(swap.name)}")
-    for made, wanted in swap.indexes.items():
+    for made, wanted in () if swap.outlined else swap.indexes.items():
         ((unique,),) = ask('SELECT "unique" FROM pragma_index_list(?) WHERE name = ?', (swap.name, made))
         columns = [name for (name,) in ask("SELECT name FROM pragma_index_info(?) ORDER BY seqno", (made,))]
         ask(f"DROP INDEX {quote(made)}")
         word = "UNIQUE INDEX" if unique else "INDEX"
         ask(f"CREATE {word} {quote(wanted)} ON {quote(swap.name)} ({quoted(columns)})")
+
+
+def _restore(ask: Ask, swaps: Sequence[Swap]) -> None:
+    """Give all that was made by an outline its own statement again, and the indexes their names. ALTER TABLE writes the
+    new name in quotes, and knows no index; both are nothing but text in the catalog, which may be changed so:
+    https://sqlite.org/lang_altertable.html#otheralter."""
+    indexes = {made: wanted for each in swaps for made, wanted in each.indexes.items()}
+    changes = []
+    shadows = _quoted_otherwise(ask, [each.name for each in swaps])
+    for row, kind, name, text in ask("SELECT rowid, type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL"):
+        new = indexes.get(name, name) if kind == "index" else name
+        changed = restored(text, lambda made: indexes.get(made, made))
+        if name in shadows:
+            changed = changed.replace(quote(name), "'" + name.replace("'", "''") + "'", 1)
+        if (new, changed) != (name, text):
+            changes.append((row, new, changed))
+    if not changes:
+        return
+    ((version,),) = ask("PRAGMA schema_version")
+    ask("PRAGMA writable_schema = ON")
+    try:
+        for row, name, changed in changes:
+            ask("UPDATE sqlite_schema SET name = ?, sql = ? WHERE rowid = ?", (name, changed, row))
+        ask(f"PRAGMA schema_version = {int(version) + 1}")
+    finally:
+        ask("PRAGMA writable_schema = RESET")
+
+
+def _quoted_otherwise(ask: Ask, names: Sequence[str]) -> set[str]:
+    """The shadow tables of these full text tables, whose modules put their names in single quotes."""
+    texts = (
+        "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ? AND sql LIKE 'CREATE VIRTUAL TABLE%USING%fts%'"
+    )
+    heads = tuple(f"{name}_" for name in names if ask(texts, (name,)))
+    found = ask("SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow'") if heads else ()
+    return {name for (name,) in found if name.startswith(heads)}
 
 
 def _check(ask: Ask, finals: set[str]) -> None:

@@ -40,6 +40,11 @@ def names(ask: Ask) -> list[str]:
     return [name for (name,) in rows if name not in shadows]
 
 
+def views_of(ask: Ask) -> list[str]:
+    """The names of all views."""
+    return [name for (name,) in ask("SELECT name FROM sqlite_schema WHERE type = 'view'")]
+
+
 def broken(ask: Ask, name: str) -> str | None:
     """Why a view cannot be read: its table is gone, say. None for what can be read."""
     if not ask("SELECT 1 FROM sqlite_schema WHERE type = 'view' AND name = ?", (name,)):
@@ -224,10 +229,11 @@ def create_statement(schema: Schema) -> str:
 
 
 def select(schema: Schema) -> str:
-    """SELECT of the schema's columns. A column that holds values of several types is cast to one of them."""
+    """SELECT of the schema's columns. A column that holds values of several types is cast to one of them. Each stands
+    behind its table: SQLite takes a name in double quotes that is no column's for a text."""
     columns = []
     for column in schema.columns:
-        name = quote(column.name)
+        name = f"{quote(schema.name)}.{quote(column.name)}"
         if column.note and column.type in (Type.TEXT, Type.BYTES) and "values" in column.note:
             kind = "BLOB" if column.type is Type.BYTES else "TEXT"
             name = f"CAST({name} AS {kind})"

@@ -10,6 +10,7 @@ from typing import Any, Final
 from dbfleet.columns import Convert
 from dbfleet.engines.sqlite.errors import NAME
 from dbfleet.engines.sqlite.forms import Form, number
+from dbfleet.engines.sqlite.native.values import STORED, ways
 from dbfleet.engines.sqlite.types import FETCH, STORE
 from dbfleet.errors import StatementError
 from dbfleet.values import Batch, Column, Row, Schema, Type
@@ -43,6 +44,8 @@ def fetcher(schema: Schema, forms: Mapping[str, Form]) -> Callable[[Sequence[Row
 
 
 def _fetching(column: Column, form: Form | None) -> _Way:
+    if column.note == STORED:
+        return _Way(column, None, ways(column.native or "")[0])
     if form is not None and form.type is column.type:
         return _Way(column, None, form.fetch)
     if column.type is Type.DECIMAL and (column.note or column.generated):  # integers and floats
@@ -52,11 +55,15 @@ def _fetching(column: Column, form: Form | None) -> _Way:
 
 def storer(name: str, columns: Sequence[Column], forms: Mapping[str, Form]) -> Callable[[Sequence[Row]], Batch]:
     """A function that makes of rows of these columns what is bound."""
-    plan = []
-    for column in columns:
-        form = forms.get(column.name)
-        plan.append(_Way(column, None, form.store if form and form.type is column.type else STORE.get(column.type)))
+    plan = [_Way(column, None, stored_as(column, forms.get(column.name))) for column in columns]
     return lambda rows: _converted(name, rows, plan, "cannot hold")
+
+
+def stored_as(column: Column, form: Form | None) -> Convert | None:
+    """What makes of a value what is bound; None where it is bound as it is. `form` is the column's, if it has one."""
+    if column.note == STORED:
+        return ways(column.native or "")[1]
+    return form.store if form and form.type is column.type else STORE.get(column.type)
 
 
 def _converted(name: str, rows: Sequence[Row], plan: Sequence[_Way], word: str) -> Batch:
