@@ -53,9 +53,10 @@ def schema_differences(a: Schema, b: Schema) -> Iterator[Difference]:
 def natively(a: Schema, b: Schema, mine: Schema, yours: Schema, choice: Choice) -> tuple[Schema, Schema]:
     """The two schemas with the columns as the engine has them (`mine`, `yours`), where both sides have the same there;
     the others, and those whose values we must know (of --where), stay as they are. Where the engine has columns that
-    the closed set does not tell of, the rows are compared as it has them, unless others were chosen."""
-    if _only_natively(a, b, mine, yours, choice):
-        return mine, yours
+    the closed set does not tell of, the rows are compared as it has them, unless others were chosen. What neither has
+    there is its server's own, and no copy makes it the same (since when a row's version is): it is not compared."""
+    if not set(mine.names) <= set(a.names) or not set(yours.names) <= set(b.names):
+        return (mine, yours) if _only_natively(a, b, mine, yours, choice) else (a, b)
     known = set(choice.besides)
     if choice.where is not None:
         words = {word.lower() for word in expression.names(choice.where)}
@@ -68,7 +69,9 @@ def natively(a: Schema, b: Schema, mine: Schema, yours: Schema, choice: Choice) 
     }  # fmt: skip
     found = [
         replace(schema, native=True, columns=tuple(
-            native.column(column.name) if column.name in same else column for column in schema.columns
+            native.column(column.name) if column.name in same else column
+            for column in schema.columns
+            if column.name in known or column.name in mine.names or column.name in yours.names
         ))
         for schema, native in ((a, mine), (b, yours))
     ]  # fmt: skip
@@ -78,8 +81,7 @@ def natively(a: Schema, b: Schema, mine: Schema, yours: Schema, choice: Choice) 
 def _only_natively(a: Schema, b: Schema, mine: Schema, yours: Schema, choice: Choice) -> bool:
     chosen = {*choice.columns, *choice.ignore}
     return (
-        not set(mine.names) <= set(a.names)
-        and [(each.name, each.type, each.native) for each in mine.columns]
+        [(each.name, each.type, each.native) for each in mine.columns]
         == [(each.name, each.type, each.native) for each in yours.columns]
         and a.key == b.key == mine.key == yours.key
         and choice.where is None
