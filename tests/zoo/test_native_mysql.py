@@ -151,6 +151,14 @@ def test_a_copy_under_another_name_beside_its_source(dbs: MySqlDatabases) -> Non
         assert sorted(found) == sorted(line for line in told(expected) if line.startswith("t2: "))
 
 
+def test_a_step_that_may_have_been_taken_is_not_taken_twice(dbs: MySqlDatabases) -> None:
+    database = dbs.new(BESIDE.format("t", "seven", "up"))
+    with registry.connect(database) as adapter:
+        steps = adapter.outline(["t"]).steps  # type: ignore[attr-defined]
+        later = [step for step in steps if step.stage in ("keys", "references")]
+        assert [adapter.take(step, {}, again=True) for step in later] == [False] * 3  # type: ignore[attr-defined]
+
+
 def test_names_that_are_taken_in_the_sink_are_told(dbs: MySqlDatabases) -> None:
     source = dbs.new("create table p (id int primary key);\ncreate table t (p int, constraint up foreign key (p) "
                      "references p (id))")  # fmt: skip
