@@ -9,10 +9,12 @@ so a name stands between marks: `named` for a name as statements have it, with i
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Self
 from zlib import crc32
+
+from dbfleet.values import Schema
 
 Stage = Literal["before", "collections", "keys", "references", "after", "views"]
 STAGES: Final[tuple[Stage, ...]] = ("before", "collections", "keys", "references", "after", "views")
@@ -49,7 +51,8 @@ class Step:
     in their space: (space, name). `shared`: it may be there already, and is right then if it is the same; `undo`
     removes it again; `needed_by` are the collections that cannot be without it; without a text it cannot be taken
     anywhere. While a step is taken nobody else touches the collections that it `locks`. It names the `accounts`. Names
-    in its text that have no space are meant in `path`."""
+    in its text that have no space are meant in `path`. The collection that a `fixed` step makes keeps its name for
+    ever: it is not made under another one first, to take a place later."""
 
     stage: Stage
     kind: str
@@ -64,6 +67,7 @@ class Step:
     locks: tuple[str, ...] = ()
     accounts: tuple[str, ...] = ()
     path: str = ""
+    fixed: bool = False
 
     def __str__(self) -> str:
         return self.words
@@ -79,7 +83,7 @@ class Step:
             "stage": self.stage, "kind": self.kind, "collection": self.collection, "words": self.words,
             "text": self.text, "order": self.order, "makes": [list(each) for each in self.makes], "shared": self.shared,
             "undo": self.undo, "needed_by": list(self.needed_by), "locks": list(self.locks),
-            "accounts": list(self.accounts), "path": self.path,
+            "accounts": list(self.accounts), "path": self.path, **({"fixed": True} if self.fixed else {}),
         }  # fmt: skip
 
     @classmethod
@@ -92,8 +96,10 @@ class Step:
 @dataclass(frozen=True, slots=True)
 class Outline:
     """The steps, in their order, and what there is that none of them makes, in words. `parents` are those of the
-    collections from which others inherit, all of which stay: with their rows they are read whole."""
+    collections from which others inherit, all of which stay: with their rows they are read whole. `closed` are the
+    schemas by the closed set, of a dump whose native columns are others (EngineSpec.close)."""
 
     steps: tuple[Step, ...] = ()
     left: tuple[str, ...] = ()
     parents: frozenset[str] = frozenset()
+    closed: Mapping[str, Schema] = field(default_factory=dict)

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal, Protocol
 
 from dbfleet.extras import AnyExtra
 from dbfleet.target import Target
-from dbfleet.values import Column, Type
+from dbfleet.values import Batch, Column, Schema, Type
 
 
 class Capability(enum.StrEnum):
@@ -290,6 +290,11 @@ class ServiceSpec:
         return (*((self.secret,) if self.secret else ()), *self.secrets)
 
 
+Unfold = Callable[[Column, Any, Any], tuple[Mapping[str, Any], Mapping[str, Any]]]
+"""Of two native values of one column (one of them may be None): what differs between them, as named values to be
+shown."""
+
+
 @dataclass(frozen=True, slots=True)
 class EngineSpec:
     """Everything about an engine that is data.
@@ -314,7 +319,9 @@ class EngineSpec:
 
     `keeps_native` says whether `create` makes a column of the same native type for a described column, so that it keeps
     every value as it is. Then a copy between two targets of this engine is exact, whatever the column's note says about
-    other engines. None where that depends on the target. `guard` says what enforces reading only, and `guard_note` in a
+    other engines. None where that depends on the target. `unfold` shows native values (`Schema.native`) that hold
+    several of the closed set, such as whole documents; `close` makes rows of the closed set's schema of those of
+    the native one. `guard` says what enforces reading only, and `guard_note` in a
     sentence what that does not stop. An engine whose guard is an account has the ability MakesReader; `reader_options`
     gives the options of the URL that the account needs besides those of the target. `stack` is the
     compose file of an outside engine, which the registry finds in the engine's package; that of a built-in engine is
@@ -353,6 +360,8 @@ class EngineSpec:
     guard_note: str = ""
     reader_options: Callable[[Target], Mapping[str, str]] | None = None
     keeps_native: Callable[[Column], bool | None] | None = None
+    unfold: Unfold | None = None
+    close: Callable[[Schema, Schema, Batch], Batch] | None = None
     local: LocalServer | None = None
     stack: Path | None = None
     client: tuple[str, ...] = ()

@@ -125,12 +125,16 @@ def read_outline(directory: Path, manifest: Manifest) -> Outline:
         raise UsageError(f"{file} cannot be read: {error.strerror}") from error
     if sha256_of([data]) != manifest.outline_sha256:
         raise UsageError(f"{file} is not the one of this dump: its SHA-256 differs", hint="dump again")
-    return Outline(tuple(map(Step.from_dict, json.loads(data)["steps"])))
+    content = json.loads(data)
+    closed = {schema.name: schema for schema in map(Schema.from_dict, content.get("closed", ()))}
+    return Outline(tuple(map(Step.from_dict, content["steps"])), closed=closed)
 
 
 def outline_json(outline: Outline) -> bytes:
     """The bytes of outline.json."""
     content = {"steps": [step.to_dict() for step in outline.steps]}
+    if outline.closed:
+        content["closed"] = [schema.to_dict() for schema in outline.closed.values()]
     return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass")
 
 

@@ -327,8 +327,14 @@ def _natively(adapter: Adapter, names: Sequence[str], *, everything: bool) -> tu
             raise Unsupported(f"{name} has no rows of its own", target=adapter.target.name, hint="name what it reads")
     chosen = distinct(names) or list(own)
     outline = native.outline(chosen, everything=everything)
-    schemas = [replace(native.native(name), heirs=name in outline.parents) for name in chosen]
-    return ordered(schemas), outline
+    schemas, closed = [], {}
+    for name in chosen:
+        described = adapter.describe(name)
+        schema = native.native(name, described)
+        schemas.append(replace(schema, heirs=name in outline.parents))
+        if set(schema.names) != set(described.names):
+            closed[name] = described
+    return ordered(schemas), replace(outline, closed=closed)
 
 
 def _not_kept(adapter: Adapter, schemas: Sequence[Schema]) -> list[str]:

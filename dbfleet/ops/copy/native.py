@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Final
 
 from dbfleet.abilities import Native, able, carrying
@@ -79,6 +80,11 @@ class Making:
     def __post_init__(self) -> None:
         for step in self.steps:
             self.by.setdefault(step.collection, []).append(step)
+
+    @property
+    def fixed(self) -> frozenset[str]:
+        """The collections that cannot change their names once they are made."""
+        return frozenset(step.collection for step in self.steps if step.fixed)
 
     def of(self, plan: PlannedCollection, *stages: Stage) -> tuple[Step, ...]:
         """The steps of a collection in these stages."""
@@ -305,19 +311,26 @@ def planned(
     return found
 
 
-def as_they_are(
-    source: Native, sink: Adapter, own: Schema, ours: Schema, found: Schema, place: str
-) -> tuple[Schema, Schema]:
-    """The two schemas as the engine has them, where its rows are others than those of the closed set (a key of Redis,
-    whatever is in it) and the sink takes them; else as they were. `own` is the source's; the sink's stands in
-    `place`."""
-    mine, theirs = source.native(own.name, own), _native(sink).native(place, replace(found, name=place))
-    same = [(each.name, each.type, each.native) for each in mine.columns] == [
-        (each.name, each.type, each.native) for each in theirs.columns
-    ]
-    if not same or mine.key != theirs.key or set(mine.names) <= set(own.names):
-        return ours, found
-    return replace(mine, name=ours.name), replace(theirs, name=found.name)
+def instead(
+    source: Native | None, sink: Adapter | None, but: Collection[str]
+) -> Callable[[Schema, str], tuple[Schema, Schema] | None]:
+    """For engines whose native columns are others than those that `describe` tells: the native schemas of a collection
+    of the source, `but` for these, and of one of the sink, where this takes the rows as they are."""
+    there = able(sink, Native) if source and sink else None
+    own = cache(lambda: set(source.native_collections()) if source else set())
+    views = cache(lambda: set(there.native_views()) if there else set())
+
+    def found(schema: Schema, name: str) -> tuple[Schema, Schema] | None:
+        if source is None or there is None or schema.name in but or schema.name not in own():
+            return None
+        mine = source.native(schema.name, schema)
+        if set(mine.names) <= set(schema.names) or name in views():
+            return None
+        yours = there.native(name)
+        pairs = [[(each.name, each.type, each.native) for each in side.columns] for side in (mine, yours)]
+        return (mine, yours) if pairs[0] == pairs[1] and mine.key == yours.key else None
+
+    return found
 
 
 def _into(there: Native, plan: PlannedCollection, schema: Schema) -> Schema | None:
@@ -332,7 +345,12 @@ def _into(there: Native, plan: PlannedCollection, schema: Schema) -> Schema | No
     )
     if not alike or found.key != schema.key:
         return None
-    return replace(plan.sink, columns=tuple(columns[name] for name in schema.names), native=True)
+    names = set(schema.names)  # which need not be those that `describe` tells
+    references = tuple(each for each in plan.sink.references if set(each.columns) <= names)
+    return replace(
+        plan.sink, columns=tuple(columns[name] for name in schema.names), key=found.key, references=references,
+        partition=found.partition, native=True,
+    )  # fmt: skip
 
 
 def _as_it_is(ends: Ends, plan: PlannedCollection, schema: Schema, sink: Schema) -> PlannedCollection:

@@ -174,7 +174,10 @@ def _run(ends: Ends, wish: _Wish, stack: ExitStack, workers: Sequence[Worker], w
         wanted = {name: called.get(name, name) for name in asked if name not in by_rules}
         making = native.making(ends, carrying, sink, wanted, there, wish.mode, everything=not wish.names, views=views)
     whole = making.names if making else frozenset()
-    plans, left = setup.plans(ends, sink, schemas, there, called, wish.mode, known, whole, carrying)
+    fixed = making.fixed if making else frozenset()
+    plans, left = setup.plans(
+        ends, sink, schemas, there, called, wish.mode, known, whole, fixed, native.instead(carrying, sink, by_rules)
+    )
     plans = [_by_rules(each, asked[each.source.name], wish.rules) for each in plans]
     if carrying:
         plans = native.planned(ends, carrying, sink, plans, making)

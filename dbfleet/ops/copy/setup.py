@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
-from dbfleet.abilities import Native
 from dbfleet.adapter import Adapter
 from dbfleet.errors import NotFound, Unsupported, UsageError, did_you_mean
 from dbfleet.ops import _ends, _identity, _plan, _staging
@@ -13,8 +12,11 @@ from dbfleet.ops._named import distinct
 from dbfleet.ops._order import with_kept_references
 from dbfleet.ops._plan import PlannedCollection
 from dbfleet.ops.copy.messages import Ends, Mode
-from dbfleet.ops.copy.native import as_they_are
 from dbfleet.values import Schema
+
+Instead = Callable[[Schema, str], tuple[Schema, Schema] | None]
+"""Of a collection of the source and the name of one in the sink: the schemas of both by which rows go, where these are
+not those that `describe` tells."""
 
 
 def chosen(ends: Ends, source: Adapter, names: list[str], known: bool) -> list[str]:
@@ -46,11 +48,13 @@ def called(
 
 def plans(
     ends: Ends, sink: Adapter | None, schemas: Sequence[Schema], there: set[str], names: Mapping[str, str], mode: Mode,
-    known: bool, whole: Collection[str] = (), native: Native | None = None,
+    known: bool, whole: Collection[str] = (), fixed: Collection[str] = (),
+    instead: Instead | None = None,
 ) -> tuple[list[PlannedCollection], list[str]]:  # fmt: skip
     """The plan of each collection, and what does not come along, in words. `names` are the sink's names of collections
     that have another name in the source; `whole` are the source's names of those that their outline makes, with their
-    references; `native` is the source where both ends carry collections as they are."""
+    references; `fixed` those of them that cannot change their names later. `instead` knows what is there by other
+    columns than `describe` tells."""
     renamed = {names.get(schema.name, schema.name): schema for schema in schemas}
     schemas = [
         _staging.under(replace(schema, references=()) if schema.name in whole else schema, names) for schema in schemas
@@ -70,9 +74,10 @@ def plans(
     planned_all = []
     for schema in kept:
         state = ends.journal.collections.get(schema.name)
-        counted = None
+        counted, original = None, renamed[schema.name]
         if sink is not None and state is not None and state.staged:
-            found = _staging.under(sink.describe(state.staged), final)
+            original, found = _known(instead, sink, original, state.staged)
+            found = _staging.under(found, final)
             action, rows = "resume", 0
         elif schema.name not in there or sink is None:
             action, found, rows = "create", None, 0
@@ -80,20 +85,24 @@ def plans(
             action, found, rows = "replace", None, 0
             counted = _ends.counted(sink, schema.name)
         else:
-            found = sink.describe(schema.name)
+            original, found = _known(instead, sink, original, schema.name)
             action, rows = "resume" if state else "fill", 0
             if mode == "upsert" and not state and sink.count(schema.name):
                 action = "merge"
-        if found is not None and sink is not None and native is not None and not set(schema.names) <= set(found.names):
-            place = state.staged if state and state.staged else found.name
-            schema, found = as_they_are(native, sink, renamed[schema.name], schema, found, place)
+        if original.native:
+            schema = replace(original, name=schema.name)
         planned = _plan.planned(
             ends.sink.name, schema, found, ends.source_spec, ends.sink_spec, action=action, rows=rows
         )
-        original = renamed[schema.name]
         # Read with what the source calls its own; written as planned.
         planned_all.append(replace(planned, source=original, there=counted))
-    return _with_stages(ends, sink, planned_all, mode), left
+    return _with_stages(ends, sink, planned_all, mode, fixed), left
+
+
+def _known(instead: Instead | None, sink: Adapter, original: Schema, name: str) -> tuple[Schema, Schema]:
+    """The schemas of a collection and of the one of this name in the sink that takes its rows."""
+    found = instead(original, name) if instead else None
+    return found or (original, sink.describe(name))
 
 
 def _without(schemas: Sequence[Schema], whole: Collection[str], there: set[str]) -> tuple[list[Schema], list[str]]:
@@ -127,15 +136,16 @@ def _forget_what_is_gone(ends: Ends, sink: Adapter, there: set[str]) -> None:
 
 
 def _with_stages(
-    ends: Ends, sink: Adapter | None, plans: Sequence[PlannedCollection], mode: Mode
+    ends: Ends, sink: Adapter | None, plans: Sequence[PlannedCollection], mode: Mode, fixed: Collection[str]
 ) -> list[PlannedCollection]:
-    """Where something is replaced, everything that is made is staged: a reader sees all of it or nothing."""
+    """Where something is replaced, everything that is made is staged: a reader sees all of it or nothing. What cannot
+    change its name is made where it is to stand."""
     states = ends.journal.collections
     names = {plan.sink.name: state.staged for plan in plans if (state := states.get(plan.sink.name)) and state.staged}
     begins = mode == "replace" and any(plan.action == "replace" for plan in plans)
     if sink is not None and _staging.can_swap(sink) and (begins or names):
         number = 1 + max((int(name.rpartition("_")[2]) for name in names.values()), default=-1)
-        fresh = [plan.sink for plan in plans if plan.action in ("create", "replace")]
+        fresh = [plan.sink for plan in plans if plan.action in ("create", "replace") and plan.source.name not in fixed]
         names |= {name: each.name for name, each in _staging.staged(fresh, ends.journal.word, number).items()}
     return [
         replace(plan, staged=_staging.under(plan.sink, names)) if plan.sink.name in names else plan for plan in plans

@@ -98,7 +98,8 @@ class Steps:
 
     def came(self, each: Made) -> tuple[str, ...]:
         """What comes along with the rows, in words."""
-        return tuple(step.words for step in self._making.of(each.plan, *_STAGES))
+        steps = self._making.of(each.plan, *_STAGES, "after")
+        return tuple(step.words for step in steps if step.stage in _STAGES or step.kind == "index")
 
     def _all_have_keys(self) -> bool:
         if self._unkeyed:

@@ -14,6 +14,7 @@ from dbfleet.lines import value_of, value_of_text
 from dbfleet.ops.diff.compare import comparable
 from dbfleet.ops.diff.lenient import all_near, places
 from dbfleet.ops.diff.words import Pairing
+from dbfleet.spec import Unfold
 from dbfleet.values import Batch, Column, Row
 
 
@@ -63,18 +64,39 @@ def told(collection: str, sides: tuple[Pairing, Pairing], unlike: Unlike) -> Dif
         change: Literal["added", "removed"] = "added" if unlike.a is None else "removed"
         row, side = (unlike.b, sides[1]) if unlike.a is None else (unlike.a, sides[0])
         assert row is not None
-        whole = {column.name: shown(column, value) for column, value in zip(side.columns, row, strict=True)}
+        whole = _whole(side, row)
         before, after = (whole, None) if change == "removed" else (None, whole)
         return Difference(collection, _key(side, row), change, before, after)
     before, after = {}, {}
     for place in unlike.places:
         column, mine, yours = sides[0].columns[place], unlike.a[place], unlike.b[place]
+        if (unfold := _unfolding(sides[0])) is not None:
+            for whole, part in zip((before, after), unfold(column, mine, yours), strict=True):
+                whole |= part
+            continue
         values = shown(column, mine), shown(column, yours)
         before[column.name], after[column.name] = (mine, yours) if values[0] == values[1] else values
     return Difference(collection, _key(sides[0], unlike.a), "changed", before, after)
 
 
+def _unfolding(side: Pairing) -> Unfold | None:
+    return side.specs[0].unfold if side.native else None
+
+
+def _whole(side: Pairing, row: Row) -> dict[str, Any]:
+    unfold = _unfolding(side)
+    if unfold is None:
+        return {column.name: shown(column, value) for column, value in zip(side.columns, row, strict=True)}
+    whole: dict[str, Any] = {}
+    for column, value in zip(side.columns, row, strict=True):
+        whole |= unfold(column, value, None)[0]
+    return whole
+
+
 def _key(side: Pairing, row: Row) -> dict[str, Any] | None:
+    if (unfold := _unfolding(side)) is not None:
+        return {name: each for place in side.key
+                for name, each in unfold(side.columns[place], row[place], None)[0].items()} or None  # fmt: skip
     return {side.columns[place].name: shown(side.columns[place], row[place]) for place in side.key} or None
 
 
@@ -145,6 +167,8 @@ def _sortable(sides: tuple[Pairing, Pairing], unlike: Unlike) -> tuple[Any, ...]
     row, side = (unlike.a, sides[0]) if unlike.a is not None else (unlike.b, sides[1])
     assert row is not None
     values = [row[place] for place in side.key] if side.key else row
+    if side.key and _unfolding(side) is not None:
+        values = list((_key(side, row) or {}).values())
     return tuple(
         (0, value, "") if isinstance(value, int | float) and value == value else (1, 0, str(value)) for value in values
     )

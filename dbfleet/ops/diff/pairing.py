@@ -61,6 +61,10 @@ def natively(a: Schema, b: Schema, mine: Schema, yours: Schema, choice: Choice) 
     if choice.where is not None:
         words = {word.lower() for word in expression.names(choice.where)}
         known |= {name for name in a.names if name.lower() in words}
+    if set(mine.names) != set(a.names) or set(yours.names) != set(b.names):
+        chosen = known or choice.columns or choice.ignore or choice.where is not None
+        whole = [[(column.name, column.type, column.native) for column in each.columns] for each in (mine, yours)]
+        return (a, b) if chosen or whole[0] != whole[1] or mine.key != yours.key else (mine, yours)
     same = {
         name
         for name in mine.names

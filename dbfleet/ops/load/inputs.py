@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -65,7 +66,8 @@ class Input:
 
     Of a dump, `exact` is true, and `schema`, `rows`, `digest` are what the manifest says. Else `schema` is None until
     `settle` has chosen one. Of a native dump `outline` says what the collections are made of; loaded as anything else
-    (`closed`), its values are those of `texts`. `source` is the collection's name in the dump.
+    (`closed`), its values are those of `texts`, of which those of `folded` are made where the columns are others.
+    `source` is the collection's name in the dump.
     """
 
     collection: str
@@ -80,6 +82,7 @@ class Input:
     spec: EngineSpec | None = None
     outline: Outline | None = None
     texts: Schema | None = None
+    folded: Schema | None = None
     source: str | None = None
     key: tuple[str, ...] | None = None
     dialect: Dialect = AS_USUAL
@@ -122,10 +125,19 @@ class Input:
         stream = stack.enter_context(self.open())
         rows = 0
         skip = self.unread.begin(self.name) if self.unread else None
-        held = replace(self.texts, columns=tuple(map(self.texts.column, schema.names))) if self.texts else schema
-        change = closing(held, schema) if self.texts else None
+        held = self.texts or schema
+        change: Callable[[Batch], Batch] | None = None
+        if self.texts and self.folded:
+            assert self.spec is not None
+            assert self.spec.close is not None
+            described = replace(self.folded, columns=tuple(map(self.folded.column, schema.names)))
+            change = partial(self.spec.close, self.texts, described)
+        elif self.texts:
+            held = replace(self.texts, columns=tuple(map(self.texts.column, schema.names)))
+            row_of = closing(held, schema)
+            change = lambda batch: list(map(row_of, batch))  # noqa: E731
         for batch in self.reader.rows(stream, self.name, held, self.exact, self.dialect, self._rules(schema), skip):
-            batch = list(map(change, batch)) if change else batch
+            batch = change(batch) if change else batch
             rows += len(batch)
             yield batch
         if self.rows is not None and rows != self.rows:
@@ -138,11 +150,20 @@ class Input:
         """The same rows by the closed set's types: their digest is another, which nobody knows yet."""
         if self.schema is None or not self.schema.native:
             return self
+        if (found := self._unfolded()) is not None:
+            return replace(self, schema=found, texts=self.schema, folded=found, digest=None, outline=None)
         columns = tuple(
             replace(column, type=column.shown or column.type, native=None, shown=None) for column in self.schema.columns
         )
         schema = replace(self.schema, columns=columns, native=False, heirs=False)
         return replace(self, schema=schema, texts=self.schema, digest=None, outline=None)
+
+    def _unfolded(self) -> Schema | None:
+        """The schema by the closed set, where the native columns are others."""
+        found = self.outline.closed.get(self.source or "") if self.outline else None
+        if found is None or self.spec is None or self.spec.close is None:
+            return None
+        return replace(found, name=self.collection)
 
     def expected(self, spec: EngineSpec) -> str | None:
         """The digest that a target of this engine gives when it holds these rows, and nothing else."""

@@ -87,11 +87,14 @@ class RejectedFile:
     def _failed(self, error: OSError) -> RuntimeFailure:
         return RuntimeFailure(f"cannot write {self.path}: {error.strerror or error}")
 
-    def through(self, adapter: Adapter, schema: Schema, batches: Iterator[Batch], mode: WriteMode) -> int:
-        """Write all batches to an engine that keeps what it can; how many rows are stored."""
+    def through(
+        self, adapter: Adapter, schema: Schema, batches: Iterator[Batch], mode: WriteMode, *, alone: bool
+    ) -> int:
+        """Write all batches to an engine that keeps what it can; how many rows are stored. `alone` as `write` has
+        it."""
         stored = 0
         for batch in batches:
-            written = adapter.write(schema, chain([batch], islice(batches, _AT_ONCE - 1)), mode=mode)
+            written = adapter.write(schema, chain([batch], islice(batches, _AT_ONCE - 1)), mode=mode, alone=alone)
             stored += written.rows
             self.add(written.rejected)
         return stored

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -112,7 +112,7 @@ def load(
                 agree(_ends.question(there, target.name, spec, lost))
             _staging.clean(fleet, adapter)
             with _staging.claimed(fleet) if going and swaps else nullcontext() as word:
-                run.jobs = _staged(jobs, word) if word else jobs
+                run.jobs = _staged(jobs, word, making.fixed if making else ()) if word else jobs
                 run.begin(adapter, making)
                 for record in run.all(adapter):
                     unlike += [record.collection] if record.verified is False else []
@@ -133,9 +133,12 @@ def load(
     _verified.refuse(unlike, "does not hold what was loaded", target=target.name)
 
 
-def _staged(jobs: Sequence[Job], word: str) -> list[Job]:
-    """Where something is replaced, everything that is made is staged: a reader sees all of it or nothing."""
-    names = _staging.staged([job.schema for job in jobs if job.action in ("create", "replace")], word)
+def _staged(jobs: Sequence[Job], word: str, fixed: Collection[str]) -> list[Job]:
+    """Where something is replaced, everything that is made is staged: a reader sees all of it or nothing. What cannot
+    change its name (`fixed`, by the source's names) is made where it is to stand."""
+    fresh = [job for job in jobs if job.action in ("create", "replace")]
+    free = [job.schema for job in fresh if (job.input.source or job.schema.name) not in fixed]
+    names = _staging.staged(free, word)
     return [replace(job, staged=names.get(job.schema.name)) for job in jobs]
 
 
@@ -291,7 +294,8 @@ def _load(adapter: Adapter, job: Job, verify: bool, refused: RejectedFile, ticke
             if Capability.ATOMIC_WRITE in adapter.spec.capabilities:
                 written = adapter.write(schema, batches(stack), mode=mode).rows
             else:
-                written = refused.through(adapter, schema, batches(stack), mode)
+                alone = schema.native and job.action in ("create", "replace")  # a file may hold a key twice, no dump
+                written = refused.through(adapter, schema, batches(stack), mode, alone=alone)
     except NoRoom as error:
         if Capability.ATOMIC_WRITE in adapter.spec.capabilities:
             error.hint = "nothing of this collection was written; give the server room, then load again"
