@@ -2,7 +2,7 @@
 
 A row is a document: the key is `_id` (a compound one a sub-document in key order), NULL a field that is not there. The
 schemas of the collections that dbfleet made are in the collection `_dbfleet`, one document each. Other collections are
-described by their documents (`mongodb.foreign`).
+described by their documents (`mongodb.foreign`). To another MongoDB all go as their BSON (`mongodb.native`).
 
 URL: `mongodb://` or `mongodb+srv://`, options as MongoDB names them (authSource, tls, replicaSet, directConnection, …).
 A user without an authSource is looked for in the URL's database, then in admin.
@@ -15,6 +15,9 @@ Oddities:
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 from dbfleet.abilities import (
     CarriesExtras,
@@ -30,6 +33,7 @@ from dbfleet.abilities import (
     Swaps,
     TellsLeft,
 )
+from dbfleet.abilities import Native as CarriesAll
 from dbfleet.adapter import (
     Adapter,
 )
@@ -37,7 +41,7 @@ from dbfleet.engines.mongodb import local
 from dbfleet.extras import Native
 from dbfleet.spec import Capability, EngineSpec, Fidelity, Limits
 from dbfleet.target import Target
-from dbfleet.values import Column, Type
+from dbfleet.values import Batch, Column, Schema, Type
 
 
 def connected(target: Target, *, timeout_s: float = 10.0) -> Adapter:
@@ -51,6 +55,20 @@ def keeps_native(column: Column) -> bool:
     """Whether the column keeps its native type. It does where it has one: documents go to another MongoDB as they are
     (`documents.Documents`)."""
     return column.native is not None
+
+
+def unfolded(column: Column, a: Any, b: Any) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """What of two documents, or two `_id`, differs, by field."""
+    from dbfleet.engines.mongodb.native.shown import unfold
+
+    return unfold(column, a, b)
+
+
+def closed(native: Schema, schema: Schema, batch: Batch) -> Batch:
+    """Rows of the schema of documents that are BSON."""
+    from dbfleet.engines.mongodb.native.values import closed as close
+
+    return close(native, schema, batch)
 
 
 ENGINE = EngineSpec(
@@ -92,6 +110,7 @@ ENGINE = EngineSpec(
             ReadsLines,
             CarriesExtras,
             TellsLeft,
+            CarriesAll,
             MakesReader,
             LimitsTime,
             ExtendedJson,
@@ -107,6 +126,8 @@ ENGINE = EngineSpec(
         name_length=191,  # a namespace (database.collection) has 255 bytes, a database's name up to 63 of them
     ),
     keeps_native=keeps_native,
+    unfold=unfolded,
+    close=closed,
     extras=frozenset({Native}),
     local=local.LOCAL,
     client=(

@@ -5,7 +5,8 @@ It imports the driver, and so is imported only when a connection is made.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from pymongo import MongoClient
@@ -24,6 +25,7 @@ from dbfleet.abilities import (
     Swaps,
     TellsLeft,
 )
+from dbfleet.abilities import Native as CarriesAll
 from dbfleet.adapter import (
     BATCH_SIZE,
     WHOLE,
@@ -42,10 +44,15 @@ from dbfleet.engines.mongodb.conditions import filter_of
 from dbfleet.engines.mongodb.connect import client_of
 from dbfleet.engines.mongodb.errors import translate
 from dbfleet.engines.mongodb.fast import lines
+from dbfleet.engines.mongodb.native import literals as native_literals
+from dbfleet.engines.mongodb.native import outline, rows
+from dbfleet.engines.mongodb.native import take as native_take
+from dbfleet.engines.mongodb.native import values as native_values
 from dbfleet.engines.mongodb.session import NAME, Document, Session
 from dbfleet.engines.mongodb.values import canonical
 from dbfleet.errors import Unsupported, translated
 from dbfleet.extras import AnyExtra, Extras, Native
+from dbfleet.outline import Outline, Step
 from dbfleet.spec import EngineSpec
 from dbfleet.target import Target
 from dbfleet.values import Batch, Row, Schema
@@ -62,6 +69,7 @@ class MongodbAdapter(
     ReadsLines,
     CarriesExtras,
     TellsLeft,
+    CarriesAll,
     MakesReader,
     LimitsTime,
     ExtendedJson,
@@ -76,6 +84,7 @@ class MongodbAdapter(
         self._client = client
         self._session = Session(target, client)
         self._database = self._session.database
+        self._taker = native_take.Taker(self._session)
 
     # --- what is there ---
 
@@ -131,6 +140,68 @@ class MongodbAdapter(
         with self._session.translated():
             return left.of_database(self._database)
 
+    # --- as it is, to another MongoDB ---
+
+    def carries(self) -> bool:
+        """MongoDB itself, from version 4.4 on; not a router's shards, and not where this user may not see options."""
+        with self._session.translated():
+            return native_take.carries(self._session, server.ping(self._session))
+
+    def native_collections(self) -> Sequence[str]:
+        """All but views."""
+        with self._session.translated():
+            return [name for name in tables.names(self._session) if name not in tables.views(self._session)]
+
+    def native_views(self) -> Sequence[str]:
+        """The views."""
+        with self._session.translated():
+            return tables.views(self._session)
+
+    def native(self, name: str, described: Schema | None = None) -> Schema:
+        """Its documents as BSON: see `native.values`."""
+        with self._session.translated():
+            return native_values.native(self._session, name, rows.options_of(self._session, name))
+
+    def outline(self, names: Sequence[str], *, everything: bool = False, views: Sequence[str] = ()) -> Outline:
+        """The commands that make the same."""
+        with self._session.translated():
+            return outline.outline(self._session, names, everything=everything, views=views)
+
+    def lacking(self, steps: Sequence[Step]) -> Mapping[str, str]:
+        """What came with a later version than this server's."""
+        with self._session.translated():
+            return native_take.lacking(self._session, steps)
+
+    def names(
+        self, makes: Sequence[tuple[str, str]], old: str, new: str, going: Collection[str]
+    ) -> Mapping[tuple[str, str], str]:
+        """Nothing: the names of indexes are their collection's own."""
+        return {each: each[1] for each in makes}
+
+    def take(self, step: Step, called: Mapping[str, str], *, again: bool = False) -> bool:
+        """The step's commands."""
+        return self._taker.take(step, called, again=again)
+
+    def clear(self, schema: Schema, part: Part) -> None:
+        """Remove the documents, those of a range by their `_id`."""
+        with self._session.translated():
+            rows.clear(self._session, schema, part)
+
+    def remove(self, names: Sequence[str]) -> None:
+        """Drop each: nothing refers to them."""
+        for name in names:
+            self.drop(name)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is made in the block goes again where it fails."""
+        with self._taker.together():
+            yield
+
+    def undo(self, step: Step, called: Mapping[str, str]) -> None:
+        """The commands that undo it, if there are any."""
+        self._taker.undo(step, called)
+
     # --- rows ---
 
     def count(self, name: str) -> int:
@@ -138,10 +209,14 @@ class MongodbAdapter(
             return tables.count(self._session, name)
 
     def get(self, schema: Schema, keys: Sequence[Row]) -> Iterator[Row]:
+        if schema.native:
+            return rows.get(self._session, schema, keys)
         return read.get(self._session, schema, keys)
 
     def split(self, schema: Schema, parts: int) -> Sequence[Part]:
         with self._session.translated():
+            if schema.native and not rows.splits(self._session, schema):
+                return [WHOLE]
             return read.split(self._session, schema, parts)
 
     def narrow(self, schema: Schema, condition: Condition) -> Part | None:
@@ -151,26 +226,35 @@ class MongodbAdapter(
         return None if chosen is None else {"where": canonical(chosen)}
 
     def scan(self, schema: Schema, part: Part = WHOLE, *, batch_size: int = BATCH_SIZE) -> Iterator[Batch]:
+        if schema.native:
+            return rows.scan(self._session, schema, part, batch_size)
         return read.scan(self._session, schema, part, batch_size)
 
     def ordered(self, schema: Schema) -> Iterator[bytes] | None:
         """The rows as COPY's text, in the order of their key; None where that is not the order of `_id`."""
-        return lines.ordered(self._session, schema)
+        return None if schema.native else lines.ordered(self._session, schema)
 
     def lines(self, schema: Schema, part: Part = WHOLE) -> Iterator[bytes] | None:
         """The rows as COPY's text; None where a column has no fixed form in BSON."""
-        return lines.lines(self._session, schema, part)
+        return None if schema.native else lines.lines(self._session, schema, part)
 
     def write(
         self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert", alone: bool = False
     ) -> Written:
+        if schema.native:
+            return rows.write(self._session, schema, batches, mode, alone=alone)
         return write.write(self._session, schema, batches, mode)
 
     def delete(self, schema: Schema, keys: Sequence[Row]) -> int:
         with self._session.translated():
+            if schema.native:
+                return rows.delete(self._session, schema, keys)
             return write.delete(self._session, schema, keys)
 
     def statements(self, schema: Schema, changes: Iterable[Change]) -> Iterator[str]:
+        if schema.native:
+            yield from native_literals.statements(schema, changes)
+            return
         with self._session.translated():
             layout = tables.layout(self._session, schema)
         yield from literals.statements(layout, changes)

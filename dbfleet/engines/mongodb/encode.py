@@ -9,7 +9,7 @@ nested is left to the driver's encoder; a test holds the rest to it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from struct import Struct
@@ -77,30 +77,32 @@ class Raw:
         self.raw = raw
 
 
-_FIXED: Final = {1: 8, 6: 0, 7: 12, 8: 1, 9: 8, 10: 0, 16: 4, 17: 8, 18: 8, 19: 16, 127: 0, 255: 0}
+FIXED: Final = {1: 8, 6: 0, 7: 12, 8: 1, 9: 8, 10: 0, 16: 4, 17: 8, 18: 8, 19: 16, 127: 0, 255: 0}
 """The bytes of a value, by the byte of its type."""
 _COUNTED: Final = {2: 4, 3: 0, 4: 0, 5: 5, 13: 4, 14: 4, 12: 16, 15: 0}
 """For values that begin with their length: the bytes to be added to it."""
 _REGEX: Final = 11
 
 
-def id_element(raw: bytes) -> bytes:
-    """The element of the document's `_id`; no bytes where it has none. The server keeps it first, a view may not."""
+def elements(raw: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The document's elements at the top, each behind its name."""
     place = 4
-    while raw[place]:
+    while kind := raw[place]:
         end = raw.index(0, place) + 1
-        named = raw[place + 1 : end - 1]
-        kind = raw[place]
+        name = raw[place + 1 : end - 1]
         if kind == _REGEX:
             end = raw.index(0, raw.index(0, end) + 1) + 1
-        elif kind in _FIXED:
-            end += _FIXED[kind]
+        elif kind in FIXED:
+            end += FIXED[kind]
         else:
             end += int.from_bytes(raw[end : end + 4], "little") + _COUNTED[kind]
-        if named == b"_id":
-            return raw[place:end]
+        yield name, raw[place:end]
         place = end
-    return b""
+
+
+def id_element(raw: bytes) -> bytes:
+    """The element of the document's `_id`; no bytes where it has none. The server keeps it first, a view may not."""
+    return next((element for name, element in elements(raw) if name == b"_id"), b"")
 
 
 def renamed_id(raw: bytes, name: bytes | None) -> bytes:

@@ -16,21 +16,21 @@ from pymongo.errors import OperationFailure
 from dbfleet.engines.mongodb.session import NAME, Document
 from dbfleet.extras import Extras, Native
 
-_OPTIONS: Final[Mapping[str, str]] = {
+OPTIONS: Final[Mapping[str, str]] = {
     "changeStreamPreAndPostImages": "pre- and post-images for change streams",
     "clusteredIndex": "the clustered index",
     "encryptedFields": "encrypted fields",
     "indexOptionDefaults": "defaults for indexes",
     "storageEngine": "storage options",
 }
-_EXACT: Final = json_util.JSONOptions(
+EXACT: Final = json_util.JSONOptions(
     json_mode=json_util.JSONMode.CANONICAL,
     uuid_representation=UuidRepresentation.STANDARD,
     document_class=dict,
     tz_aware=True,
     datetime_conversion=DatetimeConversion.DATETIME_AUTO,
 )
-_USUAL: Final = {"validationLevel": "strict", "validationAction": "error"}
+USUAL: Final = {"validationLevel": "strict", "validationAction": "error"}
 _UNSEEN: Final = "indexes and options: this user may not see them"
 
 
@@ -40,39 +40,45 @@ def of_collection(database: Database[Document], name: str) -> Extras:
         entry = next(iter(database.list_collections(filter={"name": name})))
         options = entry.get("options", {})
         kind = entry.get("type", "collection")
-        indexes = [] if kind == "view" else [each for each in database[name].list_indexes() if not _of_the_key(each)]
+        indexes = [] if kind == "view" else [each for each in database[name].list_indexes() if not of_the_key(each)]
     except OperationFailure as exc:
         if exc.code != 13:
             raise
         return Extras(left=(_UNSEEN,))
     has = [Native(NAME, "validator", *_validator(options))] if "validator" in options else []
-    has += [Native(NAME, "index", _index(each), _definition(each)) for each in indexes]
+    has += [Native(NAME, "index", index_words(each), _definition(each)) for each in indexes]
     return Extras(tuple(has), tuple(_of_options(kind, options)))
 
 
 def add(database: Database[Document], name: str, extra: Native) -> None:
     """Give the extra to the collection."""
-    definition = json_util.loads(extra.definition, json_options=_EXACT)
+    definition = json_util.loads(extra.definition, json_options=EXACT)
     if extra.kind == "validator":
         database.command({"collMod": name, **definition})
     else:
         database.command("createIndexes", name, indexes=[definition])
 
 
-def _of_the_key(index: Mapping[str, Any]) -> bool:
+def of_the_key(index: Mapping[str, Any]) -> bool:
+    """Whether this is the index of `_id`, which every collection has."""
     return index["name"] == "_id_" or bool(index.get("clustered"))
 
 
 def _definition(index: Mapping[str, Any]) -> str:
     return json_util.dumps(
-        {word: value for word, value in index.items() if word not in ("v", "ns")}, json_options=_EXACT
+        {word: value for word, value in index.items() if word not in ("v", "ns")}, json_options=EXACT
     )
 
 
 def _validator(options: Mapping[str, Any]) -> tuple[str, str]:
-    definition = {"validator": options["validator"], **{word: options.get(word, _USUAL[word]) for word in _USUAL}}
-    how = ", ".join(str(definition[word]) for word, usual in _USUAL.items() if definition[word] != usual)
-    return f"the validator{f' ({how})' if how else ''}", json_util.dumps(definition, json_options=_EXACT)
+    definition = {"validator": options["validator"], **{word: options.get(word, USUAL[word]) for word in USUAL}}
+    return validator_words(definition), json_util.dumps(definition, json_options=EXACT)
+
+
+def validator_words(definition: Mapping[str, Any]) -> str:
+    """The validator as a person is told of it."""
+    how = ", ".join(str(definition[word]) for word, usual in USUAL.items() if definition[word] != usual)
+    return f"the validator{f' ({how})' if how else ''}"
 
 
 def of_database(database: Database[Document]) -> tuple[str, ...]:
@@ -99,10 +105,11 @@ def _of_options(kind: str, options: Mapping[str, Any]) -> Iterator[str]:
         yield f"the collation {collation.get('locale')} (strength {collation.get('strength')})"
     if "expireAfterSeconds" in options:
         yield f"the documents' time to live of {options['expireAfterSeconds']:,} seconds"
-    yield from (words for option, words in _OPTIONS.items() if option in options)
+    yield from (words for option, words in OPTIONS.items() if option in options)
 
 
-def _index(index: Mapping[str, Any]) -> str:
+def index_words(index: Mapping[str, Any]) -> str:
+    """The index as a person is told of it."""
     kinds = [
         word
         for word, given in (

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
@@ -17,9 +18,15 @@ from uuid import UUID
 
 from bson import decode
 from bson.binary import Binary
+from bson.code import Code
+from bson.dbref import DBRef
 from bson.decimal128 import Decimal128
 from bson.int64 import Int64
+from bson.max_key import MaxKey
+from bson.min_key import MinKey
 from bson.objectid import ObjectId
+from bson.regex import Regex
+from bson.timestamp import Timestamp
 
 from dbfleet.adapter import Change
 from dbfleet.engines.mongodb.documents import Layout
@@ -93,6 +100,11 @@ def _datetime(value: datetime) -> str:
     return f'ISODate("{value.isoformat(timespec="milliseconds")}Z")'
 
 
+def _flags(value: Regex[str]) -> str:
+    return "".join(word for word, flag in _FLAGS.items() if value.flags & flag)
+
+
+_FLAGS: Final = {"i": re.I, "l": re.L, "m": re.M, "s": re.S, "u": re.U, "x": re.X}
 _LITERAL: Final[Mapping[type, Callable[[Any], str]]] = {
     type(None): lambda value: "null",
     bool: lambda value: "true" if value else "false",
@@ -107,5 +119,11 @@ _LITERAL: Final[Mapping[type, Callable[[Any], str]]] = {
     bytes: lambda value: f'BinData(0, "{base64.b64encode(value).decode()}")',
     Binary: lambda value: f'BinData({value.subtype}, "{base64.b64encode(value).decode()}")',
     list: lambda value: "[" + ", ".join(map(literal, value)) + "]",
+    DBRef: lambda value: literal(value.as_doc().to_dict()),
+    Regex: lambda value: f"BSONRegExp({_text(value.pattern)}, {_text(_flags(value))})",
+    Code: lambda value: f"Code({_text(str(value))}{'' if value.scope is None else f', {literal(dict(value.scope))}'})",
+    Timestamp: lambda value: f"Timestamp({{t: {value.time}, i: {value.inc}}})",
+    MinKey: lambda value: "MinKey()",
+    MaxKey: lambda value: "MaxKey()",
     dict: lambda value: "{" + ", ".join(f"{_text(name)}: {literal(each)}" for name, each in value.items()) + "}",
 }

@@ -91,11 +91,15 @@ def split(session: Session, schema: Schema, parts: int) -> Sequence[Part]:
 
 
 @contextmanager
-def pages(session: Session, name: str, part: Part, batch_size: int) -> Iterator[Iterator[bytes]]:
-    """The part's documents as raw BSON, with errors of this target until the first page is asked for."""
+def pages(
+    session: Session, name: str, part: Part, batch_size: int, *, by_key: bool | None = None
+) -> Iterator[Iterator[bytes]]:
+    """The part's documents as raw BSON, with errors of this target until the first page is asked for. `by_key`: in the
+    order of `_id`, which is asked of the server where it is None."""
     with ExitStack() as held:
         with session.translated():
-            by_key = tables.is_stored(session, name)
+            if by_key is None:
+                by_key = tables.is_stored(session, name)
             collection = session.database[name]
             documents = held.enter_context(_pages(collection, session.logical, part, batch_size, by_key=by_key))
         yield documents

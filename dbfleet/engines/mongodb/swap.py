@@ -57,9 +57,12 @@ def swap(database: Database[Document], swaps: Sequence[Swap]) -> None:
     finish(database)
 
 
-def _schema(database: Database[Document], staged: Schema, final: Mapping[str, str]) -> Document:
-    """The staged collection's schema under the names that it is to have."""
+def _schema(database: Database[Document], staged: Schema, final: Mapping[str, str]) -> Document | None:
+    """The staged collection's schema under the names that it is to have. None where nothing is kept beside it: it is as
+    another MongoDB has it."""
     kept = database[BESIDE].find_one({"_id": staged.name})
+    if staged.native and not (kept and kept.get("schema")):
+        return None
     schema = Schema.from_dict(kept["schema"]) if kept and kept.get("schema") else staged
     references = tuple(
         Reference(each.columns, final.get(each.collection, each.collection), each.keys) for each in schema.references
@@ -86,16 +89,20 @@ def finish(database: Database[Document]) -> None:
                 if exc.code != _NOT_THERE:
                     raise
         if uuid_of(database, name) == coming["uuid"]:
-            entries.replace_one({"_id": name}, {"schema": coming["schema"]})
+            if coming["schema"] is None:
+                entries.delete_one({"_id": name})
+            else:
+                entries.replace_one({"_id": name}, {"schema": coming["schema"]})
             entries.delete_one({"_id": staged})
         else:  # the staged one was dropped meanwhile
             entries.update_one({"_id": name}, {"$unset": {"next": ""}})
     if written:
-        entries.delete_one({"_id": SWAP})
+        forget(database, SWAP)
 
 
-def forget(database: Database[Document], name: str) -> None:
-    """Remove what is kept beside the collection. Where nothing is kept then, the collection of schemas goes too."""
+def forget(database: Database[Document], name: str | Mapping[str, int]) -> None:
+    """Remove what is kept beside the collection, or SWAP. Where nothing is kept then, the collection of schemas goes
+    too."""
     entries = database[BESIDE]
     entries.delete_one({"_id": name})
     if entries.find_one({}, {"_id": 1}) is not None:

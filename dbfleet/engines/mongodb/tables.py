@@ -46,6 +46,12 @@ def names(session: Session) -> list[str]:
     return sorted(name for name in listed if name != BESIDE and not name.startswith(("system.", STAGED)))
 
 
+def views(session: Session) -> list[str]:
+    """The views' names, sorted."""
+    listed: Any = session.database.list_collection_names(filter={"type": "view"}, authorizedCollections=True)
+    return sorted(listed)
+
+
 def leftovers(session: Session) -> list[str]:
     """The names of staged collections. A swap that was cut off is ended first."""
     finish(session.database)
@@ -72,17 +78,17 @@ def is_stored(session: Session, name: str) -> bool:
 def layout(session: Session, schema: Schema) -> Layout:
     """Where the schema's columns lie in the collection's documents. NotFound if it is not there."""
     info(session, schema.name)
-    return Layout(schema, _kept(session, schema.name))
+    return Layout(schema, kept(session, schema.name))
 
 
 def describe(session: Session, name: str) -> Schema:
     """The schema that is kept beside the collection, or the one that its documents show."""
     entry = info(session, name)
-    kept = _kept(session, name)
-    if kept is None:
+    found = kept(session, name)
+    if found is None:
         return foreign.describe(session.database[name], entry)
     return replace(
-        kept, columns=tuple(replace(each, native=each.native or _NATIVE[each.type]) for each in kept.columns)
+        found, columns=tuple(replace(each, native=each.native or _NATIVE[each.type]) for each in found.columns)
     )
 
 
@@ -108,7 +114,7 @@ def count(session: Session, name: str) -> int:
     return int(reply["n"])
 
 
-def _kept(session: Session, name: str) -> Schema | None:
+def kept(session: Session, name: str) -> Schema | None:
     """The schema that is kept beside the collection. After a rename that a swap has done it waits under `next`."""
     try:
         entry = session.database[BESIDE].find_one({"_id": name})
@@ -117,7 +123,7 @@ def _kept(session: Session, name: str) -> Schema | None:
             raise
         return None
     if entry and (coming := entry.get("next")) and uuid_of(session.database, name) == coming["uuid"]:
-        return Schema.from_dict(coming["schema"])
+        return Schema.from_dict(coming["schema"]) if coming["schema"] else None
     return Schema.from_dict(entry["schema"]) if entry and entry.get("schema") else None
 
 

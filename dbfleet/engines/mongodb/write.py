@@ -37,7 +37,7 @@ _MOST_BYTES: Final = 12 << 20
 LARGEST: Final = 16 << 20
 """Bytes of a document at most; every server says so (maxBsonObjectSize)."""
 
-_ONE_DOCUMENT: Final = frozenset({2, 15, 17, 22, 10334, 17419, 17420})
+ONE_DOCUMENT: Final = frozenset({2, 15, 17, 22, 10334, 17419, 17420})
 """Codes of commands that fail as a whole because of one document: BadValue, Overflow (nested too deeply),
 ProtocolError, InvalidBSON, BSONObjectTooLarge, and an update's result that is too large."""
 
@@ -168,7 +168,7 @@ class Sink:
             try:
                 self._take(self._run(part), part.rows)
             except (BSONError, OperationFailure) as exc:
-                if isinstance(exc, OperationFailure) and exc.code not in _ONE_DOCUMENT:
+                if isinstance(exc, OperationFailure) and exc.code not in ONE_DOCUMENT:
                     raise
                 if len(part.documents) == 1:
                     self._reject(part.rows[0], _reason(exc))
