@@ -47,3 +47,11 @@ def ends(
                 url = stack.enter_context(start(tmp_path_factory.mktemp("double")))
                 found.append(fleet.target(url))
         yield {target.engine: replace(target, create=True) for target in sorted(found, key=lambda each: each.engine)}
+
+
+@pytest.fixture
+def by_the_closed_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two SQLite files stand for two engines: nothing goes natively."""
+    from dbfleet.engines.sqlite.adapter import SqliteAdapter
+
+    monkeypatch.setattr(SqliteAdapter, "carries", lambda _: False)

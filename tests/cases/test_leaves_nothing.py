@@ -110,7 +110,7 @@ def test_a_load_that_is_refused_leaves_no_collection_and_no_file(folder: Path) -
     assert not (folder / "b.db").exists()
 
 
-def test_what_stays_behind_is_told_and_refused_by_strict(folder: Path) -> None:
+def test_what_stays_behind_is_told_and_refused_by_strict(folder: Path, by_the_closed_set: None) -> None:
     with closing(sqlite3.connect("a.db")) as connection:
         connection.execute("create index c_some on c (v) where id > 1")
         connection.commit()

@@ -88,7 +88,9 @@ def test_dates_that_are_none_of_ours_come_along_to_another_postgres(
 
 
 @pytest.mark.engines("sqlite")
-def test_a_key_in_which_rows_hold_null_is_none(target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_in_which_rows_hold_null_is_none(
+    target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_the_closed_set: None
+) -> None:
     monkeypatch.setenv("DBFLEET_STATE_DIR", str(tmp_path / "state"))
     with closing(sqlite3.connect(tmp_path / "a.db")) as connection:
         connection.executescript(
@@ -112,7 +114,7 @@ def test_a_key_in_which_rows_hold_null_is_none(target: Target, tmp_path: Path, m
 
 @pytest.mark.engines("sqlite")
 def test_strict_says_once_that_it_does_not_come_along(
-    target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_the_closed_set: None
 ) -> None:
     monkeypatch.setenv("DBFLEET_STATE_DIR", str(tmp_path / "state"))
     with closing(sqlite3.connect(tmp_path / "a.db")) as connection:

@@ -31,17 +31,12 @@ CHILD = Schema(
 )  # fmt: skip
 
 
+pytestmark = pytest.mark.usefixtures("by_the_closed_set")
+
+
 @pytest.fixture
 def pair(tmp_path: Path) -> Pair:
     return Pair.made(tmp_path)
-
-
-@pytest.fixture(autouse=True)
-def by_the_closed_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The two files stand for two engines: nothing goes natively."""
-    from dbfleet.engines.sqlite.adapter import SqliteAdapter
-
-    monkeypatch.setattr(SqliteAdapter, "carries", lambda _: False)
 
 
 def copied(pair: Pair, *names: str, **options: Any) -> list[op.Copied]:
