@@ -32,7 +32,7 @@ class Line:
 
     def __init__(self, proxy: Proxy, target: Target, folder: Path) -> None:
         self.proxy = proxy
-        self.near = target
+        self.near = target.with_(managed=False)
         self.far = target.with_(port=proxy.port, managed=False)
         environ = {"DBFLEET_STATE_DIR": str(folder / "state"), "DBFLEET_CONFIG": ""}
         self.fleet = Fleet.open("t", environ=environ, directory=folder)
