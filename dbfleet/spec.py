@@ -320,13 +320,13 @@ class EngineSpec:
     `keeps_native` says whether `create` makes a column of the same native type for a described column, so that it keeps
     every value as it is. Then a copy between two targets of this engine is exact, whatever the column's note says about
     other engines. None where that depends on the target. `unfold` shows native values (`Schema.native`) that hold
-    several of the closed set, such as whole documents; `close` makes rows of the closed set's schema of those of
-    the native one. `guard` says what enforces reading only, and `guard_note` in a
-    sentence what that does not stop. An engine whose guard is an account has the ability MakesReader; `reader_options`
-    gives the options of the URL that the account needs besides those of the target. `stack` is the
-    compose file of an outside engine, which the registry finds in the engine's package; that of a built-in engine is
-    found by its name. `quirks` are declared oddities, one sentence each. `verified_on` says on what the adapter was
-    last verified: a real server, a stand-in or a double, with its version.
+    several of the closed set, such as whole documents; `close` makes rows of the closed set's schema of those of the
+    native one; `ends` is the native type of the column that says when its row ends by itself. `guard` says what
+    enforces reading only, and `guard_note` in a sentence what that does not stop. An engine whose guard is an account
+    has the ability MakesReader; `reader_options` gives the options of the URL that the account needs besides those of
+    the target. `stack` is the compose file of an outside engine, which the registry finds in the engine's package; that
+    of a built-in engine is found by its name. `quirks` are declared oddities, one sentence each. `verified_on` says on
+    what the adapter was last verified: a real server, a stand-in or a double, with its version.
     """
 
     kind: ClassVar[Literal["engines", "services"]] = "engines"
@@ -362,6 +362,7 @@ class EngineSpec:
     keeps_native: Callable[[Column], bool | None] | None = None
     unfold: Unfold | None = None
     close: Callable[[Schema, Schema, Batch], Batch] | None = None
+    ends: str | None = None
     local: LocalServer | None = None
     stack: Path | None = None
     client: tuple[str, ...] = ()

@@ -25,6 +25,7 @@ from dbfleet.abilities import CarriesExtras, Identifies, MakesReader, Swaps, Tel
 from dbfleet.abilities import Native as CarriesNatively
 from dbfleet.adapter import Adapter
 from dbfleet.engines.redis import foreign_write as kept
+from dbfleet.engines.redis.keys import ENDS
 from dbfleet.engines.redis.local import LOCAL, examine, shell
 from dbfleet.extras import Native
 from dbfleet.spec import Capability, EngineSpec, Fidelity, Limits
@@ -69,6 +70,7 @@ ENGINE = EngineSpec(
     "expensive read (SORT_RO, LCS, SUNION of large keys) holds up every other client. The server forgets the account "
     "when it stops; up and restart make it again.",
     keeps_native=kept.keeps,
+    ends=ENDS,
     extras=frozenset({Native}),
     default_port=6379,
     default_user="default",
@@ -101,8 +103,8 @@ ENGINE = EngineSpec(
         "Keys that dbfleet did not make are collections by the prefix before their first colon, described by a sample; "
         "a scan of them remembers each key, and a table of the whole keyspace (ls) reads every key's name. Copied to "
         "Redis (from 7.0 on) or Valkey they are what they were, but for when a consumer was last seen where bytes of "
-        "DUMP are of no use; times to live and consumer groups do not come along to another engine. A key that ends "
-        "while it is copied is a difference to copy --verify.",
+        "DUMP are of no use; times to live and consumer groups do not come along to another engine. Nothing is "
+        "proven of keys that end while they are copied or compared: copy --verify counts them, diff passes over them.",
         "Writing is a Lua script for each 250 rows, whose keys are computed: an ACL must allow EVAL, and Dragonfly "
         "needs --default_lua_flags=allow-undeclared-keys.",
         "Replacing a collection renames its keys in one script: the server answers nobody else for some 6 seconds a "

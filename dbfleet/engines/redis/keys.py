@@ -20,6 +20,8 @@ from dbfleet.values import Batch
 
 UNPREFIXED: Final = ":"
 """The collection of the keys without a prefix; no prefix can be called so."""
+ENDS: Final = "end of the key"
+"""The native type of the column that says when a key ends."""
 STAGED: Final = "_dbfleet_"
 """How names of collections begin that are being filled, and are no collections yet."""
 SCAN_COUNT: Final = 1000

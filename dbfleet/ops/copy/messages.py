@@ -10,6 +10,7 @@ from typing import Final, Literal
 from dbfleet.adapter import Part, Rejected, WriteMode
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _ends
+from dbfleet.ops._ending import Slots
 from dbfleet.ops._plan import PlannedCollection
 from dbfleet.ops._workers import Owner
 from dbfleet.ops.copy.journal import FileJournal, Journal
@@ -172,7 +173,7 @@ class Far:
 @dataclass(frozen=True, slots=True)
 class PartCopied:
     """A part is in the sink. `rejected` are some of the rows that were refused, `lost` is how many; `digest` is of what
-    was written, where it was asked for."""
+    was written, where it was asked for, `slots` of what of it ends by itself (ops/_ending.py)."""
 
     collection: str
     number: int
@@ -180,6 +181,7 @@ class PartCopied:
     rejected: Sequence[Rejected]
     lost: int
     digest: Digest | None
+    slots: Slots = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +199,7 @@ class PartChecked:
 
     collection: str
     digest: Digest
+    slots: Slots = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

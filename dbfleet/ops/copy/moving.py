@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from dbfleet.ops._ending import Slots
 from dbfleet.ops._plan import PlannedCollection
 from dbfleet.ops.copy.journal import Progressed
 from dbfleet.ops.copy.messages import Task
@@ -24,10 +25,12 @@ class Moving:
     giving: bool = False
     started: float | None = None
     digest: Digest | None = None
+    slots: Slots = field(default_factory=dict)
     rejected: int = 0
     rows: int = 0
     far: dict[int, int] = field(default_factory=dict)
     held: Digest | None = None
+    held_slots: Slots = field(default_factory=dict)
     steps: Steps | None = None
     checking: bool = False
     extras: tuple[str, ...] = ()

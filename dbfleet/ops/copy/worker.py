@@ -13,8 +13,8 @@ from dbfleet.adapter import Adapter, Written
 from dbfleet.errors import DbfleetError
 from dbfleet.fidelity import conversion
 from dbfleet.fleet import Fleet
-from dbfleet.ops import _digests, _ends, _unreadable
-from dbfleet.ops._digests import Digester
+from dbfleet.ops import _digests, _ending, _ends, _unreadable
+from dbfleet.ops._ending import EndingDigester, Slots
 from dbfleet.ops._plan import PlannedCollection
 from dbfleet.ops._progress import Ticker
 from dbfleet.ops._workers import Owner
@@ -79,7 +79,7 @@ def work(owner: Owner, *, fleet: Fleet, source: Target, sink: Target) -> None:
                             reading.enter_context(_held(reader, moment))
                     owner.send(done)
                 case CheckPart():
-                    owner.send(PartChecked(name, _read_back(owner, reader, writer, task)))
+                    owner.send(PartChecked(name, *_read_back(owner, reader, writer, task)))
                 case GiveExtras():
                     given = extras.give(writer, task.plan, task.theirs)
                     lagging = _ends.count_on(writer, name) if task.was_there else []
@@ -94,6 +94,10 @@ def _held(reader: Adapter, moment: str) -> AbstractContextManager[None]:
         return sharing.snapshot(exported=moment)
     snapshots = able(reader, Snapshots)
     return snapshots.snapshot() if snapshots else contextlib.nullcontext()
+
+
+_Copied = tuple[Written, Digest | None, Slots]
+"""What was written of a part; its digest where it was asked for, and the slots of what of it ends."""
 
 
 class _Reading:
@@ -136,28 +140,24 @@ def _copy_part(owner: Owner, reader: Adapter, writer: Adapter, task: CopyPart) -
         if not task.keep_going or reading.error is None or not _unreadable.is_of_one(reading.error):
             raise
         return PartUnread(name, task.number, reading.error.message)
-    written, digest = done
+    written, digest, slots = done
     some, lost = written.rejected[:MOST_REJECTED], len(written.rejected)
-    return PartCopied(name, task.number, written.rows, some, lost, digest)
+    return PartCopied(name, task.number, written.rows, some, lost, digest, slots)
 
 
-def _by_lines(
-    reading: _Reading, ticker: Ticker, reader: Adapter, writer: Adapter, task: CopyPart
-) -> tuple[Written, Digest | None] | None:
+def _by_lines(reading: _Reading, ticker: Ticker, reader: Adapter, writer: Adapter, task: CopyPart) -> _Copied | None:
     if task.plan.way != "lines":
         return None
     written = lines.move(reader, writer, task.plan, task.part, task.mode, lambda chunks: ticker.chunks(reading(chunks)))
     if written is None:
         return None
     digesting = able(reader, Digests) if task.digest else None
-    return written, digesting.digest(task.plan.source, task.part) if digesting else None
+    return written, digesting.digest(task.plan.source, task.part) if digesting else None, {}
 
 
-def _by_rows(
-    reading: _Reading, ticker: Ticker, reader: Adapter, writer: Adapter, task: CopyPart
-) -> tuple[Written, Digest | None]:
+def _by_rows(reading: _Reading, ticker: Ticker, reader: Adapter, writer: Adapter, task: CopyPart) -> _Copied:
     plan = task.plan
-    digester = Digester(plan.sink.columns, kept_by=writer.spec) if task.digest else None
+    digester = EndingDigester(plan.sink.columns, writer.spec, kept_by=writer.spec) if task.digest else None
     # Closed here and now: a sink that fails leaves the source in the middle of a statement.
     with contextlib.closing(cast(Generator[Batch, None, None], reader.scan(plan.read, task.part))) as batches:
         passing = ticker.batches(reading(_converted(plan, batches)))
@@ -165,9 +165,10 @@ def _by_rows(
             plan.place, digester.over(passing) if digester else passing, mode=task.mode, alone=task.alone
         )
     if digester is None:
-        return written, None
-    refused = [entry.row for entry in written.rejected]
-    return written, digester.digest - _digests.of_batches(plan.sink, [refused], kept_by=writer.spec)
+        return written, None, {}
+    refused = EndingDigester(plan.sink.columns, writer.spec, kept_by=writer.spec)
+    refused.add([entry.row for entry in written.rejected])
+    return written, digester.digest - refused.digest, _ending.removed(digester.slots, refused.slots)
 
 
 def _converted(plan: PlannedCollection, batches: Iterable[Batch]) -> Iterable[Batch]:
@@ -178,11 +179,15 @@ def _converted(plan: PlannedCollection, batches: Iterable[Batch]) -> Iterable[Ba
     return map(convert, batches) if convert else batches
 
 
-def _read_back(owner: Owner, reader: Adapter, writer: Adapter, check: CheckPart) -> Digest:
+def _read_back(owner: Owner, reader: Adapter, writer: Adapter, check: CheckPart) -> tuple[Digest, Slots]:
     schema = check.plan.place
-    if check.merged:
-        return _digests.of_batches(schema, _ours(owner, reader, writer, check.plan))
-    return _digests.stored(writer, schema, check.part, watched=lambda batches: _checked(owner, batches))
+    if not check.merged and _ending.place_of(schema.columns, writer.spec) is None:
+        return _digests.stored(writer, schema, check.part, watched=lambda batches: _checked(owner, batches)), {}
+    digester = EndingDigester(schema.columns, writer.spec)
+    scanned = _ours(owner, reader, writer, check.plan) if check.merged else writer.scan(schema, check.part)
+    for batch in _checked(owner, scanned):
+        digester.add(batch)
+    return digester.digest, digester.slots
 
 
 def _checked(owner: Owner, pieces: Iterable[T]) -> Iterator[T]:

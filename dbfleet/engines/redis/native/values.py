@@ -17,13 +17,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from dbfleet.engines.redis.foreign import pairs, word
-from dbfleet.engines.redis.keys import name_of, prefix_of
+from dbfleet.engines.redis.keys import ENDS, name_of, prefix_of
 from dbfleet.engines.redis.values import dumps
 from dbfleet.values import Column, Row, Schema, Type, json_text, loads_json
 
 _COLUMNS: Final = (
     Column("type", Type.TEXT, False, native="type of the key"),
-    Column("expires", Type.INT, True, native="end of the key"),
+    Column("expires", Type.INT, True, native=ENDS),
     Column("value", Type.TEXT, False, native="value of the key", shown=Type.JSON),
     Column("besides", Type.TEXT, True, native="what the key has besides", shown=Type.JSON),
 )
