@@ -18,7 +18,7 @@ from dbfleet.errors import DbfleetError, StatementError, UsageError
 from dbfleet.fidelity import coarsened
 from dbfleet.fleet import Fleet
 from dbfleet.lines import order_of
-from dbfleet.ops import _workers
+from dbfleet.ops import _ending, _workers
 from dbfleet.ops._named import without
 from dbfleet.ops._progress import Ticker
 from dbfleet.ops._workers import Worker
@@ -247,10 +247,18 @@ class Comparison:
     ) -> Iterator[Unlike | Counted]:
         """The rows that differ; last, how many are the same (Counted's other numbers are 0). `whole`: each with all of
         its values, as far as they are read."""
-        if self.merges(a, b, sides):
-            yield from self._merged(a.name, sides, whole or self.choice.whole)
-        else:
-            yield from self._summed(a.name, sides)
+        found = self._merged if self.merges(a, b, sides) else self._summed
+        for each in found(a.name, sides, whole or self.choice.whole):
+            if isinstance(each, Counted) or not self._has_ended(each, sides):
+                yield each
+
+    def _has_ended(self, each: Unlike, sides: tuple[Pairing, Pairing]) -> bool:
+        """Whether a row that one side lacks was there to end by itself by now (ops/_ending.py)."""
+        if each.a is not None and each.b is not None:
+            return False
+        row, side, spec = (each.a, sides[0], self.specs[0]) if each.b is None else (each.b, sides[1], self.specs[1])
+        place = _ending.place_of(side.columns, spec) if side.native else None
+        return row is not None and place is not None and _ending.has_ended(row, place)
 
     def merges(self, a: Schema, b: Schema, sides: tuple[Pairing, Pairing]) -> bool:
         """Whether one reading of both sides, in the order of one key, says all."""
@@ -293,7 +301,7 @@ class Comparison:
     def _ticker(self, worker: Worker, name: str) -> Ticker:
         return Ticker(lambda rows: self.watch.progress(worker.name, name, rows), last=False)
 
-    def _summed(self, name: str, sides: tuple[Pairing, Pairing]) -> Iterator[Unlike | Counted]:
+    def _summed(self, name: str, sides: tuple[Pairing, Pairing], _: bool) -> Iterator[Unlike | Counted]:
         """The plain path: sums of buckets first, then the rows of those that differ."""
         summed: list[Summed] = self._ask(*(Sum(side) for side in sides))
         few = all(each.few is not None for each in summed)
