@@ -1,4 +1,4 @@
-"""Keys that end while they are copied or compared: nothing is wrong with that, and what lasts is proven all the same."""
+"""Keys that end while they are copied or compared: nothing is wrong with that, and what lasts is proven as ever."""
 
 from __future__ import annotations
 
