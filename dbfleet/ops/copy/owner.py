@@ -5,7 +5,7 @@ its place when all of it is whole (ops/_staging.py)."""
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -75,21 +75,34 @@ class Owner:
         """Collections that could not be read, by their names in the sink, and why."""
 
     def made(self, source: Adapter, sink: Adapter, plans: Sequence[PlannedCollection], jobs: int) -> list[Moving]:
-        """Make all missing collections, before the first row is copied. What is to be done of each collection."""
+        """Make all missing collections, before the first row is copied. What is to be done of each collection.
+
+        The journal has all collections or none of them: `--resume` takes those that it has for the whole copy.
+        """
         self._sink, self._jobs = sink, jobs
-        states = self._ends.journal.collections
-        self._ends.journal.collections = {}
+        before = self._ends.journal.collections
         going = [plan.sink.name for plan in plans if plan.action == "replace"]
         for plan in reversed(plans):
             if plan.action == "replace" and plan.staged is None:
                 sink.drop(plan.sink.name)
-        kept = {state.staged for state in states.values()}
+        kept = {state.staged for state in before.values()}
         for name in _staging.staged_by(sink, self._ends.journal.word):
             if name not in kept:  # of a copy with which nobody goes on
                 sink.drop(name)
+        natively = [plan for plan in plans if plan.outlined]
+        self._others = len(natively) >= jobs > 1
         counted: dict[str, int] = {}
+        settled: dict[str, Progressed] = {}
+        for plan in plans:
+            name = plan.sink.name
+            if name in before:
+                settled[name], counted[name] = before[name], plan.rows
+                self._refuse_others(plan, before[name])
+            else:
+                settled[name], counted[name] = self._fresh(source, plan)
+        self._ends.journal.collections = settled
         if self.making:
-            counted = self._begin_natively(source, sink, [plan for plan in plans if plan.outlined], states)
+            self._begin_natively(sink, natively, before)
         for plan in plans:
             if plan.action in ("create", "replace") and not plan.outlined:
                 self.made_now.append(plan.place.name)
@@ -102,79 +115,65 @@ class Owner:
         if staged:
             free = copy_extras.going(sink, going or [plan.sink.name for plan in staged])
             self._theirs = copy_extras.shared_out(staged, free, self._ends.sink_spec)
-        moving: list[Moving] = self.moving
         for plan in plans:
-            state = states.get(plan.sink.name)
-            if state is not None and state.schema != plan.source.to_dict():
-                raise UsageError(
-                    f"{plan.source.name} has other columns than when the copy began",
-                    target=self._ends.source.name,
-                    hint="--mode replace copies it from the beginning",
-                )
-            if plan.outlined:
-                pass  # made again, or whole
-            elif state is not None and not plan.sink.key and (not state.complete or self._verify):
+            state = settled[plan.sink.name]
+            keyless = not plan.sink.key and not plan.outlined  # what goes by its outline is made again, or whole
+            if plan.sink.name in before and keyless and (self._verify or not state.complete):
                 self._begin_keyless_again(sink, plan, state)
-            if state is None:
-                state, rows = self._fresh(source, plan, made=plan.place.name in self.made_now)
-            else:
-                rows = counted.get(plan.sink.name, plan.rows)
-            self._ends.journal.collections[plan.sink.name] = state
-            moving.append(self._moving(replace(plan, rows=rows), state))
+            self.moving.append(self._moving(replace(plan, rows=counted[plan.sink.name]), state))
         if self.making:
-            self._steps = Steps(self.making, self._gone_on, moving)
-        for each in moving:
+            self._steps = Steps(self.making, self._gone_on, self.moving)
+        names = {one.name for one in self.moving}
+        for each in self.moving:
             each.steps = self._steps if each.plan.outlined else None
-            names = {one.name for one in moving}
             each.after = {r.collection for r in each.plan.sink.references if r.collection in names} - {each.name}
-        return moving
+        return self.moving
 
-    def _fresh(self, source: Adapter, plan: PlannedCollection, *, made: bool) -> tuple[Progressed, int]:
+    def _refuse_others(self, plan: PlannedCollection, state: Progressed) -> None:
+        if state.schema != plan.source.to_dict():
+            raise UsageError(
+                f"{plan.source.name} has other columns than when the copy began",
+                target=self._ends.source.name,
+                hint="--mode replace copies it from the beginning",
+            )
+
+    def _fresh(self, source: Adapter, plan: PlannedCollection) -> tuple[Progressed, int]:
         """A collection of which nothing is done, and how many rows it has."""
         rows = source.count(plan.source.name)
         waiting = self.making.waiting(plan) if self.making and plan.outlined else {}
         state = Progressed(
-            plan.source.to_dict(), self._parts(source, plan, rows, self._jobs), made, plan.action == "merge",
-            staged=plan.staged.name if plan.staged else "", native=plan.outlined,
+            plan.source.to_dict(), self._parts(source, plan, rows, self._jobs), plan.action in ("create", "replace"),
+            plan.action == "merge", staged=plan.staged.name if plan.staged else "", native=plan.outlined,
             indexes=waiting,
         )  # fmt: skip
         return state, rows
 
     def _begin_natively(
-        self, source: Adapter, sink: Adapter, plans: Sequence[PlannedCollection], states: dict[str, Progressed]
-    ) -> dict[str, int]:
+        self, sink: Adapter, plans: Sequence[PlannedCollection], before: Mapping[str, Progressed]
+    ) -> None:
         """Make the collections, and again those with which an earlier copy's rows cannot be gone on. The journal knows
-        it first. How many rows the new ones have."""
+        it first."""
         assert self.making is not None
-        counted: dict[str, int] = {}
         # Not every engine makes all collections or none: a copy may have been killed between two of them.
-        there = {*sink.collections(), *_staging.leftovers(sink)} if states else set()
+        there = {*sink.collections(), *_staging.leftovers(sink)} if before else set()
         kept = {
             plan.sink.name
             for plan in plans
-            if (state := states.get(plan.sink.name)) and plan.place.name in there and self._goes_on(plan, state)
+            if (state := before.get(plan.sink.name)) and plan.place.name in there and self._goes_on(plan, state)
         }
         missing = [plan for plan in plans if plan.sink.name not in kept]
-        self._others = len(plans) >= self._jobs > 1
         try:
-            self.making.remove(sink, [plan for plan in missing if plan.sink.name in states])
+            self.making.remove(sink, [plan for plan in missing if plan.sink.name in before])
         except ConstraintViolated:  # others refer to them already
             missing = list(plans)
-            self.making.remove(sink, [plan for plan in missing if plan.sink.name in states])
+            self.making.remove(sink, [plan for plan in missing if plan.sink.name in before])
         for plan in missing:
-            name = plan.sink.name
-            if name in states:
-                state = states[name]
-                state.begun, state.done, state.taken = [], {}, []
-            else:
-                states[name], counted[name] = self._fresh(source, plan, made=True)
-        self._ends.journal.collections = states
+            state = self._ends.journal.collections[plan.sink.name]
+            state.begun, state.done, state.taken = [], {}, []
         self._ends.journal.save()
         self.made_now += [plan.place.name for plan in missing]
         self.making.take_first(sink, missing)
-        self._ends.journal.collections = {}
         self._gone_on = frozenset({plan.sink.name for plan in plans} - {plan.sink.name for plan in missing})
-        return counted
 
     def _goes_on(self, plan: PlannedCollection, state: Progressed) -> bool:
         """Whether what is missing of the rows can be added: a part that was begun is cleared first, by its keys. What
