@@ -11,7 +11,8 @@ statements runs one by one, each committed by itself unless the text says BEGIN.
 Oddities: text cannot hold U+0000. `numeric` has NaN and infinity. Dates have infinity, BC and years above 9999, which
 Python's dates have not: `scan` refuses such a date by name, and `query` gives the server's text. The server cuts names
 at 63 bytes, so we refuse longer ones. An array, a composite or an hstore is carried as json (a list goes back into an
-array), every other type outside the closed set as the server's text.
+array), every other type outside the closed set as the server's text. Servers from 17.12 on note among a column's
+settings when they have made it (pg_attver); nobody can set that, and no copy carries it.
 """
 
 from __future__ import annotations

@@ -158,7 +158,8 @@ JOIN pg_catalog.pg_type y ON y.oid = a.atttypid, LATERAL (
     WHERE to_jsonb(a) ->> 'attcompression' IN ('l', 'p')
     UNION ALL SELECT 'statistics', 'SET STATISTICS ' || (to_jsonb(a) ->> 'attstattarget')
     WHERE (to_jsonb(a) ->> 'attstattarget')::int >= 0
-    UNION ALL SELECT 'settings', 'SET (' || array_to_string(a.attoptions, ', ') || ')' WHERE a.attoptions IS NOT NULL
+    UNION ALL SELECT 'settings', 'SET (' || string_agg(option, ', ') || ')' FROM unnest(a.attoptions) option
+    WHERE option !~ '^pg_attver=' HAVING count(*) > 0
 ) o(words, text)
 """
 
