@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dbfleet import registry
-from dbfleet.abilities import Swaps
+from dbfleet.abilities import Swaps, carrying
 from dbfleet.spec import Capability, EngineSpec
 from dbfleet.target import Target
 from tests.zoo.walk import run
@@ -36,7 +36,9 @@ def circle(
         )
     yield "sqlite:///source.db"
     with registry.connect(target) as cleaner:
-        for each in ("t", "b", "a"):
+        if native := carrying(cleaner):  # which has made the circle here, too
+            native.remove([f"{name}_{each}" for each in "tba"])
+        for each in "tba":
             cleaner.drop(f"{name}_{each}")
 
 
@@ -61,6 +63,7 @@ def test_a_dump_of_them_is_loaded_twice(circle: str, target: Target, name: str) 
         assert run("diff", f"{circle}#{name}_t", f"{url}#{name}_t").code == 0
 
 
+@pytest.mark.usefixtures("by_the_closed_set")  # from one SQLite file to another it goes as it is
 def test_a_row_that_refers_to_nothing_is_still_refused(circle: str, target: Target, name: str) -> None:
     url = target.url(reveal=True)
     with closing(sqlite3.connect("source.db")) as connection:

@@ -12,6 +12,7 @@ from typing import Final
 from dbfleet.adapter import WHOLE, Adapter, Part, Rejected, Swap
 from dbfleet.errors import AlreadyExists, ConstraintViolated, UsageError
 from dbfleet.ops import _ending, _staging, _workers
+from dbfleet.ops._order import ordered
 from dbfleet.ops._plan import PlannedCollection
 from dbfleet.ops._workers import Worker
 from dbfleet.ops.copy import extras as copy_extras
@@ -123,10 +124,12 @@ class Owner:
             self.moving.append(self._moving(replace(plan, rows=counted[plan.sink.name]), state))
         if self.making:
             self._steps = Steps(self.making, self._gone_on, self.moving)
-        names = {one.name for one in self.moving}
+        # What is there may refer in a circle, in which nobody could be first.
+        turn = {schema.name: number for number, schema in enumerate(ordered([each.plan.sink for each in self.moving]))}
         for each in self.moving:
             each.steps = self._steps if each.plan.outlined else None
-            each.after = {r.collection for r in each.plan.sink.references if r.collection in names} - {each.name}
+            referred = {reference.collection for reference in each.plan.sink.references}
+            each.after = {name for name in referred if turn.get(name, len(turn)) < turn[each.name]}
         return self.moving
 
     def _refuse_others(self, plan: PlannedCollection, state: Progressed) -> None:
