@@ -25,6 +25,7 @@ def source(target: Target, name: str) -> Iterator[str]:
         adapter.drop(name)
 
 
+@pytest.mark.usefixtures("by_the_closed_set")  # from one SQLite file to another it stays generated
 @pytest.mark.parametrize("way", ["load", "copy"])
 def test_a_generated_column_becomes_a_plain_one(target: Target, name: str, source: str, way: str) -> None:
     url = target.url(reveal=True)
