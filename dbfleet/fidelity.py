@@ -1,24 +1,28 @@
 """What an engine keeps of a column and of its values: decided here and nowhere else, from what the specs declare.
 
-A sink keeps a column in one of four ways (`Keeping`). `declared` says which one, from the two specs alone; `kept` says
-it for a collection that the sink makes anew, `kept_in` for a column that exists. Two columns that can hold the same
-values without a loss are `alike`; `convert` turns a value of one into a value of the other. `coarsened` cuts a row to
-what engines keep: values are cut before they are written and before they are compared, because engines round
-differently.
+A sink keeps a column in one of five ways (`Keeping`): a claim about every value that the source's column can hold.
+`declared` says which one, from the two specs alone; `kept` says it for a collection that the sink makes anew, `kept_in`
+for a column that exists, whose native type may hold less (dbfleet/bounds.py). Two columns that can hold the same values
+without a loss are `alike`; `convert` turns a value of one into a value of the other. `coarsened` cuts a row to what
+engines keep: values are cut before they are written and before they are compared, because engines round differently.
 
-Depends on the specs and the values alone. What a sink refuses or rounds at run time, its adapter reports itself.
+Depends on the specs and the values alone. Which rows a sink refuses at run time, its adapter reports itself.
 """
 
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_DOWN, Context, Decimal
 from typing import Any, Final
 
+from dbfleet import bounds
+from dbfleet.bounds import narrow
+from dbfleet.narrow import single
 from dbfleet.spec import EngineSpec, Fidelity
-from dbfleet.values import JSON_NULL, TEXT_OF, Batch, Column, Row, Type
+from dbfleet.values import JSON_NULL, TEXT_OF, Batch, Coarse, Column, Row, Type
 
 TIMES: Final = (Type.TIME, Type.DATETIME, Type.INSTANT)
 """The types that have digits of a second."""
@@ -34,7 +38,8 @@ Convert = Callable[[Any], Any]
 class Keeping(enum.StrEnum):
     """How a sink keeps a column."""
 
-    EXACT = "exact"
+    EXACT = "exact"  # every value that the source's column can hold
+    OR_REFUSED = "exact or refused"  # a value that it cannot hold is refused by name, and never changed
     ROUNDED = "rounded"  # with fewer digits, or by a declared oddity, such as an empty text that becomes NULL
     AS_TEXT = "as text"  # also as json or bytes: it comes back equal through dbfleet, but has no type of its own
     REFUSED = "refused"
@@ -51,8 +56,8 @@ class Kept:
 # --- columns --------------------------------------------------------------------------------------------------------
 
 
-def declared(column: Column, source: EngineSpec, sink: EngineSpec) -> Kept:
-    """How the sink's engine keeps a column of the source, by the two specs alone."""
+def declared(column: Column, source: EngineSpec, sink: EngineSpec, *, keyed: bool = False) -> Kept:
+    """How the sink's engine keeps a column of the source, by the two specs alone. `keyed`: it is in the key."""
     kind, limits = sink.fidelity(column.type), sink.limits
     if kind is Fidelity.REFUSED:
         return Kept(Keeping.REFUSED, f"{sink.title} has no {column.type}")
@@ -66,10 +71,33 @@ def declared(column: Column, source: EngineSpec, sink: EngineSpec) -> Kept:
         return Kept(Keeping.ROUNDED, "empty text becomes NULL")
     if column.type is Type.JSON and limits.json_null_is_null and not source.limits.json_null_is_null:
         return Kept(Keeping.ROUNDED, "the JSON null becomes NULL")
-    if column.note:
-        return Kept(Keeping.AS_TEXT, column.note)
+    noted = _by_note(column.note)
+    if noted is Keeping.ROUNDED or noted is Keeping.AS_TEXT:
+        return Kept(noted, column.note)
     # A generated column becomes a plain one: that is exact, and the note says it.
-    return Kept(Keeping.AS_TEXT if kind is Fidelity.AS_TEXT else Keeping.EXACT, column.remark)
+    if kind is Fidelity.AS_TEXT:
+        return Kept(Keeping.AS_TEXT, column.remark)
+    refused = [column.note] if noted is Keeping.OR_REFUSED and column.note else []
+    refused += [*bounds.of_made(column, source, sink), *bounds.of_engine(column, source, sink, keyed=keyed)]
+    return Kept(Keeping.OR_REFUSED, ", ".join(refused)) if refused else Kept(Keeping.EXACT, column.remark)
+
+
+_AS: Final = re.compile(r"\bas (?:\w+ )?(?:text|json|bytes|number|Extended JSON|instant)\b")
+_SAMPLED: Final = "by a sample"
+_SHOWN_ONLY: Final = ("in steps of ", "Neo4j's element id")
+
+
+def _by_note(note: str | None) -> Keeping:
+    """What a column's note says of how its values are read: as another type, by a sample that may not have shown all,
+    or without something that they have."""
+    if not note:
+        return Keeping.EXACT
+    rest = [part for part in note.split(", ") if not part.startswith(_SAMPLED)]
+    if not rest:
+        return Keeping.OR_REFUSED
+    if _AS.search(note):
+        return Keeping.AS_TEXT
+    return Keeping.EXACT if note.startswith(_SHOWN_ONLY) and ":" not in note else Keeping.ROUNDED
 
 
 def keeps_native(column: Column, source: EngineSpec, sink: EngineSpec) -> bool:
@@ -78,25 +106,58 @@ def keeps_native(column: Column, source: EngineSpec, sink: EngineSpec) -> bool:
     return source is sink and sink.keeps_native is not None and sink.keeps_native(column) is True
 
 
-def kept(column: Column, source: EngineSpec, sink: EngineSpec) -> Kept:
+def kept(column: Column, source: EngineSpec, sink: EngineSpec, *, keyed: bool = False) -> Kept:
     """How a collection that the sink makes anew keeps a column of the source."""
-    return Kept(Keeping.EXACT) if keeps_native(column, source, sink) else declared(column, source, sink)
+    if keeps_native(column, source, sink):
+        return Kept(Keeping.EXACT)
+    return declared(column, source, sink, keyed=keyed)
 
 
-def kept_in(there: Column, column: Column, source: EngineSpec, sink: EngineSpec) -> Kept:
+def kept_in(there: Column, column: Column, source: EngineSpec, sink: EngineSpec, *, keyed: bool = False) -> Kept:
     """How `there`, an existing column of the sink, keeps a column of the source."""
-    verdict = declared(column, source, sink)
-    if verdict.keeping is not Keeping.REFUSED:
-        same = column.native is not None and column.native == there.native and source is sink
-        if same and (sink.keeps_native is None or sink.keeps_native(column) is not False):
-            verdict = Kept(Keeping.EXACT, None if column.note else column.remark)
-        elif there.type is not column.type:
-            verdict = _converted(column, there)
-    if verdict.keeping is Keeping.EXACT and there.type in TIMES:
-        digits = fraction_digits(there, sink)
-        if fraction_digits(column, source) > digits:
-            return Kept(Keeping.ROUNDED, f"{digits} digits of a second")
-    return verdict
+    verdict = declared(column, source, sink, keyed=keyed)
+    if verdict.keeping is Keeping.REFUSED:
+        return verdict
+    same = column.native is not None and column.native == there.native and source is sink
+    if same and (sink.keeps_native is None or sink.keeps_native(column) is not False):
+        return Kept(Keeping.EXACT, None if column.note else column.remark)
+    if there.type is not column.type:
+        verdict = _converted(column, there)
+    if verdict.keeping not in (Keeping.EXACT, Keeping.OR_REFUSED):
+        return verdict
+    digits = fraction_digits(there, sink) if there.type in TIMES else _MOST_DIGITS
+    if fraction_digits(column, source) > digits:
+        return Kept(Keeping.ROUNDED, f"{digits} digits of a second")
+    held, mine = narrow(there, sink), narrow(column, source)
+    if held.rounds and held != mine and not (held.coarse and held.coarse == mine.coarse):
+        return Kept(Keeping.ROUNDED, held.rounds)
+    if there.note and _by_note(there.note) is not Keeping.EXACT:
+        return Kept(Keeping.ROUNDED, f"as {there.native or there.note} writes it")
+    refused = [column.note] if column.note and _by_note(column.note) is Keeping.OR_REFUSED else []
+    if held.coarse and held.coarse != mine.coarse:
+        refused.append(_COARSE[held.coarse])
+    refused += [
+        *bounds.of_there(column, there, source, sink),
+        *bounds.of_engine(column, source, sink, keyed=keyed),
+    ]
+    return Kept(Keeping.OR_REFUSED, ", ".join(refused)) if refused else Kept(Keeping.EXACT, verdict.note)
+
+
+_COARSE: Final = {"single": "24 bits of precision", "padded": "no blanks at its end"}
+
+
+def marked(there: Column, sink: EngineSpec) -> Column:
+    """An existing column of the sink, with what does not count of its values when it is read back."""
+    padded = there.type is Type.TEXT and narrow(there, sink).coarse == "padded"
+    return replace(there, coarse="padded") if padded else there
+
+
+def coarse_of(columns: tuple[Column, Column], specs: tuple[EngineSpec, EngineSpec]) -> Coarse | None:
+    """What does not count where values of these two columns, of one type, are compared: a side that is a real keeps 24
+    bits, and the blanks at the end of a CHAR are padding."""
+    found = [narrow(column, spec).coarse for column, spec in zip(columns, specs, strict=True)]
+    wanted = {Type.FLOAT: "single", Type.TEXT: "padded"}.get(columns[0].type)
+    return next((each for each in found if each is not None and each == wanted), None)
 
 
 def _converted(column: Column, there: Column) -> Kept:
@@ -117,6 +178,8 @@ def alike(column: Column, other: Column) -> bool:
 def convert(column: Column, new: Column) -> Convert | None:
     """A function that turns a value of `column` into one of `new`, where `kept_in` does not refuse it; None where the
     value stays as it is."""
+    if column.coarse == new.coarse == "padded" and column.type is new.type is Type.TEXT:
+        return unpadded
     if column.type is new.type:
         return None
     if new.type is Type.TEXT:
@@ -134,10 +197,18 @@ def conversion(columns: Sequence[Column], new: Sequence[Column]) -> Callable[[Ba
     return lambda batch: list(map(change_row, batch))
 
 
+def unpadded(value: str) -> str:
+    """The text without the blanks that pad it."""
+    return value.rstrip(" ")
+
+
 def arrives_whole(column: Column, there: Column, source: EngineSpec, sink: EngineSpec) -> bool:
     """Whether `there`, a column of the sink, takes every value of the source's column as it is: no value has to be cut,
     converted or refused on the way."""
-    if column.type is not there.type or sink.fidelity(there.type) is not Fidelity.EXACT:
+    if column.type is not there.type or sink.fidelity(there.type) is not Fidelity.EXACT or there.coarse:
+        return False
+    held = narrow(there, sink)
+    if (held.coarse or held.rounds) and held != narrow(column, source):
         return False
     limits = sink.limits
     if limits.empty_text_is_null and there.type in (Type.TEXT, Type.BYTES):
@@ -185,7 +256,13 @@ def coarser(columns: tuple[Column, Column], specs: tuple[EngineSpec, EngineSpec]
         if rounded[0] != rounded[1]:
             fewest = min(digits for digits in rounded if digits is not None)
             return rounded.index(fewest), f"{fewest} digits"
+    held = [narrow(column, spec).coarse for column, spec in zip(columns, specs, strict=True)]
+    if (coarse := coarse_of(columns, specs)) and held[0] != held[1]:
+        return held.index(coarse), _COARSER[coarse]
     return None
+
+
+_COARSER: Final = {"single": "24 bits of precision", "padded": "blanks at its end are padding"}
 
 
 def _decimal_digits(spec: EngineSpec) -> int | None:
@@ -197,13 +274,13 @@ def _decimal_digits(spec: EngineSpec) -> int | None:
 
 
 def coarsened(columns: Sequence[Column], *specs: EngineSpec) -> Callable[[Row], Row] | None:
-    """A function that cuts a row of these columns to what all of these engines keep, by their declared fidelity; None
-    where every value is kept whole."""
+    """A function that cuts a row of these columns to what all of these engines keep, by their declared fidelity, and to
+    what counts (`Column.coarse`); None where every value is kept whole."""
     changes = [
         (place, change)
         for place, column in enumerate(columns)
-        for spec in specs
-        if (change := _coarsening(column, spec))
+        for change in (_counting(column), *(_coarsening(column, spec) for spec in specs))
+        if change
     ]
     return _at_places(changes) if changes else None
 
@@ -219,6 +296,19 @@ def _at_places(changes: Sequence[tuple[int, Convert]]) -> Callable[[Row], Row]:
         return tuple(values)
 
     return change_row
+
+
+def _counting(column: Column) -> Convert | None:
+    if column.coarse == "padded" and column.type is Type.TEXT:
+        return unpadded
+    return _single if column.coarse == "single" and column.type is Type.FLOAT else None
+
+
+def _single(value: float) -> float:
+    try:
+        return single(value)
+    except OverflowError:  # no real holds it: it differs from all of them
+        return value
 
 
 def _coarsening(column: Column, spec: EngineSpec) -> Convert | None:

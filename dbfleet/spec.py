@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol
 
 from dbfleet.extras import AnyExtra
+from dbfleet.narrow import Narrow, whole
 from dbfleet.target import Target
 from dbfleet.values import Batch, Column, Schema, Type
 
@@ -58,7 +59,7 @@ class Limits:
     `subnormal_floats`: floats nearer to zero than 2.2e-308 are kept. `nul_in_text`: text may hold the character U+0000.
     `empty_text_in_key`: a key column may hold "". `trailing_blanks_in_key`: keys may differ only in blanks at the end.
     `empty_text_is_null` (also of empty bytes) and `json_null_is_null` are declared oddities: what is written as an
-    empty text or as the JSON null is read as NULL.
+    empty text or as the JSON null is read as NULL. `double_json`: numbers in json are doubles.
     """
 
     fraction_digits: int = 6
@@ -77,6 +78,7 @@ class Limits:
     trailing_blanks_in_key: bool = True
     empty_text_is_null: bool = False
     json_null_is_null: bool = False
+    double_json: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,14 +321,15 @@ class EngineSpec:
 
     `keeps_native` says whether `create` makes a column of the same native type for a described column, so that it keeps
     every value as it is. Then a copy between two targets of this engine is exact, whatever the column's note says about
-    other engines. None where that depends on the target. `unfold` shows native values (`Schema.native`) that hold
-    several of the closed set, such as whole documents; `close` makes rows of the closed set's schema of those of the
-    native one; `ends` is the native type of the column that says when its row ends by itself. `guard` says what
-    enforces reading only, and `guard_note` in a sentence what that does not stop. An engine whose guard is an account
-    has the ability MakesReader; `reader_options` gives the options of the URL that the account needs besides those of
-    the target. `stack` is the compose file of an outside engine, which the registry finds in the engine's package; that
-    of a built-in engine is found by its name. `quirks` are declared oddities, one sentence each. `verified_on` says on
-    what the adapter was last verified: a real server, a stand-in or a double, with its version.
+    other engines. None where that depends on the target. `narrow` says what a column of a native type holds less than
+    its type of the closed set. `unfold` shows native values (`Schema.native`) that hold several of the closed set, such
+    as whole documents; `close` makes rows of the closed set's schema of those of the native one; `ends` is the native
+    type of the column that says when its row ends by itself. `guard` says what enforces reading only, and `guard_note`
+    in a sentence what that does not stop. An engine whose guard is an account has the ability MakesReader;
+    `reader_options` gives the options of the URL that the account needs besides those of the target. `stack` is the
+    compose file of an outside engine, which the registry finds in the engine's package; that of a built-in engine is
+    found by its name. `quirks` are declared oddities, one sentence each. `verified_on` says on what the adapter was
+    last verified: a real server, a stand-in or a double, with its version.
     """
 
     kind: ClassVar[Literal["engines", "services"]] = "engines"
@@ -360,6 +363,7 @@ class EngineSpec:
     guard_note: str = ""
     reader_options: Callable[[Target], Mapping[str, str]] | None = None
     keeps_native: Callable[[Column], bool | None] | None = None
+    narrow: Callable[[str], Narrow] = whole
     unfold: Unfold | None = None
     close: Callable[[Schema, Schema, Batch], Batch] | None = None
     ends: str | None = None

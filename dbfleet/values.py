@@ -38,7 +38,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 Row = tuple[Any, ...]
 """Values in schema order."""
@@ -79,6 +79,9 @@ JSON_NULL: Final = _JsonNull()
 
 
 _GENERATED: Final = "generated"
+Coarse = Literal["single", "padded"]
+"""What does not count of a column's values: of a float the digits beyond 24 bits (`single`), of a text the blanks at
+its end (`padded`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,8 @@ class Column:
     text or bytes, `fraction_digits` counts digits of a second. `native` is the engine's own name of the type
     ("character varying(20)"). `note` says how a type outside the closed set is carried, where that is not obvious
     ("interval, as text"). `generated` says that the server computes the column: it is read like any other and never
-    written. `shown` is the type as which a native schema's text is shown, where it is one of that type. These four are
+    written. `shown` is the type as which a native schema's text is shown, where it is one of that type. `coarse` says
+    what of its values does not count, as it or the column that it is compared with does not keep it. These five are
     ignored when two columns are compared.
     """
 
@@ -104,6 +108,7 @@ class Column:
     note: str | None = field(default=None, compare=False)
     generated: bool = field(default=False, compare=False)
     shown: Type | None = field(default=None, compare=False)
+    coarse: Coarse | None = field(default=None, compare=False)
 
     @property
     def remark(self) -> str | None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from dbfleet.ops.copy import Plan
 
 _COLOURS = {"exact": "green", "as text": "yellow", "rounded": "yellow", "refused": "red"}
+_WHOLE = ("exact", "exact or refused")
+"""No value is changed."""
 
 
 class CopyView(ExitStack, Watch):
@@ -40,12 +42,14 @@ class CopyView(ExitStack, Watch):
             how = "native" if each.sink.native else _summed(each.columns)
             render.say(f"{title}, {how}, by {way}", rest="  ")
             # A column that is kept exactly gets a line only with --verbose.
-            shown = [line for line in each.columns if chosen.verbose or line.fidelity != "exact"]
+            shown = [line for line in each.columns if chosen.verbose or line.fidelity not in _WHOLE]
             width = max((len(line.column) for line in shown), default=0)
             for line in shown:
                 text = render.harmless(_told(line, width))
-                colour = None if line.fidelity == "exact" else _COLOURS[line.fidelity]
+                colour = None if line.fidelity in _WHOLE else _COLOURS[line.fidelity]
                 render.say(render.paint(text, colour) if colour else text, rest=" " * (width + 4))
+            for text in () if chosen.verbose else _refused(each.columns):
+                render.say(render.harmless(text), rest="    ")
             if each.extras:
                 along = ", ".join(map(str, each.extras)) if chosen.verbose else _counted_extras(each.extras)
                 render.say(render.harmless(f"  with {along}"), rest="  ")
@@ -91,6 +95,18 @@ def _summed(columns: Sequence[PlannedColumn]) -> str:
     exact = counts.pop("exact", 0)
     told = ["all exact" if exact == len(columns) else f"{exact} exact", *(f"{n} {word}" for word, n in counts.items())]
     return f"{len(columns)} column{'' if len(columns) == 1 else 's'}: {', '.join(told)}"
+
+
+def _refused(columns: Sequence[PlannedColumn]) -> list[str]:
+    """A line for each reason for which values of columns are refused: `no U+0000: name, email, note and 9 more`."""
+    names: dict[str, list[str]] = {}
+    for line in columns:
+        if line.fidelity == "exact or refused":
+            names.setdefault(line.note or "", []).append(line.column)
+    return [
+        f"  {', '.join(found[:3])}{f' and {len(found) - 3} more' if found[3:] else ''}: exact or refused ({note})"
+        for note, found in names.items()
+    ]
 
 
 def _counted_extras(extras: Sequence[object]) -> str:

@@ -12,7 +12,7 @@ from dbfleet.fidelity import Keeping, declared
 from dbfleet.spec import EngineSpec, Fidelity
 from dbfleet.values import Column, Type
 
-_WORST: Final = (Keeping.REFUSED, Keeping.ROUNDED, Keeping.AS_TEXT, Keeping.EXACT)
+_WORST: Final = (Keeping.REFUSED, Keeping.ROUNDED, Keeping.AS_TEXT, Keeping.OR_REFUSED, Keeping.EXACT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,10 +41,10 @@ def stored(
     *,
     watched: Callable[[Iterator[Batch]], Iterable[Batch]] = iter,
 ) -> Digest:
-    """The digest of the part as the target holds it. The server computes it where it can. Else the part is scanned, and
-    each batch passes `watched`."""
+    """The digest of the part as the target holds it, of what counts of its values (`Column.coarse`). The server
+    computes it where it can. Else the part is scanned, and each batch passes `watched`."""
     digesting = able(adapter, Digests)
-    if digesting:
+    if digesting and coarsened(schema.columns) is None:
         return digesting.digest(schema, part)
     return of_batches(schema, watched(adapter.scan(schema, part)))
 
@@ -63,7 +63,7 @@ class Digester:
     def __init__(self, columns: Sequence[Column], *, kept_by: EngineSpec | None = None) -> None:
         self.digest = Digest()
         self._sum = _compiled(columns)
-        self._coarsen = coarsened(columns, kept_by) if kept_by else None
+        self._coarsen = coarsened(columns, *([kept_by] if kept_by else []))
 
     def add(self, batch: Batch) -> None:
         """Count these rows."""

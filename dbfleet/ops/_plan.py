@@ -10,7 +10,7 @@ from typing import Literal
 
 from dbfleet.errors import LossyRefused, Unsupported
 from dbfleet.extras import AnyExtra
-from dbfleet.fidelity import TIMES, Keeping, Kept, keeps_native, kept, kept_in
+from dbfleet.fidelity import TIMES, Keeping, Kept, keeps_native, kept, kept_in, marked
 from dbfleet.rules import Rule
 from dbfleet.spec import Capability, EngineSpec
 from dbfleet.values import Column, Schema, Type
@@ -92,7 +92,7 @@ def planned(
             ),
         )
         lines = [
-            _line(target, schema.name, column, new, kept(column, source, sink))
+            _line(target, schema.name, column, new, kept(column, source, sink, keyed=column.name in schema.key))
             for column, new in zip(schema.columns, made.columns, strict=True)
         ]
         return PlannedCollection(schema, made, action, rows, tuple(lines))
@@ -103,9 +103,9 @@ def planned(
             target=target,
             hint="--mode replace makes the collection anew",
         )
-    columns = tuple(there.column(name) for name in schema.names)
+    columns = tuple(marked(there.column(name), sink) for name in schema.names)
     lines = [
-        _line(target, there.name, column, new, kept_in(new, column, source, sink))
+        _line(target, there.name, column, new, kept_in(new, column, source, sink, keyed=new.name in there.key))
         for column, new in zip(schema.columns, columns, strict=True)
     ]
     key = there.key if set(there.key) <= set(schema.names) else ()
@@ -124,8 +124,8 @@ def _line(target: str, collection: str, column: Column, new: Column, how: Kept) 
 
 
 def check(plans: Sequence[PlannedCollection], *, strict: bool) -> None:
-    """Unsupported for a column that is refused, LossyRefused for one that is not exact where exact was asked for; all
-    of them are named."""
+    """Unsupported for a column that is refused, LossyRefused for one whose values may be changed where exact was asked
+    for; all of them are named."""
     lines = [line for plan in plans for line in plan.columns]
     refused = [line for line in lines if line.fidelity is Keeping.REFUSED]
     if refused:
@@ -134,7 +134,7 @@ def check(plans: Sequence[PlannedCollection], *, strict: bool) -> None:
             target=refused[0].target,
             hint="leave the collection out, or change the column's type",
         )
-    lossy = [line for line in lines if line.fidelity is not Keeping.EXACT]
+    lossy = [line for line in lines if line.fidelity not in (Keeping.EXACT, Keeping.OR_REFUSED)]
     if strict and lossy:
         raise LossyRefused(
             "not exact: " + "; ".join(f"{_name(line)} {line.fidelity}{_why(line)}" for line in lossy),

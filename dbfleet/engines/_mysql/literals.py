@@ -12,8 +12,8 @@ from uuid import UUID
 
 from dbfleet.engines._mysql.geometry import geometry_bytes
 from dbfleet.engines._mysql.types import GEOMETRIES
-from dbfleet.engines._mysql.values import single
 from dbfleet.errors import ConstraintViolated
+from dbfleet.narrow import single
 from dbfleet.values import Batch, Column, Type, decimal_text, json_text
 
 Texts = Sequence[str]

@@ -29,6 +29,7 @@ from dbfleet.abilities import (
 )
 from dbfleet.adapter import Adapter
 from dbfleet.engines._mysql.local import examine, shell
+from dbfleet.engines._mysql.types import narrow
 from dbfleet.extras import ALL
 from dbfleet.spec import Capability, EngineSpec, Fidelity, Limits, LocalServer
 from dbfleet.values import Type
@@ -47,6 +48,7 @@ def spec(
     clients: tuple[str, str],
     quirks: tuple[str, ...],
     verified_on: tuple[str, ...],
+    double_json: bool = False,
 ) -> EngineSpec:
     """The spec of one of the two. `clients` are names of the client; the first is this engine's own, which its
     container has. `quirks` are those that the other engine does not have."""
@@ -98,7 +100,15 @@ def spec(
         guard="account",
         guard_note="GET_LOCK, SLEEP and, while an answer is read, locks of its rows pass; each statement is a "
         "transaction of its own. Outside of dbfleet's sessions a prepared XA transaction may keep locks.",
-        limits=Limits(decimal_digits=65, decimal_scale=30, key_length=3072, name_length=64, finite_floats=True),
+        narrow=narrow,
+        limits=Limits(
+            decimal_digits=65,
+            decimal_scale=30,
+            key_length=3072,
+            name_length=64,
+            finite_floats=True,
+            double_json=double_json,
+        ),
         default_port=3306,
         local=local,
         client=(

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from dbfleet.narrow import PADDED, SINGLE, Narrow, by_name, signed, unsigned
 from dbfleet.sql.relational import Relational, typed_by_comment
 from dbfleet.sql.text import Lexis
 from dbfleet.values import Column, Schema, Type
@@ -49,12 +50,28 @@ GEOMETRIES: Final = frozenset(
     | {"geometrycollection", "geomcollection"}
 )
 INTEGERS: Final = frozenset({"tinyint", "smallint", "mediumint", "int", "integer", "bigint", "year"})
+BITS: Final[Mapping[str, int]] = {"tinyint": 8, "smallint": 16, "mediumint": 24, "int": 32, "integer": 32, "bigint": 64}
 TEXTS: Final = frozenset({"char", "varchar", "tinytext", "text", "mediumtext", "longtext"})
 FLOATS: Final = frozenset({"float", "double", "real"})
 WHOLE_CHARSETS: Final = frozenset(
     {"utf8mb4", "utf8mb3", "utf8", "ascii", "latin1", "utf16", "utf16le", "utf32", "ucs2"}
 )  # fmt: skip
 """The character sets of which Unicode gives every text back as it was."""
+narrow: Final = by_name(
+    {
+        **{name: signed(bits) for name, bits in BITS.items()},
+        **{f"{name} unsigned": unsigned(bits) for name, bits in BITS.items()},
+        "year": Narrow(only="0 and the years from 1901 to 2155"),
+        "float": SINGLE,
+        "char": PADDED,
+        "binary": Narrow(only="values of its whole length"),
+        **dict.fromkeys(("tinytext", "tinyblob"), Narrow(length=(1 << 8) - 1)),
+        **dict.fromkeys(("text", "blob"), Narrow(length=(1 << 16) - 1)),
+        **dict.fromkeys(("mediumtext", "mediumblob"), Narrow(length=(1 << 24) - 1)),
+        "timestamp": Narrow(only="moments from 1970 to 2038"),
+        "json": Narrow(only="numbers that are doubles, in json"),
+    }
+)
 _SIZED: Final = re.compile(r"(\w+)\s*(?:\(([^)]*)\))?")
 
 

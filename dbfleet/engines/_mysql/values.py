@@ -16,14 +16,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from datetime import time as clock_time
-from decimal import ROUND_UP, Context, Decimal
-from math import frexp
+from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID, SafeUUID
 
 from dbfleet.engines._mysql.geometry import geometry_text
 from dbfleet.engines._mysql.wire import BINARY_CHARSET, Field, RawRow
 from dbfleet.errors import Unsupported
+from dbfleet.narrow import single
 from dbfleet.values import Batch, Column, Type, loads_json
 
 Raw = Sequence[bytes | None]
@@ -158,40 +158,6 @@ _READ: Final[dict[Type, Read]] = {
     Type.UUID: _each(_uuid),
     Type.JSON: _each(loads_json),
 }
-
-
-def single(value: float) -> float:
-    """The value of a FLOAT as we write it: the shortest decimal that reads back as the same 32 bits, as PostgreSQL
-    writes a real. The server sends six digits, which are too few; or, as a DOUBLE, seventeen, of which the last ten are
-    noise: 0.10000000149011612 for 0.1. OverflowError for a value that no FLOAT holds."""
-    bits = _FLOAT32.pack(value)
-    (exact,) = _FLOAT32.unpack(bits)
-    # Six digits are never too many, except where bits are missing. Above a power of two the distance between numbers is
-    # twice that below it, so the nearest decimal may be too far away, and the next one near enough.
-    power = abs(frexp(exact)[0]) == 0.5
-    for digits in range(1 if abs(exact) < _LEAST_WHOLE else 6, 9):
-        near = float(f"{exact:.{digits}g}")
-        above = Context(digits, ROUND_UP).create_decimal(Decimal(exact)) if power else near
-        for found in (near, float(above)):
-            if abs(found) <= _MOST and _FLOAT32.pack(found) == bits and not _between(found, exact):
-                return found
-    return float(f"{exact:.9g}")
-
-
-def _between(found: float, exact: float) -> bool:
-    """Whether the decimal is just as near to the next number of 32 bits. PostgreSQL then takes one more digit."""
-    if found == exact:
-        return False
-    (bits,) = _BITS32.unpack(_FLOAT32.pack(exact))
-    (next_,) = _FLOAT32.unpack(_BITS32.pack(bits + (1 if abs(found) > abs(exact) else -1)))
-    return bool(found - exact == next_ - found)
-
-
-_FLOAT32: Final = struct.Struct("<f")
-_BITS32: Final = struct.Struct("<I")
-_LEAST_WHOLE: Final = 2.0**-126
-_MOST: Final = 3.4028235677973366e38
-"""A decimal up to this is rounded to at most the greatest number of 32 bits."""
 
 
 def _singles(value: bytes) -> float:

@@ -28,7 +28,7 @@ from __future__ import annotations
 from dbfleet.abilities import CarriesExtras, Identifies, LimitsTime, MakesReader, TellsLeft
 from dbfleet.adapter import Adapter
 from dbfleet.engines.cassandra.local import CLIENT, shell
-from dbfleet.engines.cassandra.values import keeps
+from dbfleet.engines.cassandra.values import keeps, narrow
 from dbfleet.spec import Capability, EngineSpec, Fidelity, Limits
 from dbfleet.target import Target
 from dbfleet.values import Type
@@ -64,6 +64,7 @@ ENGINE = EngineSpec(
     guard_note="It has SELECT on the target's keyspace alone; every role may change its own password, after which only "
     "up lets it in again, and functions of the user's own are not for it.",
     keeps_native=keeps,
+    narrow=narrow,
     query_options=("consistency",),
     url_variable="CASSANDRA_URL",
     client=CLIENT,

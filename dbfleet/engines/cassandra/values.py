@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from dbfleet.columns import Convert, converted
 from dbfleet.errors import Unsupported
+from dbfleet.narrow import SINGLE, Narrow, by_name, is_single, signed, single
 from dbfleet.native import day_text, json_of
 from dbfleet.values import TEXT_OF, VALUE_OF, Batch, Column, Row, Type, json_text
 
@@ -39,6 +40,16 @@ FOREIGN: Final[Mapping[str, Type]] = {
     "timeuuid": Type.UUID,
 }  # fmt: skip
 """CQL's types by name; whatever is not here (lists, sets, maps, tuples, types of the user) is json."""
+
+narrow: Final = by_name(
+    {
+        "tinyint": signed(8),
+        "smallint": signed(16),
+        "int": signed(32),
+        "float": SINGLE,
+        "varint": Narrow(only="whole numbers"),
+    }
+)
 
 STATIC: Final = " static"
 """What Column.native ends with, where a partition has one value of the column."""
@@ -125,6 +136,8 @@ def foreign_fetch(column: Column) -> Convert | None:
         return json_value
     if cql_type(column) in ("inet", "duration"):
         return str
+    if cql_type(column) == "float":  # the driver gives a double, with the noise of its last ten digits
+        return single
     return FETCH.get(column.type)
 
 
@@ -147,9 +160,17 @@ def store_of(columns: Sequence[Column]) -> Callable[[Sequence[Row]], Batch]:
     for place, column in enumerate(columns):
         if column.type in STORE:
             plan.append((place, STORE[column.type]))
+        elif column.type is Type.FLOAT and cql_type(column) == "float":
+            plan.append((place, _float))
         elif column.type is Type.DECIMAL and cql_type(column) in NUMBERS:
             plan.append((place, _integer))
     return lambda rows: converted(rows, plan)
+
+
+def _float(value: float) -> float:
+    if not is_single(value):
+        raise Unsupported(f"a float keeps 32 bits: {value!r} has more digits, or is larger")
+    return value
 
 
 def _integer(value: Decimal) -> int:

@@ -39,7 +39,7 @@ from dbfleet.abilities import (
 )
 from dbfleet.adapter import Adapter
 from dbfleet.engines.oracle.local import CLIENT, reader_options, shell
-from dbfleet.engines.oracle.types import DIGITS, NAME_BYTES, VARCHAR_BYTES
+from dbfleet.engines.oracle.types import DIGITS, NAME_BYTES, VARCHAR_BYTES, narrow
 from dbfleet.extras import ALL
 from dbfleet.spec import Capability, EngineSpec, Fidelity, Limits
 from dbfleet.target import Target
@@ -84,6 +84,7 @@ ENGINE = EngineSpec(
         empty_text_is_null=True,
         empty_text_in_key=False,
     ),
+    narrow=narrow,
     extras=ALL,
     aliases=("oracledb", "ora"),
     default_port=1521,

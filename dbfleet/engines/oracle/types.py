@@ -21,6 +21,7 @@ from typing import Final
 
 from dbfleet.engines.oracle.text import LEXIS
 from dbfleet.errors import Unsupported
+from dbfleet.narrow import BLANK, SINGLE, Narrow, by_name
 from dbfleet.sql.relational import type_comment, typed_by_comment
 from dbfleet.values import Column, Schema, Type
 
@@ -144,6 +145,18 @@ _READ: Final[Mapping[str, Callable[[Described], Column]]] = {
     **dict.fromkeys(("TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP WITH LOCAL TIME ZONE"), _moment),
     "JSON": lambda given: Column(given.name, Type.JSON),
 }
+
+_BY_NAME: Final = by_name({"binary_float": SINGLE, "char": BLANK, "nchar": BLANK})
+_WHOLE_NUMBER: Final = re.compile(r"NUMBER\((\d+)\)").fullmatch
+
+
+def narrow(native: str) -> Narrow:
+    """What a native type holds less than its type of the closed set."""
+    if found := _WHOLE_NUMBER(native):
+        most: int = 10 ** int(found[1]) - 1
+        return Narrow(-most, most)
+    return _BY_NAME(native)
+
 
 _EXPRESSIONS: Final[Mapping[str, str]] = {
     # The driver gives the time in the value's own zone without the zone; with a named zone it gives nothing.

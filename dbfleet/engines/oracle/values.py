@@ -15,9 +15,10 @@ from typing import Any, Final
 from uuid import UUID
 
 from dbfleet.adapter import ResultColumn
-from dbfleet.columns import converted, converter
+from dbfleet.columns import converted
 from dbfleet.engines.oracle.types import DIGITS, LOBS, Native
 from dbfleet.errors import Unsupported
+from dbfleet.narrow import is_single, single
 from dbfleet.values import TEXT_OF, Batch, Column, Row, Type, json_text, loads_json, type_of
 
 
@@ -56,8 +57,14 @@ _FETCHED: Final[Mapping[Type, Callable[[Any], Any]]] = {
 
 
 def reader(columns: Sequence[Column]) -> Callable[[Sequence[Row]], Batch]:
-    """A function that makes values of these columns' types of fetched rows."""
-    return converter(columns, _FETCHED)
+    """A function that makes values of these columns' types of fetched rows. The driver gives a BINARY_FLOAT as a
+    double, with the noise of its last ten digits."""
+    plan = [
+        (place, single if column.native == "BINARY_FLOAT" and column.type is Type.FLOAT else _FETCHED[column.type])
+        for place, column in enumerate(columns)
+        if column.type in _FETCHED
+    ]
+    return lambda rows: converted(rows, plan)
 
 
 # --- rows of a write ---
@@ -87,6 +94,12 @@ def _int(value: int) -> int:
     return int(value)
 
 
+def _single(value: float) -> float:
+    if not is_single(value):
+        raise Refused(f"BINARY_FLOAT keeps 32 bits: {value!r} has more digits, or is larger")
+    return value
+
+
 def _text(value: str) -> str:
     try:
         value.isascii() or value.encode()
@@ -112,6 +125,8 @@ def binder(column: Column, native: Native) -> Callable[[Any], Any]:
     """A function that makes of a value what is bound for this column. Refused for what the column cannot hold."""
     if column.type is Type.UUID and native.data_type == "RAW":
         return lambda value: value.bytes
+    if column.type is Type.FLOAT and native.data_type == "BINARY_FLOAT":
+        return _single
     return _BOUND.get(column.type, lambda value: value)
 
 

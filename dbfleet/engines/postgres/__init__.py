@@ -43,7 +43,7 @@ from dbfleet.adapter import (
     Adapter,
 )
 from dbfleet.engines.postgres.local import LOCAL, examine, shell
-from dbfleet.engines.postgres.types import NAME_BYTES, keeps_native
+from dbfleet.engines.postgres.types import NAME_BYTES, keeps_native, narrow
 from dbfleet.extras import ALL
 from dbfleet.spec import Capability, EngineSpec, Fidelity, Limits
 from dbfleet.target import Target
@@ -108,6 +108,7 @@ ENGINE = EngineSpec(
     "sessions it may also make temporary tables and large objects, as everybody may; large objects inside them, too, "
     "before version 16.",
     keeps_native=keeps_native,
+    narrow=narrow,
     limits=Limits(decimal_scale=16383, name_length=NAME_BYTES, nul_in_text=False, key_length=2700),
     aliases=("pg", "postgresql", "psql", "pgsql"),
     default_port=5432,

@@ -10,12 +10,14 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from functools import partial
 from operator import attrgetter
 from typing import Any, Final
 
 from dbfleet.engines.postgres.errors import NAME
 from dbfleet.engines.postgres.types import array_text, json_array_text
 from dbfleet.errors import StatementError
+from dbfleet.narrow import is_single
 from dbfleet.values import Batch, Column, Row, Type, json_text
 
 NULL: Final = "\\N"
@@ -72,7 +74,8 @@ def plain(column: Column, array: bool) -> Render:
 def _texts(column: Column, array: bool) -> Texts:
     render = _renderer(column)
     if column.type is Type.TEXT:
-        return _escaped
+        padded = column.length and (column.native or "").startswith("character(")
+        return partial(_blanks_refused, column) if padded else _escaped
     if column.type is Type.JSON:
         made = json_array_text if array else json_text
         return lambda values: _escaped([None if value is None else made(value) for value in values])
@@ -98,7 +101,18 @@ def _renderer(column: Column) -> Render:
         # The server would round, and 23:59:59.9995 to the next day.
         unit = 10 ** (6 - digits)
         return lambda value: value.replace(microsecond=value.microsecond // unit * unit).isoformat()
+    if column.type is Type.FLOAT and column.native == "real":
+        return partial(_real, column.name)
     return _RENDER[column.type]
+
+
+def _real(name: str, value: float) -> str:
+    """The text of a float; StatementError for one that a real would change, which the server does in silence."""
+    if not is_single(value):
+        raise StatementError(
+            f"column {name} keeps floats of 32 bits: {value!r} has more digits, or is larger", engine=NAME
+        )
+    return repr(value)
 
 
 _RENDER: Final[dict[Type, Render]] = {
@@ -130,6 +144,18 @@ def _escaped(values: Sequence[str | None]) -> Sequence[str]:
     if nulls:
         return [NULL if value is None else text for value, text in zip(values, texts, strict=True)]  # type: ignore[misc]
     return texts  # type: ignore[return-value]
+
+
+def _blanks_refused(column: Column, values: Sequence[str | None]) -> Sequence[str]:
+    """The same of a character(n); StatementError for a text with blanks at its end that is not n characters long: the
+    server would not tell it from one with more of them, or fewer."""
+    for value in values:
+        if value and value[-1] == " " and len(value) < (column.length or 0):
+            raise StatementError(
+                f"column {column.name}: {value!r:.60} ends in a blank, which a character({column.length}) does not "
+                "tell from its padding", engine=NAME
+            )  # fmt: skip
+    return _escaped(values)
 
 
 class _Days(dict[int, str]):

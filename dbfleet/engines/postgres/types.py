@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
+from dbfleet.narrow import PADDED, SINGLE, WHOLE, by_name, signed, unsigned
 from dbfleet.native import BEYOND
 from dbfleet.sql.relational import Relational
 from dbfleet.sql.text import Lexis
@@ -79,6 +80,18 @@ _NARROW: Final = {
     "smallint": Type.INT, "integer": Type.INT, "oid": Type.INT, "real": Type.FLOAT,
     "character": Type.TEXT, "name": Type.TEXT, '"char"': Type.TEXT,
 }  # fmt: skip
+
+
+narrow: Final = by_name(
+    {
+        "smallint": signed(16),
+        "integer": signed(32),
+        "oid": unsigned(32),
+        "real": SINGLE,
+        "character": PADDED,
+        "character varying": WHOLE,
+    }
+)
 
 
 def keeps_native(column: Column) -> bool | None:

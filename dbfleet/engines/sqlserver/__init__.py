@@ -30,7 +30,7 @@ from dbfleet.adapter import (
     Adapter,
 )
 from dbfleet.engines.sqlserver.local import CLIENT, examine, shell
-from dbfleet.engines.sqlserver.types import DIGITS, KEY_BYTES, NAME_LENGTH, SCALE
+from dbfleet.engines.sqlserver.types import DIGITS, KEY_BYTES, NAME_LENGTH, SCALE, narrow
 from dbfleet.extras import ALL
 from dbfleet.spec import Capability, EngineSpec, Fidelity, Limits
 from dbfleet.target import Target
@@ -79,6 +79,7 @@ ENGINE = EngineSpec(
         subnormal_floats=False,
         trailing_blanks_in_key=False,
     ),
+    narrow=narrow,
     aliases=("mssql", "tsql"),
     default_port=1433,
     default_user="sa",

@@ -24,6 +24,7 @@ from dbfleet.columns import converted
 from dbfleet.engines.sqlserver.tables import Table
 from dbfleet.engines.sqlserver.types import KEY_COLLATION, LEXIS, Native, text_literal
 from dbfleet.errors import StatementError
+from dbfleet.narrow import is_single
 from dbfleet.values import Batch, Row, Type, decimal_text, json_text
 
 Convert = Callable[[Any], Any]
@@ -39,6 +40,12 @@ def _float(value: float) -> float:
         raise StatementError(f"SQL Server's float has no {value}")
     if value and -_LEAST < value < _LEAST:
         raise StatementError(f"SQL Server's float ends at {_LEAST}: it has no {value!r}")
+    return value
+
+
+def _real(value: float) -> float:
+    if not is_single(_float(value)):
+        raise StatementError(f"SQL Server's real keeps 32 bits: {value!r} has more digits, or is larger")
     return value
 
 
@@ -80,7 +87,7 @@ def _instant_text(native: Native) -> Convert:
 _CARRY: Final[Mapping[Type, Callable[[Native], Convert]]] = {
     Type.BOOL: lambda native: int,
     Type.DECIMAL: _decimal,
-    Type.FLOAT: lambda native: _float,
+    Type.FLOAT: lambda native: _real if native.word == "real" else _float,
     Type.BYTES: lambda native: bytes.hex,
     Type.DATE: lambda native: date.isoformat,
     Type.TIME: _time,

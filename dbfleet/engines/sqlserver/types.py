@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from dbfleet.errors import Unsupported
+from dbfleet.narrow import BLANK, FILLED, SINGLE, Narrow, by_name, signed, unsigned
 from dbfleet.sql.relational import type_comment, typed_by_comment
 from dbfleet.sql.text import Lexis
 from dbfleet.values import Column, Type
@@ -118,6 +119,19 @@ _TYPE_OF: Final[Mapping[str, Type]] = {
     "uniqueidentifier": Type.UUID,
     "json": Type.JSON,
 }
+narrow: Final = by_name(
+    {
+        "tinyint": unsigned(8),
+        "smallint": signed(16),
+        "int": signed(32),
+        "real": SINGLE,
+        "char": BLANK,
+        "nchar": BLANK,
+        "binary": FILLED,
+        "datetime": Narrow(rounds="in steps of 1/300 second"),
+        "smalldatetime": Narrow(rounds="to the minute"),
+    }
+)
 _SELECT: Final = {
     # FreeTDS would guess the code page of text that is not Unicode.
     **dict.fromkeys(("char", "varchar", "text", "ntext", "xml", "json", "vector"), "CONVERT(nvarchar(max), {})"),

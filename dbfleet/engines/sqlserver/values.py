@@ -8,6 +8,7 @@ from typing import Final
 
 from dbfleet.columns import Convert, converted
 from dbfleet.engines.sqlserver.types import Native
+from dbfleet.narrow import single
 from dbfleet.values import TEXT_OF, VALUE_OF, Batch, Column, Type, loads_json
 
 
@@ -27,6 +28,8 @@ def reader(natives: Sequence[tuple[Native, Column]]) -> Callable[[Batch], Batch]
         if wanted is not stored:
             convert = _READ[Type.JSON] if wanted is Type.JSON else _between(stored, wanted)
             plan.append((place, convert))
+        elif native.word == "real":  # the driver gives a double, with the noise of its last ten digits
+            plan.append((place, single))
         elif wanted in _READ:
             plan.append((place, _READ[wanted]))
     return lambda rows: converted(rows, plan)

@@ -11,7 +11,7 @@ from typing import Final, TypeVar, cast
 from dbfleet.abilities import Digests, Native, SharesSnapshots, Snapshots, able
 from dbfleet.adapter import Adapter, Written
 from dbfleet.errors import DbfleetError
-from dbfleet.fidelity import conversion
+from dbfleet.fidelity import conversion, marked
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _digests, _ending, _ends, _unreadable
 from dbfleet.ops._ending import EndingDigester, Slots
@@ -34,6 +34,7 @@ from dbfleet.ops.copy.messages import (
     Task,
 )
 from dbfleet.rules import changes
+from dbfleet.spec import EngineSpec
 from dbfleet.target import Target
 from dbfleet.values import Batch, Digest
 
@@ -160,7 +161,7 @@ def _by_rows(reading: _Reading, ticker: Ticker, reader: Adapter, writer: Adapter
     digester = EndingDigester(plan.sink.columns, writer.spec, kept_by=writer.spec) if task.digest else None
     # Closed here and now: a sink that fails leaves the source in the middle of a statement.
     with contextlib.closing(cast(Generator[Batch, None, None], reader.scan(plan.read, task.part))) as batches:
-        passing = ticker.batches(reading(_converted(plan, batches)))
+        passing = ticker.batches(reading(_converted(plan, batches, reader.spec)))
         written = writer.write(
             plan.place, digester.over(passing) if digester else passing, mode=task.mode, alone=task.alone
         )
@@ -171,11 +172,12 @@ def _by_rows(reading: _Reading, ticker: Ticker, reader: Adapter, writer: Adapter
     return written, digester.digest - refused.digest, _ending.removed(digester.slots, refused.slots)
 
 
-def _converted(plan: PlannedCollection, batches: Iterable[Batch]) -> Iterable[Batch]:
+def _converted(plan: PlannedCollection, batches: Iterable[Batch], source: EngineSpec) -> Iterable[Batch]:
     """The source's batches as the rules read them, in the sink's types."""
     if plan.rules:
         batches = map(changes(plan.read, plan.source, plan.rules), batches)
-    convert = conversion(plan.source.columns, plan.sink.columns)
+    columns = [marked(column, source) for column in plan.source.columns]
+    convert = conversion(columns, plan.sink.columns)
     return map(convert, batches) if convert else batches
 
 
@@ -183,7 +185,7 @@ def _read_back(owner: Owner, reader: Adapter, writer: Adapter, check: CheckPart)
     schema = check.plan.place
     if not check.merged and _ending.place_of(schema.columns, writer.spec) is None:
         return _digests.stored(writer, schema, check.part, watched=lambda batches: _checked(owner, batches)), {}
-    digester = EndingDigester(schema.columns, writer.spec)
+    digester = EndingDigester(schema.columns, writer.spec, kept_by=writer.spec if check.merged else None)
     scanned = _ours(owner, reader, writer, check.plan) if check.merged else writer.scan(schema, check.part)
     for batch in _checked(owner, scanned):
         digester.add(batch)
@@ -200,5 +202,5 @@ def _checked(owner: Owner, pieces: Iterable[T]) -> Iterator[T]:
 def _ours(owner: Owner, reader: Adapter, writer: Adapter, plan: PlannedCollection) -> Iterator[Batch]:
     """The sink's rows with the source's keys."""
     places = plan.sink.key_indexes
-    for rows in _converted(plan, _checked(owner, reader.scan(plan.read))):
+    for rows in _converted(plan, _checked(owner, reader.scan(plan.read)), reader.spec):
         yield list(writer.get(plan.place, [tuple(row[place] for place in places) for row in rows]))

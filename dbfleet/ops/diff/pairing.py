@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from dbfleet.errors import UsageError, did_you_mean
-from dbfleet.fidelity import TIMES, alike, coarsened, coarser, shared_digits
+from dbfleet.fidelity import TIMES, alike, coarse_of, coarsened, coarser, shared_digits
 from dbfleet.lines import ORDERED
 from dbfleet.ops.diff import expression
 from dbfleet.ops.diff.differences import Difference
@@ -115,7 +115,7 @@ def pairings(a: Schema, b: Schema, specs: tuple[EngineSpec, EngineSpec], choice:
         expression.parse(choice.where, [a.column(name) for name in (*same,)])
     chosen = bool(choice.columns or choice.ignore) and not choice.whole
     sides = []
-    for schema, other in ((a, b), (b, a)):
+    for schema, other, both in ((a, b, specs), (b, a, (specs[1], specs[0]))):
         compared = [*key, *wanted]
         partition = schema.partition or schema.key[:1]
         besides = [name for name in choice.besides if name in schema.names]
@@ -125,7 +125,7 @@ def pairings(a: Schema, b: Schema, specs: tuple[EngineSpec, EngineSpec], choice:
         sides.append(
             Pairing(
                 schema.name,
-                tuple(_alike(schema.column(name), other, () if choice.whole else specs) for name in read),
+                tuple(_alike(schema, name, other, both, whole=choice.whole) for name in read),
                 len(compared),
                 len(compared) + len(tested),
                 tuple(range(len(key))),
@@ -141,12 +141,17 @@ def pairings(a: Schema, b: Schema, specs: tuple[EngineSpec, EngineSpec], choice:
     return sides[0], sides[1]
 
 
-def _alike(column: Column, other: Schema, specs: Sequence[EngineSpec]) -> Column:
-    """The column with the digits of a second that both sides have, and these engines keep."""
-    if column.name not in other.names or column.type not in TIMES:
+def _alike(schema: Schema, name: str, other: Schema, specs: tuple[EngineSpec, EngineSpec], *, whole: bool) -> Column:
+    """The column with what counts on both sides: digits of a second (with `whole` those that the columns have, whatever
+    their engines keep), 24 bits of a float, no blanks that pad a text."""
+    column = schema.column(name)
+    yours = other.column(name) if name in other.names else None
+    if yours is None or (schema.native and column.native == yours.native):
         return column
-    digits = shared_digits((column, other.column(column.name)), specs)
-    return column if digits is None else replace(column, fraction_digits=digits)
+    if column.type in TIMES:
+        digits = shared_digits((column, yours), () if whole else specs)
+        return column if digits is None else replace(column, fraction_digits=digits)
+    return replace(column, coarse=coarse_of((column, yours), specs)) if column.type is yours.type else column
 
 
 def shared_key(a: Schema, b: Schema) -> tuple[str, ...]:

@@ -14,9 +14,9 @@ from dbfleet.adapter import WHOLE
 from dbfleet.engines._mysql.read import has_huge, rendered
 from dbfleet.engines._mysql.session import Session
 from dbfleet.engines._mysql.types import INTEGERS, LEXIS, TEXTS, Native
-from dbfleet.engines._mysql.values import single
 from dbfleet.engines._mysql.wire import RawRow
 from dbfleet.lines import NULL, bytes_cell, escape, joined, needs_escapes
+from dbfleet.narrow import single
 from dbfleet.values import Column, Schema, Type
 
 KINDS: Final[Mapping[Type, frozenset[str]]] = {
