@@ -61,6 +61,15 @@ class PlannedCollection:
         return self.ruled or self.source
 
     @property
+    def may_fall(self) -> bool:
+        """Whether two keys of the source may be one in the sink."""
+        return any(
+            line.fidelity is Keeping.ROUNDED or new.coarse is not None
+            for new, line in zip(self.sink.columns, self.columns, strict=True)
+            if new.name in self.sink.key
+        )
+
+    @property
     def place(self) -> Schema:
         """What is written into."""
         return self.staged or self.sink

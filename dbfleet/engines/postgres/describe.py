@@ -69,23 +69,23 @@ def describe(execute: Execute, tables: Tables, name: str) -> Schema:
 
 def _column(name: str, there: TableColumn, types: TypeCatalog) -> Column:
     carried = types[there.oid]
-    sizes = _sizes(carried.column_type, there.native) if there.oid in CLOSED else {}
-    column = Column(name, carried.column_type, not there.not_null, native=there.native, note=carried.note, **sizes)
+    known = sizes(carried.column_type, there.native) if there.oid in CLOSED else {}
+    column = Column(name, carried.column_type, not there.not_null, native=there.native, note=carried.note, **known)
     if carried.type is not None and not carried.nested:
         column = typed_by_comment(column, there.comment)
     return replace(column, note=None, generated=True) if there.generated else column
 
 
-def _sizes(type_: Type, native: str) -> dict[str, Any]:
+def sizes(type_: Type, native: str) -> dict[str, Any]:
     """What the type's name says of its sizes: numeric(12,2), character varying(20), timestamp(3) with time zone."""
-    sizes = _SIZES.search(native)
-    if sizes is None:
+    found = _SIZES.search(native)
+    if found is None:
         return {}
     if type_ is Type.DECIMAL:
-        return {"precision": int(sizes[1]), "scale": int(sizes[2] or 0)}
+        return {"precision": int(found[1]), "scale": int(found[2] or 0)}
     word = {Type.TEXT: "length", Type.TIME: "fraction_digits", Type.DATETIME: "fraction_digits",
             Type.INSTANT: "fraction_digits"}.get(type_)  # fmt: skip
-    return {word: int(sizes[1])} if word else {}
+    return {word: int(found[1])} if word else {}
 
 
 _EXACTLY: Final = 8 << 20

@@ -202,7 +202,7 @@ class Owner:
         if plan.outlined and self._others:  # whole tables side by side: 0.9 of the time that ranges of keys take
             parts = min(-(-rows // _NATIVE_PART_ROWS), _MOST_PARTS)
         refers_to_itself = any(each.collection == plan.sink.name for each in plan.sink.references)
-        if parts < 2 or Capability.SPLIT not in self._ends.source_spec.capabilities or (
+        if plan.may_fall or parts < 2 or Capability.SPLIT not in self._ends.source_spec.capabilities or (
             refers_to_itself and Capability.REFERENCES in self._ends.sink_spec.capabilities
         ):  # fmt: skip
             return [WHOLE]  # a row may refer to one of another part

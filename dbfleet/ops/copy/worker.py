@@ -14,6 +14,7 @@ from dbfleet.errors import DbfleetError
 from dbfleet.fidelity import conversion, marked
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _digests, _ending, _ends, _unreadable
+from dbfleet.ops._apart import Apart
 from dbfleet.ops._ending import EndingDigester, Slots
 from dbfleet.ops._plan import PlannedCollection
 from dbfleet.ops._progress import Ticker
@@ -159,17 +160,21 @@ def _by_lines(reading: _Reading, ticker: Ticker, reader: Adapter, writer: Adapte
 def _by_rows(reading: _Reading, ticker: Ticker, reader: Adapter, writer: Adapter, task: CopyPart) -> _Copied:
     plan = task.plan
     digester = EndingDigester(plan.sink.columns, writer.spec, kept_by=writer.spec) if task.digest else None
+    apart = Apart(plan.place, writer.spec) if plan.may_fall else None
     # Closed here and now: a sink that fails leaves the source in the middle of a statement.
     with contextlib.closing(cast(Generator[Batch, None, None], reader.scan(plan.read, task.part))) as batches:
         passing = ticker.batches(reading(_converted(plan, batches, reader.spec)))
+        passing = apart(passing) if apart else passing
         written = writer.write(
             plan.place, digester.over(passing) if digester else passing, mode=task.mode, alone=task.alone
         )
+    refused = [entry.row for entry in written.rejected]
+    written.rejected += apart.rejected if apart else []
     if digester is None:
         return written, None, {}
-    refused = EndingDigester(plan.sink.columns, writer.spec, kept_by=writer.spec)
-    refused.add([entry.row for entry in written.rejected])
-    return written, digester.digest - refused.digest, _ending.removed(digester.slots, refused.slots)
+    undone = EndingDigester(plan.sink.columns, writer.spec, kept_by=writer.spec)
+    undone.add(refused)
+    return written, digester.digest - undone.digest, _ending.removed(digester.slots, undone.slots)
 
 
 def _converted(plan: PlannedCollection, batches: Iterable[Batch], source: EngineSpec) -> Iterable[Batch]:

@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, Self
 
 from dbfleet.adapter import Adapter, Change, Written
+from dbfleet.bounds import narrow
 from dbfleet.errors import PartialWrite, Unsupported, UsageError
 from dbfleet.fidelity import alike, coarsened, convert
 from dbfleet.fleet import Fleet
@@ -338,7 +339,8 @@ def _changes(schema: Schema, sides: tuple[Pairing, Pairing]) -> Callable[[Unlike
     fitting = [
         _fitting(sides[0].columns[ours[name]], schema.column(name)) if name in ours else None for name in schema.names
     ]
-    coarsen = coarsened(schema.columns, sides[0].specs[1]) or (lambda row: row)
+    kept = [replace(column, coarse=narrow(column, sides[0].specs[1]).coarse) for column in schema.columns]
+    coarsen = coarsened(kept, sides[0].specs[1]) or (lambda row: row)
 
     def taken_of(row: Row, names: Container[str]) -> Row:
         fits = zip(schema.names, fitting, strict=True)

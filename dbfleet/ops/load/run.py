@@ -12,9 +12,10 @@ from typing import Final, Literal
 from dbfleet.abilities import Native, able
 from dbfleet.adapter import Adapter, Swap, Written
 from dbfleet.errors import ConstraintViolated, DbfleetError, NoRoom, PartialWrite, StatementError, UsageError
-from dbfleet.fidelity import coarsened
+from dbfleet.fidelity import coarsened, marked
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _digests, _ends, _staging, _verified
+from dbfleet.ops._apart import Apart
 from dbfleet.ops._digests import Digester
 from dbfleet.ops._plan import PlannedCollection
 from dbfleet.ops._progress import Ticker
@@ -278,11 +279,16 @@ def _load(adapter: Adapter, job: Job, verify: bool, refused: RejectedFile, ticke
     schema, source, name = job.place, job.input, job.schema.name
     mode: Literal["insert", "upsert"] = "upsert" if job.action == "upsert" else "insert"
     before = adapter.count(schema.name) if verify and job.action in ("append", "upsert") else 0
+    if job.action in ("append", "upsert"):
+        schema = replace(schema, columns=tuple(marked(column, adapter.spec) for column in schema.columns))
     digester = Digester(schema.columns, kept_by=adapter.spec)
 
     def batches(stack: ExitStack) -> Iterator[Batch]:
         ticker.rows = 0
-        for batch in ticker.batches(source.batches(stack, schema)):
+        apart = Apart(schema, adapter.spec)
+        for batch in apart(ticker.batches(source.batches(stack, schema))):
+            if apart.rejected:
+                raise ConstraintViolated(f"{name}: {apart.rejected[0].reason}", target=adapter.target.name)
             if verify:
                 digester.add(batch)
             yield batch
