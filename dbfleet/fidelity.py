@@ -82,7 +82,7 @@ def declared(column: Column, source: EngineSpec, sink: EngineSpec, *, keyed: boo
     return Kept(Keeping.OR_REFUSED, ", ".join(refused)) if refused else Kept(Keeping.EXACT, column.remark)
 
 
-_AS: Final = re.compile(r"\bas (?:\w+ )?(?:text|json|bytes|number|Extended JSON|instant)\b")
+_AS: Final = re.compile(rf"\bas (?:\w+ ){{0,2}}(?:{'|'.join(Type)}|number|Extended JSON)\b")
 _SAMPLED: Final = "by a sample"
 _SHOWN_ONLY: Final = ("in steps of ", "Neo4j's element id")
 

@@ -166,6 +166,30 @@ def test_relationships_between_nodes_of_many_labels_are_rows_too(
         _rows(adapter, f"MATCH (x) WHERE x.of = '{graph}' DETACH DELETE x")
 
 
+def test_ends_without_a_label_in_common_are_found_by_the_element_id(
+    adapter: Adapter, target: Target, graph: str, tmp_path: Path
+) -> None:
+    """Also of a label that has a key of its own; one whose relationships lead to keys has none beside it."""
+    one, two, far, kind, plain = (f"{graph}_{word}" for word in ("A", "B", "C", "R", "S"))
+    for label in (one, far):
+        _rows(adapter, f"CREATE CONSTRAINT {label}_c FOR (x:{label}) REQUIRE x.id IS UNIQUE")
+    _rows(
+        adapter,
+        f"CREATE (a:{one} {{id: 1}})-[:{kind} {{w: 1}}]->(a), (a)-[:{kind} {{w: 2}}]->(b:{two} {{v: 2}}), "
+        f"(b)-[:{kind} {{w: 3}}]->(a), (:{far} {{id: 1}})-[:{plain}]->(:{far} {{id: 2}})",
+    )
+    assert (adapter.describe(one).key, adapter.describe(one).names) == (("id",), ("_id", "id"))
+    assert (adapter.describe(two).key, adapter.describe(far).names) == (("_id",), ("id",))
+    sqlite = f"sqlite:///{tmp_path}/copied.db"
+    ran = run("copy", target.url(reveal=True), sqlite, one, two, kind, "--verify")
+    assert ran.code == 0, ran
+    assert "_id of a row of one of them" in " ".join(ran.err.split())
+    nodes = f"select _id, 'a' n from \"{one}\" union all select _id, 'b' from \"{two}\""
+    joined = f'select k.w, f.n f, t.n t from "{kind}" k join ({nodes}) f on f._id = k._from join ({nodes}) t on t._id = k._to order by 1'  # noqa: E501
+    found = [tuple(each.values()) for each in _records(run("query", sqlite, joined))]
+    assert found == [(1, "a", "a"), (2, "a", "b"), (3, "b", "a")]
+
+
 def test_relationships_of_a_type_that_is_called_as_a_label_are_told(
     adapter: Adapter, target: Target, graph: str, tmp_path: Path
 ) -> None:

@@ -7,7 +7,8 @@ points are json.
 
 A label's key is the key of a unique constraint, if every node has it. Where there is none and the nodes have
 relationships, the key is the nodes' element ids: the column `_id`. The ends of relationships, `_from` and `_to`, hold
-the keys of the label that all of these nodes have; where there is no such label they are element ids, with a note.
+the keys of the label that all of these nodes have; where there is no such label they are element ids, with a note, and
+the labels of these nodes have the column `_id` beside their keys.
 """
 
 from __future__ import annotations
@@ -108,23 +109,53 @@ def sampled(session: Session, name: str) -> Layout:
     raise session.not_found(name)
 
 
-def _label(session: Session, name: str) -> Layout:
-    """The layout of a label's nodes."""
+def _label(session: Session, name: str, *, ends: bool = True) -> Layout:
+    """The layout of a label's nodes. `ends`: with their element ids where relationships have nothing else of them."""
     properties = _columns(session, f"(x:{quoted(name)})")
     columns, expressions = [column for column, _ in properties], {column.name: text for column, text in properties}
     key = _unique_key(session, name, {column.name: column for column in columns})
     if key:
         columns = [replace(column, nullable=column.name not in key) for column in columns]
+    if key and not (ends and _meets_strangers(session, name)):
         return Layout(Schema(name, tuple(columns), key), expressions, frozenset())
-    related = session.rows(
-        f"CALL () {{ MATCH (:{quoted(name)})-[x]->() RETURN count(x) AS n UNION ALL "
-        f"MATCH ()-[x]->(:{quoted(name)}) RETURN count(x) AS n }} RETURN sum(n)"
-    )[0][0]
+    related = (
+        key
+        or session.rows(
+            f"CALL () {{ MATCH (:{quoted(name)})-[x]->() RETURN count(x) AS n UNION ALL "
+            f"MATCH ()-[x]->(:{quoted(name)}) RETURN count(x) AS n }} RETURN sum(n)"
+        )[0][0]
+    )
     if not related:
         return Layout(Schema(name, tuple(columns)), expressions, frozenset())
     own = _free("_id", expressions)
     columns.insert(0, Column(own, Type.TEXT, nullable=False, note=_MADE_OF))
-    return Layout(Schema(name, tuple(columns), (own,)), {**expressions, own: "elementId(x)"}, frozenset((own,)))
+    schema = Schema(name, tuple(columns), key or (own,))
+    return Layout(schema, {**expressions, own: "elementId(x)"}, frozenset((own,)))
+
+
+def _meets_strangers(session: Session, name: str) -> bool:
+    """Whether nodes of this label are ends of relationships at whose ends are nodes that have no label in common with
+    them: these hold element ids."""
+    labels, label = _labels(session), quoted(name)
+    kinds = [kind for (kind,) in session.rows("CALL db.relationshipTypes() YIELD relationshipType AS t RETURN t")]
+    for outgoing in (True, False) if kinds else ():
+        patterns = [f"(:{label})-[x:{each}]->()" if outgoing else f"()-[x:{each}]->(:{label})"
+                    for each in map(quoted, kinds)]  # fmt: skip
+        here = [kinds[number] for number, count in _counted(session, patterns) if count]
+        if any(_home(session, kind, labels, outgoing=outgoing) is None for kind in here):
+            return True
+    return False
+
+
+def _counted(session: Session, patterns: Sequence[str]) -> list[tuple[int, int]]:
+    """For each pattern its number and how many relationships x it has. The server keeps these counts, so nothing is
+    counted."""
+    union = " UNION ALL ".join(f"MATCH {text} RETURN {n} AS n, count(x) AS c" for n, text in enumerate(patterns))
+    return [(int(number), int(count)) for number, count in session.rows(union)]
+
+
+def _labels(session: Session) -> list[str]:
+    return [label for (label,) in session.rows("CALL db.labels() YIELD label RETURN label ORDER BY label")]
 
 
 def _type(session: Session, name: str) -> Layout:
@@ -134,12 +165,12 @@ def _type(session: Session, name: str) -> Layout:
     columns: list[Column] = []
     expressions: dict[str, str] = {}
     references = []
-    labels = [label for (label,) in session.rows("CALL db.labels() YIELD label RETURN label ORDER BY label")]
+    labels = _labels(session)
     for word, node in (("_from", "startNode(x)"), ("_to", "endNode(x)")):
         home = _home(session, name, labels, outgoing=word == "_from")
         if home is None:
             own = _free(word, {*taken, *expressions})
-            note = f"{_MADE_OF}: these nodes have no label in common, so it may be the key of no row"
+            note = f"{_MADE_OF}: these nodes have no label in common, so it is the _id of a row of one of them"
             columns.append(Column(own, Type.TEXT, nullable=False, note=note))
             expressions[own] = f"elementId({node})"
             continue
@@ -161,17 +192,18 @@ def _type(session: Session, name: str) -> Layout:
 
 def _home(session: Session, name: str, labels: Sequence[str], *, outgoing: bool) -> Layout | None:
     """The label that the nodes at this end of all these relationships have; of several labels one whose key is a
-    property. The server keeps these counts, so nothing is counted."""
+    property."""
     if not labels:
         return None
     kind = quoted(name)
     patterns = [f"(:{quoted(label)})-[x:{kind}]->()" if outgoing else f"()-[x:{kind}]->(:{quoted(label)})"
                 for label in labels]  # fmt: skip
-    union = " UNION ALL ".join(f"MATCH {text} RETURN {n} AS n, count(x) AS c" for n, text in enumerate(patterns))
     ((total,),) = session.rows(f"MATCH ()-[x:{kind}]->() RETURN count(x)")
-    common = [labels[n] for n, count in session.rows(union) if count == total and not labels[n].startswith(HOUSE)]
+    common = [
+        labels[n] for n, count in _counted(session, patterns) if count == total and not labels[n].startswith(HOUSE)
+    ]
     kept = schemas.kept(session)
-    layouts = [Layout(kept[label]) if label in kept else _label(session, label) for label in common]
+    layouts = [Layout(kept[label]) if label in kept else _label(session, label, ends=False) for label in common]
     with_keys = (layout for layout in layouts if layout.schema.key)
     return min(with_keys, key=lambda layout: bool(layout.made), default=None)
 

@@ -326,6 +326,9 @@ def _with_extras(
             plan, more = extras.planned(source, ends.sink_spec, plan)
             all_left += more
             any_made = True
+        elif ends.source_spec.paradigm != "relational" and not plan.sink.native:
+            # Attachments, times to live, other labels: they belong to the rows, whoever made the sink's collection.
+            all_left += extras.planned(source, ends.sink_spec, plan)[1]
         found.append(plan)
     if any_made and ends.source_spec.paradigm == "relational" and able(source, CarriesExtras) is None:
         title = ends.source_spec.title
