@@ -28,7 +28,7 @@ def of_engine(column: Column, source: EngineSpec, sink: EngineSpec, *, keyed: bo
     mine, yours = sink.limits, source.limits
     if column.type in (Type.TEXT, Type.JSON) and yours.nul_in_text and not mine.nul_in_text:
         yield "no U+0000"
-    if column.type is Type.JSON and mine.double_json and not yours.double_json:
+    if column.type is Type.JSON and sink.double_json and not source.double_json:
         yield "no number that is no double"
     if column.type is Type.FLOAT and mine.finite_floats and not yours.finite_floats:
         yield "no NaN and no infinity"

@@ -59,7 +59,7 @@ class Limits:
     `subnormal_floats`: floats nearer to zero than 2.2e-308 are kept. `nul_in_text`: text may hold the character U+0000.
     `empty_text_in_key`: a key column may hold "". `trailing_blanks_in_key`: keys may differ only in blanks at the end.
     `empty_text_is_null` (also of empty bytes) and `json_null_is_null` are declared oddities: what is written as an
-    empty text or as the JSON null is read as NULL. `double_json`: numbers in json are doubles.
+    empty text or as the JSON null is read as NULL.
     """
 
     fraction_digits: int = 6
@@ -78,7 +78,6 @@ class Limits:
     trailing_blanks_in_key: bool = True
     empty_text_is_null: bool = False
     json_null_is_null: bool = False
-    double_json: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,6 +363,7 @@ class EngineSpec:
     reader_options: Callable[[Target], Mapping[str, str]] | None = None
     keeps_native: Callable[[Column], bool | None] | None = None
     narrow: Callable[[str], Narrow] = whole
+    double_json: bool = False  # numbers in json are doubles or integers of 64 bits; others are refused
     unfold: Unfold | None = None
     close: Callable[[Schema, Schema, Batch], Batch] | None = None
     ends: str | None = None

@@ -101,13 +101,13 @@ def spec(
         guard_note="GET_LOCK, SLEEP and, while an answer is read, locks of its rows pass; each statement is a "
         "transaction of its own. Outside of dbfleet's sessions a prepared XA transaction may keep locks.",
         narrow=narrow,
+        double_json=double_json,
         limits=Limits(
             decimal_digits=65,
             decimal_scale=30,
             key_length=3072,
             name_length=64,
             finite_floats=True,
-            double_json=double_json,
         ),
         default_port=3306,
         local=local,
