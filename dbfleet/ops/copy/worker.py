@@ -163,7 +163,7 @@ def _by_rows(reading: _Reading, ticker: Ticker, reader: Adapter, writer: Adapter
     apart = Apart(plan.place, writer.spec) if plan.may_fall else None
     # Closed here and now: a sink that fails leaves the source in the middle of a statement.
     with contextlib.closing(cast(Generator[Batch, None, None], reader.scan(plan.read, task.part))) as batches:
-        passing = ticker.batches(reading(_converted(plan, batches, reader.spec)))
+        passing: Iterable[Batch] = ticker.batches(reading(_converted(plan, batches, reader.spec)))
         passing = apart(passing) if apart else passing
         written = writer.write(
             plan.place, digester.over(passing) if digester else passing, mode=task.mode, alone=task.alone
