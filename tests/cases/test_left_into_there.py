@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from dbfleet import registry
+from dbfleet.engines.redis.connect import dialer
 from dbfleet.target import Target
 from tests.zoo.walk import run
 
@@ -59,3 +60,41 @@ def test_what_has_nothing_besides_its_rows_is_exact_enough(target: Target, serve
         connection.commit()
     ends = (f"{target.url(reveal=True)}#{name}", f"sqlite:///b.db#{name}")
     assert run("copy", *ends, "--strict", "--verify").code == 0
+
+
+def _all(target: Target, commands: list[str]) -> None:
+    wire, _ = dialer(target, 10)()
+    wire.ask_all([command.split() for command in commands])
+    wire.close()
+
+
+@pytest.mark.parametrize(
+    ("sampled", "other", "value"),
+    [
+        ("string", "RPUSH {}:z a b", ("list", '["a","b"]')),
+        ("string", "HSET {}:z f v", ("hash", '{"f":"v"}')),
+        ("hash", "SET {}:z tok", ("string", '"tok"')),
+        ("list", "SADD {}:z a", ("set", '["a"]')),
+    ],
+)
+def test_a_value_of_another_type_behind_the_sample_is_what_it_is(
+    target: Target, server: Any, name: str, sampled: str, other: str, value: tuple[str, str]
+) -> None:
+    """One key in thousands, into SQLite, by a dump, and compared."""
+    one = {"string": "SET {}:{} v", "hash": "HSET {}:{} f v", "list": "RPUSH {}:{} v"}[sampled]
+    commands = [one.format(name, number) for number in range(3000)]
+    _all(target, [*commands, other.format(name)])
+    url = f"{target.url(reveal=True)}#{name}"
+    try:
+        ran = run("copy", url, f"sqlite:///b.db#{name}", "--verify")
+        assert ran.code == 0, ran
+        assert run("dump", url, "-o", "d").code == 0
+        assert run("load", "sqlite:///c.db", "d", "--verify").code == 0
+        assert run("diff", url, f"sqlite:///c.db#{name}").code == 0
+        for file in ("b.db", "c.db"):
+            with closing(sqlite3.connect(file)) as connection:
+                found = connection.execute(f"select type, value from \"{name}\" where key like '%z'").fetchall()
+                assert found == [value]
+                assert connection.execute(f'select count(*) from "{name}"').fetchone() == (3001,)
+    finally:
+        _all(target, [f"DEL {name}:{key}" for key in [*range(3000), "z"]])

@@ -5,8 +5,9 @@
   `value`, which is json (`_JSON`).
 - A column is text; it is bytes where the sample holds a value that is no UTF-8. In json such a value is
   `{"base64": …}`.
-- The columns come from a sample of keys, and say so where there are more keys. A scan that meets what the sample did
-  not show (a field, a type, bytes in text) stops with an error, so nothing is lost in silence.
+- The columns come from a sample of keys, and say so where there are more keys; the type is asked of every key
+  (`_other_types`). A scan that meets what the sample did not show (a field, bytes in text) stops with an error, so
+  nothing is lost in silence.
 - The native types say what a column is: "key", "string", "hash field", "type", "any". By them `foreign_write` makes the
   keys again.
 - A batch knows its keys (`Keys`), so that another Redis gets each key whole, with what no column says.
@@ -15,6 +16,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -30,6 +32,7 @@ SAMPLE: Final = 1000
 SAMPLE_PIECES: Final = 8
 """How many pieces of BATCH_BYTES are looked at, at most: a sample of large values has fewer keys."""
 MOST_FIELDS: Final = 200
+_PATIENCE_S: Final = 20.0
 NOTE: Final = f"by a sample of {SAMPLE} keys"
 ANY_NOTE: Final = "the whole value, as json"
 
@@ -37,8 +40,11 @@ ANY_NOTE: Final = "the whole value, as json"
 # --- describing ---------------------------------------------------------------------------------------------------
 
 
-def described(wire: Wire, name: str, ours: Collection[str], first: Sequence[bytes] | None = None) -> Schema | None:
-    """The schema that a sample of the keys shows (the `first`, where they are known); None where there is no key."""
+def described(
+    wire: Wire, name: str, ours: Collection[str], first: Sequence[bytes] | None = None, *, every: bool = False
+) -> Schema | None:
+    """The schema that a sample of the keys shows (the `first`, where they are known); None where there is no key.
+    `every`: the types of all keys are looked at, while that takes no longer than some seconds."""
     keys: list[bytes] = list(first or ())
     for page in () if first else keys_of(wire, name, ours):
         keys += page[: SAMPLE + 1 - len(keys)]
@@ -50,6 +56,8 @@ def described(wire: Wire, name: str, ours: Collection[str], first: Sequence[byte
     kinds.discard(b"none")
     if not kinds:
         return None
+    if every and note and len(kinds) == 1:
+        kinds |= _other_types(wire, name, ours, kinds)
     columns: list[Column] | None = None
     if kinds == {b"string"}:
         pieces, whole = _sampled(wire, "GET", keys)
@@ -69,6 +77,16 @@ def described(wire: Wire, name: str, ours: Collection[str], first: Sequence[byte
         key_name = "_" + key_name
     kind = Type.TEXT if all(map(_is_text, keys)) else Type.BYTES
     return Schema(name, (Column(key_name, kind, False, native="key"), *columns), (key_name,))
+
+
+def _other_types(wire: Wire, name: str, ours: Collection[str], known: set[bytes]) -> set[bytes]:
+    """The types of keys besides the known one, of the first page that has any. A walk over all keys: 3 µs each."""
+    give_up = time.monotonic() + _PATIENCE_S
+    for page in keys_of(wire, name, ours):
+        others = set(wire.ask_all([["TYPE", key] for key in page])) - known - {b"none"}
+        if others or time.monotonic() > give_up:
+            return others
+    return set()
 
 
 def _sampled(wire: Wire, command: str, keys: Sequence[bytes]) -> tuple[Iterator[list[Any]], bool]:
@@ -158,6 +176,8 @@ class Reader:
         self._waiting = waiting_as(schema.name)
         self._before = len(self._waiting)
         natives = {column.name: column.native for column in known.columns}
+        if any(column.native == "any" for column in schema.columns):  # described with the types of all keys
+            natives = {column.name: column.native for column in schema.columns}
         missing = [name for name in schema.names if name not in natives]
         if missing:
             raise StatementError(f"no column {missing[0]} in the keys {schema.name}:*")

@@ -80,13 +80,15 @@ class Collections:
     def describe(self, name: str) -> Schema:
         """The collection's schema. NotFound where it is not there."""
         text = self._session.data().ask("HGET", SCHEMAS, name, decode=True)
-        return schema_of(text) if text is not None else self.foreign(name)
+        return schema_of(text) if text is not None else self.foreign(name, every=True)
 
-    def foreign(self, name: str) -> Schema:
-        """The schema of keys that dbfleet did not make, or copied as they were. NotFound where there are none."""
+    def foreign(self, name: str, *, every: bool = False) -> Schema:
+        """The schema of keys that dbfleet did not make, or copied as they were. NotFound where there are none. `every`:
+        the types of all keys are looked at."""
         wire = self._session.data()
         known = self._known()
-        sampled = foreign.described(wire, name, self.indexes(), known.first.get(name) if known else None)
+        first = known.first.get(name) if known else None
+        sampled = foreign.described(wire, name, self.indexes(), first, every=every)
         text = wire.ask("HGET", kept.KEPT, name, decode=True)
         made = schema_of(text) if text is not None else None
         if made is not None and sampled is not None:
