@@ -26,6 +26,8 @@ from dbfleet.values import JSON_NULL, TEXT_OF, Batch, Coarse, Column, Row, Type
 
 TIMES: Final = (Type.TIME, Type.DATETIME, Type.INSTANT)
 """The types that have digits of a second."""
+EMPTIES: Final = (Type.TEXT, Type.BYTES)
+"""The types that have an empty value, which an engine may hold for NULL."""
 _MOST_DIGITS: Final = 6
 """The digits of a second that Python keeps."""
 _UNBOUNDED: Final = 1_000
@@ -67,8 +69,8 @@ def declared(column: Column, source: EngineSpec, sink: EngineSpec, *, keyed: boo
     digits = column.precision or _UNBOUNDED
     if kind is Fidelity.ROUNDED and column.type is Type.DECIMAL and digits > (limits.decimal_digits or digits):
         return Kept(Keeping.ROUNDED, f"{limits.decimal_digits} digits")
-    if column.type is Type.TEXT and limits.empty_text_is_null and not source.limits.empty_text_is_null:
-        return Kept(Keeping.ROUNDED, "empty text becomes NULL")
+    if column.type in EMPTIES and limits.empty_text_is_null and not source.limits.empty_text_is_null:
+        return Kept(Keeping.ROUNDED, f"empty {column.type} becomes NULL")
     if column.type is Type.JSON and limits.json_null_is_null and not source.limits.json_null_is_null:
         return Kept(Keeping.ROUNDED, "the JSON null becomes NULL")
     noted = _by_note(column.note)
@@ -211,7 +213,7 @@ def arrives_whole(column: Column, there: Column, source: EngineSpec, sink: Engin
     if (held.coarse or held.rounds) and held != narrow(column, source):
         return False
     limits = sink.limits
-    if limits.empty_text_is_null and there.type in (Type.TEXT, Type.BYTES):
+    if limits.empty_text_is_null and there.type in EMPTIES:
         return False
     if limits.json_null_is_null and there.type is Type.JSON:
         return False
@@ -247,8 +249,8 @@ def coarser(columns: tuple[Column, Column], specs: tuple[EngineSpec, EngineSpec]
         digits = [fraction_digits(column, spec) for column, spec in zip(columns, specs, strict=True)]
         if digits[0] != digits[1]:
             return digits.index(min(digits)), f"{min(digits)} digits of a second"
-    if mine is Type.TEXT and limits[0].empty_text_is_null != limits[1].empty_text_is_null:
-        return (0 if limits[0].empty_text_is_null else 1), "empty text is NULL"
+    if mine in EMPTIES and limits[0].empty_text_is_null != limits[1].empty_text_is_null:
+        return (0 if limits[0].empty_text_is_null else 1), f"empty {mine} is NULL"
     if mine is Type.JSON and limits[0].json_null_is_null != limits[1].json_null_is_null:
         return (0 if limits[0].json_null_is_null else 1), "the JSON null is NULL"
     if mine is Type.DECIMAL:
@@ -318,7 +320,7 @@ def _coarsening(column: Column, spec: EngineSpec) -> Convert | None:
         return None if unit == 1 else lambda value: value.replace(microsecond=value.microsecond // unit * unit)
     if column.type is Type.DECIMAL and rounded and limits.decimal_digits:
         return Context(prec=limits.decimal_digits, rounding=ROUND_DOWN).create_decimal
-    if column.type in (Type.TEXT, Type.BYTES) and limits.empty_text_is_null:
+    if column.type in EMPTIES and limits.empty_text_is_null:
         return lambda value: value or None
     if column.type is Type.JSON and limits.json_null_is_null:
         return lambda value: None if value is JSON_NULL else value

@@ -35,18 +35,19 @@ _LITERAL_ROWS: Final = 1000
 _LEAST: Final = 2.2250738585072014e-308
 
 
-def _float(value: float) -> float:
-    if not math.isfinite(value):
-        raise StatementError(f"SQL Server's float has no {value}")
-    if value and -_LEAST < value < _LEAST:
-        raise StatementError(f"SQL Server's float ends at {_LEAST}: it has no {value!r}")
-    return value
+def _float(native: Native) -> Convert:
+    name, single = native.column.name, native.word == "real"
 
+    def convert(value: float) -> float:
+        if not math.isfinite(value):
+            raise StatementError(f"column {name}: SQL Server's float has no {value}")
+        if value and -_LEAST < value < _LEAST:
+            raise StatementError(f"column {name}: SQL Server's float ends at {_LEAST}: it has no {value!r}")
+        if single and not is_single(value):
+            raise StatementError(f"column {name}: SQL Server's real keeps 32 bits: {value!r} has more digits, or is larger")
+        return value
 
-def _real(value: float) -> float:
-    if not is_single(_float(value)):
-        raise StatementError(f"SQL Server's real keeps 32 bits: {value!r} has more digits, or is larger")
-    return value
+    return convert
 
 
 def _decimal(native: Native) -> Convert:
@@ -87,7 +88,7 @@ def _instant_text(native: Native) -> Convert:
 _CARRY: Final[Mapping[Type, Callable[[Native], Convert]]] = {
     Type.BOOL: lambda native: int,
     Type.DECIMAL: _decimal,
-    Type.FLOAT: lambda native: _real if native.word == "real" else _float,
+    Type.FLOAT: _float,
     Type.BYTES: lambda native: bytes.hex,
     Type.DATE: lambda native: date.isoformat,
     Type.TIME: _time,

@@ -1,4 +1,4 @@
-"""`dbfleet engines`: what each engine can do and how exactly it keeps each type, read from the specs; nothing runs."""
+"""What each engine can do and how exactly it keeps each type, read from the specs; nothing runs."""
 
 from __future__ import annotations
 
