@@ -129,11 +129,22 @@ def engines(
         list[str] | None,
         typer.Argument(metavar="[ENGINE]...", help="All if none is given.", autocompletion=complete_engine),
     ] = None,
+    matrix: Annotated[
+        bool,
+        typer.Option(
+            "--matrix", help="What becomes of one engine's types in another: all pairs, or of SOURCE [SINK], by type."
+        ),
+    ] = False,
     format: Format = None,
 ) -> None:
-    """Show what each engine can do, and how exactly it keeps each type."""
+    """Show what each engine can do, and how exactly it keeps each type; --matrix: in any other engine."""
     from dbfleet.ops import engines as op
 
+    if matrix:
+        from dbfleet.cli import _matrix_view
+
+        _matrix_view.show(names or (), format)
+        return
     found = list(op.engines(names or ()))
     for text in () if names else op.unusable():
         render.warn(text)

@@ -18,9 +18,10 @@ import pytest
 from command_line import Shell
 from terminal import Screen, show
 
-from dbfleet.cli import _fleet_view
+from dbfleet.cli import _fleet_view, _matrix_view
 from dbfleet.formats import Page
 from dbfleet.formats._width import width
+from dbfleet.ops import engines as op
 
 GOLDEN = Path(__file__).parent / "golden"
 WIDTHS = (80, 120)
@@ -123,6 +124,24 @@ def test_health(columns: int) -> None:
          "error": "redis is not up in fleet default: it was killed for memory at 23:17, its cap is 224m"},
     ]  # fmt: skip
     hold("health", columns, "\n".join(_fleet_view.health(records, Page(columns))) + "\n")
+
+
+@pytest.mark.parametrize("columns", WIDTHS)
+def test_the_matrix_of_all_engines(columns: int) -> None:
+    hold("matrix", columns, "\n".join(_matrix_view.table(list(op.matrix()), Page(columns))) + "\n")
+
+
+@pytest.mark.parametrize("columns", WIDTHS)
+def test_one_pair_of_the_matrix(columns: int) -> None:
+    hold("matrix-pair", columns, "\n".join(_matrix_view.one(*op.cell("postgres", "sqlite"), Page(columns))) + "\n")
+
+
+def test_the_matrix_tells_by_marks_what_no_run_has_proven() -> None:
+    for pair in op.matrix():
+        mark = _matrix_view.short(pair)[-1]
+        assert (mark == "?") == (pair.proven is None)
+        assert (mark == "°") == (pair.proven in ("double", "stand-in"))
+        assert ("no run" in _matrix_view.proven(pair)) == (pair.proven is None)
 
 
 def test_doctor_breaks_no_path_that_fits_into_a_line() -> None:

@@ -227,8 +227,8 @@ def _as_rows(
     result: Found,
 ) -> None:
     """What each value must be in the closed set is what the sink has."""
-    ((kind, line),) = lines.items()
-    rows = {key: row for key, row in _rows(sink, places[1])}
+    (line,) = lines.values()
+    rows = dict(_rows(sink, places[1]))
     for value in values:
         came, wanted = rows.get(value.id), found.values[value.id - 1].words[1]
         if not _changes(line) and (came is None or _plain(came) != _plain(wanted)):

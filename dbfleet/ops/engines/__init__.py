@@ -2,7 +2,7 @@
 
 `engines` gives what each declares. `matrix` gives what becomes of the types of any engine in any other, in one cell a
 pair, and `cell` a line for each type of one pair. What a cell says is computed from the same declarations as the plan
-of a copy (dbfleet/fidelity.py); what a run has proven of it, and on which servers, stands on record (engines/proofs.py).
+of a copy (dbfleet/fidelity.py). What a run has proven of it, and on which servers, stands on record (proofs.py).
 """
 
 from dbfleet.ops.engines.cells import Cell, Line, cell, matrix

@@ -55,11 +55,12 @@ class Cell:
     on: Sequence[str]
 
 
-def matrix(names: Sequence[str] = ()) -> Iterator[Cell]:
-    """A cell for each pair of all engines, or of the named ones, source by source. UnknownEngine for what is none."""
-    specs = [registry.spec(name) for name in names] or list(registry.every())
-    for source in specs:
-        for sink in specs:
+def matrix(*, sources: Sequence[str] = ()) -> Iterator[Cell]:
+    """A cell for each pair of engines, source by source, or for those of the named sources. UnknownEngine for what is
+    none."""
+    every = list(registry.every())
+    for source in [registry.spec(name) for name in sources] or every:
+        for sink in every:
             yield _cell(source, sink)
 
 

@@ -1,8 +1,8 @@
 """What runs over all pairs have found, and on which servers: two files of records, written by the run and held by it.
 
 `kinds.jsonl` has a record for each native type of an engine: the column as which its server described it, and values
-that it can hold and no value of the closed set is (`beyond`). `proofs.jsonl` has a record for each pair that a run has proven: on
-which two servers, and whether these were real, stand-ins or doubles; the values that the sink refused as rows; and
+that it can hold and no value of the closed set is (`beyond`). `proofs.jsonl` has a record for each pair that a run has
+proven: on which two servers, and whether these were real, stand-ins or doubles; the values that the sink refused; and
 `cell`, the mark of what was proven. Another zoo, another declaration: the mark is another one, and the pair is not
 proven until a run says so again. `tests/zoo/test_pairs.py` is that run; `make proofs` writes what it finds.
 """
@@ -45,7 +45,7 @@ class Kind:
 @dataclass(frozen=True, slots=True)
 class Proof:
     """A pair that a run has proven: the two servers by product and version, and what they were. `refused` are values
-    that the sink refuses as rows, by column."""
+    that the sink refuses, by column."""
 
     source: str
     sink: str
