@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: help demo demo-console test test-outside lint format bench docs pools clean
+.PHONY: help demo demo-console test test-outside lint format bench docs proofs pools clean
 help:
 	@echo 'make demo        a fleet of the embedded servers: up, seed, query, down'
 	@echo 'make demo-console  the same with the console: drift watches, pages, a link to log in'
@@ -11,7 +11,8 @@ help:
 	@echo 'make test-outside  an engine of another package: its tests and the conformance suite, in an environment of its own'
 	@echo 'make lint        ruff, mypy --strict, import-linter'
 	@echo 'make bench       the benchmark; ROWS=100000 ONLY=seed narrow it'
-	@echo 'make docs        the support table in the README, from the code'
+	@echo 'make docs        the tables and the picture in the README, from the code'
+	@echo 'make proofs      every type from every engine into every other, and what that proves put on record'
 	@echo 'make images      local images of the engines, from distribution packages (Docker)'
 	@echo 'make test-fleet  the end-to-end commands and the conformance suite on all ten of them at once (Docker)'
 
@@ -70,6 +71,13 @@ format: .venv/.dev
 	@$(BIN)/ruff format .
 
 docs: .venv/.dev
+	@$(BIN)/python tests/test_docs.py
+
+# Of the engines of this run: ARGS='--engine postgres --engine mysql' chooses others. The picture and the goldens of the
+# matrix are drawn anew from what is on record then.
+proofs: .venv/.dev
+	@DBFLEET_PROOFS=write $(BIN)/python -m pytest tests/zoo/test_pairs.py $(ARGS)
+	@DBFLEET_GOLDEN=write $(BIN)/python -m pytest -q tests/cli/test_screens.py -k matrix
 	@$(BIN)/python tests/test_docs.py
 
 bench: .venv/.dev

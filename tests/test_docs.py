@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from matrix_picture import picture
 from test_end_to_end import CommandLine
 
 from dbfleet import registry, services
@@ -25,6 +26,7 @@ from dbfleet.conformance.plugin import chosen, environment
 ROOT = Path(__file__).parents[1]
 DBFLEET = (sys.executable, "-m", "dbfleet")
 README = (ROOT / "README.md").read_text("utf-8")
+PICTURE = ROOT / "docs" / "matrix.svg"
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,11 @@ def test_services_table_is_the_code_s() -> None:
     assert settings_table() in README, "make docs writes the README's table anew"
 
 
+def test_the_picture_of_the_matrix_is_the_code_s() -> None:
+    assert picture() == PICTURE.read_text("utf-8"), "make docs draws it anew"
+    assert f"]({PICTURE.relative_to(ROOT)})" in README
+
+
 def test_exit_codes_are_the_code_s() -> None:
     from dbfleet.cli.exit import Code
 
@@ -187,3 +194,4 @@ if __name__ == "__main__":
     fresh = re.sub(r"(the services' specs -->\n)(?:\|.*\n)+", lambda found: f"{found[1]}{services_table()}\n", fresh)
     fresh = re.sub(r"(services' settings -->\n)(?:\|.*\n)+", lambda found: f"{found[1]}{settings_table()}\n", fresh)
     (ROOT / "README.md").write_text(fresh, "utf-8")
+    PICTURE.write_text(picture(), "utf-8")

@@ -43,7 +43,11 @@ EXAMPLES: Final[Mapping[str, tuple[Example, ...]]] = {
         ("dbfleet models --format django postgres mongodb redis --output fleet", ""),
     ),
     "digest": (("dbfleet digest sqlite.orders", ""), ("dbfleet digest postgresql://me@localhost/shop#orders", "")),
-    "engines": (("dbfleet engines", ""), ("dbfleet engines mongodb", "")),
+    "engines": (
+        ("dbfleet engines", ""),
+        ("dbfleet engines mongodb", ""),
+        ("dbfleet engines --matrix postgres mongodb", ""),
+    ),
     "dump": (
         ("dbfleet dump sqlite -o shop", ""),
         ("dbfleet dump sqlite.orders -o - --format csv", ""),

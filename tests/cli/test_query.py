@@ -481,6 +481,26 @@ def test_a_collection_without_a_digest_does_not_hide_those_behind_it(shell: Shel
     assert "torn" in ran.err
 
 
+def test_the_matrix_has_a_cell_for_every_pair_and_a_line_for_every_type_of_one(shell: Shell) -> None:
+    from dbfleet import registry
+
+    cells = [json.loads(line) for line in shell.ok("engines", "--matrix").splitlines()]
+    names = list(registry.names())
+    assert [(each["source"], each["sink"]) for each in cells] == [(a, b) for a in names for b in names]
+    assert list(cells[0]) == ["source", "sink", "fidelity", "types", "not_exact", "proven", "on"]
+    assert all(each["proven"] is None or len(each["on"]) == 2 for each in cells)
+    lines = [json.loads(line) for line in shell.ok("engines", "--matrix", "pg", "sqlite").splitlines()]
+    (cell,) = [each for each in cells if (each["source"], each["sink"]) == ("postgres", "sqlite")]
+    assert len(lines) == cell["types"]
+    assert sum(each["fidelity"] not in ("native", "exact") for each in lines) == cell["not_exact"]
+    interval = next(each for each in lines if each["type"] == "interval")
+    assert (interval["becomes"], interval["fidelity"], interval["note"]) == ("text", "as text", "interval, as text")
+    row = shell.ok("engines", "--matrix", "redis", "--format", "csv").splitlines()
+    assert len(row) == len(names) + 1
+    assert shell("engines", "--matrix", "pg", "sqlite", "redis").code == 2
+    assert shell("engines", "--matrix", "pgg").code == 2
+
+
 def test_engines_tells_what_every_engine_declares(shell: Shell) -> None:
     from dbfleet import registry
 

@@ -12,7 +12,7 @@ import json
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal, cast, get_args
+from typing import Final, Literal, get_args
 
 from dbfleet import registry
 from dbfleet.abilities import Native
@@ -113,7 +113,7 @@ def _line(kind: Kind, source: EngineSpec, sink: EngineSpec, natively: bool, proo
     if natively:
         return Line(source.name, sink.name, kind.type, kind.type, "native")
     how = kept(column, source, sink)
-    word = cast("Word", how.keeping.value)
+    word: Word = how.keeping.value
     told = [how.note] if how.note else []
     some = [value for value, what in kind.beyond.items() if what == "as text"]
     if some:
