@@ -17,8 +17,8 @@ from typing import Any
 
 from dbfleet.adapter import Adapter
 
-NAMES = ("postgres", "sqlite", "redis")
-"""The engines that have a zoo of this shape, each a module here."""
+NAMES = ("cassandra", "couchdb", "mariadb", "mongodb", "mysql", "neo4j", "postgres", "redis", "sqlite")
+"""The engines that have a zoo of this shape, each a module here. The wire doubles know too few of their types."""
 
 
 @dataclass(frozen=True)
