@@ -11,13 +11,15 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from dbfleet import registry
+from dbfleet.abilities import CarriesExtras, able
 from dbfleet.ops.engines import cells, proofs
 from dbfleet.ops.engines.cells import Line
 from dbfleet.ops.engines.proofs import Beyond, By, Kind, Proof
 from dbfleet.target import Target
 from dbfleet.values import Column, Schema, Type, json_text
 from tests.zoo.walk import Ran, run
-from tests.zoo.zoos import Value, Zoo, zoo
+from tests.zoo.zoos import Things, Value, Zoo, zoo
+from tests.zoo.zoos import run as ask
 
 REFUSED = (5, 6)
 """The exit codes of a copy that says by name what it does not take: rows, by their keys, or all of a column."""
@@ -270,6 +272,33 @@ def _missing(sink: Target, there: str, values: Sequence[Value], copied: Ran, res
         words = ", ".join(f"{value.column} {value.words!r}" for value in missing)
         result.troubles.append(f"{told['rejected']} rows were refused, and these are missing: {words}")
     return missing
+
+
+def things_gone(source: Target, sink: Target, things: Things) -> list[str]:
+    """What a collection has besides its rows and what neither came along nor was told, in words."""
+    name, par = f"zoo_things_{source.engine}", f"zoo_par_{source.engine}"
+    with registry.connect(source) as adapter:
+        for statement in (*things.gone, *things.statements):
+            ask(adapter, statement.format(name=name, par=par))
+    try:
+        ways = source.url(reveal=True), sink.url(reveal=True)
+        ran = run("copy", *ways, name, par, "--verify", "--yes")
+        assert ran.code == 0, ran
+        receipt = json.loads(next(line for line in ran.err.splitlines() if line.startswith('{"receipt"')))
+        came = {each["collection"]: each["extras"] for each in receipt["collections"]}
+        told = [*receipt["left"], *came[name]]
+        missing = [each for each in things.told if not any(each.format(name=name) in text for text in told)]
+        with registry.connect(sink) as adapter:
+            carrying = able(adapter, CarriesExtras)
+            there = {str(extra) for each in came for extra in (carrying.extras(each).has if carrying else ())}
+        # Where every integer key counts up, a table of ours says of none that it was asked to.
+        lacking = [each for each in came[name] if each not in there and not each.startswith("identity")]
+        return missing + [f"{each} is told to have come along" for each in lacking]
+    finally:
+        drop(sink, [name, par])
+        with registry.connect(source) as adapter:
+            for statement in things.gone:
+                ask(adapter, statement.format(name=name, par=par))
 
 
 def by(product: str) -> By:

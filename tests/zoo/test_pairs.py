@@ -34,6 +34,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "pair" in metafunc.fixturenames:
         every = [(source, sink) for source in sources for sink in engines]
         metafunc.parametrize("pair", every, ids=["-".join(pair) for pair in every], scope="module")
+    elif "thing" in metafunc.fixturenames:
+        every = [(source, sink) for source in sources for sink in engines if zoo(source).things and source != sink]
+        metafunc.parametrize("thing", every, ids=["-".join(pair) for pair in every], scope="module")
     elif "source" in metafunc.fixturenames:
         metafunc.parametrize("source", sources, scope="module")
 
@@ -83,6 +86,14 @@ def test_all_of_it_arrives_or_is_named(pair: tuple[str, str], ends: dict[str, Ta
         warnings.warn(f"{'-'.join(pair)} is proven, and not on record: make proofs", stacklevel=1)
     elif known.by == proven.by:
         assert (known.cell, known.refused) == (proven.cell, proven.refused), "make proofs does it anew"
+
+
+def test_what_a_collection_has_comes_along_or_is_told(thing: tuple[str, str], ends: dict[str, Target]) -> None:
+    """Constraints, indexes of all kinds, triggers, comments and the like, into every other engine. Into its own they
+    go natively: test_native_*.py."""
+    things = zoo(thing[0]).things
+    assert things
+    assert pairs.things_gone(ends[thing[0]], ends[thing[1]], things) == []
 
 
 def test_the_zoos_are_those_on_record() -> None:

@@ -40,6 +40,17 @@ class Value:
 
 
 @dataclass(frozen=True)
+class Things:
+    """A collection with all that one can have besides rows: constraints, indexes, triggers, comments. `statements` make
+    it, with {name} for its name and {par} for that of another which it refers to; `gone` remove both and what else was
+    made. Each of `told` must come along or be told."""
+
+    statements: tuple[str, ...]
+    gone: tuple[str, ...]
+    told: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Zoo:
     """`make(adapter, name, kinds)` makes the empty collection with these columns, `fill(adapter, name, values)` its
     rows, `said(adapter, name, columns)` the value of each row in the server's own words, by the row's id.
@@ -53,6 +64,7 @@ class Zoo:
     fill: Callable[[Adapter, str, Sequence[Value]], None]
     said: Callable[[Adapter, str, Sequence[str]], dict[int, str]] | None
     apart: bool = False
+    things: Things | None = None
 
     @property
     def values(self) -> list[Value]:

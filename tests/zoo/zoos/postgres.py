@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from dbfleet.adapter import Adapter
-from tests.zoo.zoos import Kind, Value, Zoo, kinds, run
+from tests.zoo.zoos import Kind, Things, Value, Zoo, kinds, run
 
 _LISTED = {
     "smallint": ("-32768", "32767"),
@@ -88,4 +88,50 @@ def _said(adapter: Adapter, name: str, columns: Sequence[str]) -> dict[int, str]
     return dict(run(adapter, f"SELECT id, coalesce({words}, '(NULL)') FROM {name}"))
 
 
-ZOO = Zoo("postgres", kinds(_LISTED, _BEYOND), _make, _fill, _said)
+_THINGS = Things(
+    (
+        "CREATE TABLE {par} (id integer PRIMARY KEY, a integer, b integer, UNIQUE (a, b))",
+        """CREATE TABLE {name} (
+            id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+            p integer CONSTRAINT {name}_ref REFERENCES {par} ON DELETE CASCADE ON UPDATE SET NULL DEFERRABLE,
+            q integer, r integer, n integer NOT NULL DEFAULT 7, m timestamp DEFAULT now(), t text COLLATE "C",
+            e text DEFAULT lower('X'), g integer GENERATED ALWAYS AS (n * 2) STORED, j jsonb, v int4range,
+            CONSTRAINT {name}_check CHECK (n > 0), CONSTRAINT {name}_unique UNIQUE (t),
+            CONSTRAINT {name}_nulls UNIQUE NULLS NOT DISTINCT (q, r),
+            CONSTRAINT {name}_two FOREIGN KEY (q, r) REFERENCES {par} (a, b) MATCH FULL,
+            CONSTRAINT {name}_excl EXCLUDE USING gist (v WITH &&))""",
+        "CREATE INDEX {name}_plain ON {name} (n, t)",
+        "CREATE INDEX {name}_desc ON {name} (n DESC NULLS LAST)",
+        "CREATE INDEX {name}_expression ON {name} (lower(t))",
+        "CREATE INDEX {name}_partial ON {name} (n) WHERE n > 5",
+        "CREATE INDEX {name}_include ON {name} (n) INCLUDE (t)",
+        "CREATE INDEX {name}_gin ON {name} USING gin (j)",
+        "CREATE INDEX {name}_hash ON {name} USING hash (n)",
+        "CREATE INDEX {name}_brin ON {name} USING brin (n)",
+        "CREATE UNIQUE INDEX {name}_two_columns ON {name} (n, m)",
+        "COMMENT ON TABLE {name} IS 'hello'",
+        "COMMENT ON COLUMN {name}.n IS 'number'",
+        "ALTER TABLE {name} ENABLE ROW LEVEL SECURITY",
+        "CREATE POLICY {name}_policy ON {name} USING (true)",
+        "CREATE STATISTICS {name}_statistics ON n, p FROM {name}",
+        "CREATE FUNCTION {name}_function() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+        "CREATE TRIGGER {name}_trigger BEFORE INSERT ON {name} FOR EACH ROW EXECUTE FUNCTION {name}_function()",
+        "CREATE RULE {name}_rule AS ON DELETE TO {name} DO ALSO NOTHING",
+        "INSERT INTO {par} VALUES (1, 1, 1)",
+        "INSERT INTO {name} (p, n, t) VALUES (1, 1, 'x')",
+    ),
+    (
+        "DROP TABLE IF EXISTS {name} CASCADE",
+        "DROP TABLE IF EXISTS {par} CASCADE",
+        "DROP FUNCTION IF EXISTS {name}_function",
+    ),
+    (
+        "{name}_ref, on update set null, on delete cascade, deferrable", "{name}_check", "{name}_unique",
+        "{name}_nulls", "{name}_two, match full", "{name}_excl", "{name}_plain", "{name}_desc, its descending order",
+        "{name}_desc, its order of NULLs", "{name}_expression", "{name}_partial", "{name}_include, its included",
+        "{name}_gin", "{name}_hash, that it is a hash", "{name}_brin", "{name}_two_columns", "comment of the table",
+        "comment of n", "row-level security", "{name}_policy", "{name}_statistics", "{name}_trigger", "{name}_rule",
+        "identity", "default of n", "default of m", "default of e", "generated column g", 'collation "C"',
+    ),
+)  # fmt: skip
+ZOO = Zoo("postgres", kinds(_LISTED, _BEYOND), _make, _fill, _said, things=_THINGS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from dbfleet.adapter import Adapter
-from tests.zoo.zoos import Kind, Value, Zoo, kinds, run
+from tests.zoo.zoos import Kind, Things, Value, Zoo, kinds, run
 
 _UUID = "'f81d4fae-7dec-11d0-a765-00a0c91e6bf6'"
 _LISTED = {
@@ -51,4 +51,30 @@ def _said(adapter: Adapter, name: str, columns: Sequence[str]) -> dict[int, str]
     return dict(run(adapter, f"SELECT id, typeof({value}) || ' ' || quote({value}) FROM {name}"))
 
 
-ZOO = Zoo("sqlite", kinds(_LISTED, _BEYOND), _make, _fill, _said)
+_THINGS = Things(
+    (
+        "CREATE TABLE {par} (id INTEGER PRIMARY KEY)",
+        """CREATE TABLE {name} (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            p INT REFERENCES {par} ON DELETE CASCADE ON UPDATE SET NULL DEFERRABLE INITIALLY DEFERRED,
+            n INT NOT NULL DEFAULT 7, t TEXT COLLATE NOCASE, e TEXT DEFAULT (lower('X')), m DATETIME DEFAULT
+            CURRENT_TIMESTAMP, g INT GENERATED ALWAYS AS (n * 2) STORED, w TEXT AS ('n' || n) VIRTUAL,
+            CHECK (n > 0), CONSTRAINT two UNIQUE (n, t))""",
+        "CREATE INDEX {name}_plain ON {name} (n)",
+        "CREATE INDEX {name}_desc ON {name} (n DESC)",
+        "CREATE INDEX {name}_expression ON {name} (abs(n))",
+        "CREATE INDEX {name}_partial ON {name} (n) WHERE n > 5",
+        "CREATE UNIQUE INDEX {name}_unique ON {name} (p, n)",
+        "CREATE TRIGGER {name}_trigger AFTER INSERT ON {name} BEGIN SELECT 1; END",
+        "INSERT INTO {par} VALUES (1)",
+        "INSERT INTO {name} (p, n, t, m) VALUES (1, 1, 'x', '2024-02-29 13:05:00')",
+    ),
+    ("DROP TABLE IF EXISTS {name}", "DROP TABLE IF EXISTS {par}"),
+    (
+        "on delete cascade", "references are deferred", "check", "collation NOCASE", "{name}_plain",
+        "{name}_desc, its descending order", "{name}_expression", "{name}_partial", "{name}_unique", "(n, t)",
+        "{name}_trigger", "identity", "default of n", "default of m", "default of e", "generated column g",
+        "generated column w",
+    ),
+)  # fmt: skip
+ZOO = Zoo("sqlite", kinds(_LISTED, _BEYOND), _make, _fill, _said, things=_THINGS)
