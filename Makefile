@@ -73,10 +73,14 @@ format: .venv/.dev
 docs: .venv/.dev
 	@$(BIN)/python tests/test_docs.py
 
-# Of the engines of this run: ARGS='--engine postgres --engine mysql' chooses others. The picture and the goldens of the
-# matrix are drawn anew from what is on record then.
+# Of the engines of this run: ARGS='--engine postgres --engine mysql' chooses others, make proofs-fleet takes all. The
+# picture and the goldens of the matrix are drawn anew from what is on record then.
 proofs: .venv/.dev
 	@DBFLEET_PROOFS=write $(BIN)/python -m pytest tests/zoo/test_pairs.py $(ARGS)
+	@$(MAKE) --no-print-directory proofs-drawn
+
+.PHONY: proofs-drawn
+proofs-drawn:
 	@DBFLEET_GOLDEN=write $(BIN)/python -m pytest -q tests/cli/test_screens.py -k matrix
 	@$(BIN)/python tests/test_docs.py
 
