@@ -131,13 +131,15 @@ def engines(
     ] = None,
     matrix: Annotated[
         bool,
-        typer.Option(
-            "--matrix", help="What becomes of one engine's types in another: all pairs, or of SOURCE [SINK], by type."
-        ),
+        typer.Option("--matrix", help="What becomes of one engine's types in another; SOURCE SINK: type by type."),
     ] = False,
     format: Format = None,
 ) -> None:
-    """Show what each engine can do, and how exactly it keeps each type; --matrix: in any other engine."""
+    """Show what each engine can do, and how exactly it keeps each type.
+
+    With --matrix: what becomes of the types of each engine in each other one, and what of it runs have proven, on which
+    servers. Of one engine, its row; of two, the source and the sink, a line for each type.
+    """
     from dbfleet.ops import engines as op
 
     if matrix:
