@@ -79,7 +79,7 @@ def test_values_that_are_refused_or_go_as_text_make_a_type_less_than_exact(monke
     _on_record(monkeypatch, _proof(""), Kind("postgres", "smallint", column, {"infinity": "as text"}))
     assert cell("postgres", "sqlite")[1][0].fidelity == "exact or as text"
     _on_record(monkeypatch, _proof(""), Kind("postgres", "smallint", column))
-    refusing = _proof(cells.mark(POSTGRES, SQLITE), refused={"v": ["-1"]})
+    refusing = _proof(cells.mark(POSTGRES, SQLITE), refused={"smallint": ["-1"]})
     _on_record(monkeypatch, refusing, Kind("postgres", "smallint", column))
     pair, (line,) = cell("postgres", "sqlite")
     assert (line.fidelity, line.note, pair.fidelity, pair.not_exact) == (

@@ -30,15 +30,15 @@ REAL: Sequence[By] = ("real", "stand-in", "double")
 
 @dataclass
 class Found:
-    """What a pair's run has found: the values that the sink refused, by column, and all that is neither carried nor
-    named, in words."""
+    """What a pair's run has found: the values that the sink refused, by the name of their type, and all that is neither
+    carried nor named, in words."""
 
     refused: dict[str, list[str]] = field(default_factory=dict)
     troubles: list[str] = field(default_factory=list)
 
-    def refuses(self, value: Value) -> None:
+    def refuses(self, value: Value, line: Line) -> None:
         words = value.words[0].partition("{key} ")[2] if isinstance(value.words, tuple) else value.words
-        self.refused.setdefault(value.column, []).append(str(words))
+        self.refused.setdefault(line.type, []).append(str(words))
 
     def trouble(self, value: Value, line: Line, words: str) -> None:
         self.troubles.append(f"{line.type} ({line.fidelity}, {line.note}): {value.words!r} {words}")
@@ -161,7 +161,9 @@ def _way(
         stack.callback(drop, sink, [there + suffix])
         copied = _copy(source, name + suffix, sink, there + suffix)
         while copied.code in REFUSED and not copied.out:
-            ending = _ending(source, sink, found, values, copied, result)
+            ending = _ending(source, sink, found, values, copied)
+            for value in ending:
+                result.refuses(value, lines[value.column])
             if not ending:
                 result.troubles.append(f"{copied.err} and no value alone does so")
                 return
@@ -171,21 +173,16 @@ def _way(
             copied = _copy(source, name + suffix, sink, there + suffix)
         missing = _missing(sink, there + suffix, values, copied, result)
         for value in missing:
-            result.refuses(value)
+            result.refuses(value, lines[value.column])
         values = [value for value in values if value not in missing]
         compare = _as_rows if found.apart else _as_said
         compare(source, sink, found, lines, (name + suffix, there + suffix), values, result)
 
 
-def _ending(
-    source: Target, sink: Target, found: Zoo, values: Sequence[Value], copied: Ran, result: Found
-) -> list[Value]:
+def _ending(source: Target, sink: Target, found: Zoo, values: Sequence[Value], copied: Ran) -> list[Value]:
     """The values that end a copy by themselves, of the columns that its error names."""
     named = [value for value in values if found.apart or value.column in copied.err.partition("dbfleet: ")[2]]
-    ending = [value for value in named if alone(source, sink, found, value).code in REFUSED]
-    for value in ending:
-        result.refuses(value)
-    return ending
+    return [value for value in named if alone(source, sink, found, value).code in REFUSED]
 
 
 def _as_said(

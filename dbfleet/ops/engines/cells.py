@@ -120,7 +120,7 @@ def _line(kind: Kind, source: EngineSpec, sink: EngineSpec, natively: bool, proo
         told.append(f"as text with {', '.join(some)} among its values")
         word = _no_better(word, "exact or as text")
     some = [value for value, what in kind.beyond.items() if what == "refused"]
-    some += proof.refused.get(column.name, ()) if proof else ()
+    some += proof.refused.get(kind.type, ()) if proof else ()
     if some:
         told.append(f"refused: {', '.join(some)}")
         word = _no_better(word, "exact or refused")

@@ -45,7 +45,7 @@ class Kind:
 @dataclass(frozen=True, slots=True)
 class Proof:
     """A pair that a run has proven: the two servers by product and version, and what they were. `refused` are values
-    that the sink refuses, by column."""
+    that the sink refuses, by the name of their type."""
 
     source: str
     sink: str
