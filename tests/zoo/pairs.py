@@ -135,7 +135,8 @@ def gone(source: Target, sink: Target, found: Zoo, name: str) -> Found:
     """The zoo `name` of the source into the sink, with all that is neither carried nor named. Nothing of it stays
     there."""
     result = Found()
-    lines = dict(zip(found.kinds, cells.cell(source.engine, sink.engine)[1], strict=True))
+    specs = registry.spec(source.engine), registry.spec(sink.engine)
+    lines = dict(zip(found.kinds, cells.lines_of(*specs), strict=True))
     there = name if source.engine == sink.engine and source != sink else f"{name}_in_{sink.engine}"
     ways = [[kind] for kind in found.kinds] if found.apart else [list(found.kinds)]
     for columns in ways:

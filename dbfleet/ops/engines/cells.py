@@ -67,13 +67,13 @@ def matrix(*, sources: Sequence[str] = ()) -> Iterator[Cell]:
 def cell(source: str, sink: str) -> tuple[Cell, Sequence[Line]]:
     """One pair, and a line for each type of the source. UnknownEngine for what is none."""
     specs = registry.spec(source), registry.spec(sink)
-    return _cell(*specs), _lines(*specs, proof_of(*specs))
+    return _cell(*specs), lines_of(*specs, proof_of(*specs))
 
 
 def mark(source: EngineSpec, sink: EngineSpec) -> str:
     """The mark of a cell, by which a proof is about this one: another where any of its lines is."""
     zoo = [kind.zoo for kind in _kinds(source)[:1]]
-    lines = [(line.type, line.becomes, line.fidelity, line.note) for line in _lines(source, sink, None)]
+    lines = [(line.type, line.becomes, line.fidelity, line.note) for line in lines_of(source, sink)]
     return f"{zlib.crc32(json.dumps([source.name, sink.name, zoo, lines]).encode()):08x}"
 
 
@@ -85,7 +85,7 @@ def proof_of(source: EngineSpec, sink: EngineSpec) -> Proof | None:
 
 def _cell(source: EngineSpec, sink: EngineSpec) -> Cell:
     proof = proof_of(source, sink)
-    lines = _lines(source, sink, proof)
+    lines = lines_of(source, sink, proof)
     return Cell(
         source.name,
         sink.name,
@@ -103,7 +103,8 @@ def _kinds(spec: EngineSpec) -> Sequence[Kind]:
     return known or [Kind(spec.name, type_, Column(type_, type_)) for type_ in Type if type_ in spec.types]
 
 
-def _lines(source: EngineSpec, sink: EngineSpec, proof: Proof | None) -> list[Line]:
+def lines_of(source: EngineSpec, sink: EngineSpec, proof: Proof | None = None) -> list[Line]:
+    """A line for each type of the source, as it is declared; with a proof, also what the run has seen refused."""
     natively = source is sink and Native in source.abilities
     return [_line(kind, source, sink, natively, proof) for kind in _kinds(source)]
 
