@@ -23,6 +23,12 @@ FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.att
 WHERE a.attrelid = $1::regclass AND a.attgenerated <> '' AND NOT a.attisdropped
 UNION ALL SELECT 6, 'that ' || attname || ' is always generated as identity' FROM pg_catalog.pg_attribute
 WHERE attrelid = $1::regclass AND attidentity = 'a' AND NOT attisdropped
+UNION ALL SELECT 6, 'of what counts ' || a.attname || ' up, ' || concat_ws(', ',
+    CASE WHEN s.seqincrement <> 1 THEN 'increment ' || s.seqincrement END, CASE WHEN s.seqcycle THEN 'cycle' END)
+FROM pg_catalog.pg_sequence s JOIN pg_catalog.pg_depend d ON d.objid = s.seqrelid AND d.deptype IN ('i', 'a')
+    AND d.classid = 'pg_catalog.pg_class'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass
+JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+WHERE a.attrelid = $1::regclass AND (s.seqincrement <> 1 OR s.seqcycle)
 UNION ALL SELECT 7, 'check ' || conname || ': ' || pg_get_expr(conbin, conrelid) FROM pg_catalog.pg_constraint
 WHERE conrelid = $1::regclass AND contype = 'c'
 UNION ALL SELECT 8, 'exclusion constraint ' || conname FROM pg_catalog.pg_constraint

@@ -92,7 +92,7 @@ _THINGS = Things(
     (
         "CREATE TABLE {par} (id integer PRIMARY KEY, a integer, b integer, UNIQUE (a, b))",
         """CREATE TABLE {name} (
-            id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+            id integer GENERATED ALWAYS AS IDENTITY (INCREMENT 5 CYCLE) PRIMARY KEY,
             p integer CONSTRAINT {name}_ref REFERENCES {par} ON DELETE CASCADE ON UPDATE SET NULL DEFERRABLE,
             q integer, r integer, n integer NOT NULL DEFAULT 7, m timestamp DEFAULT now(), t text COLLATE "C",
             e text DEFAULT lower('X'), g integer GENERATED ALWAYS AS (n * 2) STORED, j jsonb, v int4range,
@@ -131,7 +131,8 @@ _THINGS = Things(
         "{name}_desc, its order of NULLs", "{name}_expression", "{name}_partial", "{name}_include, its included",
         "{name}_gin", "{name}_hash, that it is a hash", "{name}_brin", "{name}_two_columns", "comment of the table",
         "comment of n", "row-level security", "{name}_policy", "{name}_statistics", "{name}_trigger", "{name}_rule",
-        "identity", "default of n", "default of m", "default of e", "generated column g", 'collation "C"',
+        "identity", "increment 5, cycle", "default of n", "default of m", "default of e", "generated column g",
+        'collation "C"',
     ),
 )  # fmt: skip
 ZOO = Zoo("postgres", kinds(_LISTED, _BEYOND), _make, _fill, _said, things=_THINGS)
