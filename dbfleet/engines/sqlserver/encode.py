@@ -44,7 +44,7 @@ def _float(native: Native) -> Convert:
         if value and -_LEAST < value < _LEAST:
             raise StatementError(f"column {name}: SQL Server's float ends at {_LEAST}: it has no {value!r}")
         if single and not is_single(value):
-            raise StatementError(f"column {name}: SQL Server's real keeps 32 bits: {value!r} has more digits, or is larger")
+            raise StatementError(f"column {name}: a real of SQL Server keeps 32 bits: {value!r} does not fit")
         return value
 
     return convert
