@@ -128,6 +128,7 @@ def test_a_default_is_what_a_row_gets(adapter: Adapter, extended: Schema, defaul
 def test_an_identity_goes_on_behind_the_greatest_value(adapter: Adapter, extended: Schema) -> None:
     if not _add(adapter, extended, Identity("id")):
         return
+    assert str(Identity("id")) in _has(adapter, extended.name)  # whoever copies it on finds it
     _insert(adapter, extended.name, "code", "'new'")
     codes = {row[1]: row[0] for batch in adapter.scan(extended) for row in batch}
     assert codes["new"] == 42

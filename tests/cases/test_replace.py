@@ -130,7 +130,12 @@ def test_what_is_not_what_was_read_replaces_nothing(sink: str, name: str, monkey
     from dbfleet.values import Digest
 
     found: Any = worker._read_back
-    monkeypatch.setattr(worker, "_read_back", lambda *given: found(*given) + Digest(0, 1))
+
+    def another(*given: Any) -> tuple[Digest, Any]:
+        digest, slots = found(*given)
+        return digest + Digest(0, 1), slots
+
+    monkeypatch.setattr(worker, "_read_back", another)
     source("new.db", name, _NEW)
     ran = run("copy", "sqlite:///new.db", sink, "--mode", "replace", "--yes", "--verify")
     assert ran.code == 1, ran

@@ -101,8 +101,9 @@ def _beyond(source: Target, sink: Target, found: Zoo, value: Value) -> Beyond:
         return "refused"
     assert ran.code == 0, (value, ran)
     assert f"{value.column}  " in ran.err, (value, ran)
-    assert "as text" in ran.err, (value, ran)
-    return "as text"
+    told: list[Beyond] = [word for word in ("as text", "rounded") if word in ran.err]
+    assert told, (value, ran)
+    return told[0]
 
 
 def alone(source: Target, sink: Target, found: Zoo, value: Value) -> Ran:

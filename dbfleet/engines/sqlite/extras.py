@@ -15,12 +15,15 @@ from typing import Final
 from dbfleet.engines.sqlite.left import of_table
 from dbfleet.engines.sqlite.literals import literal
 from dbfleet.engines.sqlite.session import Session
-from dbfleet.engines.sqlite.tables import Ask
+from dbfleet.engines.sqlite.tables import Ask, beside, with_beside
 from dbfleet.engines.sqlite.types import STORE, declare, quote
 from dbfleet.errors import Unsupported
 from dbfleet.extras import Default, Extra, Extras, Identity, Index
 from dbfleet.sql.defaults import read_default
 from dbfleet.values import VALUE_OF, Schema, Type
+
+_COUNTS: Final = "counts"
+"""What stands beside a table of ours whose key should count up."""
 
 
 def extras(ask: Ask, schema: Schema) -> Extras:
@@ -39,8 +42,9 @@ def extras(ask: Ask, schema: Schema) -> Extras:
             carried.append(Index(said, tuple(columns), bool(unique)))
     rows = ask("SELECT name, dflt_value FROM pragma_table_info(?)", [schema.name])
     made = ask("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?", [schema.name])
-    # A table of ours has such a key because its key is an integer, not because it should count up.
-    if made and "/* dbfleet:" not in str(made[0][0]) and (key := _rowid(ask, schema)):
+    # A table of ours has such a key because its key is an integer; that it should count up stands beside it.
+    noted = beside(str(made[0][0])) if made else {}
+    if (noted is None or noted.get(_COUNTS)) and (key := _rowid(ask, schema)):
         carried.append(Identity(key))
     for name, text in rows:
         if text is None or text.upper() == "NULL" or name not in schema.names:
@@ -81,17 +85,15 @@ def add(session: Session, schema: Schema, extra: Extra) -> None:
         with session.translated():
             _set_default(session.connection, schema.name, f"{quote(column.name)} {declare(column)}", spelt)
         return
-    with session.translated():
-        statement = _statement(session.rows, schema, extra)
-    if statement is not None:
-        session.rows(statement)
+    if isinstance(extra, Identity) and _rowid(session.rows, schema) == extra.column:
+        with session.translated():
+            _set_counting(session.connection, schema.name)
+        return
+    session.rows(_statement(schema, extra))
 
 
-def _statement(ask: Ask, schema: Schema, extra: Extra) -> str | None:
-    """The statement that gives the table the extra, None where it has it. Unsupported for what a table must be made
-    with."""
-    if isinstance(extra, Identity) and _rowid(ask, schema) == extra.column:
-        return None
+def _statement(schema: Schema, extra: Extra) -> str:
+    """The statement that gives the table the extra. Unsupported for what a table must be made with."""
     if isinstance(extra, Index):
         columns = ", ".join(map(quote, extra.columns))
         unique = "UNIQUE " if extra.unique else ""
@@ -99,15 +101,32 @@ def _statement(ask: Ask, schema: Schema, extra: Extra) -> str | None:
     raise Unsupported("in SQLite only a table's key of one integer counts up by itself")
 
 
+def _made_by(connection: sqlite3.Connection, table: str) -> str:
+    """The statement that made the table."""
+    made = connection.execute("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?", [table]).fetchone()
+    return str(made[0]) if made else ""
+
+
+def _set_counting(connection: sqlite3.Connection, table: str) -> None:
+    """Note of a table of ours that its key counts up; nothing for another, whose key does."""
+    text = _made_by(connection, table)
+    noted = beside(text)
+    if noted is not None and not noted.get(_COUNTS):
+        _change(connection, table, with_beside(text, {**noted, _COUNTS: True}))
+
+
 def _set_default(connection: sqlite3.Connection, table: str, column: str, default: str) -> None:
     """Give the column, named and declared as in its table's statement, the default, spelt in SQL. Unsupported for a
     table that dbfleet did not make."""
-    made = connection.execute("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?", [table]).fetchone()
-    text = str(made[0]) if made else ""
+    text = _made_by(connection, table)
     places = [mark + column for mark in ("*/ ", ", ") if text.count(mark + column) == 1 and "/* dbfleet:" in text]
     if len(places) != 1:
         raise Unsupported("SQLite gives a column its default only when the table is made")
-    changed = text.replace(places[0], f"{places[0]} DEFAULT {default}")
+    _change(connection, table, text.replace(places[0], f"{places[0]} DEFAULT {default}"))
+
+
+def _change(connection: sqlite3.Connection, table: str, changed: str) -> None:
+    """Put the statement in place of the one that made the table. What is stored must read the same by it."""
     with closing(sqlite3.connect(":memory:")) as trial:
         trial.execute(changed)  # a statement that SQLite cannot read would destroy the database
     connection.execute("BEGIN IMMEDIATE")

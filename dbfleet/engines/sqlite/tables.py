@@ -74,11 +74,11 @@ def describe(name: str, ask: Ask, looked: Mapping[str, Looked]) -> Schema | None
     text, entries = _declared(name, ask)
     if not entries:
         return None
-    beside = _OURS.match(text)
-    extras = json.loads(beside[1]) if beside else {}
+    noted = beside(text)
+    extras = noted or {}
     if key_with_null(name, ask):  # it does not tell rows apart
         entries = [(column, declared, not_null, 0, hidden) for column, declared, not_null, _, hidden in entries]
-    columns = tuple(_column(entry, ours=bool(beside), looked=looked) for entry in entries)
+    columns = tuple(_column(entry, ours=noted is not None, looked=looked) for entry in entries)
     keys = sorted((pk, column) for column, _, _, pk, _ in entries if pk)
     references: dict[int, tuple[str, list[str], list[str]]] = {}
     for number, table, source, key in ask(
@@ -204,7 +204,18 @@ def _looked(declared: str, kinds: set[str], fitting: Sequence[Form]) -> Looked:
     return Looked(Type.TEXT, "values of several types, as text")
 
 
-_OURS: Final = re.compile(r'CREATE TABLE "(?:[^"]|"")*" \( /\* dbfleet:(.*?) \*/')
+_OURS: Final = re.compile(r'(CREATE TABLE "(?:[^"]|"")*" \( /\* dbfleet:)(.*?)( \*/)')
+
+
+def beside(text: str) -> dict[str, Any] | None:
+    """What stands beside the columns in the statement that made a table; None where it is not one of ours."""
+    found = _OURS.match(text)
+    return dict(json.loads(found[2])) if found else None
+
+
+def with_beside(text: str, noted: Mapping[str, Any]) -> str:
+    """The statement of a table of ours, with this beside its columns."""
+    return _OURS.sub(lambda found: f"{found[1]}{json.dumps(noted)}{found[3]}", text, count=1)
 
 
 def _declared(name: str, ask: Ask) -> tuple[str, list[Any]]:
@@ -224,8 +235,8 @@ def create_statement(schema: Schema) -> str:
     # What SQL has no word for is in a comment, which SQLite keeps with the statement. The comment also says that the
     # declared types are ours.
     extras = {word: value for word, value in (("edge", schema.edge), ("partition", schema.partition)) if value}
-    beside = f" /* dbfleet:{json.dumps(extras)} */ "
-    return f"CREATE TABLE {quote(schema.name)} ({beside}{', '.join(lines)}){tail}"
+    marked = f" /* dbfleet:{json.dumps(extras)} */ "
+    return f"CREATE TABLE {quote(schema.name)} ({marked}{', '.join(lines)}){tail}"
 
 
 def select(schema: Schema) -> str:

@@ -19,7 +19,7 @@ from dbfleet.abilities import Native
 from dbfleet.fidelity import kept
 from dbfleet.ops._plan import typed
 from dbfleet.ops.engines import proofs
-from dbfleet.ops.engines.proofs import Kind, Proof
+from dbfleet.ops.engines.proofs import Beyond, Kind, Proof
 from dbfleet.spec import EngineSpec
 from dbfleet.values import Column, Type
 
@@ -116,10 +116,12 @@ def _line(kind: Kind, source: EngineSpec, sink: EngineSpec, natively: bool, proo
     how = kept(column, source, sink)
     word: Word = how.keeping.value
     told = [how.note] if how.note else []
-    some = [value for value, what in kind.beyond.items() if what == "as text"]
-    if some:
-        told.append(f"as text with {', '.join(some)} among its values")
-        word = _no_better(word, "exact or as text")
+    worse: dict[Beyond, Word] = {"as text": "exact or as text", "rounded": "rounded"}
+    for becomes_of_it, at_best in worse.items():
+        some = [value for value, what in kind.beyond.items() if what == becomes_of_it]
+        if some:
+            told.append(f"{becomes_of_it} with {', '.join(some)} among its values")
+            word = _no_better(word, at_best)
     some = [value for value, what in kind.beyond.items() if what == "refused"]
     some += proof.refused.get(kind.type, ()) if proof else ()
     if some:

@@ -23,9 +23,10 @@ PROOFS: Final = Path(__file__).with_name("proofs.jsonl")
 
 By = Literal["real", "stand-in", "double"]
 """What a server was: the engine itself, another product in its place, or a double of its protocol."""
-Beyond = Literal["refused", "as text"]
+Beyond = Literal["refused", "as text", "rounded"]
 """What becomes of a value that is beyond the closed set: reading it is refused, with the name of its column; or, where
-it is among a column's values, all of that column goes as text, and the plan says so."""
+it is among a column's values, all of that column goes as text, or loses what such a value has more, and the plan says
+so."""
 _WORST: Final[Mapping[By, int]] = {"real": 0, "stand-in": 1, "double": 2}
 
 
