@@ -161,23 +161,42 @@ def store_of(columns: Sequence[Column]) -> Callable[[Sequence[Row]], Batch]:
         if column.type in STORE:
             plan.append((place, STORE[column.type]))
         elif column.type is Type.FLOAT and cql_type(column) == "float":
-            plan.append((place, _float))
-        elif column.type is Type.DECIMAL and cql_type(column) in NUMBERS:
-            plan.append((place, _integer))
+            plan.append((place, _float(column.name)))
+        elif column.type is Type.DECIMAL:
+            plan.append((place, (_integer if cql_type(column) in NUMBERS else _finite)(column.name)))
     return lambda rows: converted(rows, plan)
 
 
-def _float(value: float) -> float:
-    if not is_single(value):
-        raise Unsupported(f"a float keeps 32 bits: {value!r} has more digits, or is larger")
-    return value
+def _float(name: str) -> Convert:
+    def convert(value: float) -> float:
+        if not is_single(value):
+            raise Unsupported(f"column {name}: a float keeps 32 bits: {value!r} has more digits, or is larger")
+        return value
+
+    return convert
 
 
-def _integer(value: Decimal) -> int:
-    number = int(value)
-    if number != value:
-        raise Unsupported(f"{value} is no integer")
-    return number
+def _finite(name: str) -> Convert:
+    """Cassandra's decimal has no NaN and no infinity, which the driver refuses without the column's name."""
+
+    def convert(value: Decimal) -> Decimal:
+        if not value.is_finite():
+            raise Unsupported(f"column {name}: Cassandra's decimal has no {value}")
+        return value
+
+    return convert
+
+
+def _integer(name: str) -> Convert:
+    finite = _finite(name)
+
+    def convert(value: Decimal) -> int:
+        number = int(finite(value))
+        if number != value:
+            raise Unsupported(f"column {name}: {value} is no integer")
+        return number
+
+    return convert
 
 
 # --- answers ------------------------------------------------------------------------------------------------------

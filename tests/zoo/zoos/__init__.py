@@ -56,7 +56,9 @@ class Zoo:
     rows, `said(adapter, name, columns)` the value of each row in the server's own words, by the row's id.
 
     `apart`: a collection, called NAME_KIND, has values of one kind only, and the server gives it no columns. A value is
-    then a statement that makes it, and the row that it must be; there is no `said`."""
+    then a statement that makes it, and the row that it must be; there is no `said`.
+
+    `typeless`: its collections have no columns with types, so that what went as text comes home as a text."""
 
     engine: str
     kinds: Mapping[str, Kind]
@@ -64,6 +66,7 @@ class Zoo:
     fill: Callable[[Adapter, str, Sequence[Value]], None]
     said: Callable[[Adapter, str, Sequence[str]], dict[int, str]] | None
     apart: bool = False
+    typeless: bool = False
     things: Things | None = None
 
     @property

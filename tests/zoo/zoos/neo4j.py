@@ -52,4 +52,4 @@ def _said(adapter: Adapter, name: str, columns: Sequence[str]) -> dict[int, str]
     return found
 
 
-ZOO = Zoo("neo4j", kinds(_LISTED, _BEYOND), _make, _fill, _said)
+ZOO = Zoo("neo4j", kinds(_LISTED, _BEYOND), _make, _fill, _said, typeless=True)
