@@ -74,5 +74,7 @@ def _said(adapter: Adapter, name: str, columns: Sequence[str]) -> dict[int, str]
     found: dict[int, str] = {}
     for column in columns:
         value = f"{column} + 0e0" if column == "v_float" else column  # its own text has six digits
+        if column == "v_json" and adapter.spec.name == "mariadb":  # a text there: blanks are no part of what json says
+            value = f"json_compact({column})"
         found.update(run(adapter, f"select id, hex(concat({value})) from {name} where {column} is not null"))
     return found
