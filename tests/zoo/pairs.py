@@ -225,10 +225,11 @@ def _home(
     sink: Target, there: str, source: Target, place: str, found: Zoo, columns: Sequence[str]
 ) -> Iterator[set[str]]:
     """The way back into an empty collection of the source's own types; gives the columns that dbfleet reads and does
-    not write, which are not in it: it has said so of each."""
+    not write, as it has said of each: those are texts there."""
     only_read: set[str] = set()
     while True:
-        with part(source, found, place, [], [column for column in columns if column not in only_read]):
+        kinds = {each: replace(kind, words="text") if each in only_read else kind for each, kind in found.kinds.items()}
+        with part(source, replace(found, kinds=kinds), place, [], columns):
             returned = _copy(sink, there, source, place)
             said = re.search(r"column (\w+) is .*, which dbfleet reads and does not write", returned.err)
             if not said:
@@ -358,7 +359,7 @@ def write_proof(new: Proof) -> None:
 
 
 def _kind_record(kind: Kind) -> dict[str, Any]:
-    column = {name: value for name, value in asdict(kind.column).items() if value not in (None, False)}
+    column = {name: value for name, value in asdict(kind.column).items() if value is not None and value is not False}
     column["nullable"] = kind.column.nullable
     return {"engine": kind.engine, "type": kind.type, "column": column, "beyond": kind.beyond, "zoo": kind.zoo}
 
