@@ -198,6 +198,13 @@ class Making:
         return changed
 
 
+def make_room(sink: Adapter, names: Sequence[str]) -> None:
+    """Drop what outlines make anew, and what cannot exchange names with it: the collections may refer to each other,
+    and their outlines say nothing of an order."""
+    if names:
+        _native(sink).remove(names)
+
+
 def _native(adapter: Adapter) -> Native:
     native = able(adapter, Native)
     assert native is not None

@@ -35,7 +35,7 @@ from dbfleet.ops.copy.messages import (
     Watch,
 )
 from dbfleet.ops.copy.moving import Moving
-from dbfleet.ops.copy.native import Making
+from dbfleet.ops.copy.native import Making, make_room
 from dbfleet.ops.copy.steps import Steps
 from dbfleet.spec import Capability
 from dbfleet.values import Digest
@@ -83,6 +83,9 @@ class Owner:
         self._sink, self._jobs = sink, jobs
         before = self._ends.journal.collections
         going = [plan.sink.name for plan in plans if plan.action == "replace"]
+        make_room(
+            sink, [plan.sink.name for plan in plans if plan.outlined and plan.sink.name in going and not plan.staged]
+        )
         for plan in reversed(plans):
             if plan.action == "replace" and plan.staged is None:
                 sink.drop(plan.sink.name)

@@ -19,7 +19,7 @@ from dbfleet.ops._apart import Apart
 from dbfleet.ops._digests import Digester
 from dbfleet.ops._plan import PlannedCollection
 from dbfleet.ops._progress import Ticker
-from dbfleet.ops.copy.native import Making
+from dbfleet.ops.copy.native import Making, make_room
 from dbfleet.ops.load import native, plan
 from dbfleet.ops.load.inputs import Input
 from dbfleet.ops.load.plan import Job, Planned
@@ -162,6 +162,8 @@ class _Run:
 
     def all(self, adapter: Adapter) -> Iterator[Loaded]:
         """Make what is missing, fill everything, and let what is staged take its place."""
+        dropped = [job.schema.name for job in self.jobs if job.action == "replace" and job.staged is None]
+        make_room(adapter, [name for name in dropped if name in self._plans])
         for job in reversed(self.jobs):
             if job.action == "replace" and job.staged is None:
                 adapter.drop(job.schema.name)
