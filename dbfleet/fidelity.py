@@ -315,6 +315,8 @@ def _single(value: float) -> float:
 
 def _coarsening(column: Column, spec: EngineSpec) -> Convert | None:
     limits, rounded = spec.limits, spec.fidelity(column.type) is Fidelity.ROUNDED
+    if column.shown:
+        return None  # the engine's own text or bytes, of which it keeps everything
     if column.type in TIMES:
         unit = 10 ** (_MOST_DIGITS - fraction_digits(column, spec))
         return None if unit == 1 else lambda value: value.replace(microsecond=value.microsecond // unit * unit)
