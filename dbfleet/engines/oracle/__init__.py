@@ -19,6 +19,9 @@ is then set to go on behind the greatest. One that is GENERATED ALWAYS takes no 
 its first row. This, and what is told of a dictionary, follows Oracle's documentation: it is not verified on a real
 server.
 
+To another Oracle a table goes as it is (oracle.native). This is held by a wire double and golden files: statements
+only, which no Oracle Database has run.
+
 Oddities: empty text and empty bytes are NULL. NUMBER has 38 digits and no NaN. A DATE has a time of day, so a DATE that
 dbfleet did not make is a datetime. Ours have `dbfleet:date` in their comment, as have the other types that Oracle lacks
 (oracle.types). The zone of a TIMESTAMP WITH TIME ZONE is not kept: an instant is read in UTC. In a query of your own,
@@ -33,6 +36,7 @@ from dbfleet.abilities import (
     Identifies,
     MakesReader,
     Narrows,
+    Native,
     Snapshots,
     TellsLeft,
     TellsLosses,
@@ -72,7 +76,9 @@ ENGINE = EngineSpec(
             Capability.CANCEL,
         }
     ),
-    abilities=frozenset({Identifies, TellsLosses, Snapshots, Narrows, CountsOn, CarriesExtras, TellsLeft, MakesReader}),
+    abilities=frozenset(
+        {Identifies, TellsLosses, Snapshots, Narrows, CountsOn, CarriesExtras, TellsLeft, Native, MakesReader}
+    ),
     guard="account",
     guard_note="DBMS_SESSION.SLEEP and EXPLAIN PLAN pass, and so does a view of the owner's whose function writes in a "
     "transaction of its own.",
@@ -110,6 +116,7 @@ ENGINE = EngineSpec(
         "A unique index of several columns takes two rows for the same that agree in some and are NULL in the others.",
         "An identity that comes along in a copy is a default by a sequence named dbfleet:TABLE.COLUMN, as no existing "
         "column becomes an identity; drop takes it along. A CLOB or BLOB column takes no index.",
+        "The native lane is statements only: a wire double and golden files hold it, no Oracle Database has run it.",
         "A PL/SQL block ends at a line that is a lone slash, or with the text.",
     ),
     verified_on=("wire double only: python-oracledb 26.1 against tests/doubles/oracle, no Oracle Database",),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
@@ -13,6 +13,7 @@ from dbfleet.abilities import (
     Identifies,
     MakesReader,
     Narrows,
+    Native,
     Snapshots,
     TellsLeft,
     TellsLosses,
@@ -20,10 +21,13 @@ from dbfleet.abilities import (
 from dbfleet.adapter import BATCH_SIZE, WHOLE, Adapter, Change, Condition, Part, Result, ServerInfo, WriteMode, Written
 from dbfleet.engines.oracle import extras, left, literals, query, read, reader, server, tables, write
 from dbfleet.engines.oracle.connect import opened
+from dbfleet.engines.oracle.native import catalog, needs, outline, take, values, views
+from dbfleet.engines.oracle.native import names as native_names
 from dbfleet.engines.oracle.session import Session
 from dbfleet.engines.oracle.text import LEXIS
 from dbfleet.errors import NotFound, Unsupported
 from dbfleet.extras import AnyExtra, Extras, shared
+from dbfleet.outline import Outline, Step
 from dbfleet.spec import EngineSpec
 from dbfleet.target import Target
 from dbfleet.values import Batch, Row, Schema
@@ -38,6 +42,7 @@ class OracleAdapter(
     CountsOn,
     CarriesExtras,
     TellsLeft,
+    Native,
     MakesReader,
 ):
     """One session; a statement of ours commits by itself, a write when it is whole."""
@@ -46,6 +51,7 @@ class OracleAdapter(
         self.spec = spec
         self.target = target
         self._session = Session(target.name, connection)
+        self._taking = take.Taking(self._session)
 
     # --- what is there ---
 
@@ -115,6 +121,62 @@ class OracleAdapter(
         """Let what counts for the table's columns go on behind the rows that are there."""
         return list(extras.count_on(self._session.rows, self._session.run, self._find(name)))
 
+    # --- as it is, to another server of the same engine ---
+
+    def carries(self) -> bool:
+        """A server whose sequences can be set."""
+        return self._version() >= catalog.FIRST_VERSION
+
+    def native_collections(self) -> Sequence[str]:
+        """Tables that hold rows of their own, all of which can be read."""
+        return catalog.carried(self._session.rows)[0]
+
+    def native_views(self) -> Sequence[str]:
+        """Views that can be read."""
+        return views.names(self._session.rows)
+
+    def native(self, name: str, described: Schema | None = None) -> Schema:
+        """The table by its server's texts and bytes: see `native.values`."""
+        table = self._find(name)
+        return values.native(described or tables.describe(table, self._session.rows), table)
+
+    def outline(self, names: Sequence[str], *, everything: bool = False, views: Sequence[str] = ()) -> Outline:
+        """What the dictionary says, step by step."""
+        ask = self._session.rows
+        ((*_, schema),) = ask(server.IDENTITY)
+        with self._session.translated():
+            return outline.outline(ask, self._version(), schema, names, everything=everything, view_names=views)
+
+    def lacking(self, steps: Sequence[Step]) -> Mapping[str, str]:
+        """Types and character sets that this server has not."""
+        return needs.lacking(self._session.rows, self._version(), steps)
+
+    def names(
+        self, makes: Sequence[tuple[str, str]], old: str, new: str, going: Collection[str]
+    ) -> Mapping[tuple[str, str], str]:
+        """Free names of constraints and indexes in the schema."""
+        return native_names.names(self._session.rows, makes, going)
+
+    def take(self, step: Step, called: Mapping[str, str], *, again: bool = False) -> bool:
+        """The step's statement."""
+        return self._taking.take(step, called, again=again)
+
+    def clear(self, schema: Schema, part: Part) -> None:
+        """DELETE with the part's condition."""
+        take.clear(self._session, schema, part)
+
+    def remove(self, names: Sequence[str]) -> None:
+        """DROP TABLE, where no table outside refers to them."""
+        take.remove(self._session, names)
+
+    def together(self) -> AbstractContextManager[None]:
+        """No transaction holds DDL: what was made goes again by DROP."""
+        return self._taking.together()
+
+    def undo(self, step: Step, called: Mapping[str, str]) -> None:
+        """Drop the sequence."""
+        take.undo(self._session, step, called)
+
     # --- rows ---
 
     def count(self, name: str) -> int:
@@ -125,11 +187,11 @@ class OracleAdapter(
         return read.get(self._session, schema, keys)
 
     def split(self, schema: Schema, parts: int) -> Sequence[Part]:
-        return tables.split(schema, self._find(schema.name), parts, self._session.rows)
+        return tables.split(schema, read.of(self._session, schema), parts, self._session.rows)
 
     def narrow(self, schema: Schema, condition: Condition) -> Part | None:
         """A part that the condition chooses."""
-        return literals.chosen(self._find(schema.name), schema, condition)
+        return literals.chosen(read.of(self._session, schema), schema, condition)
 
     def scan(self, schema: Schema, part: Part = WHOLE, *, batch_size: int = BATCH_SIZE) -> Iterator[Batch]:
         return read.scan(self._session, schema, part, batch_size)
@@ -147,7 +209,7 @@ class OracleAdapter(
         return write.delete(self._session, schema, keys)
 
     def statements(self, schema: Schema, changes: Iterable[Change]) -> Iterator[str]:
-        table = self._find(schema.name)
+        table = read.of(self._session, schema)
         with self._session.translated():
             yield from literals.statements(table, schema, changes)
 
@@ -172,6 +234,9 @@ class OracleAdapter(
 
     def close(self) -> None:
         self._session.close()
+
+    def _version(self) -> int:
+        return int(str(self._session.ready().version).partition(".")[0])
 
     def _find(self, name: str) -> tables.Table:
         return read.find(self._session, name)

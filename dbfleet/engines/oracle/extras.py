@@ -56,7 +56,7 @@ _NAMED_BY_ORACLE: Final = re.compile(r"SYS_C\d+")
 _NOT_NULL: Final = re.compile(r'"[^"]+" IS NOT NULL')
 _IS_JSON: Final = re.compile(r'"([^"]+)" IS JSON')
 _COLUMN: Final = re.compile(r'(SYS_EXTRACT_UTC\()?"([^"]+)"\)?')
-_NEXT: Final = re.compile(r'(?:("[^"]+"|[\w$#]+)\.)?("[^"]+"|[\w$#]+)\."?nextval"?', re.IGNORECASE)
+NEXT: Final = re.compile(r'(?:("[^"]+"|[\w$#]+)\.)?("[^"]+"|[\w$#]+)\."?nextval"?', re.IGNORECASE)
 
 
 def extras(ask: Ask, table: Table) -> Extras:
@@ -67,7 +67,7 @@ def extras(ask: Ask, table: Table) -> Extras:
         text, native = text.strip(), table.column(name)
         if native.generated:
             left.append(f"generated column {name}, {text}: its values come")
-        elif (counting := _NEXT.fullmatch(text)) and _counts(native):
+        elif (counting := NEXT.fullmatch(text)) and _counts(native):
             found.append(Identity(name))
             left += [f"that {name} counts by {step}" for step, *_ in _sequence(ask, counting) if int(step) != 1]
             left += [f"that {name} counts for what is NULL"] if on_null == "YES" else []
@@ -98,13 +98,13 @@ def _counts(native: Native) -> bool:
     return native.column.type in (Type.INT, Type.DECIMAL) and not native.column.scale
 
 
-def _named(name: str) -> str:
-    """As the dictionary has it."""
+def own_name(name: str) -> str:
+    """A name of a statement as the dictionary has it."""
     return name[1:-1] if name.startswith('"') else name.upper()
 
 
 def _sequence(ask: Ask, counting: re.Match[str]) -> Sequence[Row]:
-    return ask(SEQUENCE, [_named(counting[2]), _named(counting[1]) if counting[1] else None])
+    return ask(SEQUENCE, [own_name(counting[2]), own_name(counting[1]) if counting[1] else None])
 
 
 def _indexes(ask: Ask, table: Table) -> tuple[list[Index], list[str]]:
@@ -274,7 +274,7 @@ def own_sequences(ask: Ask, table: Table) -> Sequence[str]:
     found = []
     for name, _, text in ask(DEFAULTS, [table.name]):
         sequence = LEXIS.quote(sequence_name(table.name, name))
-        counting = _NEXT.fullmatch(text.strip())
+        counting = NEXT.fullmatch(text.strip())
         if counting and counting[2] == sequence:
             found.append(f"DROP SEQUENCE {sequence}")
     return found
@@ -287,7 +287,7 @@ def count_on(ask: Ask, do: Do, table: Table) -> Iterator[str]:
     set behind both, and never back. An identity's own sequence is set by ALTER TABLE only (ORA-32793). An identity that
     is always generated was given no values."""
     for name, on_null, text in ask(DEFAULTS, [table.name]):
-        native, counting = table.column(name), _NEXT.fullmatch(text.strip())
+        native, counting = table.column(name), NEXT.fullmatch(text.strip())
         if not counting or native.generated or native.always or not _counts(native):
             continue
         found = _sequence(ask, counting)
@@ -310,7 +310,7 @@ def count_on(ask: Ask, do: Do, table: Table) -> Iterator[str]:
                 f"({start} INCREMENT BY {step}))"
             )
         else:
-            sequence = ".".join(LEXIS.quote(_named(part)) for part in counting.groups() if part)
+            sequence = ".".join(LEXIS.quote(own_name(part)) for part in counting.groups() if part)
             statement = f"ALTER SEQUENCE {sequence} RESTART {start}"
         try:
             do(statement)

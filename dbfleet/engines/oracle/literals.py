@@ -14,8 +14,8 @@ from typing import Any, Final
 from dbfleet.adapter import Change, Condition, Part
 from dbfleet.engines.oracle.tables import Table
 from dbfleet.engines.oracle.text import LEXIS
-from dbfleet.engines.oracle.types import RAW_BYTES, Native
-from dbfleet.engines.oracle.values import Refused, binder
+from dbfleet.engines.oracle.types import EMPTY, RAW_BYTES, Native
+from dbfleet.engines.oracle.values import Refused, binders
 from dbfleet.errors import StatementError, Unsupported
 from dbfleet.sql.changes import Spelling
 from dbfleet.sql.changes import statements as change_statements
@@ -40,19 +40,24 @@ def statements(table: Table, schema: Schema, changes: Iterable[Change]) -> Itera
 def chosen(table: Table, schema: Schema, condition: Condition) -> Part | None:
     """The part that the condition chooses. None where it asks of a LOB, to which nothing is equal."""
     natives = [table.column(name) for name in schema.names]
-    if any(natives[schema.names.index(name)].is_lob for name in condition.columns):
-        return None
+    asked = [natives[schema.names.index(name)] for name in condition.columns]
+    if any(native.is_lob or native.binds or native.reads for native in asked):
+        return None  # nothing is equal to a LOB, and a native text is none of the condition's values
     return condition_part(schema, condition, LEXIS.quote, literals(schema.columns, natives))
 
 
 def literals(columns: Sequence[Column], natives: Sequence[Native]) -> Callable[[int, Any], str]:
     """A function that spells a value by its column's place. StatementError for what Oracle cannot hold."""
-    binders = [binder(column, native) for column, native in zip(columns, natives, strict=True)]
+    making = [binders(column, native) for column, native in zip(columns, natives, strict=True)]
 
     def literal(place: int, value: Any) -> str:
         column, native = columns[place], natives[place]
         try:
-            return _literal(column.type, native, binders[place](value))
+            if native.own and native.data_type in EMPTY and value in ("", b""):
+                return EMPTY[native.data_type]
+            first, *rest = native.writes.split("{}")
+            made = [_literal(column.type, native, make(value)) for make in making[place]]
+            return first + "".join(literal + text for literal, text in zip(made, rest, strict=True))
         except Refused as error:
             raise StatementError(f"column {column.name}: {error}") from error
 

@@ -8,8 +8,9 @@ from typing import Any, Final
 from dbfleet.adapter import BATCH_SIZE, Part
 from dbfleet.columns import bounded, pieces
 from dbfleet.engines.oracle import tables
+from dbfleet.engines.oracle.native.values import as_it_is
 from dbfleet.engines.oracle.session import Session
-from dbfleet.engines.oracle.values import bind_type, binder, reader
+from dbfleet.engines.oracle.values import bind_type, binders, reader
 from dbfleet.errors import Unsupported
 from dbfleet.values import Batch, Column, Row, Schema, Type
 
@@ -23,10 +24,16 @@ def find(session: Session, name: str) -> tables.Table:
         return tables.find(name, session.rows)
 
 
+def of(session: Session, schema: Schema) -> tables.Table:
+    """The schema's table, natively where the schema is."""
+    table = find(session, schema.name)
+    return as_it_is(table) if schema.native else table
+
+
 def scan(session: Session, schema: Schema, part: Part, batch_size: int) -> Iterator[Batch]:
     """The rows of the part."""
-    table = find(session, schema.name)
-    where, values = tables.conditions(schema, part)
+    table = of(session, schema)
+    where, values = tables.conditions(schema, table, part)
     yield from _batches(session, table, schema, table.select(schema) + where, values, batch_size)
 
 
@@ -34,7 +41,7 @@ def get(session: Session, schema: Schema, keys: Sequence[Row]) -> Iterator[Row]:
     """The rows with these keys."""
     if not schema.key:
         raise session.ours(Unsupported(f"{schema.name} has no key to get rows by"))
-    table = find(session, schema.name)
+    table = of(session, schema)
     for text, values in tables.by_keys(schema, table, keys):
         for batch in _batches(session, table, schema, text, values, BATCH_SIZE):
             yield from batch
@@ -50,6 +57,7 @@ def _batches(
 ) -> Iterator[Batch]:
     """The rows of the statement, its values bound as what their columns are."""
     read = reader(schema.columns)
+    emptiable = table.emptiable(schema)
     with session.cursor() as cursor:
         # How many rows the driver fetches at once: few where they may be large.
         large = any(column.type in _LONG and (column.length or _SHORT + 1) > _SHORT for column in schema.columns)
@@ -57,7 +65,7 @@ def _batches(
         with session.working():
             natives = [table.column(column.name) for column, _ in values]
             bound = [
-                None if value is None else binder(column, native)(value)
+                None if value is None else binders(column, native)[0](value)
                 for (column, value), native in zip(values, natives, strict=True)
             ]
             if values:
@@ -71,7 +79,7 @@ def _batches(
                 cursor.arraysize = count
             with session.working():
                 rows: Batch = cursor.fetchmany(count)
-            return rows
+            return _with_empty(schema, emptiable, rows) if emptiable else rows
 
         for rows in bounded(pieces(fetch, batch_size), batch_size):
             try:
@@ -81,3 +89,20 @@ def _batches(
                     Unsupported(f"{schema.name} holds a value that is not of its column's type: {error}")
                 ) from error
             yield batch
+
+
+def _with_empty(schema: Schema, places: Sequence[int], rows: Batch) -> Batch:
+    """The rows without what says which of their LOBs are empty, these with their empty value."""
+    width = len(schema.columns)
+    nothing = (None,) * len(places)
+    found = []
+    for row in rows:
+        values, said = row[:width], row[width:]
+        if said != nothing:
+            filled = list(values)
+            for place, empty in zip(places, said, strict=True):
+                if empty:
+                    filled[place] = b"" if schema.columns[place].type is Type.BYTES else ""
+            values = tuple(filled)
+        found.append(values)
+    return found

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from dbfleet.adapter import WHOLE, Part
 from dbfleet.engines.oracle.text import LEXIS
-from dbfleet.engines.oracle.types import NAME_BYTES, Described, Native, made, read, select_expression
+from dbfleet.engines.oracle.types import EMPTY, NAME_BYTES, Described, Native, made, read, select_expression, spelled
 from dbfleet.errors import NotFound, StatementError, Unsupported
 from dbfleet.sql.conditions import where
 from dbfleet.values import TEXT_OF, VALUE_OF, Column, Reference, Row, Schema, Type
@@ -70,9 +70,19 @@ class Table:
         return native
 
     def select(self, schema: Schema) -> str:
-        """SELECT and FROM, the schema's columns in its order."""
-        expressions = ", ".join(select_expression(self.column(name)) for name in schema.names)
-        return f"SELECT {expressions} FROM {self.sql}"
+        """SELECT and FROM, the schema's columns in its order; natively, what is empty behind them."""
+        expressions = [select_expression(self.column(name)) for name in schema.names]
+        said = [
+            f"CASE WHEN DBMS_LOB.GETLENGTH({LEXIS.quote(schema.names[place])}) = 0 THEN 1 END"
+            for place in self.emptiable(schema)
+        ]
+        return f"SELECT {', '.join([*expressions, *said])} FROM {self.sql}"
+
+    def emptiable(self, schema: Schema) -> Sequence[int]:
+        """The places of the columns that can be empty without being NULL, where that is told apart."""
+        if not schema.native:
+            return []
+        return [place for place, name in enumerate(schema.names) if self.column(name).data_type in EMPTY]
 
     @property
     def drop(self) -> str:
@@ -208,8 +218,11 @@ def by_keys(schema: Schema, table: Table, keys: Sequence[Row]) -> Iterator[tuple
         asked = keys[start : start + size]
         start += size
         asked = [*asked, *[asked[-1]] * (size - len(asked))]
-        places = (f":{number}" for number in itertools.count(1))
-        rows = ", ".join(f"({', '.join(next(places) for _ in columns)})" if several else next(places) for _ in asked)
+        natives = [table.column(column.name) for column in columns]
+        places = spelled(natives * size)
+        width = len(columns)
+        asked_for = [places[place : place + width] for place in range(0, len(places), width)]
+        rows = ", ".join(f"({', '.join(each)})" if several else each[0] for each in asked_for)
         yield f"{select}({rows})", [pair for key in asked for pair in zip(columns, key, strict=True)]
 
 
@@ -218,7 +231,7 @@ def by_keys(schema: Schema, table: Table, keys: Sequence[Row]) -> Iterator[tuple
 #     {"from": ["17", "x"], "below": ["40", "a"]}      each end may be missing; values in their canonical text
 
 
-def conditions(schema: Schema, part: Part) -> tuple[str, list[tuple[Column, Any]]]:
+def conditions(schema: Schema, table: Table, part: Part) -> tuple[str, list[tuple[Column, Any]]]:
     """The WHERE of a part, with a space before it, and its values with their columns."""
     columns = [schema.column(name) for name in schema.key]
     values: list[tuple[Column, Any]] = []
@@ -226,22 +239,25 @@ def conditions(schema: Schema, part: Part) -> tuple[str, list[tuple[Column, Any]
     for end, sign in (("from", ">"), ("below", "<")):
         if end in part:
             bound = [VALUE_OF[column.type](text) for column, text in zip(columns, part[end], strict=True)]
-            found.append(_bound(columns, bound, sign, values))
+            found.append(_bound(table, columns, bound, sign, values))
     return where(f" WHERE {' AND '.join(found)}" if found else "", part), values
 
 
-def _bound(columns: Sequence[Column], bound: Sequence[Any], sign: str, values: list[tuple[Column, Any]]) -> str:
+def _bound(
+    table: Table, columns: Sequence[Column], bound: Sequence[Any], sign: str, values: list[tuple[Column, Any]]
+) -> str:
     """(a, b) >= (x, y), or <, for which Oracle has no short form."""
 
     def value() -> str:
         values.append((columns[0], bound[0]))
-        return f":{len(values)}"
+        return spelled([table.column(columns[0].name)], len(values))[0]
 
     name = LEXIS.quote(columns[0].name)
     if len(columns) == 1:
         return f"{name} {'>=' if sign == '>' else '<'} {value()}"
     # The first comparison lets the server use the index.
-    return f"{name} {sign}= {value()} AND ({name} {sign} {value()} OR ({_bound(columns[1:], bound[1:], sign, values)}))"
+    equal = f"{name} {sign}= {value()} AND ({name} {sign} {value()}"
+    return f"{equal} OR ({_bound(table, columns[1:], bound[1:], sign, values)}))"
 
 
 def split(schema: Schema, table: Table, parts: int, ask: Ask) -> Sequence[Part]:
@@ -255,9 +271,10 @@ def split(schema: Schema, table: Table, parts: int, ask: Ask) -> Sequence[Part]:
     if step < 1 or step >= int(rows):
         return [WHOLE]
     keys = LEXIS.quote_all(schema.key)
+    read_keys = ", ".join(select_expression(table.column(name)) for name in schema.key)
     number = LEXIS.quote(next(name for name in ("row number", "row number 2") if name not in schema.key))
     found = ask(
-        f"SELECT {keys} FROM (SELECT {keys}, ROW_NUMBER() OVER (ORDER BY {keys}) AS {number} FROM {table.sql}) "
+        f"SELECT {read_keys} FROM (SELECT {keys}, ROW_NUMBER() OVER (ORDER BY {keys}) AS {number} FROM {table.sql}) "
         f"WHERE MOD({number}, :1) = 0 ORDER BY {number}",
         [step],
         columns=columns,

@@ -15,7 +15,7 @@ not made: older servers do not have them, and the JSON type keeps numbers as NUM
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -34,7 +34,9 @@ _KEY_BYTES: Final = 6000  # of an index entry; 6398 in blocks of 8 kB, less what
 
 @dataclass(frozen=True, slots=True)
 class Native:
-    """A column of a table as the dictionary describes it, and what it is to us."""
+    """A column of a table as the dictionary describes it, and what it is to us. `bare` is the same without what its
+    comment keeps. As it is natively (`own`) it may be read and written by an expression (`reads`, of its name, and
+    `writes`, of as many binds as `binds` make of a value)."""
 
     column: Column
     data_type: str  # without sizes: "TIMESTAMP WITH TIME ZONE"
@@ -42,6 +44,11 @@ class Native:
     generated: bool  # by an expression: never written
     always: bool = False  # an identity that takes no row's value
     invisible: bool = False  # to who does not name it
+    bare: Column | None = None
+    own: bool = False
+    reads: str = ""
+    writes: str = "{}"
+    binds: tuple[Callable[[str], str], ...] = ()
 
     @property
     def name(self) -> str:
@@ -55,7 +62,9 @@ class Native:
 
 
 LOBS: Final = frozenset({"CLOB", "NCLOB", "BLOB", "LONG", "LONG RAW"})
-_SIZES: Final = re.compile(r"\(\d+\)")
+EMPTY: Final = {"CLOB": "EMPTY_CLOB()", "NCLOB": "EMPTY_CLOB()", "BLOB": "EMPTY_BLOB()"}
+"""The types with an empty value that is not NULL, and how it is written."""
+SIZES: Final = re.compile(r"\(\d+\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +88,16 @@ class Described:
 
 def read(given: Described) -> Native:
     """What the dictionary's column is to us."""
-    plain = _SIZES.sub("", given.data_type)
+    plain = SIZES.sub("", given.data_type)
     column = _READ.get(plain, _foreign)(given)
-    column = replace(column, nullable=given.nullable == "Y", native=_native(given))
-    column = typed_by_comment(column, given.comment)
+    bare = replace(column, nullable=given.nullable == "Y", native=_native(given))
     # The dictionary calls an XMLTYPE virtual too. Only a column with an expression is computed.
     generated = given.virtual == "YES" and given.expression is not None and plain != "XMLTYPE"
     if generated:
-        column = replace(column, generated=True)
-    return Native(column, plain, given.char_length, generated, given.generation == "ALWAYS", given.hidden == "YES")
+        bare = replace(bare, generated=True)
+    column = typed_by_comment(bare, given.comment)
+    always, invisible = given.generation == "ALWAYS", given.hidden == "YES"
+    return Native(column, plain, given.char_length, generated, always, invisible, bare)
 
 
 def _native(given: Described) -> str:
@@ -98,6 +108,8 @@ def _native(given: Described) -> str:
             return f"{given.data_type}({given.char_length})"
         case "RAW":
             return f"RAW({given.data_length})"
+        case "UROWID" if given.data_length:
+            return f"UROWID({given.data_length})"
         case "NUMBER" if given.precision is not None:
             return f"NUMBER({given.precision}{f',{given.scale}' if given.scale else ''})"
         case "NUMBER" if given.scale is not None:
@@ -175,12 +187,26 @@ _EXPRESSIONS: Final[Mapping[str, str]] = {
 def select_expression(native: Native) -> str:
     """The expression by which a column is read. Unsupported for a type without a text (BFILE, objects, collections)."""
     name = LEXIS.quote(native.name)
+    if native.reads:
+        return native.reads.replace("{}", name)
     if native.data_type in _READ and native.data_type not in _EXPRESSIONS:
         return name
     expression = _EXPRESSIONS.get(native.data_type)
     if expression is None:
         raise Unsupported(f"column {native.name} has the type {native.data_type}, which cannot be read as a value")
     return expression.format(name)
+
+
+def spelled(natives: Sequence[Native], first: int = 1) -> list[str]:
+    """The expressions by which these columns are written, their binds numbered from the first."""
+    found, number = [], first
+    for native in natives:
+        text = native.writes
+        while "{}" in text:
+            text = text.replace("{}", f":{number}", 1)
+            number += 1
+        found.append(text)
+    return found
 
 
 # --- what we make ---

@@ -127,7 +127,14 @@ def binder(column: Column, native: Native) -> Callable[[Any], Any]:
         return lambda value: value.bytes
     if column.type is Type.FLOAT and native.data_type == "BINARY_FLOAT":
         return _single
+    if native.own and column.type is Type.DECIMAL:
+        return Decimal  # of which the server itself has up to 40 digits
     return _BOUND.get(column.type, lambda value: value)
+
+
+def binders(column: Column, native: Native) -> Sequence[Callable[[Any], Any]]:
+    """The functions that make what is bound for this column: one for each bind of its expression."""
+    return native.binds or (binder(column, native),)
 
 
 def bind_type(column: Column, native: Native) -> Any:

@@ -10,22 +10,23 @@ value of a LOB is bound as a LONG, which may stand in SET and VALUES but not in 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from dbfleet.adapter import BATCH_SIZE, Rejected, WriteMode, Written
 from dbfleet.engines.oracle.errors import reason
-from dbfleet.engines.oracle.read import find
+from dbfleet.engines.oracle.read import of
 from dbfleet.engines.oracle.session import Session
 from dbfleet.engines.oracle.tables import Table
 from dbfleet.engines.oracle.text import LEXIS
-from dbfleet.engines.oracle.types import Native
-from dbfleet.engines.oracle.values import Refused, bind_type, binder
+from dbfleet.engines.oracle.types import EMPTY, Native, spelled
+from dbfleet.engines.oracle.values import Refused, bind_type, binders
 from dbfleet.errors import Unsupported
 from dbfleet.fidelity import coarsened
 from dbfleet.spec import EngineSpec
-from dbfleet.values import Batch, Row, Schema
+from dbfleet.values import Batch, Column, Row, Schema
 
 _quote = LEXIS.quote
 _UNFIT: Final = (Refused, TypeError, AttributeError, ArithmeticError, ValueError)
@@ -37,7 +38,7 @@ def write(session: Session, schema: Schema, batches: Iterable[Batch], mode: Writ
         raise session.ours(Unsupported(f"{schema.name} has no key to upsert by"))
     connection = session.ready()
     with session.translated():
-        writer = Writer(connection, find(session, schema.name), schema, mode, spec)
+        writer = Writer(connection, of(session, schema), schema, mode, spec)
     try:
         for batch in batches:
             with session.working():
@@ -54,7 +55,7 @@ def write(session: Session, schema: Schema, batches: Iterable[Batch], mode: Writ
 def delete(session: Session, schema: Schema, keys: Sequence[Row]) -> int:
     """Remove the rows with these keys, in one transaction; how many there were."""
     connection = session.ready()
-    table = find(session, schema.name)
+    table = of(session, schema)
     removed = 0
     try:
         for start in range(0, len(keys), BATCH_SIZE):
@@ -75,6 +76,32 @@ class Bound:
     row: Row
 
 
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The columns that a statement writes, in its order. Of a row that has empty LOBs these are constants."""
+
+    natives: Sequence[Native]
+    columns: Sequence[Column]
+    types: Sequence[Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        types = [
+            bind_type(column, native)
+            for column, native in zip(self.columns, self.natives, strict=True)
+            for _ in range(native.writes.count("{}"))
+        ]
+        object.__setattr__(self, "types", types)
+
+    def turned(self, order: Sequence[int]) -> Shape:
+        """The same columns in this order."""
+        return Shape([self.natives[place] for place in order], [self.columns[place] for place in order])
+
+    def spans(self) -> list[tuple[int, int]]:
+        """Where the binds of each column begin and end."""
+        ends = list(itertools.accumulate((native.writes.count("{}") for native in self.natives), initial=0))
+        return list(itertools.pairwise(ends))
+
+
 class Writer:
     """Stores batches into one table. `written` says what has become of them so far."""
 
@@ -88,13 +115,18 @@ class Writer:
         # A value that is bound as LONG comes last, else the server answers ORA-24816.
         self._places = sorted(kept, key=lambda place: table.column(schema.names[place]).is_lob)
         columns = [schema.columns[place] for place in self._places]
-        self._natives = [table.column(column.name) for column in columns]
-        self._binders = [binder(column, native) for column, native in zip(columns, self._natives, strict=True)]
-        self._types = [bind_type(column, native) for column, native in zip(columns, self._natives, strict=True)]
+        self._shape = Shape([table.column(column.name) for column in columns], columns)
+        natives = self._shape.natives
+        self._binders = [binders(column, native) for column, native in zip(columns, natives, strict=True)]
+        self._empty = [
+            slot
+            for native, (slot, _) in zip(natives, self._shape.spans(), strict=True)
+            if native.own and native.data_type in EMPTY
+        ]
         self._coarsen = coarsened(schema.columns, spec)
-        self._store: Callable[[list[Bound]], None] = self._insert
+        self._store: Callable[[list[Bound], Shape], None] = self._insert
         if mode == "upsert":
-            self._store = self._update_or_insert if any(native.is_lob for native in self._natives) else self._merge
+            self._store = self._update_or_insert if any(native.is_lob for native in natives) else self._merge
         self._cursors: dict[str, Any] = {}
 
     def store(self, batch: Batch) -> None:
@@ -108,8 +140,32 @@ class Writer:
                     bound += self._bound([row])
                 except _UNFIT as error:
                     self.written.rejected.append(Rejected(row, str(error) or type(error).__name__))
-        if bound:
-            self._store(bound)
+        if self._empty:
+            for shape, some in self._apart(bound):
+                self._store(some, shape)
+        elif bound:
+            self._store(bound, self._shape)
+
+    def _apart(self, rows: list[Bound]) -> Iterator[tuple[Shape, list[Bound]]]:
+        """The rows, those in sequence that have the same empty LOBs together: no bind is an empty LOB."""
+        shape, spans = self._shape, self._shape.spans()
+
+        def empty(each: Bound) -> frozenset[int]:
+            return frozenset(slot for slot in self._empty if each.values[slot] in ("", b""))
+
+        for slots, some in itertools.groupby(rows, empty):
+            if not slots:
+                yield shape, list(some)
+                continue
+            natives = [
+                replace(native, writes=EMPTY[native.data_type]) if start in slots and end > start else native
+                for native, (start, end) in zip(shape.natives, spans, strict=True)
+            ]
+            kept = [slot for slot in range(len(shape.types)) if slot not in slots]
+            yield (
+                Shape(natives, shape.columns),
+                [Bound(tuple(each.values[slot] for slot in kept), each.row) for each in some],
+            )
 
     def _bound(self, batch: Batch) -> list[Bound]:
         """The rows as they are bound, made column by column: half the time of row by row."""
@@ -118,7 +174,8 @@ class Writer:
         columns = list(zip(*(map(self._coarsen, batch) if self._coarsen else batch), strict=True))
         made = [
             [None if value is None else make(value) for value in columns[place]]
-            for place, make in zip(self._places, self._binders, strict=True)
+            for place, makes in zip(self._places, self._binders, strict=True)
+            for make in makes
         ]
         return [Bound(values, row) for values, row in zip(zip(*made, strict=True), batch, strict=True)]
 
@@ -127,34 +184,35 @@ class Writer:
         for cursor in self._cursors.values():
             cursor.close()
 
-    def _insert(self, rows: list[Bound]) -> None:
-        refused, _ = self._run(insert(self._table, self._natives), self._types, [each.values for each in rows])
+    def _insert(self, rows: list[Bound], shape: Shape) -> None:
+        refused, _ = self._run(insert(self._table, shape.natives), shape.types, [each.values for each in rows])
         self._count(rows, refused)
 
-    def _merge(self, rows: list[Bound]) -> None:
-        text = merge(self._table, self._natives, self._schema.key)
-        refused, _ = self._run(text, self._types, [each.values for each in rows])
+    def _merge(self, rows: list[Bound], shape: Shape) -> None:
+        text = merge(self._table, shape.natives, self._schema.key)
+        refused, _ = self._run(text, shape.types, [each.values for each in rows])
         self._count(rows, refused)
 
-    def _update_or_insert(self, rows: list[Bound]) -> None:
-        names = [native.name for native in self._natives]
+    def _update_or_insert(self, rows: list[Bound], shape: Shape) -> None:
+        names, spans = [native.name for native in shape.natives], shape.spans()
         keys = [names.index(name) for name in self._schema.key]
         others = [place for place, name in enumerate(names) if name not in self._schema.key]
         # Of two rows with one key in a batch the last one wins, as if they came one after the other.
-        last = {tuple(each.values[place] for place in keys): each for each in rows}
+        last = {tuple(each.values[slice(*spans[place])] for place in keys): each for each in rows}
         chosen = list(last.values())
-        order = [*others, *keys]
+        turned = shape.turned([*others, *keys])
+        order = [slot for place in (*others, *keys) for slot in range(*spans[place])]
         refused, counts = self._run(
-            update(self._table, [self._natives[place] for place in others], self._schema.key),
-            [self._types[place] for place in order],
-            [tuple(each.values[place] for place in order) for each in chosen],
+            update(self._table, turned.natives[: len(others)], turned.natives[len(others) :]),
+            turned.types,
+            [tuple(each.values[slot] for slot in order) for each in chosen],
             counted=True,
         )
         missing = [each for number, each in enumerate(chosen) if number not in refused and not counts[number]]
         self.written.rejected += [Rejected(chosen[number].row, words) for number, words in refused.items()]
         self.written.rows += len(rows) - len(missing) - len(refused)
         if missing:
-            self._insert(missing)
+            self._insert(missing, shape)
 
     def _count(self, rows: list[Bound], refused: dict[int, str]) -> None:
         self.written.rows += len(rows) - len(refused)
@@ -188,21 +246,22 @@ def refuse_always(table: Table, schema: Schema) -> None:
 def insert(table: Table, natives: Sequence[Native]) -> str:
     """The INSERT of these columns."""
     names = LEXIS.quote_all(native.name for native in natives)
-    values = ", ".join(f":{number}" for number in range(1, len(natives) + 1))
+    values = ", ".join(spelled(natives))
     return f"INSERT INTO {table.sql} ({names}) VALUES ({values})"
 
 
-def update(table: Table, natives: Sequence[Native], key: Sequence[str]) -> str:
+def update(table: Table, natives: Sequence[Native], key: Sequence[Native]) -> str:
     """The UPDATE of these columns by the key."""
-    sets = ", ".join(f"{_quote(native.name)} = :{number}" for number, native in enumerate(natives, 1))
-    where = " AND ".join(f"{_quote(name)} = :{number}" for number, name in enumerate(key, len(natives) + 1))
+    values = spelled([*natives, *key])
+    pairs = [f"{_quote(native.name)} = {value}" for native, value in zip([*natives, *key], values, strict=True)]
+    sets, where = ", ".join(pairs[: len(natives)]), " AND ".join(pairs[len(natives) :])
     return f"UPDATE {table.sql} SET {sets} WHERE {where}"
 
 
 def merge(table: Table, natives: Sequence[Native], key: Sequence[str]) -> str:
     """The MERGE of a row of these columns by the key."""
     names = [native.name for native in natives]
-    source = ", ".join(f":{number} AS {_quote(name)}" for number, name in enumerate(names, 1))
+    source = ", ".join(f"{value} AS {_quote(name)}" for name, value in zip(names, spelled(natives), strict=True))
     on = " AND ".join(f"t.{_quote(name)} = s.{_quote(name)}" for name in key)
     sets = ", ".join(f"t.{_quote(name)} = s.{_quote(name)}" for name in names if name not in key)
     matched = f" WHEN MATCHED THEN UPDATE SET {sets}" if sets else ""
@@ -217,9 +276,9 @@ def _delete(connection: Any, table: Table, schema: Schema, keys: Sequence[Row]) 
     """Remove the rows with these keys, in the connection's transaction; how many there were."""
     columns = [schema.column(name) for name in schema.key]
     natives = [table.column(name) for name in schema.key]
-    binders = [binder(column, native) for column, native in zip(columns, natives, strict=True)]
-    where = " AND ".join(f"{_quote(name)} = :{number}" for number, name in enumerate(schema.key, 1))
-    rows = [tuple(bind(value) for bind, value in zip(binders, key, strict=True)) for key in keys]
+    makes = [binders(column, native)[0] for column, native in zip(columns, natives, strict=True)]
+    where = " AND ".join(f"{_quote(name)} = {value}" for name, value in zip(schema.key, spelled(natives), strict=True))
+    rows = [tuple(make(value) for make, value in zip(makes, key, strict=True)) for key in keys]
     with connection.cursor() as cursor:
         cursor.setinputsizes(*(bind_type(*each) for each in zip(columns, natives, strict=True)))
         cursor.executemany(f"DELETE FROM {table.sql} WHERE {where}", rows)
