@@ -414,7 +414,7 @@ def test_identity_that_takes_no_rows_values_is_refused_by_name_before_a_row(mode
 def test_a_schema_without_that_identity_is_written() -> None:
     schema = Schema("ORDERS", (TABLE.columns["ID"].column, read(VIRTUAL).column), ("ID",))
     writer = Writer(None, table(COUNTED, VIRTUAL), schema, "insert", registry.spec("oracle"))
-    assert [native.name for native in writer._natives] == ["ID"]
+    assert [native.name for native in writer._shape.natives] == ["ID"]
 
 
 def test_printed_changes_refuse_to_set_what_only_the_server_counts() -> None:

@@ -11,6 +11,7 @@ from tests.doubles.oracle import wire
 from tests.doubles.oracle.sql import (
     Bind,
     Call,
+    Case,
     Compare,
     Constant,
     InList,
@@ -21,6 +22,7 @@ from tests.doubles.oracle.sql import (
     OraError,
     Select,
     Table,
+    Zoned,
     refused,
 )
 from tests.doubles.oracle.store import Store
@@ -30,6 +32,14 @@ _PSEUDO_COLUMNS = frozenset(
     {"SYSDATE", "SYSTIMESTAMP", "CURRENT_DATE", "CURRENT_TIMESTAMP", "LOCALTIMESTAMP", "SESSIONTIMEZONE", "DBTIMEZONE"}
     | {"ROWNUM", "ROWID", "LEVEL", "USER", "UID", "NULL", "TRUE", "FALSE", "ORA_ROWSCN"}
 )
+
+_MOMENTS = {
+    "TO_DATE": (wire.DATE, 7),
+    "TO_TIMESTAMP": (wire.TIMESTAMP, 11),
+    "TO_TIMESTAMP_TZ": (wire.TIMESTAMP_TZ, 13),
+}
+_OF_TEXTS = {"LTRIM": "ora_ltrim", "REPLACE": "ora_replace", "SUBSTR": "ora_substr", "||": "ora_joined"}
+_TEXTUAL = frozenset({"TO_CHAR", "GETLENGTH", *_MOMENTS, *_OF_TEXTS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +141,8 @@ class Compiler:
             return alias or what.name, sql, kind
         if isinstance(what, Call):
             return alias or f"{what.name}(…)", sql, kind
+        if isinstance(what, Case):
+            return alias or "CASE…", sql, kind
         return alias or (f":{what.number + 1}" if isinstance(what, Bind) else str(what.value)), sql, kind
 
     def value(self, what: Any, scope: Scope, like: Kind | None = None) -> tuple[str, Kind]:
@@ -155,6 +167,11 @@ class Compiler:
                 return "?", like or Kind(what.code, len(what.data))
             case Call():
                 return self._call(what, scope)
+            case Case():
+                return self._case(what, scope)
+            case Zoned():
+                sql, kind = self.value(what.what, scope)
+                return f"ora_zoned({sql}, {self.value(what.zone, scope)[0]})", kind
         raise refused(f"{type(what).__name__} as a value")
 
     def _kind_of(self, bound: Bound) -> Kind:
@@ -177,6 +194,8 @@ class Compiler:
             left, kind = self.value(what.arguments[0], scope)
             right, _ = self.value(what.arguments[1], scope, kind)
             return f"ora_mod({left}, {right})", ANY_NUMBER
+        if what.name in _TEXTUAL:
+            return self._of_text(what, scope)
         if len(what.arguments) != 1:
             raise OraError(909, "invalid number of arguments", what.position)
         sql, kind = self.value(what.arguments[0], scope)
@@ -186,6 +205,37 @@ class Compiler:
             return f"ora_utc({sql})", Kind(wire.TIMESTAMP, 11, scale=kind.scale)
         if what.name in ("MIN", "MAX") and kind.code not in (wire.CLOB, wire.BLOB):
             return f"{what.name.lower()}({sql})", kind
+        raise refused(f"{what.name} of this", what.position)
+
+    def _case(self, what: Case, scope: Scope) -> tuple[str, Kind]:
+        parts = []
+        kind = ANY_NUMBER
+        for condition, value in what.branches:
+            asked = self.condition(condition, scope)
+            sql, kind = self.value(value, scope)
+            parts.append(f"WHEN {asked} THEN {sql}")
+        if what.otherwise is not None:
+            parts.append(f"ELSE {self.value(what.otherwise, scope)[0]}")
+        if kind.family == "text":
+            kind = text_kind(100)
+        return f"CASE {' '.join(parts)} END", kind
+
+    def _of_text(self, what: Call, scope: Scope) -> tuple[str, Kind]:
+        """A function of texts, or to or from one: SQLite's own, which the store has made."""
+        parts = [self.value(each, scope) for each in what.arguments]
+        sql = ", ".join(part for part, _ in parts)
+        first = parts[0][1] if parts else ANY_NUMBER
+        if what.name == "GETLENGTH":
+            return f"ora_getlength({sql}, {int(first.family == 'text')})", ANY_NUMBER
+        if what.name == "TO_CHAR" and first.family == "moment" and len(parts) == 2:
+            return f"ora_text({sql})", text_kind(100)
+        if what.name == "TO_CHAR" and first.family == "number" and len(parts) == 1:
+            return f"ora_text_of_number({sql})", text_kind(100)
+        if what.name in _MOMENTS and first.family == "text" and len(parts) == 2:
+            code, size = _MOMENTS[what.name]
+            return f"ora_moment({sql}, {code})", Kind(code, size, scale=9)
+        if what.name in _OF_TEXTS and first.family == "text":
+            return f"{_OF_TEXTS[what.name]}({sql})", text_kind(100)
         raise refused(f"{what.name} of this", what.position)
 
     def condition(self, what: Any, scope: Scope) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from tests.doubles.oracle import wire
+from tests.doubles.oracle import native, wire
 from tests.doubles.oracle.store import Store, StoredIndex, StoredTable
 from tests.doubles.oracle.types import ANY_NUMBER, Column, Kind, text_kind
 
@@ -258,6 +258,7 @@ def _triggers(store: Store, asked: str) -> Iterator[tuple[Any, ...]]:
 
 _Rows = Callable[[Store, str], Iterator[tuple[Any, ...]]]
 _QUERIES: Final[dict[str, tuple[list[tuple[str, Kind]], _Rows]]] = {
+    **native.QUERIES,
     _VERSION: ([("BANNER", _TEXT)], _version),
     _IDENTITY: ([(f"C{number}", _TEXT) for number in range(5)], _identity),
     _NAMES: ([("TABLE_NAME", _TEXT), ("TABLE_TYPE", _TEXT)], _names),

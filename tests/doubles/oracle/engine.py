@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from tests.doubles.oracle import dictionary, literals, sql, wire
+from tests.doubles.oracle import dictionary, literals, moments, sql, wire
 from tests.doubles.oracle.accounts import Accounts
 from tests.doubles.oracle.compile import Bound, Compiled, Compiler, Scope
 from tests.doubles.oracle.parse import parse, parse_default
 from tests.doubles.oracle.sql import OraError, refused
-from tests.doubles.oracle.store import Store, StoredTable
-from tests.doubles.oracle.types import Kind, converted, stored, text_kind
+from tests.doubles.oracle.store import Store, StoredTable, told
+from tests.doubles.oracle.types import ANY_NUMBER, Kind, converted, stored, text_kind
 
 Values = Sequence[bytes | None]
 
 _SESSION: Final = (
     "ALTER SESSION SET TIME_ZONE = '+00:00' NLS_SORT = 'BINARY' NLS_COMP = 'BINARY' NLS_NUMERIC_CHARACTERS = '.,' "
+    "NLS_CALENDAR = 'GREGORIAN' "
     "NLS_DATE_FORMAT = 'YYYY-MM-DD HH24:MI:SS' NLS_TIMESTAMP_FORMAT = 'YYYY-MM-DD HH24:MI:SS.FF' "
     "NLS_TIMESTAMP_TZ_FORMAT = 'YYYY-MM-DD HH24:MI:SS.FF TZH:TZM'"
 )
@@ -129,9 +130,12 @@ class Engine:
         self.commit()  # every CREATE, ALTER, DROP and COMMENT commits before it and after it
         match statement:
             case sql.CreateTable():
-                self.store.create(statement, self.connection)
+                self.store.create(self._with_defaults(statement), self.connection)
+            case sql.AddConstraint():
+                self.store.add(statement, self.connection)
             case sql.DropTable():
-                self.store.drop(statement.table.name, statement.table.position, self.connection)
+                table = statement.table
+                self.store.drop(table.name, table.position, self.connection, cascades=statement.cascades)
             case sql.CreateIndex():
                 self.store.create_index(statement, self.connection)
             case sql.CreateSequence():
@@ -154,13 +158,21 @@ class Engine:
     def _modify(self, statement: sql.Modify) -> None:
         table = self.store.find(statement.table.name, statement.table.position)
         column = table.columns[table.place(statement.column.name, statement.column.position)]
-        text = statement.text
-        if isinstance(statement.default, sql.Next):  # a sequence is kept by its whole name
-            name = statement.default.sequence
-            self.store.sequence(name, statement.default.position)
-            text = f'"{self.store.owner}"."{name}"."NEXTVAL"'
-        column.default = text
+        column.default = self._default(statement.text, statement.default)
         self.store.save(table, self.connection)
+
+    def _default(self, text: str, default: Any) -> str:
+        if isinstance(default, sql.Next):  # a sequence is kept by its whole name
+            self.store.sequence(default.sequence, default.position)
+            return f'"{self.store.owner}"."{default.sequence}"."NEXTVAL"'
+        return text
+
+    def _with_defaults(self, given: sql.CreateTable) -> sql.CreateTable:
+        columns = [
+            replace(each, default=self._default(each.default, each.default_value)) if each.default else each
+            for each in given.columns
+        ]
+        return replace(given, columns=tuple(columns))
 
     def _plain(self, statement: sql.Plain) -> Changed:
         match statement.word:
@@ -182,7 +194,8 @@ class Engine:
     def _query(self, compiled: Compiled, row: Values, bound: Sequence[Bound]) -> Rows:
         values = compiled.parameters(row, bound)
         if self.in_transaction:  # its own changes, or its own moment
-            return Rows(compiled.columns, iter(self.connection.execute(compiled.sql, values).fetchall()))
+            with told():
+                return Rows(compiled.columns, iter(self.connection.execute(compiled.sql, values).fetchall()))
         return Rows(compiled.columns, _streamed(self.store.connection(), compiled.sql, values))
 
     # --- changes ---
@@ -209,7 +222,8 @@ class Engine:
 
     def _do(self, table: StoredTable, text: str, values: Values) -> int:
         try:
-            return self.connection.execute(text, values).rowcount
+            with told():
+                return self.connection.execute(text, values).rowcount
         except sqlite3.IntegrityError as error:
             words = str(error)
             if words.startswith("UNIQUE"):
@@ -247,6 +261,32 @@ class Engine:
             _, kind = compiled.value(what, Scope())
             data = compiled.values[0][0] if compiled.values else None
             return lambda row: stored(data, kind.code, column, where)  # type: ignore[arg-type]
+        if isinstance(what, sql.Call) and what.name in _EMPTY:
+            if column.kind.code != _EMPTY[what.name]:
+                raise OraError(932, f"expression is of data type LOB, which is incompatible with {column.data_type}")
+            if column.is_json:
+                raise OraError(2290, f"check constraint (JSON of {where}) violated")
+            return lambda row: b""
+        computed = self._computed(what, bound)
+        return lambda row: stored(*computed(row), column, where)
+
+    def _computed(self, what: Any, bound: Sequence[Bound]) -> Callable[[Values], tuple[bytes | None, int]]:
+        """A function from a row's binds to a value and its type."""
+        match what:
+            case sql.Bind():
+                return lambda row: (row[what.number], bound[what.number].code)
+            case sql.Literal(is_text=True):
+                return lambda row: (what.value.encode(), wire.VARCHAR)
+            case sql.Zoned():
+                moment, zone = self._computed(what.what, bound), self._computed(what.zone, bound)
+                return lambda row: _in_zone(moment(row)[0], zone(row)[0])
+            case sql.Call(name="TO_NUMBER"):
+                (text,) = (self._computed(each, bound) for each in what.arguments)
+                return lambda row: _to_number(text(row)[0])
+            case sql.Call() if what.name in _MOMENTS and len(what.arguments) == 2:
+                text, form = (self._computed(each, bound) for each in what.arguments)
+                code = _MOMENTS[what.name]
+                return lambda row: (_to_moment(text(row)[0], form(row)[0], code), code)
         raise refused("a value that is computed")
 
     def _next(self, what: sql.Next) -> bytes:
@@ -305,6 +345,7 @@ class Engine:
 
     def _merge(self, table: StoredTable, given: sql.Merge, bound: Sequence[Bound]) -> Callable[[Values], int]:
         binds = dict(given.source)
+        computed = {name: self._computed(each, bound) for name, each in binds.items() if name in given.on}
         values = {name: self._value(table, sql.Name(name), bind, bound) for name, bind in binds.items()}
         if not set(given.updates).isdisjoint(given.on):
             raise OraError(38104, "Columns referenced in the ON Clause cannot be updated")
@@ -319,9 +360,8 @@ class Engine:
             # What is compared is not yet stored: NULL equals nothing and is refused only when it is inserted.
             key = []
             for name in given.on:
-                bind = binds[name]
-                value, kind = row[bind.number], table.columns[table.place(name)].kind
-                key.append(converted(value, bound[bind.number].code, kind) if value else None)
+                (value, code), kind = computed[name](row), table.columns[table.place(name)].kind
+                key.append(converted(value, code, kind) if value else None)
             if not update and self.connection.execute(find, key).fetchone():
                 return 0
             changed = self._do(table, update, [*(values[name](row) for name in given.updates), *key]) if update else 0
@@ -329,6 +369,22 @@ class Engine:
             return changed or self._do(table, insert, [value(row) for value in found])
 
         return one
+
+
+_EMPTY: Final = {"EMPTY_CLOB": wire.CLOB, "EMPTY_BLOB": wire.BLOB}
+_MOMENTS: Final = {"TO_DATE": wire.DATE, "TO_TIMESTAMP": wire.TIMESTAMP, "TO_TIMESTAMP_TZ": wire.TIMESTAMP_TZ}
+
+
+def _in_zone(moment: bytes | None, zone: bytes | None) -> tuple[bytes | None, int]:
+    return (moments.zoned(moment, zone.decode()) if moment and zone else None), wire.TIMESTAMP_TZ
+
+
+def _to_moment(text: bytes | None, form: bytes | None, code: int) -> bytes | None:
+    return moments.data_of(text.decode(), form.decode(), code) if text and form else None
+
+
+def _to_number(text: bytes | None) -> tuple[bytes | None, int]:
+    return (converted(text, wire.VARCHAR, ANY_NUMBER) if text else None), wire.NUMBER
 
 
 _CHANGES: Final[dict[type, Any]] = {
@@ -357,11 +413,13 @@ def moment_of(what: sql.Now) -> sql.Constant:
 
 def _streamed(connection: sqlite3.Connection, text: str, values: Values) -> Iterator[Sequence[bytes | None]]:
     """Rows of one moment, read by a connection of their own, as a change of the session must not wait for them."""
-    cursor = connection.execute(text, values)
+    with told():
+        cursor = connection.execute(text, values)
 
     def rows() -> Iterator[Sequence[bytes | None]]:
         try:
-            yield from cursor
+            with told():
+                yield from cursor
         finally:
             connection.close()
 

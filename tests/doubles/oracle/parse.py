@@ -7,8 +7,10 @@ from typing import Any, TypeVar
 
 from tests.doubles.oracle import literals
 from tests.doubles.oracle.sql import (
+    AddConstraint,
     Bind,
     Call,
+    Case,
     ColumnDefinition,
     Comment,
     Compare,
@@ -37,12 +39,19 @@ from tests.doubles.oracle.sql import (
     Table,
     Token,
     Update,
+    Zoned,
     refused,
     tokens,
 )
 
 T = TypeVar("T")
-_FUNCTIONS = {"COUNT", "MIN", "MAX", "MOD", "SYS_EXTRACT_UTC", "ROW_NUMBER"}
+_FUNCTIONS = {"COUNT", "MIN", "MAX", "MOD", "SYS_EXTRACT_UTC", "ROW_NUMBER"} | {
+    "TO_CHAR", "TO_NUMBER", "LTRIM", "REPLACE", "SUBSTR", "TO_DATE", "TO_TIMESTAMP", "TO_TIMESTAMP_TZ", "EMPTY_CLOB",
+    "EMPTY_BLOB",
+}  # fmt: skip
+_OF_PACKAGES = {("DBMS_LOB", "GETLENGTH")}
+_ANY_SEQUENCE = ("INCREMENT", "BY", "1", "MINVALUE", "1", "MAXVALUE", "9" * 28, "NOCYCLE", "NOCACHE", "NOORDER")
+"""The only options that a sequence of the double has."""
 _NOW = (
     ("LOCALTIMESTAMP",),
     ("SYSTIMESTAMP",),
@@ -277,12 +286,12 @@ class _Parser:
             raise refused("a MERGE that inserts other columns than it names")
         return Merge(table, source, tuple(on), updates, inserts)
 
-    def _merge_source(self) -> tuple[str, Bind]:
-        bind = self.primary()
-        if not isinstance(bind, Bind):
+    def _merge_source(self) -> tuple[str, Any]:
+        value = self.value()
+        if not isinstance(value, Bind | Call | Zoned):
             raise self.unknown()
         self.need("AS")
-        return self.name(), bind
+        return self.name(), value
 
     def _same(self) -> str:
         """t."x" = s."x", for one column."""
@@ -298,8 +307,9 @@ class _Parser:
             return DropSequence(*self.identifier())
         self.need("TABLE")
         table = self.table()
+        cascades = self.found("CASCADE", "CONSTRAINTS")
         self.need("PURGE")
-        return DropTable(table)
+        return DropTable(table, cascades)
 
     def _comment(self) -> Comment:
         self.need("ON")
@@ -313,7 +323,7 @@ class _Parser:
         self.need("IS")
         return Comment(table, column, self.text())
 
-    def _alter(self) -> Modify | RestartSequence:
+    def _alter(self) -> Modify | RestartSequence | AddConstraint:
         if self.found("SEQUENCE"):
             name, position = self.identifier()
             while self.found("."):
@@ -322,6 +332,8 @@ class _Parser:
             return RestartSequence(name, position, self.integer())
         self.need("TABLE")
         table = self.table()
+        if self.found("ADD"):
+            return self._add_constraint(table)
         self.need("MODIFY", "(")
         column = self.column()
         self.need("DEFAULT")
@@ -330,6 +342,18 @@ class _Parser:
         text = self.whole[start : self.now.start].strip()
         self.need(")")
         return Modify(table, column, text, default)
+
+    def _add_constraint(self, table: Table) -> AddConstraint:
+        if self.found("PRIMARY", "KEY"):
+            return AddConstraint(table, key=self.listed(self.name))
+        if self.found("FOREIGN", "KEY"):
+            own = self.listed(self.name)
+            self.need("REFERENCES")
+            return AddConstraint(table, foreign=ForeignKey(own, self.table(), self.listed(self.name)))
+        self.need("CHECK", "(")
+        column = self.name()
+        self.need("IS", "JSON", ")")
+        return AddConstraint(table, json=column)
 
     def default(self) -> Any:
         """A literal, a word for the moment, or a sequence's next value."""
@@ -360,6 +384,12 @@ class _Parser:
             return self._create_index(unique=True)
         if self.found("SEQUENCE"):
             name = self.name()
+            if self.now.text.upper() == "INCREMENT":
+                for word in _ANY_SEQUENCE:
+                    if self.now.text.upper() != word:
+                        raise self.unknown()
+                    self.next()
+                return CreateSequence(name, 1)
             self.need("START", "WITH")
             return CreateSequence(name, self.integer())
         self.need("TABLE")
@@ -396,7 +426,11 @@ class _Parser:
             self.need(")")
         if self.found("WITH", "TIME", "ZONE"):
             type_ += " WITH TIME ZONE"
-        nullable, is_json = True, False
+        nullable, is_json, default, value = True, False, None, None
+        if self.found("DEFAULT"):
+            start = self.now.start
+            value = self.default()
+            default = self.whole[start : self.now.start].strip()
         while True:
             if self.found("NOT", "NULL"):
                 nullable = False
@@ -406,7 +440,7 @@ class _Parser:
                 self.need("IS", "JSON", ")")
                 is_json = True
             else:
-                return ColumnDefinition(name, type_, tuple(numbers), unit, nullable, is_json)
+                return ColumnDefinition(name, type_, tuple(numbers), unit, nullable, is_json, default, value)
 
     # --- expressions ---
 
@@ -461,7 +495,23 @@ class _Parser:
         return InList(left, self.listed(row))
 
     def value(self) -> Any:
-        return self.primary()
+        found = self.primary()
+        while isinstance(found, Call) and self.found("||"):
+            found = Call("||", (found, self.primary()))
+        if isinstance(found, Call) and self.found("AT", "TIME", "ZONE"):
+            return Zoned(found, self.primary())
+        return found
+
+    def _case(self) -> Case:
+        branches, otherwise = [], None
+        while self.found("WHEN"):
+            condition = self.condition()
+            self.need("THEN")
+            branches.append((condition, self.value()))
+        if self.found("ELSE"):
+            otherwise = self.value()
+        self.need("END")
+        return Case(tuple(branches), otherwise)
 
     def primary(self) -> Any:
         token = self.now
@@ -473,13 +523,16 @@ class _Parser:
             return literal
         if token.kind not in ("word", "name"):
             raise self.unknown()
+        if token.kind == "word" and self.found("CASE"):
+            return self._case()
         column = self.column()
-        if token.kind == "word" and column.table is None and self.found("("):
+        packaged = (column.table, column.name) in _OF_PACKAGES
+        if token.kind == "word" and (column.table is None or packaged) and self.found("("):
             return self._call(column)
         return column
 
     def _call(self, function: Name) -> Call:
-        if function.name not in _FUNCTIONS:
+        if function.name not in _FUNCTIONS and function.table is None:
             raise refused(f"the function {function.name}", function.position)
         arguments: tuple[Any, ...] = ()
         if function.name == "COUNT":

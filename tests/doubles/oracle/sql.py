@@ -2,7 +2,8 @@
 
 SELECT items FROM dual | table | (select) | WITH name(columns) AS (select)  [WHERE] [ORDER BY] [OFFSET … FETCH …]
 INSERT … VALUES · UPDATE … SET … WHERE · DELETE FROM … WHERE · MERGE by equal columns
-CREATE TABLE · DROP TABLE … PURGE · COMMENT ON · CREATE [UNIQUE] INDEX … ON table (column [DESC], …)
+CREATE TABLE · ALTER TABLE … ADD PRIMARY KEY | FOREIGN KEY | CHECK (column IS JSON) · DROP TABLE … [CASCADE CONSTRAINTS]
+PURGE · COMMENT ON · CREATE [UNIQUE] INDEX … ON table (column [DESC], …)
 ALTER TABLE … MODIFY (column DEFAULT …) · CREATE SEQUENCE … START WITH n · ALTER SEQUENCE …
 RESTART START WITH n · DROP SEQUENCE
 SET TRANSACTION READ ONLY · COMMIT · ROLLBACK
@@ -89,6 +90,22 @@ class Call:
     arguments: tuple[Any, ...]
     order: tuple[Name, ...] = ()  # ROW_NUMBER() OVER (ORDER BY …)
     position: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """CASE WHEN … THEN … ELSE … END; `otherwise` is None where it has no ELSE."""
+
+    branches: tuple[tuple[Any, Any], ...]
+    otherwise: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Zoned:
+    """what AT TIME ZONE zone"""
+
+    what: Any
+    zone: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +196,8 @@ class ColumnDefinition:
     unit: str = "BYTE"
     nullable: bool = True
     is_json: bool = False
+    default: str | None = None  # its text
+    default_value: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +218,17 @@ class CreateTable:
 @dataclass(frozen=True, slots=True)
 class DropTable:
     table: Table
+    cascades: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AddConstraint:
+    """A primary key, a foreign key, or the check that a column is JSON: one of them."""
+
+    table: Table
+    key: tuple[str, ...] = ()
+    foreign: ForeignKey | None = None
+    json: str = ""
 
 
 @dataclass(frozen=True, slots=True)

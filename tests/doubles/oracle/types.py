@@ -69,7 +69,7 @@ class Column:
 def column(given: ColumnDefinition) -> Column:
     """ORA-00902 for a type that the double has not; ORA-00910, ORA-01727 and the like beyond its limits."""
     kind, data_type, unit = _kind(given)
-    return Column(given.name, kind, data_type, given.nullable, unit, given.is_json)
+    return Column(given.name, kind, data_type, given.nullable, unit, given.is_json, default=given.default)
 
 
 def _kind(given: ColumnDefinition) -> tuple[Kind, str, str | None]:
