@@ -22,6 +22,7 @@ from dbfleet.abilities import (
     Locates,
     MakesReader,
     Narrows,
+    Native,
     Swaps,
     TellsLeft,
     TellsLosses,
@@ -66,7 +67,7 @@ ENGINE = EngineSpec(
         }
     ),
     abilities=frozenset(
-        {Identifies, Locates, Swaps, TellsLosses, Narrows, CountsOn, CarriesExtras, TellsLeft, MakesReader}
+        {Identifies, Locates, Swaps, TellsLosses, Narrows, CountsOn, CarriesExtras, TellsLeft, MakesReader, Native}
     ),
     guard="account",
     guard_note="#tables, sp_getapplock, WAITFOR and locks of what is read (WITH (TABLOCKX)) pass.",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 
 from dbfleet.abilities import (
     CarriesExtras,
@@ -11,6 +12,7 @@ from dbfleet.abilities import (
     Locates,
     MakesReader,
     Narrows,
+    Native,
     Swaps,
     TellsLeft,
     TellsLosses,
@@ -31,10 +33,12 @@ from dbfleet.adapter import (
 from dbfleet.engines.sqlserver import extras, left, query, read, reader, server, statements, swap, write
 from dbfleet.engines.sqlserver import parts as ranges
 from dbfleet.engines.sqlserver.connect import opened
+from dbfleet.engines.sqlserver.native import catalog, names, needs, outline, take, values, views
 from dbfleet.engines.sqlserver.session import Session
 from dbfleet.engines.sqlserver.wire import Wire
 from dbfleet.errors import NotFound
 from dbfleet.extras import AnyExtra, Extras, shared
+from dbfleet.outline import Outline, Step
 from dbfleet.spec import EngineSpec
 from dbfleet.target import Target
 from dbfleet.values import Batch, Row, Schema
@@ -50,6 +54,7 @@ class SqlServerAdapter(
     CountsOn,
     CarriesExtras,
     TellsLeft,
+    Native,
     MakesReader,
 ):
     """One session in autocommit; `write` and `create` open transactions of their own."""
@@ -139,6 +144,66 @@ class SqlServerAdapter(
             space, table = self._tables.split(name)[0], self._tables.find(name)
             return list(extras.count_on(self._session.rows, self._session.run, table, space))
 
+    # --- as it is, to another SQL Server ---
+
+    def carries(self) -> bool:
+        """SQL Server itself: Babelfish speaks its protocol, and has other catalog views."""
+        return server.is_own(self._session)
+
+    def native_collections(self) -> Sequence[str]:
+        """Tables whose rows and columns are all carried: see `native.catalog`."""
+        with self._session.translated():
+            return sorted(self._tables.joined(*place) for place in catalog.collections(self._session.rows))
+
+    def native_views(self) -> Sequence[str]:
+        """Views whose text is there."""
+        with self._session.translated():
+            return views.names(self._session.rows, self._tables)
+
+    def native(self, name: str, described: Schema | None = None) -> Schema:
+        """The table by its server's texts and bytes: see `native.values`."""
+        with self._session.translated():
+            table = self._tables.find(name)
+            anew = catalog.anew(self._session.rows, table)
+            return values.native(described or self._tables.describe(name), table, anew)
+
+    def outline(self, names: Sequence[str], *, everything: bool = False, views: Sequence[str] = ()) -> Outline:
+        """What the catalog views say, step by step."""
+        with self._session.translated():
+            return outline.outline(self._session.rows, self._tables, names, everything=everything, view_names=views)
+
+    def lacking(self, steps: Sequence[Step]) -> Mapping[str, str]:
+        """Functions, sets of XML schemas, collations and types that are not here."""
+        with self._session.translated():
+            return needs.lacking(self._session.rows, steps)
+
+    def names(
+        self, makes: Sequence[tuple[str, str]], old: str, new: str, going: Collection[str]
+    ) -> Mapping[tuple[str, str], str]:
+        """Free names of constraints in the schema."""
+        with self._session.translated():
+            return names.names(self._session.rows, self._tables, makes, new, going)
+
+    def take(self, step: Step, called: Mapping[str, str], *, again: bool = False) -> bool:
+        """The step's statement."""
+        return take.take(self._session, step, called, again=again)
+
+    def clear(self, schema: Schema, part: Part) -> None:
+        """DELETE with the part's condition."""
+        take.clear(self._session, schema, part)
+
+    def remove(self, names: Sequence[str]) -> None:
+        """DROP TABLE, where no table outside refers to them."""
+        take.remove(self._session, names)
+
+    def together(self) -> AbstractContextManager[None]:
+        """A transaction."""
+        return self._session.whole()
+
+    def undo(self, step: Step, called: Mapping[str, str]) -> None:
+        """Drop the schema, type, sequence, partition function or scheme."""
+        take.undo(self._session, step, called)
+
     # --- rows ---
 
     def count(self, name: str) -> int:
@@ -150,7 +215,7 @@ class SqlServerAdapter(
 
     def split(self, schema: Schema, parts: int) -> Sequence[Part]:
         with self._session.translated():
-            return ranges.split(schema, self._session.find(schema.name), parts, self._session.rows)
+            return ranges.split(schema, self._session.table_of(schema), parts, self._session.rows)
 
     def narrow(self, schema: Schema, condition: Condition) -> Part | None:
         """A part that the condition chooses."""

@@ -21,6 +21,7 @@ from datetime import UTC, date
 from typing import Any, Final
 
 from dbfleet.columns import converted
+from dbfleet.engines.sqlserver.native.values import variant_literal
 from dbfleet.engines.sqlserver.tables import Table
 from dbfleet.engines.sqlserver.types import KEY_COLLATION, LEXIS, Native, text_literal
 from dbfleet.errors import StatementError
@@ -285,6 +286,8 @@ def with_rows(statement: str, rows: str) -> str:
 def _literal(value: Any, type_: str) -> str:
     if value is None:
         return f"CAST(NULL AS {type_})"
+    if type_ == "sql_variant":
+        return variant_literal(value)
     text = repr(value) if isinstance(value, float) else str(value)
     return f"CAST({text_literal(text)} AS {type_})"
 

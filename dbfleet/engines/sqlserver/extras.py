@@ -45,7 +45,7 @@ _MOMENT: Final = re.compile(
     re.IGNORECASE,
 )
 _NAME: Final = r"\[((?:[^\]]|\]\])+)\]"
-_NEXT: Final = re.compile(rf"\(*NEXT VALUE FOR (?:(?:{_NAME}\.)?{_NAME}\.)?{_NAME}\)*", re.IGNORECASE)
+NEXT: Final = re.compile(rf"\(*NEXT VALUE FOR (?:(?:{_NAME}\.)?{_NAME}\.)?{_NAME}\)*", re.IGNORECASE)
 """The text of a default that is the next value of a sequence and nothing else: its database if any, schema, name."""
 _NOW: Final = {
     Type.DATE: "CONVERT(date, SYSDATETIME())",
@@ -67,7 +67,7 @@ def extras(ask: Ask, tables: Tables, table: Table) -> Extras:
             left += [f"of index {index.name}, {what}" for what in beyond]
     found += [Identity(name) for name, native in table.columns.items() if native.identity]
     for name, _, definition in ask(_DEFAULTS.format(id=table.number)):
-        if _NEXT.fullmatch(definition) and _counts(table.columns[name]):
+        if NEXT.fullmatch(definition) and _counts(table.columns[name]):
             found.append(Identity(name))
         elif default := _read_default(table.columns[name].column, definition):
             found.append(default)
@@ -188,7 +188,7 @@ def own_sequences(ask: Ask, table: Table, place: tuple[str, str]) -> list[str]:
     return [
         own_sequence(place, column)
         for column, _, definition in ask(_DEFAULTS.format(id=table.number))
-        if _sequence_name(place[1], column) in definition.replace("]]", "]")
+        if sequence_name(place[1], column) in definition.replace("]]", "]")
     ]
 
 
@@ -204,7 +204,7 @@ def count_on(ask: Ask, do: Callable[[str], object], table: Table, space: str) ->
     cannot be set, in words. An IDENTITY does so by itself. `space` is the schema of a sequence that names none. `do`
     runs a statement and raises errors of ours."""
     for name, _, definition in ask(_DEFAULTS.format(id=table.number)):
-        counting = _NEXT.fullmatch(definition)
+        counting = NEXT.fullmatch(definition)
         if not counting or not _counts(table.columns[name]):
             continue
         own = (counting[2] or space).replace("]]", "]"), counting[3].replace("]]", "]")
@@ -230,10 +230,11 @@ def count_on(ask: Ask, do: Callable[[str], object], table: Table, space: str) ->
 
 def own_sequence(place: tuple[str, str], column: str) -> str:
     """The sequence that a column of the table at this place gets, in SQL."""
-    return f"{LEXIS.quote(place[0])}.{LEXIS.quote(_sequence_name(place[1], column))}"
+    return f"{LEXIS.quote(place[0])}.{LEXIS.quote(sequence_name(place[1], column))}"
 
 
-def _sequence_name(table: str, column: str) -> str:
+def sequence_name(table: str, column: str) -> str:
+    """The name of the sequence that a column of this table gets."""
     name = f"dbfleet:{table}:{column}"
     if len(name.encode("utf-16-le")) // 2 <= NAME_LENGTH:
         return name

@@ -23,7 +23,8 @@ def _flags(column: str, *flags: Any) -> str | None:
     return f"that {column} {' and '.join(found)}" if found else None
 
 
-def _property(name: str, what: str | None) -> str:
+def property_words(name: str, what: str | None) -> str:
+    """What an extended property is called."""
     word = "comment" if name == _COMMENT else f"extended property {name}"
     return f"{word} of {what or 'the table'}"
 
@@ -128,19 +129,19 @@ _OF_TABLE: Final[tuple[tuple[str, _Words], ...]] = (
         "SELECT p.name, c.name FROM sys.extended_properties AS p "
         "LEFT JOIN sys.columns AS c ON c.object_id = p.major_id AND c.column_id = p.minor_id "
         f"WHERE p.class = 1 AND p.major_id = {{id}} AND p.name <> N'{PROPERTY}' ORDER BY p.minor_id",
-        _property,
+        property_words,
     ),
     (
         "SELECT p.name, o.name FROM sys.extended_properties AS p "
         "INNER JOIN sys.objects AS o ON o.object_id = p.major_id "
         "WHERE p.class = 1 AND o.parent_object_id = {id}",
-        _property,
+        property_words,
     ),
     (
         "SELECT p.name, i.name FROM sys.extended_properties AS p "
         "INNER JOIN sys.indexes AS i ON i.object_id = p.major_id AND i.index_id = p.minor_id "
         "WHERE p.class = 7 AND p.major_id = {id}",
-        lambda name, index: _property(name, f"index {index}"),
+        lambda name, index: property_words(name, f"index {index}"),
     ),
     (
         "SELECT x.name FROM sys.stats AS x WHERE x.object_id = {id} AND x.user_created = 1",
@@ -163,11 +164,56 @@ _OF_TABLE: Final[tuple[tuple[str, _Words], ...]] = (
         "SELECT x.class FROM sys.database_permissions AS x WHERE x.class = 1 AND x.major_id = {id}",
         lambda _: "privileges",
     ),
+    (
+        "SELECT t.ledger_type_desc FROM sys.tables AS t WHERE t.object_id = {id} AND t.ledger_type <> 0",
+        lambda kind: f"that it is {kind.lower().replace('_', ' ')}",
+    ),
+    (
+        "SELECT t.is_node FROM sys.tables AS t WHERE t.object_id = {id} AND (t.is_node = 1 OR t.is_edge = 1)",
+        lambda node: f"that it holds a graph's {'nodes' if node else 'edges'}",
+    ),
 )
-_COLLATION: Final = "SELECT CONVERT(nvarchar(128), DATABASEPROPERTYEX(DB_NAME(), N'Collation'))"
+_STAYS: Final = (
+    *(
+        (statement, words)
+        for statement, words in _OF_TABLE
+        if any(
+            f"FROM sys.{view} " in statement
+            for view in (
+                "triggers", "stats", "fulltext_indexes", "security_predicates", "change_tracking_tables",
+                "database_permissions",
+            )
+        )
+        or "default_object_id" in statement
+        or "rule_object_id" in statement
+    ),
+    (
+        "SELECT t.object_id FROM sys.tables AS t WHERE t.object_id = {id} AND t.is_tracked_by_cdc = 1",
+        lambda _: "change data capture",
+    ),
+    (
+        "SELECT t.lock_escalation_desc FROM sys.tables AS t WHERE t.object_id = {id} AND t.lock_escalation <> 0",
+        lambda word: f"lock escalation {word.lower()}",
+    ),
+    (
+        "SELECT c.name FROM sys.columns AS c WHERE c.object_id = {id} AND c.is_filestream = 1",
+        lambda name: f"that {name} is a file stream",
+    ),
+    (
+        "SELECT c.name FROM sys.columns AS c WHERE c.object_id = {id} AND c.is_ansi_padded = 0 "
+        "AND c.system_type_id IN (165, 167, 173, 175)",
+        lambda name: f"that {name} has no blanks, or zeros, at its end (ANSI_PADDING OFF)",
+    ),
+    (
+        "SELECT c.name FROM sys.columns AS c WHERE c.object_id = {id} AND c.system_type_id = 189",
+        lambda name: f"values of {name}, a rowversion: the server gives its own",
+    ),
+)  # fmt: skip
+"""What is none of the steps of a table that goes as it is."""
+DATABASE_COLLATION: Final = "SELECT CONVERT(nvarchar(128), DATABASEPROPERTYEX(DB_NAME(), N'Collation'))"
 
 
-def _where_known(ask: Ask, statement: str) -> list[tuple[Any, ...]]:
+def where_known(ask: Ask, statement: str) -> list[tuple[Any, ...]]:
     """The rows. None where the server has no such catalog view or column, and so nothing of that kind: an older server,
     or another one that speaks the protocol (Babelfish)."""
     try:
@@ -180,9 +226,19 @@ def of_table(ask: Ask, tables: Tables, table: Table) -> list[str]:
     """What the table has besides its indexes, its defaults and what counts up."""
     found = ["that it is a view: its rows come as a table"] if table.kind == "V" else []
     for statement, words in _OF_TABLE:
-        said = filter(None, (words(*row) for row in _where_known(ask, statement.format(id=table.number))))
+        said = filter(None, (words(*row) for row in where_known(ask, statement.format(id=table.number))))
         found += said if "ORDER BY" in statement else sorted(said)
     return [*dict.fromkeys(found), *_collations(ask, tables, table)]
+
+
+def stays(ask: Ask, table: Table) -> list[str]:
+    """What of the table does not come along where it goes as it is to another SQL Server."""
+    return [
+        text
+        for statement, words in _STAYS
+        for row in where_known(ask, statement.format(id=table.number))
+        if (text := words(*row))
+    ]
 
 
 def _collations(ask: Ask, tables: Tables, table: Table) -> Iterator[str]:
@@ -191,7 +247,7 @@ def _collations(ask: Ask, tables: Tables, table: Table) -> Iterator[str]:
     texts = {name: native.collation for name, native in table.columns.items() if native.collation}
     if not texts:
         return
-    ((usual,),) = ask(_COLLATION)
+    ((usual,),) = ask(DATABASE_COLLATION)
     keyed = tables.keyed(table)
     others: dict[str, list[str]] = {}
     for name, collation in texts.items():
@@ -233,24 +289,22 @@ _NAMED: Final[tuple[tuple[str, str], ...]] = (
         "SELECT x.name FROM sys.extended_properties AS x WHERE x.class = 0",
     ),
 )
-_OWN: Final = "dbfleet:"
+OWN: Final = "dbfleet:"
 
 
 def of_database(ask: Ask, tables: Tables, broken: Mapping[str, str]) -> list[str]:
     """Views, sequences, procedures, functions, synonyms, types. A sequence of ours belongs to its column."""
     found = []
-    for kind, space, name in sorted(
-        _where_known(ask, _OBJECTS), key=lambda row: (list(_KINDS).index(row[0]), *row[1:])
-    ):
+    for kind, space, name in sorted(where_known(ask, _OBJECTS), key=lambda row: (list(_KINDS).index(row[0]), *row[1:])):
         said = tables.joined(space, name)
         if kind == "V":
             end = f", which cannot be read: {broken[said]}" if said in broken else ": its rows come as a table"
             found.append(f"view {said}{end}")
-        elif not (kind == "SO" and name.startswith(_OWN)):
+        elif not (kind == "SO" and name.startswith(OWN)):
             found.append(f"{_KINDS[kind]} {said}")
-    found += [f"type {tables.joined(space, name)}" for space, name in sorted(_where_known(ask, _TYPES))]
+    found += [f"type {tables.joined(space, name)}" for space, name in sorted(where_known(ask, _TYPES))]
     for word, statement in _NAMED:
-        found += [f"{word} {name}" for (name,) in sorted(_where_known(ask, statement))]
+        found += [f"{word} {name}" for (name,) in sorted(where_known(ask, statement))]
     return found
 
 

@@ -39,6 +39,9 @@ def _bound(natives: Sequence[Native], values: Sequence[str], sign: str) -> str:
 def literal(native: Native, text: str) -> str:
     """The value of this canonical text, as a literal of the column's type."""
     type_ = native.column.type
+    if native.forms:
+        sent = VALUE_OF[Type.BYTES](text).hex() if type_ is Type.BYTES else text
+        return native.from_json.format(f"CAST({text_literal(sent)} AS {native.json_type})")
     if type_ is Type.INT:
         return str(int(text))
     if type_ is Type.BYTES:
@@ -59,8 +62,9 @@ def split(schema: Schema, table: Table, parts: int, ask: Ask) -> Sequence[Part]:
     if not places:
         return [WHOLE]
     names = LEXIS.quote_all(schema.key)
+    given = ", ".join(table.native(name).select for name in schema.key)
     keys = ask(
-        f"SELECT {names} FROM (SELECT {names}, ROW_NUMBER() OVER (ORDER BY {names}) AS [dbfleet_place] "
+        f"SELECT {given} FROM (SELECT {names}, ROW_NUMBER() OVER (ORDER BY {names}) AS [dbfleet_place] "
         f"FROM {table.sql}) AS q WHERE q.[dbfleet_place] IN ({', '.join(map(str, places))}) ORDER BY {names}"
     )
     read = reader([(table.native(column.name), column) for column in columns])

@@ -10,13 +10,14 @@ from dbfleet.engines.sqlserver import parts
 from dbfleet.engines.sqlserver.parts import KEYS_AT_ONCE
 from dbfleet.engines.sqlserver.session import Session
 from dbfleet.engines.sqlserver.tables import Table
+from dbfleet.engines.sqlserver.types import LEXIS, Native
 from dbfleet.engines.sqlserver.values import reader
 from dbfleet.values import Batch, Row, Schema
 
 
 def scan(session: Session, schema: Schema, part: Part, batch_size: int) -> Iterator[Batch]:
     """The rows of the part."""
-    table = session.find(schema.name)
+    table = session.table_of(schema)
     columns = ", ".join(table.native(name).select for name in schema.names)
     where = parts.where(schema, table, part)
     yield from _batches(session, schema, table, f"SELECT {columns} FROM {table.sql}{where}", batch_size)
@@ -24,14 +25,19 @@ def scan(session: Session, schema: Schema, part: Part, batch_size: int) -> Itera
 
 def get(session: Session, schema: Schema, keys: Sequence[Row]) -> Iterator[Row]:
     """The rows with these keys."""
-    table = session.find(schema.name)
+    table = session.table_of(schema)
     # The carrier's statement calls the table t.
-    columns = ", ".join(table.native(name).select.replace("[", "t.[", 1) for name in schema.names)
+    columns = ", ".join(_of_t(table.native(name)) for name in schema.names)
     carrier = session.carrier(table, [schema.column(name) for name in schema.key], schema)
     for start in range(0, len(keys), KEYS_AT_ONCE):
         for statement in carrier.select(columns, [tuple(key) for key in keys[start : start + KEYS_AT_ONCE]]):
             for batch in _batches(session, schema, table, statement, BATCH_SIZE):
                 yield from batch
+
+
+def _of_t(native: Native) -> str:
+    name = LEXIS.quote(native.column.name)
+    return native.select.replace(name, f"t.{name}")
 
 
 def _batches(session: Session, schema: Schema, table: Table, statement: str, batch_size: int) -> Iterator[Batch]:

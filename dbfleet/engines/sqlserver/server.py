@@ -22,6 +22,17 @@ DB_NAME()"""
 _STARTED: Final = "SELECT d.create_date FROM sys.databases AS d WHERE d.name = N'tempdb'"
 
 
+_BABELFISH: Final = "SELECT CONVERT(int, SERVERPROPERTY('Babelfish'))"
+
+
+def is_own(session: Session) -> bool:
+    """Whether it is SQL Server, and not Babelfish."""
+    if session.own is None:
+        ((found,),) = session.rows(_BABELFISH)
+        session.own = not found
+    return session.own
+
+
 def ping(session: Session) -> ServerInfo:
     """One round trip: who answers."""
     started = time.perf_counter()

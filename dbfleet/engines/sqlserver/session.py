@@ -10,6 +10,7 @@ from functools import partial
 
 from dbfleet.engines.sqlserver.encode import PROBE, SENT, Carrier
 from dbfleet.engines.sqlserver.errors import NAME, translate
+from dbfleet.engines.sqlserver.native.values import as_it_is
 from dbfleet.engines.sqlserver.tables import Table, Tables, with_types
 from dbfleet.engines.sqlserver.wire import Wire
 from dbfleet.errors import DbfleetError, Unavailable, translated
@@ -18,12 +19,13 @@ from dbfleet.values import Column, Row, Schema
 
 class Session:
     """One wire in autocommit; `target` is a name, for errors. `reads_json` says whether the server reads JSON as SQL
-    Server does; None before it was asked."""
+    Server does, `own` whether it is SQL Server; None before it was asked."""
 
     def __init__(self, target: str, wire: Wire) -> None:
         self.wire = wire
         self.tables = Tables(wire.rows)
         self.reads_json: bool | None = None
+        self.own: bool | None = None
         self._target = target
 
     def check_live(self) -> None:
@@ -59,12 +61,20 @@ class Session:
         with self.translated():
             return self.tables.find(name)
 
+    def table_of(self, schema: Schema) -> Table:
+        """The schema's table; where the schema is native, with its columns as the server has them."""
+        table = self.find(schema.name)
+        return as_it_is(table, schema) if schema.native else table
+
     def carrier(self, table: Table, columns: Sequence[Column], schema: Schema) -> Carrier:
         """What carries rows of these columns to the table."""
         if self.reads_json is None:
             with self.translated():
                 self.reads_json = self.wire.rows(PROBE) == [(SENT,)]
-        return Carrier(table, with_types(table, columns), schema.key, as_json=self.reads_json)
+        natives = with_types(table, columns)
+        # A sql_variant is made of a literal of its own type.
+        as_json = self.reads_json and not any(native.json_type == "sql_variant" for native in natives)
+        return Carrier(table, natives, schema.key, as_json=as_json)
 
     # --- transactions ---
 
@@ -79,6 +89,13 @@ class Session:
             if not self.wire.closed:
                 self.wire.run("IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION")
             raise
+
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """All of the block's statements, or none of them, with errors of this target."""
+        self.check_live()
+        with self.translated(), self.transaction():
+            yield
 
     @contextmanager
     def own_identities(self, table: Table, schema: Schema) -> Iterator[None]:

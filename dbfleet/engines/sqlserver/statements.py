@@ -17,7 +17,7 @@ from dbfleet.values import Schema
 
 def statements(session: Session, schema: Schema, changes: Iterable[Change]) -> Iterator[str]:
     """The changes as statements. Around an INSERT into a table with an IDENTITY that takes the row's value."""
-    table = session.find(schema.name)
+    table = session.table_of(schema)
     with session.translated():
         natives = with_types(table, schema.columns)
         computed = frozenset(native.column.name for native in natives if native.computed)
@@ -37,5 +37,5 @@ def statements(session: Session, schema: Schema, changes: Iterable[Change]) -> I
 def chosen(session: Session, schema: Schema, condition: Condition) -> Part | None:
     """The part that the condition chooses; None where a value of it has no literal."""
     with session.translated():
-        natives = with_types(session.find(schema.name), schema.columns)
+        natives = with_types(session.table_of(schema), schema.columns)
     return condition_part(schema, condition, LEXIS.quote, spelt(natives))

@@ -21,6 +21,7 @@ from typing import Final
 
 from dbfleet.adapter import Swap
 from dbfleet.engines.sqlserver import extras, left
+from dbfleet.engines.sqlserver.native.names import constraint_name
 from dbfleet.engines.sqlserver.tables import Ask, Table, Tables
 from dbfleet.engines.sqlserver.types import LEXIS, text_literal
 from dbfleet.errors import ConstraintViolated, NotFound
@@ -54,9 +55,9 @@ def statements(ask: Ask, tables: Tables, swaps: Sequence[Swap]) -> Iterator[str]
     """The statements, to be run one after another in one transaction. Some of them depend on answers after earlier
     ones."""
     staged = [tables.find(each.staged.name) for each in swaps]
-    going = _there(tables, [each.name for each in swaps])
-    _check_outside(ask, going)
-    for table in _children_first(ask, going):
+    going = there(tables, [each.name for each in swaps])
+    check_outside(ask, going)
+    for table in children_first(ask, going):
         sequences = extras.own_sequences(ask, table, tables.split(table.name)) if table.kind == "U" else []
         yield f"DROP {'VIEW' if table.kind == 'V' else 'TABLE'} {table.sql}"
         for sequence in sequences:
@@ -67,25 +68,28 @@ def statements(ask: Ask, tables: Tables, swaps: Sequence[Swap]) -> Iterator[str]
 
 def what_goes(ask: Ask, tables: Tables, names: Sequence[str]) -> list[str]:
     """What goes with these tables, in words. ConstraintViolated for what stops the swap."""
-    going = _there(tables, names)
-    _check_outside(ask, going)
+    going = there(tables, names)
+    check_outside(ask, going)
     _check_droppable(ask, going)
     return [f"{table.name}: {text}" for table in going for text in left.lost(extras.extras(ask, tables, table).left)]
 
 
-def _there(tables: Tables, names: Sequence[str]) -> list[Table]:
-    there = []
+def there(tables: Tables, names: Sequence[str]) -> list[Table]:
+    """The tables of these names that are there."""
+    found = []
     for name in names:
         with contextlib.suppress(NotFound):
-            there.append(tables.find(name))
-    return there
+            found.append(tables.find(name))
+    return found
 
 
 def _placed(ask: Ask, tables: Tables, swap: Swap, table: Table) -> Iterator[str]:
     (space, staged), (final_space, final) = tables.split(swap.staged.name), tables.split(swap.name)
     mine = LEXIS.quote(space)
     for old, new in swap.indexes.items():
-        if old != new:
+        if constraint := constraint_name(new):
+            yield _rename(f"{mine}.{LEXIS.quote(old)}", constraint, "OBJECT")
+        elif old != new:
             yield _rename(f"{table.sql}.{LEXIS.quote(old)}", new, "INDEX")
     for (name,) in ask(_CONSTRAINTS.format(id=table.number)):
         kind, _, rest = str(name).partition("__")
@@ -108,7 +112,8 @@ def _rename(what: str, name: str, kind: str) -> str:
     return f"EXEC sys.sp_rename {text_literal(what)}, {text_literal(name)}, N'{kind}'"
 
 
-def _check_outside(ask: Ask, going: Sequence[Table]) -> None:
+def check_outside(ask: Ask, going: Sequence[Table]) -> None:
+    """ConstraintViolated where another table refers to one of these."""
     if not going:
         return
     names = {table.number: table.name for table in going}
@@ -144,9 +149,9 @@ def _check_droppable(ask: Ask, going: Sequence[Table]) -> None:
                 )
 
 
-def _children_first(ask: Ask, going: Sequence[Table]) -> Iterator[Table]:
+def children_first(ask: Ask, going: Sequence[Table]) -> Iterator[Table]:
     """The tables in an order in which each can be dropped. Those that refer to each other in a circle come last; the
-    server refuses the first of them."""
+    server refuses the first of them, unless `circles` has gone before."""
     if not going:
         return
     pairs = {
@@ -160,3 +165,23 @@ def _children_first(ask: Ask, going: Sequence[Table]) -> Iterator[Table]:
         free = [table for table in rest if table.number not in referred] or rest
         yield from free
         rest = [table for table in rest if table not in free]
+
+
+_AMONG_BY_NAME: Final = """\
+SELECT f.name, f.parent_object_id, f.referenced_object_id FROM sys.foreign_keys AS f
+WHERE f.parent_object_id IN ({ids}) AND f.referenced_object_id IN ({ids})"""
+
+
+def circles(ask: Ask, going: Sequence[Table]) -> Iterator[str]:
+    """Statements that drop the foreign keys which no order of these tables can do without: those of a circle."""
+    if len(going) < 2:
+        return
+    rows = ask(_AMONG_BY_NAME.format(ids=", ".join(str(table.number) for table in going)))
+    pairs = {(parent, child) for _, child, parent in rows if parent != child}
+    rest = {table.number: table for table in going}
+    while free := [number for number in rest if not any(child in rest for parent, child in pairs if parent == number)]:
+        for number in free:
+            del rest[number]
+    for name, child, parent in rows:
+        if child in rest and parent in rest and child != parent:
+            yield f"ALTER TABLE {rest[child].sql} DROP CONSTRAINT {LEXIS.quote(name)}"

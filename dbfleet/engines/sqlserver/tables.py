@@ -222,7 +222,7 @@ class Tables:
             declared = native.get(column.name) or declare(column, column.name in keyed)
             missing = "NOT NULL" if column.name in schema.key or not column.nullable else "NULL"
             lines.append(f"{LEXIS.quote(column.name)} {declared} {missing}")
-            kept = kept_beside(column, _reads_back(column.name, declared))
+            kept = kept_beside(column, reads_back(column.name, declared))
             if kept:
                 beside.append((kept, ("TABLE", name), ("COLUMN", column.name)))
         if schema.key:
@@ -260,8 +260,8 @@ class Tables:
         return found
 
 
-def _reads_back(name: str, declared: str) -> Column:
-    """The column that a declared type is read as, without what is kept beside it."""
+def reads_back(name: str, declared: str) -> Column:
+    """The column that a declared type is read as, without what is kept beside it. It may be NULL."""
     word, _, rest = declared.partition(" ")[0].partition("(")
     sizes = [-1 if size == "max" else int(size) for size in rest.rstrip(")").split(",") if size]
     first, second = (*sizes, 0, 0)[:2]

@@ -75,10 +75,21 @@ def kept_beside(column: Column, read: Column) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Forms:
+    """How values go as they are between two servers: the expression that gives one, as what OPENJSON reads it, and the
+    expression that makes the column's value of that."""
+
+    select: str
+    json_type: str
+    from_json: str = "{}"
+
+
+@dataclass(frozen=True, slots=True)
 class Native:
     """A column as the server has it: what it is to us, the word of its type ("nvarchar"), the whole type
     ("nvarchar(20)") and its collation. An `identity` column has values of its own unless told otherwise. A `computed`
-    one always has: by an expression, a row's version, the bound of a period, or the set of the sparse columns."""
+    one always has: by an expression, a row's version, the bound of a period, or the set of the sparse columns. `forms`
+    are those of a value that goes as it is (the ability Native)."""
 
     column: Column
     word: str
@@ -87,22 +98,23 @@ class Native:
     identity: bool = False
     computed: bool = False
     scale: int = 0
+    forms: Forms | None = None
 
     @property
     def select(self) -> str:
         """The expression of the column's value, in a form that pymssql can carry."""
         name = LEXIS.quote(self.column.name)
-        return _SELECT.get(self.word, "{}").format(name)
+        return (self.forms.select if self.forms else _SELECT.get(self.word, "{}")).format(name)
 
     @property
     def json_type(self) -> str:
         """The type that OPENJSON reads the value as, which loses nothing on the way to the column."""
-        return _JSON_TYPE.get(self.word, self.native)
+        return self.forms.json_type if self.forms else _JSON_TYPE.get(self.word, self.native)
 
     @property
     def from_json(self) -> str:
         """The expression that makes the column's value of one of `json_type`."""
-        return _FROM_JSON.get(self.word, "{}")
+        return self.forms.from_json if self.forms else _FROM_JSON.get(self.word, "{}")
 
 
 _TYPE_OF: Final[Mapping[str, Type]] = {

@@ -13,7 +13,7 @@ from dbfleet.values import Batch, Row, Schema
 
 def write(session: Session, schema: Schema, batches: Iterable[Batch], mode: WriteMode) -> Written:
     """Store the rows: all of them, or none."""
-    table = session.find(schema.name)
+    table = session.table_of(schema)
     written = Written()
     with session.translated():
         # What the server computes is not written.
@@ -36,7 +36,7 @@ def write(session: Session, schema: Schema, batches: Iterable[Batch], mode: Writ
 
 def delete(session: Session, schema: Schema, keys: Sequence[Row]) -> int:
     """Remove the rows with these keys; how many there were."""
-    table = session.find(schema.name)
+    table = session.table_of(schema)
     carrier = session.carrier(table, [schema.column(name) for name in schema.key], schema)
     removed = 0
     with session.translated(), session.transaction():

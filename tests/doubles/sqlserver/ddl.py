@@ -4,7 +4,9 @@ sp_rename."""
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlglot import exp
@@ -15,7 +17,7 @@ from tests.doubles.sqlserver.select import Translator, kept_column, only
 from tests.doubles.sqlserver.store import Column, Database, Table, sqlite_collation
 from tests.doubles.sqlserver.types import DEFAULT_COLLATION, IDS, MAX, units
 
-_COLLATIONS = ("Latin1_General_100_BIN2", "Latin1_General_BIN2", DEFAULT_COLLATION)
+COLLATIONS = ("Latin1_General_100_BIN2", "Latin1_General_BIN2", DEFAULT_COLLATION)
 
 
 def run(session: Any, node: exp.Expression) -> Iterator[Any]:
@@ -73,11 +75,13 @@ def _create_table(session: Any, node: exp.Expression) -> int:
         raise SqlError(2714, f"There is already an object named '{name}' in the database.")
     translator = Translator(session)
     columns: list[Column] = []
+    defaults: list[tuple[Column, str, str]] = []
     key: list[str] = []
     references: list[exp.ForeignKey] = []
     for each in node.expressions:
         if isinstance(each, exp.ColumnDef):
             columns.append(_column(translator, each, len(columns) + 1, [known.name for known in columns]))
+            defaults += [(columns[-1], *found) for found in _default_of(each)]
         elif isinstance(each, exp.PrimaryKey):
             only(each, "expressions", "include")
             key = [
@@ -100,7 +104,16 @@ def _create_table(session: Any, node: exp.Expression) -> int:
         lines.append(f"PRIMARY KEY ({', '.join(f'c{place}' for place in table.key)})")
     lines += [_reference(database, table, each) for each in references]
     database.sqlite.execute(f"CREATE TABLE {table.sql} ({', '.join(lines)})")
+    for column, constraint, definition in defaults:
+        extras.keep_default(database, table, column, constraint, definition)
     return 0
+
+
+def _default_of(node: exp.ColumnDef) -> Iterator[tuple[str, str]]:
+    """The name, if any, and the definition of a column's default, which is in parentheses as the catalog has it."""
+    for constraint in node.args.get("constraints") or ():
+        if isinstance(constraint.kind, exp.DefaultColumnConstraint):
+            yield constraint.this.name if constraint.this else "", constraint.kind.this.sql("tsql")
 
 
 def _column(translator: Translator, node: exp.ColumnDef, number: int, known: Sequence[str]) -> Column:
@@ -116,10 +129,10 @@ def _column(translator: Translator, node: exp.ColumnDef, number: int, known: Seq
         if isinstance(kind, exp.NotNullColumnConstraint):
             nullable = bool(kind.args.get("allow_null"))
         elif isinstance(kind, exp.CollateColumnConstraint):
-            collation = next((each for each in _COLLATIONS if each.casefold() == kind.this.name.casefold()), None)
+            collation = next((each for each in COLLATIONS if each.casefold() == kind.this.name.casefold()), None)
             if collation is None:
                 raise SqlError(448, f"Invalid collation '{kind.this.name}'.")
-        else:
+        elif not isinstance(kind, exp.DefaultColumnConstraint):
             raise refused(f"{type(kind).__name__} of a column")
     return Column(number, name, type_, collation, nullable)
 
@@ -151,23 +164,41 @@ def _fill_catalog(database: Database, table: Table, schema: int) -> None:
         precision, scale = column.type.precision_and_scale
         execute(
             """INSERT INTO "sys.columns" VALUES
-            (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 'NOT_APPLICABLE', 0, 0, 0, 0, 0, 0, 0)""",
+            (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 'NOT_APPLICABLE', 0, 0, 0, 0, 0, 0, 0, 1, NULL, 0, 0)""",
             (table.number, column.name, column.number, type_id, type_id, column.type.max_length, precision, scale,
              column.collation, int(column.nullable)),
         )  # fmt: skip
     if table.key:
+        fill_key(database, table, _constraint(database, "PK", schema, table))
+    else:
         execute(
-            """INSERT INTO "sys.indexes" VALUES (?, 1, 1, ?, 'CLUSTERED', 1, 0, 0, NULL, 1, 0)""",
-            (table.number, _constraint(database, "PK", schema, table)),
+            """INSERT INTO "sys.indexes" VALUES (?, 0, 0, NULL, 'HEAP', 0, 0, 0, NULL, 1, 0, 0, 0, 0, 1, 1)""",
+            (table.number,),
         )
+
+
+def fill_key(database: Database, table: Table, name: str) -> None:
+    """The catalog's rows of a primary key, which is clustered."""
+    execute = database.sqlite.execute
+    execute(
+        """INSERT INTO "sys.indexes" VALUES (?, 1, 1, ?, 'CLUSTERED', 1, 0, 0, NULL, 1, 0, 0, 0, 0, 1, 1)""",
+        (table.number, name),
+    )
     for place, number in enumerate(table.key, 1):
-        execute('INSERT INTO "sys.index_columns" VALUES (?, 1, ?, ?, 0, 0, 0)', (table.number, number, place))
+        execute('INSERT INTO "sys.index_columns" VALUES (?, 1, ?, ?, 0, 0, 0, ?)', (table.number, number, place, place))
 
 
-def _constraint(database: Database, kind: str, schema: int, table: Table) -> str:
+def _constraint(database: Database, kind: str, schema: int, table: Table, name: str = "") -> str:
     """A constraint that has no name of its own gets one: its kind, nine letters of its table's, a number."""
     number = database.next_number()
-    name = f"{kind}__{table.name[:9]}__{number:016X}"
+    if (
+        name
+        and database.sqlite.execute(
+            'SELECT 1 FROM "sys.objects" WHERE schema_id = ? AND name = ?', (schema, name)
+        ).fetchone()
+    ):
+        raise SqlError(2714, f"There is already an object named '{name}' in the database.")
+    name = name or f"{kind}__{table.name[:9]}__{number:016X}"
     database.sqlite.execute(
         'INSERT INTO "sys.objects" VALUES (?, ?, ?, ?, 0, ?)',
         (name, number, schema, "F " if kind == "FK" else kind, table.number),
@@ -191,9 +222,14 @@ def rename(database: Database, values: Sequence[Any]) -> int:
         if execute(f'SELECT 1 FROM "sys.objects" {same}', (schema[0], new)).fetchone():
             raise SqlError(15335, f"Error: The new name '{new}' is already in use as a OBJECT name.")
         done = execute(f'UPDATE "sys.objects" SET name = ? {same}', (new, schema[0], parts[1]))
-        # A key's index has the name of its constraint, and a name begins with what it is.
-        if parts[1].startswith("PK__"):
-            execute('UPDATE "sys.indexes" SET name = ? WHERE is_primary_key = 1 AND name = ?', (new, parts[1]))
+        # A key's index has the name of its constraint.
+        execute(
+            'UPDATE "sys.indexes" SET name = ? WHERE is_primary_key = 1 AND name = ? AND object_id IN '
+            '(SELECT parent_object_id FROM "sys.objects" WHERE schema_id = ? AND name = ?)',
+            (new, parts[1], schema[0], new),
+        )
+        execute('UPDATE "sys.default_constraints" SET name = ? WHERE object_id IN '
+                f'(SELECT object_id FROM "sys.objects" {same})', (new, schema[0], new))  # fmt: skip
     else:
         raise refused(f"sp_rename of {kind} {what}")
     if not done.rowcount:
@@ -221,8 +257,18 @@ def _reference(database: Database, table: Table, node: exp.ForeignKey) -> str:
     reference = node.args["reference"]
     only(reference, "this")
     target = reference.this
-    space, name = target.this.db or "dbo", target.this.name
-    own = [_find(table.columns, each.name) for each in node.expressions]
+    return refer(
+        database, table, [each.name for each in node.expressions], (target.this.db or "dbo", target.this.name),
+        [each.name for each in target.expressions],
+    )[0]  # fmt: skip
+
+
+def refer(
+    database: Database, table: Table, columns: Sequence[str], to: tuple[str, str], keys: Sequence[str], named: str = ""
+) -> tuple[str, Table, list[Column], list[Column]]:
+    """Put a foreign key into the catalog. It in SQLite's words, the other table, the columns here and there."""
+    space, name = to
+    own = [_find(table.columns, each) for each in columns]
     if (space.casefold(), name.casefold()) == (table.space.casefold(), table.name.casefold()):
         other = table
     else:
@@ -230,7 +276,7 @@ def _reference(database: Database, table: Table, node: exp.ForeignKey) -> str:
         if found is None:
             raise SqlError(1767, f"Foreign key references invalid table '{space}.{name}'.")
         other = database.table_by_number(found[0], space, found[1])
-    theirs = [_find(other.columns, each.name) for each in target.expressions]
+    theirs = [_find(other.columns, each) for each in keys]
     if [each.number for each in theirs] != list(other.key):
         raise SqlError(
             1776, f"There are no primary or candidate keys in the referenced table '{space}.{name}' that match."
@@ -250,8 +296,10 @@ def _reference(database: Database, table: Table, node: exp.ForeignKey) -> str:
             )
     schema = database.schema(table.space)
     assert schema is not None
-    name = _constraint(database, "FK", schema[0], table)
-    ((constraint,),) = database.sqlite.execute('SELECT object_id FROM "sys.objects" WHERE name = ?', (name,)).fetchall()
+    name = _constraint(database, "FK", schema[0], table, named)
+    ((constraint,),) = database.sqlite.execute(
+        'SELECT object_id FROM "sys.objects" WHERE name = ? AND schema_id = ?', (name, schema[0])
+    ).fetchall()
     for place, (mine, its) in enumerate(zip(own, theirs, strict=True), 1):
         database.sqlite.execute(
             'INSERT INTO "sys.foreign_key_columns" VALUES (?, ?, ?, ?, ?, ?)',
@@ -259,7 +307,64 @@ def _reference(database: Database, table: Table, node: exp.ForeignKey) -> str:
         )
     mine_names = ", ".join(f"c{each.number}" for each in own)
     its_names = ", ".join(f"c{each.number}" for each in theirs)
-    return f"FOREIGN KEY ({mine_names}) REFERENCES {other.sql} ({its_names})"
+    return f"FOREIGN KEY ({mine_names}) REFERENCES {other.sql} ({its_names})", other, own, theirs
+
+
+def add_key(database: Database, space: str, name: str, constraint: str, columns: Sequence[str]) -> None:
+    """ALTER TABLE … ADD PRIMARY KEY CLUSTERED, over rows that are there."""
+    table, schema = database.table(space, name), database.schema(space)
+    assert schema is not None
+    if table.key:
+        raise SqlError(1779, f"Table '{name}' already has a primary key defined on it.")
+    table = replace(table, key=tuple(_find(table.columns, each).number for each in columns))
+    _check_key(table)
+    own = ", ".join(f"c{number}" for number in table.key)
+    try:
+        database.sqlite.execute(f"CREATE UNIQUE INDEX i{database.next_number()} ON {table.sql} ({own})")
+    except sqlite3.IntegrityError:
+        raise SqlError(
+            1505, "The CREATE UNIQUE INDEX statement terminated because a duplicate key was found for the object name "
+            f"'{space}.{name}'.",
+        ) from None  # fmt: skip
+    database.sqlite.execute('DELETE FROM "sys.indexes" WHERE object_id = ? AND index_id = 0', (table.number,))
+    fill_key(database, table, _constraint(database, "PK", schema[0], table, constraint))
+
+
+def add_reference(
+    database: Database, place: tuple[str, str], constraint: str, columns: Sequence[str], to: tuple[str, str],
+    keys: Sequence[str],
+) -> None:  # fmt: skip
+    """ALTER TABLE … WITH CHECK ADD FOREIGN KEY, over rows that are there. SQLite has no such statement: the table's
+    text is set (https://www.sqlite.org/lang_altertable.html, "making other kinds of table schema changes")."""
+    table = database.table(*place)
+    line, other, own, theirs = refer(database, table, columns, to, keys, constraint)
+    execute = database.sqlite.execute
+    pairs = " AND ".join(f"o.c{b.number} = t.c{a.number}" for a, b in zip(own, theirs, strict=True))
+    some = " AND ".join(f"t.c{each.number} IS NOT NULL" for each in own)
+    lost = f"SELECT 1 FROM {table.sql} AS t WHERE {some} AND NOT EXISTS (SELECT 1 FROM {other.sql} AS o WHERE {pairs})"
+    if execute(lost).fetchone():
+        raise SqlError(
+            547, f"The ALTER TABLE statement conflicted with the FOREIGN KEY constraint in table \"{table.name}\".",
+        )  # fmt: skip
+    ((text,),) = execute("SELECT sql FROM sqlite_schema WHERE name = ?", (table.sql,)).fetchall()
+    ((version,),) = execute("PRAGMA schema_version").fetchall()
+    execute("PRAGMA writable_schema = ON")
+    execute("UPDATE sqlite_schema SET sql = ? WHERE name = ?", (f"{text[:-1]}, {line})", table.sql))
+    execute(f"PRAGMA schema_version = {version + 1}")
+    execute("PRAGMA writable_schema = OFF")
+
+
+def drop_reference(database: Database, place: tuple[str, str], constraint: str) -> bool:
+    """ALTER TABLE … DROP CONSTRAINT of a foreign key that was added; whether it is one."""
+    table = database.table(*place)
+    execute = database.sqlite.execute
+    found = execute(
+        """SELECT object_id FROM "sys.objects" WHERE parent_object_id = ? AND name = ? AND type = 'F '""",
+        (table.number, constraint),
+    ).fetchone()
+    if found:
+        raise refused("that a foreign key is dropped")
+    return False
 
 
 def _drop_table(session: Any, node: exp.Table, exists: bool) -> int:

@@ -14,20 +14,26 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from itertools import pairwise
 from typing import Any, Final
 
 from tests.doubles.sqlserver.faults import SqlError, invalid_column, refused
 from tests.doubles.sqlserver.lexer import Statement, Word, statements
 from tests.doubles.sqlserver.select import Piece
 from tests.doubles.sqlserver.store import Column, Database, Table
-from tests.doubles.sqlserver.types import MAX, SqlType
+from tests.doubles.sqlserver.types import IDS, INTS, MAX, PRECISIONS, SqlType
 
 _SHAPES: Final = {
-    "index": r"CREATE (UNIQUE )?INDEX @ ON @(?: \. @)? \( @(?: , @)* \)"
-    r"(?: WHERE @ IS NOT NULL(?: AND @ IS NOT NULL)*)?",
+    "index": r"CREATE (UNIQUE )?INDEX @ ON @(?: \. @)? \( @(?: DESC)?(?: , @(?: DESC)?)* \)"
+    r"(?: INCLUDE \( @(?: , @)* \))?"
+    r"(?: WHERE (?:@ IS NOT NULL(?: AND @ IS NOT NULL)*|\( @ IS NOT NULL(?: AND @ IS NOT NULL)* \)))?",
     "add": r"ALTER TABLE @(?: \. @)? ADD DEFAULT .* FOR @",
+    "key": r"ALTER TABLE @ \. @ ADD (?:CONSTRAINT @ )?PRIMARY KEY CLUSTERED \( @(?: , @)* \)",
+    "reference": r"ALTER TABLE @ \. @ WITH CHECK ADD (?:CONSTRAINT @ )?FOREIGN KEY \( @(?: , @)* \) "
+    r"REFERENCES @ \. @ \( @(?: , @)* \)",
     "forget": r"ALTER TABLE @(?: \. @)? DROP CONSTRAINT @",
-    "sequence": r"CREATE SEQUENCE @ \. @ AS \w+(?: \( #(?: , #)? \))? START WITH #",
+    "sequence": r"CREATE SEQUENCE @ \. @ AS \w+(?: \( #(?: , #)? \))? START WITH #"
+    r"(?: INCREMENT BY # MINVALUE (?:- )?# MAXVALUE # NO CYCLE CACHE)?",
     "restart": r"ALTER SEQUENCE @ \. @ RESTART WITH #",
     "unsequence": r"DROP SEQUENCE IF EXISTS @ \. @",
     "transfer": r"ALTER SCHEMA @ TRANSFER @ \. @",
@@ -88,7 +94,10 @@ def _index(database: Database, words: Sequence[Word]) -> None:
             1088, f'Cannot find the object "{space}.{name}" because it does not exist or you do not have permissions.'
         ) from None
     where = next((place for place, word in enumerate(words) if word.upper == "WHERE"), len(words))
-    columns = [_column(table, each) for each in _names(words[end:where])]
+    more = next((place for place, word in enumerate(words) if word.upper == "INCLUDE"), where)
+    columns = [_column(table, each) for each in _names(words[end:more])]
+    included = [_column(table, each) for each in _names(words[more:where])]
+    downward = {_column(table, a.value).number for a, b in pairwise(words[end:more]) if b.upper == "DESC"}
     filtered = [_column(table, each) for each in _names(words[where:])]
     unique = words[1].upper == "UNIQUE"
     index = next(word.value for word in words if word.kind == "name")
@@ -107,19 +116,24 @@ def _index(database: Database, words: Sequence[Word]) -> None:
             f"'{space}.{name}'.",
         )  # fmt: skip
     ((last,),) = execute(
-        'SELECT coalesce(max(index_id), 1) FROM "sys.indexes" WHERE object_id = ?', (table.number,)
+        'SELECT max(coalesce(max(index_id), 1), 1) FROM "sys.indexes" WHERE object_id = ?', (table.number,)
     ).fetchall()
     only = " AND ".join(f"[{column.name.replace(']', ']]')}] IS NOT NULL" for column in filtered)
     execute(
-        """INSERT INTO "sys.indexes" VALUES (?, ?, 0, ?, 'NONCLUSTERED', ?, 0, 0, ?, 1, 0)""",
+        """INSERT INTO "sys.indexes" VALUES (?, ?, 0, ?, 'NONCLUSTERED', ?, 0, 0, ?, 1, 0, 0, 0, 0, 1, 1)""",
         (table.number, last + 1, index, int(unique), f"({only})" if only else None),
     )
     for place, column in enumerate(columns, 1):
         execute(
-            'INSERT INTO "sys.index_columns" VALUES (?, ?, ?, ?, 0, 0, 0)',
+            'INSERT INTO "sys.index_columns" VALUES (?, ?, ?, ?, 0, 0, ?, ?)',
+            (table.number, last + 1, column.number, place, int(column.number in downward), place),
+        )
+    for place, column in enumerate(included, len(columns) + 1):
+        execute(
+            'INSERT INTO "sys.index_columns" VALUES (?, ?, ?, 0, 0, 1, 0, ?)',
             (table.number, last + 1, column.number, place),
         )
-    own = ", ".join(f"c{column.number}" for column in columns)
+    own = ", ".join(f"c{column.number}{' DESC' if column.number in downward else ''}" for column in columns)
     some = f" WHERE {' AND '.join(f'c{column.number} IS NOT NULL' for column in filtered)}" if filtered else ""
     try:
         execute(f"CREATE {'UNIQUE ' if unique else ''}INDEX i{database.next_number()} ON {table.sql} ({own}){some}")
@@ -128,6 +142,38 @@ def _index(database: Database, words: Sequence[Word]) -> None:
             1505, "The CREATE UNIQUE INDEX statement terminated because a duplicate key was found for the object name "
             f"'{space}.{name}' and the index name '{index}'.",
         ) from None  # fmt: skip
+
+
+# --- keys and references, over rows that are there ---
+
+
+def _constraint(words: Sequence[Word]) -> str:
+    return next((words[place + 1].value for place, word in enumerate(words) if word.upper == "CONSTRAINT"), "")
+
+
+def _group(words: Sequence[Word], after: str) -> tuple[list[str], int]:
+    """The names in the parentheses that open behind the word, and where these have closed."""
+    start = next(place for place, word in enumerate(words) if word.upper == after)
+    begin = next(place for place in range(start, len(words)) if words[place].text == "(")
+    end = next(place for place in range(begin, len(words)) if words[place].text == ")")
+    return _names(words[begin:end]), end + 1
+
+
+def _add_key(database: Database, words: Sequence[Word]) -> None:
+    from tests.doubles.sqlserver.ddl import add_key
+
+    table = _altered(database, words)
+    add_key(database, table.space, table.name, _constraint(words), _group(words, "CLUSTERED")[0])
+
+
+def _add_reference(database: Database, words: Sequence[Word]) -> None:
+    from tests.doubles.sqlserver.ddl import add_reference
+
+    table = _altered(database, words)
+    columns, end = _group(words, "FOREIGN")
+    to, _ = _place(words[end:], "REFERENCES")
+    keys, _ = _group(words[end:], "REFERENCES")
+    add_reference(database, (table.space, table.name), _constraint(words), columns, to, keys)
 
 
 # --- defaults ---
@@ -156,16 +202,29 @@ def _add(database: Database, words: Sequence[Word]) -> None:
     table = _altered(database, words)
     column = _column(table, words[-1].value)
     start = next(place for place, word in enumerate(words) if word.upper == "DEFAULT") + 1
-    definition = f"({_spelt(words[start:-2])})"
+    keep_default(database, table, column, "", f"({_spelt(words[start:-2])})")
+
+
+def keep_default(database: Database, table: Table, column: Column, name: str, definition: str) -> None:
+    """Put a default into the catalog; without a name it gets one."""
     _evaluated(database, column, definition)  # what is not known is refused here
     sqlite = database.sqlite
     there = 'SELECT 1 FROM "sys.default_constraints" WHERE parent_object_id = ? AND parent_column_id = ?'
     if sqlite.execute(there, (table.number, column.number)).fetchone():
         raise SqlError(1781, "Column already has a DEFAULT bound to it.")
     number = database.next_number()
+    schema = database.schema(table.space)
+    assert schema is not None
+    if (
+        name
+        and sqlite.execute('SELECT 1 FROM "sys.objects" WHERE schema_id = ? AND name = ?', (schema[0], name)).fetchone()
+    ):
+        raise SqlError(2714, f"There is already an object named '{name}' in the database.")
+    own = name or f"DF__{table.name[:9]}__{column.name[:5]}__{number:08X}"
+    sqlite.execute('INSERT INTO "sys.objects" VALUES (?, ?, ?, ?, 0, ?)', (own, number, schema[0], "D ", table.number))
     sqlite.execute(
-        'INSERT INTO "sys.default_constraints" VALUES (?, ?, ?, ?, ?)',
-        (f"DF__{table.name[:9]}__{column.name[:5]}__{number:08X}", number, table.number, column.number, definition),
+        'INSERT INTO "sys.default_constraints" VALUES (?, ?, ?, ?, ?, ?)',
+        (own, number, table.number, column.number, definition, int(not name)),
     )
 
 
@@ -174,7 +233,14 @@ def _forget(database: Database, words: Sequence[Word]) -> None:
     done = database.sqlite.execute(
         'DELETE FROM "sys.default_constraints" WHERE parent_object_id = ? AND name = ?', (table.number, name)
     )
+    database.sqlite.execute(
+        """DELETE FROM "sys.objects" WHERE parent_object_id = ? AND name = ? AND type = 'D '""", (table.number, name)
+    )
     if not done.rowcount:
+        from tests.doubles.sqlserver.ddl import drop_reference
+
+        if drop_reference(database, (table.space, table.name), name):
+            return
         raise SqlError(3728, f"'{name}' is not a constraint.")
 
 
@@ -256,8 +322,33 @@ def _create_sequence(database: Database, words: Sequence[Word]) -> None:
         raise SqlError(2760, f'The specified schema name "{space}" either does not exist or you cannot use it.')
     if database.object(space, name) or sequence(database, space, name):
         raise SqlError(2714, f"There is already an object named '{name}' in the database.")
-    first = int(words[-1].text)
-    database.sqlite.execute("INSERT INTO sequences VALUES (?, ?, ?, ?)", (space, name, first, first))
+    texts = [word.upper or word.text for word in words]
+    said = {text: _number(texts, place) for place, text in enumerate(texts) if text in _SETTINGS}
+    first, step = said["START"], said.get("INCREMENT", 1)
+    ends = [said[word] for word in ("MINVALUE", "MAXVALUE") if word in said]
+    type_ = texts[texts.index("AS") + 1].lower()
+    digits = int(texts[texts.index("AS") + 3]) if texts[texts.index("AS") + 2] == "(" else 0
+    low, high, _ = INTS.get(type_, (-(10**digits) + 1, 10**digits - 1, 0))
+    if step != 1 or tuple(ends or (low, high)) != (low, high):
+        raise refused("a sequence of this kind")
+    database.sqlite.execute(
+        "INSERT INTO sequences VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (space, name, first, first, IDS[type_], digits or PRECISIONS.get(type_, 0), *_bounded(low, high)),
+    )
+
+
+_SETTINGS: Final = ("START", "INCREMENT", "MINVALUE", "MAXVALUE")
+
+
+def _number(texts: Sequence[str], place: int) -> int:
+    """The number behind a word of CREATE SEQUENCE."""
+    place += 2 if texts[place] in ("START", "INCREMENT") else 1
+    return int(f"-{texts[place + 1]}" if texts[place] == "-" else texts[place])
+
+
+def _bounded(low: int, high: int) -> tuple[int, int]:
+    """What SQLite can hold of a decimal's bounds."""
+    return max(low, -(2**63)), min(high, 2**63 - 1)
 
 
 def _restart_sequence(database: Database, words: Sequence[Word]) -> None:
@@ -287,6 +378,8 @@ def _transfer(database: Database, words: Sequence[Word]) -> None:
 
 _RUN: Final[dict[str, Callable[[Database, Sequence[Word]], None]]] = {
     "index": _index,
+    "key": _add_key,
+    "reference": _add_reference,
     "add": _add,
     "forget": _forget,
     "sequence": _create_sequence,

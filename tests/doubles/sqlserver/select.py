@@ -380,6 +380,8 @@ class Translator:
         pieces = [self.expression(each, scope) for each in node.expressions]
         if name == "DATALENGTH" and len(pieces) == 1:
             return self._data_length(pieces[0])
+        if name == "SQL_VARIANT_PROPERTY" and pieces[1].value == "BaseType" and pieces[0].sql.endswith(".value"):
+            return Piece(f"iif({pieces[0].sql} IS NULL, NULL, 'nvarchar')", _NAME)  # all that a property holds here
         if not all(piece.constant for piece in pieces):
             raise refused(f"the function {name} of columns")
         return self.constant(*self.context.function(name, [piece.value for piece in pieces]))

@@ -240,6 +240,10 @@ class Session:
             return SqlType("nvarchar", 128), VERSION
         if name == "SERVERPROPERTY" and arguments in (["ServerName"], ["MachineName"]):
             return SqlType("nvarchar", 128), socket.gethostname()
+        if name == "SERVERPROPERTY" and arguments == ["Babelfish"]:
+            return SqlType("nvarchar", 128), None  # what no server of SQL Server's has is NULL
+        if name == "COLLATIONPROPERTY" and len(arguments) == 2 and arguments[1] == "CodePage":
+            return SqlType("int"), 1252 if arguments[0] in ddl.COLLATIONS else None
         if name == "DB_ID" and len(arguments) == 1:
             return SqlType("smallint"), self.databases.number(arguments[0])
         if name == "DB_NAME" and not arguments:

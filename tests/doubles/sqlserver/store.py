@@ -24,6 +24,8 @@ _CATALOG: Final[dict[str, dict[str, str]]] = {
     "schemas": {"name": "name", "schema_id": "int"},
     "types": {
         "name": "name", "system_type_id": "int", "user_type_id": "int", "schema_id": "int", "is_user_defined": "bit",
+        "max_length": "smallint", "precision": "int", "scale": "int", "is_nullable": "bit", "is_table_type": "bit",
+        "is_assembly_type": "bit",
     },
     "databases": {"name": "name", "database_id": "int", "create_date": "moment"},
     "objects": {
@@ -36,22 +38,26 @@ _CATALOG: Final[dict[str, dict[str, str]]] = {
         "is_identity": "bit", "is_computed": "bit", "generated_always_type": "int",
         "generated_always_type_desc": "name", "is_column_set": "bit", "is_sparse": "bit", "is_filestream": "bit",
         "is_rowguidcol": "bit", "is_hidden": "bit", "default_object_id": "int", "rule_object_id": "int",
+        "is_ansi_padded": "bit", "encryption_type": "int", "is_xml_document": "bit", "xml_collection_id": "int",
     },
     "extended_properties": {"class": "int", "major_id": "int", "minor_id": "int", "name": "name", "value": "text"},
     "indexes": {
         "object_id": "int", "index_id": "int", "is_primary_key": "bit", "name": "name", "type_desc": "name",
         "is_unique": "bit", "is_disabled": "bit", "is_hypothetical": "bit", "filter_definition": "text",
-        "data_space_id": "int", "ignore_dup_key": "bit",
+        "data_space_id": "int", "ignore_dup_key": "bit", "is_unique_constraint": "bit", "fill_factor": "int",
+        "is_padded": "bit", "allow_row_locks": "bit", "allow_page_locks": "bit",
     },
     "index_columns": {
         "object_id": "int", "index_id": "int", "column_id": "int", "key_ordinal": "int", "partition_ordinal": "int",
-        "is_included_column": "bit", "is_descending_key": "bit",
+        "is_included_column": "bit", "is_descending_key": "bit", "index_column_id": "int",
     },
     "default_constraints": {
         "name": "name", "object_id": "int", "parent_object_id": "int", "parent_column_id": "int", "definition": "text",
+        "is_system_named": "bit",
     },
     "check_constraints": {
         "name": "name", "object_id": "int", "parent_object_id": "int", "definition": "text", "is_disabled": "bit",
+        "is_system_named": "bit", "is_not_trusted": "bit", "is_not_for_replication": "bit",
     },
     "triggers": {"name": "name", "object_id": "int", "parent_id": "int", "parent_class": "int"},
     "foreign_key_columns": {
@@ -61,13 +67,24 @@ _CATALOG: Final[dict[str, dict[str, str]]] = {
     # What no statement here makes: empty.
     "computed_columns": {
         "object_id": "int", "name": "name", "column_id": "int", "definition": "text", "is_persisted": "bit",
+        "is_nullable": "bit",
     },
-    "identity_columns": {"object_id": "int", "name": "name", "increment_value": "int"},
+    "identity_columns": {
+        "object_id": "int", "name": "name", "seed_value": "int", "increment_value": "int", "last_value": "int",
+        "is_not_for_replication": "bit",
+    },
+    "sql_modules": {
+        "object_id": "int", "definition": "text", "uses_ansi_nulls": "bit", "uses_quoted_identifier": "bit",
+    },
     "masked_columns": {
         "object_id": "int", "name": "name", "column_id": "int", "masking_function": "text", "is_masked": "bit",
     },
-    "partition_schemes": {"name": "name", "data_space_id": "int"},
-    "partition_functions": {"name": "name"},
+    "partition_schemes": {"name": "name", "data_space_id": "int", "function_id": "int"},
+    "partition_functions": {"name": "name", "function_id": "int", "boundary_value_on_right": "bit"},
+    "partition_parameters": {
+        "function_id": "int", "system_type_id": "int", "max_length": "smallint", "precision": "int", "scale": "int",
+        "collation_name": "name",
+    },
     "stats": {"object_id": "int", "name": "name", "user_created": "bit"},
     "fulltext_indexes": {"object_id": "int"},
     "fulltext_catalogs": {"name": "name"},
@@ -75,7 +92,7 @@ _CATALOG: Final[dict[str, dict[str, str]]] = {
     "security_policies": {"object_id": "int", "name": "name"},
     "change_tracking_tables": {"object_id": "int"},
     "database_permissions": {"class": "int", "major_id": "int"},
-    "xml_schema_collections": {"name": "name", "schema_id": "int"},
+    "xml_schema_collections": {"name": "name", "schema_id": "int", "xml_collection_id": "int"},
     "assemblies": {"name": "name", "is_user_defined": "bit"},
     "sql_expression_dependencies": {
         "referencing_id": "int", "referenced_id": "int", "is_schema_bound_reference": "bit",
@@ -83,20 +100,38 @@ _CATALOG: Final[dict[str, dict[str, str]]] = {
 }  # fmt: skip
 _DERIVED: Final[dict[str, tuple[dict[str, str], str]]] = {
     "tables": (
-        {"object_id": "int", "name": "name", "temporal_type": "int", "history_table_id": "int",
-         "is_memory_optimized": "bit", "is_external": "bit", "is_filetable": "bit", "is_tracked_by_cdc": "bit"},
-        """SELECT object_id, name, 0, NULL, 0, 0, 0, 0 FROM "sys.objects" WHERE type = 'U '""",
+        {"object_id": "int", "name": "name", "schema_id": "int", "is_ms_shipped": "bit", "temporal_type": "int",
+         "history_table_id": "int", "is_memory_optimized": "bit", "is_external": "bit", "is_filetable": "bit",
+         "is_tracked_by_cdc": "bit", "is_node": "bit", "is_edge": "bit", "ledger_type": "int",
+         "ledger_type_desc": "name", "lock_escalation": "int", "lock_escalation_desc": "name"},
+        "SELECT object_id, name, schema_id, is_ms_shipped, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 'NON_LEDGER_TABLE', 0, "
+        """'TABLE' FROM "sys.objects" WHERE type = 'U '""",
     ),
     "foreign_keys": (
-        {"object_id": "int", "name": "name", "parent_object_id": "int", "delete_referential_action_desc": "name",
-         "update_referential_action_desc": "name", "is_disabled": "bit", "is_not_trusted": "bit"},
-        """SELECT object_id, name, parent_object_id, 'NO_ACTION', 'NO_ACTION', 0, 0 FROM "sys.objects" """
-        "WHERE type = 'F '",
+        {"object_id": "int", "name": "name", "parent_object_id": "int", "referenced_object_id": "int",
+         "delete_referential_action_desc": "name", "update_referential_action_desc": "name", "is_disabled": "bit",
+         "is_not_trusted": "bit", "is_system_named": "bit", "is_not_for_replication": "bit"},
+        "SELECT o.object_id, o.name, o.parent_object_id, (SELECT k.referenced_object_id FROM "
+        '"sys.foreign_key_columns" AS k WHERE k.constraint_object_id = o.object_id LIMIT 1), '
+        """'NO_ACTION', 'NO_ACTION', 0, 0, o.name LIKE 'FK!_!_%' ESCAPE '!', 0 FROM "sys.objects" AS o """
+        "WHERE o.type = 'F '",
+    ),
+    "key_constraints": (
+        {"name": "name", "parent_object_id": "int", "unique_index_id": "int", "is_system_named": "bit"},
+        """SELECT name, object_id, index_id, name LIKE 'PK!_!_%' ESCAPE '!' FROM "sys.indexes" """
+        "WHERE is_primary_key = 1",
+    ),
+    "partitions": (
+        {"object_id": "int", "index_id": "int", "partition_number": "int", "data_compression": "int",
+         "data_compression_desc": "name"},
+        """SELECT object_id, index_id, 1, 0, 'NONE' FROM "sys.indexes" """,
     ),
     "sequences": (
-        {"name": "name", "schema_id": "int", "current_value": "int", "increment": "int", "minimum_value": "int",
-         "maximum_value": "int"},
-        "SELECT q.name, s.schema_id, max(q.first, q.next - 1), 1, -9223372036854775808, 9223372036854775807 "
+        {"name": "name", "schema_id": "int", "start_value": "int", "current_value": "int", "increment": "int",
+         "minimum_value": "int", "maximum_value": "int", "is_cycling": "bit", "is_cached": "bit", "cache_size": "int",
+         "system_type_id": "int", "precision": "int", "last_used_value": "int"},
+        "SELECT q.name, s.schema_id, q.first, max(q.first, q.next - 1), 1, q.least, q.most, 0, 1, NULL, q.type, "
+        "q.digits, CASE WHEN q.next > q.first THEN q.next - 1 END "
         'FROM sequences AS q JOIN "sys.schemas" AS s ON s.name = q.space',
     ),
 }  # fmt: skip
@@ -253,7 +288,8 @@ class Database:
             )
             self.sqlite.execute(f'CREATE TABLE "sys.{view}" ({lines})')
         self.sqlite.execute(
-            "CREATE TABLE sequences (space TEXT COLLATE CI, name TEXT COLLATE CI, first BIGINT, next BIGINT)"
+            "CREATE TABLE sequences (space TEXT COLLATE CI, name TEXT COLLATE CI, first BIGINT, next BIGINT, "
+            "type BIGINT, digits BIGINT, least BIGINT, most BIGINT)"
         )
         for view, (columns, query) in _DERIVED.items():
             self.sqlite.execute(f'CREATE VIEW "sys.{view}" ({", ".join(columns)}) AS {query}')
@@ -262,7 +298,7 @@ class Database:
         for number, name in ((1, "dbo"), (2, "guest"), (3, "INFORMATION_SCHEMA"), (4, "sys")):
             self.sqlite.execute('INSERT INTO "sys.schemas" VALUES (?, ?)', (name, number))
         self.sqlite.executemany(
-            'INSERT INTO "sys.types" VALUES (?, ?, ?, 4, 0)',
+            'INSERT INTO "sys.types" VALUES (?, ?, ?, 4, 0, 0, 0, 0, 1, 0, 0)',
             [*((name, number, number) for name, number in IDS.items()), ("sysname", 231, 256)],
         )
 

@@ -39,6 +39,7 @@ FAMILY: Final = {
     "varchar": "text", "varbinary": "binary", "date": "date", "time": "time", "datetime2": "datetime",
     "datetimeoffset": "instant", "uniqueidentifier": "uuid",
 }  # fmt: skip
+PRECISIONS: Final = {"tinyint": 3, "smallint": 5, "int": 10, "bigint": 19, "bit": 1, "float": 53, "date": 10}
 _WIDE: Final = Context(prec=80)
 
 
@@ -88,9 +89,7 @@ class SqlType:
         if self.word in ("time", "datetime2", "datetimeoffset"):
             digits = self.size + 1 if self.size else 0
             return {"time": 8, "datetime2": 19, "datetimeoffset": 26}[self.word] + digits, self.size
-        return {"tinyint": 3, "smallint": 5, "int": 10, "bigint": 19, "bit": 1, "float": 53, "date": 10}.get(
-            self.word, 0
-        ), 0
+        return PRECISIONS.get(self.word, 0), 0
 
 
 def named(word: str, sizes: list[int | None]) -> SqlType:
@@ -127,19 +126,33 @@ def convert(value: Any, source: SqlType, target: SqlType, style: int = 0) -> Any
     if source.family == target.family and source.family in ("float", "uuid", "date", "bit"):
         return value
     if source.family == "text" or target.family == "text":
-        return _from_text(value, source, target, style) if source.family == "text" else _to_text(value, source, target)
+        if source.family == "text":
+            return _from_text(value, source, target, style)
+        return _to_text(value, source, target, style)
     way = _WAYS.get((source.family, target.family))
     if way is None:
         raise refused(f"the conversion of {source} to {target}")
     return way(value, source, target)
 
 
-def _to_text(value: Any, source: SqlType, target: SqlType) -> str:
+def _to_text(value: Any, source: SqlType, target: SqlType, style: int) -> str:
     if source.family == "binary" and target.word == "nvarchar":
         return fit(bytes(value).decode("utf-16-le", "surrogatepass"), target, cutting=True)
     if source.family in ("int", "decimal", "uuid", "date"):
         return fit(str(value), target, cutting=True)
-    raise refused(f"the conversion of {source} to {target}")
+    if source.family in ("time", "datetime") and style == 121:
+        return fit(value, target, cutting=True)
+    if source.family == "instant" and style == 126:
+        return fit(_iso(value), target, cutting=True)
+    raise refused(f"the conversion of {source} to {target} with style {style}")
+
+
+def _iso(value: str) -> str:
+    """A kept datetimeoffset, which is in UTC beside its offset, as ISO 8601 has it, in its own zone."""
+    moment, offset = value[:-7], value[-6:]
+    minutes = (int(offset[1:3]) * 60 + int(offset[4:])) * (-1 if offset[0] == "-" else 1)
+    local = dt.datetime.fromisoformat(moment[:19]) + dt.timedelta(minutes=minutes)
+    return f"{local.isoformat('T')}{moment[19:]}{offset}"
 
 
 def _from_text(text: str, source: SqlType, target: SqlType, style: int) -> Any:
