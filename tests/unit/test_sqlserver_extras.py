@@ -44,6 +44,8 @@ class Catalog:
         self._rows = rows
 
     def __call__(self, statement: str) -> list[tuple[Any, ...]]:
+        if "ledger_type" in statement or "is_node" in statement:
+            return []  # of later servers
         for word, rows in self._rows.items():
             if f"FROM sys.{word} " in statement.replace("\n", " "):
                 return rows

@@ -87,9 +87,7 @@ def _placed(ask: Ask, tables: Tables, swap: Swap, table: Table) -> Iterator[str]
     (space, staged), (final_space, final) = tables.split(swap.staged.name), tables.split(swap.name)
     mine = LEXIS.quote(space)
     for old, new in swap.indexes.items():
-        if constraint := constraint_name(new):
-            yield _rename(f"{mine}.{LEXIS.quote(old)}", constraint, "OBJECT")
-        elif old != new:
+        if not constraint_name(new) and old != new:
             yield _rename(f"{table.sql}.{LEXIS.quote(old)}", new, "INDEX")
     for (name,) in ask(_CONSTRAINTS.format(id=table.number)):
         kind, _, rest = str(name).partition("__")
@@ -102,6 +100,9 @@ def _placed(ask: Ask, tables: Tables, swap: Swap, table: Table) -> Iterator[str]
     if space != final_space:
         yield f"ALTER SCHEMA {LEXIS.quote(final_space)} TRANSFER {table.sql}"
     yield _rename(f"{LEXIS.quote(final_space)}.{LEXIS.quote(staged)}", final, "OBJECT")
+    for old, new in swap.indexes.items():
+        if constraint := constraint_name(new):
+            yield _rename(f"{LEXIS.quote(final_space)}.{LEXIS.quote(old)}", constraint, "OBJECT")
     for column in columns:
         renamed = tables.find(swap.name)
         yield from extras.add_statements(ask, renamed, (final_space, final), Identity(column))

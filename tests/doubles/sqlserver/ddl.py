@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from tests.doubles.sqlserver import extras
+from tests.doubles.sqlserver import extras, identities
 from tests.doubles.sqlserver.faults import SqlError, invalid_column, refused
 from tests.doubles.sqlserver.select import Translator, kept_column, only
 from tests.doubles.sqlserver.store import Column, Database, Table, sqlite_collation
@@ -104,6 +104,9 @@ def _create_table(session: Any, node: exp.Expression) -> int:
         lines.append(f"PRIMARY KEY ({', '.join(f'c{place}' for place in table.key)})")
     lines += [_reference(database, table, each) for each in references]
     database.sqlite.execute(f"CREATE TABLE {table.sql} ({', '.join(lines)})")
+    for each in node.expressions:
+        if isinstance(each, exp.ColumnDef):
+            identities.keep(database, table, each)
     for column, constraint, definition in defaults:
         extras.keep_default(database, table, column, constraint, definition)
     return 0
@@ -124,6 +127,7 @@ def _column(translator: Translator, node: exp.ColumnDef, number: int, known: Seq
             2705, f"Column names in each table must be unique. Column name '{name}' is specified more than once."
         )
     nullable, collation = True, DEFAULT_COLLATION if type_.family == "text" else None
+    identity = False
     for constraint in node.args.get("constraints") or ():
         kind = constraint.kind
         if isinstance(kind, exp.NotNullColumnConstraint):
@@ -132,9 +136,11 @@ def _column(translator: Translator, node: exp.ColumnDef, number: int, known: Seq
             collation = next((each for each in COLLATIONS if each.casefold() == kind.this.name.casefold()), None)
             if collation is None:
                 raise SqlError(448, f"Invalid collation '{kind.this.name}'.")
+        elif isinstance(kind, exp.GeneratedAsIdentityColumnConstraint):
+            identity, nullable = True, False
         elif not isinstance(kind, exp.DefaultColumnConstraint):
             raise refused(f"{type(kind).__name__} of a column")
-    return Column(number, name, type_, collation, nullable)
+    return Column(number, name, type_, collation, nullable, identity)
 
 
 def _find(columns: Sequence[Column], name: str) -> Column:
@@ -164,9 +170,9 @@ def _fill_catalog(database: Database, table: Table, schema: int) -> None:
         precision, scale = column.type.precision_and_scale
         execute(
             """INSERT INTO "sys.columns" VALUES
-            (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 'NOT_APPLICABLE', 0, 0, 0, 0, 0, 0, 0, 1, NULL, 0, 0)""",
+            (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 'NOT_APPLICABLE', 0, 0, 0, 0, 0, 0, 0, 1, NULL, 0, 0)""",
             (table.number, column.name, column.number, type_id, type_id, column.type.max_length, precision, scale,
-             column.collation, int(column.nullable)),
+             column.collation, int(column.nullable), int(column.identity)),
         )  # fmt: skip
     if table.key:
         fill_key(database, table, _constraint(database, "PK", schema, table))
@@ -389,10 +395,11 @@ def _drop_table(session: Any, node: exp.Table, exists: bool) -> int:
     for view, column in (
         ("objects", "object_id"), ("columns", "object_id"), ("indexes", "object_id"), ("index_columns", "object_id"),
         ("extended_properties", "major_id"), ("foreign_key_columns", "parent_object_id"),
-        ("default_constraints", "parent_object_id"),
+        ("default_constraints", "parent_object_id"), ("identity_columns", "object_id"),
     ):  # fmt: skip
         database.sqlite.execute(f'DELETE FROM "sys.{view}" WHERE {column} = ?', (number,))
     database.sqlite.execute('DELETE FROM "sys.objects" WHERE parent_object_id = ?', (number,))
+    database.sqlite.execute("DELETE FROM identities WHERE object_id = ?", (number,))
     database.sqlite.execute(f"DROP TABLE t{number}")
     return 0
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from tests.doubles.sqlserver import extras
+from tests.doubles.sqlserver import extras, identities
 from tests.doubles.sqlserver.faults import SqlError, invalid_column, refused
 from tests.doubles.sqlserver.select import Piece, Translator, kept_column, only
 from tests.doubles.sqlserver.store import Column, Table, padded
@@ -25,6 +25,8 @@ def insert(session: Any, node: exp.Insert) -> int:
     table = session.database.table(node.this.this.db or "dbo", node.this.this.name)
     columns = [_column(table, each.name) for each in node.this.expressions]
     defaults = [each for each in extras.defaults(session.database, table) if each.column not in columns]
+    if counting := identities.check(session, table, columns):
+        defaults.append(identities.default(session.database, table, counting))
     for column in table.columns:
         if column not in columns and not column.nullable and column not in [each.column for each in defaults]:
             raise _null(session, table, column, "INSERT")
@@ -42,7 +44,7 @@ def insert(session: Any, node: exp.Insert) -> int:
         rows = [(*row, *(each.value() for each in defaults)) for row in rows]
         types = [*types, *(each.piece for each in defaults)]
         columns += [each.column for each in defaults]
-    kept = _stored(session, table, columns, types, rows, "INSERT")
+    kept = identities.seen(session.database, table, columns, _stored(session, table, columns, types, rows, "INSERT"))
     return _stage(session, table, columns, kept, _insert_staged(table, columns), "INSERT")
 
 
@@ -85,6 +87,8 @@ def update(session: Any, node: exp.Update) -> int:
         if not isinstance(each, exp.EQ) or not isinstance(each.this, exp.Column):
             raise refused("UPDATE with SET of this kind")
         columns.append(_column(table, each.this.name))
+        if columns[-1].identity:
+            raise SqlError(8102, f"Cannot update identity column '{columns[-1].name}'.")
         select.append("expressions", each.expression.copy())
     translator = Translator(session)
     sources, tables = translator.from_(select, [])

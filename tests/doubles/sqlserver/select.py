@@ -386,6 +386,13 @@ class Translator:
             raise refused(f"the function {name} of columns")
         return self.constant(*self.context.function(name, [piece.value for piece in pieces]))
 
+    def _object_id(self, node: exp.Expression, scope: list[Source]) -> Piece:
+        only(node, "this")
+        piece = self.expression(node.this, scope)
+        if not piece.constant:
+            raise refused("OBJECT_ID of a column")
+        return self.constant(*self.context.function("OBJECT_ID", [piece.value]))
+
     def _data_length(self, piece: Piece) -> Piece:
         width = 2 if piece.type.word == "nvarchar" else 1
         big = SqlType("bigint") if piece.type.size == MAX else INT
@@ -520,6 +527,7 @@ _EXPRESSIONS: Final[dict[type, Callable[[Translator, Any, list[Source]], Piece]]
     exp.Window: Translator._window,
     exp.CurrentSchema: Translator._schema,
     exp.Anonymous: Translator._function,
+    exp.ObjectId: Translator._object_id,
     exp.Collate: Translator._collate,
     exp.Paren: Translator._paren,
 }

@@ -15,7 +15,7 @@ from typing import Any, Final
 import sqlglot
 from sqlglot import exp
 
-from tests.doubles.sqlserver import ddl, dml, extras
+from tests.doubles.sqlserver import ddl, dml, extras, identities
 from tests.doubles.sqlserver.accounts import Accounts
 from tests.doubles.sqlserver.faults import SqlError, refused, syntax
 from tests.doubles.sqlserver.lexer import Statement, Word, statements
@@ -111,6 +111,8 @@ class Session:
         self.variables: dict[str, tuple[SqlType, Any]] = {}
         self.transactions = 0
         self.fault: SqlError | None = None
+        self.own_identities: int | None = None
+        """The table that takes the rows' own values of its IDENTITY."""
         self.plans = False
         """SHOWPLAN_TEXT is on: statements are planned, and not run."""
 
@@ -244,6 +246,9 @@ class Session:
             return SqlType("nvarchar", 128), None  # what no server of SQL Server's has is NULL
         if name == "COLLATIONPROPERTY" and len(arguments) == 2 and arguments[1] == "CodePage":
             return SqlType("int"), 1252 if arguments[0] in ddl.COLLATIONS else None
+        if name == "OBJECT_ID" and len(arguments) == 1:
+            found = self.database.object(*identities.names(arguments[0]))
+            return SqlType("int"), found[0] if found else None
         if name == "DB_ID" and len(arguments) == 1:
             return SqlType("smallint"), self.databases.number(arguments[0])
         if name == "DB_NAME" and not arguments:
@@ -261,7 +266,9 @@ class Session:
     def _set(self, statement: Statement) -> Iterator[Answer]:
         words = [word.upper or word.text for word in statement.words[1:]]
         if words[0] == "IDENTITY_INSERT":
-            raise refused("identity columns")
+            identities.switch(self, statement.words[2:])
+            yield Count()
+            return
         options = {word for word in words[:-1] if word != ","}
         if (words[-1] in ("ON", "OFF") and options <= _OPTIONS) or words[0] == "TEXTSIZE":
             yield Count()
@@ -314,9 +321,33 @@ class Session:
             else:
                 yield Count()
             return
+        if words[1:3] == ["EXISTS", "("]:
+            yield from self._if_exists(statement)
+            return
         if words[1:4] != ["@@TRANCOUNT", ">", "0"] or words[4:5] != ["ROLLBACK"]:
             raise refused("IF of this kind")
         yield from self._rollback(statement) if self.transactions else iter([Count()])
+
+    def _if_exists(self, statement: Statement) -> Iterator[Answer]:
+        """IF EXISTS (SELECT …) statement ELSE statement"""
+        words, depth, end = statement.words, 1, 2
+        while depth:
+            end += 1
+            depth += (words[end].text == "(") - (words[end].text == ")")
+        otherwise = next((place for place, word in enumerate(words) if word.upper == "ELSE"), len(words))
+        begin = words[0].start
+        found = self.select(_parsed(statement.text[words[3].start - begin : words[end].start - begin]))
+        chosen = words[end + 1 : otherwise] if any(True for _ in found.rows) else words[otherwise + 1 :]
+        if chosen and chosen[0].upper not in _STATEMENTS:
+            raise refused(f"IF EXISTS of {chosen[0].text}")
+        if chosen:
+            yield from _STATEMENTS[chosen[0].upper](self, Statement(chosen, "", statement.line))
+        else:
+            yield Count()
+
+    def _dbcc(self, statement: Statement) -> Iterator[Answer]:
+        self.atomic(lambda: identities.reseed(self.database, statement.words) or 0)
+        yield Count()
 
     def _extras(self, statement: Statement) -> Iterator[Answer]:
         self.atomic(lambda: extras.run(self.database, statement))
@@ -467,6 +498,7 @@ _STATEMENTS: Final[dict[str, Callable[[Session, Statement], Iterator[Answer]]]] 
     "PRINT": Session._print,
     "WAITFOR": Session._waitfor,
     "KILL": Session._kill,
+    "DBCC": Session._dbcc,
     "DECLARE": Session._declare,
     "EXEC": Session._exec,
     "EXECUTE": Session._exec,

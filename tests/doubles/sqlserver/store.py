@@ -187,6 +187,7 @@ class Column:
     type: SqlType
     collation: str | None
     nullable: bool
+    identity: bool = False
 
 
 @dataclass(frozen=True)
@@ -291,6 +292,7 @@ class Database:
             "CREATE TABLE sequences (space TEXT COLLATE CI, name TEXT COLLATE CI, first BIGINT, next BIGINT, "
             "type BIGINT, digits BIGINT, least BIGINT, most BIGINT)"
         )
+        self.sqlite.execute("CREATE TABLE identities (object_id BIGINT, following BIGINT, step BIGINT)")
         for view, (columns, query) in _DERIVED.items():
             self.sqlite.execute(f'CREATE VIEW "sys.{view}" ({", ".join(columns)}) AS {query}')
         self.sqlite.execute("CREATE TABLE numbers (next)")
@@ -337,8 +339,9 @@ class Database:
         return Table(number, space, name, columns, tuple(column for (column,) in key))
 
     def _columns(self, number: int) -> Iterator[Column]:
-        for place, name, word, length, precision, scale, collation, nullable in self.sqlite.execute(
-            "SELECT c.column_id, c.name, t.name, c.max_length, c.precision, c.scale, c.collation_name, c.is_nullable "
+        for place, name, word, length, precision, scale, collation, nullable, identity in self.sqlite.execute(
+            "SELECT c.column_id, c.name, t.name, c.max_length, c.precision, c.scale, c.collation_name, c.is_nullable, "
+            "c.is_identity "
             'FROM "sys.columns" AS c JOIN "sys.types" AS t ON t.user_type_id = c.user_type_id '
             "WHERE c.object_id = ? ORDER BY c.column_id",
             (number,),
@@ -350,7 +353,7 @@ class Database:
                 sizes = [precision, scale]
             elif word in ("time", "datetime2", "datetimeoffset"):
                 sizes = [scale]
-            yield Column(place, name, named(word, sizes), collation, bool(nullable))
+            yield Column(place, name, named(word, sizes), collation, bool(nullable), bool(identity))
 
 
 def catalog_view(name: str) -> dict[str, tuple[str, SqlType, str | None]] | None:

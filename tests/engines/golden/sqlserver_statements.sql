@@ -237,6 +237,8 @@ SELECT x.object_id FROM sys.fulltext_indexes AS x WHERE x.object_id = 1234;
 SELECT p.name FROM sys.security_predicates AS x INNER JOIN sys.security_policies AS p ON p.object_id = x.object_id WHERE x.target_object_id = 1234;
 SELECT x.object_id FROM sys.change_tracking_tables AS x WHERE x.object_id = 1234;
 SELECT x.class FROM sys.database_permissions AS x WHERE x.class = 1 AND x.major_id = 1234;
+SELECT t.ledger_type_desc FROM sys.tables AS t WHERE t.object_id = 1234 AND t.ledger_type <> 0;
+SELECT t.is_node FROM sys.tables AS t WHERE t.object_id = 1234 AND (t.is_node = 1 OR t.is_edge = 1);
 SELECT CONVERT(nvarchar(128), DATABASEPROPERTYEX(DB_NAME(), N'Collation'));
 SELECT c.name FROM sys.indexes AS i
 INNER JOIN sys.index_columns AS k ON k.object_id = i.object_id AND k.index_id = i.index_id
@@ -361,6 +363,8 @@ SELECT x.object_id FROM sys.fulltext_indexes AS x WHERE x.object_id = 1234;
 SELECT p.name FROM sys.security_predicates AS x INNER JOIN sys.security_policies AS p ON p.object_id = x.object_id WHERE x.target_object_id = 1234;
 SELECT x.object_id FROM sys.change_tracking_tables AS x WHERE x.object_id = 1234;
 SELECT x.class FROM sys.database_permissions AS x WHERE x.class = 1 AND x.major_id = 1234;
+SELECT t.ledger_type_desc FROM sys.tables AS t WHERE t.object_id = 1234 AND t.ledger_type <> 0;
+SELECT t.is_node FROM sys.tables AS t WHERE t.object_id = 1234 AND (t.is_node = 1 OR t.is_edge = 1);
 
 -- swap: two tables, into another schema, an index, what counts up
 -- (a table is looked up, as above)
@@ -411,10 +415,11 @@ EXEC sys.sp_rename N'[dbo].[_dbfleet_new_1]', N'customers', N'OBJECT';
 SELECT o.name FROM sys.objects AS o WHERE o.parent_object_id = 1234 AND o.type IN ('PK', 'UQ', 'F', 'D', 'C');
 EXEC sys.sp_rename N'[dbo].[PK___dbfleet___…]', N'PK__Order [De__…', N'OBJECT';
 EXEC sys.sp_rename N'[dbo].[FK___dbfleet___…]', N'FK__Order [De__…', N'OBJECT';
+EXEC sys.sp_rename N'[dbo].[DF___dbfleet___id__…]', N'DF__Order [De__…', N'OBJECT';
 ALTER SCHEMA [sales] TRANSFER [dbo].[_dbfleet_new_2];
 EXEC sys.sp_rename N'[sales].[_dbfleet_new_2]', N'Order [Details]', N'OBJECT';
 SELECT MAX([id]) FROM [sales].[Order [Details]]];
-ALTER TABLE [sales].[Order [Details]]] DROP CONSTRAINT [DF___dbfleet___id__…];
+ALTER TABLE [sales].[Order [Details]]] DROP CONSTRAINT [DF__Order [De__…];
 CREATE SEQUENCE [sales].[dbfleet:Order [Details]]:id] AS bigint START WITH 1;
 ALTER TABLE [sales].[Order [Details]]] ADD DEFAULT NEXT VALUE FOR [sales].[dbfleet:Order [Details]]:id] FOR [id];
 CREATE TABLE [dbo].[follows] ([src] bigint NOT NULL, [dst] bigint NOT NULL, PRIMARY KEY ([src], [dst]), FOREIGN KEY ([src]) REFERENCES [dbo].[customers] ([id]), FOREIGN KEY ([dst]) REFERENCES [dbo].[customers] ([id]));
@@ -458,6 +463,8 @@ SELECT x.object_id FROM sys.fulltext_indexes AS x WHERE x.object_id = 1234;
 SELECT p.name FROM sys.security_predicates AS x INNER JOIN sys.security_policies AS p ON p.object_id = x.object_id WHERE x.target_object_id = 1234;
 SELECT x.object_id FROM sys.change_tracking_tables AS x WHERE x.object_id = 1234;
 SELECT x.class FROM sys.database_permissions AS x WHERE x.class = 1 AND x.major_id = 1234;
+SELECT t.ledger_type_desc FROM sys.tables AS t WHERE t.object_id = 1234 AND t.ledger_type <> 0;
+SELECT t.is_node FROM sys.tables AS t WHERE t.object_id = 1234 AND (t.is_node = 1 OR t.is_edge = 1);
 SELECT CONVERT(nvarchar(128), DATABASEPROPERTYEX(DB_NAME(), N'Collation'));
 
 -- swap: refused, as another table refers to what would go
