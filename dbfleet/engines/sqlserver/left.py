@@ -208,6 +208,18 @@ _STAYS: Final = (
         "SELECT c.name FROM sys.columns AS c WHERE c.object_id = {id} AND c.system_type_id = 189",
         lambda name: f"values of {name}, a rowversion: the server gives its own",
     ),
+    (
+        "SELECT x.name FROM sys.stats AS x WHERE x.object_id = {id} AND x.no_recompute = 1 AND x.user_created = 0",
+        lambda name: f"that statistics {name} are not recomputed",
+    ),
+    (  # of SQL Server 2019 on
+        "SELECT i.name FROM sys.indexes AS i WHERE i.object_id = {id} AND i.optimize_for_sequential_key = 1",
+        lambda name: f"that index {name} is made for a key that grows",
+    ),
+    (  # of SQL Server 2022 on
+        "SELECT p.index_id FROM sys.partitions AS p WHERE p.object_id = {id} AND p.xml_compression = 1",
+        lambda _: "that its XML is compressed",
+    ),
 )  # fmt: skip
 """What is none of the steps of a table that goes as it is."""
 DATABASE_COLLATION: Final = "SELECT CONVERT(nvarchar(128), DATABASEPROPERTYEX(DB_NAME(), N'Collation'))"

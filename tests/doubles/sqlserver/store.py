@@ -64,6 +64,7 @@ _CATALOG: Final[dict[str, dict[str, str]]] = {
         "constraint_object_id": "int", "constraint_column_id": "int", "parent_object_id": "int",
         "parent_column_id": "int", "referenced_object_id": "int", "referenced_column_id": "int",
     },
+    "filegroups": {"name": "name", "data_space_id": "int", "is_default": "bit"},
     # What no statement here makes: empty.
     "computed_columns": {
         "object_id": "int", "name": "name", "column_id": "int", "definition": "text", "is_persisted": "bit",
@@ -85,7 +86,7 @@ _CATALOG: Final[dict[str, dict[str, str]]] = {
         "function_id": "int", "system_type_id": "int", "max_length": "smallint", "precision": "int", "scale": "int",
         "collation_name": "name",
     },
-    "stats": {"object_id": "int", "name": "name", "user_created": "bit"},
+    "stats": {"object_id": "int", "name": "name", "user_created": "bit", "no_recompute": "bit"},
     "fulltext_indexes": {"object_id": "int"},
     "fulltext_catalogs": {"name": "name"},
     "security_predicates": {"object_id": "int", "target_object_id": "int"},
@@ -297,6 +298,7 @@ class Database:
             self.sqlite.execute(f'CREATE VIEW "sys.{view}" ({", ".join(columns)}) AS {query}')
         self.sqlite.execute("CREATE TABLE numbers (next)")
         self.sqlite.execute("INSERT INTO numbers VALUES (1001)")
+        self.sqlite.execute("""INSERT INTO "sys.filegroups" VALUES ('PRIMARY', 1, 1)""")
         for number, name in ((1, "dbo"), (2, "guest"), (3, "INFORMATION_SCHEMA"), (4, "sys")):
             self.sqlite.execute('INSERT INTO "sys.schemas" VALUES (?, ?)', (name, number))
         self.sqlite.executemany(

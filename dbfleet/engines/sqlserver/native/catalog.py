@@ -8,7 +8,7 @@ its own there too.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any, Final
 
@@ -218,7 +218,7 @@ SELECT k.parent_object_id, k.unique_index_id, k.is_system_named FROM sys.key_con
 WHERE k.parent_object_id IN ({ids}) AND k.is_system_named = 1"""
 _COMPRESSED: Final = """\
 SELECT p.object_id, p.index_id, p.data_compression_desc FROM sys.partitions AS p
-WHERE p.object_id IN ({ids}) AND p.data_compression IN (1, 2) ORDER BY p.object_id, p.index_id, p.partition_number"""
+WHERE p.object_id IN ({ids}) AND p.data_compression IN (1, 2, 4) ORDER BY p.object_id, p.index_id, p.partition_number"""
 PLAIN: Final = frozenset({"CLUSTERED", "NONCLUSTERED"})
 _COLUMNSTORE: Final = frozenset({"CLUSTERED COLUMNSTORE", "NONCLUSTERED COLUMNSTORE"})
 
@@ -226,7 +226,8 @@ _COLUMNSTORE: Final = frozenset({"CLUSTERED COLUMNSTORE", "NONCLUSTERED COLUMNST
 @dataclass(frozen=True, slots=True)
 class Index:
     """An index, or the table itself as a heap. `named`: the user gave its name. `scheme` is the partition scheme that
-    it is in with its column; `compressed` how all of its partitions are, or `of several` ways."""
+    it is in with its column; `apart`: it has none and its table has; `compressed` is how all of its partitions are, or
+    `of several` ways."""
 
     name: str | None
     kind: str
@@ -241,6 +242,7 @@ class Index:
     space: int
     scheme: tuple[str, str] | None = None
     compressed: str = ""
+    apart: bool = False
 
     @property
     def made(self) -> bool:
@@ -286,8 +288,10 @@ class Index:
 
     @property
     def place(self) -> str:
-        """Where its partitions are, with a blank before it; empty for one that has none."""
-        return f" ON {LEXIS.quote(self.scheme[0])} ({LEXIS.quote(self.scheme[1])})" if self.scheme else ""
+        """Where its partitions are, with a blank before it; empty for one that has none, unless it would get some."""
+        if self.scheme:
+            return f" ON {LEXIS.quote(self.scheme[0])} ({LEXIS.quote(self.scheme[1])})"
+        return " ON [PRIMARY]" if self.apart else ""
 
 
 def indexes(ask: Ask, ids: str, schemes: Mapping[int, str]) -> dict[int, list[Index]]:
@@ -317,6 +321,8 @@ def indexes(ask: Ask, ids: str, schemes: Mapping[int, str]) -> dict[int, list[In
                     compressed.get(place, ""),
                 )
             )  # fmt: skip
+        if any(each.scheme for each in found[number]):
+            found[number] = [replace(each, apart=not each.scheme) for each in found[number]]
     return found
 
 
@@ -389,13 +395,13 @@ def references(ask: Ask, ids: str) -> dict[int, list[Reference]]:
 
 _BASE: Final = "CONVERT(nvarchar(128), SQL_VARIANT_PROPERTY(p.value, N'BaseType'))"
 _PROPERTIES: Final = (
-    f"SELECT p.major_id, p.name, {_BASE}, CONVERT(nvarchar(4000), p.value), c.name FROM sys.extended_properties AS p "
+    f"SELECT p.major_id, p.name, {_BASE}, CONVERT(nvarchar(max), p.value), c.name FROM sys.extended_properties AS p "
     "LEFT JOIN sys.columns AS c ON c.object_id = p.major_id AND c.column_id = p.minor_id "
     "WHERE p.class = 1 AND p.major_id IN ({ids}) ORDER BY p.major_id, p.minor_id",
-    f"SELECT o.parent_object_id, p.name, {_BASE}, CONVERT(nvarchar(4000), p.value), o.name "
+    f"SELECT o.parent_object_id, p.name, {_BASE}, CONVERT(nvarchar(max), p.value), o.name "
     "FROM sys.extended_properties AS p INNER JOIN sys.objects AS o ON o.object_id = p.major_id "
     "WHERE p.class = 1 AND o.parent_object_id IN ({ids})",
-    f"SELECT p.major_id, p.name, {_BASE}, CONVERT(nvarchar(4000), p.value), i.name "
+    f"SELECT p.major_id, p.name, {_BASE}, CONVERT(nvarchar(max), p.value), i.name "
     "FROM sys.extended_properties AS p "
     "INNER JOIN sys.indexes AS i ON i.object_id = p.major_id AND i.index_id = p.minor_id "
     "WHERE p.class = 7 AND p.major_id IN ({ids})",

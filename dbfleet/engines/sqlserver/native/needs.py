@@ -77,6 +77,8 @@ _FILEGROUPS: Final = """\
 SELECT d.partition_scheme_id, g.name FROM sys.destination_data_spaces AS d
 INNER JOIN sys.data_spaces AS g ON g.data_space_id = d.data_space_id ORDER BY d.partition_scheme_id, d.destination_id"""
 
+_ALL_FILEGROUPS: Final = "SELECT g.data_space_id, g.name, g.is_default FROM sys.filegroups AS g"
+
 
 def types(ask: Ask) -> Iterator[Step]:
     """The database's alias types."""
@@ -161,6 +163,11 @@ def partitions(ask: Ask, left: list[str]) -> Iterator[Step]:
 def schemes(ask: Ask) -> dict[int, str]:
     """The partition schemes' names by their data spaces."""
     return {int(number): name for number, name, _ in where_known(ask, _SCHEMES)}
+
+
+def filegroups(ask: Ask) -> dict[int, str]:
+    """The filegroups besides the usual one, by their data spaces: in that all tables are made."""
+    return {int(number): name for number, name, usual in ask(_ALL_FILEGROUPS) if not usual}
 
 
 def makeable(ask: Ask) -> Iterator[Step]:

@@ -67,7 +67,7 @@ class _Making:
         ask, ids = self._ask, self._ids
         columns = catalog.columns(ask, ids, self._constraint, self._own_sequence)
         checks = catalog.by_table(ask, catalog.CHECKS, ids)
-        schemes = needs.schemes(ask)
+        schemes, filegroups = needs.schemes(ask), needs.filegroups(ask)
         indexes = catalog.indexes(ask, ids, schemes)
         references = catalog.references(ask, ids)
         for number, table in self._found.items():
@@ -81,6 +81,8 @@ class _Making:
                 yield self._reference(table, reference)
             yield from self._counters(table, columns[number])
             self.left += [f"{table.name}: {text}: does not come along" for text in left.stays(ask, table)]
+            groups = {filegroups[each.space] for each in indexes.get(number, ()) if each.space in filegroups}
+            self.left += [f"{table.name}: filegroup {group}: does not come along" for group in sorted(groups)]
             self._need(table, columns[number], indexes.get(number, []))
         yield from self._properties()
         for number, place in needs.functions(ask, ids):
@@ -218,8 +220,9 @@ class _Making:
                 levels.append(f"N'CONSTRAINT', N'{self._constraint(number, on, quoted=True)}'")
             elif kind:
                 levels.append(f"N'{kind}', {text_literal(on)}")
+            type_ = "nvarchar(4000)" if base.startswith("n") else "varchar(8000)"
             text = (
-                f"DECLARE @value nvarchar(4000) = {text_literal(value)}; "
+                f"DECLARE @value {type_} = {text_literal(value)}; "
                 f"EXEC sys.sp_addextendedproperty {text_literal(name)}, @value, {', '.join(levels)}"
             )
             yield Step("after", "comment", table, words, text, 20, locks=(table,))

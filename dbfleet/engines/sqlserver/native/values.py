@@ -32,6 +32,7 @@ _FIXED: Final[Mapping[str, tuple[Type, Forms]]] = {
     "real": (Type.FLOAT, Forms("{}", "float(53)")),
     "datetime": (Type.TEXT, Forms("CONVERT(nvarchar(40), {}, 121)", _TIME, "CONVERT(datetime, {}, 121)")),
     "smalldatetime": (Type.TEXT, Forms("CONVERT(nvarchar(40), {}, 121)", _TIME, "CONVERT(smalldatetime, {}, 121)")),
+    "json": (Type.TEXT, Forms("CONVERT(nvarchar(max), {})", _MAX)),
     "xml": (Type.TEXT, Forms("CONVERT(nvarchar(max), {})", _MAX, "CONVERT(xml, {}, 1)")),
     **{
         word: (
