@@ -94,7 +94,12 @@ class SqlType:
 
 def named(word: str, sizes: list[int | None]) -> SqlType:
     """The type of a declaration: `nvarchar`, [None] is nvarchar(max)."""
-    word = {"numeric": "decimal", "timestamptz": "datetimeoffset", "uuid": "uniqueidentifier"}.get(word, word)
+    word = {
+        "numeric": "decimal",
+        "timestamptz": "datetimeoffset",
+        "uuid": "uniqueidentifier",
+        "utinyint": "tinyint",
+    }.get(word, word)
     if word not in FAMILY:
         raise refused(f"the type {word}")
     size, scale = ([*sizes, None, None])[:2]
