@@ -9,8 +9,8 @@ refused, never taken for the first. nvarchar(n) counts UTF-16's units: a charact
 
 What the server computes is not written: a column with an expression, a rowversion, the period of a temporal table, the
 set of the sparse columns. An IDENTITY takes the rows' values (IDENTITY_INSERT) and goes on behind the greatest. No
-UPDATE sets one, so an upsert that would have to is refused. This, and what is told of a catalog, follows Microsoft's
-documentation: it is not verified on a real server.
+UPDATE sets one, so an upsert that would have to is refused. This, what is told of a catalog, and how tables go as they
+are to another SQL Server (see `native`) follows Microsoft's documentation: it is not verified on a real server.
 """
 
 from __future__ import annotations
@@ -110,6 +110,8 @@ ENGINE = EngineSpec(
         "A unique index compares text as its column does, in most databases without regard to case.",
         "A column counts up by a sequence that is its default: no ALTER makes it an IDENTITY.",
         "No index over nvarchar(max), or over columns declared with more than 1700 bytes.",
+        "How tables go as they are to another SQL Server is proven by golden files and a wire double: statements only.",
+        "Temporal, in-memory, ledger and graph tables go by the types of all engines; so do encrypted columns.",
         "A batch with parameters runs in sp_executesql: its #tables, SET and USE end with it.",
     ),
     verified_on=("wire double, over TDS: not a real SQL Server", "Babelfish 4.4 over PostgreSQL 16, by hand"),

@@ -1,5 +1,6 @@
-"""CREATE TABLE, DROP TABLE, CREATE DATABASE, CREATE SCHEMA, ALTER SCHEMA TRANSFER, sp_addextendedproperty and
-sp_rename."""
+"""CREATE TABLE (with IDENTITY and defaults; without checks and computed columns), DROP TABLE, CREATE DATABASE, CREATE
+SCHEMA, ALTER SCHEMA TRANSFER, keys and references over rows that are there, sp_addextendedproperty (of tables and
+columns) and sp_rename."""
 
 from __future__ import annotations
 
