@@ -159,6 +159,9 @@ ANSWERS: dict[str, Rows] = {
     ],
     "p.class = 1 AND o.parent_object_id IN": [(ORDERS, "why", "nvarchar", "it's so", "CK_total")],
     "p.class = 7": [(ORDERS, "why", "nvarchar", "for reports", "by_note")],
+    "p.class IN (3, 6, 10, 20, 21)": [("MS_Description", 3), ("owner", 6)],
+    "SELECT p.name, 1 FROM": [("MS_Description", 1)],
+    "p.class = 1 AND p.major_id = 401": [("MS_Description",)],
     "b.user_type_id = t.system_type_id": [
         ("dbo", "Phone", "nvarchar", 40, 0, 0, True), ("dbo", "Unused", "int", 4, 10, 0, False),
     ],

@@ -302,6 +302,21 @@ _NAMED: Final[tuple[tuple[str, str], ...]] = (
     ),
 )
 OWN: Final = "dbfleet:"
+_OTHERS: Final = (
+    "SELECT p.name, p.class FROM sys.extended_properties AS p WHERE p.class IN (3, 6, 10, 20, 21)",
+    "SELECT p.name, 1 FROM sys.extended_properties AS p INNER JOIN sys.objects AS o ON o.object_id = p.major_id "
+    "WHERE p.class = 1 AND o.type = 'SO'",
+)
+_CLASSES: Final = {
+    1: "a sequence", 3: "a schema", 6: "a type", 10: "an XML schema collection", 20: "a partition scheme",
+    21: "a partition function",
+}  # fmt: skip
+
+
+def other_properties(ask: Ask) -> list[str]:
+    """Extended properties of what several tables may use: no step makes them."""
+    found = [row for statement in _OTHERS for row in ask(statement)]
+    return sorted(property_words(name, _CLASSES[kind]) for name, kind in found)
 
 
 def of_database(ask: Ask, tables: Tables, broken: Mapping[str, str]) -> list[str]:

@@ -2,10 +2,10 @@
 
 CREATE [UNIQUE] INDEX n ON t (c [DESC], …) [INCLUDE (c, …)] [WHERE c IS NOT NULL [AND …]]; ALTER TABLE t ADD DEFAULT d
 FOR c; ALTER TABLE t ADD [CONSTRAINT n] PRIMARY KEY CLUSTERED (c, …); ALTER TABLE t WITH CHECK ADD [CONSTRAINT n]
-FOREIGN KEY (c, …) REFERENCES u (c, …); ALTER TABLE t DROP CONSTRAINT n, of a default; CREATE SEQUENCE n AS type START WITH number,
-with the settings that every sequence has; ALTER SEQUENCE n RESTART WITH number; DROP SEQUENCE IF EXISTS n. Other
-constraints, other kinds of indexes, options, types and partitions are refused. A default is a text, a number, hex as
-nvarchar(max), a moment, or NEXT VALUE FOR a sequence; the catalog has it as SQL Server spells it.
+FOREIGN KEY (c, …) REFERENCES u (c, …); ALTER TABLE t DROP CONSTRAINT n, of a default; CREATE SEQUENCE n AS type START
+WITH number, with the settings that every sequence has; ALTER SEQUENCE n RESTART WITH number; DROP SEQUENCE IF EXISTS n.
+Other constraints, other kinds of indexes, options, types and partitions are refused. A default is a text, a number, hex
+as nvarchar(max), a moment, or NEXT VALUE FOR a sequence; the catalog has it as SQL Server spells it.
 """
 
 from __future__ import annotations

@@ -156,8 +156,12 @@ CREATE  VIEW [sales].[late] AS SELECT o.id FROM sales.open_orders AS o;
 -- sales.orders: extended property since of the table, a value of type date: does not come along
 -- partition scheme years: the filegroups OLD: do not come along
 -- view sales.open_orders: index by_id: does not come along
+-- view sales.open_orders: comment of the view: does not come along
 -- procedure clean: does not come along
 -- synonym elsewhere: does not come along
+-- comment of a schema: does not come along
+-- comment of a sequence: does not come along
+-- extended property owner of a type: does not come along
 
 -- how values are read, and stored
 -- bit: bool

@@ -138,7 +138,7 @@ def partitions(ask: Ask, left: list[str]) -> Iterator[Step]:
     bounds: dict[int, list[str]] = {}
     if functions:
         for number, rows in groupby(ask(_BOUNDS), key=lambda row: row[0]):
-            bounds[int(number)] = [variant_value(text) for _, text in rows]
+            bounds[int(number)] = ["NULL" if text is None else variant_value(text) for _, text in rows]
     for number, name, right, word, length, precision, scale, collation in functions:
         native = read_native(name, word, length, precision, scale, True).native
         native += f" COLLATE {collation}" if collation else ""

@@ -46,6 +46,7 @@ def outline(
             place = ".".join(tables.split(name)) if kind in ("sequence", "type") else name
             if f"{kind} {place}" not in words:
                 said.append(f"{kind} {name}: does not come along")
+        said += [f"{text}: does not come along" for text in left.other_properties(ask)]
     steps.sort(key=lambda step: (STAGES.index(step.stage), step.order))
     return Outline(tuple(steps), tuple(dict.fromkeys(said)))
 

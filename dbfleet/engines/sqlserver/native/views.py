@@ -19,6 +19,7 @@ _READS: Final = """\
 SELECT d.referencing_id, d.referenced_id FROM sys.sql_expression_dependencies AS d
 INNER JOIN sys.objects AS o ON o.object_id = d.referencing_id WHERE o.type = 'V'"""
 _INDEXES: Final = "SELECT i.name FROM sys.indexes AS i WHERE i.object_id = {id}"
+_PROPERTIES: Final = "SELECT p.name FROM sys.extended_properties AS p WHERE p.class = 1 AND p.major_id = {id}"
 _PART: Final = r"(?:\[(?:[^\]]|\]\])+\]|\"(?:[^\"]|\"\")+\"|[^\s.\[\"(]+)"
 _HEAD: Final = re.compile(
     rf"((?:\s|--[^\n]*\n|/\*.*?\*/)*CREATE\s+(?:OR\s+ALTER\s+)?VIEW\s+){_PART}(?:\s*\.\s*{_PART})*",
@@ -54,6 +55,7 @@ def views(ask: Ask, tables: Tables, wanted: Sequence[str]) -> tuple[list[Step], 
     told = []
     for name, (number, _) in found.items():
         stay = [f"index {index}" for (index,) in ask(_INDEXES.format(id=number)) if index]
+        stay += [left.property_words(each, "the view") for (each,) in ask(_PROPERTIES.format(id=number))]
         stay += left.stays(ask, tables.find(name))
         told += [f"view {name}: {text}: does not come along" for text in stay]
     steps = [
