@@ -13,7 +13,7 @@ from tests.zoo.databases import Databases
 
 
 @pytest.fixture
-def made(target: Target, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Databases]:
+def dbs(target: Target, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Databases]:
     """New databases of PostgreSQL, which go after the test."""
     monkeypatch.setenv("DBFLEET_STATE_DIR", str(tmp_path / "state"))
     with databases.databases(target, name) as found:

@@ -29,8 +29,8 @@ def differences(*arguments: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in ran.out.splitlines()]
 
 
-def test_what_the_closed_set_holds_the_same_differs(made: Databases) -> None:
-    a, b = made.new(TABLE), made.new(TABLE)
+def test_what_the_closed_set_holds_the_same_differs(dbs: Databases) -> None:
+    a, b = dbs.new(TABLE), dbs.new(TABLE)
     assert differences(url(a), url(b)) == []
     run_sql(b, """UPDATE t SET n = 1.50, j = '{"a": 1, "a": 1}', a = '[2:3]={1,2}', d = '-infinity' WHERE id = 1""")
     (changed,) = differences(url(a), url(b))
@@ -39,8 +39,8 @@ def test_what_the_closed_set_holds_the_same_differs(made: Databases) -> None:
     assert changed["after"] == {"n": "1.50", "j": '{"a": 1, "a": 1}', "d": "-infinity", "a": "[2:3]={1,2}"}
 
 
-def test_values_are_shown_as_between_any_two_engines(made: Databases) -> None:
-    a, b = made.new(TABLE), made.new(TABLE)
+def test_values_are_shown_as_between_any_two_engines(dbs: Databases) -> None:
+    a, b = dbs.new(TABLE), dbs.new(TABLE)
     run_sql(
         b,
         """UPDATE t SET n = 2.5, j = '{"b": [1]}', d = '2021-03-04', f = 2, s = 9, at = '2020-01-01 12:00+02'
@@ -54,8 +54,8 @@ def test_values_are_shown_as_between_any_two_engines(made: Databases) -> None:
     assert (removed["before"]["d"], removed["before"]["m"], removed["before"]["x"]) == ("infinity", "sad", "5")
 
 
-def test_rows_are_chosen_by_values_of_the_closed_set(made: Databases) -> None:
-    a, b = made.new(TABLE), made.new(TABLE)
+def test_rows_are_chosen_by_values_of_the_closed_set(dbs: Databases) -> None:
+    a, b = dbs.new(TABLE), dbs.new(TABLE)
     run_sql(b, "UPDATE t SET r = '[1,6)' WHERE id = 1; UPDATE t SET r = '[1,6)' WHERE id = 2")
     found = differences(f"{url(a)}#t", f"{url(b)}#t", "--where", "n > 1.7")
     assert [each["key"] for each in found] == [{"id": 2}]
@@ -63,9 +63,9 @@ def test_rows_are_chosen_by_values_of_the_closed_set(made: Databases) -> None:
 
 
 @pytest.mark.parametrize("way", ["written", "statements"])
-def test_sync_keeps_every_value(made: Databases, tmp_path: Path, way: str) -> None:
+def test_sync_keeps_every_value(dbs: Databases, tmp_path: Path, way: str) -> None:
     script = KINDS["values at the ends"]
-    a, b = made.new(TABLE.replace(" t ", " u "), script), made.new(TABLE.replace(" t ", " u "), script)
+    a, b = dbs.new(TABLE.replace(" t ", " u "), script), dbs.new(TABLE.replace(" t ", " u "), script)
     run_sql(b, "UPDATE u SET j = '{}', d = NULL, n = 1.50, r = 'empty' WHERE id = 1; DELETE FROM u WHERE id = 2")
     run_sql(b, "UPDATE t SET (d, ts, tz, ti, n, f, f4, j, a, iv, b, te)"
         " = (SELECT d, ts, tz, ti, n, f, f4, j, a, iv, b, te"
@@ -79,8 +79,8 @@ def test_sync_keeps_every_value(made: Databases, tmp_path: Path, way: str) -> No
     assert told(b) == told(a)
 
 
-def test_the_zoo_is_synced(made: Databases) -> None:
-    a, b = made.new(ZOO.read_text("utf-8")), made.new(ZOO.read_text("utf-8"))
+def test_the_zoo_is_synced(dbs: Databases) -> None:
+    a, b = dbs.new(ZOO.read_text("utf-8")), dbs.new(ZOO.read_text("utf-8"))
     run_sql(b, "UPDATE zoo SET m = NULL, fr = '[1,3)', t = 'z', arr = '{}' WHERE id = 1; DELETE FROM s2.t;"
                "UPDATE pr SET v = 'other'; DELETE FROM zoo WHERE id = 2")  # fmt: skip
     names = ["zoo", "s2.t", "pr", "par"]
@@ -92,8 +92,8 @@ def test_the_zoo_is_synced(made: Databases) -> None:
         assert ask(a, rows) == ask(b, rows)
 
 
-def test_a_native_digest_is_that_of_the_copy_s_receipt(made: Databases) -> None:
-    a, b = made.new(TABLE), made.new()
+def test_a_native_digest_is_that_of_the_copy_s_receipt(dbs: Databases) -> None:
+    a, b = dbs.new(TABLE), dbs.new()
     copied = run("copy", url(a), url(b), "--verify")
     receipt = json.loads(copied.err[copied.err.index('{"receipt"') :])
     for target in (a, b):

@@ -23,8 +23,8 @@ pytestmark = pytest.mark.engines("postgres")
     ("kind", "format"),
     [*((kind, "jsonl") for kind in ("zoo", *KINDS)), ("zoo", "csv"), ("values at the ends", "csv")],
 )
-def test_a_native_dump_is_the_same_database_again(made: Databases, tmp_path: Path, kind: str, format: str) -> None:
-    source, sink = made.new(KINDS.get(kind) or ZOO.read_text("utf-8")), made.new()
+def test_a_native_dump_is_the_same_database_again(dbs: Databases, tmp_path: Path, kind: str, format: str) -> None:
+    source, sink = dbs.new(KINDS.get(kind) or ZOO.read_text("utf-8")), dbs.new()
     dumped = run("dump", url(source), "--native", "-o", str(tmp_path / "dump"), "--format", format)
     assert dumped.code == 0, dumped
     loaded = run("load", url(sink), str(tmp_path / "dump"), "--verify")
@@ -35,8 +35,8 @@ def test_a_native_dump_is_the_same_database_again(made: Databases, tmp_path: Pat
     assert not (wrong := differing(sink, source)), wrong
 
 
-def test_rows_go_natively_into_what_is_there(made: Databases, tmp_path: Path) -> None:
-    source, sink = made.new(TABLE), made.new(TABLE)
+def test_rows_go_natively_into_what_is_there(dbs: Databases, tmp_path: Path) -> None:
+    source, sink = dbs.new(TABLE), dbs.new(TABLE)
     assert run("dump", url(source), "--native", "-o", str(tmp_path / "dump")).code == 0
     run_sql(sink, "DELETE FROM t WHERE id = 1; UPDATE t SET n = 7 WHERE id = 2; INSERT INTO t (id) VALUES (3)")
     assert run("load", url(sink), str(tmp_path / "dump"), "--mode", "upsert").code == 0
@@ -44,8 +44,8 @@ def test_rows_go_natively_into_what_is_there(made: Databases, tmp_path: Path) ->
     assert ask(sink, rows) == ask(source, rows)
 
 
-def test_elsewhere_it_is_read_by_the_closed_set(made: Databases, tmp_path: Path) -> None:
-    source = made.new(TABLE, "UPDATE t SET d = '2020-02-03' WHERE id = 1")
+def test_elsewhere_it_is_read_by_the_closed_set(dbs: Databases, tmp_path: Path) -> None:
+    source = dbs.new(TABLE, "UPDATE t SET d = '2020-02-03' WHERE id = 1")
     assert run("dump", url(source), "--native", "-o", str(tmp_path / "dump")).code == 0
     loaded = run("load", f"sqlite:///{tmp_path}/x.db", str(tmp_path / "dump"), "--verify")
     assert loaded.code == 0, loaded
@@ -74,20 +74,20 @@ def test_elsewhere_it_is_read_by_the_closed_set(made: Databases, tmp_path: Path)
     assert not (tmp_path / "z2.db").exists()
 
 
-def test_a_dump_says_what_it_is(made: Databases, tmp_path: Path) -> None:
-    source = made.new(TABLE)
+def test_a_dump_says_what_it_is(dbs: Databases, tmp_path: Path) -> None:
+    source = dbs.new(TABLE)
     assert run("dump", url(source), "--native", "-o", str(tmp_path / "dump")).code == 0
     manifest = json.loads((tmp_path / "dump/manifest.json").read_text("utf-8"))
     assert manifest["source"]["engine"] == "postgres"
     assert manifest["outline_sha256"]
     (tmp_path / "dump/outline.json").write_text('{"steps": []}', "utf-8")
-    assert run("load", url(made.new()), str(tmp_path / "dump")).code == 2
+    assert run("load", url(dbs.new()), str(tmp_path / "dump")).code == 2
     assert run("dump", f"sqlite:///{tmp_path}/no.db", "--native", "-o", str(tmp_path / "other")).code != 0
     assert run("dump", url(source), "t", "--native", "-o", "-").code == 2
 
 
-def test_a_load_that_is_refused_leaves_nothing(made: Databases, tmp_path: Path) -> None:
-    source, sink = made.new(TABLE), made.new("CREATE TABLE u (id int)")
+def test_a_load_that_is_refused_leaves_nothing(dbs: Databases, tmp_path: Path) -> None:
+    source, sink = dbs.new(TABLE), dbs.new("CREATE TABLE u (id int)")
     before = databases.told(sink)
     assert run("dump", url(source), "--native", "-o", str(tmp_path / "dump")).code == 0
     run_sql(sink, "CREATE TYPE mood AS ENUM ('other')")

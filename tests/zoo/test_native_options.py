@@ -29,8 +29,8 @@ def types(target: Target, table: str) -> dict[str, str]:
     return dict(ask(target, f"SELECT column_name, coalesce(domain_name, data_type) FROM {columns}"))
 
 
-def test_a_collection_that_a_rule_reads_goes_by_the_closed_set_and_the_others_as_they_are(made: Databases) -> None:
-    source, sink = made.new(TABLES), made.new()
+def test_a_collection_that_a_rule_reads_goes_by_the_closed_set_and_the_others_as_they_are(dbs: Databases) -> None:
+    source, sink = dbs.new(TABLES), dbs.new()
     done = run("copy", url(source), url(sink), "--rule", "a.at: infinity=null")
     assert done.code == 0, done
     assert "a does not go as it is: a rule reads it otherwise" in done.err
@@ -39,8 +39,8 @@ def test_a_collection_that_a_rule_reads_goes_by_the_closed_set_and_the_others_as
     assert types(sink, "b")["r"] == "int4range"
 
 
-def test_what_is_excluded_stays_with_the_references_to_it(made: Databases) -> None:
-    source, sink = made.new(TABLES), made.new()
+def test_what_is_excluded_stays_with_the_references_to_it(dbs: Databases) -> None:
+    source, sink = dbs.new(TABLES), dbs.new()
     done = run("copy", url(source), url(sink), "--exclude", "a", "--exclude", "seen", "--views")
     assert done.code == 0, done
     assert "a is not in the sink: does not come along" in done.err
@@ -49,16 +49,16 @@ def test_what_is_excluded_stays_with_the_references_to_it(made: Databases) -> No
     assert ask(sink, "SELECT r::text FROM b") == [("[1,5)",)]
 
 
-def test_what_only_the_lane_can_read_is_no_reason_to_leave_it_out(made: Databases) -> None:
-    source, sink = made.new(TABLES), made.new()
+def test_what_only_the_lane_can_read_is_no_reason_to_leave_it_out(dbs: Databases) -> None:
+    source, sink = dbs.new(TABLES), dbs.new()
     done = run("copy", url(source), url(sink), "--keep-going", "--verify")
     assert done.code == 0, done
     assert ask(sink, "SELECT at::text FROM a WHERE id = 1") == [("infinity",)]
 
 
-def test_what_cannot_be_read_further_on_is_left_out_and_named(made: Databases) -> None:
+def test_what_cannot_be_read_further_on_is_left_out_and_named(dbs: Databases) -> None:
     """A value whose label somebody has deleted from the catalogue: only who reads that row meets it."""
-    source, sink = made.new(TABLES), made.new()
+    source, sink = dbs.new(TABLES), dbs.new()
     run_sql(
         source,
         """
@@ -81,16 +81,16 @@ def test_what_cannot_be_read_further_on_is_left_out_and_named(made: Databases) -
     assert ask(sink, "SELECT to_regclass('c'), (SELECT c FROM d)") == [(None, 15000)]
 
 
-def test_what_is_overlooked_is_compared_by_the_closed_set(made: Databases) -> None:
-    a, b = made.new(TABLE), made.new(TABLE)
+def test_what_is_overlooked_is_compared_by_the_closed_set(dbs: Databases) -> None:
+    a, b = dbs.new(TABLE), dbs.new(TABLE)
     run_sql(a, "UPDATE t SET d = '2020-01-03' WHERE id = 1")
     run_sql(b, "UPDATE t SET d = '2020-01-03', n = n + 0.000001 WHERE id = 1")
     assert [each["after"] for each in differences(url(a), url(b))] == [{"n": 1.500001}]
     assert differences(url(a), url(b), "--tolerance", "1e-3") == []
 
 
-def test_a_native_dump_leaves_out_what_is_excluded(made: Databases, tmp_path: Path) -> None:
-    source, sink = made.new(TABLES), made.new()
+def test_a_native_dump_leaves_out_what_is_excluded(dbs: Databases, tmp_path: Path) -> None:
+    source, sink = dbs.new(TABLES), dbs.new()
     dumped = run("dump", url(source), "--native", "-o", str(tmp_path / "d"), "--exclude", "a")
     assert dumped.code == 0, dumped
     manifest = json.loads((tmp_path / "d/manifest.json").read_text("utf-8"))

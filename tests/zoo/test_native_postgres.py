@@ -26,8 +26,8 @@ def left(ran: Ran) -> list[str]:
     return list(json.loads(ran.err[ran.err.index('{"receipt"') :])["left"])
 
 
-def test_the_zoo_is_the_same_in_another_database(made: Databases) -> None:
-    source, sink = made.new(ZOO.read_text("utf-8")), made.new()
+def test_the_zoo_is_the_same_in_another_database(dbs: Databases) -> None:
+    source, sink = dbs.new(ZOO.read_text("utf-8")), dbs.new()
     copied = run("copy", url(source), url(sink), "--verify")
     assert copied.code == 0, copied
     assert not (wrong := differing(sink, source)), wrong
@@ -36,8 +36,8 @@ def test_the_zoo_is_the_same_in_another_database(made: Databases) -> None:
     assert [line for line in said[0]["schema"] if not line.startswith("vw")] == said[1]["schema"]
 
 
-def test_the_zoo_takes_the_place_of_what_is_there(made: Databases) -> None:
-    source, sink = made.new(ZOO.read_text("utf-8")), made.new(ZOO.read_text("utf-8"))
+def test_the_zoo_takes_the_place_of_what_is_there(dbs: Databases) -> None:
+    source, sink = dbs.new(ZOO.read_text("utf-8")), dbs.new(ZOO.read_text("utf-8"))
     run_sql(sink, "DROP VIEW vw; UPDATE zoo SET t = 'other', m = NULL; INSERT INTO par VALUES (9, 'other'); "
                   "DROP INDEX zoo_expr; ALTER TABLE pr DROP v; SELECT setval('free', 4)")  # fmt: skip
     copied = run("copy", url(source), url(sink), "--mode", "replace", "--yes", "--verify")
@@ -46,8 +46,8 @@ def test_the_zoo_takes_the_place_of_what_is_there(made: Databases) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_kind_is_the_same_in_another_database(made: Databases, kind: str) -> None:
-    source, sink = made.new(KINDS[kind]), made.new()
+def test_each_kind_is_the_same_in_another_database(dbs: Databases, kind: str) -> None:
+    source, sink = dbs.new(KINDS[kind]), dbs.new()
     copied = run("copy", url(source), url(sink), "--verify")
     assert copied.code == 0, copied
     wrong = differing(sink, source)
@@ -70,8 +70,8 @@ AROUND = """
 """
 
 
-def test_what_is_not_carried_is_named_and_refused_by_strict(made: Databases) -> None:
-    source, sink = made.new(AROUND), made.new()
+def test_what_is_not_carried_is_named_and_refused_by_strict(dbs: Databases) -> None:
+    source, sink = dbs.new(AROUND), dbs.new()
     refused = run("copy", url(source), url(sink), "--strict")
     assert refused.code == 6, refused
     assert ask(sink, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
@@ -90,15 +90,15 @@ def test_what_is_not_carried_is_named_and_refused_by_strict(made: Databases) -> 
     assert ask(sink, "SELECT tableoid::regclass::text, * FROM parent") == [("heir", 1)]
 
 
-def test_the_receipt_says_how_it_went(made: Databases) -> None:
-    source, sink = made.new("CREATE TABLE t (id int PRIMARY KEY, v text); CREATE INDEX t_v ON t (v)"), made.new()
+def test_the_receipt_says_how_it_went(dbs: Databases) -> None:
+    source, sink = dbs.new("CREATE TABLE t (id int PRIMARY KEY, v text); CREATE INDEX t_v ON t (v)"), dbs.new()
     copied = run("copy", url(source), url(sink), "--verify")
     (entry,) = json.loads(copied.err[copied.err.index('{"receipt"') :])["collections"]
     assert (entry["native"], entry["same"], entry["extras"]) == (True, True, ["index t_v", "primary key t_pkey"])
 
 
-def test_what_else_a_database_has_is_named(made: Databases) -> None:
-    source = made.new("""
+def test_what_else_a_database_has_is_named(dbs: Databases) -> None:
+    source = dbs.new("""
         CREATE TABLE t (id int PRIMARY KEY); CREATE COLLATION unused FROM "C"; CREATE EXTENSION postgres_fdw;
         CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw; CREATE FOREIGN TABLE ft (a int) SERVER far;
         CREATE TEXT SEARCH CONFIGURATION cfg (COPY = simple); CREATE TYPE pair AS (a int, b int);
@@ -109,7 +109,7 @@ def test_what_else_a_database_has_is_named(made: Databases) -> None:
         ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC;
     """)
     run_sql(source, f"ALTER DATABASE {source.database} SET work_mem = '5MB'")
-    told = left(run("copy", url(source), url(made.new()), "--verify"))
+    told = left(run("copy", url(source), url(dbs.new()), "--verify"))
     for text in (
         "collation unused", "foreign server far", "foreign table ft", "text search configuration cfg",
         "cast of pair to text", "operator ===", "default privileges", "settings of the database",
@@ -118,12 +118,12 @@ def test_what_else_a_database_has_is_named(made: Databases) -> None:
         assert f"{text}: does not come along" in told
 
 
-def test_a_policy_for_an_account_that_the_sink_lacks_is_named(made: Databases, name: str) -> None:
+def test_a_policy_for_an_account_that_the_sink_lacks_is_named(dbs: Databases, name: str) -> None:
     role = f"{name}_role"
     source, sink = (
-        made.new(f"CREATE ROLE {role}; CREATE TABLE t (id int PRIMARY KEY); ALTER TABLE t ENABLE ROW LEVEL SECURITY;"
+        dbs.new(f"CREATE ROLE {role}; CREATE TABLE t (id int PRIMARY KEY); ALTER TABLE t ENABLE ROW LEVEL SECURITY;"
                  f"CREATE POLICY own ON t TO {role} USING (id = 1); CREATE POLICY \"all\" ON t USING (id = 2)"),
-        made.new(),
+        dbs.new(),
     )  # fmt: skip
     with postgres_of(sink) as adapter:  # as another server would say it
         steps = [replace(step, accounts=("nobody here",)) if step.accounts else step for step in outline_of(source)]
@@ -147,15 +147,15 @@ def postgres_of(target: Target) -> PostgresAdapter:
     return adapter
 
 
-def test_a_schema_that_the_sink_lacks_is_made_and_goes_again_with_a_copy_that_fails(made: Databases) -> None:
-    source = made.new("CREATE SCHEMA s2; CREATE TYPE s2.mood AS ENUM ('a', 'b'); CREATE SEQUENCE s2.free;"
+def test_a_schema_that_the_sink_lacks_is_made_and_goes_again_with_a_copy_that_fails(dbs: Databases) -> None:
+    source = dbs.new("CREATE SCHEMA s2; CREATE TYPE s2.mood AS ENUM ('a', 'b'); CREATE SEQUENCE s2.free;"
                       "CREATE TABLE s2.t (m s2.mood, n int DEFAULT nextval('s2.free'))")  # fmt: skip
-    sink = made.new("CREATE TYPE mood AS ENUM ('b')")
+    sink = dbs.new("CREATE TYPE mood AS ENUM ('b')")
     assert run("copy", url(source), url(sink), "--verify").code == 0
     assert ask(sink, "SELECT schemaname || '.' || tablename FROM pg_tables WHERE schemaname !~ '^pg_|^inf'") == [
         ("s2.t",)
     ]
-    other = made.new("CREATE SCHEMA kept")
+    other = dbs.new("CREATE SCHEMA kept")
     run_sql(source, "CREATE SCHEMA kept; CREATE TYPE kept.odd AS ENUM ('x'); ALTER TABLE s2.t ADD o kept.odd")
     run_sql(other, "CREATE TYPE kept.odd AS ENUM ('y')")
     before = databases.told(other)
@@ -179,8 +179,8 @@ def test_a_schema_that_the_sink_lacks_is_made_and_goes_again_with_a_copy_that_fa
         ('CREATE COLLATION c FROM "C"; CREATE DOMAIN m AS text COLLATE c', 'CREATE COLLATION c FROM "C"', 0),
     ],
 )
-def test_what_is_there_of_the_same_name_must_be_the_same(made: Databases, first: str, second: str, code: int) -> None:
-    source, sink = made.new(first, "CREATE TABLE t (id int PRIMARY KEY, m m)"), made.new(second)
+def test_what_is_there_of_the_same_name_must_be_the_same(dbs: Databases, first: str, second: str, code: int) -> None:
+    source, sink = dbs.new(first, "CREATE TABLE t (id int PRIMARY KEY, m m)"), dbs.new(second)
     before = databases.told(sink)
     copied = run("copy", url(source), url(sink))
     assert copied.code == code, copied
@@ -188,10 +188,10 @@ def test_what_is_there_of_the_same_name_must_be_the_same(made: Databases, first:
     assert code or databases.told(sink) == databases.told(source)
 
 
-def test_a_reference_to_what_is_not_in_the_sink_is_named(made: Databases) -> None:
+def test_a_reference_to_what_is_not_in_the_sink_is_named(dbs: Databases) -> None:
     script = "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (a int REFERENCES a); INSERT INTO a VALUES (1);"
-    source = made.new(script, "INSERT INTO b VALUES (1)")
-    alone, beside = made.new(), made.new("CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1)")
+    source = dbs.new(script, "INSERT INTO b VALUES (1)")
+    alone, beside = dbs.new(), dbs.new("CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1)")
     copied = run("copy", url(source), url(alone), "b", "--verify")
     assert left(copied) == ["b: foreign key b_a_fkey: a is not in the sink: does not come along"]
     assert run("copy", url(source), url(alone), "a", "--strict").code == 0
@@ -200,19 +200,19 @@ def test_a_reference_to_what_is_not_in_the_sink_is_named(made: Databases) -> Non
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_kind_takes_the_place_of_what_is_there(made: Databases, kind: str) -> None:
-    source, sink = made.new(KINDS[kind]), made.new(KINDS[kind])
+def test_each_kind_takes_the_place_of_what_is_there(dbs: Databases, kind: str) -> None:
+    source, sink = dbs.new(KINDS[kind]), dbs.new(KINDS[kind])
     copied = run("copy", url(source), url(sink), "--mode", "replace", "--yes", "--verify", "--strict")
     assert copied.code == 0, copied
     wrong = differing(sink, source)
     assert not wrong, wrong
 
 
-def test_a_copy_under_another_name_beside_its_source(made: Databases) -> None:
+def test_a_copy_under_another_name_beside_its_source(dbs: Databases) -> None:
     script = """
         CREATE TABLE {0} (id serial PRIMARY KEY, v text UNIQUE, n int GENERATED ALWAYS AS IDENTITY);
         CREATE INDEX other ON {0} (v); CREATE STATISTICS st ON id, v FROM {0}; INSERT INTO {0} VALUES (1, 'x')"""
-    database, expected = made.new(script.format("t")), made.new(script.format("t2"))
+    database, expected = dbs.new(script.format("t")), dbs.new(script.format("t2"))
     for mode in ("insert", "replace"):
         assert run("copy", f"{url(database)}#t", f"{url(database)}#t2", "--mode", mode, "--yes", "--verify").code == 0
         found = [line for line in databases.told(database)["schema"] if "t2" in line]
@@ -237,8 +237,8 @@ ROWS = """
 """
 
 
-def test_rows_go_as_they_are_into_tables_that_are_there(made: Databases) -> None:
-    source, sink = made.new(THINGS, ROWS, "SELECT setval('t_id_seq', 40)"), made.new(THINGS)
+def test_rows_go_as_they_are_into_tables_that_are_there(dbs: Databases) -> None:
+    source, sink = dbs.new(THINGS, ROWS, "SELECT setval('t_id_seq', 40)"), dbs.new(THINGS)
     copied = run("copy", url(source), url(sink), "--verify")
     assert copied.code == 0, copied
     assert not (wrong := differing(sink, source)), wrong
@@ -252,9 +252,9 @@ def test_rows_go_as_they_are_into_tables_that_are_there(made: Databases) -> None
     assert ask(sink, "SELECT nextval('t_id_seq')") == [(41,)]
 
 
-def test_rows_go_by_the_closed_set_into_a_table_of_other_types(made: Databases) -> None:
-    source = made.new("CREATE TABLE t (id int PRIMARY KEY, v varchar(5), n int); INSERT INTO t VALUES (1, 'x', 2)")
-    sink = made.new("CREATE TABLE t (id bigint PRIMARY KEY, v text, n numeric, more int DEFAULT 7)")
+def test_rows_go_by_the_closed_set_into_a_table_of_other_types(dbs: Databases) -> None:
+    source = dbs.new("CREATE TABLE t (id int PRIMARY KEY, v varchar(5), n int); INSERT INTO t VALUES (1, 'x', 2)")
+    sink = dbs.new("CREATE TABLE t (id bigint PRIMARY KEY, v text, n numeric, more int DEFAULT 7)")
     copied = run("copy", url(source), url(sink), "--verify")
     assert copied.code == 0, copied
     assert ask(sink, "SELECT * FROM t") == [(1, "x", 2, 7)]
@@ -264,30 +264,30 @@ def in_schema(target: Target, schema: str) -> str:
     return replace(target, options={**target.options, "schema": schema}).url(reveal=True)
 
 
-def test_the_sink_s_schema_is_the_one_that_its_url_names(made: Databases) -> None:
+def test_the_sink_s_schema_is_the_one_that_its_url_names(dbs: Databases) -> None:
     script = """
         CREATE TABLE t (id serial PRIMARY KEY, p int, CHECK (p > 0)); CREATE INDEX ix ON t (p);
         CREATE TABLE c (t int REFERENCES t, k int GENERATED ALWAYS AS IDENTITY); CREATE STATISTICS st ON t, k FROM c;
         CREATE TABLE pt (id int) PARTITION BY LIST (id); CREATE TABLE pt_1 PARTITION OF pt FOR VALUES IN (1);
         INSERT INTO t VALUES (1, 2); INSERT INTO c VALUES (1); INSERT INTO pt VALUES (1); COMMENT ON TABLE t IS 'x';
     """
-    source, sink = made.new(script), made.new("CREATE SCHEMA app")
-    expected = made.new("CREATE SCHEMA app", "SET search_path = app;" + script)
+    source, sink = dbs.new(script), dbs.new("CREATE SCHEMA app")
+    expected = dbs.new("CREATE SCHEMA app", "SET search_path = app;" + script)
     for mode in ("insert", "replace"):
         copied = run("copy", url(source), in_schema(sink, "app"), "--verify", "--mode", mode, "--yes")
         assert copied.code == 0, copied
         assert not (wrong := differing(sink, expected)), wrong
-    back = made.new()
+    back = dbs.new()
     copied = run("copy", in_schema(sink, "app"), url(back), "--verify", "c", "t", "pt")
     assert copied.code == 0, copied
     assert not (wrong := differing(back, source)), wrong
 
 
-def test_a_table_goes_into_another_schema_by_its_name(made: Databases) -> None:
-    source = made.new("CREATE TABLE t (id serial PRIMARY KEY, v text UNIQUE); INSERT INTO t VALUES (1, 'x')")
+def test_a_table_goes_into_another_schema_by_its_name(dbs: Databases) -> None:
+    source = dbs.new("CREATE TABLE t (id serial PRIMARY KEY, v text UNIQUE); INSERT INTO t VALUES (1, 'x')")
     before = "CREATE SCHEMA app; CREATE TABLE t (id int);"
     after = "CREATE TABLE app.u (id serial PRIMARY KEY, v text UNIQUE); INSERT INTO app.u VALUES (1, 'x')"
-    sink, expected = made.new(before), made.new(before, after)
+    sink, expected = dbs.new(before), dbs.new(before, after)
     for mode in ("insert", "replace"):
         copied = run("copy", f"{url(source)}#t", f"{url(sink)}#app.u", "--verify", "--mode", mode, "--yes")
         assert copied.code == 0, copied
@@ -310,12 +310,12 @@ VIEWS = """
 """
 
 
-def test_views_go_as_views(made: Databases) -> None:
-    source, sink = made.new(VIEWS), made.new()
+def test_views_go_as_views(dbs: Databases) -> None:
+    source, sink = dbs.new(VIEWS), dbs.new()
     copied = run("copy", url(source), url(sink), "--views", "--strict", "--verify")
     assert copied.code == 0, copied
     assert not (wrong := differing(sink, source, views=True)), wrong
-    one = made.new("CREATE TABLE t (id int PRIMARY KEY, m text, v text)")
+    one = dbs.new("CREATE TABLE t (id int PRIMARY KEY, m text, v text)")
     copied = run("copy", url(source), url(one), "a_second", "z_first", "--views", "--verify")
     assert copied.code == 0, copied
     assert left(copied) == []
@@ -323,27 +323,27 @@ def test_views_go_as_views(made: Databases) -> None:
     assert ask(one, names) == [("a_second",), ("z_first",)]
 
 
-def test_a_view_that_cannot_be_made_is_named(made: Databases) -> None:
-    source, sink = made.new(VIEWS), made.new()
+def test_a_view_that_cannot_be_made_is_named(dbs: Databases) -> None:
+    source, sink = dbs.new(VIEWS), dbs.new()
     copied = run("copy", url(source), url(sink), "z_first", "--views", "--verify")
     assert copied.code == 0, copied
     assert left(copied) == ['view z_first: relation "t" does not exist: does not come along']
 
 
-def test_a_view_means_the_tables_of_the_sink_s_schema(made: Databases) -> None:
-    source, sink = made.new(VIEWS), made.new("CREATE SCHEMA app; CREATE TABLE t (id int, m text, v text)")
+def test_a_view_means_the_tables_of_the_sink_s_schema(dbs: Databases) -> None:
+    source, sink = dbs.new(VIEWS), dbs.new("CREATE SCHEMA app; CREATE TABLE t (id int, m text, v text)")
     copied = run("copy", url(source), in_schema(sink, "app"), "t", "z_first", "--views", "--verify")
     assert copied.code == 0, copied
     assert ask(sink, "SELECT id, twice FROM app.z_first") == [(1, 2)]
 
 
-def test_views_go_to_no_other_engine(made: Databases, tmp_path: Path) -> None:
-    refused = run("copy", url(made.new(VIEWS)), f"sqlite:///{tmp_path}/x.db", "--views")
+def test_views_go_to_no_other_engine(dbs: Databases, tmp_path: Path) -> None:
+    refused = run("copy", url(dbs.new(VIEWS)), f"sqlite:///{tmp_path}/x.db", "--views")
     assert refused.code == 6, refused
 
 
-def test_what_the_sink_cannot_have_lets_a_table_go_by_the_closed_set(made: Databases) -> None:
-    source = made.new("""
+def test_what_the_sink_cannot_have_lets_a_table_go_by_the_closed_set(dbs: Databases) -> None:
+    source = dbs.new("""
         CREATE TEXT SEARCH CONFIGURATION cfg (COPY = simple); CREATE TYPE mood AS ENUM ('sad');
         CREATE TABLE p (id int PRIMARY KEY); INSERT INTO p VALUES (1);
         CREATE TABLE t (id int PRIMARY KEY, p int REFERENCES p, m mood, v text);
@@ -351,7 +351,7 @@ def test_what_the_sink_cannot_have_lets_a_table_go_by_the_closed_set(made: Datab
         CREATE INDEX ON t USING gin (to_tsvector('cfg', v));
         CREATE TABLE u (id smallint PRIMARY KEY, t int REFERENCES t ON DELETE CASCADE); INSERT INTO u VALUES (1, 1);
     """)
-    sink = made.new()
+    sink = dbs.new()
     why = "it needs text search configuration cfg, which is none that is carried"
     refused = run("copy", url(source), url(sink), "--strict")
     assert refused.code == 6, refused
@@ -367,9 +367,9 @@ def test_what_the_sink_cannot_have_lets_a_table_go_by_the_closed_set(made: Datab
 
 
 def test_another_product_or_an_old_version_goes_by_the_closed_set(
-    made: Databases, monkeypatch: pytest.MonkeyPatch
+    dbs: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source, sink = made.new("CREATE TABLE t (id smallint PRIMARY KEY); INSERT INTO t VALUES (1)"), made.new()
+    source, sink = dbs.new("CREATE TABLE t (id smallint PRIMARY KEY); INSERT INTO t VALUES (1)"), dbs.new()
     monkeypatch.setattr(catalog, "FIRST_VERSION", 990000)
     copied = run("copy", url(source), url(sink), "--verify")
     assert copied.code == 0, copied
@@ -378,23 +378,23 @@ def test_another_product_or_an_old_version_goes_by_the_closed_set(
     assert run("dump", url(source), "--native", "-o", "nowhere").code == 6
 
 
-def test_an_extension_that_the_server_has_not_is_lacking(made: Databases) -> None:
+def test_an_extension_that_the_server_has_not_is_lacking(dbs: Databases) -> None:
     steps = [Step("before", "extension", "", f"extension {name}", f"CREATE EXTENSION {name}", makes=(("public", name),),
                   shared=True) for name in ("plpgsql", "no_such_extension")]  # fmt: skip
-    with postgres_of(made.new()) as adapter:
+    with postgres_of(dbs.new()) as adapter:
         assert adapter.lacking(steps) == {steps[1].mark: "is not on the server"}
 
 
-def test_rows_that_a_policy_hides_are_not_left_out_in_silence(made: Databases, name: str) -> None:
+def test_rows_that_a_policy_hides_are_not_left_out_in_silence(dbs: Databases, name: str) -> None:
     role = f"{name}_role"
-    source = made.new(
+    source = dbs.new(
         f"""
         CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1), (2);
         ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY certain ON t USING (id = 1);
         CREATE ROLE {role} LOGIN PASSWORD 'x'; GRANT SELECT ON t TO {role};
     """.replace("some", "certain")
     )
-    sink = made.new()
+    sink = dbs.new()
     try:
         by_role = replace(source, user=role, password="x").url(reveal=True)
         refused = run("copy", by_role, url(sink), "t")
@@ -405,9 +405,9 @@ def test_rows_that_a_policy_hides_are_not_left_out_in_silence(made: Databases, n
         run_sql(source, f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
-def test_money_is_the_same_where_it_is_written_otherwise(made: Databases) -> None:
-    source = made.new("CREATE TABLE t (id int PRIMARY KEY, m money); INSERT INTO t VALUES (1, 1234.5)")
-    sink = made.new()
+def test_money_is_the_same_where_it_is_written_otherwise(dbs: Databases) -> None:
+    source = dbs.new("CREATE TABLE t (id int PRIMARY KEY, m money); INSERT INTO t VALUES (1, 1234.5)")
+    sink = dbs.new()
     locales = ask(source, "SELECT collname FROM pg_collation WHERE collname LIKE 'de_DE%' OR collname LIKE 'en_US%'")
     for (locale,) in locales[:1]:  # where the machine has none, all write it alike
         run_sql(sink, f"ALTER DATABASE {sink.database} SET lc_monetary = '{locale}'")
@@ -416,10 +416,10 @@ def test_money_is_the_same_where_it_is_written_otherwise(made: Databases) -> Non
     assert run("diff", url(source), url(sink)).code == 0
 
 
-def test_an_account_that_may_only_make_tables(made: Databases, name: str) -> None:
+def test_an_account_that_may_only_make_tables(dbs: Databases, name: str) -> None:
     role = f"{name}_role"
-    source = made.new(THINGS, ROWS)
-    sink = made.new(f"CREATE ROLE {role} LOGIN PASSWORD 'x'; GRANT USAGE, CREATE ON SCHEMA public TO {role}")
+    source = dbs.new(THINGS, ROWS)
+    sink = dbs.new(f"CREATE ROLE {role} LOGIN PASSWORD 'x'; GRANT USAGE, CREATE ON SCHEMA public TO {role}")
     by_role = replace(sink, user=role, password="x").url(reveal=True)
     try:
         for mode in ("insert", "replace"):

@@ -90,8 +90,8 @@ def killed(source: Target, sink: Target, *options: str) -> None:
 @pytest.mark.parametrize(
     ("stage", "verify"), [*((stage, ()) for stage in STAGES), *((stage, ("--verify",)) for stage in ("rows", "index"))]
 )
-def test_a_copy_that_was_killed_goes_on(made: Databases, stage: str, verify: tuple[str, ...]) -> None:
-    source, sink = made.new(SOURCE), made.new(STAGES[stage])
+def test_a_copy_that_was_killed_goes_on(dbs: Databases, stage: str, verify: tuple[str, ...]) -> None:
+    source, sink = dbs.new(SOURCE), dbs.new(STAGES[stage])
     killed(source, sink, *verify)
     resumed = run("copy", url(source), url(sink), "--resume", *verify)
     assert resumed.code == 0, resumed
@@ -99,8 +99,8 @@ def test_a_copy_that_was_killed_goes_on(made: Databases, stage: str, verify: tup
     assert run("copy", url(source), url(sink), "--resume").code == 2, "the journal is gone, and the rows are there"
 
 
-def test_what_was_copied_without_a_digest_is_made_again_to_be_verified(made: Databases) -> None:
-    source, sink = made.new(SOURCE), made.new(STAGES["reference"])
+def test_what_was_copied_without_a_digest_is_made_again_to_be_verified(dbs: Databases) -> None:
+    source, sink = dbs.new(SOURCE), dbs.new(STAGES["reference"])
     killed(source, sink)
     resumed = run("copy", url(source), url(sink), "--resume", "--verify")
     assert resumed.code == 0, resumed
@@ -108,8 +108,8 @@ def test_what_was_copied_without_a_digest_is_made_again_to_be_verified(made: Dat
 
 
 @pytest.mark.parametrize("stage", ["rows", "key", "reference"])
-def test_a_replacement_that_was_killed_goes_on(made: Databases, stage: str) -> None:
-    source, sink = made.new(SOURCE), made.new(SOURCE, STAGES[stage])
+def test_a_replacement_that_was_killed_goes_on(dbs: Databases, stage: str) -> None:
+    source, sink = dbs.new(SOURCE), dbs.new(SOURCE, STAGES[stage])
     run_sql(sink, "UPDATE small SET v = 'old' WHERE id = 1; DELETE FROM large WHERE id > 10; DROP INDEX large_v")
     before = ask(sink, "SELECT count(*) FROM large")
     killed(source, sink, "--mode", "replace", "--yes")
@@ -119,17 +119,17 @@ def test_a_replacement_that_was_killed_goes_on(made: Databases, stage: str) -> N
     assert not (wrong := differing(sink, source)), wrong
 
 
-def test_rows_that_are_whole_are_not_copied_again(made: Databases) -> None:
-    source, sink = made.new(SOURCE), made.new(STAGES["reference"])
+def test_rows_that_are_whole_are_not_copied_again(dbs: Databases) -> None:
+    source, sink = dbs.new(SOURCE), dbs.new(STAGES["reference"])
     killed(source, sink)
     made_before = ask(sink, "SELECT relname, oid FROM pg_class WHERE relname IN ('small', 'large', 'large_v')")
     assert run("copy", url(source), url(sink), "--resume").code == 0
     assert ask(sink, "SELECT relname, oid FROM pg_class WHERE relname IN ('small', 'large', 'large_v')") == made_before
 
 
-def test_what_was_cut_off_is_not_taken_for_whole(made: Databases, tmp_path: Path) -> None:
+def test_what_was_cut_off_is_not_taken_for_whole(dbs: Databases, tmp_path: Path) -> None:
     """Its tables have no keys yet: rows that went into them would never get any."""
-    source, sink = made.new(SOURCE), made.new(STAGES["rows"])
+    source, sink = dbs.new(SOURCE), dbs.new(STAGES["rows"])
     killed(source, sink)
     run_sql(sink, "TRUNCATE small, large, keyless")
     again = run("copy", url(source), url(sink))
