@@ -260,7 +260,7 @@ def test_no_word_is_broken_however_narrow_the_terminal_is(shop: Shell, look: Loo
 
 
 def test_an_interrupted_copy_says_how_far_it_came_and_leaves_no_spinner(shop: Shell, look: Look) -> None:
-    shop.ok("seed", "sqlite:///big.db", "--rows", "40000", "--yes")
+    shop.ok("seed", "sqlite:///big.db", "--rows", "150000", "--yes")
     screen = look(80, "copy", "sqlite:///big.db", "sqlite:///cut.db", interrupt_at="rows/s")
     assert screen.code == 130, screen.text
     assert re.search(r"stopped at [\d,]+ of [\d,]+ rows$", screen.text, re.MULTILINE), screen.text

@@ -344,7 +344,7 @@ def test_a_job_that_counts_no_more_tells_nobody(desk: Desk) -> None:
     finished(schedule, "ok")
     job = making.make("dump", schedule.arguments, by="test", schedule=schedule)
     claims.begin(job.pk)
-    first = claims.claim(job.pk, "one", ["host"], lease_s=0)
+    first = claims.claim(job.pk, "one", ["host"], lease_s=-60)
     second = claims.claim(job.pk, "two", ["host"])
     assert first is not None
     assert second is not None
