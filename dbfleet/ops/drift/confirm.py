@@ -197,7 +197,9 @@ class Again:
         pairing, own = self._pair.sides[place], self._pair.schemas[place]
         # A key is given in the collection's own order, which an engine may keep it by.
         order = [[pairing.columns[at].name for at in pairing.key].index(name) for name in own.key]
-        schema = Schema(own.name, pairing.columns, own.key, edge=own.edge, partition=own.partition)
+        schema = Schema(
+            own.name, pairing.columns, own.key, edge=own.edge, partition=own.partition, native=pairing.native
+        )
         keys = [tuple([key[at] for at in order]) for seen in batch if (key := seen.keys[place]) is not None]
         adapter, late = self._adapters[place], Late()
         with bounded(late, adapter, self._timeouts_s[place]):
