@@ -102,3 +102,18 @@ def test_a_native_digest_is_that_of_the_copy_s_receipt(dbs: Databases) -> None:
     run_sql(b, "UPDATE t SET n = 1.50 WHERE id = 1")
     (record,) = [json.loads(line) for line in run("digest", url(b), "--native").out.splitlines()]
     assert record["digest"] != receipt["collections"][0]["digest"]
+
+
+def test_drift_reads_again_what_inherits(dbs: Databases) -> None:
+    """A parent is compared with the rows of its heirs, and so it is when what differs is read again."""
+    tables = "CREATE TABLE p (id int PRIMARY KEY, at timestamptz); CREATE TABLE c (PRIMARY KEY (id)) INHERITS (p)"
+    a, b = dbs.new(tables), dbs.new(tables)
+    for dsn, day in ((a, 1), (b, 2)):
+        run_sql(dsn, f"INSERT INTO p VALUES (1, '2024-01-01'); INSERT INTO c VALUES (2, '2024-01-0{day}')")
+    done = run("drift", url(a), url(b), "--confirm", "10ms")
+    assert done.code == 1, done
+    found = {each["collection"]: each for each in map(json.loads, done.out.splitlines())}
+    assert {name: (each["state"], each["changed"]) for name, each in found.items()} == {
+        "p": ("drift", 1),
+        "c": ("drift", 1),
+    }

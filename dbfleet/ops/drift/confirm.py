@@ -19,6 +19,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import IO, Any, Final, Literal, NamedTuple
 
 from dbfleet.adapter import Adapter
@@ -197,9 +198,7 @@ class Again:
         pairing, own = self._pair.sides[place], self._pair.schemas[place]
         # A key is given in the collection's own order, which an engine may keep it by.
         order = [[pairing.columns[at].name for at in pairing.key].index(name) for name in own.key]
-        schema = Schema(
-            own.name, pairing.columns, own.key, edge=own.edge, partition=own.partition, native=pairing.native
-        )
+        schema = replace(pairing.schema, key=own.key, partition=own.partition)
         keys = [tuple([key[at] for at in order]) for seen in batch if (key := seen.keys[place]) is not None]
         adapter, late = self._adapters[place], Late()
         with bounded(late, adapter, self._timeouts_s[place]):
