@@ -9,11 +9,13 @@ so a name stands between marks: `named` for a name as statements have it, with i
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Self
 from zlib import crc32
 
+from dbfleet.errors import DbfleetError
 from dbfleet.values import Schema
 
 Stage = Literal["before", "collections", "keys", "references", "after", "views"]
@@ -103,3 +105,34 @@ class Outline:
     left: tuple[str, ...] = ()
     parents: frozenset[str] = frozenset()
     closed: Mapping[str, Schema] = field(default_factory=dict)
+
+
+class Made:
+    """What steps have made that are taken together on a server whose transactions hold no DDL. Where one fails, the
+    tables are dropped by `remove`, and what else was made is removed by `undo`, the last first."""
+
+    def __init__(self, remove: Callable[[str], None], undo: Callable[[Step, Mapping[str, str]], None]) -> None:
+        self._remove, self._undo = remove, undo
+        self._steps: list[tuple[Step, Mapping[str, str]]] | None = None
+
+    def note(self, step: Step, called: Mapping[str, str]) -> None:
+        """Remember a step that was taken, if others are taken together with it."""
+        if self._steps is not None:
+            self._steps.append((step, called))
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """For the block: what was made goes again where one fails."""
+        self._steps = []
+        try:
+            yield
+        except BaseException:
+            with suppress(DbfleetError):
+                for step, called in reversed(self._steps):
+                    if step.kind == "table":
+                        self._remove(called.get(step.collection, step.collection))
+                    else:
+                        self._undo(step, called)
+            raise
+        finally:
+            self._steps = None

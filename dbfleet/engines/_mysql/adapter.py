@@ -211,7 +211,7 @@ class MySqlAdapter(
 
     def together(self) -> AbstractContextManager[None]:
         """No transaction holds DDL: what was made goes again by DROP."""
-        return self._taking.together()
+        return self._taking.made.together()
 
     def undo(self, step: Step, called: Mapping[str, str]) -> None:
         """Drop the sequence."""

@@ -171,7 +171,7 @@ class OracleAdapter(
 
     def together(self) -> AbstractContextManager[None]:
         """No transaction holds DDL: what was made goes again by DROP."""
-        return self._taking.together()
+        return self._taking.made.together()
 
     def undo(self, step: Step, called: Mapping[str, str]) -> None:
         """Drop the sequence."""

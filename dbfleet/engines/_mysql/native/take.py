@@ -3,8 +3,7 @@ that are taken together and fail are undone by hand."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from dbfleet.adapter import Part
 from dbfleet.engines._mysql import swap, tables
@@ -14,8 +13,8 @@ from dbfleet.engines._mysql.parts import conditions
 from dbfleet.engines._mysql.session import Session
 from dbfleet.engines._mysql.types import LEXIS
 from dbfleet.engines._mysql.write import check_reference
-from dbfleet.errors import AlreadyExists, ConstraintViolated, DbfleetError, StatementError
-from dbfleet.outline import Mark, Step, spelled
+from dbfleet.errors import AlreadyExists, ConstraintViolated, StatementError
+from dbfleet.outline import Made, Mark, Step, spelled
 from dbfleet.values import Reference, Schema, Type
 
 _SAME_NAME = frozenset({"1061", "1826", "1022"})
@@ -23,11 +22,12 @@ _SAME_NAME = frozenset({"1061", "1826", "1022"})
 
 
 class Taking:
-    """Takes steps on a session. Between the beginning and the end of `together` it remembers what it has made."""
+    """Takes steps on a session. No transaction holds what they make: what is made in a block of `made.together` goes
+    again where one fails."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._made: list[tuple[Step, Mapping[str, str]]] | None = None
+        self.made = Made(lambda name: remove(session, [name]), lambda step, called: undo(session, step, called))
 
     def take(self, step: Step, called: Mapping[str, str], *, again: bool) -> bool:
         """Take the step; whether it changed anything."""
@@ -46,8 +46,7 @@ class Taking:
             if again and (isinstance(error, AlreadyExists) or error.code in _SAME_NAME):
                 return False
             raise
-        if self._made is not None:
-            self._made.append((step, called))
+        self.made.note(step, called)
         if step.kind == "reference":
             self._check(step, called)
         return True
@@ -62,23 +61,6 @@ class Taking:
         found = tables.named_references(self._session.rows, called.get(step.collection, step.collection))
         words = in_words(step.text, called)
         return {name: each for name, each in found.items() if f"CONSTRAINT {LEXIS.quote(name)} " in words}
-
-    @contextlib.contextmanager
-    def together(self) -> Iterator[None]:
-        """For the block: what was made goes again where one fails."""
-        self._made = []
-        try:
-            yield
-        except BaseException:
-            with contextlib.suppress(DbfleetError):
-                for step, called in reversed(self._made):
-                    if step.kind == "table":
-                        remove(self._session, [called.get(step.collection, step.collection)])
-                    else:
-                        undo(self._session, step, called)
-            raise
-        finally:
-            self._made = None
 
 
 def _check_reference(session: Session, name: str, constraint: str, reference: Reference) -> None:

@@ -4,7 +4,7 @@ fail are undone by hand."""
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from dbfleet.adapter import Part
 from dbfleet.engines.oracle import extras, tables
@@ -14,17 +14,18 @@ from dbfleet.engines.oracle.read import find, of
 from dbfleet.engines.oracle.session import Session
 from dbfleet.engines.oracle.text import LEXIS
 from dbfleet.engines.oracle.values import bind_type, binders
-from dbfleet.errors import AlreadyExists, ConstraintViolated, DbfleetError, NotFound
-from dbfleet.outline import Mark, Step, spelled
+from dbfleet.errors import AlreadyExists, ConstraintViolated, NotFound
+from dbfleet.outline import Made, Mark, Step, spelled
 from dbfleet.values import Schema
 
 
 class Taking:
-    """Takes steps on a session. Between the beginning and the end of `together` it remembers what it has made."""
+    """Takes steps on a session. No transaction holds what they make: what is made in a block of `made.together` goes
+    again where one fails."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._made: list[tuple[Step, Mapping[str, str]]] | None = None
+        self.made = Made(lambda name: remove(session, [name]), lambda step, called: undo(session, step, called))
 
     def take(self, step: Step, called: Mapping[str, str], *, again: bool) -> bool:
         """Take the step; whether it changed anything."""
@@ -44,8 +45,7 @@ class Taking:
                 return False
             else:
                 raise
-        if self._made is not None:
-            self._made.append((step, called))
+        self.made.note(step, called)
         return True
 
     def _is_farther(self, step: Step, called: Mapping[str, str]) -> bool:
@@ -57,23 +57,6 @@ class Taking:
     def _has_check(self, step: Step, called: Mapping[str, str]) -> bool:
         there = catalog.constraints(self._session.rows, called.get(step.collection, step.collection))
         return any(each.kind == "C" and f"CHECK ({each.condition})" in step.text for each in there)
-
-    @contextlib.contextmanager
-    def together(self) -> Iterator[None]:
-        """For the block: what was made goes again where one fails."""
-        self._made = []
-        try:
-            yield
-        except BaseException:
-            with contextlib.suppress(DbfleetError):
-                for step, called in reversed(self._made):
-                    if step.kind == "table":
-                        remove(self._session, [called.get(step.collection, step.collection)])
-                    else:
-                        undo(self._session, step, called)
-            raise
-        finally:
-            self._made = None
 
 
 def in_words(step: Step, text: str, called: Mapping[str, str]) -> str:
