@@ -9,24 +9,24 @@ nginx=$1 configuration=$2 folder=$3
 
 pair() { cksum "$folder/certificate.pem" "$folder/key.pem" 2>/dev/null; }
 
+loaded=$(pair) told= # before nginx reads it: what changes in between is loaded once more, not never
 "$nginx" -c "$configuration" -g 'daemon off;' &
 server=$!
 ending= nap=
 trap 'ending=yes; kill -QUIT "$server" 2>/dev/null; kill $nap 2>/dev/null' TERM INT QUIT
-loaded=$(pair) refused=
 while [ -z "$ending" ] && kill -0 "$server" 2>/dev/null; do
     sleep 5 &
     nap=$!
     wait $nap # a signal ends it at once
     now=$(pair)
-    if [ "$now" != "$loaded" ] && [ "$now" != "$refused" ]; then
-        if said=$("$nginx" -t -q -c "$configuration" 2>&1); then
-            "$nginx" -c "$configuration" -s reload && loaded=$now refused=
-            echo "nginx: a new certificate is in use" >&2
-        else
-            refused=$now
-            echo "nginx: the new certificate is not taken: $said" >&2
-        fi
+    [ "$now" != "$loaded" ] || continue
+    # tried at each look until it is taken: what refused it may have passed, with the pair the same as before
+    if said=$("$nginx" -t -q -c "$configuration" 2>&1) && said=$("$nginx" -c "$configuration" -s reload 2>&1); then
+        loaded=$now told=
+        echo "nginx: a new certificate is in use" >&2
+    elif [ "$now" != "$told" ]; then
+        told=$now
+        echo "nginx: the new certificate is not taken: $said" >&2
     fi
 done
 wait "$server"

@@ -258,7 +258,7 @@ def test_a_new_certificate_is_taken_without_a_failed_request_and_one_that_does_n
     assert door.certificate() == first
     (fresh / "key.pem").replace(door.pair / "key.pem")
     statuses = set()
-    assert soon(lambda: statuses.add(door.ask("/").status) or door.certificate() != first)
+    assert soon(lambda: statuses.add(door.ask("/").status) or door.certificate() != first), door.log.read_text()
     statuses |= {door.ask("/").status for _ in range(20)}
     assert statuses == {200}
 
