@@ -80,9 +80,9 @@ def ended(pid: int) -> bool:
 
 def soon(true: Callable[[], bool], within_s: float = 20.0) -> bool:
     end = time.monotonic() + within_s
-    while not true() and time.monotonic() < end:
+    while not (found := true()) and time.monotonic() < end:
         time.sleep(0.02)
-    return true()
+    return found
 
 
 def servers_of(state: Path) -> list[psutil.Process]:

@@ -59,9 +59,9 @@ def start(runtime: ProcessRuntime, one: Server) -> int:
 
 def soon(true: Callable[[], bool], within_s: float = 10.0) -> bool:
     end = time.monotonic() + within_s
-    while not true() and time.monotonic() < end:
+    while not (found := true()) and time.monotonic() < end:
         time.sleep(0.02)
-    return true()
+    return found
 
 
 def record_of(state: Path) -> Path:
