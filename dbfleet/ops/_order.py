@@ -14,7 +14,8 @@ from dbfleet.values import Reference, Schema
 
 def ordered(schemas: Sequence[Schema]) -> list[Schema]:
     """The schemas, each behind those that it refers to; by name where nothing else decides. Inside a circle of
-    references the one that refers to fewest others comes first."""
+    references the one that refers to fewest others comes first. An edge that does not say what it connects comes behind
+    all that is none."""
     waiting = {schema.name: schema for schema in sorted(schemas, key=lambda schema: schema.name)}
     found: list[Schema] = []
     while waiting:
@@ -26,6 +27,8 @@ def ordered(schemas: Sequence[Schema]) -> list[Schema]:
 
 
 def _needs(schema: Schema, waiting: Mapping[str, Schema]) -> set[str]:
+    if schema.edge and not schema.references:
+        return {other.name for other in waiting.values() if not other.edge}
     return {each.collection for each in schema.references if each.collection in waiting} - {schema.name}
 
 

@@ -24,12 +24,22 @@ Graphs that dbfleet did not make (`neo4j.foreign`): a label's key is the key of 
 
 from __future__ import annotations
 
-from dbfleet.abilities import CarriesExtras, Identifies, LimitsTime, MakesReader, Swaps, TellsLeft
+from collections.abc import Mapping
+from typing import Any
+
+from dbfleet.abilities import CarriesExtras, Identifies, LimitsTime, MakesReader, Native, Swaps, TellsLeft, TellsLosses
 from dbfleet.adapter import Adapter
 from dbfleet.engines.neo4j.local import CLIENT, shell
 from dbfleet.spec import Capability, EngineSpec, Fidelity, Limits
 from dbfleet.target import Target
-from dbfleet.values import Type
+from dbfleet.values import Column, Type
+
+
+def unfold(column: Column, a: Any, b: Any) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """What of two native values differs, by property (`native.shown`)."""
+    from dbfleet.engines.neo4j.native.shown import unfold
+
+    return unfold(column, a, b)
 
 
 def connected(target: Target, *, timeout_s: float = 10.0) -> Adapter:
@@ -62,7 +72,8 @@ ENGINE = EngineSpec(
             Capability.CANCEL,
         }
     ),
-    abilities=frozenset({Identifies, Swaps, CarriesExtras, TellsLeft, MakesReader, LimitsTime}),
+    abilities=frozenset({Identifies, Swaps, TellsLosses, CarriesExtras, TellsLeft, Native, MakesReader, LimitsTime}),
+    unfold=unfold,
     guard="session",
     guard_note="The server refuses every change, as the session's access mode is READ; dbfleet refuses by the "
     "statement's plan what the server lets pass (LOAD CSV, TERMINATE TRANSACTIONS, procedures not known only to read). "

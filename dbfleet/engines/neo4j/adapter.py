@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from functools import cached_property
 
-from dbfleet.abilities import CarriesExtras, Identifies, LimitsTime, MakesReader, Swaps, TellsLeft
+from dbfleet.abilities import CarriesExtras, Identifies, LimitsTime, MakesReader, Native, Swaps, TellsLeft, TellsLosses
 from dbfleet.adapter import BATCH_SIZE, WHOLE, Adapter, Change, Part, Result, ServerInfo, Swap, WriteMode, Written
 from dbfleet.engines.neo4j import left, literals, query, read, reader, swap, write
 from dbfleet.engines.neo4j.connect import identity, opened
+from dbfleet.engines.neo4j.native import literals as native_literals
+from dbfleet.engines.neo4j.native import outline as native_outline
+from dbfleet.engines.neo4j.native import rows as native_rows
+from dbfleet.engines.neo4j.native import take
+from dbfleet.engines.neo4j.native import values as native_values
+from dbfleet.engines.neo4j.native import write as native_write
 from dbfleet.engines.neo4j.session import Session
 from dbfleet.engines.neo4j.tables import Collections
 from dbfleet.engines.neo4j.values import packing
 from dbfleet.errors import Unsupported
 from dbfleet.extras import AnyExtra, Extras
+from dbfleet.outline import Outline, Step
 from dbfleet.spec import EngineSpec
 from dbfleet.target import Target
 from dbfleet.values import Batch, Row, Schema
@@ -23,8 +33,10 @@ class Neo4jAdapter(
     Adapter,
     Identifies,
     Swaps,
+    TellsLosses,
     CarriesExtras,
     TellsLeft,
+    Native,
     MakesReader,
     LimitsTime,
 ):
@@ -36,6 +48,8 @@ class Neo4jAdapter(
         self._session = session
         self._collections = Collections(session)
         self._packing = packing(bolt)
+        self._bolt = bolt
+        self._taking = take.Taking(session, self._collections)
 
     # --- what is there ---
 
@@ -64,23 +78,39 @@ class Neo4jAdapter(
     # --- rows ---
 
     def get(self, schema: Schema, keys: Sequence[Row]) -> Iterator[Row]:
+        if native_values.is_graph(schema):
+            return native_rows.get(self._session, schema, keys)
         return read.get(self._session, self._collections, schema, keys)
 
     def split(self, schema: Schema, parts: int) -> Sequence[Part]:
+        if native_values.is_graph(schema):
+            return [WHOLE]
         return read.split(self._session, self._collections, schema, parts)
 
     def scan(self, schema: Schema, part: Part = WHOLE, *, batch_size: int = BATCH_SIZE) -> Iterator[Batch]:
+        if native_values.is_graph(schema):
+            return native_rows.scan(self._session, schema, part, batch_size)
         return read.scan(self._session, self._collections, schema, part, batch_size)
 
     def write(
         self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert", alone: bool = False
     ) -> Written:
+        if native_values.is_graph(schema):
+            return native_write.write(self._session, schema, batches, mode)
+        if schema.native:  # which references it has, and whether its rows are relationships, is said there
+            known = self._collections.layout(schema.name).schema
+            schema = replace(known, columns=schema.columns) if set(known.names) <= set(schema.names) else schema
         return write.write(self._session, self._collections, schema, batches, mode, self._packing)
 
     def delete(self, schema: Schema, keys: Sequence[Row]) -> int:
+        if native_values.is_graph(schema):
+            wanted = [[native_values.value_of(part) for part in key] for key in keys]
+            return native_write.delete(self._session, schema, wanted)
         return write.delete(self._session, self._collections, schema, keys)
 
     def statements(self, schema: Schema, changes: Iterable[Change]) -> Iterator[str]:
+        if native_values.is_graph(schema):
+            return native_literals.statements(schema, changes)
         return literals.statements(self._session, self._collections, schema, changes)
 
     # --- collections that take others' places ---
@@ -92,6 +122,12 @@ class Neo4jAdapter(
     def leftovers(self) -> Sequence[str]:
         """The names of what a killed command has left, and `drop` removes."""
         return swap.leftovers(self._session, self._collections)
+
+    def lost(self, names: Sequence[str]) -> Sequence[str]:
+        """Nothing is lost in silence. ConstraintViolated for nodes that have relationships of other collections, where
+        dbfleet did not make these: they would go with the nodes."""
+        swap.refuse_what_hangs_on(self._session, names)
+        return ()
 
     # --- what goes along and what stays behind ---
 
@@ -106,6 +142,65 @@ class Neo4jAdapter(
     def left(self) -> Sequence[str]:
         """What is in no collection, in words."""
         return left.of_database(self._session)
+
+    # --- as they are ---
+
+    def carries(self) -> bool:
+        """From Neo4j 5.24 on; not another product that speaks Bolt."""
+        return self._carries
+
+    @cached_property
+    def _carries(self) -> bool:
+        return take.carries(self.ping(), self._bolt)
+
+    def native_collections(self) -> Sequence[str]:
+        """All collections."""
+        return self.collections()
+
+    def native_views(self) -> Sequence[str]:
+        """None: Neo4j has no views."""
+        return ()
+
+    def native(self, name: str, described: Schema | None = None) -> Schema:
+        """Nodes and relationships as `native.values` has them; rows of dbfleet's as they are."""
+        layout = self._collections.layout(name)
+        if layout.kept:
+            return replace(described or layout.schema, native=True)
+        return native_values.schema_of(layout)
+
+    def outline(self, names: Sequence[str], *, everything: bool = False, views: Sequence[str] = ()) -> Outline:
+        """See `native.outline`."""
+        return native_outline.outline(self._session, self._collections, names, everything=everything)
+
+    def lacking(self, steps: Sequence[Step]) -> Mapping[str, str]:
+        """The constraints of the Enterprise Edition, where this is another."""
+        return take.lacking(self._session, steps)
+
+    def names(
+        self, makes: Sequence[tuple[str, str]], old: str, new: str, going: Collection[str]
+    ) -> Mapping[tuple[str, str], str]:
+        """Free names for constraints and indexes."""
+        return native_outline.free_names(self._session, makes, new, going)
+
+    def take(self, step: Step, called: Mapping[str, str], *, again: bool = False) -> bool:
+        """See `native.take`."""
+        return self._taking.take(step, called, again=again)
+
+    def clear(self, schema: Schema, part: Part) -> None:
+        """Delete the rows of the part."""
+        self._taking.clear(schema, part)
+
+    def remove(self, names: Sequence[str]) -> None:
+        """Drop them one after the other."""
+        self._taking.remove(names)
+
+    def together(self) -> AbstractContextManager[None]:
+        """What fails is undone by us: constraints and rows cannot be made in one transaction."""
+        return self._taking.together()
+
+    def undo(self, step: Step, called: Mapping[str, str]) -> None:
+        """Remove what the step has made."""
+        self._taking.undo(step, called)
 
     # --- statements ---
 

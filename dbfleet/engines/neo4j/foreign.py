@@ -22,7 +22,7 @@ from typing import Any, Final
 from dbfleet.engines.neo4j import schemas
 from dbfleet.engines.neo4j.schemas import HOUSE
 from dbfleet.engines.neo4j.session import Session
-from dbfleet.engines.neo4j.text import match, quoted
+from dbfleet.engines.neo4j.text import MARKS, UNLABELLED, match, nodes, quoted
 from dbfleet.engines.neo4j.values import FETCH, Convert, plain_value
 from dbfleet.errors import Unsupported
 from dbfleet.native import json_of
@@ -45,17 +45,22 @@ class Layout:
 
     `expressions` is empty for a collection that dbfleet made: there each column is a property. `made` are the columns
     that are no properties: element ids, and the keys of the nodes that a relationship connects. `relationship`: x is a
-    relationship, also where a schema cannot say so, because its ends are of many labels.
+    relationship, also where a schema cannot say so, because its ends are of many labels. `unlabelled`: x is a node that
+    has no label. `kept`: dbfleet made it.
     """
 
     schema: Schema
     expressions: Mapping[str, str] = field(default_factory=dict)
     made: frozenset[str] = frozenset()
     relationship: bool = False
+    unlabelled: bool = False
+    kept: bool = False
 
     @property
     def match(self) -> str:
         """The pattern of x."""
+        if self.unlabelled:
+            return nodes(UNLABELLED)
         return f"()-[x:{quoted(self.schema.name)}]->()" if self.relationship else match(self.schema)
 
     @property
@@ -90,6 +95,8 @@ class Layout:
     def store(self, schema: Schema) -> Mapping[Type, Convert]:
         """How values are written in another way than to a collection that dbfleet made. Unsupported for a column that
         is read only."""
+        if self.unlabelled:
+            raise Unsupported(f"{schema.name} is read and not written: a row of it has no label", engine="neo4j")
         if not self.foreign:
             return {}
         for column in schema.columns:
@@ -102,7 +109,7 @@ class Layout:
 
 def sampled(session: Session, name: str) -> Layout:
     """The layout of a label or a relationship type that dbfleet did not make. NotFound where nothing has the name."""
-    if session.rows(f"MATCH (x:{quoted(name)}) RETURN 1 LIMIT 1"):
+    if session.rows(f"MATCH {nodes(name)} RETURN 1 LIMIT 1"):
         return _label(session, name)
     if session.rows(f"MATCH ()-[x:{quoted(name)}]->() RETURN 1 LIMIT 1"):
         return _type(session, name)
@@ -111,9 +118,10 @@ def sampled(session: Session, name: str) -> Layout:
 
 def _label(session: Session, name: str, *, ends: bool = True) -> Layout:
     """The layout of a label's nodes. `ends`: with their element ids where relationships have nothing else of them."""
-    properties = _columns(session, f"(x:{quoted(name)})")
+    unlabelled = name == UNLABELLED
+    properties = _columns(session, nodes(name))
     columns, expressions = [column for column, _ in properties], {column.name: text for column, text in properties}
-    key = _unique_key(session, name, {column.name: column for column in columns})
+    key = () if unlabelled else _unique_key(session, name, {column.name: column for column in columns})
     if key:
         columns = [replace(column, nullable=column.name not in key) for column in columns]
     if key and not (ends and _meets_strangers(session, name)):
@@ -121,16 +129,16 @@ def _label(session: Session, name: str, *, ends: bool = True) -> Layout:
     related = (
         key
         or session.rows(
-            f"CALL () {{ MATCH (:{quoted(name)})-[x]->() RETURN count(x) AS n UNION ALL "
-            f"MATCH ()-[x]->(:{quoted(name)}) RETURN count(x) AS n }} RETURN sum(n)"
+            f"CALL () {{ MATCH {nodes(name, 'y')}-[x]->() RETURN count(x) AS n UNION ALL "
+            f"MATCH ()-[x]->{nodes(name, 'y')} RETURN count(x) AS n }} RETURN sum(n)"
         )[0][0]
     )
     if not related:
-        return Layout(Schema(name, tuple(columns)), expressions, frozenset())
+        return Layout(Schema(name, tuple(columns)), expressions, frozenset(), unlabelled=unlabelled)
     own = _free("_id", expressions)
     columns.insert(0, Column(own, Type.TEXT, nullable=False, note=_MADE_OF))
     schema = Schema(name, tuple(columns), key or (own,))
-    return Layout(schema, {**expressions, own: "elementId(x)"}, frozenset((own,)))
+    return Layout(schema, {**expressions, own: "elementId(x)"}, frozenset((own,)), unlabelled=unlabelled)
 
 
 def _meets_strangers(session: Session, name: str) -> bool:
@@ -221,13 +229,15 @@ def _free(name: str, taken: Mapping[str, Any] | set[str]) -> str:
 def _columns(session: Session, pattern: str) -> list[tuple[Column, str]]:
     """A column for each property, in the order of their names, and the expression that gives it."""
     rows = session.rows(
-        f"MATCH {pattern} UNWIND keys(x) AS k WITH k, valueType(x[k]) AS kind, x[k] AS v "
+        f"MATCH {pattern} UNWIND keys(x) AS k WITH x, k WHERE NOT k IN $marks "
+        "WITH k, valueType(x[k]) AS kind, x[k] AS v "
         "WITH k, replace(kind, ' NOT NULL', '') AS kind, CASE WHEN kind STARTS WITH 'DATE' OR kind STARTS WITH 'LOCAL' "
         "OR kind STARTS WITH 'ZONED' THEN toString(v) ELSE '' END AS text, "
         "CASE WHEN kind STARTS WITH 'ZONED DATETIME' THEN v.epochSeconds ELSE 0 END AS since "
         r"RETURN k, kind, max(text =~ '.*\\.\\d{6}\\d*[1-9].*'), "
         "max(text =~ '[+-].*|0000-.*' OR NOT -62135596800 <= since <= 253402300799), "
-        "max(text <> '' AND NOT text ENDS WITH 'Z') ORDER BY k, kind"
+        "max(text <> '' AND NOT text ENDS WITH 'Z') ORDER BY k, kind",
+        {"marks": list(MARKS)},
     )
     kinds: dict[str, list[tuple[str, bool, bool, bool]]] = {}
     for name, kind, fine, far, zoned in rows:

@@ -25,7 +25,7 @@ def statements(
     keys = [schema.column(name) for name in schema.key]
     for change in changes:
         if change.after is None:
-            cells = map(_literal, stored(keys, [key_of(schema, change)])[0])
+            cells = map(literal, stored(keys, [key_of(schema, change)])[0])
             same = zip(schema.key, cells, strict=True)
             where = " AND ".join(f"x.{quoted(name)} = {cell}" for name, cell in same)
             detach = "" if cypher.is_edge(schema) else "DETACH "
@@ -45,7 +45,7 @@ def _literals(session: Session, schema: Schema, row: Row) -> str:
     """The row as a list. Unsupported, by the column's name, for a value that has no literal."""
     values = stored(schema.columns, [row])[0]
     try:
-        return _literal(values)
+        return literal(values)
     except Unsupported as error:
         column = next(column for column, value in zip(schema.columns, values, strict=True) if isinstance(value, bytes))
         message = f"{schema.name}.{column.name}: {error.message}"
@@ -55,7 +55,7 @@ def _literals(session: Session, schema: Schema, row: Row) -> str:
 # --- literals -----------------------------------------------------------------------------------------------------
 
 
-def _literal(value: Any) -> str:
+def literal(value: Any) -> str:
     """The literal of a stored value, or of a list of them. Unsupported for bytes, which Cypher has no literal for."""
     if value is None:
         return "null"
@@ -96,5 +96,5 @@ _LITERAL: Final[Mapping[type, Callable[[Any], str]]] = {
     date: lambda value: f"date('{value.isoformat()}')",
     time: lambda value: f"localtime('{value.isoformat()}')",
     datetime: _datetime,
-    list: lambda value: "[" + ", ".join(map(_literal, value)) + "]",
+    list: lambda value: "[" + ", ".join(map(literal, value)) + "]",
 }

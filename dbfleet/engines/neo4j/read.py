@@ -60,13 +60,7 @@ def scan(
 ) -> Iterator[Batch]:  # fmt: skip
     """The part's rows. NotFound where the collection is not there."""
     layout = collections.known(schema)
-    conditions, params = [], {}
-    for word, sign in (("from", ">="), ("below", "<")):
-        if word in part:
-            column = schema.column(schema.key[0])
-            conditions.append(f"x.{quoted(column.name)} {sign} ${word}")
-            params[word] = stored([column], [(VALUE_OF[column.type](part[word]),)])[0][0]
-    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    where, params = within(schema, part)
     statement = f"MATCH {layout.match}{where} RETURN {layout.fields(schema)}"
     empty = True
     for rows in session.pages(statement, params, batch_size):
@@ -74,6 +68,18 @@ def scan(
         yield _fetched(session, layout, schema, rows)
     if empty:
         collections.layout(schema.name)  # NotFound, where the collection is not only empty
+
+
+def within(schema: Schema, part: Part) -> tuple[str, dict[str, Any]]:
+    """The condition under which a row x is of the part, with its parameters; empty for the whole."""
+    conditions: list[str] = []
+    params: dict[str, Any] = {}
+    for word, sign in (("from", ">="), ("below", "<")):
+        if word in part:
+            column = schema.column(schema.key[0])
+            conditions.append(f"x.{quoted(column.name)} {sign} ${word}")
+            params[word] = stored([column], [(VALUE_OF[column.type](part[word]),)])[0][0]
+    return f" WHERE {' AND '.join(conditions)}" if conditions else "", params
 
 
 def _fetched(session: Session, layout: Layout, schema: Schema, rows: Sequence[Any]) -> Batch:

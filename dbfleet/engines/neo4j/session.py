@@ -85,6 +85,20 @@ class Session:
             with self.translated():
                 session.close()
 
+    def raw_pages(self, statement: str, params: Mapping[str, Any], size: int) -> Iterator[list[Any]]:
+        """As `pages`, with values as Bolt has them: the driver makes no dates, points and nodes of what it gets. What
+        came so can be sent again as it is."""
+        with self.translated():
+            session = self.open(1)
+        try:
+            with self.translated():
+                transaction = session.begin_transaction(metadata={"dbfleet": self._token}, timeout=self.limit_s)
+                answer = _as_bolt_has_it(transaction, statement, params)
+            yield from self.batches(answer, size)
+        finally:
+            with self.translated():
+                session.close()
+
     def batches(self, answer: Any, size: int) -> Iterator[list[Any]]:
         """An answer's records as lists of values, bounded in rows and in bytes. The driver is asked for one record
         first, and then for the more the smaller those were: the driver holds all that was asked for, and so does the
@@ -131,6 +145,24 @@ class Session:
         if not self._closed:
             self._closed = True
             self._driver.close()
+
+
+def _as_bolt_has_it(transaction: Any, statement: str, params: Mapping[str, Any]) -> Any:
+    """The answer to a statement whose values are not made into the driver's. The driver has no method for it: what it
+    asks for to make them is replaced while the statement is begun."""
+    connection = transaction._connection
+    whole = connection.new_hydration_scope
+
+    def nothing() -> Any:
+        scope = whole()
+        scope.hydration_hooks = {}
+        return scope
+
+    connection.new_hydration_scope = nothing
+    try:
+        return transaction.run(statement, params)
+    finally:
+        del connection.new_hydration_scope
 
 
 def _forget_entities(answer: Any) -> None:

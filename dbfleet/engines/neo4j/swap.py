@@ -78,7 +78,7 @@ def leftovers(session: Session, collections: Collections) -> list[str]:
     _carry_on(session, collections)
     names = {name for name in schemas.kept(session) if name.startswith(OWN)}
     for name, pattern in collections.patterns():
-        if name.startswith(OWN) and session.rows(f"MATCH {pattern} RETURN 1 LIMIT 1"):
+        if name.startswith(OWN) and name != cypher.MARK and session.rows(f"MATCH {pattern} RETURN 1 LIMIT 1"):
             names.add(name)
     return sorted(names)
 
@@ -115,6 +115,16 @@ def undo(
             collections.drop(label)
     except DbfleetError:
         pass  # the server is gone: `leftovers` finds the labels later
+
+
+def refuse_what_hangs_on(session: Session, names: Sequence[str]) -> None:
+    """ConstraintViolated where nodes that go have relationships of what dbfleet did not make and does not go. Those of
+    collections that dbfleet made are led to the rows that come, or refused by the swap."""
+    kept = schemas.kept(session)
+    going = set(names)
+    outside = outside_of(kept, set(), going)
+    foreign = going - {name for name, schema in kept.items() if cypher.is_edge(schema)}
+    refuse_strangers(session, kept, foreign, going, outside)
 
 
 # --- inside ---

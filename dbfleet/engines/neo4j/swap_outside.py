@@ -52,7 +52,7 @@ def refuse_strangers(
             known |= _types(schema)
     for name in sorted(nodes):
         strangers = session.rows(
-            f"MATCH (x:{quoted(name)})-[r]-() WHERE NOT type(r) IN $known RETURN type(r) LIMIT 1",
+            f"MATCH {cypher.nodes(name)}-[r]-() WHERE NOT type(r) IN $known RETURN type(r) LIMIT 1",
             {"known": sorted(known)},
         )
         if strangers:

@@ -13,7 +13,7 @@ from dbfleet.engines.neo4j import text as cypher
 from dbfleet.engines.neo4j.foreign import Layout, sampled
 from dbfleet.engines.neo4j.schemas import HOUSE, OWN
 from dbfleet.engines.neo4j.session import Session
-from dbfleet.engines.neo4j.text import ROWS, quoted
+from dbfleet.engines.neo4j.text import MARK, ROWS, UNLABELLED, quoted
 from dbfleet.errors import AlreadyExists
 from dbfleet.values import Schema
 
@@ -32,7 +32,7 @@ class Collections:
         """The collection's layout, read now. NotFound if it is not there."""
         self._layouts.pop(name, None)
         kept = schemas.kept_of(self._session, name)
-        layout = self._layouts[name] = Layout(kept) if kept else sampled(self._session, name)
+        layout = self._layouts[name] = Layout(kept, kept=True) if kept else sampled(self._session, name)
         return layout
 
     def known(self, schema: Schema) -> Layout:
@@ -54,6 +54,8 @@ class Collections:
             foreign = name not in names and name not in ours and name != HOUSE and not name.startswith(OWN)
             if foreign and self._session.rows(f"MATCH {pattern} RETURN 1 LIMIT 1"):
                 names.add(name)
+        if self._session.rows(f"MATCH {cypher.nodes(UNLABELLED)} RETURN 1 LIMIT 1"):
+            names.add(UNLABELLED)
         return sorted(name for name in names if not name.startswith(OWN))
 
     def patterns(self) -> Sequence[tuple[str, str]]:
@@ -68,8 +70,7 @@ class Collections:
     def count(self, name: str) -> int:
         """How many rows: the server keeps the counts of labels and types. NotFound if the collection is not there."""
         kept = schemas.kept_of(self._session, name)
-        label = quoted(name)
-        for pattern in (cypher.match(kept),) if kept else (f"(x:{label})", f"()-[x:{label}]->()"):
+        for pattern in (cypher.match(kept),) if kept else (cypher.nodes(name), f"()-[x:{quoted(name)}]->()"):
             ((rows,),) = self._session.rows(f"MATCH {pattern} RETURN count(x)")
             if rows or kept:
                 return int(rows)
@@ -94,10 +95,11 @@ class Collections:
         kept = schemas.kept_of(session, name)
         self._layouts.pop(name, None)
         label = quoted(name)
-        nodes = f"MATCH (x:{label})" if kept is None or not cypher.is_edge(kept) else None
+        pattern = f"(x:{label})" if kept else cypher.nodes(name)
+        nodes = f"MATCH {pattern}" if kept is None or not cypher.is_edge(kept) else None
         if nodes and session.rows(f"{nodes} RETURN 1 LIMIT 1"):
-            session.run(f"{nodes} WHERE size(labels(x)) > 1 CALL (x) {{ REMOVE x:{label} }} "
-                        f"IN TRANSACTIONS OF {ROWS} ROWS")  # fmt: skip
+            session.run(f"{nodes} WHERE any(l IN labels(x) WHERE NOT l IN [$name, '{MARK}']) "
+                        f"CALL (x) {{ REMOVE x:{label} }} IN TRANSACTIONS OF {ROWS} ROWS", {"name": name})  # fmt: skip
             session.run(f"{nodes} CALL (x) {{ DETACH DELETE x }} IN TRANSACTIONS OF {ROWS} ROWS")
         elif kept is None or not nodes:
             session.run(f"MATCH ()-[x:{label}]->() CALL (x) {{ DELETE x }} IN TRANSACTIONS OF {ROWS} ROWS")

@@ -18,9 +18,24 @@ _TOKEN: Final = re.compile(
 )
 
 
+MARK: Final = "_dbfleet_mark"
+"""The label that nodes have for as long as a native copy has to find them again."""
+MARKS: Final = ("_dbfleet_id", "_dbfleet_nth")
+"""The properties by which it does."""
+UNLABELLED: Final = "(no label)"
+"""The collection of the nodes that have no label, where nothing else is called so."""
+
+
 def quoted(name: str) -> str:
     """A name in backticks, so that it may hold any character."""
     return "`" + name.replace("`", "``") + "`"
+
+
+def nodes(name: str, variable: str = "x", *, label: bool = False) -> str:
+    """The pattern of a node of this collection; `label`: of this label, whatever it is called."""
+    if name == UNLABELLED and not label:
+        return f"({variable} WHERE labels({variable}) IN [[], ['{MARK}']])"
+    return f"({variable}:{quoted(name)})"
 
 
 # --- a text's statements ------------------------------------------------------------------------------------------

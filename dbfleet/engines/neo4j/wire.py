@@ -30,7 +30,7 @@ def _structure(tag: bytes, fields: list[Any]) -> Any:
     if tag == b"D":
         return day_text(fields[0])
     if tag in (b"d", b"I", b"i", b"F", b"f"):
-        return _moment(tag, *fields)
+        return moment_text(tag, *fields)
     if tag == b"N":
         return {"_id": str(fields[-1]), "_labels": sorted(fields[1]), **fields[2]}
     if tag == b"R":
@@ -39,7 +39,7 @@ def _structure(tag: bytes, fields: list[Any]) -> Any:
     return fields
 
 
-def _moment(tag: bytes, seconds: int, nanoseconds: int, zone: Any = None) -> str:
+def moment_text(tag: bytes, seconds: int, nanoseconds: int, zone: Any = None) -> str:
     """A datetime or an instant. The seconds since 1970 are UTC's under the tags `I` and `i`, else the local time's."""
     offset = zone if tag == b"I" else 0
     days, rest = divmod(seconds + offset, 86_400)

@@ -23,7 +23,7 @@ from dbfleet.values import Batch, Row, Schema, Type
 
 _CHARACTERS: Final = 1_500_000
 """How large one UNWIND may be: the driver packs it whole, and the server holds it in its heap."""
-_ASK_BEYOND: Final = 4 << 20
+ASK_BEYOND: Final = 4 << 20
 """Bytes of a row from which on the server is asked how large a row may be."""
 _MEMORY: Final = {
     "dbms.memory.transaction.total.max": 1.0,
@@ -138,8 +138,8 @@ def _fitting(session: Session, schema: Schema, batches: Iterable[Batch], written
         fitting = []
         for row in batch:
             wide = heap_of(row)
-            if wide > _ASK_BEYOND:
-                limit = _largest_row(session) if limit is None else limit
+            if wide > ASK_BEYOND:
+                limit = largest_row(session) if limit is None else limit
                 if wide > limit:
                     written.rejected.append(Rejected(row, _too_large(schema, row, wide, limit)))
                     continue
@@ -147,7 +147,7 @@ def _fitting(session: Session, schema: Schema, batches: Iterable[Batch], written
         yield fitting
 
 
-def _largest_row(session: Session) -> int:
+def largest_row(session: Session) -> int:
     """How many bytes a row may have. It is in the heap as text, as a property and as what the store keeps: 3.5 times,
     measured."""
     statement = "SHOW SETTINGS YIELD name, value WHERE name IN $names RETURN name, value"

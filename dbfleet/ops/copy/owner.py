@@ -38,7 +38,7 @@ from dbfleet.ops.copy.moving import Moving
 from dbfleet.ops.copy.native import Making, make_room
 from dbfleet.ops.copy.steps import Steps
 from dbfleet.spec import Capability
-from dbfleet.values import Digest
+from dbfleet.values import Digest, Schema
 
 PART_ROWS: Final = 250_000
 """A part is some seconds of work: what a copy that was cut off has to do again."""
@@ -128,12 +128,24 @@ class Owner:
         if self.making:
             self._steps = Steps(self.making, self._gone_on, self.moving)
         # What is there may refer in a circle, in which nobody could be first.
-        turn = {schema.name: number for number, schema in enumerate(ordered([each.plan.sink for each in self.moving]))}
+        sinks = {each.name: self._connecting(each.plan) for each in self.moving}
+        turn = {schema.name: number for number, schema in enumerate(ordered(list(sinks.values())))}
         for each in self.moving:
             each.steps = self._steps if each.plan.outlined else None
-            referred = {reference.collection for reference in each.plan.sink.references}
+            schema = sinks[each.name]
+            referred = {reference.collection for reference in schema.references}
+            if schema.edge and not referred:
+                referred = {name for name, other in sinks.items() if not other.edge}
             each.after = {name for name in referred if turn.get(name, len(turn)) < turn[each.name]}
         return self.moving
+
+    def _connecting(self, plan: PlannedCollection) -> Schema:
+        """The sink's schema. Where rows become relationships as they are written, what an outline makes has the
+        references of its source too: no step makes them later."""
+        if not plan.outlined or Capability.EDGES not in self._ends.sink_spec.capabilities:
+            return plan.sink
+        names = self.making.places if self.making else {}
+        return replace(plan.sink, references=_staging.under(plan.source, names).references)
 
     def _refuse_others(self, plan: PlannedCollection, state: Progressed) -> None:
         if state.schema != plan.source.to_dict():
