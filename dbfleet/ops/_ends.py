@@ -55,8 +55,15 @@ def lost(sink: Adapter, names: Sequence[str]) -> list[str]:
     return list(telling.lost(names)) if telling and names else []
 
 
-def question(going: Sequence[tuple[str, int | None]], sink: str, spec: EngineSpec, lost: Sequence[str] = ()) -> str:
-    """What is agreed to: which collections are replaced, with their rows, and how. Empty where none is."""
+def question(
+    going: Sequence[tuple[str, int | None]],
+    sink: str,
+    spec: EngineSpec,
+    lost: Sequence[str] = (),
+    in_place: Sequence[str] = (),
+) -> str:
+    """What is agreed to: which collections are replaced, with their rows, and how. Empty where none is. Those that are
+    replaced `in_place` cannot change their names, so they are dropped first."""
     if not going:
         return ""
     named = [name if rows is None else f"{name} ({rows:,} row{'' if rows == 1 else 's'})" for name, rows in going]

@@ -18,6 +18,8 @@ or a kept schema. After three wrong passwords the server refuses the right one t
 null one are the same. To Cypher bytes are a list of integers. The driver raises for a whole record when it cannot make
 one of its values (years outside 1 to 9999); `neo4j.wire` reads what was sent.
 
+Another Neo4j gets graphs as they are (`neo4j.native`), where "same" is said too.
+
 Graphs that dbfleet did not make (`neo4j.foreign`): a label's key is the key of a unique constraint, or the column
 `_id`, its nodes' element ids, where they have relationships. The ends of relationships hold those keys.
 """
@@ -99,7 +101,10 @@ ENGINE = EngineSpec(
         "Decimals, uuids and json are text.",
         "References are properties and relationships; a reference to nothing has the property alone.",
         "A write is committed in batches; refused rows come back one by one.",
-        "Nodes of several labels are rows of each; nodes without a label are of none.",
+        "Nodes of several labels are rows of each; nodes without a label are the collection (no label).",
+        "Copied to Neo4j a graph is what it was: a node of several labels is one node. Nodes have the label "
+        "_dbfleet_mark until the copy has ended, and after a kill until its --resume or the next copy has. What is "
+        "replaced so goes first, and the constraints and indexes of its label stay beside those that come.",
         "A replace of more than one transaction's memory holds is in steps: readers see some of the rows meanwhile.",
     ),
     verified_on=("Neo4j Community 5.26.30, real, in a local image",),

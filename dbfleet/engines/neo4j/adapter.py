@@ -163,7 +163,8 @@ class Neo4jAdapter(
 
     def native(self, name: str, described: Schema | None = None) -> Schema:
         """Nodes and relationships as `native.values` has them; rows of dbfleet's as they are."""
-        layout = self._collections.layout(name)
+        # What was described a moment ago is not read again: that looks at every property of every node.
+        layout = self._collections.known(described) if described else self._collections.layout(name)
         if layout.kept:
             return replace(described or layout.schema, native=True)
         return native_values.schema_of(layout)

@@ -7,16 +7,20 @@ rows and in bytes.
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, Final
 
 from dbfleet.adapter import BATCH_BYTES, BATCH_SIZE
 from dbfleet.engines.neo4j.errors import translate
 from dbfleet.engines.neo4j.values import record_values, wide_of
-from dbfleet.errors import NotFound, Unavailable, translated
+from dbfleet.errors import NotFound, StatementError, Unavailable, translated
 from dbfleet.target import Target
+
+_TRIES: Final = 20
+_PAUSE_S: Final = 0.1
 
 
 class Session:
@@ -57,6 +61,19 @@ class Session:
         """Run a statement that gives no rows."""
         with self.translated(), self.open() as session:
             session.run(self.marked(statement), params).consume()
+
+    def run_again(self, statement: str, params: Mapping[str, Any] | None = None) -> None:
+        """As `run`; once more where the server ends it because two transactions wait for each other."""
+        for _ in range(_TRIES):
+            try:
+                self.run(statement, params)
+            except StatementError as error:
+                if "Deadlock" not in (error.code or ""):
+                    raise
+                time.sleep(_PAUSE_S)
+            else:
+                return
+        self.run(statement, params)
 
     def run_together(self, statements: Iterable[tuple[str, dict[str, Any]]]) -> None:
         """Run statements in one transaction: all of them, or none."""

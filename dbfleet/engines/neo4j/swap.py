@@ -44,6 +44,8 @@ def swap(session: Session, collections: Collections, swaps: Sequence[Swap]) -> N
     for one in swaps:
         if one.staged.name not in kept:
             raise NotFound(f"no collection {one.staged.name!r}", engine="neo4j", target=session.target.name)
+    # What goes as it is has its references, and whether it is relationships, in the kept schema alone.
+    swaps = [replace(one, staged=kept[one.staged.name]) if one.staged.native else one for one in swaps]
     names = {one.name for one in swaps}
     staged = {one.staged.name for one in swaps}
     final = {one.name: _renamed(one, swaps) for one in swaps}

@@ -70,7 +70,11 @@ class Plan:
     def question(self) -> str:
         """What is to be agreed to; empty where nothing is replaced."""
         going = [(plan.sink.name, plan.there) for plan in self.collections if plan.action == "replace"]
-        return _ends.question(going, self.sink, self.spec, self.lost)
+        in_place = [
+            plan.sink.name for plan in self.collections
+            if plan.action == "replace" and plan.outlined and plan.staged is None
+        ]  # fmt: skip
+        return _ends.question(going, self.sink, self.spec, self.lost, in_place)
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,9 @@ def load(
             swaps = _staging.can_swap(adapter)
             if going and agree:
                 there = [(job.schema.name, job.there) for job in going]
-                agree(_ends.question(there, target.name, spec, lost))
+                fixed = making.fixed if making else frozenset()
+                in_place = [job.schema.name for job in going if (job.input.source or job.schema.name) in fixed]
+                agree(_ends.question(there, target.name, spec, lost, in_place))
             _staging.clean(fleet, adapter)
             with _staging.claimed(fleet) if going and swaps else nullcontext() as word:
                 run.jobs = _staged(jobs, word, making.fixed if making else ()) if word else jobs

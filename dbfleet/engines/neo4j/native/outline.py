@@ -28,6 +28,8 @@ ROWS, GRAPH, MARKS, CONSTRAINT, INDEX = "rows of dbfleet's", "graph", "marks", "
 constraint (behind it stands which), make an index."""
 _NAME: Final = "index "
 """Stands before the name of a constraint or an index, where names of collections stand too."""
+_ALONE: Final = ("\x00constraints and indexes",)
+"""What each of them locks: two that are made side by side wait for each other."""
 FREE: Final = frozenset({"UNIQUENESS", "NODE_PROPERTY_UNIQUENESS", "RELATIONSHIP_UNIQUENESS",
                          "RELATIONSHIP_PROPERTY_UNIQUENESS"})  # fmt: skip
 """Constraints that the Community Edition has too."""
@@ -49,7 +51,7 @@ def outline(session: Session, collections: Collections, names: Sequence[str], *,
     relationships = set()
     fixed = not kept.keys() >= set(names)
     for name in names:
-        layout = collections.layout(name)
+        layout = collections.known(Schema(name, ()))  # as it was described before
         if name in kept:
             text = schemas.as_text(kept[name])
             steps.append(Step("collections", ROWS, name, f"the rows {name}", text, fixed=fixed))
@@ -95,7 +97,7 @@ def _rules(
             what = f"{CONSTRAINT}{kind}" if constrains else INDEX
             text = _with_marks(statement, name, labels, entity, mine)
             makes = (("", f"{_NAME}{name}"),) if mine else ()
-            yield Step(stage, what, home, words, text, 0 if constrains else 1, makes=makes)
+            yield Step(stage, what, home, words, text, 0 if constrains else 1, makes, locks=_ALONE)
 
 
 def _has_any(session: Session, entity: str, labels: Sequence[str]) -> bool:

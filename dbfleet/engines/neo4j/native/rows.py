@@ -35,13 +35,16 @@ _LOOKUP: Final = (
 
 
 class Moved(list[Row]):
-    """A batch of nodes or relationships; `sent` is each as Bolt has it. The rows are made for who looks at one."""
+    """A batch of nodes or relationships of the collection `name`; `sent` is each as Bolt has it. The rows are made for
+    who looks at one."""
 
-    __slots__ = ("_make", "ends", "sent")
+    __slots__ = ("_make", "ends", "name", "sent")
 
-    def __init__(self, sent: Sequence[Any], make: Callable[[Sequence[Any]], Batch], ends: Ends | None = None) -> None:
+    def __init__(
+        self, name: str, sent: Sequence[Any], make: Callable[[Sequence[Any]], Batch], ends: Ends | None = None
+    ) -> None:
         super().__init__()
-        self.sent, self._make, self.ends = sent, make, ends
+        self.name, self.sent, self._make, self.ends = name, sent, make, ends
 
     def __len__(self) -> int:
         return len(self.sent)
@@ -109,11 +112,11 @@ def scan(session: Session, schema: Schema, part: Part, batch_size: int) -> Itera
         related = rows_of_relationships(schema, ends)
         found = session.raw_pages(f"MATCH {pattern} RETURN elementId(a), elementId(b), properties(x)", {}, batch_size)
         for sent in found:
-            yield Moved(sent, related, ends)
+            yield Moved(schema.name, sent, related, ends)
         return
     make = rows_of_nodes(schema)
     for sent in session.raw_pages(f"MATCH {pattern} RETURN elementId(x), labels(x), properties(x)", {}, batch_size):
-        yield Moved([(element, labels, without_marks(held)) for element, labels, held in sent], make)
+        yield Moved(schema.name, [(element, labels, without_marks(held)) for element, labels, held in sent], make)
 
 
 def rows_of_nodes(schema: Schema) -> Callable[[Sequence[Node]], Batch]:

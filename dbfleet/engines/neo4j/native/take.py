@@ -65,7 +65,7 @@ class Taking:
         """Make a constraint or an index, and wait until it is whole."""
         statement, name = outline.statement_of(step, called), outline.name_of(step, called)
         try:
-            self._session.run(statement)
+            self._session.run_again(statement)
         except AlreadyExists as error:
             if "Equivalent" in (error.code or "") or again or self._is_there(statement, name):
                 return False

@@ -92,7 +92,7 @@ class _Writer:
 
     def _store(self, statement: str, chunk: list[tuple[Sent, Row | Moved, int]]) -> None:
         try:
-            self._session.run(statement, {"rows": [sent for sent, _, _ in chunk]})
+            self._session.run_again(statement, {"rows": [sent for sent, _, _ in chunk]})
             self.written.rows += len(chunk)
         except ConstraintViolated as error:
             if len(chunk) == 1:
@@ -122,7 +122,7 @@ class _Nodes(_Writer):
         groups: dict[tuple[str, ...], list[tuple[Sent, Row | Moved, int]]] = {}
         if isinstance(batch, Moved):
             for place, (element, labels, properties) in enumerate(batch.sent):
-                others = tuple(sorted(label for label in labels if label != MARK and label not in self._own))
+                others = tuple(sorted(label for label in labels if label not in (MARK, batch.name)))
                 groups.setdefault(others, []).append(([element, properties, None], batch, place))
             for others, sent in groups.items():
                 self._send(self._statement(others, nth=False), sent)
