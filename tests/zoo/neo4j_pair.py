@@ -27,7 +27,8 @@ def two_servers() -> Iterator[tuple[Target, Target]]:
     environ = {**os.environ, "DBFLEET_STATE_DIR": str(root), "DBFLEET_CONFIG": str(file)}
     fleet = Fleet.open(f"g{uuid.uuid4().hex[:8]}", environ=environ)
     try:
-        up(fleet, ["one", "two"])
+        for name in ("one", "two"):  # side by side they may choose one port
+            up(fleet, [name])
         yield fleet.target("one"), fleet.target("two")
     finally:
         if fleet.records():
