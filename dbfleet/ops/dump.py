@@ -332,7 +332,7 @@ def _natively(adapter: Adapter, names: Sequence[str], *, everything: bool) -> tu
         described = adapter.describe(name)
         schema = native.native(name, described)
         schemas.append(replace(schema, heirs=name in outline.parents))
-        if set(schema.names) != set(described.names):
+        if adapter.spec.close is not None or set(schema.names) != set(described.names):
             closed[name] = described
     return ordered(schemas), replace(outline, closed=closed)
 

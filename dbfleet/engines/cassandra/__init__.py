@@ -25,13 +25,16 @@ NoHostAvailable.
 
 from __future__ import annotations
 
-from dbfleet.abilities import CarriesExtras, Identifies, LimitsTime, MakesReader, TellsLeft
+from collections.abc import Mapping
+from typing import Any
+
+from dbfleet.abilities import CarriesExtras, Identifies, LimitsTime, MakesReader, Native, TellsLeft
 from dbfleet.adapter import Adapter
 from dbfleet.engines.cassandra.local import CLIENT, shell
 from dbfleet.engines.cassandra.values import keeps, narrow
 from dbfleet.spec import Capability, EngineSpec, Fidelity, Limits
 from dbfleet.target import Target
-from dbfleet.values import Type
+from dbfleet.values import Batch, Column, Schema, Type
 
 
 def connected(target: Target, *, timeout_s: float = 10.0) -> Adapter:
@@ -39,6 +42,18 @@ def connected(target: Target, *, timeout_s: float = 10.0) -> Adapter:
     from dbfleet.engines.cassandra.adapter import connect
 
     return connect(ENGINE, target, timeout_s)
+
+
+def _closed(native: Schema, schema: Schema, batch: Batch) -> Batch:
+    from dbfleet.engines.cassandra.native.values import closed
+
+    return closed(native, schema, batch)
+
+
+def _unfolded(column: Column, a: Any, b: Any) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    from dbfleet.engines.cassandra.native.values import unfold
+
+    return unfold(column, a, b)
 
 
 ENGINE = EngineSpec(
@@ -57,7 +72,7 @@ ENGINE = EngineSpec(
         Type.JSON: Fidelity.AS_TEXT,
     },
     capabilities=frozenset({Capability.SPLIT, Capability.PARAMETERS}),
-    abilities=frozenset({Identifies, CarriesExtras, TellsLeft, MakesReader, LimitsTime}),
+    abilities=frozenset({Identifies, CarriesExtras, TellsLeft, Native, MakesReader, LimitsTime}),
     limits=Limits(fraction_digits=3, name_length=48, key_length=65535, empty_text_in_key=False),
     default_port=9042,
     guard="account",
@@ -65,6 +80,8 @@ ENGINE = EngineSpec(
     "up lets it in again, and functions of the user's own are not for it.",
     keeps_native=keeps,
     narrow=narrow,
+    unfold=_unfolded,
+    close=_closed,
     query_options=("consistency",),
     url_variable="CASSANDRA_URL",
     client=CLIENT,

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import cached_property
 
-from dbfleet.abilities import CarriesExtras, Identifies, LimitsTime, MakesReader, TellsLeft
+from dbfleet.abilities import CarriesExtras, Identifies, LimitsTime, MakesReader, Native, TellsLeft
 from dbfleet.adapter import BATCH_SIZE, WHOLE, Adapter, Change, Part, Result, ServerInfo, WriteMode, Written
 from dbfleet.engines.cassandra import left, literals, query, read, reader, write
 from dbfleet.engines.cassandra.connect import identity, opened
+from dbfleet.engines.cassandra.native import literals as native_literals
+from dbfleet.engines.cassandra.native import outline as native_outline
+from dbfleet.engines.cassandra.native import rows as native_rows
+from dbfleet.engines.cassandra.native import take
+from dbfleet.engines.cassandra.native import values as native_values
 from dbfleet.engines.cassandra.session import Session
 from dbfleet.engines.cassandra.tables import Tables
 from dbfleet.errors import Unsupported
 from dbfleet.extras import AnyExtra, Extras
+from dbfleet.outline import Outline, Step
 from dbfleet.spec import EngineSpec
 from dbfleet.target import Target
 from dbfleet.values import Batch, Row, Schema
@@ -23,6 +31,7 @@ class CassandraAdapter(
     Identifies,
     CarriesExtras,
     TellsLeft,
+    Native,
     MakesReader,
     LimitsTime,
 ):
@@ -33,6 +42,7 @@ class CassandraAdapter(
         self.target = target
         self._session = session
         self._tables = Tables(session)
+        self._taking = take.Taker(session, self._tables)
 
     # --- what is there ---
 
@@ -59,24 +69,29 @@ class CassandraAdapter(
     # --- rows ---
 
     def get(self, schema: Schema, keys: Sequence[Row]) -> Iterator[Row]:
-        return read.get(self._session, self._tables, schema, keys)
+        reading = native_rows.get if schema.native else read.get
+        return reading(self._session, self._tables, schema, keys)
 
     def split(self, schema: Schema, parts: int) -> Sequence[Part]:
         return read.split(parts)
 
     def scan(self, schema: Schema, part: Part = WHOLE, *, batch_size: int = BATCH_SIZE) -> Iterator[Batch]:
-        return read.scan(self._session, self._tables, schema, part, batch_size)
+        reading = native_rows.scan if schema.native else read.scan
+        return reading(self._session, self._tables, schema, part, batch_size)
 
     def write(
         self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert", alone: bool = False
     ) -> Written:
-        return write.write(self._session, self._tables, schema, batches, mode, alone=alone)
+        writing = native_rows.write if schema.native else write.write
+        return writing(self._session, self._tables, schema, batches, mode, alone=alone)
 
     def delete(self, schema: Schema, keys: Sequence[Row]) -> int:
-        return write.delete(self._session, self._tables, schema, keys)
+        removing = native_rows.delete if schema.native else write.delete
+        return removing(self._session, self._tables, schema, keys)
 
     def statements(self, schema: Schema, changes: Iterable[Change]) -> Iterator[str]:
-        return literals.statements(self._session.table(schema.name), schema, changes)
+        spelling = native_literals if schema.native else literals
+        return spelling.statements(self._session.table(schema.name), schema, changes)
 
     # --- what goes along and what stays behind ---
 
@@ -92,6 +107,62 @@ class CassandraAdapter(
     def left(self) -> Sequence[str]:
         """What a copy leaves behind of the keyspace."""
         return list(left.of_keyspace(self._session))
+
+    # --- as they are ---
+
+    def carries(self) -> bool:
+        """From Cassandra 4.0 on."""
+        return self._carries
+
+    @cached_property
+    def _carries(self) -> bool:
+        return take.carries(self._session)
+
+    def native_collections(self) -> Sequence[str]:
+        """All tables."""
+        return self.collections()
+
+    def native_views(self) -> Sequence[str]:
+        """The materialized views."""
+        return self._tables.views()
+
+    def native(self, name: str, described: Schema | None = None) -> Schema:
+        """The table's columns as the bytes that Cassandra keeps (`native.values`)."""
+        return native_values.native(self._session, described or self._tables.describe(name))
+
+    def outline(self, names: Sequence[str], *, everything: bool = False, views: Sequence[str] = ()) -> Outline:
+        """See `native.outline`."""
+        return native_outline.outline(self._session, names, everything=everything, views=views)
+
+    def lacking(self, steps: Sequence[Step]) -> Mapping[str, str]:
+        """See `native.take`."""
+        return take.lacking(self._session, steps)
+
+    def names(
+        self, makes: Sequence[tuple[str, str]], old: str, new: str, going: Collection[str]
+    ) -> Mapping[tuple[str, str], str]:
+        """Names of indexes that are free in the keyspace."""
+        return take.names(self._session, makes, old, new, going)
+
+    def take(self, step: Step, called: Mapping[str, str], *, again: bool = False) -> bool:
+        """See `native.take`."""
+        return self._taking.take(step, called, again=again)
+
+    def clear(self, schema: Schema, part: Part) -> None:
+        """Delete the rows of the part."""
+        native_rows.clear(self._session, schema, part)
+
+    def remove(self, names: Sequence[str]) -> None:
+        """Drop them one after the other: tables refer to nothing."""
+        self._taking.remove(names)
+
+    def together(self) -> AbstractContextManager[None]:
+        """What fails is undone by us: Cassandra's statements have no transaction."""
+        return self._taking.together()
+
+    def undo(self, step: Step, called: Mapping[str, str]) -> None:
+        """Remove what the step has made."""
+        self._taking.undo(step)
 
     # --- statements ---
 

@@ -6,7 +6,7 @@ It comes from system_schema. Only what expires is looked for in the rows themsel
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import Final
 
 from dbfleet.engines.cassandra.session import Session
@@ -48,20 +48,43 @@ def of_table(session: Session, schema: Schema, *, ours: bool) -> Iterator[str]:
         name for name, _, kind, type_ in columns
         if kind in ("regular", "static") and _expires_whole(type_)
     ]  # fmt: skip
-    yield from _expiring(session, schema, expiring)
+    yield from _expiring(session, schema.name, expiring)
     if any(map(is_static, schema.columns)):
         alone = _without_rows(session, schema)
         if alone:
             yield f"the static values of {alone:,} partitions that have no row"
 
 
-def of_keyspace(session: Session) -> Iterator[str]:
-    """The types, functions and aggregates of the keyspace."""
+def natively(session: Session, name: str, views: Set[str]) -> Iterator[str]:
+    """What the table has besides its rows and does not take along to another Cassandra; these views are made there."""
+    where = "WHERE keyspace_name = %s AND table_name = %s"
+    table = (session.keyspace, name)
+    for view, base in session.rows(
+        "SELECT view_name, base_table_name FROM system_schema.views WHERE keyspace_name = %s", table[:1]
+    ):
+        if base == name and view not in views:
+            yield f"the materialized view {view}"
+    for (trigger,) in session.rows(f"SELECT trigger_name FROM system_schema.triggers {where}", table):
+        yield f"the trigger {trigger}"
+    columns = session.rows(f"SELECT column_name, kind, type FROM system_schema.columns {where}", table)
+    if any(type_ == "counter" for *_, type_ in columns):
+        return
+    expiring = [
+        column for column, kind, type_ in columns if kind in ("regular", "static") and _expires_whole(type_)
+    ]  # fmt: skip
+    ((seconds,),) = session.rows(f"SELECT default_time_to_live FROM system_schema.tables {where}", table)
+    anew = f" (they get the table's {seconds:,} seconds anew)" if seconds else ""
+    for told in _expiring(session, name, expiring):
+        yield f"{told}{anew}"
+
+
+def of_keyspace(session: Session, but: Set[str] = frozenset()) -> Iterator[str]:
+    """The types, `but` for these, the functions and aggregates of the keyspace."""
     for kind in ("type", "function", "aggregate"):
         rows = session.rows(
             f"SELECT {kind}_name FROM system_schema.{kind}s WHERE keyspace_name = %s", (session.keyspace,)
         )
-        names = sorted({name for (name,) in rows})
+        names = sorted({name for (name,) in rows} - (but if kind == "type" else set()))
         if names:
             yield f"the {kind}{'s' if len(names) > 1 else ''} {', '.join(names)}"
 
@@ -72,13 +95,13 @@ def _expires_whole(type_: str) -> bool:
     return (type_ in FOREIGN and type_ != "counter") or type_.startswith("frozen<")
 
 
-def _expiring(session: Session, schema: Schema, columns: list[str]) -> Iterator[str]:
+def _expiring(session: Session, table: str, columns: list[str]) -> Iterator[str]:
     """How many rows have values that expire, as far as the rows can be read in _PATIENCE_S."""
     if not columns:
         return
     asked = ", ".join(f"TTL({quote(name)})" for name in columns)
     count, give_up = 0, time.monotonic() + _PATIENCE_S
-    for rows in session.pages(session.prepare(f"SELECT {asked} FROM {session.table(schema.name)}"), _PAGE):
+    for rows in session.pages(session.prepare(f"SELECT {asked} FROM {session.table(table)}"), _PAGE):
         count += sum(any(left is not None for left in row) for row in rows)
         if time.monotonic() > give_up:
             break

@@ -16,12 +16,12 @@ from dbfleet.values import Column, Schema, Type
 
 def statements(table: str, schema: Schema, changes: Iterable[Change]) -> Iterator[str]:
     """The changes as statements on the table, each with its semicolon."""
-    literals = [_literal_of(column) for column in schema.columns]
+    literals = [literal_of(column) for column in schema.columns]
     spelling = sql_changes.Spelling(table, quote, lambda place, value: literals[place](value))
     yield from sql_changes.statements(schema, changes, spelling)
 
 
-def _literal_of(column: Column) -> Callable[[Any], str]:
+def literal_of(column: Column) -> Callable[[Any], str]:
     """A function from a value of the column to its literal. Unsupported for a column that dbfleet does not write."""
     store, write = STORE.get(column.type), _LITERAL[column.type]
     native = cql_type(column) or DECLARED[column.type]

@@ -66,13 +66,16 @@ def scan(session: Session, tables: Tables, schema: Schema, part: Part, batch_siz
 def _fetcher(session: Session, tables: Tables, schema: Schema) -> Callable[[Sequence[Row]], Batch]:
     """A function that makes rows of what the driver gives: by the schema's types where dbfleet made the table, else by
     the table's own. StatementError for a value that its column's type does not hold, by the column's name."""
-    known = [tables.column(schema, name) for name in schema.names]
-    plan = [
-        (place, _named(session, schema, name, fetch))
-        for place, name in enumerate(schema.names)
-        if (fetch := foreign_fetch(known[place]) if known[place].native else FETCH.get(schema.columns[place].type))
-    ]
+    ways = [fetch_of(session, tables, schema, name) for name in schema.names]
+    plan = [(place, fetch) for place, fetch in enumerate(ways) if fetch]
     return lambda rows: converted(rows, plan)
+
+
+def fetch_of(session: Session, tables: Tables, schema: Schema, name: str) -> Convert | None:
+    """How a column's values are read; None where they are taken as they are."""
+    known = tables.column(schema, name)
+    fetch = foreign_fetch(known) if known.native else FETCH.get(schema.column(name).type)
+    return _named(session, schema, name, fetch) if fetch else None
 
 
 def _named(session: Session, schema: Schema, name: str, fetch: Convert) -> Convert:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Final
 
 from dbfleet.adapter import BATCH_BYTES
 from dbfleet.engines.cassandra.errors import translate
 from dbfleet.engines.cassandra.text import quote
-from dbfleet.engines.cassandra.wire import wide_of
+from dbfleet.engines.cassandra.wire import protocol_handler, wide_of
 from dbfleet.errors import NotFound, Unavailable, Unsupported, translated
 from dbfleet.target import Target
 from dbfleet.values import Row
@@ -61,6 +61,16 @@ class Session:
         with self.translated():
             return list(session.execute(statement, params or None))
 
+    @contextmanager
+    def as_bytes(self, names: frozenset[str]) -> Iterator[None]:
+        """For the block: what is sent in it is answered with the server's bytes for the columns of these names."""
+        driver = self.driver
+        before, driver.client_protocol_handler = driver.client_protocol_handler, protocol_handler(names)
+        try:
+            yield
+        finally:
+            driver.client_protocol_handler = before
+
     def prepare(self, statement: str) -> Any:
         """The prepared statement, with the consistency that the URL asks for."""
         session = self.driver
@@ -70,9 +80,9 @@ class Session:
             prepared.consistency_level = self.consistency
         return prepared
 
-    def send(self, statement: Any, params: Any = None) -> Any:
-        """The future of a statement that is now in flight; `landed` waits for it."""
-        with self.translated():
+    def send(self, statement: Any, params: Any = None, raw: frozenset[str] | None = None) -> Any:
+        """The future of a statement that is now in flight; `landed` waits for it. See `as_bytes` for `raw`."""
+        with self.translated(), self.as_bytes(raw) if raw else nullcontext():
             return self.driver.execute_async(statement, params)
 
     def landed(self, future: Any) -> list[Any]:
@@ -83,11 +93,13 @@ class Session:
         future.query = future.message = None
         return rows
 
-    def concurrently(self, statements: Iterable[tuple[Any, Any]]) -> Iterator[list[Any]]:
+    def concurrently(
+        self, statements: Iterable[tuple[Any, Any]], raw: frozenset[str] | None = None
+    ) -> Iterator[list[Any]]:
         """The rows of each (statement, params), in order; at most IN_FLIGHT of them are in flight."""
         flying: deque[Any] = deque()
         for statement, params in statements:
-            flying.append(self.send(statement, params))
+            flying.append(self.send(statement, params, raw))
             if len(flying) >= IN_FLIGHT:
                 yield self.landed(flying.popleft())
         while flying:

@@ -16,7 +16,8 @@ from dbfleet.engines.cassandra.text import partition_of, quote, quoted
 from dbfleet.engines.cassandra.values import DECLARED, FOREIGN, NOTES, STATIC, cql_type, keeps
 from dbfleet.values import Column, Schema, Type
 
-_MARK: Final = "dbfleet:"
+MARK: Final = "dbfleet:"
+"""What the comment of a table that dbfleet made begins with."""
 _WHERE: Final = "WHERE keyspace_name = %s AND table_name = %s"
 _LONGEST_NAME: Final = 65535
 """Bytes that the name of a column may have."""
@@ -36,10 +37,17 @@ class Tables:
         )
         return sorted(name for (name,) in rows)
 
+    def views(self) -> Sequence[str]:
+        """The materialized views of the keyspace, sorted."""
+        rows = self._session.rows(
+            "SELECT view_name FROM system_schema.views WHERE keyspace_name = %s", (self._session.keyspace,)
+        )
+        return sorted(name for (name,) in rows)
+
     def describe(self, name: str) -> Schema:
         """The table's schema, read now. NotFound if it is not there."""
         comment = self._comment(name)
-        schema = _kept(comment) if comment.startswith(_MARK) else self._read(name)
+        schema = _kept(comment) if comment.startswith(MARK) else self._read(name)
         self._described[name] = schema
         return schema
 
@@ -54,7 +62,7 @@ class Tables:
 
     def is_ours(self, name: str) -> bool:
         """Whether dbfleet made the table."""
-        return self._comment(name).startswith(_MARK)
+        return self._comment(name).startswith(MARK)
 
     def create(self, schema: Schema) -> None:
         """Make the table. Unsupported for a name, a key or a column that Cassandra does not take."""
@@ -76,7 +84,7 @@ class Tables:
             columns=tuple(column if keeps(column) else replace(column, native=None) for column in schema.columns),
         )
         self._described.pop(schema.name, None)
-        comment = (_MARK + json.dumps(kept.to_dict(), ensure_ascii=False)).replace("'", "''")
+        comment = (MARK + json.dumps(kept.to_dict(), ensure_ascii=False)).replace("'", "''")
         session.rows(f"CREATE TABLE {session.table(schema.name)} ({columns}, PRIMARY KEY ({primary})) "
                      f"WITH comment = '{comment}'")  # fmt: skip
 
@@ -115,7 +123,7 @@ class Tables:
 
 def _kept(comment: str) -> Schema:
     """The schema that the table's comment holds, with the notes of today."""
-    kept = Schema.from_dict(json.loads(comment[len(_MARK) :]))
+    kept = Schema.from_dict(json.loads(comment[len(MARK) :]))
     columns = [replace(column, note=NOTES.get(cql_type(column) or "", column.note)) for column in kept.columns]
     return replace(kept, columns=tuple(columns))
 

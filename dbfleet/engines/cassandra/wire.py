@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Final
 
 from dbfleet.native import day_text
@@ -43,9 +44,10 @@ class FarTimestamp:
         return str(self) < str(other)
 
 
-def protocol_handler() -> Any:
-    """The driver's protocol handler, with our reading of timestamps."""
-    from cassandra import cqltypes, protocol
+@cache
+def timestamp_type() -> Any:
+    """The driver's type of timestamps, with our reading."""
+    from cassandra import cqltypes
 
     class Timestamp(cqltypes.DateType):  # type: ignore[misc]
         typename = "timestamp"
@@ -58,12 +60,29 @@ def protocol_handler() -> Any:
             except OverflowError:
                 return FarTimestamp(milliseconds)
 
+    return Timestamp
+
+
+@cache
+def protocol_handler(raw: frozenset[str] = frozenset()) -> Any:
+    """The driver's protocol handler, with our reading of timestamps. The columns `raw` come as the server's bytes."""
+    from cassandra import cqltypes, protocol
+
+    Timestamp = timestamp_type()  # noqa: N806
     opcode = protocol.ResultMessage.opcode
     base = protocol.ProtocolHandler.message_types_by_opcode[opcode]
     code = next(code for code, type_ in base.type_codes.items() if type_ is cqltypes.DateType)
 
     codes: Mapping[int, Any] = {**base.type_codes, code: Timestamp}
-    answer = type("Answer", (base,), {"type_codes": codes})
+
+    def recv_results_metadata(self: Any, stream: Any, types: Any) -> None:
+        base.recv_results_metadata(self, stream, types)
+        if raw and self.column_metadata:
+            self.column_metadata = [
+                (*column[:3], cqltypes.BytesType if column[2] in raw else column[3]) for column in self.column_metadata
+            ]
+
+    answer = type("Answer", (base,), {"type_codes": codes, "recv_results_metadata": recv_results_metadata})
     opcodes = {**protocol.ProtocolHandler.message_types_by_opcode, opcode: answer}
     return type("Handler", (protocol.ProtocolHandler,), {"message_types_by_opcode": opcodes})
 

@@ -38,7 +38,7 @@ def write(
     table, marks = session.table(schema.name), ", ".join("?" * len(schema.columns))
     plain = session.prepare(f"INSERT INTO {table} ({quoted(schema.names)}) VALUES ({marks})")
     writing = Writing(session, schema, plain, store_of(known), keep_nulls=mode == "upsert")
-    writing.largest = _largest_request(session)
+    writing.largest = largest_of(session)
     if mode == "insert":
         writing.careful = session.prepare(f"{plain.query_string} IF NOT EXISTS")
         writing.fresh = alone or not session.rows(f"SELECT {quote(schema.key[0])} FROM {table} LIMIT 1")
@@ -61,7 +61,7 @@ def delete(session: Session, tables: Tables, schema: Schema, keys: Sequence[Row]
     return len(existing)
 
 
-def _largest_request(session: Session) -> tuple[int, str] | None:
+def largest_of(session: Session) -> tuple[int, str] | None:
     """How many bytes one statement may hold with its values, and the setting that says so; None where this user may not
     ask."""
     names = ", ".join(f"'{name}'" for name in SETTINGS)
@@ -175,7 +175,7 @@ class Writing:
             (again if key in seen else first).append((row, values))
             seen.add(key)
         for part in (first, again):
-            work = ((self.careful.bind(self._values(values)), [(row, values)]) for row, values in part)
+            work = ((self._bound(self.careful, values), [(row, values)]) for row, values in part)
             self._collect(work, applied=True)
 
     def _collect(self, work: Iterable[tuple[Any, list[tuple[Row, Row]]]], *, applied: bool) -> None:
@@ -231,11 +231,14 @@ class Writing:
 
         with self._session.translated():
             if len(group) == 1:
-                return self._plain.bind(self._values(group[0][1]))
+                return self._bound(self._plain, group[0][1])
             batch = BatchStatement(batch_type=BatchType.UNLOGGED)
             for _, values in group:
-                batch.add(self._plain, self._values(values))
+                batch.add(self._bound(self._plain, values))
             return batch
+
+    def _bound(self, prepared: Any, values: Row) -> Any:
+        return prepared.bind(self._values(values))
 
     def _values(self, values: Row) -> Sequence[Any]:
         return values if self._unset is None else [self._unset if value is None else value for value in values]
