@@ -281,6 +281,16 @@ class Native(Protocol):
         ...
 
 
+class KeepsTimes(Protocol):
+    """Knows when each value was written, and when it ends, apart from the values themselves."""
+
+    def keep_times(self) -> None:
+        """From now on `native` gives schemas whose rows have these times too, and `outline` does not name them among
+        what is left. A row may come in several parts then, each of which was written at one moment and ends at one:
+        such a schema has no key. Unsupported where this server does not tell the times."""
+        ...
+
+
 class MakesReader(Protocol):
     """Makes an account for reading only. Where the guard is `account`, it can read and cannot write; elsewhere its
     rights may be greater, and it is there so that who reads holds no writer's password."""
@@ -313,7 +323,7 @@ class ExtendedJson(Protocol):
 
 ALL: Final[tuple[type, ...]] = (
     Identifies, Locates, Swaps, TellsLosses, Snapshots, SharesSnapshots, Finds, Encodes, Notices, EncodesScans, Ordered,
-    Narrows, ReadsLines, WritesLines, Digests, CountsOn, CarriesExtras, TellsLeft, Native, MakesReader,
+    Narrows, ReadsLines, WritesLines, Digests, CountsOn, CarriesExtras, TellsLeft, Native, KeepsTimes, MakesReader,
     LimitsTime, ExtendedJson,
 )  # fmt: skip
 

@@ -40,6 +40,9 @@ def copy(
     views: Annotated[
         bool, typer.Option("--views", help="Between two of one engine: make views, too, as views.")
     ] = False,
+    keep_ttl: Annotated[
+        bool, typer.Option("--keep-ttl", help="Between two of one engine: values end when they do at the source.")
+    ] = False,
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", metavar="N", help="How many parts at a time.")] = None,
     on: Annotated[str, typer.Option("--on", metavar="WHERE", help="workers: the console's do it, not this one.")] = "",
     rule: Rules = None,
@@ -75,7 +78,8 @@ def copy(
         from dbfleet.cli.console_commands import copy_on_workers
 
         for name, given in (("--dry-run", dry_run), ("--rule", rule), ("--exclude", exclude),
-                            ("--keep-going", keep_going), ("--retries", retries)):  # fmt: skip
+                            ("--keep-going", keep_going), ("--keep-ttl", keep_ttl),
+                            ("--retries", retries)):  # fmt: skip
             if given:
                 raise UsageError(f"{name} is done here, not by workers", hint="leave --on out")
         asked = {"source": source, "sink": sink, "collections": list(collections or ()), "mode": mode,
@@ -94,7 +98,7 @@ def copy(
                 fleet, reading, writing, names, done, retries=retries, resume=resume, watch=view,
                 rename=name, mode=mode, verify=verify, strict=strict, dry_run=dry_run, views=views,
                 jobs=jobs,
-                rules=rules(rule), exclude=exclude or (), keep_going=keep_going,
+                rules=rules(rule), exclude=exclude or (), keep_going=keep_going, keep_ttl=keep_ttl,
             )  # fmt: skip
         if dry_run and view.plan and (format or render.format_of(format) != "table"):  # a person has just seen it
             lines = [{**asdict(line), "way": each.way} for each in view.plan.collections for line in each.columns]

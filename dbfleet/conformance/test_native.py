@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dbfleet import registry
-from dbfleet.abilities import Native
+from dbfleet.abilities import KeepsTimes, Native
 from dbfleet.adapter import WHOLE, Adapter
 from dbfleet.conformance.examples import wide_rows, wide_schema
 from dbfleet.conformance.held import needed
@@ -127,3 +127,18 @@ def test_what_is_not_there_has_no_outline(native: Any, name: str) -> None:
 def test_nothing_that_it_can_make_is_lacking(native: Any, filled: Schema) -> None:
     assert filled.name in native.native_collections()
     assert native.lacking(native.outline([filled.name]).steps) == {}
+
+
+def test_times_are_kept(adapter: Adapter, native: Any, filled: Schema, other: str) -> None:
+    needed(adapter, KeepsTimes).keep_times()
+    ours = native.native(filled.name)
+    assert not ours.key
+    assert len(ours.columns) > len(filled.columns)
+    Carried(native, filled.name, other).take("before", "collections")
+    adapter.write(Schema(other, ours.columns, native=True), adapter.scan(ours), alone=True)
+    theirs = native.native(other)
+    assert digest_rows(theirs.columns, adapter.scan(theirs)) == digest_rows(ours.columns, adapter.scan(ours))
+    plain = adapter.describe(other)
+    assert digest_rows(plain.columns, adapter.scan(plain)) == digest_rows(
+        filled.columns, adapter.scan(adapter.describe(filled.name))
+    )

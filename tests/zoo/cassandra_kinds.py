@@ -19,8 +19,8 @@ _EXTREMES = {
     "bigint": ("-9223372036854775808", "9223372036854775807"),
     "blob": ("0x", "0x00ff"),
     "boolean": ("true", "false"),
-    "date": ("'-5877641-06-23'", "'5881580-07-11'"),
-    "decimal": ("-1.2300E+500", "0.00"),
+    "date": ("'-5877641-06-23'", "4294967295"),
+    "decimal": ("blobAsDecimal(0xfffffe0cff)", "0.00"),
     "double": ("NaN", "-0.0"),
     "duration": ("1y2mo3w4d5h6m7s8ms9us10ns", "-89h4m48s"),
     "float": ("-Infinity", "1.4E-45"),
@@ -62,7 +62,8 @@ KINDS: dict[str, list[str]] = {
         _row("scalars", 1, 0),
         _row("scalars", 2, 1),
         "INSERT INTO scalars (id) VALUES (3)",
-        "INSERT INTO scalars (id, v_decimal, v_varint) VALUES (4, blobAsDecimal(0x0000000201), blobAsVarint(0x00000007))",
+        "INSERT INTO scalars (id, v_decimal, v_varint) "
+        "VALUES (4, blobAsDecimal(0x0000000201), blobAsVarint(0x00000007))",
         *[f"INSERT INTO scalars (id, v_{name}) VALUES ({5 + number}, blobAs{name.capitalize()}(0x))"
           for number, name in enumerate(("bigint", "boolean", "decimal", "double", "float", "inet", "timestamp",
                                          "uuid", "varint"))],
@@ -97,9 +98,10 @@ KINDS: dict[str, list[str]] = {
         """INSERT INTO "CamelCase" (id, "Kept") VALUES (-5, 'k')""",
     ],
     "indexes": [
-        "CREATE TABLE searched (p int, c int, s text static, t text, m map<text, int>, l list<text>, f frozen<set<int>>,"
-        " v vector<float, 3>, n int, PRIMARY KEY (p, c))",
-        "INSERT INTO searched (p, c, s, t, m, l, f, v, n) VALUES (1, 1, 's', 'Text', {'k': 1}, ['x'], {1}, [1, 2, 3], 9)",
+        "CREATE TABLE searched (p int, c int, s text static, t text, m map<text, int>, l list<text>, "
+        "f frozen<set<int>>, v vector<float, 3>, n int, PRIMARY KEY (p, c))",
+        "INSERT INTO searched (p, c, s, t, m, l, f, v, n) "
+        "VALUES (1, 1, 's', 'Text', {'k': 1}, ['x'], {1}, [1, 2, 3], 9)",
         "INSERT INTO searched (p, c, t, v) VALUES (1, 2, 'other', [3, 2, 1])",
         "CREATE INDEX by_s ON searched (s)",
         'CREATE INDEX "By keys" ON searched (keys(m))'.replace("By keys", "By_Keys"),
@@ -129,22 +131,19 @@ def said(adapter: Any) -> tuple[list[str], dict[str, list[tuple[Any, ...]]]]:
 
 
 def rows(adapter: Any, table: str) -> list[tuple[Any, ...]]:
-    """The table's rows as the server writes them in JSON, and the bytes of each value whose type has a function for
-    that."""
+    """The table's rows: the bytes of each value whose type has a function for that, the others as the server writes
+    them in JSON."""
     columns = _rows(
         adapter,
         "SELECT column_name, type FROM system_schema.columns WHERE keyspace_name = "
         f"'{adapter.target.database}' AND table_name = '{table}'",
     )
-    quoted = [(name.replace('"', '""'), type_) for name, type_ in columns]
-    blobs = [f'{_BYTES[type_]}AsBlob("{name}")' for name, type_ in quoted if type_ in _BYTES]
-    as_json = _rows(adapter, f'SELECT JSON * FROM "{table}"')
-    as_bytes = _rows(adapter, f'SELECT {", ".join(blobs)} FROM "{table}"') if blobs else []
-    assert not blobs or len(as_bytes) == len(as_json)
-    return [*as_json, *as_bytes]
+    quoted = [('"' + name.replace('"', '""') + '"', type_) for name, type_ in columns]
+    blobs = ", ".join(f"{type_}AsBlob({name})" for name, type_ in quoted if type_ in _BYTES)
+    others = ", ".join(name for name, type_ in quoted if type_ not in _BYTES)
+    found = [_rows(adapter, f'SELECT {what} FROM "{table}"') for what in (blobs, others and f"JSON {others}") if what]
+    return [sum(each, ()) for each in zip(*found, strict=True)]
 
 
 def _rows(adapter: Any, statement: str) -> list[tuple[Any, ...]]:
     return list(adapter._session.rows(statement))
-
-

@@ -28,7 +28,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dbfleet.abilities import CarriesExtras, Identifies, LimitsTime, MakesReader, Native, TellsLeft
+from dbfleet.abilities import CarriesExtras, Identifies, KeepsTimes, LimitsTime, MakesReader, Native, TellsLeft
 from dbfleet.adapter import Adapter
 from dbfleet.engines.cassandra.local import CLIENT, shell
 from dbfleet.engines.cassandra.values import keeps, narrow
@@ -72,7 +72,7 @@ ENGINE = EngineSpec(
         Type.JSON: Fidelity.AS_TEXT,
     },
     capabilities=frozenset({Capability.SPLIT, Capability.PARAMETERS}),
-    abilities=frozenset({Identifies, CarriesExtras, TellsLeft, Native, MakesReader, LimitsTime}),
+    abilities=frozenset({Identifies, CarriesExtras, TellsLeft, Native, KeepsTimes, MakesReader, LimitsTime}),
     limits=Limits(fraction_digits=3, name_length=48, key_length=65535, empty_text_in_key=False),
     default_port=9042,
     guard="account",
@@ -82,6 +82,7 @@ ENGINE = EngineSpec(
     narrow=narrow,
     unfold=_unfolded,
     close=_closed,
+    ends="when it ends",
     query_options=("consistency",),
     url_variable="CASSANDRA_URL",
     client=CLIENT,

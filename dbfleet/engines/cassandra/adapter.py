@@ -7,14 +7,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 
-from dbfleet.abilities import CarriesExtras, Identifies, LimitsTime, MakesReader, Native, TellsLeft
+from dbfleet.abilities import CarriesExtras, Identifies, KeepsTimes, LimitsTime, MakesReader, Native, TellsLeft
 from dbfleet.adapter import BATCH_SIZE, WHOLE, Adapter, Change, Part, Result, ServerInfo, WriteMode, Written
 from dbfleet.engines.cassandra import left, literals, query, read, reader, write
 from dbfleet.engines.cassandra.connect import identity, opened
 from dbfleet.engines.cassandra.native import literals as native_literals
 from dbfleet.engines.cassandra.native import outline as native_outline
 from dbfleet.engines.cassandra.native import rows as native_rows
-from dbfleet.engines.cassandra.native import take
+from dbfleet.engines.cassandra.native import take, times
 from dbfleet.engines.cassandra.native import values as native_values
 from dbfleet.engines.cassandra.session import Session
 from dbfleet.engines.cassandra.tables import Tables
@@ -32,6 +32,7 @@ class CassandraAdapter(
     CarriesExtras,
     TellsLeft,
     Native,
+    KeepsTimes,
     MakesReader,
     LimitsTime,
 ):
@@ -43,6 +44,8 @@ class CassandraAdapter(
         self._session = session
         self._tables = Tables(session)
         self._taking = take.Taker(session, self._tables)
+        self._times = False
+        times.with_clocks(session.driver)
 
     # --- what is there ---
 
@@ -76,13 +79,13 @@ class CassandraAdapter(
         return read.split(parts)
 
     def scan(self, schema: Schema, part: Part = WHOLE, *, batch_size: int = BATCH_SIZE) -> Iterator[Batch]:
-        reading = native_rows.scan if schema.native else read.scan
+        reading = times.scan if times.is_timed(schema) else native_rows.scan if schema.native else read.scan
         return reading(self._session, self._tables, schema, part, batch_size)
 
     def write(
         self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert", alone: bool = False
     ) -> Written:
-        writing = native_rows.write if schema.native else write.write
+        writing = times.write if times.is_timed(schema) else native_rows.write if schema.native else write.write
         return writing(self._session, self._tables, schema, batches, mode, alone=alone)
 
     def delete(self, schema: Schema, keys: Sequence[Row]) -> int:
@@ -128,11 +131,13 @@ class CassandraAdapter(
 
     def native(self, name: str, described: Schema | None = None) -> Schema:
         """The table's columns as the bytes that Cassandra keeps (`native.values`)."""
-        return native_values.native(self._session, described or self._tables.describe(name))
+        schema = native_values.native(self._session, described or self._tables.describe(name))
+        counts = any(column.native == "counter" for column in schema.columns)
+        return times.timed(schema) if self._times and not counts else schema
 
     def outline(self, names: Sequence[str], *, everything: bool = False, views: Sequence[str] = ()) -> Outline:
         """See `native.outline`."""
-        return native_outline.outline(self._session, names, everything=everything, views=views)
+        return native_outline.outline(self._session, names, everything=everything, views=views, times=self._times)
 
     def lacking(self, steps: Sequence[Step]) -> Mapping[str, str]:
         """See `native.take`."""
@@ -163,6 +168,12 @@ class CassandraAdapter(
     def undo(self, step: Step, called: Mapping[str, str]) -> None:
         """Remove what the step has made."""
         self._taking.undo(step)
+
+    def keep_times(self) -> None:
+        """See `native.times`. From Cassandra 5.0 on: before, no time of a list's elements is told."""
+        if take.version(self._session) < (5, 0) or self._session.driver._protocol_version < 5:
+            raise Unsupported("Cassandra tells the times of all values from 5.0 on", target=self.target.name)
+        self._times = True
 
     # --- statements ---
 

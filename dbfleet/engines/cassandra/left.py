@@ -6,10 +6,11 @@ It comes from system_schema. Only what expires is looked for in the rows themsel
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 from typing import Final
 
 from dbfleet.engines.cassandra.session import Session
+from dbfleet.engines.cassandra.tables import columns_of
 from dbfleet.engines.cassandra.text import quote, quoted
 from dbfleet.engines.cassandra.values import FOREIGN, is_static
 from dbfleet.values import Schema
@@ -38,14 +39,12 @@ def of_table(session: Session, schema: Schema, *, ours: bool) -> Iterator[str]:
         yield f"the rows' time to live of {seconds:,} seconds"
     if comment and not ours:
         yield "its comment"
-    columns = session.rows(
-        f"SELECT column_name, clustering_order, kind, type FROM system_schema.columns {where}", table
-    )
-    falling = [name for name, order, _, _ in columns if order == "desc"]
+    columns = columns_of(session, schema.name)
+    falling = [name for name, _, _, _, order in columns if order == "desc"]
     if falling:
         yield f"the descending order of {', '.join(falling)}"
     expiring = [
-        name for name, _, kind, type_ in columns
+        name for name, kind, _, type_, _ in columns
         if kind in ("regular", "static") and _expires_whole(type_)
     ]  # fmt: skip
     yield from _expiring(session, schema.name, expiring)
@@ -55,8 +54,9 @@ def of_table(session: Session, schema: Schema, *, ours: bool) -> Iterator[str]:
             yield f"the static values of {alone:,} partitions that have no row"
 
 
-def natively(session: Session, name: str, views: Set[str]) -> Iterator[str]:
-    """What the table has besides its rows and does not take along to another Cassandra; these views are made there."""
+def natively(session: Session, name: str, views: Set[str], *, times: bool) -> Iterator[str]:
+    """What the table has besides its rows and does not take along to another Cassandra; these views are made there, and
+    the rows have their `times`."""
     where = "WHERE keyspace_name = %s AND table_name = %s"
     table = (session.keyspace, name)
     for view, base in session.rows(
@@ -66,8 +66,11 @@ def natively(session: Session, name: str, views: Set[str]) -> Iterator[str]:
             yield f"the materialized view {view}"
     for (trigger,) in session.rows(f"SELECT trigger_name FROM system_schema.triggers {where}", table):
         yield f"the trigger {trigger}"
-    columns = session.rows(f"SELECT column_name, kind, type FROM system_schema.columns {where}", table)
+    columns = [(column, kind, type_) for column, kind, _, type_, _ in columns_of(session, name)]
     if any(type_ == "counter" for *_, type_ in columns):
+        return
+    if times:
+        yield from _without_times(columns)
         return
     expiring = [
         column for column, kind, type_ in columns if kind in ("regular", "static") and _expires_whole(type_)
@@ -76,6 +79,17 @@ def natively(session: Session, name: str, views: Set[str]) -> Iterator[str]:
     anew = f" (they get the table's {seconds:,} seconds anew)" if seconds else ""
     for told in _expiring(session, name, expiring):
         yield f"{told}{anew}"
+
+
+def _without_times(columns: Sequence[tuple[str, str, str]]) -> Iterator[str]:
+    """What does not have its times exactly in another Cassandra."""
+    for name, kind, type_ in columns:
+        whole = not _expires_whole(type_) and not type_.startswith(("set<", "map<", "tuple<", "vector<"))
+        if kind in ("regular", "static") and whole:
+            yield f"the times of the single {'elements' if type_.startswith('list<') else 'fields'} of {name} (all " \
+                  "have those of the last)"  # fmt: skip
+    if all(kind != "regular" for _, kind, _ in columns):
+        yield "when its rows were written and when they end, which CQL does not tell without values"
 
 
 def of_keyspace(session: Session, but: Set[str] = frozenset()) -> Iterator[str]:

@@ -103,10 +103,7 @@ class Tables:
     def _read(self, name: str) -> Schema:
         """The schema of a table that dbfleet did not make."""
         columns, keys = [], []
-        fields = "column_name, kind, position, type"
-        for column, kind, position, type_ in self._session.rows(
-            f"SELECT {fields} FROM system_schema.columns {_WHERE}", (self._session.keyspace, name)
-        ):
+        for column, kind, position, type_, _ in columns_of(self._session, name):
             plain = type_.removeprefix("frozen<") if type_.startswith("frozen<") else type_
             carried = FOREIGN.get(plain, Type.JSON)
             native = f"{type_}{STATIC}" if kind == "static" else type_
@@ -119,6 +116,24 @@ class Tables:
         partition = tuple(column for clustering, _, column in sorted(keys) if not clustering)
         columns.sort(key=lambda column: (key.index(column.name) if column.name in key else len(key), column.name))
         return Schema(name, tuple(columns), key, partition=partition if len(partition) > 1 else ())
+
+
+def columns_of(session: Session, name: str) -> list[tuple[str, str, int, str, str]]:
+    """The table's columns, with kind, position in the key, type and order. A table of COMPACT STORAGE has some that CQL
+    does not show, and others are called static there that are not."""
+    place = (session.keyspace, name)
+    fields = "column_name, kind, position, type, clustering_order"
+    columns = session.rows(f"SELECT {fields} FROM system_schema.columns {_WHERE}", place)
+    ((flags,),) = session.rows(f"SELECT flags FROM system_schema.tables {_WHERE}", place)
+    if "compound" in (flags or ()):
+        return columns
+    if "dense" in (flags or ()):
+        return [column for column in columns if column[3] != "empty"]
+    return [
+        (column, "regular" if kind == "static" else kind, *rest)
+        for column, kind, *rest in columns
+        if kind in ("partition_key", "static")
+    ]
 
 
 def _kept(comment: str) -> Schema:

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Final
 
-from dbfleet.abilities import Native, able, carrying
+from dbfleet.abilities import KeepsTimes, Native, able, carrying
 from dbfleet.adapter import Adapter
-from dbfleet.errors import StatementError, Unsupported
+from dbfleet.errors import StatementError, Unsupported, UsageError
 from dbfleet.fidelity import Keeping
 from dbfleet.ops._plan import PlannedCollection, PlannedColumn
 from dbfleet.ops.copy.journal import Progressed
@@ -57,6 +57,33 @@ def views(ends: Ends, source: Native | None, names: Sequence[str]) -> list[str]:
             hint="without --views its rows go, as a table",
         )
     return [name for name in source.native_views() if name in names or not names]
+
+
+def keep_times(ends: Ends, source: Adapter, carrying: Native | None) -> None:
+    """Have the source's rows come with the moments at which values end. Unsupported where the two ends cannot."""
+    keeping = able(source, KeepsTimes)
+    if carrying is None or (keeping is None and ends.source_spec.ends is None):
+        raise Unsupported(
+            f"--keep-ttl: from {ends.source_spec.title} to {ends.sink_spec.title} no value keeps its time to live",
+            hint="it goes from Cassandra to Cassandra, and from Redis to Redis",
+        )
+    if keeping is not None:
+        keeping.keep_times()
+
+
+def without_times(ends: Ends, plans: Sequence[PlannedCollection]) -> list[str]:
+    """The collections that go without their values' times, in words. UsageError for those that are there: what was
+    written at an earlier moment would not win over what was written or deleted there since."""
+    if KeepsTimes not in ends.source_spec.abilities:
+        return []
+    others = [plan for plan in plans if not plan.outlined]
+    for plan in others:
+        if plan.action in ("fill", "merge"):
+            raise UsageError(
+                f"{plan.sink.name} is there already: values keep their times in collections that the copy makes",
+                target=ends.sink.name, hint="--mode replace makes it anew",
+            )  # fmt: skip
+    return [f"{plan.source.name} does not go as it is: its times do not come along" for plan in others]
 
 
 @dataclass(slots=True)

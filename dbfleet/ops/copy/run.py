@@ -52,6 +52,7 @@ def copy(
     rules: Sequence[Rule] = (),
     exclude: Sequence[str] = (),
     keep_going: bool = False,
+    keep_ttl: bool = False,
     watch: Watch | None = None,
     crew: Crew | None = None,
 ) -> Iterator[Copied]:
@@ -60,9 +61,10 @@ def copy(
     FleetPartlyFailed names it.
 
     `rename` is the sink's name of the only collection. With `views` views are made as views, where both are of one
-    engine that can; Unsupported elsewhere. UsageError for rows that are there already, unless `mode` says
-    upsert (they are kept, ours win by key) or replace (they go). At the end PartialWrite where rows were rejected, else
-    VerifyFailed where the sink does not hold what was read. `crew` does the parts instead of this process's workers.
+    engine that can; with `keep_ttl` values end when they do at the source. Unsupported elsewhere. UsageError for rows
+    that are there already, unless `mode` says upsert (they are kept, ours win by key) or replace (they go). At the end
+    PartialWrite where rows were rejected, else VerifyFailed where the sink does not hold what was read. `crew` does the
+    parts instead of this process's workers.
     """
     watch = watch or Watch()
     if jobs is not None and jobs < 1:
@@ -85,6 +87,7 @@ def copy(
         tuple(rules),
         exclude,
         keep_going,
+        keep_ttl,
     )
     with contextlib.nullcontext() if dry_run else ends.journal.alone():
         # Forked before a connection is open: a driver's sockets are not for two processes.
@@ -130,6 +133,7 @@ class _Wish:
     rules: tuple[Rule, ...]
     exclude: Sequence[str]
     keep_going: bool
+    keep_ttl: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +162,8 @@ def _run(ends: Ends, wish: _Wish, stack: ExitStack, workers: Sequence[Worker], w
     if everything and carrying:
         names = list(carrying.native_collections())  # a view has no rows of its own
     views = native.views(ends, carrying, wish.names) if wish.views else []
+    if wish.keep_ttl:
+        native.keep_times(ends, source, carrying)
     chosen = without([*(name for name in names if name not in views), *views], wish.exclude)
     names = [name for name in chosen if name not in views and name not in unread]
     views = [name for name in chosen if name in views]
@@ -182,6 +188,7 @@ def _run(ends: Ends, wish: _Wish, stack: ExitStack, workers: Sequence[Worker], w
     if carrying:
         plans = native.planned(ends, carrying, sink, plans, making)
         left += [f"{name} does not go as it is: a rule reads it otherwise" for name in by_rules]
+        left += native.without_times(ends, plans) if wish.keep_ttl else []
     if sink is not None:
         pairs = [(each.source.name, each.sink.name) for each in plans]
         _identity.refuse_same(source, sink, pairs, hint=_ANOTHER_NAME)

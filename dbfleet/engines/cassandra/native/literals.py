@@ -9,7 +9,7 @@ from typing import Any, Final
 from dbfleet.adapter import Change
 from dbfleet.engines.cassandra.literals import literal_of
 from dbfleet.engines.cassandra.native.types import driver_type
-from dbfleet.engines.cassandra.native.values import is_raw
+from dbfleet.engines.cassandra.native.values import cells, is_raw
 from dbfleet.engines.cassandra.text import quote
 from dbfleet.engines.cassandra.values import NUMBERS, cql_type, is_static
 from dbfleet.errors import Unsupported
@@ -64,24 +64,20 @@ def literal(type_: Any, value: bytes) -> str:
 
     if value and issubclass(type_, cqltypes.UserType):
         names = (quote(name) for name in type_.fieldnames)
-        cells = zip(names, type_.subtypes, _cells(value), strict=False)
-        return f"{{{', '.join(f'{name}: {_inner(its, cell)}' for name, its, cell in cells)}}}"
+        fields = zip(names, type_.subtypes, cells(value), strict=False)
+        return f"{{{', '.join(f'{name}: {_inner(its, cell)}' for name, its, cell in fields)}}}"
     if value and issubclass(type_, cqltypes.TupleType):
-        return f"({', '.join(_inner(its, cell) for its, cell in zip(type_.subtypes, _cells(value), strict=False))})"
+        return f"({', '.join(_inner(its, cell) for its, cell in zip(type_.subtypes, cells(value), strict=False))})"
     if value and issubclass(type_, cqltypes.MapType):
-        cells_of = list(_cells(value[4:]))
+        each = list(cells(value[4:]))
         key, item = type_.subtypes
-        pairs = zip(cells_of[::2], cells_of[1::2], strict=True)
+        pairs = zip(each[::2], each[1::2], strict=True)
         return f"{{{', '.join(f'{_inner(key, one)}: {_inner(item, other)}' for one, other in pairs)}}}"
     if value and issubclass(type_, cqltypes.ListType | cqltypes.SetType):
         ends = "[]" if issubclass(type_, cqltypes.ListType) else "{}"
-        return f"{ends[0]}{', '.join(_inner(type_.subtypes[0], cell) for cell in _cells(value[4:]))}{ends[1]}"
+        return f"{ends[0]}{', '.join(_inner(type_.subtypes[0], cell) for cell in cells(value[4:]))}{ends[1]}"
     if issubclass(type_, cqltypes.VectorType):
-        its, size = type_.subtype, type_.subtype.serial_size()
-        if size is None:
-            raise Unsupported("a vector of values of no fixed size has no literal", hint="--yes writes it")
-        cells = [value[start : start + size] for start in range(0, len(value), size)]
-        return f"[{', '.join(literal(its, cell) for cell in cells)}]"
+        return f"[{', '.join(literal(type_.subtype, part) for part in _of_vector(type_, value))}]"
     return _scalar(type_, value)
 
 
@@ -89,14 +85,16 @@ def _inner(type_: Any, value: bytes | None) -> str:
     return "NULL" if value is None else literal(type_, value)
 
 
-def _cells(value: bytes) -> Iterator[bytes | None]:
-    """The values that stand one after another, each behind its length; a length below zero is null."""
-    at = 0
+def _of_vector(type_: Any, value: bytes) -> Iterator[bytes]:
+    """The values of a vector: of one size, or each behind its length."""
+    from cassandra.marshal import uvint_unpack
+
+    size, at = type_.subtype.serial_size(), 0
     while at < len(value):
-        size = int.from_bytes(value[at : at + 4], "big", signed=True)
-        at += 4
-        yield None if size < 0 else value[at : at + size]
-        at += max(size, 0)
+        width, skipped = (size, 0) if size is not None else uvint_unpack(value[at:])
+        at += skipped
+        yield value[at : at + width]
+        at += width
 
 
 def _scalar(type_: Any, value: bytes) -> str:

@@ -31,8 +31,9 @@ _INDEX: Final = re.compile(r"(CREATE (?:CUSTOM )?INDEX )(\S+)( ON )\S+( \()")
 _VIEW: Final = re.compile(r"CREATE MATERIALIZED VIEW \S+( AS\b.*?\n?\s*FROM )\S+", re.DOTALL)
 
 
-def outline(session: Session, names: Sequence[str], *, everything: bool, views: Sequence[str]) -> Outline:
-    """The steps, and what is not carried of these tables; with `everything` that of the keyspace too."""
+def outline(session: Session, names: Sequence[str], *, everything: bool, views: Sequence[str], times: bool) -> Outline:
+    """The steps, and what is not carried of these tables; with `everything` that of the keyspace too. `times`: when
+    values were written, and when they end, is carried."""
     types = types_of(session)
     steps: list[Step] = []
     stays: list[str] = []
@@ -42,7 +43,9 @@ def outline(session: Session, names: Sequence[str], *, everything: bool, views: 
         steps += made
         for type_ in _types_in(session, name, types):
             needed.setdefault(type_, []).append(name)
-        stays += [f"{name}: {text}: does not come along" for text in left.natively(session, name, set(views))]
+        stays += [
+            f"{name}: {text}: does not come along" for text in left.natively(session, name, set(views), times=times)
+        ]
     order = [each for name in needed for each in mentioned(quote(name), types)]
     for place, name in enumerate(dict.fromkeys(order)):
         by = [table for each, tables in needed.items() if name in mentioned(quote(each), types) for table in tables]

@@ -103,11 +103,11 @@ def clear(session: Session, schema: Schema, part: Part) -> None:
     with session.as_bytes(frozenset(partition)):
         result = session.first_page(asked.bind((part["from"], part["to"])))
     for keys in session.pages_of(result, _KEYS_AT_ONCE):
-        for _ in session.concurrently((_as_they_are(removing, key), None) for key in keys):
+        for _ in session.concurrently((as_they_are(removing, key), None) for key in keys):
             pass
 
 
-def _as_they_are(prepared: Any, values: Sequence[Any]) -> Any:
+def as_they_are(prepared: Any, values: Sequence[Any]) -> Any:
     """The statement with these values, which are the server's bytes."""
     from cassandra.query import BoundStatement
 
@@ -138,7 +138,7 @@ class Binder:
                         type_ = self._prepared.column_metadata[place].type
                         stored[place] = type_.serialize(stored[place], self._prepared.protocol_version)
             values = stored
-        return _as_they_are(self._prepared, values)
+        return as_they_are(self._prepared, values)
 
 
 def write(

@@ -176,8 +176,7 @@ def names(
 
 def lacking(session: Session, steps: Sequence[Step]) -> dict[str, str]:
     """What came with a later version, what this server forbids, and types that are others here."""
-    ((version,),) = session.rows("SELECT release_version FROM system.local")
-    number = versions(version)
+    number = version(session)
     forbidden = _forbidden(session)
     options = {
         column for (column,) in session.rows(
@@ -192,15 +191,15 @@ def lacking(session: Session, steps: Sequence[Step]) -> dict[str, str]:
 
 
 def _why_not(
-    session: Session, step: Step, version: tuple[int, ...], forbidden: Collection[str], options: Collection[str]
+    session: Session, step: Step, number: tuple[int, ...], forbidden: Collection[str], options: Collection[str]
 ) -> str | None:
     match step.kind:
         case "feature":
             if not step.text:
                 return "cannot be made" if "COMPACT" in step.words else "can be counted, not set"
-            if step.text == "vector" and version < (5, 0):
+            if step.text == "vector" and number < (5, 0):
                 return "are not on the server"
-            if step.text == "masks" and (version < (5, 0) or "masks" in forbidden):
+            if step.text == "masks" and (number < (5, 0) or "masks" in forbidden):
                 return "are not on the server, or forbidden"
         case "type":
             return "is another one there" if _same_type(step, session) is False else None
@@ -209,7 +208,7 @@ def _why_not(
         case "index":
             if "SASIIndex" in step.text and "sasi" in forbidden:
                 return "the server forbids SASI indexes"
-            if ("'sai'" in step.text or "StorageAttachedIndex" in step.text) and version < (5, 0):
+            if ("'sai'" in step.text or "StorageAttachedIndex" in step.text) and number < (5, 0):
                 return "the server has no SAI indexes"
         case "option":
             name = next(name for name in NEWER if f" {name} = " in step.words)
@@ -228,14 +227,12 @@ def _forbidden(session: Session) -> set[str]:
     return {word for word, name in _SETTINGS.items() if name in off}
 
 
-def versions(text: str) -> tuple[int, ...]:
-    """The first two numbers of a version."""
+def version(session: Session) -> tuple[int, ...]:
+    """The first two numbers of the server's version."""
+    ((text,),) = session.rows("SELECT release_version FROM system.local")
     return tuple(int(part) for part in text.split("-")[0].split(".")[:2])
 
 
 def carries(session: Session) -> bool:
     """From Cassandra 4.0 on, which says its own statements, and with a keyspace."""
-    if not session.keyspace:
-        return False
-    ((version,),) = session.rows("SELECT release_version FROM system.local")
-    return versions(version) >= _FIRST
+    return bool(session.keyspace) and version(session) >= _FIRST

@@ -6,13 +6,14 @@ partition that has static values alone is a row whose clustering columns are nul
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
 from dbfleet.columns import Convert
 from dbfleet.engines.cassandra.native.types import Fields, driver_type, expanded
 from dbfleet.engines.cassandra.session import Session
+from dbfleet.engines.cassandra.tables import columns_of
 from dbfleet.engines.cassandra.values import FETCH, FOREIGN, STATIC, cql_type, foreign_fetch, plain_value
 from dbfleet.errors import StatementError
 from dbfleet.values import Batch, Column, Schema, Type
@@ -40,11 +41,10 @@ def types_of(session: Session) -> dict[str, Fields]:
 def native(session: Session, described: Schema) -> Schema:
     """The schema, with the columns in the order of the one that `describe` has told and any other behind them."""
     known = types_of(session)
-    asked = f"SELECT column_name, kind, position, type FROM system_schema.columns {WHERE}"
     columns, keys = {}, []
-    rows = session.rows(asked, (session.keyspace, described.name))
-    statics = any(kind == "static" for _, kind, _, _ in rows)
-    for name, kind, position, type_ in rows:
+    rows = columns_of(session, described.name)
+    statics = any(kind == "static" for _, kind, *_ in rows)
+    for name, kind, position, type_, _ in rows:
         word = expanded(type_, known) + (STATIC if kind == "static" else "")
         nullable = kind in ("regular", "static") or (kind == "clustering" and statics)
         columns[name] = Column(name, Type.BYTES, nullable, native=word, note=RAW)
@@ -97,7 +97,7 @@ def unfold(column: Column, a: Any, b: Any) -> tuple[Mapping[str, Any], Mapping[s
     if not is_raw(column):
         return {column.name: a}, {column.name: b}
     mine, yours = _shown(column, a), _shown(column, b)
-    if a != b and repr(mine) == repr(yours):
+    if a != b and (mine == yours or repr(mine) == repr(yours)):
         mine, yours = (each if each is None else f"0x{each.hex()}" for each in (a, b))
     return {column.name: mine}, {column.name: yours}
 
@@ -129,6 +129,16 @@ def _show(type_: str) -> Convert:
             return plain_value(found)
 
     return show
+
+
+def cells(value: bytes) -> Iterator[bytes | None]:
+    """The values that stand one after another, each behind its length; a length below zero is null."""
+    at = 0
+    while at < len(value):
+        size = int.from_bytes(value[at : at + 4], "big", signed=True)
+        at += 4
+        yield None if size < 0 else value[at : at + size]
+        at += max(size, 0)
 
 
 def columns_raw(columns: Sequence[Column]) -> frozenset[str]:
