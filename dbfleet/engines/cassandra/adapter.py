@@ -93,8 +93,10 @@ class CassandraAdapter(
         return removing(self._session, self._tables, schema, keys)
 
     def statements(self, schema: Schema, changes: Iterable[Change]) -> Iterator[str]:
-        spelling = native_literals if schema.native else literals
-        return spelling.statements(self._session.table(schema.name), schema, changes)
+        table = self._session.table(schema.name)
+        if schema.native:
+            return native_literals.statements(table, schema, changes)
+        return literals.statements(table, schema, changes)
 
     # --- what goes along and what stays behind ---
 
