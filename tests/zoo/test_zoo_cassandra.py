@@ -206,8 +206,8 @@ def test_lists_and_types_of_the_user_go_as_they_are(
                   "t tuple<int, text>)")  # fmt: skip
     _run(adapter, f"INSERT INTO {table} (id, l, u, m, t) VALUES (1, [1, 2], {{x: 1}}, {{'a': 1mo}}, (1, 'x'))")
     url = target.url(reveal=True)
-    for sink in (there.target.url(reveal=True), f"sqlite:///{tmp_path}/s.db"):
-        copied = run("copy", url, sink, table, "--verify", "--strict")
+    for sink, *strict in ((there.target.url(reveal=True), "--strict"), (f"sqlite:///{tmp_path}/s.db",)):
+        copied = run("copy", url, sink, table, "--verify", *strict)
         assert copied.code == 0, copied.err
         assert run("diff", f"{url}#{table}", f"{sink}#{table}").code == 0
     everything = f"SELECT JSON * FROM {table}"

@@ -15,6 +15,8 @@ the keys that were written, and only a key that may be a repeated one goes throu
 takes IF NOT EXISTS throughout, but not in the later parts of a copy that has made the table. What another client
 writes into the empty table meanwhile is not noticed: a declared quirk.
 
+To another Cassandra tables go as they are (`cassandra.native`): values as their bytes, by the server's own statements.
+
 Oddities: the name of a table has letters, digits and `_` only, 48 at most. A `timestamp` has milliseconds. A table
 needs a key. A partition key cannot be empty text. The driver has its own types for dates and times, and it takes
 timestamps through floats, so timestamps are bound and read as numbers (`cassandra.wire`); one beyond the year 9999
@@ -28,7 +30,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dbfleet.abilities import CarriesExtras, Identifies, KeepsTimes, LimitsTime, MakesReader, Native, TellsLeft
+from dbfleet.abilities import (
+    CarriesExtras,
+    Identifies,
+    KeepsTimes,
+    LimitsTime,
+    MakesReader,
+    Native,
+    TellsLeft,
+    TellsLosses,
+)
 from dbfleet.adapter import Adapter
 from dbfleet.engines.cassandra.local import CLIENT, shell
 from dbfleet.engines.cassandra.values import keeps, narrow
@@ -72,7 +83,9 @@ ENGINE = EngineSpec(
         Type.JSON: Fidelity.AS_TEXT,
     },
     capabilities=frozenset({Capability.SPLIT, Capability.PARAMETERS}),
-    abilities=frozenset({Identifies, CarriesExtras, TellsLeft, Native, KeepsTimes, MakesReader, LimitsTime}),
+    abilities=frozenset(
+        {Identifies, TellsLosses, CarriesExtras, TellsLeft, Native, KeepsTimes, MakesReader, LimitsTime}
+    ),
     limits=Limits(fraction_digits=3, name_length=48, key_length=65535, empty_text_in_key=False),
     default_port=9042,
     guard="account",
@@ -101,6 +114,10 @@ ENGINE = EngineSpec(
         "A row that another client inserts into an empty table, while a write fills it, may be replaced.",
         "Every collection needs a key, and its name letters, digits and _ only.",
         "A write is not atomic: refused rows come back one by one.",
+        "Copied to another Cassandra (from 4.0 on) values are written now, and a table's default time to live begins "
+        "anew. With --keep-ttl each ends when it does at the source, and keeps the time of its writing; but a list's "
+        "elements, and the fields of a type that is not frozen, have those of the last of them, and a row without "
+        "values those of now.",
     ),
     verified_on=("Cassandra 5.0.9, real, in a local image",),
 )

@@ -7,7 +7,16 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 
-from dbfleet.abilities import CarriesExtras, Identifies, KeepsTimes, LimitsTime, MakesReader, Native, TellsLeft
+from dbfleet.abilities import (
+    CarriesExtras,
+    Identifies,
+    KeepsTimes,
+    LimitsTime,
+    MakesReader,
+    Native,
+    TellsLeft,
+    TellsLosses,
+)
 from dbfleet.adapter import BATCH_SIZE, WHOLE, Adapter, Change, Part, Result, ServerInfo, WriteMode, Written
 from dbfleet.engines.cassandra import left, literals, query, read, reader, write
 from dbfleet.engines.cassandra.connect import identity, opened
@@ -29,6 +38,7 @@ from dbfleet.values import Batch, Row, Schema
 class CassandraAdapter(
     Adapter,
     Identifies,
+    TellsLosses,
     CarriesExtras,
     TellsLeft,
     Native,
@@ -99,6 +109,10 @@ class CassandraAdapter(
         return literals.statements(table, schema, changes)
 
     # --- what goes along and what stays behind ---
+
+    def lost(self, names: Sequence[str]) -> Sequence[str]:
+        """Indexes and triggers. ConstraintViolated where a materialized view reads one of the tables."""
+        return [text for name in names for text in left.lost(self._session, name)]
 
     def extras(self, name: str) -> Extras:
         """Cassandra has nothing that goes along; what stays behind is named."""

@@ -13,6 +13,7 @@ from dbfleet.engines.cassandra.session import Session
 from dbfleet.engines.cassandra.tables import columns_of
 from dbfleet.engines.cassandra.text import quote, quoted
 from dbfleet.engines.cassandra.values import FOREIGN, is_static
+from dbfleet.errors import ConstraintViolated
 from dbfleet.values import Schema
 
 _PATIENCE_S: Final = 5.0
@@ -52,6 +53,23 @@ def of_table(session: Session, schema: Schema, *, ours: bool) -> Iterator[str]:
         alone = _without_rows(session, schema)
         if alone:
             yield f"the static values of {alone:,} partitions that have no row"
+
+
+def lost(session: Session, name: str) -> Iterator[str]:
+    """What goes with the table when another one takes its place. ConstraintViolated where a materialized view reads it:
+    the server drops no such table."""
+    table = (session.keyspace, name)
+    for view, base in session.rows(
+        "SELECT view_name, base_table_name FROM system_schema.views WHERE keyspace_name = %s", table[:1]
+    ):
+        if base == name:
+            raise ConstraintViolated(
+                f"the materialized view {view} reads {name}", engine="cassandra", target=session.target.name,
+                hint=f"DROP MATERIALIZED VIEW {quote(view)}; between two Cassandras --views makes it again",
+            )  # fmt: skip
+    for kind, relation in (("index", "indexes"), ("trigger", "triggers")):
+        asked = f"SELECT {kind}_name FROM system_schema.{relation} WHERE keyspace_name = %s AND table_name = %s"
+        yield from (f"{name}: the {kind} {each}" for (each,) in session.rows(asked, table))
 
 
 def natively(session: Session, name: str, views: Set[str], *, times: bool) -> Iterator[str]:
