@@ -322,9 +322,10 @@ class EngineSpec:
     every value as it is. Then a copy between two targets of this engine is exact, whatever the column's note says about
     other engines. None where that depends on the target. `narrow` says what a column of a native type holds less than
     its type of the closed set. `unfold` shows native values (`Schema.native`) that hold several of the closed set, such
-    as whole documents; `close` makes rows of the closed set's schema of those of the native one; `ends` is the native
-    type of the column that says when its row ends by itself. `guard` says what enforces reading only, and `guard_note`
-    in a sentence what that does not stop. An engine whose guard is an account has the ability MakesReader;
+    as whole documents; `close` makes rows of the closed set's schema of those of the native one; `in_files` gives the
+    native schema by which a file holds the rows, where two servers compare less (attachments by their digests); `ends`
+    is the native type of the column that says when its row ends by itself. `guard` says what enforces reading only, and
+    `guard_note` in a sentence what that does not stop. An engine whose guard is an account has the ability MakesReader;
     `reader_options` gives the options of the URL that the account needs besides those of the target. `stack` is the
     compose file of an outside engine, which the registry finds in the engine's package; that of a built-in engine is
     found by its name. `quirks` are declared oddities, one sentence each. `verified_on` says on what the adapter was
@@ -366,6 +367,7 @@ class EngineSpec:
     double_json: bool = False  # numbers in json are doubles or integers of 64 bits; others are refused
     unfold: Unfold | None = None
     close: Callable[[Schema, Schema, Batch], Batch] | None = None
+    in_files: Callable[[Schema], Schema] | None = None
     ends: str | None = None
     local: LocalServer | None = None
     stack: Path | None = None
@@ -392,6 +394,10 @@ class EngineSpec:
     def server_title(self) -> str:
         """What is started, in words: SQL Server, a PostgreSQL server."""
         return self.title if self.title.lower().endswith("server") else f"{self.title} server"
+
+    def filed(self, native: Schema) -> Schema:
+        """The native schema as a file has it."""
+        return self.in_files(native) if self.in_files else native
 
     def plan_of(self, statement: str) -> str | None:
         """The question for the statement's plan; None where the language has none."""

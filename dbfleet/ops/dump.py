@@ -330,7 +330,7 @@ def _natively(adapter: Adapter, names: Sequence[str], *, everything: bool) -> tu
     schemas, closed = [], {}
     for name in chosen:
         described = adapter.describe(name)
-        schema = native.native(name, described)
+        schema = adapter.spec.filed(native.native(name, described))
         schemas.append(replace(schema, heirs=name in outline.parents))
         if adapter.spec.close is not None or set(schema.names) != set(described.names):
             closed[name] = described

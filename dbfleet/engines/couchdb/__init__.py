@@ -22,11 +22,14 @@ in a json column null is the JSON null.
 
 from __future__ import annotations
 
-from dbfleet.abilities import CarriesExtras, Finds, Identifies, LimitsTime, Locates, MakesReader
+from collections.abc import Mapping
+from typing import Any
+
+from dbfleet.abilities import CarriesExtras, Finds, Identifies, LimitsTime, Locates, MakesReader, Native
 from dbfleet.adapter import Adapter
 from dbfleet.spec import Capability, EngineSpec, Fidelity, Limits
 from dbfleet.target import Target
-from dbfleet.values import Type
+from dbfleet.values import Batch, Column, Schema, Type
 
 
 def connected(target: Target, *, timeout_s: float = 10.0) -> Adapter:
@@ -41,6 +44,27 @@ def planned(statement: str) -> str:
     from dbfleet.engines.couchdb.query import plan
 
     return plan(statement)
+
+
+def unfolded(column: Column, a: Any, b: Any) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """What of two documents differs, by field."""
+    from dbfleet.engines.couchdb.native.shown import unfold
+
+    return unfold(column, a, b)
+
+
+def closed(native: Schema, schema: Schema, batch: Batch) -> Batch:
+    """Rows of the schema, of documents with their revisions."""
+    from dbfleet.engines.couchdb.native.values import closed as close
+
+    return close(native, schema, batch)
+
+
+def in_files(schema: Schema) -> Schema:
+    """The native schema with the attachments' bytes."""
+    from dbfleet.engines.couchdb.native.values import in_files as whole
+
+    return whole(schema)
 
 
 ENGINE = EngineSpec(
@@ -59,7 +83,7 @@ ENGINE = EngineSpec(
         ),
     },
     capabilities=frozenset({Capability.KEYLESS, Capability.SPLIT}),
-    abilities=frozenset({Identifies, Locates, Finds, CarriesExtras, MakesReader, LimitsTime}),
+    abilities=frozenset({Identifies, Locates, Finds, CarriesExtras, Native, MakesReader, LimitsTime}),
     guard="client",
     guard_note="dbfleet sends no request that is not known to read. With another client the account may write: CouchDB "
     "has none that reads every database and writes to none.",
@@ -67,6 +91,9 @@ ENGINE = EngineSpec(
         int_bits=None,
         name_length=238,  # the shard's file name: 255 less the suffix and timestamp
     ),
+    unfold=unfolded,
+    close=closed,
+    in_files=in_files,
     default_port=5984,
     default_user="dbfleet",
     default_database=None,

@@ -4,16 +4,23 @@ it."""
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 
-from dbfleet.abilities import CarriesExtras, Finds, Identifies, LimitsTime, Locates, MakesReader
+from dbfleet.abilities import CarriesExtras, Finds, Identifies, LimitsTime, Locates, MakesReader, Native
 from dbfleet.adapter import BATCH_SIZE, WHOLE, Adapter, Change, Part, Result, ServerInfo, WriteMode, Written
 from dbfleet.engines.couchdb import left, literals, query, read, reader, write
 from dbfleet.engines.couchdb.connect import opened, server_of
+from dbfleet.engines.couchdb.native import literals as native_literals
+from dbfleet.engines.couchdb.native import outline as native_outline
+from dbfleet.engines.couchdb.native import read as native_read
+from dbfleet.engines.couchdb.native import take, values
+from dbfleet.engines.couchdb.native import write as native_write
 from dbfleet.engines.couchdb.session import Session
 from dbfleet.engines.couchdb.tables import Databases
 from dbfleet.errors import AuthFailed, Unsupported, UsageError
 from dbfleet.extras import AnyExtra, Extras
+from dbfleet.outline import Outline, Step
 from dbfleet.spec import EngineSpec
 from dbfleet.target import Target
 from dbfleet.values import Batch, Row, Schema
@@ -25,6 +32,7 @@ class CouchAdapter(
     Locates,
     Finds,
     CarriesExtras,
+    Native,
     MakesReader,
     LimitsTime,
 ):
@@ -35,6 +43,7 @@ class CouchAdapter(
         self.target = target
         self._session = session
         self._databases = Databases(session, target.database or "")
+        self._taker = take.Taker(session, self._databases, spec.limits.name_length or 0)
 
     # --- what is there ---
 
@@ -64,24 +73,42 @@ class CouchAdapter(
     # --- rows ---
 
     def get(self, schema: Schema, keys: Sequence[Row]) -> Iterator[Row]:
-        return read.get(self._session, self._databases.path(schema.name), schema, keys)
+        path = self._databases.path(schema.name)
+        if schema.native:
+            return native_read.get(self._session, path, schema, keys)
+        return read.get(self._session, path, schema, keys)
 
     def split(self, schema: Schema, parts: int) -> Sequence[Part]:
+        if schema.native:
+            return native_read.parts_of(self._session, parts)
         return read.split(self._session, self._databases.path(schema.name), parts)
 
     def scan(self, schema: Schema, part: Part = WHOLE, *, batch_size: int = BATCH_SIZE) -> Iterator[Batch]:
-        return read.scan(self._session, self._databases.path(schema.name), schema, part, batch_size)
+        path = self._databases.path(schema.name)
+        if schema.native:
+            return native_read.scan(self._session, path, schema, part, batch_size)
+        return read.scan(self._session, path, schema, part, batch_size)
 
     def write(
         self, schema: Schema, batches: Iterable[Batch], *, mode: WriteMode = "insert", alone: bool = False
     ) -> Written:
-        return write.write(self._session, self._databases.path(schema.name), schema, batches, mode)
+        path = self._databases.path(schema.name)
+        if schema.native:
+            upsert = mode == "upsert"
+            return native_write.Writer(self._session, path, schema, upsert=upsert, alone=alone).write(batches)
+        return write.write(self._session, path, schema, batches, mode)
 
     def delete(self, schema: Schema, keys: Sequence[Row]) -> int:
-        return write.delete(self._session, self._databases.path(schema.name), schema, keys)
+        path = self._databases.path(schema.name)
+        if schema.native:
+            return native_write.delete(self._session, path, [key[0] for key in keys])
+        return write.delete(self._session, path, schema, keys)
 
     def statements(self, schema: Schema, changes: Iterable[Change]) -> Iterator[str]:
-        return literals.statements(self._session, self._databases.path(schema.name), schema, changes)
+        path = self._databases.path(schema.name)
+        if schema.native:
+            return native_literals.statements(path, schema, changes, purges=self._session.is_couchdb)
+        return literals.statements(self._session, path, schema, changes)
 
     # --- what goes along and what stays behind ---
 
@@ -93,6 +120,59 @@ class CouchAdapter(
     def add_extra(self, schema: Schema, extra: AnyExtra) -> None:
         """Unsupported: CouchDB has none."""
         raise Unsupported(f"CouchDB has no {extra}", engine="couchdb", target=self.target.name)
+
+    # --- as they are ---
+
+    def carries(self) -> bool:
+        """From and to every CouchDB of today; and what a server can of it that only speaks the API."""
+        return True
+
+    def native_collections(self) -> Sequence[str]:
+        """All collections."""
+        return self.collections()
+
+    def native_views(self) -> Sequence[str]:
+        """None: views stand in design documents."""
+        return ()
+
+    def native(self, name: str, described: Schema | None = None) -> Schema:
+        """Documents as `native.values` has them."""
+        return values.native(name, self._databases.kept(name))
+
+    def outline(self, names: Sequence[str], *, everything: bool = False, views: Sequence[str] = ()) -> Outline:
+        """See `native.outline`."""
+        return native_outline.outline(self._session, self._databases, names, everything=everything)
+
+    def lacking(self, steps: Sequence[Step]) -> Mapping[str, str]:
+        """See `native.take`."""
+        return take.lacking(self._session, steps)
+
+    def names(
+        self, makes: Sequence[tuple[str, str]], old: str, new: str, going: Collection[str]
+    ) -> Mapping[tuple[str, str], str]:
+        """Nothing that belongs to a database has a name of its own outside it."""
+        return {(space, name): name for space, name in makes}
+
+    def take(self, step: Step, called: Mapping[str, str], *, again: bool = False) -> bool:
+        """See `native.take`."""
+        return self._taker.take(step, called, again=again)
+
+    def clear(self, schema: Schema, part: Part) -> None:
+        """Remove the part's documents, with all their revisions."""
+        self._taker.clear(schema, part)
+
+    def remove(self, names: Sequence[str]) -> None:
+        """Drop them one after the other: nothing refers to a database."""
+        for name in names:
+            self.drop(name)
+
+    def together(self) -> AbstractContextManager[None]:
+        """What fails is undone by us: CouchDB has no transactions."""
+        return self._taker.together()
+
+    def undo(self, step: Step, called: Mapping[str, str]) -> None:
+        """Remove what the step has made."""
+        self._taker.undo(step, called)
 
     # --- statements ---
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -30,6 +30,7 @@ class Session:
         self.target = target
         self._timeout_s = timeout_s
         self._closed = False
+        self._product: str | None = None
         self.limit_s: float | None = None
         """So long the next bytes of an answer are waited for."""
         host = f"[{target.host}]" if ":" in (target.host or "") else target.host
@@ -47,6 +48,19 @@ class Session:
     def address(self) -> str:
         """Where the server is."""
         return self._root
+
+    @property
+    def closed(self) -> bool:
+        """Whether no more can be asked."""
+        return self._closed
+
+    @property
+    def is_couchdb(self) -> bool:
+        """Whether the server is Apache's CouchDB, or a vendor's that is made of it: others speak a part of its API, and
+        have no `_purge`, no `_security` and no `_revs_limit`."""
+        if self._product is None:
+            self._product = str(self.json("GET", "/").get("vendor", {}).get("name", ""))
+        return "pouchdb" not in self._product.lower()
 
     def log_in(self) -> None:
         """Ask the server who we are. AuthFailed for a wrong user or password, Unavailable where nothing answers in
@@ -98,15 +112,26 @@ class Session:
         with self.translated():
             return response.json()
 
-    def send(self, method: str, path: str, body: object = None, *, stream: bool = False) -> Any:
-        """The response to a request that the server took. With `stream` its body is still to be read. StatementError
-        where the target is for reading only, and the request is not known to read; no redirection is followed then."""
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        stream: bool = False,
+        data: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        """The response to a request that the server took. With `stream` its body is still to be read. `data` is a body
+        that is no JSON. StatementError where the target is for reading only, and the request is not known to read; no
+        redirection is followed then."""
         if self._closed:
             raise Unavailable("the connection is closed", engine="couchdb", target=self.target.name)
         if self.target.read_only and (method, path) != ("GET", reader.CONFIGURATION):
             reader.check(self.target.name, method, path)
         try:
-            data = body.encode() if isinstance(body, str) else (None if body is None else dumps(body).encode())
+            if body is not None:
+                data = body.encode() if isinstance(body, str) else dumps(body).encode()
         except UnicodeEncodeError as exc:
             raise self.bad("a name or a text holds half of a pair of surrogates, which is no character") from exc
         with self.translated():
@@ -115,6 +140,7 @@ class Session:
                 method,
                 self._root + path,
                 data=data,
+                headers=headers,
                 stream=stream,
                 timeout=(self._timeout_s, self.limit_s),
                 allow_redirects=not self.target.read_only,

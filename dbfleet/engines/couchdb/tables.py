@@ -18,7 +18,8 @@ from dbfleet.engines.couchdb.session import Session
 from dbfleet.errors import NotFound, Unsupported
 from dbfleet.values import Schema
 
-_SCHEMA_ID: Final = "_design/dbfleet"
+SCHEMA_ID: Final = "_design/dbfleet"
+"""The design document in which the schema is kept."""
 _PATIENCE_S: Final = 60
 
 
@@ -66,7 +67,7 @@ class Databases:
     def kept(self, name: str) -> Schema | None:
         """The kept schema; None where dbfleet did not make the database. NotFound where there is no database."""
         try:
-            return Schema.from_dict(self._session.json("GET", f"{self.path(name)}/{_SCHEMA_ID}")["dbfleet"])
+            return Schema.from_dict(self._session.json("GET", f"{self.path(name)}/{SCHEMA_ID}")["dbfleet"])
         except (NotFound, KeyError):
             self._session.json("GET", self.path(name))  # NotFound where the database is missing, not only its schema
             return None
@@ -88,14 +89,24 @@ class Databases:
 
     def create(self, schema: Schema, *, longest: int) -> None:
         """Make the database, with its schema. Unsupported for a name of more than `longest` characters."""
-        path = self.path(schema.name)
-        if len(path) - 1 > longest * 3 or len(self.database(schema.name)) > longest:
+        self.make(schema.name, longest=longest)
+        self.keep(schema)
+
+    def make(self, name: str, *, longest: int, query: str = "") -> None:
+        """Make the database alone. Unsupported for a name of more than `longest` characters."""
+        path = self.path(name)
+        if len(path) - 1 > longest * 3 or len(self.database(name)) > longest:
             raise Unsupported(
-                f"the name {schema.name!r} is too long for CouchDB's files, which have it",
+                f"the name {name!r} is too long for CouchDB's files, which have it",
                 engine="couchdb",
             )
-        self._session.json("PUT", path)
-        self._session.json("PUT", f"{path}/{_SCHEMA_ID}", {"language": "query", "dbfleet": schema.to_dict()})
+        self._session.json("PUT", path, query=query)
+
+    def keep(self, schema: Schema) -> None:
+        """Keep the schema beside its rows, where none is yet."""
+        self._session.json(
+            "PUT", f"{self.path(schema.name)}/{SCHEMA_ID}", {"language": "query", "dbfleet": schema.to_dict()}
+        )
 
     def drop(self, name: str) -> None:
         """Remove the database. Silent if it is absent."""

@@ -19,7 +19,7 @@ from dbfleet.engines.couchdb.text import dumps
 from dbfleet.errors import AuthFailed, StatementError
 from dbfleet.values import Batch, Row, Schema
 
-_BULK_BYTES: Final = 256 << 10
+BULK_BYTES: Final = 256 << 10
 """The size of a `_bulk_docs` body. In Erlang a small document is many times as large as its text: 30 000 orders take a
 real server 161 MB in bodies of 256 KiB and more than 224 MB in bodies of 1 MiB, and no less time."""
 _DOCUMENT_BYTES: Final = 8_000_000
@@ -53,7 +53,7 @@ def write(session: Session, path: str, schema: Schema, batches: Iterable[Batch],
             if why:
                 writing.written.rejected.append(Rejected(row, why))
                 continue
-            if pending and size + wide > _BULK_BYTES:
+            if pending and size + wide > BULK_BYTES:
                 writing.send(pending)
                 pending, size = [], 0
             pending.append(_Pending(row, document, text))

@@ -137,9 +137,8 @@ class Input:
             row_of = closing(held, schema)
             change = lambda batch: list(map(row_of, batch))  # noqa: E731
         for batch in self.reader.rows(stream, self.name, held, self.exact, self.dialect, self._rules(schema), skip):
-            batch = change(batch) if change else batch
             rows += len(batch)
-            yield batch
+            yield change(batch) if change else batch
         if self.rows is not None and rows != self.rows:
             raise UsageError(f"{self.name} has {rows:,} rows, the manifest says {self.rows:,}")
 

@@ -35,7 +35,7 @@ def settled(
             kept.append(each)
             going.append(_source_name(each))
         else:
-            kept.append(each if _alike(each.schema, native.native(name)) else each.closed())
+            kept.append(each if _alike(each.schema, spec.filed(native.native(name))) else each.closed())
     if not going:
         return kept, None
     making = possible(adapter.target.name, adapter, going, _of(outlines[0], going))

@@ -101,7 +101,7 @@ def jobs(adapter: Adapter, spec: EngineSpec, inputs: Sequence[Input], mode: str,
 def _described(adapter: Adapter, name: str, source: Input) -> Schema:
     """What is there, as the rows that come are."""
     known = able(adapter, Native) if source.schema and source.schema.native else None
-    return known.native(name) if known else adapter.describe(name)
+    return adapter.spec.filed(known.native(name)) if known else adapter.describe(name)
 
 
 def _computed_by(there: Schema | None, schema: Schema) -> Schema:
