@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from dbfleet.target import Target
+from tests.zoo.gate import Gate
 from tests.zoo.redis_kinds import FIELDS_END, KINDS, MODULES, SOON, client, fill, told
 from tests.zoo.walk import run
 
@@ -230,58 +227,6 @@ def test_a_key_that_has_ended_meanwhile_is_not_copied(pair: tuple[Target, Target
     copied = run("copy", url(source), url(sink), "--verify")
     assert copied.code == 0, copied
     assert set(told(sink)) == {b"e:2"}
-
-
-class Gate:
-    """A way to the server that lets so many bytes through to it, and then none; all of them where `most` is None."""
-
-    def __init__(self, target: Target) -> None:
-        self._there = target.host or "127.0.0.1", target.port or 6379
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.target = target.with_(host="127.0.0.1", port=self._listening.getsockname()[1])
-        self.most: int | None = None
-        self.shut = threading.Event()
-        self._open: list[socket.socket] = []
-        self._threads: list[threading.Thread] = []
-        self._start(self._accept)
-
-    def close(self) -> None:
-        self._open.append(self._listening)
-        for each in self._open:
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join(10)
-        for each in self._open:
-            each.close()
-
-    def _start(self, run: Callable[..., None], *arguments: Any) -> None:
-        self._threads.append(threading.Thread(target=run, args=arguments, daemon=True))
-        self._threads[-1].start()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                here, _ = self._listening.accept()
-                self._open.append(here)
-                there = socket.create_connection(self._there)
-                self._open.append(there)
-                self._start(self._pass, here, there, True)
-                self._start(self._pass, there, here, False)
-
-    def _pass(self, source: socket.socket, sink: socket.socket, counted: bool) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(1 << 14):
-                if counted and self.most is not None:
-                    self.most -= len(data)
-                    if self.most < 0:
-                        self.shut.set()
-                        source.recv(1)  # until whoever sends is killed
-                        break
-                sink.sendall(data)
-        for each in (source, sink):
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
 
 
 @pytest.fixture(name="gate")

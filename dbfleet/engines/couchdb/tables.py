@@ -6,6 +6,7 @@ make are looked at, all of them if that takes no longer than a minute.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from typing import Final
@@ -20,7 +21,9 @@ from dbfleet.values import Schema
 
 SCHEMA_ID: Final = "_design/dbfleet"
 """The design document in which the schema is kept."""
+_LEGAL: Final = re.compile(r"[a-z][a-z0-9_$()+/-]*")
 _PATIENCE_S: Final = 60
+_SECOND_S: Final = 1.1
 
 
 class Databases:
@@ -30,6 +33,7 @@ class Databases:
         self._session = session
         self._prefix = prefix
         self._strangers: set[str] | None = None
+        self._dropped: dict[str, float] = {}
 
     # --- names ---
 
@@ -92,15 +96,24 @@ class Databases:
         self.make(schema.name, longest=longest)
         self.keep(schema)
 
-    def make(self, name: str, *, longest: int, query: str = "") -> None:
-        """Make the database alone. Unsupported for a name of more than `longest` characters."""
+    def is_literal(self, name: str) -> bool:
+        """Whether the collection's database is called just so, though dbfleet would have called it otherwise."""
+        return database_name(name) != name and self.database(name) == self._prefix + name
+
+    def make(self, name: str, *, longest: int, query: str = "", literal: bool = False) -> None:
+        """Make the database alone; `literal` by its very name, if it may have that here. Unsupported for a name of more
+        than `longest` characters."""
+        if literal and _LEGAL.fullmatch(self._prefix + name):
+            self._put("/" + quote(self._prefix + name, safe=""), query)
+            self._strangers = None
+            return
         path = self.path(name)
         if len(path) - 1 > longest * 3 or len(self.database(name)) > longest:
             raise Unsupported(
                 f"the name {name!r} is too long for CouchDB's files, which have it",
                 engine="couchdb",
             )
-        self._session.json("PUT", path, query=query)
+        self._put(path, query)
 
     def keep(self, schema: Schema) -> None:
         """Keep the schema beside its rows, where none is yet."""
@@ -110,7 +123,17 @@ class Databases:
 
     def drop(self, name: str) -> None:
         """Remove the database. Silent if it is absent."""
+        path = self.path(name)
         try:
-            self._session.json("DELETE", self.path(name))
+            self._session.json("DELETE", path)
         except NotFound:
-            pass
+            return
+        self._dropped[path] = time.monotonic()
+
+    def _put(self, path: str, query: str) -> None:
+        """Make the database. The names of its files end in the second at which it is made, and those of one that was
+        dropped are removed a little later: made again within that second it would lose its own."""
+        waits = self._dropped.pop(path, 0.0) + _SECOND_S - time.monotonic()
+        if waits > 0 and self._session.is_couchdb:
+            time.sleep(waits)
+        self._session.json("PUT", path, query=query)

@@ -9,9 +9,11 @@ for as they are kept, and stored so. A server that only speaks CouchDB's API has
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, Protocol
 from urllib.parse import quote
 
@@ -51,22 +53,32 @@ class Origin:
         response.close()
         return None
 
-    def inline(self, id_: str, rev: str, *, encoded: bool) -> dict[str, str]:
-        """The attachments of a revision in base64, by their names: as they are kept where `encoded`, else as they were
-        put."""
-        response = self._ask(id_, rev, encoded=encoded, headers={})
+    def inline(self, id_: str, rev: str) -> dict[str, str]:
+        """The attachments of a revision in base64, by their names: as they were put, none compressed."""
+        response = self._ask(id_, rev, encoded=False, headers={})
         with self._opened().translated():
             document = json.loads(response.content)
         return {name: held["data"] for name, held in document.get("_attachments", {}).items()}
+
+    def kept(self, id_: str, rev: str) -> dict[str, str]:
+        """The attachments of a revision in base64, by their names: as they are kept."""
+        answer = self.parts(id_, rev)
+        if answer is None:
+            return self.inline(id_, rev)
+        with self._opened().translated():
+            data = answer.content
+        boundary = re.search(r'boundary="?([^";]+)', answer.headers["Content-Type"])
+        assert boundary is not None
+        return {name: base64.b64encode(each).decode() for name, each in _apart(data, boundary[1].encode())}
 
     def content(self, id_: str, leaves: Iterable[_Leaf]) -> dict[str, str]:
         """The attachments of a document's leaves in base64, as they are kept, by their digests."""
         found: dict[str, str] = {}
         for leaf in leaves:
             if leaf.attachments and not all(each["digest"] in found for each in leaf.attachments.values()):
-                data = self.inline(id_, leaf.rev, encoded=True)
+                data = self.kept(id_, leaf.rev)
                 found |= {leaf.attachments[name]["digest"]: each for name, each in data.items()}
-        return found
+        return dict(sorted(found.items()))
 
     def _ask(self, id_: str, rev: str, *, encoded: bool, headers: Mapping[str, str]) -> Any:
         query = f"rev={rev}&revs=true&attachments=true" + ("&att_encoding_info=true" if encoded else "")
@@ -76,6 +88,25 @@ class Origin:
         if self._session is None or self._session.closed:
             self._session = opened(self._target, _TIMEOUT_S)
         return self._session
+
+
+def _apart(data: bytes, boundary: bytes) -> Iterator[tuple[str, bytes]]:
+    """The attachments of a multipart answer, by their names. They come in the order in which the document, the first
+    part, lists them, and each says its length."""
+    _, place = _head(data, 0)
+    end = data.index(b"\r\n--" + boundary, place)  # no line of JSON begins so
+    names = json.loads(data[place:end])["_attachments"]
+    for name in names:
+        length, place = _head(data, end + 2)
+        end = place + length
+        yield name, data[place:end]
+
+
+def _head(data: bytes, place: int) -> tuple[int, int]:
+    """The length that a part's head says, and where its body begins."""
+    end = data.index(b"\r\n\r\n", place) + 4
+    length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", data[place:end])
+    return int(length[1]) if length else 0, end
 
 
 _ARRIVED: Final[dict[str, Origin]] = {}

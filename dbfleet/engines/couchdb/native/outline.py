@@ -19,7 +19,7 @@ from dbfleet.engines.couchdb.native.values import Leaf, in_files, native, row
 from dbfleet.engines.couchdb.session import Session
 from dbfleet.engines.couchdb.tables import SCHEMA_ID, Databases
 from dbfleet.errors import DbfleetError, StatementError
-from dbfleet.outline import STAGES, Outline, Step, marked
+from dbfleet.outline import STAGES, Outline, Step, marked, spelled
 from dbfleet.values import Schema
 
 DATABASE, DESIGN, SETTING = "database", "design document", "setting"
@@ -45,11 +45,12 @@ def outline(session: Session, databases: Databases, names: Sequence[str], *, eve
         kept = databases.kept(name)
         info = session.json("GET", path)
         settings = dict(_settings(session, path))
-        steps.append(_database(name, info, kept, settings.get(REVS_LIMIT, USUAL[REVS_LIMIT])))
+        limit = settings.get(REVS_LIMIT, USUAL[REVS_LIMIT])
+        steps.append(_database(name, info, kept, limit, literal=databases.is_literal(name)))
         steps += _designs(session, path, name)
         for setting, value in settings.items():
             if value != USUAL.get(setting):
-                text = json.dumps({"setting": setting, "value": value})
+                text = _of(name, {"setting": setting, "value": value})
                 order = list(SETTINGS).index(setting) + 1
                 steps.append(Step("after", SETTING, name, SETTINGS[setting], text, order))
         if local := _local(session, path):
@@ -59,11 +60,12 @@ def outline(session: Session, databases: Databases, names: Sequence[str], *, eve
     return Outline(tuple(sorted(steps, key=lambda step: (STAGES.index(step.stage), step.order))), tuple(stays))
 
 
-def _database(name: str, info: Mapping[str, Any], kept: Schema | None, limit: int) -> Step:
+def _database(name: str, info: Mapping[str, Any], kept: Schema | None, limit: int, *, literal: bool) -> Step:
+    """The step that makes the database; `literal`: it has a name that dbfleet would not have given it."""
     partitioned = bool(info.get("props", {}).get("partitioned"))
     shards = info.get("cluster", {}).get("q")
     schema = _with_marks(kept, name) if kept else None
-    said = {"partitioned": partitioned, "q": shards, REVS_LIMIT: limit, "schema": schema}
+    said = {"partitioned": partitioned, "q": shards, REVS_LIMIT: limit, "schema": schema, "literal": literal}
     words = "partitioned database" if partitioned else "database"
     return Step("collections", DATABASE, name, words, _dumps(said))
 
@@ -85,6 +87,17 @@ def _dumps(data: Any) -> str:
     return text
 
 
+def _of(name: str, data: Any) -> str:
+    """What a step does to the database of this name: the name stands in a line of its own, between marks."""
+    return f"{marked('bare', '', name)}\n{json.dumps(data)}"
+
+
+def place_and_data(step: Step, called: Mapping[str, str]) -> tuple[str, Any]:
+    """What `_of` has put together, with the name that the database has here."""
+    place, _, data = step.text.partition("\n")
+    return spelled(place, lambda mark, space, name: called.get(name, name)), json.loads(data)
+
+
 # --- design documents ------------------------------------------------------------------------------------------------
 
 
@@ -97,7 +110,7 @@ def _designs(session: Session, path: str, name: str) -> Iterator[Step]:
     ids = read.designs(session, path, SCHEMA_ID)
     origin = Origin(session.target, path, session)
     for id_, leaves in read.leaves_of(session, path, ids):
-        text = json.dumps([None if each is None else str(each) for each in row(row_schema(name), id_, leaves, origin)])
+        text = _of(name, [None if each is None else str(each) for each in row(row_schema(name), id_, leaves, origin)])
         winner = max(leaves, key=lambda leaf: leaf.rank)
         late = any("validate_doc_update" in leaf.body for leaf in leaves)
         yield Step("after" if late else "keys", DESIGN, name, _words(id_, winner), text)

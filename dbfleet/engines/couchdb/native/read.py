@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Final
 from urllib.parse import quote
@@ -23,7 +23,7 @@ from dbfleet.engines.couchdb.documents import Document
 from dbfleet.engines.couchdb.native.origin import Origin
 from dbfleet.engines.couchdb.native.values import CONTENT, Leaf, leaf_of, row
 from dbfleet.engines.couchdb.session import Session
-from dbfleet.engines.couchdb.text import dumps, is_design, json_query, records_of
+from dbfleet.engines.couchdb.text import dumps, is_design, records_of
 from dbfleet.errors import NotFound
 from dbfleet.values import Batch, Row, Schema
 
@@ -117,7 +117,7 @@ def _documents(session: Session, path: str, asked: Sequence[Asked]) -> tuple[lis
         if len(documents) < len(revs):  # changed, and compacted, meanwhile
             documents = _open(session, path, id_)
         if documents:
-            found.append((id_, list(map(leaf_of, documents))))
+            found.append((id_, _leaves(session, documents)))
     return found, len(response.content)
 
 
@@ -159,7 +159,11 @@ def leaves_of(session: Session, path: str, ids: Sequence[str]) -> Iterator[tuple
             found = [[each["ok"] for each in entry["docs"] if "ok" in each] for entry in answer["results"]]
         else:  # which would give the winner alone
             found = [_open(session, path, id_) for id_ in some]
-        yield from ((id_, list(map(leaf_of, each))) for id_, each in zip(some, found, strict=True) if each)
+        yield from ((id_, _leaves(session, each)) for id_, each in zip(some, found, strict=True) if each)
+
+
+def _leaves(session: Session, documents: Iterable[Document]) -> list[Leaf]:
+    return [leaf_of(each, places=session.is_couchdb) for each in documents]
 
 
 def revisions_of(session: Session, path: str, ids: Sequence[str]) -> dict[str, list[str]]:
@@ -178,8 +182,7 @@ def revisions_of(session: Session, path: str, ids: Sequence[str]) -> dict[str, l
 def designs(session: Session, path: str, but: str) -> list[str]:
     """The ids of the design documents, deleted ones too, without this one, sorted."""
     if not session.is_couchdb:
-        query = f"startkey={json_query('_design/')}&endkey={json_query('_design0')}&inclusive_end=false"
-        rows = session.json("GET", f"{path}/_all_docs", query=query)["rows"]
-        return [each["id"] for each in rows if each["id"] != but]
+        everything = (json.loads(line)["id"] for line in _lines(session, path))
+        return sorted(id_ for id_ in everything if is_design(id_) and id_ != but)
     answer = session.json("GET", f"{path}/_changes", query="style=all_docs&filter=_design")
     return sorted(each["id"] for each in answer["results"] if each["id"] != but)

@@ -32,11 +32,13 @@ class Taker:
         """Take the step; whether anything changed."""
         name = called.get(step.collection, step.collection)
         if step.kind == outline.DATABASE:
-            return self._make(name, _said(step, called), again=again)
+            said = _said(step, called)
+            said["literal"] &= name == step.collection
+            return self._make(name, said, again=again)
+        name, said = outline.place_and_data(step, called)
         path = self._databases.path(name)
         if step.kind == outline.DESIGN:
-            return self._design(name, path, json.loads(step.text), again=again)
-        said = json.loads(step.text)
+            return self._design(name, path, said, again=again)
         before = self._session.json("GET", f"{path}/{said['setting']}")
         if before != said["value"]:
             self._session.json("PUT", f"{path}/{said['setting']}", said["value"])
@@ -47,7 +49,8 @@ class Taker:
         options = {"q": said["q"], "partitioned": "true" if said["partitioned"] else None}
         query = urlencode({word: value for word, value in options.items() if value})
         try:
-            self._databases.make(name, longest=self._longest, query=query if self._session.is_couchdb else "")
+            query = query if self._session.is_couchdb else ""
+            self._databases.make(name, longest=self._longest, query=query, literal=said["literal"])
         except AlreadyExists:
             if not again:
                 raise

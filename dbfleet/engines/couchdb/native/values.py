@@ -67,8 +67,9 @@ class Leaf:
         return {**own, **({"_deleted": True} if self.deleted else {}), **self.body}
 
 
-def leaf_of(document: Document) -> Leaf:
-    """The leaf of a document as the server gives it with `revs=true`."""
+def leaf_of(document: Document, *, places: bool) -> Leaf:
+    """The leaf of a document as the server gives it with `revs=true`; `places` says whether it keeps the place in the
+    history at which an attachment came (`revpos`): PouchDB makes one up."""
     revisions = document["_revisions"]
     stubs = document.get("_attachments") or None
     return Leaf(
@@ -76,12 +77,12 @@ def leaf_of(document: Document) -> Leaf:
         tuple(revisions["ids"]),
         bool(document.get("_deleted")),
         {field: value for field, value in document.items() if field[:1] != "_"},
-        {name: _told(stub) for name, stub in sorted(stubs.items())} if stubs else None,
+        {name: _told(stub, places) for name, stub in sorted(stubs.items())} if stubs else None,
     )
 
 
-def _told(stub: Mapping[str, Any]) -> dict[str, Any]:
-    return {word: stub[word] for word in sorted(stub) if word not in _NOT_TOLD}
+def _told(stub: Mapping[str, Any], places: bool) -> dict[str, Any]:
+    return {word: stub[word] for word in sorted(stub) if word not in _NOT_TOLD and (places or word != "revpos")}
 
 
 class Stubs(str):

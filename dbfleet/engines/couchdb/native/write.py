@@ -44,7 +44,8 @@ class Writer:
     def write(self, batches: Iterable[Batch]) -> Written:
         """Store the rows. NotFound, before a batch is pulled, where there is no database."""
         info = self._session.json("GET", self._path)
-        self._alone |= not info.get("doc_count") and not info.get("doc_del_count") and not self._upsert
+        if self._session.is_couchdb and not self._upsert:  # PouchDB does not count what is deleted
+            self._alone |= not info["doc_count"] and not info["doc_del_count"]
         for batch in batches:
             for start in range(0, len(batch), _PURGED_AT_ONCE):
                 self._store(batch[start : start + _PURGED_AT_ONCE])
@@ -164,13 +165,12 @@ def inline(document: Carried, leaf: Leaf) -> dict[str, Any]:
     """The attachments with their bytes, as they were put, for a server that keeps none compressed."""
     stubs = leaf.attachments or {}
     if document.content is None and document.origin is not None:
-        data = document.origin.inline(document.id, leaf.rev, encoded=False)
+        data = document.origin.inline(document.id, leaf.rev)
     else:
         data = {name: _plain(stub, (document.content or {})[stub["digest"]]) for name, stub in stubs.items()}
-    return {
-        name: {"content_type": stub["content_type"], "revpos": stub["revpos"], "data": data[name]}
-        for name, stub in stubs.items()
-    }
+    told = ("content_type", "revpos")
+    return {name: {**{word: stub[word] for word in told if word in stub}, "data": data[name]}
+            for name, stub in stubs.items()}  # fmt: skip
 
 
 def _plain(stub: Any, data: str) -> str:
