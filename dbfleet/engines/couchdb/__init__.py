@@ -15,6 +15,22 @@ are followed to the end; for the target `couchdb.orders` the selector is the who
 
 Reading only (`couchdb.reader`) is kept by this client, not by the server.
 
+As they are (`couchdb.native`) documents go with all their leaf revisions, by `_bulk_get` and `new_edits=false`, and
+with their attachments, streamed from the one server to the other. What the tests found out about the server:
+
+- A write with revisions adds to what is there: what is to take the place of another is purged first, or both would be
+  conflicts of one document. PouchDB cannot purge: there such a row is refused.
+- It asks a `validate_doc_update` about such a write too, an administrator's also: such a design document comes last.
+- `_bulk_docs` takes no attachment as it is kept: data in JSON is never compressed, whatever `encoding` says, and then
+  compressed once more by its type. So each leaf with attachments is a multipart request of its own; digests are those
+  of the compressed bytes.
+- The feed of changes alone tells what is deleted. With `style=all_docs` it names deleted leaves among the others.
+- A database that is dropped and made again within a second loses its files: their names end in that second. So the
+  second time waits.
+- An integer keeps all its digits; 1 and 1.0 are two values; -0.0 becomes 0.0, and of a field that stands twice the last
+  is kept. Fields keep their order.
+- `_local_docs` says no number of rows, and PouchDB has none of it, nor counts what is deleted; it makes up `revpos`.
+
 Oddities: CouchDB has no way to stop a request on the server. `_users` and `_replicator` are made by a server with
 `single_node=true`; without them a new server's log fills with errors. A missing field and a null one are the same, but
 in a json column null is the JSON null.
@@ -110,6 +126,7 @@ ENGINE = EngineSpec(
         "A missing field and a null one are the same, but for json columns, where null is the JSON null.",
         "Decimals that a double does not hold digit for digit are text; others are numbers, and so are integers.",
         "A write is not atomic: refused documents come back one by one.",
+        "As it is, a document takes the place of one with other revisions by a purge; one that is deleted is a row.",
     ),
     verified_on=("CouchDB 3.5.0, real",),
 )

@@ -15,7 +15,7 @@ Parts = dict[str, Any]
 
 def unfold(column: Column, a: Any, b: Any) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """What of two native values differs, by field; all of the one, where the other is None and the column is never."""
-    part_of = _PARTS.get(column.name, lambda value: {column.name: value})
+    part_of = _PARTS.get(column.name) or _itself(column.name)
     if (a is None or b is None) and column.nullable is False:
         return (part_of(a), {}) if b is None else ({}, part_of(b))
     mine, yours = (part_of(value) if value is not None else {} for value in (a, b))
@@ -29,6 +29,10 @@ def unfold(column: Column, a: Any, b: Any) -> tuple[Mapping[str, Any], Mapping[s
     if b is None:
         return before, {}
     return ({}, after) if a is None else (before, after)
+
+
+def _itself(name: str) -> Callable[[str], Parts]:
+    return lambda value: {name: value}
 
 
 def _exactly(value: Any) -> str:

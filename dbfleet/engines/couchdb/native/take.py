@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from dbfleet.adapter import Part
 from dbfleet.engines.couchdb.native import outline, read, write
-from dbfleet.engines.couchdb.native.values import ID
+from dbfleet.engines.couchdb.native.values import ID, carried
 from dbfleet.engines.couchdb.session import Session
 from dbfleet.engines.couchdb.tables import Databases
 from dbfleet.errors import AlreadyExists, StatementError, Unsupported
@@ -71,7 +71,7 @@ class Taker:
         there then is looked at."""
         schema, row = outline.row_schema(name), tuple(values)
         id_ = row[schema.names.index(ID)]
-        wanted = sorted(leaf.rev for leaf in write.carried(schema, row).leaves)
+        wanted = sorted(leaf.rev for leaf in carried(schema, row).leaves)
         before = read.revisions_of(self._session, path, [id_]).get(id_)
         if before is not None and sorted(before) == wanted:
             return False
