@@ -202,7 +202,7 @@ def _run(ends: Ends, wish: _Wish, stack: ExitStack, workers: Sequence[Worker], w
         for each in plans
     ]
     if everything and not making:
-        left += _left.of_database(source)
+        left += carrying.outline(list(asked), everything=True).left if carrying else _left.of_database(source)
     parts_done = sum(len(each.done) for each in ends.journal.collections.values())
     going = [each.sink.name for each in plans if each.action == "replace"]
     if sink is not None:

@@ -49,6 +49,7 @@ from dbfleet.ops.diff.words import (
     Summed,
     SumUp,
     Trouble,
+    Views,
     Word,
 )
 from dbfleet.spec import EngineSpec
@@ -196,20 +197,29 @@ class Comparison:
         names = self._ask(List(), List())
         return without(sorted({*names[0], *names[1]}), self.choice.exclude)
 
+    def views(self) -> list[str]:
+        """The collections that are a view on either side, as far as the engines tell."""
+        views = self._ask(Views(), Views())
+        return sorted({*views[0], *views[1]})
+
     def found(self, a_name: str, b_name: str) -> Schemas:
         """The schemas of these collections by the closed set's types; None for a side that lacks it."""
         a, b = self._ask(Find(a_name), Find(b_name))
         return a, b
 
     def pairs(self, a_name: str | None, b_name: str | None) -> Iterator[Schemas]:
-        """The schemas of the named collections, or of all that either side has; None for a side that lacks one."""
+        """The schemas of the named collections, or of all that either side has; None for a side that lacks one. Where
+        whole rows are to be written, views are not among all."""
         if a_name is not None:
             without([a_name], self.choice.exclude)
             a, b = self._ask(Describe(a_name), Describe(b_name or a_name))
             yield self._natively(a, b)
             return
         names = self._ask(List(), List())
+        views = self.views() if self.choice.whole else []
         for name in without(sorted({*names[0], *names[1]}), self.choice.exclude):
+            if name in views:
+                continue
             try:
                 found = self._natively(*self._ask(*(Describe(name) if name in there else None for there in names)))
             except InTrouble as error:

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
-from dbfleet.abilities import Digests, Ordered, Snapshots, able, carrying
+from dbfleet.abilities import Digests, Native, Ordered, Snapshots, able, carrying
 from dbfleet.adapter import Adapter
 from dbfleet.errors import DbfleetError, NotFound
 from dbfleet.fleet import Fleet
@@ -52,6 +52,7 @@ from dbfleet.ops.diff.words import (
     Summed,
     SumUp,
     Trouble,
+    Views,
     Word,
 )
 from dbfleet.target import Target
@@ -102,6 +103,9 @@ def _answer(owner: Owner, adapter: Adapter, word: Word) -> Any:
             return _identity.of(adapter)
         case List():
             return list(adapter.collections())
+        case Views():
+            knowing = able(adapter, Native)
+            return list(knowing.native_views()) if knowing else []
         case Describe(collection):
             return described(adapter, collection)
         case Find(collection):

@@ -153,6 +153,9 @@ class Sync(ExitStack):
 
     def _find(self, comparison: Comparison) -> None:
         found: list[tuple[Schema, Schema, tuple[Pairing, Pairing]]] = []
+        if self._names[0] is None:
+            for name in comparison.views():
+                comparison.watch.said(f"view {name} stays as it is: what it shows are rows of others")
         for a, b in comparison.pairs(*self._names):
             if a is None or b is None:
                 raise self._lacking(a, b)

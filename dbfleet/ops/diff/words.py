@@ -170,6 +170,11 @@ class List:
 
 
 @dataclass(frozen=True, slots=True)
+class Views:
+    """List the collections that are views: what they show are rows of others."""
+
+
+@dataclass(frozen=True, slots=True)
 class Describe:
     """Describe a collection. NotFound, with the nearest name, where it is not there."""
 
@@ -237,7 +242,7 @@ class Order:
     pairing: Pairing
 
 
-Word = Moment | Identify | List | Describe | Find | Natively | Count | SumUp | Sum | Spill | CanOrder | Order
+Word = Moment | Identify | List | Views | Describe | Find | Natively | Count | SumUp | Sum | Spill | CanOrder | Order
 
 
 @dataclass(frozen=True, slots=True)

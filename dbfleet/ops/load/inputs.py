@@ -149,13 +149,29 @@ class Input:
         """The same rows by the closed set's types: their digest is another, which nobody knows yet."""
         if self.schema is None or not self.schema.native:
             return self
+        told = (*self.told, *self._staying())
         if (found := self._unfolded()) is not None:
-            return replace(self, schema=found, texts=self.schema, folded=found, digest=None, outline=None)
+            return replace(self, schema=found, texts=self.schema, folded=found, digest=None, outline=None, told=told)
         columns = tuple(
             replace(column, type=column.shown or column.type, native=None, shown=None) for column in self.schema.columns
         )
         schema = replace(self.schema, columns=columns, native=False, heirs=False)
-        return replace(self, schema=schema, texts=self.schema, digest=None, outline=None)
+        return replace(self, schema=schema, texts=self.schema, digest=None, outline=None, told=told)
+
+    def _staying(self) -> tuple[str, ...]:
+        """What a native dump knows of the collection and no row of the closed set holds, in words."""
+        if self.outline is None or self.spec is None:
+            return ()
+        words = [
+            step.words
+            for step in self.outline.steps
+            if step.collection == self.source
+            and step.stage not in ("before", "collections")
+            and step.kind not in ("key", "reference", "counter")
+        ]
+        such = f" ({', '.join(words[:5])}{f', and {len(words) - 5} more' if words[5:] else ''})" if words else ""
+        text = f"{self.collection} goes by the types of all engines: what only {self.spec.title} has{such}"
+        return (f"{text}: does not come along",)
 
     def _unfolded(self) -> Schema | None:
         """The schema by the closed set, where the native columns are others."""

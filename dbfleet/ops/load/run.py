@@ -94,9 +94,9 @@ def load(
             for name in run.earlier.left_over:
                 adapter.drop(name)
             run.earlier.left_over.clear()
+            inputs, making = native.settled(adapter, spec, inputs, mode, adapter.collections())
             for text in (text for each in inputs for text in each.told):
                 tell(text)
-            inputs, making = native.settled(adapter, spec, inputs, mode, adapter.collections())
             jobs = plan.jobs(adapter, spec, inputs, mode, tell)
             going = [job for job in jobs if job.action == "replace"]
             names = [job.schema.name for job in going]
