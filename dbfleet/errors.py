@@ -11,7 +11,8 @@
      │  ├ NotFound
      │  ├ AlreadyExists
      │  ├ ConstraintViolated
-     │  └ NoRoom         the server's disk is full: no row is at fault
+     │  ├ NoRoom         the server's disk is full: no row is at fault
+     │  └ Damaged        what is stored cannot be read: a lost page, a wrong checksum
      ├ Unsupported       a capability or a fidelity that the engine does not have
      │  └ LossyRefused
      ├ PartialWrite      some rows were rejected (holds what was written)
@@ -99,6 +100,10 @@ class ConstraintViolated(StatementError):
 
 class NoRoom(StatementError):
     """The server has no room left to store anything."""
+
+
+class Damaged(StatementError):
+    """What the server has stored cannot be read: a page is lost, or a checksum is wrong."""
 
 
 class Unsupported(DbfleetError):

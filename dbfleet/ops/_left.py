@@ -7,14 +7,15 @@ from collections.abc import Sequence
 
 from dbfleet.abilities import CarriesExtras, TellsLeft, able
 from dbfleet.adapter import Adapter
-from dbfleet.errors import LossyRefused, NotFound, StatementError
+from dbfleet.errors import Damaged, LossyRefused, NotFound, StatementError
 from dbfleet.extras import Extras
 from dbfleet.ops import _unreadable
 from dbfleet.values import Schema
 
 
 def described(source: Adapter, names: Sequence[str]) -> tuple[list[Schema], list[str]]:
-    """The schemas of all collections, and what cannot be described: a broken view stops nothing else."""
+    """The schemas of all collections, and what cannot be described: a broken view stops nothing else, and
+    a table that is damaged does."""
     found, left = [], []
     for name in names:
         try:
@@ -22,7 +23,8 @@ def described(source: Adapter, names: Sequence[str]) -> tuple[list[Schema], list
         except StatementError as error:
             if isinstance(error, NotFound):
                 continue
-            if _unreadable.has_ended_the_moment(source):  # nothing can be read behind it
+            # Nothing can be read behind the one; of the other, rows would stay behind that are there to be saved.
+            if _unreadable.has_ended_the_moment(source) or isinstance(error, Damaged):
                 error.message = error.message if name in error.message else f"{name}: {error.message}"
                 error.hint = error.hint or "--keep-going leaves out what cannot be read; --exclude GLOB what is named"
                 raise

@@ -105,6 +105,11 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_done(shell: Shell) -> None
     with (shell.folder / "bad.db").open("r+b") as file:
         file.seek((pages - 100) * page)
         file.write(bytes(page))
+    for arguments in (["copy", "sqlite:///bad.db", "sqlite:///e.db"], ["dump", "sqlite:///bad.db", "-o", "e"]):
+        ran = shell(*arguments)  # rows that are there to be saved do not stay behind with a word of warning
+        assert (ran.code, ran.out) == (5, ""), ran
+        assert "bad: database disk image is malformed" in ran.err
+        assert "--keep-going" in ran.err
     for arguments in (
         ["copy", "sqlite:///bad.db", "sqlite:///b.db", "--keep-going", "--verify"],
         ["dump", "sqlite:///bad.db", "-o", "d", "--keep-going"],

@@ -15,6 +15,7 @@ from dbfleet.errors import (
     AlreadyExists,
     AuthFailed,
     ConstraintViolated,
+    Damaged,
     DbfleetError,
     NoRoom,
     NotFound,
@@ -33,6 +34,7 @@ _KINDS: Final[Mapping[int, type[StatementError]]] = {
     **dict.fromkeys((1048, 1062, 1169, 1216, 1217, 1263, 1364, 1451, 1452, 1557, 1586), ConstraintViolated),
     **dict.fromkeys((1761, 1762, 3730, 3819, 4025), ConstraintViolated),
     **dict.fromkeys((1021, 1114), NoRoom),
+    **dict.fromkeys((1034, 1035, 1194, 1195, 1712), Damaged),
     # A value that its column cannot hold: out of range, cut, no date, no character of its set, too long, no JSON.
     **dict.fromkeys((1264, 1265, 1292, 1366, 1406, 1416, 3140, 3156), ConstraintViolated),
 }

@@ -10,6 +10,7 @@ from dbfleet.errors import (
     AlreadyExists,
     AuthFailed,
     ConstraintViolated,
+    Damaged,
     DbfleetError,
     NoRoom,
     NotFound,
@@ -68,6 +69,8 @@ _BY_STATE: Final[Mapping[str, type[DbfleetError]]] = {
     "57P01": Unavailable,
     "57P02": Unavailable,
     "57P03": Unavailable,
+    "XX001": Damaged,
+    "XX002": Damaged,
 }
 """The errors by SQLSTATE, or by its first two characters. Every other is a StatementError."""
 

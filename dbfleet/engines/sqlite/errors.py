@@ -8,6 +8,7 @@ from typing import Final
 from dbfleet.errors import (
     AlreadyExists,
     ConstraintViolated,
+    Damaged,
     DbfleetError,
     NoRoom,
     NotFound,
@@ -35,6 +36,8 @@ def translate(exc: BaseException) -> DbfleetError | None:
         return Unavailable(text, hint="another process is writing to the file" if "locked" in text else None)
     if code in ("SQLITE_FULL", "SQLITE_IOERR_WRITE"):  # the second where a file has reached its size limit
         return NoRoom(text, code=code)
+    if code and code.startswith(("SQLITE_CORRUPT", "SQLITE_IOERR_READ", "SQLITE_IOERR_SHORT_READ")):
+        return Damaged(text, code=code)
     if "no such table" in text or "no such column" in text:
         return NotFound(text, code=code)
     if "already exists" in text:
