@@ -15,7 +15,7 @@ from dbfleet.cli.chosen import open_fleet
 from dbfleet.cli.exit import Code
 from dbfleet.cli.options import Format, Yes, complete_located
 from dbfleet.cli.streams import is_terminal
-from dbfleet.errors import DbfleetError, RuntimeFailure, UsageError
+from dbfleet.errors import DbfleetError, FleetPartlyFailed, RuntimeFailure, StatementError, UsageError
 
 if TYPE_CHECKING:
     from dbfleet.console.desk import Desk
@@ -388,4 +388,7 @@ def copy_on_workers(arguments: Mapping[str, Any], *, where: str, resume: bool, y
         from dbfleet.cli._copy_view import proven
 
         render.say(proven(found) if is_terminal(sys.stderr) else json.dumps(found, ensure_ascii=False))
+    if found.get("unread"):
+        failures: dict[str, DbfleetError] = {name: StatementError(why) for name, why in found["unread"].items()}
+        raise FleetPartlyFailed(job["error"], failures=failures)
     fail_like(job)

@@ -77,13 +77,12 @@ def copy(
     if on:
         from dbfleet.cli.console_commands import copy_on_workers
 
-        for name, given in (("--dry-run", dry_run), ("--rule", rule), ("--exclude", exclude),
-                            ("--keep-going", keep_going), ("--keep-ttl", keep_ttl),
-                            ("--retries", retries)):  # fmt: skip
+        for name, given in (("--dry-run", dry_run), ("--keep-ttl", keep_ttl), ("--retries", retries)):
             if given:
                 raise UsageError(f"{name} is done here, not by workers", hint="leave --on out")
         asked = {"source": source, "sink": sink, "collections": list(collections or ()), "mode": mode,
-                 "verify": verify, "strict": strict, "views": views, "hands": jobs}  # fmt: skip
+                 "verify": verify, "strict": strict, "views": views, "hands": jobs, "exclude": list(exclude or ()),
+                 "rules": list(rule or ()), "keep_going": keep_going}  # fmt: skip
         copy_on_workers(asked, where=on, resume=resume, yes=yes, format=format)
         return
     if not dry_run:

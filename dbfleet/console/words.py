@@ -16,6 +16,7 @@ from typing import Any, Final
 LABELS: Final[Mapping[str, str]] = {
     "confirm_s": "confirm after, seconds",
     "hands": "parts at a time",
+    "keep_going": "keep going",
     "quiet_from": "quiet from",
     "quiet_to": "quiet to",
     "settled_by": "settled by",

@@ -116,6 +116,24 @@ def test_a_copy_is_shared_by_workers_and_is_what_the_copy_here_makes(
     assert receipt["rows"] == shop
 
 
+def test_a_copy_by_workers_leaves_out_what_is_excluded_and_reads_by_rules(
+    desk: Desk, console: Console, process: Start, shop: int
+) -> None:
+    process("worker", DBFLEET_WORKER_SLOTS="2")
+    asked = ["copy", "a", "c", "--on", "workers", "--mode", "replace", "--yes", "--verify", "--keep-going"]
+    wrong = console.command(*asked, "--rule", "email: empty=nil")
+    assert wrong.returncode == 2, wrong
+    assert "empty can only become null" in wrong.stderr
+    done = console.command(*asked, "--exclude", "order*", "--rule", "email: empty=null")
+    assert done.returncode == 0, done.stderr
+    records = {json.loads(line)["collection"] for line in done.stdout.splitlines()}
+    assert records
+    assert not [name for name in records if name.startswith("order")]
+    job = Job.objects.filter(kind="copy").latest("pk")
+    assert (job.arguments["exclude"], job.arguments["rules"]) == (["order*"], ["email: empty=null"])
+    assert desk.receipt(Receipt.objects.filter(kind="copy").latest("pk").pk)["unread"] == {}
+
+
 @pytest.mark.parametrize("victim", ["lead", "hand"])
 def test_a_worker_that_is_killed_in_mid_copy_costs_nothing(
     desk: Desk, console: Console, process: Start, shop: int, victim: str

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from dbfleet import rules
 from dbfleet.console.jobs import kinds
 from dbfleet.console.jobs.kinds import Arguments, Kind, Outcome, Work
-from dbfleet.errors import VerifyFailed
+from dbfleet.errors import FleetPartlyFailed, VerifyFailed
 from dbfleet.fleet import Fleet
 from dbfleet.ops import copy as op
 
@@ -29,8 +30,18 @@ def _check(fleet: Fleet, arguments: Arguments) -> dict[str, Any]:
         "verify": kinds.flag(arguments.get("verify"), "verify"),
         "strict": kinds.flag(arguments.get("strict"), "strict"),
         "views": kinds.flag(arguments.get("views"), "views"),
+        "exclude": kinds.names(arguments.get("exclude"), "exclude"),
+        "rules": _rules(arguments.get("rules")),
+        "keep_going": kinds.flag(arguments.get("keep_going"), "keep_going"),
         "hands": int(hands) if hands else None,
     }
+
+
+def _rules(given: Any) -> list[str]:
+    texts = kinds.names(given, "rules")
+    for text in texts:
+        rules.parsed(text)  # UsageError for what is none
+    return texts
 
 
 def _run(fleet: Fleet, arguments: Arguments, work: Work) -> Outcome:
@@ -40,7 +51,8 @@ def _run(fleet: Fleet, arguments: Arguments, work: Work) -> Outcome:
     names = [*([one] if one else []), *arguments["collections"]]
     watch = _Watch(work)
     started = datetime.now(UTC)
-    failed: VerifyFailed | None = None
+    failed: VerifyFailed | FleetPartlyFailed | None = None
+    unread: dict[str, str] = {}
     done: list[op.Copied] = []
     count = arguments["hands"] or hands.free()
     handed = hands.Hands(work.job, source, sink, count)
@@ -50,14 +62,20 @@ def _run(fleet: Fleet, arguments: Arguments, work: Work) -> Outcome:
             op.copy(
                 fleet, source, sink, names, rename=name, mode=arguments["mode"], verify=arguments["verify"],
                 strict=arguments["strict"], views=arguments.get("views", False), resume=resumes, jobs=count,
+                rules=[rules.parsed(text) for text in arguments.get("rules", ())],
+                exclude=arguments.get("exclude", ()), keep_going=arguments.get("keep_going", False),
                 watch=watch, crew=handed.crew,
             )
         )  # fmt: skip
-    except VerifyFailed as error:
+    except (VerifyFailed, FleetPartlyFailed) as error:
         failed = error
+        if isinstance(error, FleetPartlyFailed):
+            unread = {name: each.message for name, each in error.failures.items()}
+    told = [f"{name}, which cannot be read: {why}" for name, why in unread.items()]
+    watch.left += [text for text in told if text not in watch.left]
     body = op.receipt(fleet, source, sink, done, started, watch.left)
     body["moment"] = "per part" if resumes else handed.moment
-    body["said"] = watch.texts
+    body["said"], body["unread"] = watch.texts, unread
     same = all(each.same is not False for each in done) if arguments["verify"] else None
     return Outcome(
         rows=sum(each.rows for each in done),
@@ -106,6 +124,9 @@ KIND = Kind(
         "verify": "read back and compare digests",
         "strict": "refuse what is not kept exactly",
         "views": "views too, between two of one engine",
+        "exclude": "which not: names or patterns such as log_*",
+        "rules": "how columns are read: created: zero-date=null",
+        "keep_going": "leave out what cannot be read, and tell it",
         "hands": "how many parts at a time; as many as the workers have room for",
     },
     check=_check,
