@@ -73,6 +73,8 @@ def declared(column: Column, source: EngineSpec, sink: EngineSpec, *, keyed: boo
         return Kept(Keeping.ROUNDED, f"empty {column.type} becomes NULL")
     if column.type is Type.JSON and limits.json_null_is_null and not source.limits.json_null_is_null:
         return Kept(Keeping.ROUNDED, "the JSON null becomes NULL")
+    if column.type is Type.JSON and sink.sorts_json and source.ordered_json:
+        return Kept(Keeping.ROUNDED, "the order of an object's fields goes")
     noted = _by_note(column.note)
     if noted is Keeping.ROUNDED or noted is Keeping.AS_TEXT:
         return Kept(noted, column.note)
@@ -81,9 +83,18 @@ def declared(column: Column, source: EngineSpec, sink: EngineSpec, *, keyed: boo
         return Kept(Keeping.AS_TEXT, column.remark)
     refused = [column.note] if noted is Keeping.OR_REFUSED and column.note else []
     refused += [*bounds.of_made(column, source, sink), *bounds.of_engine(column, source, sink, keyed=keyed)]
-    return Kept(Keeping.OR_REFUSED, ", ".join(refused)) if refused else Kept(Keeping.EXACT, column.remark)
+    return _settled(column, source, refused)
 
 
+def _settled(column: Column, source: EngineSpec, refused: Sequence[str]) -> Kept:
+    """Exact, but for the values that are refused; with what is to be said of those that arrive."""
+    by_value = [_BY_VALUE] if column.type is Type.JSON and source.text_json else []
+    if refused:
+        return Kept(Keeping.OR_REFUSED, ", ".join([*refused, *by_value]))
+    return Kept(Keeping.EXACT, ", ".join([*by_value, *filter(None, [column.remark])]) or None)
+
+
+_BY_VALUE: Final = "json by its value: spaces, order and repeated keys of its text go"
 _AS: Final = re.compile(rf"\bas (?:\w+ ){{0,2}}(?:{'|'.join(Type)}|number|Extended JSON)\b")
 _SAMPLED: Final = "by a sample"
 _SHOWN_ONLY: Final = ("in steps of ", "Neo4j's element id")
@@ -142,7 +153,7 @@ def kept_in(there: Column, column: Column, source: EngineSpec, sink: EngineSpec,
         *bounds.of_there(column, there, source, sink),
         *bounds.of_engine(column, source, sink, keyed=keyed),
     ]
-    return Kept(Keeping.OR_REFUSED, ", ".join(refused)) if refused else Kept(Keeping.EXACT, verdict.note)
+    return _settled(column, source, refused)
 
 
 _COARSE: Final = {"single": "24 bits of precision", "padded": "no blanks at its end"}

@@ -40,5 +40,6 @@ ENGINE = spec(
         "A JSON document may be nested 31 levels deep.",
         "A UUID that no RFC allows (the third group from 8 on, the fourth below 8) is refused.",
     ),
+    text_json=True,
     verified_on=("MariaDB 11.8.6 and 10.11.19, real (Debian's builds)",),
 )

@@ -37,7 +37,7 @@ INT, TEXT, FLOAT, JSON = (column(each) for each in (Type.INT, Type.TEXT, Type.FL
         ("postgres", "sqlserver", column(Type.DECIMAL, "numeric(12,2)", precision=12, scale=2), "exact: None"),
         ("mysql", "mariadb", column(Type.DECIMAL), "exact: None"),
         ("mysql", "postgres", TEXT, "exact or refused: no U+0000"),
-        ("mongodb", "postgres", JSON, "exact or refused: no U+0000"),
+        ("couchdb", "postgres", JSON, "exact or refused: no U+0000"),
         ("postgres", "mysql", JSON, "exact or refused: no number that is no double"),
         ("postgres", "mariadb", JSON, "exact: None"),
         ("postgres", "mysql", FLOAT, "exact or refused: no NaN and no infinity"),

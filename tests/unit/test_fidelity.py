@@ -15,6 +15,7 @@ from dbfleet.spec import EngineSpec, Fidelity, Limits
 from dbfleet.values import JSON_NULL, Column, Type
 
 POSTGRES = registry.spec("postgres")
+BY_VALUE = "json by its value: spaces, order and repeated keys of its text go"
 
 
 def other(**changes: Any) -> EngineSpec:
@@ -35,6 +36,26 @@ def test_a_native_type_is_exact_between_two_of_one_engine_only() -> None:
 def test_a_generated_column_arrives_as_a_plain_one_which_is_noted() -> None:
     found = kept(Column("x", Type.INT, generated=True), POSTGRES, other())
     assert (found.keeping, found.note) == ("exact", "generated")
+
+
+@pytest.mark.parametrize(
+    ("source", "sink", "keeping", "note"),
+    [
+        ("mongodb", "postgres", "rounded", "the order of an object's fields goes"),
+        ("mongodb", "mysql", "rounded", "the order of an object's fields goes"),
+        ("mongodb", "sqlite", "as text", None),
+        ("mongodb", "couchdb", "exact", None),
+        ("couchdb", "postgres", "exact or refused", "no U+0000"),  # the order of fields says nothing there
+        ("mariadb", "couchdb", "exact", BY_VALUE),
+        ("mariadb", "mysql", "exact or refused", f"no number that is no double, {BY_VALUE}"),
+    ],
+)
+def test_what_goes_of_json_is_told(source: str, sink: str, keeping: str, note: str | None) -> None:
+    column = Column("x", Type.JSON)
+    found = kept(column, registry.spec(source), registry.spec(sink))
+    assert (found.keeping, found.note) == (keeping, note)
+    there = kept_in(column, column, registry.spec(source), registry.spec(sink))
+    assert (there.keeping, there.note) == (keeping, note)
 
 
 @pytest.mark.parametrize(
