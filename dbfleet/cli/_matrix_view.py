@@ -1,8 +1,8 @@
 """What a person sees of `engines --matrix`: a grid of all pairs, one engine's row, or one pair with a line a type.
 
 A cell is a word and how many of the source's types it is about. `?` stands behind what no run has proven on a server,
-`°` behind what was proven on a double of its protocol only. Where the page is too narrow for all sinks, the grid goes
-on below itself: nothing is cut.
+`°` behind what was proven on a stand-in or a double of its protocol only. Where the page is too narrow for all sinks,
+the grid goes on below itself: nothing is cut.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ LEGEND: Final = (
     "Rows are sources, columns are sinks. native: all goes as it is · exact: every type of the source, by its "
     "documentation · but 4: 4 types have values that are refused or go as text · text 9: 9 types are not exact, and go "
     "as text · round 9: 9 types are not exact, and some lose digits or the like · ?: declared, no run has proven it · "
-    "°: proven on a wire double, not on the real server"
+    "°: proven on a stand-in or a wire double, not on the real server"
 )
 _FIELDS: Final = ("source", "sink", "fidelity", "types", "not_exact", "proven", "on")
 _LINE_FIELDS: Final = ("source", "sink", "type", "becomes", "fidelity", "note")
