@@ -27,7 +27,7 @@ _MEANING = (
     ("as text", "text 9: 9 types are not exact, and go as text"),
     ("rounded", "round 9: 9 types are not exact, some lose digits or the like"),
 )
-_MARKS = "pale and ?: declared, no run has proven it    °: proven on a stand-in or a wire double, not on the real server"
+_MARKS = "pale and ?: declared, no run has proven it    °: proven on a stand-in or a wire double only"
 
 
 def picture() -> str:

@@ -45,7 +45,7 @@ LEGEND: Final = (
     "Rows are sources, columns are sinks. native: all goes as it is · exact: every type of the source, by its "
     "documentation · but 4: 4 types have values that are refused or go as text · text 9: 9 types are not exact, and go "
     "as text · round 9: 9 types are not exact, and some lose digits or the like · ?: declared, no run has proven it · "
-    "°: proven on a stand-in or a wire double, not on the real server"
+    "°: proven on a stand-in or a wire double only"
 )
 _FIELDS: Final = ("source", "sink", "fidelity", "types", "not_exact", "proven", "on")
 _LINE_FIELDS: Final = ("source", "sink", "type", "becomes", "fidelity", "note")
