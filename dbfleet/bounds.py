@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from dbfleet.narrow import WHOLE, Narrow
-from dbfleet.spec import EngineSpec
+from dbfleet.spec import EngineSpec, Limits
 from dbfleet.values import Column, Type
 
 Range = tuple[int | None, int | None]
@@ -51,7 +51,13 @@ def of_made(column: Column, source: EngineSpec, sink: EngineSpec) -> Iterator[st
     if column.type is Type.INT and not _within(_integers(column, source), _bits(sink.limits.int_bits)):
         yield f"up to {sink.limits.int_bits} bits"
     digits, scale = sink.limits.decimal_digits, sink.limits.decimal_scale
-    if column.type is Type.DECIMAL and column.precision is None and digits:
+    if column.type is Type.DECIMAL and column.precision is not None and digits and column.precision > digits:
+        if scale is None:
+            yield f"up to {digits} digits"
+        else:
+            behind = fitted(column.precision, column.scale or 0, digits)[1]
+            yield f"up to {digits - behind} digits {_POINT} and {behind} behind it"
+    elif column.type is Type.DECIMAL and column.precision is None and digits:
         theirs = source.limits.decimal_digits, source.limits.decimal_scale
         if scale is None:
             if not theirs[0] or theirs[0] > digits:
@@ -59,6 +65,20 @@ def of_made(column: Column, source: EngineSpec, sink: EngineSpec) -> Iterator[st
         elif theirs != (digits, scale):
             behind = scale if column.scale is None else min(column.scale, scale)
             yield f"up to {digits - behind} digits {_POINT} and {behind} behind it"
+
+
+def too_wide(column: Column, limits: Limits) -> bool:
+    """Whether no decimal with these limits has all the digits of this column."""
+    if column.type is not Type.DECIMAL or column.precision is None or not limits.decimal_digits:
+        return False
+    scale = column.scale or 0
+    return column.precision > limits.decimal_digits or not 0 <= scale <= (limits.decimal_scale or scale)
+
+
+def fitted(precision: int, scale: int, digits: int) -> tuple[int, int]:
+    """Precision and scale of a decimal of so many digits in place of a wider one: those before the point come first,
+    and six behind it stay, as SQL Server's own rule for results has it."""
+    return digits, min(max(digits - (precision - scale), min(scale, 6)), digits)
 
 
 def of_there(column: Column, there: Column, source: EngineSpec, sink: EngineSpec) -> Iterator[str]:

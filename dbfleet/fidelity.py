@@ -69,11 +69,13 @@ def declared(column: Column, source: EngineSpec, sink: EngineSpec, *, keyed: boo
     digits = column.precision or _UNBOUNDED
     if kind is Fidelity.ROUNDED and column.type is Type.DECIMAL and digits > (limits.decimal_digits or digits):
         return Kept(Keeping.ROUNDED, f"{limits.decimal_digits} digits")
+    if sink.digits_as_text and bounds.too_wide(column, limits):
+        return Kept(Keeping.AS_TEXT, "decimal, as text: it has more digits")
     if column.type in EMPTIES and limits.empty_text_is_null and not source.limits.empty_text_is_null:
         return Kept(Keeping.ROUNDED, f"empty {column.type} becomes NULL")
     if column.type is Type.JSON and limits.json_null_is_null and not source.limits.json_null_is_null:
         return Kept(Keeping.ROUNDED, "the JSON null becomes NULL")
-    if column.type is Type.JSON and sink.sorts_json and source.ordered_json:
+    if column.type is Type.JSON and source.ordered_json and not sink.keeps_order:
         return Kept(Keeping.ROUNDED, "the order of an object's fields goes")
     noted = _by_note(column.note)
     if noted is Keeping.ROUNDED or noted is Keeping.AS_TEXT:

@@ -365,9 +365,10 @@ class EngineSpec:
     keeps_native: Callable[[Column], bool | None] | None = None
     narrow: Callable[[str], Narrow] = whole
     double_json: bool = False  # numbers in json are doubles or integers of 64 bits; others are refused
-    sorts_json: bool = False  # an object in json comes back with its fields in an order of the engine's
+    keeps_order: bool = False  # an object in json comes back with its fields in the order in which they came
     ordered_json: bool = False  # two objects with the same fields in another order are two values to it
     text_json: bool = False  # json is kept as the text that was written, with its spaces and repeated keys
+    digits_as_text: bool = False  # a decimal with more digits than it has is made as a text of them
     unfold: Unfold | None = None
     close: Callable[[Schema, Schema, Batch], Batch] | None = None
     in_files: Callable[[Schema], Schema] | None = None

@@ -40,6 +40,5 @@ ENGINE = spec(
         "A number inside a JSON document has 17 digits or is a 64-bit integer; a document with another is refused.",
     ),
     double_json=True,
-    sorts_json=True,
     verified_on=("MySQL 9.7.4, real (Debian's build)",),
 )

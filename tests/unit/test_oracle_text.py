@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dbfleet.engines.oracle.text import split
-from dbfleet.engines.oracle.types import Described, made, read, select_expression
+from dbfleet.engines.oracle.types import Described, Made, made, read, select_expression
 from dbfleet.errors import Unsupported, UsageError
 from dbfleet.values import Column, Schema, Type
 
@@ -81,7 +81,6 @@ def test_type_without_a_text_is_refused_by_name() -> None:
 
 
 @pytest.mark.parametrize("precision", [39, 65])
-def test_more_digits_than_a_number_has_are_refused(precision: int) -> None:
+def test_more_digits_than_a_number_has_are_a_number_of_any_precision(precision: int) -> None:
     column = Column("n", Type.DECIMAL, precision=precision, scale=2)
-    with pytest.raises(Unsupported):
-        made(column, Schema("t", (column,)))
+    assert made(column, Schema("t", (column,))) == Made('"n" NUMBER', None)

@@ -89,9 +89,18 @@ def test_columns_are_declared_and_what_is_lost_is_kept_beside(
     assert again.column == column
 
 
-def test_decimal_beyond_the_server_is_unsupported() -> None:
+@pytest.mark.parametrize(
+    ("precision", "scale", "made"),
+    [(39, 2, "decimal(38,2)"), (39, 1, "decimal(38,1)"), (65, 30, "decimal(38,6)"), (50, 45, "decimal(38,33)"),
+     (65, 0, "decimal(38,0)"), (40, 40, "decimal(38,38)")],
+)  # fmt: skip
+def test_a_decimal_of_more_digits_keeps_those_before_the_point_first(precision: int, scale: int, made: str) -> None:
+    assert declare(Column("c", Type.DECIMAL, precision=precision, scale=scale), False) == made
+
+
+def test_a_decimal_that_no_server_has_is_unsupported() -> None:
     with pytest.raises(Unsupported):
-        declare(Column("c", Type.DECIMAL, precision=39, scale=2), False)
+        declare(Column("c", Type.DECIMAL, precision=10, scale=12), False)
 
 
 @pytest.mark.parametrize(

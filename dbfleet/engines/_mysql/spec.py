@@ -49,7 +49,6 @@ def spec(
     quirks: tuple[str, ...],
     verified_on: tuple[str, ...],
     double_json: bool = False,
-    sorts_json: bool = False,
     text_json: bool = False,
 ) -> EngineSpec:
     """The spec of one of the two. `clients` are names of the client; the first is this engine's own, which its
@@ -104,7 +103,7 @@ def spec(
         "transaction of its own. Outside of dbfleet's sessions a prepared XA transaction may keep locks.",
         narrow=narrow,
         double_json=double_json,
-        sorts_json=sorts_json,
+        digits_as_text=True,
         text_json=text_json,
         limits=Limits(
             decimal_digits=65,

@@ -107,6 +107,7 @@ ENGINE = EngineSpec(
         int_bits=None,
         name_length=238,  # the shard's file name: 255 less the suffix and timestamp
     ),
+    keeps_order=True,
     unfold=unfolded,
     close=closed,
     in_files=in_files,

@@ -126,6 +126,7 @@ ENGINE = EngineSpec(
         name_length=191,  # a namespace (database.collection) has 255 bytes, a database's name up to 63 of them
     ),
     ordered_json=True,
+    keeps_order=True,
     keeps_native=keeps_native,
     unfold=unfolded,
     close=closed,

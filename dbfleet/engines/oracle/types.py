@@ -221,7 +221,10 @@ class Made:
 
 
 def made(column: Column, schema: Schema) -> Made:
-    """The definition of a column of this schema. Unsupported for what a NUMBER cannot hold."""
+    """The definition of a column of this schema. A decimal of more digits than a NUMBER has is one without a precision:
+    a value that does not fit is refused when it comes."""
+    if column.type is Type.DECIMAL and (column.precision or 0) > DIGITS:
+        column = replace(column, precision=None, scale=None)
     keyed = {*schema.key, *(name for reference in schema.references for name in reference.columns)}
     described = _DESCRIBED[column.type](column, column.name in keyed, schema)
     back = replace(read(described).column, nullable=column.nullable)

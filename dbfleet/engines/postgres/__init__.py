@@ -109,7 +109,6 @@ ENGINE = EngineSpec(
     "before version 16.",
     keeps_native=keeps_native,
     narrow=narrow,
-    sorts_json=True,  # jsonb: by length, then by bytes
     limits=Limits(decimal_scale=16383, name_length=NAME_BYTES, nul_in_text=False, key_length=2700),
     aliases=("pg", "postgresql", "psql", "pgsql"),
     default_port=5432,

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from dbfleet.bounds import fitted
 from dbfleet.errors import Unsupported
 from dbfleet.narrow import BLANK, FILLED, SINGLE, Narrow, by_name, signed, unsigned
 from dbfleet.sql.relational import type_comment, typed_by_comment
@@ -40,8 +41,19 @@ _PLAIN: Final = {
 }
 
 
+def _held(column: Column) -> Column:
+    """The column as it is made: a decimal of more digits than there are is one of as many as there are, and a value
+    that does not fit is refused when it comes."""
+    precision, scale = column.precision or 0, column.scale or 0
+    if column.type is not Type.DECIMAL or precision <= DIGITS or not 0 <= scale <= precision:
+        return column
+    precision, scale = fitted(precision, scale, DIGITS)
+    return replace(column, precision=precision, scale=scale)
+
+
 def declare(column: Column, keyed: bool) -> str:
     """The column's type in SQL Server's words. `keyed`: a key or a reference holds it."""
+    column = _held(column)
     if column.type in _PLAIN:
         if keyed and column.type is Type.JSON:
             raise Unsupported(f"column {column.name}: SQL Server has no index over JSON, so it cannot be a key")
@@ -70,6 +82,7 @@ def _size(column: Column, keyed: bool, most: int, most_of_key: int) -> str:
 
 def kept_beside(column: Column, read: Column) -> str | None:
     """What the extended property must say for the column that was read to become the given one again."""
+    column = _held(column)
     same = replace(read, nullable=column.nullable, native=None, note=None)
     return None if same == replace(column, native=None, note=None) else type_comment(column).partition(":")[2]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 from dbfleet.adapter import Adapter
 from tests.zoo.zoos import Kind, Value, Zoo, kinds, run
@@ -51,7 +52,10 @@ def _said(adapter: Adapter, name: str, columns: Sequence[str]) -> dict[int, str]
         )
         for (document,) in run(adapter, f"db.{name}.aggregate({stages})"):
             type_ = "integer" if document["t"] in ("int", "long") else document["t"]
-            found[int(document["_id"])] = f"{type_} {document['v']!r}"
+            value = document["v"]
+            if isinstance(value, Decimal):
+                value = value.normalize()  # 1.50 is 1.5 to MongoDB too
+            found[int(document["_id"])] = f"{type_} {value!r}"
     return found
 
 
