@@ -3,11 +3,13 @@ shop, on one server. The tools run where the server does, in its container if it
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import sqlite3
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -17,6 +19,7 @@ from pathlib import Path
 from bench.measure import Case, NotRun, Run, command, script
 from bench.query import seeded
 from bench.servers import Servers
+from dbfleet import registry
 from dbfleet.target import Target
 
 _OTHER = "bench_native"
@@ -64,6 +67,47 @@ for key in source.scan_iter(count=1000):
         keys = []
 moved(keys)
 """
+_CASSANDRA_LOOP = """
+import sys, urllib.parse as u
+from cassandra.auth import PlainTextAuthProvider
+from cassandra.cluster import Cluster
+from cassandra.concurrent import execute_concurrent_with_args
+from cassandra.query import SimpleStatement, tuple_factory
+
+p, other = u.urlsplit(sys.argv[1]), sys.argv[2]
+c = Cluster([p.hostname], port=p.port, auth_provider=PlainTextAuthProvider(p.username, p.password))
+source, sink = c.connect(p.path[1:]), c.connect(other)
+source.row_factory = tuple_factory
+for name, table in c.metadata.keyspaces[p.path[1:]].tables.items():
+    sink.execute(table.as_cql_query().replace(p.path[1:] + ".", other + ".", 1))
+    columns = list(table.columns)
+    said = ", ".join(columns)
+    into = sink.prepare(f"INSERT INTO {name} ({said}) VALUES ({', '.join('?' * len(columns))})")
+    rows = source.execute(SimpleStatement(f"SELECT {said} FROM {name}", fetch_size=5000))
+    execute_concurrent_with_args(sink, into, rows, concurrency=128)
+c.shutdown()
+"""
+_REPLICATOR = """
+import json, sys, urllib.request as r, urllib.parse as u
+
+def asked(url, method="GET", body=None):
+    p = u.urlsplit(url)
+    data = json.dumps(body).encode() if body is not None else None
+    request = r.Request(p._replace(netloc=f"{p.hostname}:{p.port}").geturl(), data, method=method)
+    request.add_header("Content-Type", "application/json")
+    if p.username:
+        import base64
+        login = f"{u.unquote(p.username)}:{u.unquote(p.password or '')}"
+        request.add_header("Authorization", "Basic " + base64.b64encode(login.encode()).decode())
+    with r.urlopen(request, timeout=600) as answer:
+        return json.load(answer)
+
+source, sink = sys.argv[1].rstrip("/"), sys.argv[2].rstrip("/")
+for name in asked(source + "/_all_dbs"):
+    if not name.startswith("_"):
+        asked(sink + "/_replicate", "POST",
+              {"source": f"{source}/{name}", "target": f"{sink}/{name}", "create_target": True})
+"""
 
 
 def cases(servers: Servers, rows: int) -> Iterator[tuple[str, Callable[[], Case]]]:
@@ -74,6 +118,8 @@ def cases(servers: Servers, rows: int) -> Iterator[tuple[str, Callable[[], Case]
     yield "native mongodb, raw BSON", partial(_mongodb, servers, rows)
     yield "native redis, DUMP and RESTORE", partial(_redis, servers, rows)
     yield "native sqlite, .dump", partial(_sqlite, rows)
+    yield "native cassandra, the driver's loop", partial(_cassandra, servers, rows // 10)
+    yield "native couchdb, its replicator", partial(_couchdb, servers, rows // 10)
 
 
 def _copied(source: str, sink: str, *options: str) -> Run:
@@ -210,4 +256,44 @@ def _sqlite(rows: int) -> Case:
         "native sqlite, .dump", 0.7, lambda: _copied(f"sqlite:///{source}", f"sqlite:///{sink}"),
         lambda: command(["sh", "-c", 'sqlite3 "$1" .dump | sqlite3 "$2"', "sh", str(source), str(sink)]), empty,
         peak_mb=150,
+    )  # fmt: skip
+
+
+def _cassandra(servers: Servers, rows: int) -> Case:
+    """A tenth of the rows: a row takes ten times as long as elsewhere."""
+    seeded(servers, "cassandra", rows)
+    target = servers.target("cassandra")
+    urls = target.url(reveal=True), _beside(target).url(reveal=True)
+
+    def empty() -> None:
+        with servers.adapter("cassandra") as adapter:
+            adapter.query(f"DROP KEYSPACE IF EXISTS {_OTHER}")
+            adapter.query(
+                f"CREATE KEYSPACE {_OTHER} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}"
+            )
+
+    return Case(
+        "native cassandra, the driver's loop", 1.2, lambda: _copied("cassandra", urls[1]),
+        lambda: script(_CASSANDRA_LOOP, urls[0], _OTHER), empty, peak_mb=250,
+    )  # fmt: skip
+
+
+def _couchdb(servers: Servers, rows: int) -> Case:
+    """Between two real servers, which are given: the images' stand-in is nothing to measure with."""
+    given = os.environ.get("DBFLEET_BENCH_COUCHDB", "").split()
+    if len(given) != 2:
+        raise NotRun("DBFLEET_BENCH_COUCHDB='URL URL' names two CouchDB servers whose databases may be dropped")
+    source, sink = given
+    command([sys.executable, "-m", "dbfleet", "seed", source, "--rows", str(rows), "--reset", "--yes", "--quiet"])
+
+    def empty() -> None:
+        with registry.connect(servers.fleet.target(sink)) as adapter:
+            for name in list(adapter.collections()):
+                adapter.drop(name)
+        time.sleep(1.5)  # a database that is made in the second in which it was dropped may fail on a busy server
+
+    plain = [url.replace("couchdb://", "http://", 1) for url in given]
+    return Case(
+        "native couchdb, its replicator", 1.2, lambda: _copied(source, sink), lambda: script(_REPLICATOR, *plain),
+        empty, peak_mb=250,
     )  # fmt: skip
