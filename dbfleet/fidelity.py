@@ -22,7 +22,7 @@ from dbfleet import bounds
 from dbfleet.bounds import narrow
 from dbfleet.narrow import single
 from dbfleet.spec import EngineSpec, Fidelity
-from dbfleet.values import JSON_NULL, TEXT_OF, Batch, Coarse, Column, Row, Type
+from dbfleet.values import JSON_NULL, TEXT_OF, Batch, Coarse, Column, Row, Type, made_of
 
 TIMES: Final = (Type.TIME, Type.DATETIME, Type.INSTANT)
 """The types that have digits of a second."""
@@ -209,7 +209,7 @@ def conversion(columns: Sequence[Column], new: Sequence[Column]) -> Callable[[Ba
     if not changes:
         return None
     change_row = _at_places(changes)
-    return lambda batch: list(map(change_row, batch))
+    return lambda batch: made_of(batch, list(map(change_row, batch)))
 
 
 def unpadded(value: str) -> str:

@@ -25,7 +25,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from dbfleet.errors import StatementError, UsageError, did_you_mean
-from dbfleet.values import TEXT_OF, VALUE_OF, Column, Schema, Type
+from dbfleet.values import TEXT_OF, VALUE_OF, Column, Schema, Type, made_of
 
 _FORMATS: Final = {"date": Type.DATE, "datetime": Type.DATETIME, "time": Type.TIME, "instant": Type.INSTANT}
 _NULLS: Final = ("zero-date", "infinity", "nan", "empty")
@@ -224,7 +224,7 @@ def changes(asked: Schema, given: Schema, rules: Sequence[Rule]) -> Callable[[li
                         shown = shown if len(shown) <= 60 else shown[:57] + "..."
                         raise StatementError(f"{given.name}.{name}: {shown} by --rule: {error}") from error
             rows.append(tuple(values))
-        return rows
+        return made_of(batch, rows)
 
     return change
 

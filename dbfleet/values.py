@@ -45,6 +45,19 @@ Row = tuple[Any, ...]
 Batch = list[Row]
 
 
+class Knowing(list[Row]):
+    """A batch that knows more of its rows than they say, such as digits that no Python value holds."""
+
+    def again(self, rows: Batch) -> Batch:
+        """These rows, each made of the batch's at its place, with what they may know of it still."""
+        raise NotImplementedError
+
+
+def made_of(batch: Batch, rows: Batch) -> Batch:
+    """The rows, each made of the batch's at its place, with what the batch knows besides them."""
+    return batch.again(rows) if isinstance(batch, Knowing) else rows
+
+
 class Type(enum.StrEnum):
     """The closed set of types."""
 

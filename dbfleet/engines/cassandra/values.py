@@ -15,7 +15,7 @@ from dbfleet.columns import Convert, converted
 from dbfleet.errors import Unsupported
 from dbfleet.narrow import SINGLE, Narrow, by_name, is_single, signed, single
 from dbfleet.native import day_text, json_of
-from dbfleet.values import TEXT_OF, VALUE_OF, Batch, Column, Row, Type, json_text
+from dbfleet.values import TEXT_OF, VALUE_OF, Batch, Column, Knowing, Row, Type, json_text
 
 DECLARED: Final[Mapping[Type, str]] = {
     Type.BOOL: "boolean",
@@ -120,7 +120,7 @@ def keeps(column: Column) -> bool:
     return FOREIGN.get(cql_type(column) or "") is column.type and cql_type(column) in _AGAIN
 
 
-class Rows(list[Row]):
+class Rows(Knowing):
     """A batch, and its columns of times as the driver gave them: those have nanoseconds."""
 
     __slots__ = ("times",)
@@ -128,6 +128,10 @@ class Rows(list[Row]):
     def __init__(self, rows: Batch, times: Mapping[str, Sequence[Any]]) -> None:
         super().__init__(rows)
         self.times = times
+
+    def again(self, rows: Batch) -> Batch:
+        """A time that is another one now has no nanoseconds: whoever writes it looks."""
+        return Rows(rows, self.times)
 
 
 def foreign_fetch(column: Column) -> Convert | None:

@@ -99,12 +99,16 @@ class Writing:
         self._fallen: dict[Any, Any] | None = {} if rounded else None
 
     def write(self, batch: Batch, times: Mapping[str, Sequence[Any]]) -> None:
-        """Store a batch. `times` are its columns of times as the driver gives and takes them, with nanoseconds."""
+        """Store a batch. `times` are its columns of times as the driver gives and takes them, with nanoseconds, for the
+        rows that still have these times."""
         stored = self._store(batch)
         for place, column in enumerate(self._schema.columns):
             if column.name in times and column.type is Type.TIME:
                 cells = times[column.name]
-                stored = [(*row[:place], cells[number], *row[place + 1 :]) for number, row in enumerate(stored)]
+                stored = [
+                    (*row[:place], cell, *row[place + 1 :]) if cell is not None and cell.time() == row[place] else row
+                    for row, cell in zip(stored, cells, strict=True)
+                ]
         rows = self._fitting(list(zip(batch, stored, strict=True)))
         if self.careful is None:
             self._send_plainly(self._last_of_each_key(self._apart(rows)))
