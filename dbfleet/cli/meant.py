@@ -101,6 +101,7 @@ OPTIONS: Final[Mapping[tuple[str, str], str]] = {
        for option in ("--exclude-table", "--ignore-table", "--exclude-collection", "--skip", "-T")},
     **{(command, option): "did you mean --keep-going?" for command in ("dump", "load", "copy", "diff")
        for option in ("--continue-on-error", "--ignore-errors", "--skip-errors", "-k")},
+    **{(command, "--keep-ttl"): "copy has it, from one server to another" for command in ("dump", "load")},
     ("load", "--jsonArray"): "did you mean --format json?",
     ("load", "--file"): "the file is an argument: dbfleet load TARGET FILE",
     ("load", "-f"): "the file is an argument: dbfleet load TARGET FILE",

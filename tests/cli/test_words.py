@@ -46,6 +46,7 @@ from dbfleet import __version__
         ("jobs --follow", "did you mean --watch?"),
         ("query nosuch x", "the targets are: "),
         ("init --force", "did you mean --yes?"),
+        ("dump shop --keep-ttl", "copy has it"),
         ("schedule add drift a b --time-zone Europe/Paris", "did you mean --tz?"),
         ("schedule add drift a b --interval 5m", "did you mean --every?"),
         ("query x.csv y", "dbfleet load TARGET x.csv"),
