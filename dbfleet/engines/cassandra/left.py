@@ -13,7 +13,7 @@ from dbfleet.engines.cassandra.session import Session
 from dbfleet.engines.cassandra.tables import columns_of
 from dbfleet.engines.cassandra.text import quote, quoted
 from dbfleet.engines.cassandra.values import FOREIGN, is_static
-from dbfleet.errors import ConstraintViolated
+from dbfleet.errors import ConstraintViolated, NotFound, StatementError
 from dbfleet.values import Schema
 
 _PATIENCE_S: Final = 5.0
@@ -33,6 +33,8 @@ def of_table(session: Session, schema: Schema, *, ours: bool) -> Iterator[str]:
             yield f"the materialized view {view}"
     for (trigger,) in session.rows(f"SELECT trigger_name FROM system_schema.triggers {where}", table):
         yield f"the trigger {trigger}"
+    yield from (f"the mask of {column}" for column, *_ in masks(session, schema.name))
+    yield from _masked(session, schema.name)
     ((seconds, comment),) = session.rows(
         f"SELECT default_time_to_live, comment FROM system_schema.tables {where}", table
     )
@@ -84,6 +86,10 @@ def natively(session: Session, name: str, views: Set[str], *, times: bool) -> It
             yield f"the materialized view {view}"
     for (trigger,) in session.rows(f"SELECT trigger_name FROM system_schema.triggers {where}", table):
         yield f"the trigger {trigger}"
+    yield from _masked(session, name)
+    for column, keyspace, function in masks(session, name):
+        if keyspace != "system":
+            yield f"the mask of {column} by the function {function}"
     columns = [(column, kind, type_) for column, kind, _, type_, _ in columns_of(session, name)]
     if any(type_ == "counter" for *_, type_ in columns):
         return
@@ -119,6 +125,32 @@ def of_keyspace(session: Session, but: Set[str] = frozenset()) -> Iterator[str]:
         names = sorted({name for (name,) in rows} - (but if kind == "type" else set()))
         if names:
             yield f"the {kind}{'s' if len(names) > 1 else ''} {', '.join(names)}"
+
+
+def masks(session: Session, name: str) -> list[tuple[str, str, str]]:
+    """The columns that a role without UNMASK reads masked, each with the keyspace and the name of the function that
+    does so; none before Cassandra 5.0."""
+    asked = "SELECT column_name, function_keyspace, function_name FROM system_schema.column_masks"
+    try:
+        rows = session.rows(f"{asked} WHERE keyspace_name = %s AND table_name = %s", (session.keyspace, name))
+        return [(column, keyspace, function) for column, keyspace, function in rows]
+    except (StatementError, NotFound):
+        return []
+
+
+def _masked(session: Session, name: str) -> Iterator[str]:
+    """The columns whose values this role gets masked, as it has no UNMASK."""
+    columns, role = [column for column, *_ in masks(session, name)], quote(session.target.user or "")
+    if not columns or not session.target.user:
+        return
+    try:
+        if any(superuser for _, superuser, *_ in session.rows(f"LIST ROLES OF {role}")):
+            return
+        rights = {row[3] for row in session.rows(f"LIST ALL PERMISSIONS ON TABLE {session.table(name)} OF {role}")}
+    except StatementError:  # nobody's rights are looked at
+        return
+    if "UNMASK" not in rights:
+        yield f"the values of {', '.join(columns)}, which come masked: {session.target.user} has no UNMASK"
 
 
 def _expires_whole(type_: str) -> bool:

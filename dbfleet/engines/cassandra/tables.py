@@ -46,10 +46,25 @@ class Tables:
 
     def describe(self, name: str) -> Schema:
         """The table's schema, read now. NotFound if it is not there."""
-        comment = self._comment(name)
-        schema = _kept(comment) if comment.startswith(MARK) else self._read(name)
+        kept = kept_in(self._comment(name))
+        schema = self._as_it_is_now(name, replace(kept, name=name)) if kept else self._read(name)
         self._described[name] = schema
         return schema
+
+    def _as_it_is_now(self, name: str, kept: Schema) -> Schema:
+        """The schema that dbfleet gave the table, without the columns that are gone and with those that others have
+        added since."""
+        there = {column for column, *_ in columns_of(self._session, name)}
+        if there == set(kept.names):
+            return kept
+        found = self._read(name)
+        if not there.issuperset(kept.key):
+            return found
+        columns = [column for column in kept.columns if column.name in there]
+        columns += [column for column in found.columns if column.name not in kept.names]
+        references = tuple(each for each in kept.references if there.issuperset(each.columns))
+        edge = kept.edge and references == kept.references
+        return replace(kept, columns=tuple(columns), references=references, edge=edge)
 
     def described(self, name: str) -> Schema:
         """The table's schema as it was read last."""
@@ -62,7 +77,7 @@ class Tables:
 
     def is_ours(self, name: str) -> bool:
         """Whether dbfleet made the table."""
-        return self._comment(name).startswith(MARK)
+        return kept_in(self._comment(name)) is not None
 
     def create(self, schema: Schema) -> None:
         """Make the table. Unsupported for a name, a key or a column that Cassandra does not take."""
@@ -136,9 +151,14 @@ def columns_of(session: Session, name: str) -> list[tuple[str, str, int, str, st
     ]
 
 
-def _kept(comment: str) -> Schema:
-    """The schema that the table's comment holds, with the notes of today."""
-    kept = Schema.from_dict(json.loads(comment[len(MARK) :]))
+def kept_in(comment: str) -> Schema | None:
+    """The schema that the table's comment holds, with the notes of today; None where the comment is somebody else's."""
+    try:
+        kept = Schema.from_dict(json.loads(comment.removeprefix(MARK))) if comment.startswith(MARK) else None
+    except (ValueError, LookupError, TypeError, AttributeError):
+        kept = None
+    if kept is None:
+        return None
     columns = [replace(column, note=NOTES.get(cql_type(column) or "", column.note)) for column in kept.columns]
     return replace(kept, columns=tuple(columns))
 

@@ -64,10 +64,24 @@ def timestamp_type() -> Any:
 
 
 @cache
+def _take_names_of_digits() -> None:
+    """Within a vector a type of the user's own comes with its name in hexadecimal digits, and the driver fails on one
+    that has no letter among them ("addr"), as it takes it for a number."""
+    from cassandra import cqltypes
+
+    class UserType(cqltypes.UserType):  # type: ignore[misc]  # the driver knows types by the names of their classes
+        @classmethod
+        def apply_parameters(cls, subtypes: Sequence[Any], names: Sequence[Any]) -> Any:
+            named = [cqltypes.mkUnrecognizedType(str(each)) if isinstance(each, int) else each for each in subtypes]
+            return super().apply_parameters(named, names)
+
+
+@cache
 def protocol_handler(raw: frozenset[str] = frozenset()) -> Any:
     """The driver's protocol handler, with our reading of timestamps. The columns `raw` come as the server's bytes."""
     from cassandra import cqltypes, protocol
 
+    _take_names_of_digits()
     Timestamp = timestamp_type()  # noqa: N806
     opcode = protocol.ResultMessage.opcode
     base = protocol.ProtocolHandler.message_types_by_opcode[opcode]

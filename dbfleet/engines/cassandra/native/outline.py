@@ -16,7 +16,7 @@ from dbfleet.engines.cassandra import left
 from dbfleet.engines.cassandra.native.types import Fields, expanded, mentioned
 from dbfleet.engines.cassandra.native.values import WHERE, types_of
 from dbfleet.engines.cassandra.session import Session
-from dbfleet.engines.cassandra.tables import MARK
+from dbfleet.engines.cassandra.tables import MARK, kept_in
 from dbfleet.engines.cassandra.text import quote
 from dbfleet.outline import STAGES, Outline, Step, marked
 
@@ -26,6 +26,9 @@ NEWER: Final[Mapping[str, str]] = {
     "memtable": "'default'", "allow_auto_snapshot": "true", "incremental_backups": "true",
 }  # fmt: skip
 """Options that came after 4.0, each with what is so where nothing is said."""
+_COMMENT: Final = "comment = ''"
+_OWN_MASK: Final = re.compile(r" MASKED WITH (?!system\.)[^\n]*\)")
+"""A mask by a function of the user's own, which does not come along."""
 _TABLE: Final = re.compile(r"CREATE TABLE \S+ \(")
 _INDEX: Final = re.compile(r"(CREATE (?:CUSTOM )?INDEX )(\S+)( ON )\S+( \()")
 _VIEW: Final = re.compile(r"CREATE MATERIALIZED VIEW \S+( AS\b.*?\n?\s*FROM )\S+", re.DOTALL)
@@ -93,11 +96,12 @@ def _table(session: Session, name: str) -> Iterator[Step]:
         yield _feature("vectors", "vector", name)
     said = _described(session, f"TABLE {quote(name)}")
     text = _TABLE.sub(lambda _: f"CREATE TABLE {marked('named', '', name)} (", said["table", name], count=1)
-    if comment.startswith(MARK):
-        text = text.replace(_literal(comment), _kept(name, comment), 1)
-    text, options = _without_newer(text.rstrip(";\n "))
+    text = text.replace(f"comment = {_literal(comment)}", _COMMENT, 1)  # it may hold whatever is looked for here
+    text, options = _without_newer(_OWN_MASK.sub("", text).rstrip(";\n "))
     if "MASKED WITH" in text:
         yield _feature("masked columns", "masks", name)
+    own = _kept(name, comment) if kept_in(comment) else _literal(comment)
+    text = text.replace(_COMMENT, f"comment = {own}", 1)
     yield Step("collections", "table", name, f"table {name}", text)
     for option, value in options:
         text = f"ALTER TABLE {marked('named', '', name)} WITH {option} = {value}"
