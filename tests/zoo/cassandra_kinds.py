@@ -46,9 +46,11 @@ def _row(table: str, number: int, place: int) -> str:
 _OWN_TYPES = [
     "CREATE TYPE inner (x int, y frozen<list<text>>)",
     'CREATE TYPE "Outer" (i frozen<inner>, "a ""b" text, d duration)',
+    "CREATE TYPE addr (n tinyint)",  # in hexadecimal its name has digits alone
     "CREATE TYPE alone (n tinyint)",
 ]
-_OPTIONS = """WITH CLUSTERING ORDER BY (c DESC, "D" ASC) AND comment = 'it''s mine' AND gc_grace_seconds = 77
+_OPTIONS = """WITH CLUSTERING ORDER BY (c DESC, "D" ASC) AND comment = 'it''s
+) WITH memtable = ''x''\n    AND mine MASKED WITH y' AND gc_grace_seconds = 77
  AND default_time_to_live = 86400 AND compaction = {'class': 'LeveledCompactionStrategy', 'sstable_size_in_mb': 99}
  AND compression = {'class': 'DeflateCompressor', 'chunk_length_in_kb': 64} AND speculative_retry = '95p'
  AND caching = {'keys': 'NONE', 'rows_per_partition': '12'} AND bloom_filter_fp_chance = 0.05 AND cdc = true
@@ -73,12 +75,13 @@ KINDS: dict[str, list[str]] = {
         """CREATE TABLE nested (id int PRIMARY KEY, l list<int>, s set<time>, m map<timestamp, blob>,
            fl frozen<list<frozen<set<int>>>>, lm list<frozen<map<text, frozen<tuple<int, text>>>>>, t tuple<int, text>,
            ft frozen<tuple<duration, inet>>, v vector<float, 3>, vt vector<text, 2>, u "Outer", fu frozen<"Outer">,
-           lu list<frozen<"Outer">>, mu map<frozen<inner>, decimal>, sv set<frozen<vector<int, 2>>>)""",
-        """INSERT INTO nested (id, l, s, m, fl, lm, t, ft, v, vt, u, fu, lu, mu, sv) VALUES (1, [2, 1, 2],
+           lu list<frozen<"Outer">>, mu map<frozen<inner>, decimal>, sv set<frozen<vector<int, 2>>>,
+           vu vector<frozen<addr>, 2>)""",
+        """INSERT INTO nested (id, l, s, m, fl, lm, t, ft, v, vt, u, fu, lu, mu, sv, vu) VALUES (1, [2, 1, 2],
            {'23:59:59.999999999', '00:00:00.000000001'}, {'2020-01-01T00:00:00.001Z': 0x}, [{3, 1}, {}],
            [{'a': (1, null)}], (null, 'x'), (1mo2d, '::1'), [1.5, NaN, -0.0], ['', 'b'],
            {i: {x: 1, y: ['z']}, "a ""b": null}, {i: null, d: 3ns}, [{"a ""b": ''}], {{x: 1}: 1.10, {x: 0}: 1.1},
-           {[1, 2]})""",
+           {[1, 2]}, [{n: 1}, {n: null}])""",
         "UPDATE nested SET l = l + [7], m[1] = 0xff, u.d = 1h WHERE id = 2",
         "INSERT INTO nested (id, fl, t, fu) VALUES (3, [], (null, null), {x: 1})".replace("{x: 1}", "{d: 1s}"),
     ],
@@ -90,7 +93,8 @@ KINDS: dict[str, list[str]] = {
           for p, q, c, d in (("a", 1, 5, "f"), ("a", 1, 5, "0"), ("a", 1, -7, "f"), ("", 2, 0, "1"))],
         """UPDATE orders SET sm = {'only': 1} WHERE "P" = 'static' AND q = 3""",
         """INSERT INTO orders ("P", q, st) VALUES ('static', 4, '')""",
-        "CREATE TABLE pairs (a frozen<tuple<int, text>>, b frozen<map<text, int>>, c decimal, PRIMARY KEY (a, b, c))",
+        "CREATE TABLE pairs (a frozen<tuple<int, text>>, b frozen<map<text, int>>, c decimal, PRIMARY KEY (a, b, c)) "
+        "WITH comment = 'dbfleet: not a schema'",
         "INSERT INTO pairs (a, b, c) VALUES ((1, null), {'k': 1}, 1.0)",
         "INSERT INTO pairs (a, b, c) VALUES ((1, null), {}, -0.00)",
         'CREATE TABLE "CamelCase" (id varint PRIMARY KEY, gone text, "Kept" text)',

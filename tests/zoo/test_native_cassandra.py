@@ -120,6 +120,22 @@ def test_rows_go_as_they_are_into_tables_that_are_there(keyspaces: Keyspaces) ->
     assert (again.code, "exist" in again.err or "rows" in again.err) == (2, True), again
 
 
+def test_nanoseconds_stay_where_another_column_is_converted(keyspaces: Keyspaces) -> None:
+    """By a rule, and into a table that is there."""
+    source, sink = keyspaces.new(
+        "CREATE TABLE a (id int, c time, x int, t time, PRIMARY KEY (id, c))",
+        "INSERT INTO a (id, c, x, t) VALUES (1, '13:30:54.234567890', 7, '23:59:59.999999999')",
+        "INSERT INTO a (id, c) VALUES (1, '13:30:54.234567891')",
+    ), keyspaces.new()  # fmt: skip
+    expected = [row[:-1] for row in _run(source, "SELECT c, t, x FROM a")]
+    for way in (("--rule", "x: type=text"), ("--mode", "upsert")):
+        copied = run("copy", url(source), url(sink), *way, "--verify")
+        assert copied.code == 0, copied.err
+        assert [row[:-1] for row in _run(sink, "SELECT c, t, x FROM a")] == expected
+        assert [x for (x,) in _run(sink, "SELECT x FROM a")] == ["7", None]
+        _run(sink, "TRUNCATE a")
+
+
 def test_types_of_one_name_and_other_fields_are_others(keyspaces: Keyspaces) -> None:
     source = keyspaces.new(*KINDS["collections"])
     sink = keyspaces.new("CREATE TYPE inner (x int, z text)")
@@ -265,6 +281,12 @@ def test_what_dbfleet_made_keeps_its_schema(keyspaces: Keyspaces) -> None:
     found = sink.describe("yours")
     assert (found.columns, found.references[0].collection) == (schema.columns, "yours")
     assert rows(sink, "yours") == rows(source, "ours")
+    for statement in ("DROP d", "ADD by_others duration"):
+        _run(sink, f"ALTER TABLE yours {statement}")
+    changed = sink.describe("yours")
+    assert changed.columns[:3] == schema.columns[:3]
+    assert (changed.names[3:], changed.columns[3].native) == (("by_others",), "duration")
+    assert [row for batch in sink.scan(changed) for row in batch if row[0] == 2] == [(2, None, None, None)]
 
 
 def test_views_are_told_and_what_the_server_forbids_is_named(keyspaces: Keyspaces) -> None:

@@ -68,7 +68,7 @@ def test_a_row_ends_with_its_values(keyspaces: Keyspaces) -> None:
     """And what ends while it is copied is no difference."""
     source, sink = keyspaces.new("CREATE TABLE a (p int PRIMARY KEY, t text, n int)"), keyspaces.new()
     for number in range(100):
-        _run(source, f"INSERT INTO a (p, t) VALUES ({number}, 'x') USING TTL {3 + number % 40}")
+        _run(source, f"INSERT INTO a (p, t) VALUES ({number}, 'x') USING TTL {3 + number % 9}")
         _run(source, f"UPDATE a USING TTL 1 SET n = 1 WHERE p = {number}")
     copied = run("copy", url(source), url(sink), "--keep-ttl", "--verify")
     assert copied.code == 0, copied.err
