@@ -120,8 +120,8 @@ def test_rows_go_as_they_are_into_tables_that_are_there(keyspaces: Keyspaces) ->
     assert (again.code, "exist" in again.err or "rows" in again.err) == (2, True), again
 
 
-def test_nanoseconds_stay_where_another_column_is_converted(keyspaces: Keyspaces) -> None:
-    """By a rule, and into a table that is there."""
+def test_nanoseconds_stay_where_another_column_is_converted(keyspaces: Keyspaces, tmp_path: Path) -> None:
+    """By a rule, into a table that is there, and from a native dump into one."""
     source, sink = keyspaces.new(
         "CREATE TABLE a (id int, c time, x int, t time, PRIMARY KEY (id, c))",
         "INSERT INTO a (id, c, x, t) VALUES (1, '13:30:54.234567890', 7, '23:59:59.999999999')",
@@ -134,6 +134,12 @@ def test_nanoseconds_stay_where_another_column_is_converted(keyspaces: Keyspaces
         assert [row[:-1] for row in _run(sink, "SELECT c, t, x FROM a")] == expected
         assert [x for (x,) in _run(sink, "SELECT x FROM a")] == ["7", None]
         _run(sink, "TRUNCATE a")
+    assert run("dump", url(source), "--native", "-o", str(tmp_path / "d")).code == 0
+    _run(sink, "DROP TABLE a")
+    _run(sink, "CREATE TABLE a (id int, c time, x bigint, t time, PRIMARY KEY (id, c))")
+    loaded = run("load", url(sink), str(tmp_path / "d"), "--verify")
+    assert loaded.code == 0, loaded.err
+    assert [row[:-1] for row in _run(sink, "SELECT c, t, x FROM a")] == expected
 
 
 def test_types_of_one_name_and_other_fields_are_others(keyspaces: Keyspaces) -> None:

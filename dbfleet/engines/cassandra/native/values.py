@@ -14,7 +14,7 @@ from dbfleet.columns import Convert
 from dbfleet.engines.cassandra.native.types import Fields, driver_type, expanded
 from dbfleet.engines.cassandra.session import Session
 from dbfleet.engines.cassandra.tables import columns_of
-from dbfleet.engines.cassandra.values import FETCH, FOREIGN, STATIC, cql_type, foreign_fetch, plain_value
+from dbfleet.engines.cassandra.values import FETCH, FOREIGN, STATIC, Rows, cql_type, foreign_fetch, plain_value
 from dbfleet.errors import StatementError
 from dbfleet.values import Batch, Column, Schema, Type
 
@@ -64,10 +64,15 @@ def native(session: Session, described: Schema) -> Schema:
 
 
 def closed(native: Schema, schema: Schema, batch: Batch) -> Batch:
-    """The rows of a schema that `describe` has told. StatementError for a value that its column's type does not
-    hold."""
+    """The rows of a schema that `describe` has told, with their nanoseconds (`Rows`). StatementError for a value that
+    its column's type does not hold."""
     ways = [(native.names.index(each.name), _closing(native.column(each.name), each)) for each in schema.columns]
-    return [tuple([way(row[place]) for place, way in ways]) for row in batch]
+    rows = [tuple([way(row[place]) for place, way in ways]) for row in batch]
+    times = [native.column(column.name) for column in schema.columns if column.type is Type.TIME]
+    if not times:
+        return rows
+    places = [(column.name, native.names.index(column.name), _decoder(column)) for column in times]
+    return Rows(rows, {name: [way(row[place]) if row[place] else None for row in batch] for name, place, way in places})
 
 
 def _closing(raw: Column, column: Column) -> Convert:
