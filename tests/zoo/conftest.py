@@ -10,6 +10,14 @@ import pytest
 from dbfleet.target import Target
 from tests.zoo import databases
 from tests.zoo.databases import Databases
+from tests.zoo.neo4j_pair import two_servers
+
+
+@pytest.fixture(scope="session")
+def neo4j_servers(target: Target) -> Iterator[tuple[Target, Target]]:
+    """Two servers of Neo4j besides the one that other tests use (`target`): files of tests share them."""
+    with two_servers() as found:
+        yield found
 
 
 @pytest.fixture

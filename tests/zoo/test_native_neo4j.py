@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,6 @@ from dbfleet.engines.neo4j.native import outline, take
 from dbfleet.outline import Step
 from dbfleet.target import Target
 from tests.zoo.neo4j_kinds import KINDS, ask, emptied, fill, graph, rules, told
-from tests.zoo.neo4j_pair import two_servers
 from tests.zoo.walk import Ran, run
 
 pytestmark = pytest.mark.engines("neo4j")
@@ -23,20 +21,13 @@ pytestmark = pytest.mark.engines("neo4j")
 Pair = tuple[Target, Target]
 
 
-@pytest.fixture(scope="session", name="servers")
-def both_servers(target: Target) -> Iterator[Pair]:
-    """Two servers besides the one that other tests use."""
-    with two_servers() as found:
-        yield found
-
-
 @pytest.fixture(name="pair")
-def two_graphs(servers: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pair:
+def two_graphs(neo4j_servers: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pair:
     """Two empty databases."""
     monkeypatch.setenv("DBFLEET_STATE_DIR", str(tmp_path / "state"))
-    for each in servers:
+    for each in neo4j_servers:
         emptied(each)
-    return servers
+    return neo4j_servers
 
 
 def url(target: Target) -> str:
@@ -55,9 +46,7 @@ def records(ran: Ran) -> list[dict[str, object]]:
 # --- copy ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("kind", "options"), [*((kind, ("--verify",)) for kind in KINDS), ("relationships", ()), ("alike", ("--jobs", "1"))]
-)
+@pytest.mark.parametrize(("kind", "options"), [*((kind, ("--verify",)) for kind in KINDS), ("alike", ("--jobs", "1"))])
 def test_a_graph_is_the_same(pair: Pair, kind: str, options: tuple[str, ...]) -> None:
     source, sink = pair
     fill(source, KINDS[kind])
@@ -98,7 +87,7 @@ def _digests(target: Target) -> dict[object, object]:
 
 def test_all_of_it_at_once(pair: Pair) -> None:
     source, sink = pair
-    for kind in ("labels", "relationships", "alike", "names", "indexes"):
+    for kind in ("labels", "relationships", "alike", "names"):
         fill(source, KINDS[kind])
     copied = run("copy", url(source), url(sink), "--verify", "--strict")
     assert copied.code == 0, copied
@@ -210,6 +199,9 @@ def test_relationships_that_nobody_sees_are_named(pair: Pair) -> None:
     assert copied.code == 0, copied
     assert left_of(copied) == ["K: 1 relationships of a type that has the same name as this label: does not come along"]
     assert run("copy", url(source), url(sink), "--mode", "replace", "--yes", "--strict").code == 6
+    fill(sink, ["MATCH (a:K {id: 1}), (b:K {id: 2}) CREATE (b)-[:K]->(a)"])
+    refused = run("copy", url(source), url(sink), "--mode", "replace", "--yes")
+    assert (refused.code, "nodes of K have relationships K" in refused.err) == (5, True), refused
 
 
 def test_rows_of_dbfleet_s_own_go_with_what_others_hung_on_them(pair: Pair) -> None:
@@ -221,6 +213,10 @@ def test_rows_of_dbfleet_s_own_go_with_what_others_hung_on_them(pair: Pair) -> N
     assert copied.code == 0, copied
     assert told(sink) == told(source)
     assert run("diff", url(source), url(sink)).code == 0
+    for names in (["customers", "Cat", "LIKES"], ["customers", "orders", "Cat", "LIKES"]):
+        beside = run("copy", url(source), url(sink), *names, "--mode", "replace", "--yes")
+        assert (beside.code, "replace " in beside.err) == (5, True), "relationships of rows that stay would go"
+    assert told(sink) == told(source)
     fill(sink, ["MATCH (c:Cat) DETACH DELETE c", "DROP INDEX mine"])
     fill(source, ["MATCH (c:Cat) DETACH DELETE c"])
     copied = run("copy", url(source), url(sink), "--mode", "replace", "--yes", "--verify")
@@ -231,12 +227,28 @@ def test_rows_of_dbfleet_s_own_go_with_what_others_hung_on_them(pair: Pair) -> N
 def test_what_rows_of_dbfleet_s_own_have_besides_is_named(pair: Pair) -> None:
     source, sink = pair
     assert run("seed", url(source), "--rows", "30").code == 0
-    fill(source, ["MATCH (c:customers) WITH c ORDER BY c.id LIMIT 1 SET c:VIP, c.more = 1", "CREATE (:VIP {n: 1})"])
+    fill(source, ["MATCH (c:customers) WITH c ORDER BY c.id LIMIT 1 SET c:VIP, c.more = 1", "CREATE (:VIP {n: 1})",
+                  "CREATE (c:CUSTOMER {n: 1})-[:CUSTOMER]->(c)-[:PRODUCT]->(c)-[:customers]->(c), (:follows)",
+                  "CREATE INDEX one FOR ()-[r:customers]-() ON (r.w)",
+                  "CREATE INDEX two FOR ()-[r:PRODUCT]-() ON (r.w)"])  # fmt: skip
     copied = run("copy", url(source), url(sink), "--verify")
     assert copied.code == 0, copied
+    hidden = "relationships of a type that has the same name as this label"
     assert sorted(left_of(copied)) == [
-        "customers: 1 of its nodes are nodes of VIP too, and become two rows: does not come along",
-        "customers: the property more, which its schema does not have: does not come along",
+        f"{text}: does not come along"
+        for text in (
+            "1 relationships PRODUCT that are of no row's reference, as others of this type are",
+            f"CUSTOMER: 1 {hidden}",
+            "customers: 1 of its nodes are nodes of VIP too, and become two rows",
+            f"customers: 1 {hidden}",
+            "customers: the property more, which its schema does not have",
+            "customers: the range index one",
+            "follows: 1 nodes of a label that has the same name as these relationships",
+        )
+    ]
+    assert ask(sink, "MATCH (c:CUSTOMER) RETURN labels(c), c.n") == [[["CUSTOMER"], 1]]
+    assert ask(sink, "SHOW INDEXES YIELD name, type WHERE type = 'RANGE' AND name IN ['one', 'two'] RETURN name") == [
+        ["two"]
     ]
     assert ask(sink, "MATCH (v:VIP) RETURN labels(v), v.n") == [[["VIP"], 1]]
 
@@ -327,8 +339,7 @@ def dumped(source: Target, folder: Path) -> str:
 @pytest.mark.parametrize(
     ("kind", "mode"),
     [
-        *((kind, "insert") for kind in KINDS if kind not in ("alike", "labels", "relationships")),
-        ("the case", "replace"),
+        *((kind, "insert") for kind in KINDS if kind not in ("alike", "labels", "relationships", "indexes")),
         ("labels of nodes that can be told apart", "replace"),
     ],
 )

@@ -50,6 +50,8 @@ class Neo4jAdapter(
         self._packing = packing(bolt)
         self._bolt = bolt
         self._taking = take.Taking(session, self._collections)
+        self._in_place = False
+        """Whether what is replaced goes before others come, as the outline says that was looked at last."""
 
     # --- what is there ---
 
@@ -125,8 +127,8 @@ class Neo4jAdapter(
 
     def lost(self, names: Sequence[str]) -> Sequence[str]:
         """Nothing is lost in silence. ConstraintViolated for nodes that have relationships of other collections, where
-        dbfleet did not make these: they would go with the nodes."""
-        swap.refuse_what_hangs_on(self._session, names)
+        dbfleet did not make these, or where no swap leads them to other nodes: they would go with the nodes."""
+        swap.refuse_what_hangs_on(self._session, names, in_place=self._in_place)
         return ()
 
     # --- what goes along and what stays behind ---
@@ -175,6 +177,7 @@ class Neo4jAdapter(
 
     def lacking(self, steps: Sequence[Step]) -> Mapping[str, str]:
         """The constraints of the Enterprise Edition, where this is another."""
+        self._in_place = any(step.fixed for step in steps)
         return take.lacking(self._session, steps)
 
     def names(

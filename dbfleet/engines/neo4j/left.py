@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dbfleet.engines.neo4j import schemas
 from dbfleet.engines.neo4j import text as cypher
 from dbfleet.engines.neo4j.session import Session
@@ -19,15 +21,36 @@ def of_database(session: Session) -> list[str]:
     ((marked,),) = session.rows(f"MATCH (x:{MARK}) RETURN count(x)")
     if marked:
         found.append(f"the marks of {marked} nodes, of a copy that was cut off: its --resume takes them away")
+    labels = {label for (label,) in session.rows("CALL db.labels() YIELD label RETURN label")}
+    for type_, ends in sorted(schemas.derived(schemas.kept(session)).items()):
+        others = 0 if type_ in labels else _others(session, type_, ends)
+        if others:
+            found.append(f"{others} relationships {type_} that are of no row's reference, as others of this type are")
     return found
 
 
+def _others(session: Session, type_: str, ends: Sequence[tuple[str, str]]) -> int:
+    """How many relationships of a type do not connect nodes of these pairs of labels."""
+    kind = quoted(type_)
+    sides = [f"(:{quoted(a)})-[x:{kind}]->()" for a in {a for a, _ in ends}]
+    sides += [f"()-[x:{kind}]->(:{quoted(b)})" for b in {b for _, b in ends}]
+    counts = [session.rows(f"MATCH {side} RETURN count(x)")[0][0] for side in (f"()-[x:{kind}]->()", *sides)]
+    if sum(counts[1:]) == 2 * counts[0]:  # the server keeps these counts
+        return 0
+    own = " OR ".join(f"(a:{quoted(a)} AND b:{quoted(b)})" for a, b in ends) or "false"
+    return int(session.rows(f"MATCH (a)-[x:{kind}]->(b) WHERE NOT ({own}) RETURN count(x)")[0][0])
+
+
 def hidden(session: Session, collections: Collections, name: str) -> list[str]:
-    """Relationships that nobody sees: their type has the name of a label."""
+    """Relationships that nobody sees, as their type has the name of a label; nodes that nobody sees, as their one label
+    has the name of dbfleet's own relationships."""
     layout = collections.known(Schema(name, ()))
     if layout.relationship or layout.unlabelled:
         return []
-    ((count,),) = session.rows(f"MATCH ()-[x:{quoted(name)}]->() RETURN count(x)")
+    if cypher.is_edge(layout.schema):
+        ((count,),) = session.rows(f"MATCH (x:{quoted(name)}) WHERE size(labels(x)) = 1 RETURN count(x)")
+        return [f"{count} nodes of a label that has the same name as these relationships"] if count else []
+    count = _others(session, name, schemas.derived(schemas.kept(session)).get(name, ()))
     return [f"{count} relationships of a type that has the same name as this label"] if count else []
 
 
@@ -45,8 +68,7 @@ def besides_rows(session: Session, collections: Collections, name: str) -> list[
             {"known": [name, MARK]},
         )
         left += [f"{count} of its nodes are nodes of {other} too, and become two rows" for other, count in shared]
-        if not ours:
-            left += hidden(session, collections, name)
+    left += hidden(session, collections, name)
     if ours:
         pattern = f"()-[x:{quoted(name)}]->()" if schema.edge else f"(x:{quoted(name)})"
         others = session.rows(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Final
 
 from dbfleet.engines.neo4j import text as cypher
@@ -25,6 +26,16 @@ def kept_of(session: Session, name: str) -> Schema | None:
     """The kept schema of a collection; None where dbfleet did not make it."""
     rows = session.rows(f"MATCH (s:{HOUSE} {{collection: $name}}) RETURN s.collection, s.schema", {"name": name})
     return _schemas(rows).get(name)
+
+
+def derived(schemas: Mapping[str, Schema]) -> dict[str, list[tuple[str, str]]]:
+    """The types of relationships that dbfleet makes of these collections' references, each with the labels between
+    which it does."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for name, schema in schemas.items():
+        for reference in () if cypher.is_edge(schema) else schema.references:
+            found.setdefault(cypher.relationship_type(reference), []).append((name, reference.collection))
+    return found
 
 
 def keep(session: Session, schema: Schema) -> None:

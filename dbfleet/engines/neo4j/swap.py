@@ -26,6 +26,7 @@ from dbfleet.engines.neo4j.session import Session
 from dbfleet.engines.neo4j.swap_outside import (
     Outside,
     outside_of,
+    refuse_in_place,
     refuse_strangers,
     refuse_without_ends,
     repointed,
@@ -119,14 +120,17 @@ def undo(
         pass  # the server is gone: `leftovers` finds the labels later
 
 
-def refuse_what_hangs_on(session: Session, names: Sequence[str]) -> None:
+def refuse_what_hangs_on(session: Session, names: Sequence[str], *, in_place: bool) -> None:
     """ConstraintViolated where nodes that go have relationships of what dbfleet did not make and does not go. Those of
-    collections that dbfleet made are led to the rows that come, or refused by the swap."""
+    collections that dbfleet made are led to the rows that come, or refused by the swap; `in_place` there is none, and
+    they are refused here."""
     kept = schemas.kept(session)
     going = set(names)
-    outside = outside_of(kept, set(), going)
-    foreign = going - {name for name, schema in kept.items() if cypher.is_edge(schema)}
-    refuse_strangers(session, kept, foreign, going, outside)
+    edges = {name for name in names if _is_relationships(session, kept, name)}
+    if in_place:
+        refuse_in_place(session, kept, going - edges, edges)
+    else:
+        refuse_strangers(session, kept, going - edges, going, outside_of(kept, set(), going))
 
 
 # --- inside ---

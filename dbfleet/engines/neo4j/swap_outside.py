@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from dbfleet.adapter import Swap
 from dbfleet.engines.neo4j import text as cypher
-from dbfleet.engines.neo4j.schemas import OWN
+from dbfleet.engines.neo4j.schemas import OWN, derived
 from dbfleet.engines.neo4j.session import Session
 from dbfleet.engines.neo4j.text import quoted
 from dbfleet.errors import ConstraintViolated
@@ -44,7 +44,7 @@ def refuse_strangers(
 ) -> None:
     """ConstraintViolated for relationships that no kept schema knows: they would go with the nodes that they
     connect."""
-    known = set(swapped)
+    known = set(swapped) - nodes  # a type that is called as a label is no collection
     for one in outside:
         known |= {one.schema.name} if cypher.is_edge(one.schema) else _types(one.schema)
     for name, schema in kept.items():
@@ -55,14 +55,36 @@ def refuse_strangers(
             f"MATCH {cypher.nodes(name)}-[r]-() WHERE NOT type(r) IN $known RETURN type(r) LIMIT 1",
             {"known": sorted(known)},
         )
-        if strangers:
-            ((type_,),) = strangers
-            raise ConstraintViolated(
-                f"nodes of {name} have relationships {type_}, which would go with them",
-                engine="neo4j",
-                target=session.target.name,
-                hint=f"replace {type_} together with {name}, or delete them first",
-            )
+        for (type_,) in strangers:
+            raise _would_go(session, name, type_, "delete them first" if type_ in nodes else "", type_)
+
+
+def refuse_in_place(session: Session, kept: Mapping[str, Schema], nodes: Set[str], edges: Set[str]) -> None:
+    """ConstraintViolated for relationships of collections that stay, where the nodes go before others come: nothing
+    leads to these afterwards. `nodes` and `edges` are what goes."""
+    going = derived({name: kept[name] for name in nodes if name in kept})
+    own = sorted({label for ends in going.values() for label, _ in ends})
+    known = {"edges": sorted(edges), "types": sorted(going), "own": own}
+    for name in sorted(nodes):
+        found = session.rows(
+            f"MATCH {cypher.nodes(name)}-[r]-() WHERE NOT type(r) IN $edges AND "
+            "NOT (type(r) IN $types AND any(l IN labels(startNode(r)) WHERE l IN $own)) "
+            "RETURN type(r), labels(startNode(r)) LIMIT 1",
+            known,
+        )
+        for type_, labels in found:
+            rows = next((label for label, _ in derived(kept).get(type_, ()) if label in labels), "")
+            hint = "delete them first" if type_ in nodes and not rows else ""
+            raise _would_go(session, name, type_, hint, rows or type_, f" of {rows}" if rows else "")
+
+
+def _would_go(session: Session, name: str, type_: str, hint: str, other: str, whose: str = "") -> ConstraintViolated:
+    return ConstraintViolated(
+        f"nodes of {name} have relationships {type_}{whose}, which would go with them",
+        engine="neo4j",
+        target=session.target.name,
+        hint=hint or f"replace {other} together with {name}, or delete them first",
+    )
 
 
 def refuse_without_ends(session: Session, swaps: Sequence[Swap], outside: Sequence[Outside]) -> None:

@@ -48,10 +48,10 @@ class Collections:
     def names(self) -> Sequence[str]:
         """The collections, sorted; not the relationships that dbfleet made of references."""
         kept = schemas.kept(self._session)
-        ours = {cypher.relationship_type(reference) for schema in kept.values() for reference in schema.references}
+        ours = {f"()-[x:{quoted(name)}]->()" for name in schemas.derived(kept)}
         names = set(kept)
         for name, pattern in self.patterns():
-            foreign = name not in names and name not in ours and name != HOUSE and not name.startswith(OWN)
+            foreign = name not in names and pattern not in ours and name != HOUSE and not name.startswith(OWN)
             if foreign and self._session.rows(f"MATCH {pattern} RETURN 1 LIMIT 1"):
                 names.add(name)
         if self._session.rows(f"MATCH {cypher.nodes(UNLABELLED)} RETURN 1 LIMIT 1"):

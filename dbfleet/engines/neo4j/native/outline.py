@@ -64,7 +64,7 @@ def outline(session: Session, collections: Collections, names: Sequence[str], *,
     if fixed and names:
         steps.append(Step("before", MARKS, "", "marks by which relationships find their nodes", MARK))
         steps.append(Step("after", MARKS, "", "no marks any more", MARK, 9))
-    steps += _rules(session, kept, names, relationships, everything=everything)
+    steps += _rules(session, kept, names, relationships, stays, everything=everything)
     if everything:
         stays += [f"{text}: does not come along" for text in left.of_database(session)]
     steps.sort(key=lambda step: (STAGES.index(step.stage), step.order))
@@ -78,26 +78,32 @@ def _beside(session: Session, collections: Collections, name: str, ours: bool) -
 
 
 def _rules(
-    session: Session, kept: Mapping[str, Schema], names: Sequence[str], relationships: Collection[str], *,
-    everything: bool,
+    session: Session, kept: Mapping[str, Schema], names: Sequence[str], relationships: Collection[str],
+    stays: list[str], *, everything: bool,
 ) -> Iterator[Step]:  # fmt: skip
-    """The steps that make constraints and indexes; with `everything` those too of what nothing has."""
-    own = {cypher.constraint(name) for name in kept}
+    """The steps that make constraints and indexes; with `everything` those too of what nothing has, or what references
+    make. Those of what nobody sees, as other things have its name, are added to `stays`."""
+    own, derived = {cypher.constraint(name) for name in kept}, schemas.derived(kept)
     for query in _RULES:
         for name, kind, entity, labels, statement, constrains in session.rows(query):
             labels = labels or []
             if name in own or any(label in (HOUSE, MARK) or label.startswith(OWN) for label in labels):
                 continue
             mine = [each for each in names if each in labels and (each in relationships) is (entity != "NODE")]
-            if not mine and (not everything or _has_any(session, entity, labels)):
+            words = f"the constraint {name} ({_spoken(kind)})" if constrains else f"the {kind.lower()} index {name}"
+            hidden = [each for each in names if each in labels and each not in mine]
+            if hidden and not mine:
+                stays.append(f"{hidden[0]}: {words}: does not come along")
+                continue
+            made = entity != "NODE" and not derived.keys().isdisjoint(labels)
+            if not mine and (not everything or (not made and _has_any(session, entity, labels))):
                 continue
             home = min(mine, default="")
             stage: Stage = "after" if not mine else "views" if home in kept else "keys"
-            words = f"the constraint {name} ({_spoken(kind)})" if constrains else f"the {kind.lower()} index {name}"
             what = f"{CONSTRAINT}{kind}" if constrains else INDEX
             text = _with_marks(statement, name, labels, entity, mine)
             makes = (("", f"{_NAME}{name}"),) if mine else ()
-            yield Step(stage, what, home, words, text, 0 if constrains else 1, makes, locks=_ALONE)
+            yield Step(stage, what, home, words, text, 0 if constrains else 1, makes, shared=not mine, locks=_ALONE)
 
 
 def _has_any(session: Session, entity: str, labels: Sequence[str]) -> bool:

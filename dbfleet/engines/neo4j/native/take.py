@@ -133,15 +133,23 @@ def clear_marks(session: Session) -> None:
 
 
 def lacking(session: Session, steps: Sequence[Step]) -> dict[str, str]:
-    """The constraints that this edition does not have."""
+    """The constraints that this edition does not have; what is of nothing, where something else has its name."""
     ((edition,),) = session.rows("CALL dbms.components() YIELD edition RETURN edition LIMIT 1")
-    if edition != "community":
-        return {}
-    return {
+    found = {
         step.mark: "needs the Enterprise Edition"
         for step in steps
-        if step.kind.startswith(outline.CONSTRAINT) and step.kind.removeprefix(outline.CONSTRAINT) not in outline.FREE
+        if edition == "community"
+        and step.kind.startswith(outline.CONSTRAINT)
+        and step.kind.removeprefix(outline.CONSTRAINT) not in outline.FREE
     }
+    free = [step for step in steps if step.shared and step.mark not in found]
+    there: dict[str, str] = {}
+    for what in ("INDEXES", "CONSTRAINTS") if free else ():
+        there |= dict(session.rows(f"SHOW {what} YIELD name, createStatement RETURN name, createStatement"))
+    for step in free:
+        if there.get(outline.name_of(step, {}), text := outline.statement_of(step, {})) != text:
+            found[step.mark] = "has a name that is taken there"
+    return found
 
 
 def carries(info: ServerInfo, bolt: tuple[int, int]) -> bool:
