@@ -61,6 +61,7 @@ KINDS: Final[Mapping[str, Sequence[str]]] = {
     "names": [
         "CREATE (:`a b``c` {`x y``z`: 1, `\U0001f600`: 2, `_dbfleet`: 3, `select`: 4, labels: 5, properties: 6})"
         "-[:`ty``pe \U0001f600` {`from`: 1, to: 2}]->(:Übung:`a.b:c` {`'\"\\\\`: 1})",
+        "CREATE (:P:p:`a/b`:`..`:`a#b?c=d`:`%41`)-[:`x/y#z` {n: 1}]->(:`new\nline`)-[:r]->(:con)<-[:R]-(:p)",
         "CREATE CONSTRAINT `name ``1``` FOR (n:`a b``c`) REQUIRE (n.`x y``z`, n.`select`) IS UNIQUE",
         "CREATE INDEX `\U0001f600 FOR (x)` FOR ()-[r:`ty``pe \U0001f600`]-() ON (r.`from`)",
         "CREATE FULLTEXT INDEX many FOR (n:`a b``c`|Übung|`a.b:c`) ON EACH [n.`x y``z`, n.b]",
