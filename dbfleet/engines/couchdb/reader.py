@@ -13,15 +13,18 @@ Refused are the server's own databases and its configuration, too: they hold pas
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final, Protocol
 from urllib.parse import quote, unquote
 
 from dbfleet.engines.couchdb.text import dumps
-from dbfleet.errors import StatementError
+from dbfleet.errors import NotFound, StatementError
 
 CONFIGURATION: Final = "/_node/_local/_config"
 """What `identity` asks, and no statement may."""
+_HASHED_S: Final = 5.0
 
 _SERVER: Final = frozenset({"", "_up", "_session", "_all_dbs", "_dbs_info", "_membership"})
 _OF_DATABASE: Final = {
@@ -111,5 +114,11 @@ class Asks(Protocol):
 
 
 def make_administrator(session: Asks, user: str, password: str) -> None:
-    """Make the account, or give it this password."""
-    session.json("PUT", f"{CONFIGURATION}/admins/{quote(user, safe='')}", dumps(password))
+    """Make the account, or give it this password, and wait until it holds: CouchDB makes a hash of the text behind its
+    answer, and takes the old password, and not the new one, until then."""
+    path = f"{CONFIGURATION}/admins/{quote(user, safe='')}"
+    session.json("PUT", path, dumps(password))
+    give_up = time.monotonic() + _HASHED_S
+    with suppress(NotFound):  # a server that only speaks CouchDB's API
+        while session.json("GET", path) == password and time.monotonic() < give_up:
+            time.sleep(0.05)
