@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -19,11 +20,16 @@ from dbfleet.target import Target
 
 
 def translate(exc: BaseException) -> DbfleetError | None:
-    """Our error for an exception of `requests`; None for an exception that is not its own."""
+    """Our error for an exception of `requests`, and for JSON that Python cannot read; None for any other."""
     import requests
 
-    if isinstance(exc, requests.exceptions.JSONDecodeError):
-        return Unavailable("what answers is not CouchDB: its answer is not JSON")
+    if isinstance(exc, RecursionError):
+        return StatementError("a document has more levels than can be read")
+    if isinstance(exc, ValueError) and "integer string conversion" in str(exc):
+        return StatementError("a document has a number of more than 4,300 digits")
+
+    if isinstance(exc, json.JSONDecodeError):
+        return Unavailable("the answer was cut off, or what answers is not CouchDB: it is not JSON")
     if isinstance(exc, requests.Timeout):
         return Unavailable("no answer in time")
     if isinstance(exc, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):

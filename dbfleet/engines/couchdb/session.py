@@ -108,9 +108,12 @@ class Session:
 
     def json(self, method: str, path: str, body: object = None, *, query: str = "") -> Any:
         """The whole answer to a request. A `body` that is a str is JSON already; `query` is quoted already."""
-        response = self.send(method, f"{path}?{query}" if query else path, body)
+        return self.read(self.send(method, f"{path}?{query}" if query else path, body).content)
+
+    def read(self, data: bytes | bytearray) -> Any:
+        """An answer's JSON. Unavailable for what is none, StatementError for what Python cannot read."""
         with self.translated():
-            return response.json()
+            return json.loads(data)
 
     def send(
         self,
@@ -163,9 +166,7 @@ class Session:
                         if len(rows) > 1:
                             return rows, len(data), False
                         most = 2 * len(data)
-                return json.loads(data)["rows"], len(data), True
-        except ValueError as exc:
-            raise Unavailable("the answer was cut off", engine="couchdb", target=self.target.name) from exc
+                return self.read(data)["rows"], len(data), True
         finally:
             response.close()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
+from email.utils import parsedate_to_datetime
 from typing import Final
 from urllib.parse import quote
 
@@ -33,7 +34,7 @@ class Databases:
         self._session = session
         self._prefix = prefix
         self._strangers: set[str] | None = None
-        self._dropped: dict[str, float] = {}
+        self._dropped: dict[str, str] = {}
 
     # --- names ---
 
@@ -125,15 +126,28 @@ class Databases:
         """Remove the database. Silent if it is absent."""
         path = self.path(name)
         try:
+            made = self._session.json("GET", path).get("instance_start_time")
             self._session.json("DELETE", path)
         except NotFound:
             return
-        self._dropped[path] = time.monotonic()
+        self._dropped[path] = str(made)
 
     def _put(self, path: str, query: str) -> None:
         """Make the database. The names of its files end in the second at which it is made, and those of one that was
-        dropped are removed a little later: made again within that second it would lose its own."""
-        waits = self._dropped.pop(path, 0.0) + _SECOND_S - time.monotonic()
-        if waits > 0 and self._session.is_couchdb:
-            time.sleep(waits)
+        dropped are removed a little later: made twice in one second it would lose its own."""
+        if self._session.is_couchdb and (before := self._dropped.pop(path, None)) is not None:
+            self._let_pass(before)
         self._session.json("PUT", path, query=query)
+
+    def _let_pass(self, made: str) -> None:
+        """Wait until the server's second is another one than that in which the database was made that is gone now; a
+        second, where the server does not tell it (before CouchDB 3.3)."""
+        if not made.isdigit() or made == "0":
+            time.sleep(_SECOND_S)
+            return
+        give_up = time.monotonic() + _SECOND_S
+        while time.monotonic() < give_up:
+            now = parsedate_to_datetime(self._session.send("GET", "/").headers["Date"]).timestamp()
+            if now != int(made):
+                return
+            time.sleep(0.05)

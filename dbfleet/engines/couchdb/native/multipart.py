@@ -6,12 +6,15 @@ from __future__ import annotations
 import base64
 import uuid
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 from dbfleet.engines.couchdb.native.values import Leaf
 from dbfleet.engines.couchdb.session import Session
 from dbfleet.engines.couchdb.text import dumps
+
+_PIECE: Final = 1 << 18
+"""A multiple of four: so many letters of base64 are whole bytes."""
 
 
 class _Passing:
@@ -43,19 +46,50 @@ def pass_on(session: Session, path: str, id_: str, answer: Any) -> None:
         answer.close()
 
 
+class _Made:
+    """Pieces as the body of a request, read as they are sent: in one piece a large one would have to be taken by the
+    server before the deadline of connecting. `length` is that of all."""
+
+    def __init__(self, pieces: Iterator[bytes], length: int) -> None:
+        self._pieces, self._length = pieces, length
+
+    def __len__(self) -> int:
+        return self._length
+
+    def read(self, size: int = -1) -> bytes:
+        """The next piece, whatever its size: who sends a body takes what it gets until there is no more."""
+        return next(self._pieces, b"")
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._pieces
+
+
 def store(session: Session, path: str, id_: str, leaf: Leaf, content: Mapping[str, str]) -> None:
     """Store the revision with attachments whose bytes, as they are kept, stand in `content` by their digests."""
     boundary = uuid.uuid4().hex
-    told: dict[str, Any] = {}
-    pieces: list[bytes] = []
-    for name, stub in (leaf.attachments or {}).items():
-        data = base64.b64decode(content[stub["digest"]])
-        told[name] = {**stub, "follows": True}
-        pieces += [f"\r\n--{boundary}\r\nContent-Length: {len(data)}\r\n\r\n".encode(), data]
+    stubs = leaf.attachments or {}
+    data = [content[stub["digest"]] for stub in stubs.values()]
+    told: dict[str, Any] = {name: {**stub, "follows": True} for name, stub in stubs.items()}
     document = dumps({**leaf.document(id_), "_attachments": told})
-    head = f"--{boundary}\r\nContent-Type: application/json\r\n\r\n{document}".encode()
-    body = b"".join([head, *pieces, f"\r\n--{boundary}--".encode()])
-    _put(session, path, id_, body, f'multipart/related; boundary="{boundary}"')
+    first = f"--{boundary}\r\nContent-Type: application/json\r\n\r\n{document}".encode()
+    heads = [f"\r\n--{boundary}\r\nContent-Length: {_length(each)}\r\n\r\n".encode() for each in data]
+    last = f"\r\n--{boundary}--".encode()
+
+    def pieces() -> Iterator[bytes]:
+        yield first
+        for head, each in zip(heads, data, strict=True):
+            yield head
+            for start in range(0, len(each), _PIECE):
+                yield base64.b64decode(each[start : start + _PIECE])
+        yield last
+
+    length = len(first) + sum(map(len, heads)) + sum(map(_length, data)) + len(last)
+    _put(session, path, id_, _Made(pieces(), length), f'multipart/related; boundary="{boundary}"')
+
+
+def _length(data: str) -> int:
+    """How many bytes a text in base64 stands for."""
+    return len(data) // 4 * 3 - data[-2:].count("=")
 
 
 def _put(session: Session, path: str, id_: str, data: Any, kind: str) -> None:

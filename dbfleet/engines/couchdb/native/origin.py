@@ -90,16 +90,17 @@ class Origin:
         return self._session
 
 
-def _apart(data: bytes, boundary: bytes) -> Iterator[tuple[str, bytes]]:
+def _apart(data: bytes, boundary: bytes) -> Iterator[tuple[str, memoryview]]:
     """The attachments of a multipart answer, by their names. They come in the order in which the document, the first
     part, lists them, and each says its length."""
+    whole = memoryview(data)
     _, place = _head(data, 0)
     end = data.index(b"\r\n--" + boundary, place)  # no line of JSON begins so
     names = json.loads(data[place:end])["_attachments"]
     for name in names:
         length, place = _head(data, end + 2)
         end = place + length
-        yield name, data[place:end]
+        yield name, whole[place:end]
 
 
 def _head(data: bytes, place: int) -> tuple[int, int]:

@@ -57,7 +57,7 @@ class Writer:
         for row in rows:
             try:
                 documents.append(carried(self._schema, row))
-            except (ValueError, KeyError, TypeError, IndexError) as exc:
+            except (ValueError, KeyError, TypeError, IndexError, RecursionError) as exc:
                 self.written.rejected.append(Rejected(row, f"it is no document with its revisions: {exc}"))
         if not self._alone:
             documents = self._replacing(documents) if self._upsert else self._new(documents)
