@@ -262,8 +262,8 @@ KINDS: Final[Mapping[str, Callable[[Server], None]]] = {
 """By kind, what makes it."""
 
 
-def fill(server: Server, kind: str) -> None:
-    """Make this kind, or all of them where it is `zoo`; the stand-in has no settings."""
+def fill(server: Server, kind: str | None = None) -> None:
+    """Make this kind, or all of them; the stand-in has no settings."""
     for each, make in KINDS.items():
-        if kind in (each, "zoo") and (server.real or each != "settings"):
+        if kind in (each, None) and (server.real or each != "settings"):
             make(server)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dbfleet.target import Target
-from tests.zoo.couchdb_kinds import KINDS, Server, fill, revised, server
+from tests.zoo.couchdb_kinds import Server, fill, revised, server
 from tests.zoo.walk import Ran, run
 
 pytestmark = pytest.mark.engines("couchdb")
@@ -51,15 +51,10 @@ def alike(pair: Pair) -> None:
             assert here[name]["documents"][id_] == leaves, (name, id_)
 
 
-@pytest.mark.parametrize(
-    ("kind", "options"),
-    [*((kind, ("--verify",)) for kind in KINDS), ("zoo", ()), ("zoo", ("--verify",)), ("zoo", ("--jobs", "1"))],
-)
-def test_each_kind_is_the_same_in_another_database(pair: Pair, kind: str, options: tuple[str, ...]) -> None:
-    fill(pair.source, kind)
+@pytest.mark.parametrize("options", [("--verify",), ("--jobs", "1")])
+def test_each_kind_is_the_same_in_another_database(pair: Pair, options: tuple[str, ...]) -> None:
+    fill(pair.source)
     before = pair.source.told()
-    if not before:
-        return  # the stand-in has no settings
     copied = run("copy", pair.a, pair.b, "--strict", *options)
     assert copied.code == 0, copied
     alike(pair)
@@ -70,29 +65,27 @@ def test_each_kind_is_the_same_in_another_database(pair: Pair, kind: str, option
     assert (compared.code, compared.out) == (0, b""), compared
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_each_kind_takes_the_place_of_what_is_there(pair: Pair, kind: str) -> None:
-    fill(pair.source, kind)
-    fill(pair.sink, kind)
-    names = pair.sink.names()
-    pair.sink.clean()
-    for name in names:
+def test_each_kind_takes_the_place_of_what_is_there(pair: Pair) -> None:
+    fill(pair.source)
+    for name in pair.source.names():
         pair.sink.make(name)
         pair.sink.bulk(name, [{"_id": "old", "v": 1}, {"_id": "_design/old", "views": {}}])
     copied = run("copy", pair.a, pair.b, "--mode", "replace", "--yes", "--verify", "--strict")
-    assert copied.code == 0 or not pair.source.names(), copied
+    assert copied.code == 0, copied
     alike(pair)
 
 
-@pytest.mark.parametrize("kind", ["ids", "bodies", "revisions", "attachments"])
-def test_documents_go_as_they_are_into_a_database_that_is_there(pair: Pair, kind: str) -> None:
-    fill(pair.source, kind)
-    (name,) = pair.source.names()
-    pair.sink.make(name)
+def test_documents_go_as_they_are_into_a_database_that_is_there(pair: Pair) -> None:
+    for kind in ("ids", "bodies", "revisions", "attachments"):
+        fill(pair.source, kind)
+    for name in pair.source.names():
+        pair.sink.make(name)
     copied = run("copy", pair.a, pair.b, "--verify", "--strict")
     assert copied.code == 0, copied
-    here = pair.sink.told()[name]
-    assert here["documents"] == pair.source.told()[name]["documents"]
+    there, here = pair.source.told(), pair.sink.told()
+    assert {name: said["documents"] for name, said in here.items()} == {
+        name: said["documents"] for name, said in there.items()
+    }
 
 
 def test_an_insert_says_what_is_there(pair: Pair) -> None:
@@ -142,11 +135,8 @@ def test_a_server_that_cannot_purge_refuses_what_would_take_a_place(pair: Pair) 
     assert (synced.code, "cannot purge" in synced.err) == (5, True), synced
 
 
-@pytest.mark.parametrize("kind", [*KINDS, "zoo"])
-def test_a_native_dump_is_the_same_database_again(pair: Pair, tmp_path: Path, kind: str) -> None:
-    fill(pair.source, kind)
-    if not pair.source.names():
-        return
+def test_a_native_dump_is_the_same_database_again(pair: Pair, tmp_path: Path) -> None:
+    fill(pair.source)
     dumped = run("dump", pair.a, "--native", "-o", str(tmp_path / "dump"))
     assert dumped.code == 0, dumped
     for mode in ("insert", "replace"):
@@ -182,7 +172,7 @@ def test_under_another_name_it_is_the_same(pair: Pair) -> None:
 
 def test_rows_of_dbfleet_s_own_stay_what_they_are(pair: Pair) -> None:
     """The kept schema goes with them, and tells a database from one whose documents mean something else."""
-    assert run("seed", pair.a, "--rows", "200").code == 0
+    assert run("seed", pair.a, "--rows", "20").code == 0
     copied = run("copy", pair.a, pair.b, "--verify", "--strict")
     assert copied.code == 0, copied
     assert run("diff", pair.a, pair.b).code == 0
@@ -293,6 +283,30 @@ def test_what_stays_is_named(pair: Pair) -> None:
     if pair.source.real:  # the stand-in does not list them
         assert left(copied) == ["t: 1 local document: does not come along"]
         assert run("copy", pair.a, pair.b, "--strict", "--mode", "replace", "--yes").code == 6
+
+
+def test_an_id_that_no_request_can_name_is_told(pair: Pair) -> None:
+    """A path may hold bytes that are no UTF-8; the server's own answers say another character for them."""
+    if not pair.source.real:
+        return
+    pair.source.make("t")
+    pair.source.ask("PUT", f"{pair.source.path('t')}/%ED%A0%80", {"v": 1})
+    copied = run("copy", pair.a, pair.b)
+    assert (copied.code, "no UTF-8" in copied.err) == (5, True), copied
+
+
+def test_a_document_that_is_too_deep_is_told(pair: Pair) -> None:
+    pair.source.make("t")
+    deep: Any = 1
+    for _ in range(900):
+        deep = [deep]
+    body = json.dumps({"v": deep}).replace("1", "[" * 700 + "1" + "]" * 700)
+    answer = pair.source._http.put(f"{pair.source._root}{pair.source.path('t')}/deep", data=body,
+                                   headers={"Content-Type": "application/json"}, timeout=60)  # fmt: skip
+    assert answer.status_code == 201, answer.text
+    for command in (("copy", pair.a, pair.b), ("query", f"{pair.a}#t", "{}"), ("describe", f"{pair.a}#t")):
+        ran = run(*command)
+        assert (ran.code, "more levels than can be read" in ran.err) == (5, True), ran
 
 
 def test_a_document_that_is_refused_is_a_refused_row(pair: Pair) -> None:

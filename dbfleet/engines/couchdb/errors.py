@@ -10,6 +10,7 @@ from dbfleet.errors import (
     AlreadyExists,
     AuthFailed,
     ConstraintViolated,
+    Damaged,
     DbfleetError,
     NotFound,
     StatementError,
@@ -24,9 +25,9 @@ def translate(exc: BaseException) -> DbfleetError | None:
     import requests
 
     if isinstance(exc, RecursionError):
-        return StatementError("a document has more levels than can be read")
+        return Damaged("a document has more levels than can be read")
     if isinstance(exc, ValueError) and "integer string conversion" in str(exc):
-        return StatementError("a document has a number of more than 4,300 digits")
+        return Damaged("a document has a number of more than 4,300 digits")
 
     if isinstance(exc, json.JSONDecodeError):
         return Unavailable("the answer was cut off, or what answers is not CouchDB: it is not JSON")

@@ -14,7 +14,7 @@ import json
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 from zlib import crc32
 
@@ -24,7 +24,7 @@ from dbfleet.engines.couchdb.native.origin import Origin
 from dbfleet.engines.couchdb.native.values import CONTENT, Leaf, leaf_of, row
 from dbfleet.engines.couchdb.session import Session
 from dbfleet.engines.couchdb.text import dumps, is_design, records_of
-from dbfleet.errors import NotFound
+from dbfleet.errors import Damaged, NotFound
 from dbfleet.values import Batch, Row, Schema
 
 MOST_PARTS: Final = 8
@@ -121,7 +121,10 @@ def _documents(session: Session, path: str, asked: Sequence[Asked]) -> tuple[lis
         if documents:
             found.append((id_, _leaves(session, documents)))
         elif _NO_CHARACTER in id_:  # nothing else asks for what is not there, but who removes it meanwhile
-            raise session.bad(f"a document has an id that is no UTF-8, {id_[:200]!r}: no request can name it")
+            raise Damaged(
+                f"a document has an id that is no UTF-8, {id_[:200]!r}: no request can name it",
+                engine="couchdb", target=session.target.name,
+            )  # fmt: skip
     return found, len(response.content)
 
 
