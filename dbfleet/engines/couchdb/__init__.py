@@ -17,7 +17,7 @@ Reading only (`couchdb.reader`) is kept by this client, not by the server.
 
 As they are (`couchdb.native`) documents go with all their leaf revisions, by `_bulk_get` and `new_edits=false`, and
 with their attachments, streamed from the one server to the other: 300 MB in one document take 40 MB. A file of a native
-dump has them in the document's line, and that is held in memory: such a document takes 1.3 GB there, and 2.5 GB to load.
+dump has them in the document's line, which is held in memory: such a one takes 1.3 GB there, and 2.5 GB to load.
 What a server takes no document of (`max_document_size`, `max_attachment_size`) comes back as a refused row by its id.
 
 What the tests found out about the server:
