@@ -69,11 +69,20 @@ def thrown_away(
         yield place
     finally:
         try:
-            remove(place)
+            _remove_in_any_case(place)
         except (DbfleetError, OSError) as error:
             said(f"{place.name} could not be removed: {error}; the next drill or dbfleet up does it")
         finally:
             lock.release()
+
+
+def _remove_in_any_case(place: Fleet) -> None:
+    """Remove it, also where Ctrl-C comes meanwhile: while a command unwinds no other one is raised."""
+    try:
+        remove(place)
+    except KeyboardInterrupt:
+        remove(place)
+        raise
 
 
 def _settings(fleet: Fleet, target: Target, spec: EngineSpec) -> TargetSettings:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -308,6 +309,24 @@ def held(pair: Pair, stage: str) -> subprocess.Popen[bytes]:
     assert child.stdout is not None
     assert child.stdout.readline().decode().strip() == stage
     return child
+
+
+def test_a_drill_that_is_interrupted_while_it_removes_leaves_nothing(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    went: list[Path] = []
+
+    def interrupted(path: Path, *args: Any, **options: Any) -> None:
+        went.append(path)
+        if len(went) == 1:
+            raise KeyboardInterrupt
+        shutil.rmtree(path, *args, **options)
+
+    monkeypatch.setattr(_drills, "shutil", SimpleNamespace(rmtree=interrupted))
+    with pytest.raises(KeyboardInterrupt):
+        drill(pair.fleet, pair.a)
+    assert went
+    assert list(pair.fleet.settings.state_root.glob("drill-*")) == []
 
 
 @pytest.mark.parametrize("stage", ["dump", "check", "start", "load", "remove"])
