@@ -3,7 +3,9 @@ that are taken together and fail are undone by hand."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 from dbfleet.adapter import Part
 from dbfleet.engines._mysql import swap, tables
@@ -19,6 +21,10 @@ from dbfleet.values import Reference, Schema, Type
 
 _SAME_NAME = frozenset({"1061", "1826", "1022"})
 """Errors that say that a key, or a foreign key, of this name is there."""
+_DEADLOCK: Final = "1213"
+_DEADLOCKS: Final = 20
+"""How often a statement is sent again for one; another statement's turn ends each."""
+_PAUSE_S: Final = 0.05
 
 
 class Taking:
@@ -33,13 +39,11 @@ class Taking:
         """Take the step; whether it changed anything."""
         if not step.text:
             return False  # the server has it: `needs.lacking` has asked
-        session, text = self._session, in_words(step.text, called)
-        wire = session.live()
+        text = in_words(step.text, called)
         if again and step.kind == "reference" and self._references(step, called):
             return False  # MariaDB's error for it says nothing of a name
         try:
-            with session.translated(), session.our_mode(making=True), session.unchecked():
-                wire.execute(text)
+            _until_no_deadlock(lambda: self._execute(text))
         except StatementError as error:
             if step.shared and isinstance(error, AlreadyExists):
                 return False  # a sequence that is there goes on
@@ -50,6 +54,12 @@ class Taking:
         if step.kind == "reference":
             self._check(step, called)
         return True
+
+    def _execute(self, text: str) -> None:
+        session = self._session
+        wire = session.live()
+        with session.translated(), session.our_mode(making=True), session.unchecked():
+            wire.execute(text)
 
     def _check(self, step: Step, called: Mapping[str, str]) -> None:
         """Whether every row's reference leads to a row: the server does not look where it makes one quickly."""
@@ -63,10 +73,27 @@ class Taking:
         return {name: each for name, each in found.items() if f"CONSTRAINT {LEXIS.quote(name)} " in words}
 
 
+def _until_no_deadlock(act: Callable[[], None]) -> None:
+    """Do it, again where the server undoes it for a deadlock: a foreign key locks the tables of the table's other
+    foreign keys too, on both of their sides, so steps of tables that have nothing to do with each other may wait for
+    each other."""
+    for _ in range(_DEADLOCKS):
+        try:
+            return act()
+        except StatementError as error:
+            if error.code != _DEADLOCK:
+                raise
+            time.sleep(_PAUSE_S)
+    return act()
+
+
 def _check_reference(session: Session, name: str, constraint: str, reference: Reference) -> None:
-    try:
+    def check() -> None:
         with session.translated():
             check_reference(session.live(), name, reference)
+
+    try:
+        _until_no_deadlock(check)
     except ConstraintViolated:
         session.rows(f"ALTER TABLE {LEXIS.quote(name)} DROP FOREIGN KEY {LEXIS.quote(constraint)}")
         raise
