@@ -291,6 +291,20 @@ class KeepsTimes(Protocol):
         ...
 
 
+class Adopts(Protocol):
+    """Has collections of which nobody has said what their rows are, and can take an empty one of them for its own."""
+
+    def bare(self, name: str) -> bool:
+        """Whether a collection that is there has no rows, and no schema is kept with it. NotFound if it is not
+        there."""
+        ...
+
+    def adopt(self, schema: Schema) -> None:
+        """Keep the schema with the bare collection of its name, as `create` would have; indexes and rules that it has
+        stay."""
+        ...
+
+
 class MakesReader(Protocol):
     """Makes an account for reading only. Where the guard is `account`, it can read and cannot write; elsewhere its
     rights may be greater, and it is there so that who reads holds no writer's password."""
@@ -323,8 +337,8 @@ class ExtendedJson(Protocol):
 
 ALL: Final[tuple[type, ...]] = (
     Identifies, Locates, Swaps, TellsLosses, Snapshots, SharesSnapshots, Finds, Encodes, Notices, EncodesScans, Ordered,
-    Narrows, ReadsLines, WritesLines, Digests, CountsOn, CarriesExtras, TellsLeft, Native, KeepsTimes, MakesReader,
-    LimitsTime, ExtendedJson,
+    Narrows, ReadsLines, WritesLines, Digests, CountsOn, CarriesExtras, TellsLeft, Native, KeepsTimes, Adopts,
+    MakesReader, LimitsTime, ExtendedJson,
 )  # fmt: skip
 
 WORDS: Final[Mapping[type, str]] = {Snapshots: "snapshot", Swaps: "swap", Finds: "filter"}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from dbfleet.abilities import ALL, CountsOn, Encodes, EncodesScans, Locates, Snapshots, TellsLeft, TellsLosses
+from dbfleet.abilities import ALL, Adopts, CountsOn, Encodes, EncodesScans, Locates, Snapshots, TellsLeft, TellsLosses
 from dbfleet.adapter import Adapter
 from dbfleet.conformance.held import MAY_DECLINE, PLAIN_ROWS, absent, declined, filled, needed, plain_schema, undeclared
 from dbfleet.conformance.plugin import Connect, Make
+from dbfleet.errors import NotFound
 from dbfleet.spec import EngineSpec
 
 
@@ -35,6 +36,14 @@ def test_a_place_is_the_same_from_every_connection(adapter: Adapter, connect: Co
     places = needed(adapter, Locates).places([name, f"{name}_other"])
     assert len({*places}) == 2
     assert list(needed(connect(), Locates).places([name, f"{name}_other"])) == list(places)
+
+
+def test_a_collection_that_dbfleet_made_is_not_bare(adapter: Adapter, made: Make, name: str) -> None:
+    made(plain_schema(name))
+    adopting = needed(adapter, Adopts)
+    assert not adopting.bare(name)
+    with pytest.raises(NotFound):
+        adopting.bare(f"{name}_nowhere")
 
 
 def test_a_plain_collection_loses_nothing(adapter: Adapter, made: Make, name: str) -> None:

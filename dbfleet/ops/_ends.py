@@ -6,12 +6,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from dbfleet.abilities import CountsOn, Swaps, TellsLosses, able
+from dbfleet.abilities import Adopts, CountsOn, Swaps, TellsLosses, able
 from dbfleet.adapter import Adapter
 from dbfleet.errors import NoRoom, RuntimeFailure, StatementError, Unavailable, UsageError
 from dbfleet.fleet import Fleet
 from dbfleet.spec import Capability, EngineSpec
 from dbfleet.target import Target
+from dbfleet.values import Schema
 
 
 class FreshFile:
@@ -47,6 +48,19 @@ def count_on(sink: Adapter, name: str) -> list[str]:
     words."""
     counting = able(sink, CountsOn)
     return list(counting.count_on(name)) if counting else []
+
+
+def is_bare(sink: Adapter, name: str) -> bool:
+    """Whether a collection that is there is empty, and nobody has said what its rows are: it takes any."""
+    adopting = able(sink, Adopts)
+    return adopting.bare(name) if adopting else False
+
+
+def adopt(sink: Adapter, schema: Schema) -> None:
+    """Give the bare collection this schema."""
+    adopting = able(sink, Adopts)
+    if adopting:
+        adopting.adopt(schema)
 
 
 def lost(sink: Adapter, names: Sequence[str]) -> list[str]:

@@ -39,7 +39,8 @@ class PlannedCollection:
     replace (what is there goes). `way` is how its rows go: as lines from server to server, or as rows. `extras` come
     along after the rows; one that is `outlined` is made by its source's outline instead (copy/native.py). `staged` is
     where the rows are written, if they are to take the place of others (ops/_staging.py); `there` is how many those
-    are, where somebody has counted. With `rules`, `source` is what they make of `ruled`, which is read.
+    are, where somebody has counted. `adopted`: what is there is empty, and nobody has said what its rows are. With
+    `rules`, `source` is what they make of `ruled`, which is read.
     """
 
     source: Schema
@@ -54,6 +55,7 @@ class PlannedCollection:
     rules: tuple[Rule, ...] = ()
     ruled: Schema | None = None
     outlined: bool = False
+    adopted: bool = False
 
     @property
     def read(self) -> Schema:

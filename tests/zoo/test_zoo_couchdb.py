@@ -6,8 +6,10 @@ import contextlib
 import http.server
 import json
 import socket
+import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -71,6 +73,23 @@ def test_documents_are_the_same_in_another_database(
     assert adapter.write(copy, adapter.scan(schema)).rejected == []
     assert {each["_id"]: each for each in _plain(adapter, copy.name)} == {each["_id"]: each for each in DOCUMENTS}
     assert sorted(adapter.get(copy, [("a",), ("%5Fid",)])) == sorted(adapter.get(schema, [("a",), ("%5Fid",)]))
+
+
+def test_an_empty_database_takes_the_rows_of_a_table(
+    adapter: Adapter, target: Target, database: str, tmp_path: Path
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "t.db")) as table:
+        table.execute(f"create table {database} (id integer primary key, name text, born date)")
+        table.execute(f"insert into {database} values (1, 'x', '2024-02-29'), (2, null, null)")
+        table.commit()
+    source, sink = f"sqlite:///{tmp_path}/t.db", target.url(reveal=True)
+    assert run("dump", source, "-o", str(tmp_path / "dump")).code == 0
+    for command in (("copy", source, sink, database, "--verify"), ("load", sink, str(tmp_path / "dump"), "--verify")):
+        adapter.drop(database)
+        _ask(adapter, f"PUT /{database}")
+        ran = run(*command)
+        assert ran.code == 0, ran
+        assert run("diff", f"{source}#{database}", f"{sink}#{database}").code == 0
 
 
 def test_ids_that_no_document_may_have_come_back(adapter: Adapter, made: Make, name: str) -> None:

@@ -342,6 +342,27 @@ def test_an_empty_collection_is_the_same_as_an_empty_table(here: Any, tmp_path: 
     assert run("diff", f"{sides[0]}#users", f"{sides[1]}#users").code == 1
 
 
+def test_an_empty_collection_takes_the_rows_of_a_table_and_keeps_what_it_has(here: Any, tmp_path: Path) -> None:
+    import sqlite3
+
+    table = sqlite3.connect(tmp_path / "t.db")
+    table.execute("create table users (id integer primary key, name text, born date)")
+    table.execute("insert into users values (1, 'x', '2024-02-29'), (2, null, null)")
+    table.commit()
+    table.close()
+    source, users = f"sqlite:///{tmp_path}/t.db", here._database.users
+    assert run("dump", source, "-o", str(tmp_path / "dump")).code == 0
+    for command in (("copy", source, url(here), "--verify"), ("load", url(here), str(tmp_path / "dump"), "--verify")):
+        here.drop("users")
+        here._database.create_collection("users", validator={"name": {"$ne": "y"}})
+        users.create_index("name", name="mine")
+        ran = run(*command)
+        assert ran.code == 0, ran
+        assert run("diff", source, url(here)).code == 0
+        assert {"mine", "_id_"} <= set(users.index_information())
+        assert users.options()["validator"] == {"name": {"$ne": "y"}}
+
+
 def test_where_and_diff_by_object_ids(here: Any, there: Any) -> None:
     ids = [ObjectId() for _ in range(5)]
     for adapter in (here, there):

@@ -47,7 +47,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dbfleet.abilities import CarriesExtras, Finds, Identifies, LimitsTime, Locates, MakesReader, Native
+from dbfleet.abilities import Adopts, CarriesExtras, Finds, Identifies, LimitsTime, Locates, MakesReader, Native
 from dbfleet.adapter import Adapter
 from dbfleet.spec import Capability, EngineSpec, Fidelity, Limits
 from dbfleet.target import Target
@@ -105,7 +105,7 @@ ENGINE = EngineSpec(
         ),
     },
     capabilities=frozenset({Capability.KEYLESS, Capability.SPLIT}),
-    abilities=frozenset({Identifies, Locates, Finds, CarriesExtras, Native, MakesReader, LimitsTime}),
+    abilities=frozenset({Adopts, Identifies, Locates, Finds, CarriesExtras, Native, MakesReader, LimitsTime}),
     guard="client",
     guard_note="dbfleet sends no request that is not known to read. With another client the account may write: CouchDB "
     "has none that reads every database and writes to none.",

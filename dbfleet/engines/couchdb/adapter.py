@@ -64,6 +64,12 @@ class CouchAdapter(
     def create(self, schema: Schema) -> None:
         self._databases.create(schema, longest=self.spec.limits.name_length or 0)
 
+    def bare(self, name: str) -> bool:
+        return self._databases.kept(name) is None and self.count(name) == 0
+
+    def adopt(self, schema: Schema) -> None:
+        self._databases.keep(schema)
+
     def drop(self, name: str) -> None:
         self._databases.drop(name)
 

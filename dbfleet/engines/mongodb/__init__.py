@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dbfleet.abilities import (
+    Adopts,
     CarriesExtras,
     Encodes,
     ExtendedJson,
@@ -101,6 +102,7 @@ ENGINE = EngineSpec(
     ),
     abilities=frozenset(
         {
+            Adopts,
             Identifies,
             Swaps,
             Finds,

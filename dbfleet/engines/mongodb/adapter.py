@@ -113,6 +113,16 @@ class MongodbAdapter(
         with self._session.translated():
             tables.create(self._session, schema, self.spec.limits.name_length or 0)
 
+    def bare(self, name: str) -> bool:
+        """Not of a view, nor of a time series, whose documents are to have fields of its own."""
+        with self._session.translated():
+            empty = tables.is_stored(self._session, name) and not tables.count(self._session, name)
+            return empty and tables.kept(self._session, name) is None
+
+    def adopt(self, schema: Schema) -> None:
+        with self._session.translated():
+            tables.keep(self._session, schema)
+
     def drop(self, name: str) -> None:
         with self._session.translated():
             tables.drop(self._session, name)

@@ -96,6 +96,11 @@ def create(session: Session, schema: Schema, name_bytes: int) -> None:
     """Make the collection, and keep its schema beside it. Unsupported for a name that MongoDB does not take."""
     _check_names(schema, name_bytes)
     session.database.command("create", schema.name)
+    keep(session, schema)
+
+
+def keep(session: Session, schema: Schema) -> None:
+    """Keep the schema beside its collection."""
     session.database[BESIDE].replace_one({"_id": schema.name}, {"schema": beside(schema)}, upsert=True)
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from dbfleet.adapter import WHOLE, Adapter, Part, Rejected, Swap
 from dbfleet.errors import AlreadyExists, ConstraintViolated, UsageError
-from dbfleet.ops import _ending, _staging, _workers
+from dbfleet.ops import _ending, _ends, _staging, _workers
 from dbfleet.ops._order import ordered
 from dbfleet.ops._plan import PlannedCollection
 from dbfleet.ops._workers import Worker
@@ -108,6 +108,8 @@ class Owner:
         if self.making:
             self._begin_natively(sink, natively, before)
         for plan in plans:
+            if plan.adopted:
+                _ends.adopt(sink, plan.sink)
             if plan.action in ("create", "replace") and not plan.outlined:
                 self.made_now.append(plan.place.name)
                 try:

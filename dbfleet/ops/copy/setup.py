@@ -74,7 +74,7 @@ def plans(
     planned_all = []
     for schema in kept:
         state = ends.journal.collections.get(schema.name)
-        counted, original = None, renamed[schema.name]
+        counted, original, bare = None, renamed[schema.name], False
         if sink is not None and state is not None and state.staged:
             original, found = _known(instead, sink, original, state.staged)
             found = _staging.under(found, final)
@@ -89,13 +89,14 @@ def plans(
             action, rows = "resume" if state else "fill", 0
             if mode == "upsert" and not state and sink.count(schema.name):
                 action = "merge"
+            bare = not state and not original.native and _ends.is_bare(sink, schema.name)
         if original.native:
             schema = replace(original, name=schema.name)
         planned = _plan.planned(
-            ends.sink.name, schema, found, ends.source_spec, ends.sink_spec, action=action, rows=rows
+            ends.sink.name, schema, None if bare else found, ends.source_spec, ends.sink_spec, action=action, rows=rows
         )
         # Read with what the source calls its own; written as planned.
-        planned_all.append(replace(planned, source=original, there=counted))
+        planned_all.append(replace(planned, source=original, there=counted, adopted=bare))
     return _with_stages(ends, sink, planned_all, mode, fixed), left
 
 

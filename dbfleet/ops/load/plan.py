@@ -37,7 +37,7 @@ class Planned:
 class Job:
     """One input's way. `described` is the schema as the plan tells it, `schema` as it is written: what the source
     computed is a plain column of what is made. `staged` is where the rows are written, if they are to take the place of
-    others, of which there are `there`."""
+    others, of which there are `there`. `adopted`: the collection is empty, and nobody had said what its rows are."""
 
     input: Input
     described: Schema
@@ -45,6 +45,7 @@ class Job:
     action: str
     staged: Schema | None = None
     there: int | None = None
+    adopted: bool = False
 
     @property
     def place(self) -> Schema:
@@ -58,10 +59,12 @@ def jobs(adapter: Adapter, spec: EngineSpec, inputs: Sequence[Input], mode: str,
     called = _identity.listed(adapter, [each.collection for each in inputs], there)
     by_name = {called.get(each.collection, each.collection): each for each in inputs}
     schemas, found = [], {}
+    adopted: set[str] = set()
     there_already: dict[str, Schema] = {}
     for name, each in by_name.items():
         action = "create" if name not in there else {"insert": "append"}.get(mode, mode)
-        kept = _described(adapter, name, each) if action in ("append", "upsert") else None
+        bare = action in ("append", "upsert") and _takes_any(adapter, name, each)
+        kept = _described(adapter, name, each) if action in ("append", "upsert") and not bare else None
         schema = _staging.under(each.settle(kept), called)
         if kept is None and each.spec is not spec:  # another engine's names of types mean nothing here
             schema = replace(schema, columns=tuple(replace(column, native=None) for column in schema.columns))
@@ -81,6 +84,7 @@ def jobs(adapter: Adapter, spec: EngineSpec, inputs: Sequence[Input], mode: str,
             schema = replace(schema, references=(), heirs=False)  # its outline makes them
         schemas.append(schema)
         found[schema.name] = (schema, action)
+        adopted |= {schema.name} if bare else set()
     anew = [schema for schema in schemas if found[schema.name][1] in ("create", "replace")]
     kept_schemas, left = _order.with_kept_references(anew, there - {schema.name for schema in anew})
     for line in left:
@@ -93,9 +97,14 @@ def jobs(adapter: Adapter, spec: EngineSpec, inputs: Sequence[Input], mode: str,
             _computed_by(there_already.get(schema.name), made.get(schema.name, schema)),
             found[schema.name][1],
             there=_ends.counted(adapter, schema.name) if found[schema.name][1] == "replace" else None,
+            adopted=schema.name in adopted,
         )
         for schema in _order.ordered(schemas)
     ]
+
+
+def _takes_any(adapter: Adapter, name: str, source: Input) -> bool:
+    return not (source.schema and source.schema.native) and _ends.is_bare(adapter, name)
 
 
 def _described(adapter: Adapter, name: str, source: Input) -> Schema:

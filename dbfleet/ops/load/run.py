@@ -173,6 +173,8 @@ class _Run:
             self._made += [job for job in self.jobs if job.schema.name in self._plans]
             self._making.take_first(adapter, list(self._plans.values()))
         for job in self.jobs:
+            if job.adopted:
+                _ends.adopt(adapter, job.schema)
             if job.action in ("create", "replace") and job.schema.name not in self._plans:
                 adapter.create(job.place)
                 self._made.append(job)
