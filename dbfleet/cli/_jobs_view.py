@@ -27,7 +27,7 @@ def jobs(found: Iterable[Mapping[str, Any]], page: Page, *, today: datetime) -> 
         ]
         for each in found
     ]
-    yield from grid(("job", "kind", "state", "rows", "begun", "what"), rows, page, right=("job", "rows"))
+    yield from grid(("job", "kind", "state", "rows", "begun UTC", "what"), rows, page, right=("job", "rows"))
 
 
 def schedules(found: Iterable[Mapping[str, Any]], page: Page, *, today: datetime) -> Iterator[str]:
@@ -44,7 +44,7 @@ def schedules(found: Iterable[Mapping[str, Any]], page: Page, *, today: datetime
         for each in found
     ]
     # The same through, for what compares; else when it was done last.
-    yield from grid(("schedule", "state", "when", "next", "last", "what"), rows, page)
+    yield from grid(("schedule", "state", "when", "next UTC", "last UTC", "what"), rows, page)
 
 
 def receipts(found: Iterable[Mapping[str, Any]], page: Page, *, today: datetime) -> Iterator[str]:
@@ -61,7 +61,9 @@ def receipts(found: Iterable[Mapping[str, Any]], page: Page, *, today: datetime)
         ]
         for each in found
     ]
-    yield from grid(("receipt", "kind", "proven", "rows", "at", "hash", "what"), rows, page, right=("receipt", "rows"))
+    yield from grid(
+        ("receipt", "kind", "proven", "rows", "at UTC", "hash", "what"), rows, page, right=("receipt", "rows")
+    )
 
 
 def found_by(job: Mapping[str, Any], page: Page, *, today: datetime) -> Iterator[str]:

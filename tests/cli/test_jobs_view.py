@@ -28,6 +28,7 @@ def test_a_job_is_a_line_on_80_columns() -> None:
     found = [job(8), job(9, kind="drift", verdict="drift", begun="2026-02-01T09:00:00Z"), job(10, state="waiting")]
     lines = list(_jobs_view.jobs(found, PAGE, today=TODAY))
     assert len(lines) == 4
+    assert "BEGUN UTC" in lines[0]
     assert max(map(len, lines)) <= 80
     assert [line.split() for line in lines[1:3]] == [
         ["8", "copy", "done", "1,234,567", "09:00:00", "postgres", "→", "mysql"],
@@ -58,6 +59,7 @@ def test_schedules_and_receipts_fit_80_columns() -> None:
     ):
         found = list(lines)
         assert len(found) == 2
+        assert "UTC" in found[0]
         assert max(map(len, found)) <= 80
 
 
