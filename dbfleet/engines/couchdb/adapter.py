@@ -7,7 +7,7 @@ import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 
-from dbfleet.abilities import CarriesExtras, Finds, Identifies, LimitsTime, Locates, MakesReader, Native
+from dbfleet.abilities import Adopts, CarriesExtras, Finds, Identifies, LimitsTime, Locates, MakesReader, Native
 from dbfleet.adapter import BATCH_SIZE, WHOLE, Adapter, Change, Part, Result, ServerInfo, WriteMode, Written
 from dbfleet.engines.couchdb import left, literals, query, read, reader, write
 from dbfleet.engines.couchdb.connect import opened, server_of
@@ -28,6 +28,7 @@ from dbfleet.values import Batch, Row, Schema
 
 class CouchAdapter(
     Adapter,
+    Adopts,
     Identifies,
     Locates,
     Finds,

@@ -12,6 +12,7 @@ from typing import Any
 from pymongo import MongoClient
 
 from dbfleet.abilities import (
+    Adopts,
     CarriesExtras,
     Encodes,
     ExtendedJson,
@@ -60,6 +61,7 @@ from dbfleet.values import Batch, Row, Schema
 
 class MongodbAdapter(
     Adapter,
+    Adopts,
     Identifies,
     Swaps,
     Finds,
