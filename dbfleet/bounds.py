@@ -8,14 +8,12 @@ that it has. Each is empty where the sink takes whatever the source's column can
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from dbfleet.narrow import WHOLE, Narrow
 from dbfleet.spec import EngineSpec, Limits
 from dbfleet.values import Column, Type
 
 Range = tuple[int | None, int | None]
-_POINT: Final = "before the point"
 
 
 def narrow(column: Column, spec: EngineSpec) -> Narrow:
@@ -56,7 +54,7 @@ def of_made(column: Column, source: EngineSpec, sink: EngineSpec) -> Iterator[st
             yield f"up to {digits} digits"
         else:
             behind = fitted(column.precision, column.scale or 0, digits)[1]
-            yield f"up to {digits - behind} digits {_POINT} and {behind} behind it"
+            yield _around_the_point(digits - behind, behind)
     elif column.type is Type.DECIMAL and column.precision is None and digits:
         theirs = source.limits.decimal_digits, source.limits.decimal_scale
         if scale is None:
@@ -64,7 +62,11 @@ def of_made(column: Column, source: EngineSpec, sink: EngineSpec) -> Iterator[st
                 yield f"up to {digits} digits"
         elif theirs != (digits, scale):
             behind = scale if column.scale is None else min(column.scale, scale)
-            yield f"up to {digits - behind} digits {_POINT} and {behind} behind it"
+            yield _around_the_point(digits - behind, behind)
+
+
+def _around_the_point(before: int, behind: int) -> str:
+    return f"up to {before} digits before the point and {behind} behind it"
 
 
 def too_wide(column: Column, limits: Limits) -> bool:
@@ -99,7 +101,7 @@ def of_there(column: Column, there: Column, source: EngineSpec, sink: EngineSpec
             if not _within(_integers(column, source), (1 - 10**before, 10**before - 1)):
                 yield f"up to {before} digits"
         elif column.precision is None or (column.scale or 0) > scale or column.precision - (column.scale or 0) > before:
-            yield f"up to {before} digits {_POINT} and {scale} behind it"
+            yield _around_the_point(before, scale)
 
 
 def _lengths(column: Column, there: Column, held: Narrow) -> Iterator[str]:
