@@ -162,7 +162,8 @@ class ReadsLines(Protocol):
 
     def lines(self, schema: Schema, part: Part = WHOLE) -> Iterator[bytes] | None:
         """The part's rows as lines (dbfleet/lines.py), in any order; instants are in UTC and end in +00. A value that a
-        scan refuses is refused here too, with its name. None declines, where a column cannot be read as lines."""
+        scan refuses is refused here too, with its name. Of a native schema they may be in a form of the engine's own
+        (lines.Counted). None declines, where a column cannot be read as lines."""
         ...
 
 
@@ -170,9 +171,10 @@ class WritesLines(Protocol):
     """Takes rows as lines."""
 
     def write_lines(self, schema: Schema, chunks: Iterable[bytes], *, mode: WriteMode = "insert") -> Written | None:
-        """Store lines (dbfleet/lines.py), in chunks of whole lines: the same as `write` would store of their values,
-        with the same errors and the same atomicity. The caller makes sure that each column keeps every value exactly.
-        None declines, before a chunk is pulled, where the engine would read a cell as another value."""
+        """Store lines (dbfleet/lines.py), in chunks of whole lines, or what `lines` of the same engine gives of a native
+        schema: the same as `write` would store of their values, with the same errors and the same atomicity. The
+        caller makes sure that each column keeps every value exactly. None declines, before a chunk is pulled, where the
+        engine would read a cell as another value."""
         ...
 
 

@@ -54,6 +54,15 @@ CLOSED: Final[Mapping[int, tuple[Type, str]]] = {
 }
 """Built-in types, by the OIDs that they have on every server, and their names in SQL."""
 
+_BINARY: Final = CLOSED.keys() | {
+    600, 601, 602, 603, 604, 628, 650, 718, 774, 829, 869, 1266, 1560, 1562, 3220, 3614, 3615, 3904, 3906, 3908, 3910,
+    3912, 3926, 4072,
+}  # fmt: skip
+"""Built-in types whose binary form says the same on every server that has them: of geometry, addresses, bits, text
+search, ranges, jsonpath and pg_lsn besides. Not among them: what stands for a name by its OID (regclass …), xml, whose
+declaration changes, money, whose digits are the server's, and interval, as version 16 would read an infinite one as
+178,956,970 years."""
+
 NATIVE: Final[Mapping[Type, str]] = {
     Type.BOOL: "boolean",
     Type.INT: "bigint",
@@ -192,12 +201,13 @@ RELATIONAL: Final = Relational(
 class Carried:
     """How a type of the server is carried. `type` is of the closed set, None where the value is the server's text;
     `native` is the server's name of it; `nested` says that `to_json` makes the value; `element` is the type of an
-    array's elements."""
+    array's elements; `binary` says that another server reads the binary form as the same value."""
 
     type: Type | None
     native: str
     nested: bool = False
     element: int = 0
+    binary: bool = False
 
     @property
     def column_type(self) -> Type:
@@ -228,7 +238,7 @@ class TypeCatalog:
 
     def __init__(self, rows: Callable[[str, list[Any]], list[tuple[Any, ...]]]) -> None:
         self._rows = rows
-        self._known = {oid: Carried(type_, native) for oid, (type_, native) in CLOSED.items()}
+        self._known = {oid: Carried(type_, native, binary=True) for oid, (type_, native) in CLOSED.items()}
         # A literal without a type, which is text; and void.
         self._known |= {705: Carried(Type.TEXT, "text"), 2278: Carried(None, "void")}
 
@@ -242,11 +252,12 @@ class TypeCatalog:
             return
         for oid, base, native, kind, name, element in self._rows(_CATALOG, [f"{{{','.join(map(str, new))}}}"]):
             if kind == "c" or oid == 2249 or name == "hstore" or element:
-                self._known[oid] = Carried(Type.JSON, native, nested=True, element=element)
+                binary = element in _BINARY  # an array names the type of its elements by the OID
+                self._known[oid] = Carried(Type.JSON, native, nested=True, element=element, binary=binary)
             elif base in CLOSED:  # a domain
-                self._known[oid] = Carried(CLOSED[base][0], native)
-            else:
-                self._known[oid] = Carried(None, native)
+                self._known[oid] = Carried(CLOSED[base][0], native, binary=True)
+            else:  # the binary form of an enum's value is its label
+                self._known[oid] = Carried(None, native, binary=base in _BINARY or kind == "e")
         for oid in new:
             self._known.setdefault(oid, Carried(None, str(oid)))
 

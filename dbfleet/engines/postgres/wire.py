@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from dbfleet.columns import bounded
 from dbfleet.engines.postgres.types import CLOSED, Context, Unread, adapters
 from dbfleet.errors import StatementError, Unsupported, UsageError
+from dbfleet.lines import Counted
 from dbfleet.values import Batch, Type
 
 if TYPE_CHECKING:
@@ -309,9 +310,9 @@ class Rows(Iterator[Batch]):
                 stop(self._connection)
 
 
-def copy_out(connection: Connection[Any], text: str) -> Iterator[bytes]:
-    """The bytes of COPY … TO STDOUT, in chunks of at most 1000 whole rows or, beyond one row, some megabytes. Nothing
-    has run before the first is asked for."""
+def copy_out(connection: Connection[Any], text: str, *, binary: bool = False) -> Iterator[bytes]:
+    """The bytes of COPY … TO STDOUT, in chunks of at most 1000 whole rows or, beyond one row, some megabytes; Counted
+    where the statement says BINARY. Nothing has run before the first is asked for."""
     from psycopg.pq import ExecStatus
 
     pgconn = connection.pgconn
@@ -332,7 +333,7 @@ def copy_out(connection: Connection[Any], text: str) -> Iterator[bytes]:
                 held += size
                 size, row = get(1)
             if parts:
-                yield b"".join(parts)
+                yield _counted(parts) if binary else b"".join(parts)
             if size == 0:
                 _wait_readable(pgconn)
                 size, row = get(1)
@@ -342,6 +343,24 @@ def copy_out(connection: Connection[Any], text: str) -> Iterator[bytes]:
     finally:
         if not finished and not connection.closed:
             stop(connection)
+
+
+_HEADER: Final = 19
+"""Bytes before the first row of a binary COPY, in one message with it."""
+_TRAILER: Final = b"\xff\xff"
+
+
+def _counted(messages: Sequence[Any]) -> Counted:
+    chunk = Counted(b"".join(messages))
+    last = messages[-1]
+    end = last == _TRAILER or (len(last) == _HEADER + 2 and is_binary(last) and last[_HEADER:] == _TRAILER)
+    chunk.rows = len(messages) - end
+    return chunk
+
+
+def is_binary(chunk: bytes) -> bool:
+    """Whether the chunk is the first one of a binary COPY. No text begins so: it is no UTF-8."""
+    return bytes(chunk[:11]) == b"PGCOPY\n\xff\r\n\0"
 
 
 def _wait_readable(pgconn: PGconn) -> None:

@@ -2,11 +2,16 @@
 move bytes.
 
 200 000 orders of 13 columns from one table into another cost this process 0.14 s.
+
+Of a native schema the lines are COPY's binary form where that says the same everywhere (types.TypeCatalog): all rows of
+the shop went by psql's pipe from one database into another in 2.4 s where the text took 3.6, as the server makes and
+reads no digits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from dbfleet.adapter import Part
@@ -38,7 +43,10 @@ def lines(session: Session, tables: Tables, schema: Schema, part: Part) -> Itera
     beyond = _beyond(schema, table, condition)
     if beyond and session.rows(beyond)[0][0]:
         return None
-    return _copied(session, (_plain(schema, table) if schema.native else tables.select(schema, table)) + condition)
+    if not schema.native:
+        return _copied(session, tables.select(schema, table) + condition)
+    binary = all(tables.types[table.column(each.name).oid].binary for each in schema.columns if not each.generated)
+    return _copied(session, _plain(schema, table) + condition, binary=binary)
 
 
 def _plain(schema: Schema, table: Table) -> str:
@@ -59,9 +67,10 @@ def ordered(session: Session, tables: Tables, schema: Schema) -> Iterator[bytes]
     return _copied(session, f"{tables.select(schema, table, cut=True)} ORDER BY {', '.join(map(str, keys))}")
 
 
-def _copied(session: Session, select: str) -> Iterator[bytes]:
+def _copied(session: Session, select: str, *, binary: bool = False) -> Iterator[bytes]:
     """The lines that a SELECT gives."""
-    return session.translated_chunks(rows.copy_out(session.ready(), f"COPY ({select}) TO STDOUT"))
+    statement = f"COPY ({select}) TO STDOUT" + (" (FORMAT binary)" if binary else "")
+    return session.translated_chunks(rows.copy_out(session.ready(), statement, binary=binary))
 
 
 def _beyond(schema: Schema, table: Table, condition: str) -> str | None:
@@ -86,10 +95,13 @@ def takes(schema: Schema, table: Table, types: TypeCatalog) -> bool:
 def copy_in(connection: Connection[Any], into: str, columns: Sequence[str], chunks: Iterable[bytes]) -> int:
     """COPY the lines into the table (its name in SQL); how many there were."""
     count = 0
-    statement = f"COPY {into} ({LEXIS.quote_all(columns)}) FROM STDIN"
+    coming = iter(chunks)
+    first = next(coming, b"")
+    binary = rows.is_binary(first)
+    statement = f"COPY {into} ({LEXIS.quote_all(columns)}) FROM STDIN" + (" (FORMAT binary)" if binary else "")
     with connection.cursor() as cursor, cursor.copy(statement.encode()) as copy:
-        for chunk in chunks:
-            if b"\0" in chunk:
+        for chunk in chain([first], coming):
+            if not binary and b"\0" in chunk:
                 line = chunk[chunk.rfind(b"\n", 0, chunk.index(b"\0")) + 1 : chunk.index(b"\0")]
                 raise holds_nul(columns[line.count(b"\t")])
             copy.write(chunk)
