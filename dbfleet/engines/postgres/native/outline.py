@@ -36,14 +36,22 @@ ORDER BY 1, 2, 3
 """
 
 
+_SET: Final = """
+SELECT set_config('search_path', $1, true), CASE WHEN $2::text IS NOT NULL THEN set_config('jit', $2, true) END
+"""
+
+
 @contextlib.contextmanager
 def spelled_out(execute: Execute) -> Iterator[None]:
     """For the block the server spells every name with its schema, as nothing is on the search path. Inside a
-    transaction; what has failed has ended it."""
-    ((path,),) = execute("SELECT current_setting('search_path')", ())
-    execute("SELECT set_config('search_path', '', true)", ())
+    transaction; what has failed has ended it.
+
+    Without the just-in-time compiler, which a server before version 11 has not: to the planner the catalogue's
+    statements look expensive, and to compile them took 0.25 of the 0.3 s of an outline."""
+    ((path, compiler),) = execute("SELECT current_setting('search_path'), current_setting('jit', true)", ())
+    execute(_SET, ["", "off" if compiler else None])
     yield
-    execute("SELECT set_config('search_path', $1, true)", [path])
+    execute(_SET, [path, compiler])
 
 
 def outline(
