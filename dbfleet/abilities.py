@@ -171,8 +171,8 @@ class WritesLines(Protocol):
     """Takes rows as lines."""
 
     def write_lines(self, schema: Schema, chunks: Iterable[bytes], *, mode: WriteMode = "insert") -> Written | None:
-        """Store lines (dbfleet/lines.py), in chunks of whole lines, or what `lines` of the same engine gives of a native
-        schema: the same as `write` would store of their values, with the same errors and the same atomicity. The
+        """Store lines (dbfleet/lines.py), in chunks of whole lines, or what `lines` of the same engine gives of a
+        native schema: the same as `write` would store of their values, with the same errors and the same atomicity. The
         caller makes sure that each column keeps every value exactly. None declines, before a chunk is pulled, where the
         engine would read a cell as another value."""
         ...

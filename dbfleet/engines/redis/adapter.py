@@ -17,6 +17,7 @@ from dbfleet.engines.redis.connect import Dial, database_number, dialer, identit
 from dbfleet.engines.redis.keys import named
 from dbfleet.engines.redis.native import literals as native_literals
 from dbfleet.engines.redis.native import outline as native_outline
+from dbfleet.engines.redis.native import own as native_own
 from dbfleet.engines.redis.native import read as native_read
 from dbfleet.engines.redis.native import take
 from dbfleet.engines.redis.native import values as native_values
@@ -116,6 +117,8 @@ class RedisAdapter(
         if self._by_keys(schema):
             ours = sorted(self._collections.indexes())
             return self._session.batches(native_read.scan(self._session, schema, ours, part, batch_size))
+        if schema.native and schema.key:
+            return self._session.batches(native_own.scan(self._session, schema, part, batch_size))
         return self._session.batches(read.scan(self._session, self._collections, schema, part, batch_size))
 
     def write(
@@ -126,7 +129,8 @@ class RedisAdapter(
             if schema.native and self._collections.is_ours(schema.name):
                 known = self._collections.describe(schema.name)
                 schema = replace(known, columns=schema.columns)
-            elif schema.native:
+                return native_own.Writer(wire, schema, upsert=upsert).write(batches)
+            if schema.native:
                 return native_write.Writer(wire, schema, upsert=upsert).write(batches)
             if foreign_write.is_kept(schema) and not self._collections.is_ours(schema.name):
                 self._collections.foreign(schema.name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import Any
 
 from dbfleet.adapter import BATCH_SIZE, WHOLE, Part
 from dbfleet.engines.redis import foreign, index, sizes
@@ -109,7 +110,7 @@ class Scan:
     def get(self, keys: list[bytes]) -> Iterator[Batch]:
         """The rows of these keys, as they stand in the index."""
         for piece in sizes.cut(self._wire, sizes.ask(self._wire, self._named(keys)), keys):
-            yield self._decoder.rows(self._wire.take(self._send(piece)), piece)
+            yield self.rows(piece)
 
     def close(self) -> None:
         """Drop what is under way."""
@@ -126,6 +127,11 @@ class Scan:
 
     def _ask(self) -> tuple[list[bytes], Pending] | None:
         """Have the next piece's rows sent; None behind the last."""
+        piece = self.piece()
+        return None if piece is None else (piece, self._send(piece))
+
+    def piece(self) -> list[bytes] | None:
+        """The next keys, as they stand in the index, whose rows are a batch; None behind the last."""
         while not self._pieces and not (self._ended and self._sizing is None):
             if self._sizing:
                 keys, pending = self._sizing
@@ -138,7 +144,16 @@ class Scan:
                     self._pages.ask()
                 else:
                     self._ended = True
-        if not self._pieces:
-            return None
-        piece = self._pieces.popleft()
-        return piece, self._send(piece)
+        return self._pieces.popleft() if self._pieces else None
+
+    def rows(self, keys: list[bytes]) -> Batch:
+        """The rows of a piece."""
+        return self._decoder.rows(self._wire.take(self._send(keys)), keys)
+
+    def ask_dumps(self, keys: list[bytes]) -> Pending:
+        """Ask for the bytes of the rows' hashes."""
+        return self._wire.send(b"".join([self._wire.packed(["DUMP", name]) for name in self._named(keys)]), len(keys))
+
+    def take_dumps(self, asked: Pending) -> list[Any]:
+        """What was asked for: bytes, None for a row that is gone, or an error."""
+        return self._wire.take(asked)

@@ -143,6 +143,74 @@ end
     + _STORE
 )
 
+RESTORE: Final = (
+    LUA_SHARED
+    + """
+-- Stores rows by the bytes of their hashes, ARGV[2] and what follows; each whole, or the reason why nothing of it was
+-- stored. Which sets a row is in is read of the hash that is there then. A call from here is 1 µs of its own: rows that
+-- come one after the other are often in one set, and go there together.
+if call('HEXISTS', '_dbfleet', d.collection) == 0 then return redis.error_reply('NOTFOUND') end
+call('ZCARD', index)
+local keys, fields, scores, n, refused, why, sets = d.keys, d.fields, {}, 0, {}, {}, {}
+
+local function failed(reply) return type(reply) == 'table' and reply.err end
+
+for i = 1, #keys do
+  local row = prefix .. keys[i]
+  local err = failed(pcall('RESTORE', row, '0', ARGV[i + 1]))
+  if err then
+    why[i] = find(err, 'BUSYKEY', 1, true) and 'ERR ' .. row .. ' exists' or err
+  else
+    local values = pcall('HMGET', row, unpack(fields))
+    err = values.err or not values[#fields] and 'GONE'
+    if err then
+      call('UNLINK', row)
+      why[i] = err
+    else
+      for r = 1, #refs do
+        local set = set_of(r, values)
+        if set then
+          local mine = sets[set]
+          if mine then mine[#mine + 1] = i else sets[set] = {i} end
+        end
+      end
+    end
+  end
+end
+
+for set, mine in next, sets do
+  local members = {}
+  for m = 1, #mine do members[m] = keys[mine[m]] end
+  local err = failed(pcall('SADD', set, unpack(members)))
+  if err then
+    for m = 1, #mine do why[mine[m]] = err end
+  end
+end
+if next(why) then
+  for set, mine in next, sets do
+    for m = 1, #mine do
+      if why[mine[m]] then pcall('SREM', set, keys[mine[m]]) end
+    end
+  end
+end
+
+for i = 1, #keys do
+  local key = keys[i]
+  if why[i] then
+    if not find(why[i], ' exists', 1, true) then call('UNLINK', prefix .. key) end
+    refused[#refused + 1] = i
+    refused[#refused + 1] = why[i]
+  else
+    scores[n + 1] = d.scored and key or '0'
+    scores[n + 2] = key
+    n = n + 2
+  end
+end
+if n > 0 then call('ZADD', index, unpack(scores, 1, n)) end
+return refused
+"""
+)
+
 DELETE: Final = (
     LUA_SHARED
     + """

@@ -29,7 +29,7 @@ IN_FLIGHT: Final = 3
 _REMOVED_AT_ONCE: Final = 500
 _NO_ROWS_FAULT: Final = (b"MISCONF ", b"READONLY ", b"NOREPLICAS ")
 """How the error of a server begins that takes no writes at all: no row is to blame, so none is listed as refused."""
-_STOPS: Final = tuple(word.decode() for word in _NO_ROWS_FAULT)
+STOPS: Final = tuple(word.decode() for word in _NO_ROWS_FAULT)
 MOST_COLUMNS: Final = 3900
 """Lua hands at most 8000 values to a command, and a field is two of them."""
 
@@ -106,16 +106,13 @@ class Writer:
             try:
                 why = store(self._wire, self._schema, row, number, upsert=self._upsert)
             except ReplyError as reply:
-                raise self._not_found() if "NOTFOUND" in str(reply) else reply  # noqa: B904
+                raise not_found(self._schema) if "NOTFOUND" in str(reply) else reply  # noqa: B904
         if why is None:
             self.written.rows += 1
-        elif why.startswith(_STOPS):
+        elif why.startswith(STOPS):
             raise ReplyError(why)
         else:
             self.written.rejected.append(Rejected(row, why))
-
-    def _not_found(self) -> NotFound:
-        return NotFound(f"no collection {self._schema.name!r}", hint="create it, or let seed or copy do it")
 
     def _numbers(self, count: int) -> list[str]:
         """Numbers that name rows without a key; nobody else gets the same ones."""
@@ -139,7 +136,7 @@ class Writer:
         (reply,) = self._wire.take(pending)
         if isinstance(reply, ReplyError):
             if "NOTFOUND" in str(reply):
-                raise self._not_found()
+                raise not_found(self._schema)
             if reply.code != "OOM":
                 raise reply
             reply = [item for place in range(1, len(chunk) + 1) for item in (place, str(reply).encode())]
@@ -148,6 +145,11 @@ class Writer:
         self.written.rows += len(chunk) - len(reply) // 2
         for place, why in zip(reply[::2], reply[1::2], strict=True):
             self.written.rejected.append(Rejected(chunk[place - 1], why.decode("utf-8", "replace")))
+
+
+def not_found(schema: Schema) -> NotFound:
+    """The error for a collection that is not there when rows come."""
+    return NotFound(f"no collection {schema.name!r}", hint="create it, or let seed or copy do it")
 
 
 def remove(wire: Wire, schema: Schema) -> int:

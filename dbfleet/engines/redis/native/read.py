@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from itertools import chain
-from typing import Any, Final, SupportsIndex, overload
+from typing import Any, Final
 from zlib import crc32
 
 from dbfleet.adapter import Part
@@ -17,6 +17,7 @@ from dbfleet.engines.redis import sizes
 from dbfleet.engines.redis.foreign import pairs
 from dbfleet.engines.redis.keys import keys_of, shown, waiting_as
 from dbfleet.engines.redis.left import fields_expire
+from dbfleet.engines.redis.native.later import Later
 from dbfleet.engines.redis.native.values import ends_of_fields, key_of_text, places, text_of, text_of_key
 from dbfleet.engines.redis.session import Session
 from dbfleet.engines.redis.wire import Pending, ReplyError, Wire
@@ -193,43 +194,19 @@ def _words(kind: bytes, key: bytes) -> list[Any]:
     return [*command[:at], key, *command[at:]]
 
 
-class Keys(list[Row]):
+class Keys(Later):
     """A batch of keys, whose rows are read when somebody looks at them."""
 
-    __slots__ = ("_keys", "_moved", "_read", "_reader")
+    __slots__ = ("_keys", "_reader")
 
     def __init__(self, reader: Reader, keys: list[bytes]) -> None:
-        super().__init__()
+        super().__init__(len(keys))
         self._reader, self._keys = reader, keys
-        self._read = self._moved = False
 
-    def _filled(self) -> None:
-        if not self._read:
-            self._read = True
-            rows = self._reader.rows(self._keys)
-            places = self._reader.places
-            super().extend(rows if places == [0, 1, 2, 3, 4] else [tuple(row[at] for at in places) for row in rows])
-
-    def __len__(self) -> int:
-        if self._moved and not self._read:  # by a count alone nothing is read
-            return len(self._keys)
-        self._filled()
-        return super().__len__()
-
-    def __bool__(self) -> bool:
-        return len(self) > 0
-
-    def __iter__(self) -> Iterator[Row]:
-        self._filled()
-        return super().__iter__()
-
-    @overload
-    def __getitem__(self, place: SupportsIndex) -> Row: ...
-    @overload
-    def __getitem__(self, place: slice) -> list[Row]: ...
-    def __getitem__(self, place: SupportsIndex | slice) -> Row | list[Row]:
-        self._filled()
-        return super().__getitem__(place)
+    def _fetched(self) -> list[Row]:
+        rows = self._reader.rows(self._keys)
+        places = self._reader.places
+        return rows if places == [0, 1, 2, 3, 4] else [tuple(row[at] for at in places) for row in rows]
 
     def rows_of(self) -> dict[bytes, Row]:
         """The whole rows, by their keys."""
@@ -242,10 +219,10 @@ class Keys(list[Row]):
             return None
         before = self._reader.before
         keys = self._keys
-        if self._read:
+        if self.looked_at:
             at = self._reader.places.index(0)
-            keys = [keys[0][:before] + key_of_text(row[at]) for row in super().__iter__()] if keys else []
-        self._moved = True
+            keys = [keys[0][:before] + key_of_text(row[at]) for row in self] if keys else []
+        self.moved = True
         return [key[before:] for key in keys], self._reader.ask_dumps(keys)
 
     def take_dumps(self, asked: Pending) -> list[tuple[bytes | None, int]] | None:
