@@ -77,7 +77,7 @@ from cassandra.query import SimpleStatement, tuple_factory
 p, other = u.urlsplit(sys.argv[1]), sys.argv[2]
 c = Cluster([p.hostname], port=p.port, auth_provider=PlainTextAuthProvider(p.username, p.password))
 source, sink = c.connect(p.path[1:]), c.connect(other)
-source.row_factory = tuple_factory
+source.row_factory, source.default_timeout, sink.default_timeout = tuple_factory, 120, 120
 for name, table in c.metadata.keyspaces[p.path[1:]].tables.items():
     sink.execute(table.as_cql_query().replace(p.path[1:] + ".", other + ".", 1))
     columns = list(table.columns)
