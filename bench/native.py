@@ -84,7 +84,12 @@ for name, table in c.metadata.keyspaces[p.path[1:]].tables.items():
     said = ", ".join(columns)
     into = sink.prepare(f"INSERT INTO {name} ({said}) VALUES ({', '.join('?' * len(columns))})")
     rows = source.execute(SimpleStatement(f"SELECT {said} FROM {name}", fetch_size=5000))
-    execute_concurrent_with_args(sink, into, rows, concurrency=128)
+    # A page at a time: its loop would wait in the driver's own thread for the page that this thread is to bring.
+    while True:
+        execute_concurrent_with_args(sink, into, rows.current_rows, concurrency=128)
+        if not rows.has_more_pages:
+            break
+        rows.fetch_next_page()
 c.shutdown()
 """
 _REPLICATOR = """
