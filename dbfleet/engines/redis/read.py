@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from typing import Any
 
 from dbfleet.adapter import BATCH_SIZE, WHOLE, Part
 from dbfleet.engines.redis import foreign, index, sizes
@@ -149,11 +148,3 @@ class Scan:
     def rows(self, keys: list[bytes]) -> Batch:
         """The rows of a piece."""
         return self._decoder.rows(self._wire.take(self._send(keys)), keys)
-
-    def ask_dumps(self, keys: list[bytes]) -> Pending:
-        """Ask for the bytes of the rows' hashes."""
-        return self._wire.send(b"".join([self._wire.packed(["DUMP", name]) for name in self._named(keys)]), len(keys))
-
-    def take_dumps(self, asked: Pending) -> list[Any]:
-        """What was asked for: bytes, None for a row that is gone, or an error."""
-        return self._wire.take(asked)
