@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,10 +13,12 @@ from bench.measure import Case, NotRun, Run, command, script
 from bench.query import _mysql_client, _psql, rows_of, seeded
 from bench.servers import STATE, Servers
 from dbfleet import datasets
+from dbfleet.engines.postgres.types import RELATIONAL
+from dbfleet.sql.relational import create_statements
 from dbfleet.values import Schema
 
 _REACH = {
-    "postgres": 2.0, "mysql": 2.0, "mariadb": 2.0, "mongodb": 1.5, "redis": 3.0,
+    "postgres": 1.2, "mysql": 2.0, "mariadb": 2.0, "mongodb": 1.5, "redis": 3.0,
     "couchdb": 1.5, "cassandra": 1.5, "neo4j": 1.5,
 }  # fmt: skip
 
@@ -63,6 +65,7 @@ def _folder(name: str) -> Path:
 
 
 def _postgres(servers: Servers, name: str, rows: int) -> tuple[Callable[[], Run], Callable[[], None]]:
+    """Both make the tables first, and keys and references when the rows are there."""
     import subprocess
 
     psql = [*_psql(servers), "-q", "-c"]
@@ -70,12 +73,31 @@ def _postgres(servers: Servers, name: str, rows: int) -> tuple[Callable[[], Run]
     for collection, file in files.items():
         with file.open("wb") as out:
             subprocess.run([*psql, rf'\copy "{collection}" to stdout csv'], stdout=out, check=True)
-    return (
-        lambda: _together(
-            command([*psql, rf'\copy "{table}" from stdin csv'], stdin=file) for table, file in files.items()
-        ),
-        lambda: _recreate(servers, name),
-    )
+    makes = [text for each in _schemas() for text in create_statements(each, RELATIONAL, constraints_later=True)]
+    keys = [f'alter table "{each.name}" add primary key ({_listed(each.key)})' for each in _schemas()]
+    references = [
+        f'alter table "{each.name}" add foreign key ({_listed(to.columns)}) '
+        f'references "{to.collection}" ({_listed(to.keys)})'
+        for each in _schemas()
+        for to in each.references
+    ]
+
+    def theirs() -> Iterator[Run]:
+        yield command([*psql, "; ".join(makes)])
+        for table, file in files.items():
+            yield command([*psql, rf'\copy "{table}" from stdin csv'], stdin=file)
+        yield command([*psql, "; ".join([*keys, *references])])
+
+    def empty() -> None:
+        with servers.adapter(name) as adapter:
+            for schema in reversed(_schemas()):
+                adapter.drop(schema.name)
+
+    return lambda: _together(theirs()), empty
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
 
 
 def _mysql(servers: Servers, name: str, rows: int) -> tuple[Callable[[], Run], Callable[[], None]]:

@@ -307,6 +307,19 @@ class Adopts(Protocol):
         ...
 
 
+class KeysLast(Protocol):
+    """Makes a key and references over rows that are there, which takes less than to keep them with each row."""
+
+    def filling(self, schema: Schema) -> AbstractContextManager[None]:
+        """Make the collection, as `create` does. In the block it takes rows, and has no key and no references; its key
+        is made at the end. Others see it when it has its rows and its key; of what fails nothing stays."""
+        ...
+
+    def refer(self, schema: Schema) -> None:
+        """Make the references of a collection that was made so. ConstraintViolated where a row refers to none."""
+        ...
+
+
 class MakesReader(Protocol):
     """Makes an account for reading only. Where the guard is `account`, it can read and cannot write; elsewhere its
     rights may be greater, and it is there so that who reads holds no writer's password."""
@@ -340,7 +353,7 @@ class ExtendedJson(Protocol):
 ALL: Final[tuple[type, ...]] = (
     Identifies, Locates, Swaps, TellsLosses, Snapshots, SharesSnapshots, Finds, Encodes, Notices, EncodesScans, Ordered,
     Narrows, ReadsLines, WritesLines, Digests, CountsOn, CarriesExtras, TellsLeft, Native, KeepsTimes, Adopts,
-    MakesReader, LimitsTime, ExtendedJson,
+    KeysLast, MakesReader, LimitsTime, ExtendedJson,
 )  # fmt: skip
 
 WORDS: Final[Mapping[type, str]] = {Snapshots: "snapshot", Swaps: "swap", Finds: "filter"}

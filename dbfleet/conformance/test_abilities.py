@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from dbfleet.abilities import ALL, Adopts, CountsOn, Encodes, EncodesScans, Locates, Snapshots, TellsLeft, TellsLosses
+from dbfleet.abilities import (
+    ALL,
+    Adopts,
+    CountsOn,
+    Encodes,
+    EncodesScans,
+    KeysLast,
+    Locates,
+    Snapshots,
+    TellsLeft,
+    TellsLosses,
+)
 from dbfleet.adapter import Adapter
 from dbfleet.conformance.held import MAY_DECLINE, PLAIN_ROWS, absent, declined, filled, needed, plain_schema, undeclared
 from dbfleet.conformance.plugin import Connect, Make
-from dbfleet.errors import NotFound
+from dbfleet.errors import AlreadyExists, ConstraintViolated, NotFound
 from dbfleet.spec import EngineSpec
+from dbfleet.values import Column, Reference, Schema, Type
 
 
 def test_what_is_declared_is_there(adapter: Adapter) -> None:
@@ -44,6 +58,41 @@ def test_a_collection_that_dbfleet_made_is_not_bare(adapter: Adapter, made: Make
     assert not adopting.bare(name)
     with pytest.raises(NotFound):
         adopting.bare(f"{name}_nowhere")
+
+
+def test_a_collection_that_gets_its_key_last_is_as_if_it_was_created(
+    adapter: Adapter, connect: Connect, made: Make, name: str
+) -> None:
+    last = needed(adapter, KeysLast)
+    far = made(plain_schema(name))
+    columns = (Column("a", Type.INT, False), Column("b", Type.TEXT, False, length=9), Column("far", Type.INT))
+    plain = Schema(f"{name}_plain", columns, ("b", "a"), (Reference(("far",), name, ("id",)),))
+    created = made(plain)
+    try:
+        schema = replace(plain, name=f"{name}_filled")
+        with last.filling(schema):
+            adapter.write(schema, [[(1, "x", 1), (2, "x", None)]])
+            assert schema.name not in connect().collections(), "nobody sees it before it is whole"
+        assert replace(adapter.describe(schema.name), references=()) == replace(
+            created, name=schema.name, references=()
+        )
+        with pytest.raises(ConstraintViolated):
+            adapter.write(schema, [[(1, "x", None)]])
+        with pytest.raises(ConstraintViolated):
+            last.refer(schema)  # what it refers to has no rows yet
+        filled(adapter, far)
+        last.refer(schema)
+        assert adapter.describe(schema.name) == replace(created, name=schema.name)
+        with pytest.raises(AlreadyExists), last.filling(schema):
+            raise AssertionError("it is there")
+        twice = replace(schema, name=f"{name}_twice")
+        with pytest.raises(ConstraintViolated), last.filling(twice):
+            adapter.write(twice, [[(1, "x", 1), (1, "x", 2)]])
+        assert twice.name not in adapter.collections(), "of what fails nothing stays"
+        assert sorted(row for batch in adapter.scan(schema) for row in batch) == [(1, "x", 1), (2, "x", None)]
+    finally:
+        for each in ("twice", "filled", "plain"):
+            adapter.drop(f"{name}_{each}")
 
 
 def test_a_plain_collection_loses_nothing(adapter: Adapter, made: Make, name: str) -> None:

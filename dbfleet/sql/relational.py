@@ -92,9 +92,14 @@ def typed_by_comment(column: Column, comment: str | None) -> Column:
 
 
 def create_statements(
-    schema: Schema, relational: Relational, *, split_name: Callable[[str], tuple[str | None, str]] | None = None
+    schema: Schema,
+    relational: Relational,
+    *,
+    split_name: Callable[[str], tuple[str | None, str]] | None = None,
+    constraints_later: bool = False,
 ) -> list[str]:
-    """The statements that make the schema's table: columns, key, references, and comments where they are needed.
+    """The statements that make the schema's table: columns, key, references, and comments where they are needed. With
+    `constraints_later` the key and the references are left to the caller.
 
     `split_name` turns a collection's name into (the database's schema or None, table).
     """
@@ -128,10 +133,10 @@ def create_statements(
             )
         )
     constraints: list[sqlalchemy.Constraint] = []
-    if schema.key:
+    if schema.key and not constraints_later:
         constraints.append(sqlalchemy.PrimaryKeyConstraint(*schema.key))
     space, name = names(schema.name)
-    for reference in schema.references:
+    for reference in schema.references if not constraints_later else ():
         other = names(reference.collection)
         if other != (space, name):
             # Of the other table only the name is written, so its key columns are enough here.

@@ -14,6 +14,7 @@ from dbfleet.abilities import (
     EncodesScans,
     Encoding,
     Identifies,
+    KeysLast,
     LimitsTime,
     Locates,
     MakesReader,
@@ -94,6 +95,7 @@ class PostgresAdapter(
     CarriesExtras,
     TellsLeft,
     Native,
+    KeysLast,
     MakesReader,
     LimitsTime,
 ):
@@ -137,6 +139,21 @@ class PostgresAdapter(
     def create(self, schema: Schema) -> None:
         with self._session.translated(), self._session.ready().transaction():
             self._tables.create(schema)
+
+    @contextmanager
+    def filling(self, schema: Schema) -> Iterator[None]:
+        """In one transaction."""
+        with self._session.storing():
+            with self._session.translated():
+                self._tables.create(schema, constraints_later=True)
+            yield
+            with self._session.translated():
+                self._tables.add_key(schema)
+
+    def refer(self, schema: Schema) -> None:
+        """Foreign keys, in one transaction."""
+        with self._session.translated(), self._session.ready().transaction():
+            self._tables.add_references(schema)
 
     def drop(self, name: str) -> None:
         try:

@@ -134,16 +134,33 @@ class Tables:
             self._schemas.add(name)
         return name in self._schemas
 
-    def create(self, schema: Schema) -> None:
-        """Make the table, in a transaction of the caller's. Unsupported for a name that the server would cut."""
+    def create(self, schema: Schema, *, constraints_later: bool = False) -> None:
+        """Make the table, in a transaction of the caller's, without its key and references if these come later
+        (`add_key`, `add_references`). Unsupported for a name that the server would cut."""
         for name in (self.split(schema.name)[1], *schema.names):
             if len(name.encode()) > NAME_BYTES:
                 raise Unsupported(f"PostgreSQL's names have at most {NAME_BYTES} bytes: {name}")
             if "\0" in name or not name:
                 raise Unsupported(f"PostgreSQL's names are not empty and hold no NUL: {name!r}")
         self.make_space(schema.name)
-        for statement in create_statements(schema, RELATIONAL, split_name=self.split):
+        for statement in create_statements(
+            schema, RELATIONAL, split_name=self.split, constraints_later=constraints_later
+        ):
             self._execute(statement, ())
+
+    def add_key(self, schema: Schema) -> None:
+        """Make the key over the rows. The server gives it the name that `create` would have given."""
+        if schema.key:
+            self._execute(f"ALTER TABLE {self.sql(schema.name)} ADD PRIMARY KEY ({LEXIS.quote_all(schema.key)})", ())
+
+    def add_references(self, schema: Schema) -> None:
+        """Make the references over the rows, as `add_key` makes the key."""
+        for each in schema.references:
+            self._execute(
+                f"ALTER TABLE {self.sql(schema.name)} ADD FOREIGN KEY ({LEXIS.quote_all(each.columns)}) "
+                f"REFERENCES {self.sql(each.collection)} ({LEXIS.quote_all(each.keys)})",
+                (),
+            )
 
     def drop(self, table: Table) -> None:
         """Remove the table, and its schema where we made that and nothing else is in it."""

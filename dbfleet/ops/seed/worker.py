@@ -4,6 +4,10 @@ A target that is seeded alone may have a second process, which makes and feeds t
 collection, where the engine declares that this is faster (EngineSpec.writers): MongoDB by a fifth on two cores, Redis,
 which works on one, not at all. Its writes are not atomic then; of the other engines a seed that is stopped leaves no
 half of a collection.
+
+Where the engine can (KeysLast), a collection that is made gets its key when it has its rows, and its references when
+all collections have theirs. A seed that is stopped may leave collections without their references: the next one is
+refused without --reset, and drops them with it.
 """
 
 from __future__ import annotations
@@ -11,10 +15,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Final
 
+from dbfleet.abilities import KeysLast, able
 from dbfleet.adapter import Adapter, Rejected, Written
 from dbfleet.datasets import Dataset
 from dbfleet.errors import PartialWrite
@@ -73,16 +78,21 @@ def feed(owner: Owner, *, work: Work, target: Target, halves: bool = False) -> N
             adapter.drop(schema.name)
         rejected: list[Rejected] = []
         done, total, stored = 0, work.total(), 0
+        keys_last = None if halves else able(adapter, KeysLast)
+        referring: list[Schema] = []
         for schema in schemas:
             owner.check()
-            if work.reset or schema.name not in found:
+            missing = work.reset or schema.name not in found
+            if missing and not keys_last:
                 adapter.create(schema)
             started = time.perf_counter()
             rows = work.dataset.rows(schema.name, work.rows)
             half = rows // 2 if halves and rows >= _SHARED_ROWS else None
             if half is not None:
                 owner.send(Half(schema.name, half))
-            written = adapter.write(schema, _told(owner, work, schema, (0, half), done))
+            with keys_last.filling(schema) if keys_last and missing else nullcontext():
+                written = adapter.write(schema, _told(owner, work, schema, (0, half), done))
+            referring += [schema] if keys_last and missing and schema.references else []
             lost = len(written.rejected)
             if half is not None:
                 other: HalfDone = owner.receive()
@@ -94,6 +104,10 @@ def feed(owner: Owner, *, work: Work, target: Target, halves: bool = False) -> N
             stored += written.rows
             rejected += written.rejected[: _MOST_REJECTED - len(rejected)]
             owner.send(Seeded(target.name, schema.name, written.rows, lost, round(seconds, 3), digest, verified))
+        for schema in referring:
+            owner.check()
+            assert keys_last is not None
+            keys_last.refer(schema)
     if rejected:
         raise PartialWrite(
             f"{total - stored:,} of {total:,} rows were refused, the first because: {rejected[0].reason}",
