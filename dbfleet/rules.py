@@ -19,7 +19,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import Any, Final
@@ -284,6 +284,8 @@ def _check_format(text: str, word: str, value: str) -> None:
 def _canonical(word: str, found: datetime) -> str:
     match word:
         case "date":
+            if found.time() != time():
+                raise ValueError("it has a time of day, which a date has not")
             return found.date().isoformat()
         case "time":
             return found.time().isoformat()

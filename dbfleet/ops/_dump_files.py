@@ -17,7 +17,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -318,13 +318,43 @@ def decompressed(plain: BinaryIO, name: str, suffix: str = "") -> BinaryIO:
     if head.startswith(b"\x1f\x8b") or suffix == ".gz":
         stream = gzip.GzipFile(fileobj=plain)
     elif head.startswith(b"\x28\xb5\x2f\xfd") or suffix == ".zst":
-        zstandard = _zstandard()
+        zstandard = _zstandard("pip install 'dbfleet[zstd]', or give it unpacked")
         broken.append(zstandard.ZstdError)
-        stream = zstandard.ZstdDecompressor().stream_reader(plain, read_across_frames=True, closefd=False)
+        stream = _Frames(plain, lambda: zstandard.ZstdDecompressor().decompressobj())
     for start, packer in _FOREIGN_PACKERS:
         if head.startswith(start):
             raise UsageError(f"{name} is packed by {packer}", hint="unpack it; gzip and zstd are read as they are")
     return _Guarded(stream, name, tuple(broken))  # type: ignore[return-value]
+
+
+class _Frames:
+    """The stream of zstd's frames. The package's own stream takes one that is cut off for its end: here that is an
+    EOFError."""
+
+    _READ: Final = 4096
+    """Compressed bytes that are unpacked at once: 128 kB of them may come of four."""
+
+    def __init__(self, plain: BinaryIO, make: Callable[[], Any]) -> None:
+        self._plain, self._make = plain, make
+        self._frame: Any = None
+        self._behind, self._held = b"", bytearray()
+
+    def read(self, size: int = -1) -> bytes:
+        while size < 0 or len(self._held) < size:
+            piece = self._behind or self._plain.read(self._READ)
+            if not piece:
+                if self._frame is not None:
+                    raise EOFError("it ends in the middle of a frame")
+                break
+            self._frame = self._frame or self._make()
+            self._held += self._frame.decompress(piece)
+            self._behind = b""
+            if self._frame.eof:
+                self._behind, self._frame = self._frame.unused_data, None
+        size = len(self._held) if size < 0 else size
+        data = bytes(self._held[:size])
+        del self._held[:size]
+        return data
 
 
 class _Guarded:
@@ -343,11 +373,9 @@ class _Guarded:
         return data
 
 
-def _zstandard() -> Any:
+def _zstandard(hint: str = "pip install 'dbfleet[zstd]', or --compress gzip") -> Any:
     try:
         import zstandard
     except ImportError as error:
-        raise UsageError(
-            "zstd needs the package zstandard", hint="pip install 'dbfleet[zstd]', or --compress gzip"
-        ) from error
+        raise UsageError("zstd needs the package zstandard", hint=hint) from error
     return zstandard

@@ -114,7 +114,7 @@ def refuse_what_is_referred_to(sink: Adapter, dropped: Sequence[str]) -> None:
         for reference in references:
             if reference.collection in dropped:
                 raise UsageError(
-                    f"{other} refers to {reference.collection}, which therefore cannot be dropped. Nothing was",
+                    f"{other} refers to {reference.collection}, which therefore cannot be dropped. Nothing was written",
                     target=sink.target.name,
                     hint=f"replace {other} together with {reference.collection}, or use --mode upsert",
                 )

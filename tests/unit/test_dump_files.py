@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import resource
 from collections.abc import Iterator
@@ -92,6 +93,34 @@ def test_dump_then_load_keeps_every_value(fleet: Fleet, tmp_path: Path, format: 
     assert values[3][-1] is JSON_NULL
     assert values[2][-1] is None
     assert values[4][-1] == "null"
+
+
+ROWS_OF_TEXT = b"".join(b"%07d,%023d\n" % (number, number * 7919) for number in range(20_000))
+
+
+@pytest.mark.parametrize("frames", [1, 3])
+@pytest.mark.parametrize("size", [-1, 100, 1 << 16])
+def test_zstd_is_read_whole_or_refused(frames: int, size: int) -> None:
+    """The package's own stream ends where a file was cut off, as if that was its end."""
+    zstandard = pytest.importorskip("zstandard", reason="an extra is not installed")
+    third = len(ROWS_OF_TEXT) // frames
+    pieces = [ROWS_OF_TEXT[start : start + third] for start in range(0, len(ROWS_OF_TEXT), third)]
+    packed = [zstandard.ZstdCompressor().compress(piece) for piece in pieces]
+
+    def read(data: bytes) -> bytes:
+        stream = files.decompressed(io.BytesIO(data), "x.zst", ".zst")
+        return b"".join(iter(lambda: stream.read(size), b""))
+
+    assert read(b"".join(packed)) == ROWS_OF_TEXT
+    assert read(b"") == b""
+    whole = b"".join(packed)
+    ends = {sum(map(len, packed[:count])) for count in range(len(packed) + 1)}
+    for cut in {1, 3, 5, 9, len(whole) // 3, len(whole) // 2, len(whole) - 1, len(packed[0]) + 2} - ends:
+        if cut < len(whole):
+            with pytest.raises(UsageError, match="damaged or cut off"):
+                read(whole[:cut])
+    with pytest.raises(UsageError, match="damaged"):
+        read(whole + b"more")
 
 
 def test_json_lines_are_what_jq_reads(fleet: Fleet, tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ from dbfleet.values import Column, Row, Schema, Type
         ("c: empty=null", "", None),
         ("c: empty=null", " ", " "),
         ("c: date=%d/%m/%Y", "03/02/2001", "2001-02-03"),
+        ("c: date=%Y-%m-%d %H:%M", "2020-01-01 00:00", "2020-01-01"),
         ("c: datetime=%d.%m.%y %H:%M", "03.02.01 04:05", "2001-02-03T04:05:00"),
         ("c: time=%I:%M %p", "02:30 PM", "14:30:00"),
         ("c: instant=%Y-%m-%d %H:%M:%S %z", "2001-02-03 04:05:06 +0200", "2001-02-03T02:05:06+00:00"),
@@ -57,6 +58,7 @@ def test_a_rule_reads_a_text(rule: str, text: str, read: str | None) -> None:
     ("rule", "text"),
     [
         ("c: date=%d/%m/%Y", "31/02/2001"),
+        ("c: date=%Y-%m-%d %H:%M", "2020-01-01 10:00"),
         ("c: date=%d/%m/%Y", "03/02/2001 "),
         ("c: date=%d/%m/%Y", ""),
         ("c: instant=epoch", "x"),

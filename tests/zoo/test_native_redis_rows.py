@@ -61,10 +61,11 @@ def counted_anew(pair: tuple[Target, Target]) -> None:
         server.config_resetstat()
 
 
-@pytest.mark.parametrize("options", [(), ("--jobs", "1"), ("--mode", "replace", "--yes")])
+@pytest.mark.parametrize("options", [(), ("--verify",), ("--jobs", "1"), ("--mode", "replace", "--yes")])
 def test_rows_go_as_bytes_and_are_the_same(pair: tuple[Target, Target], options: tuple[str, ...]) -> None:
     source, sink = pair
     shelf(source)
+    fill(source, [["HSET", "people:3", "more", "than the columns"]])
     if "replace" in options:
         made(sink, PEOPLE, [(5, "other"), (77, "goes")])
     copied = run("copy", url(source), url(sink), *options)
@@ -81,11 +82,10 @@ def test_rows_go_as_bytes_and_are_the_same(pair: tuple[Target, Target], options:
 def test_rows_go_by_values_where_bytes_say_more_or_are_forbidden(pair: tuple[Target, Target]) -> None:
     source, sink = pair
     shelf(source)
-    for forbidden in ("dump", "restore", ""):
+    for forbidden in ("dump", "restore"):
         ends = (without(source, "dump") if forbidden == "dump" else url(source),
                 without(sink, "restore") if forbidden == "restore" else url(sink))  # fmt: skip
-        verify = () if forbidden else ("--verify",)
-        copied = run("copy", *ends, "--mode", "replace", "--yes", *verify)  # what is verified is looked at
+        copied = run("copy", *ends, "--mode", "replace", "--yes")
         assert copied.code == 0, copied
         assert told(sink) == told(source)
         assert restored(sink) == 0, forbidden
@@ -142,12 +142,28 @@ def test_rows_that_are_gone_or_no_rows_are_left_out(pair: tuple[Target, Target])
     assert "people:4" in broken.err
 
 
+def test_keys_beside_the_rows_are_named(pair: tuple[Target, Target]) -> None:
+    source, sink = pair
+    shelf(source)
+    assert run("copy", url(source), url(sink), "--strict", "--verify").code == 0
+    fill(source, [["SET", "people:3:lock", "x"], ["SET", "no%3Ates:by:mine:1", "x"], ["RPUSH", "no%3Ates:list", "x"],
+                  ["DEL", "people:4"], ["SET", "free", "x"], ["SADD", "people:by:x:1", "3"]])  # fmt: skip
+    copied = run("copy", url(source), url(sink), "--mode", "replace", "--yes")
+    assert copied.code == 0, copied
+    assert "no:tes: 2 keys (no%3Ates:by:mine:1, …) beside its rows: do not come along" in copied.err
+    assert "people: 2 keys (people:3:lock, …) beside its rows: do not come along" in copied.err
+    assert run("copy", url(source), url(sink), "--mode", "replace", "--yes", "--strict").code == 6
+    fill(source, [["DEL", "people:by:x:1"]])
+    copied = run("copy", url(source), url(sink), "people", "--mode", "replace", "--yes")
+    assert "people: the key people:3:lock beside its rows: does not come along" in copied.err
+
+
 def test_a_large_row_goes_by_its_values(pair: tuple[Target, Target]) -> None:
     source, sink = pair
     large = Schema("big", (Column("id", Type.INT, False), Column("v", Type.BYTES)), ("id",))
-    made(source, large, [(number, bytes([number]) * (9 << 20 if number == 2 else 900)) for number in range(4)])
+    made(source, large, [(number, bytes([number]) * (5 << 20 if number == 2 else 900)) for number in range(4)])
     with client(source) as server:  # bytes that cannot be compressed, as DUMP would
-        server.hset("big:2", "v", b"".join(number.to_bytes(4, "big") for number in range(0, 9 << 22, 17)))
+        server.hset("big:2", "v", b"".join(number.to_bytes(4, "big") for number in range(0, 5 << 22, 17)))
     copied = run("copy", url(source), url(sink))
     assert copied.code == 0, copied
     assert restored(sink) == 3

@@ -305,22 +305,28 @@ def _needed(step: Step, names: frozenset[str]) -> bool:
     return not step.needed_by or not names.isdisjoint(step.needed_by)
 
 
-def remade(sink: Adapter, plans: Sequence[PlannedCollection], making: Making) -> set[str]:
-    """The collections of the sink that are replaced by others which are made of the same: nothing goes with them."""
+def remade(sink: Adapter, plans: Sequence[PlannedCollection], making: Making) -> tuple[set[str], list[str]]:
+    """The collections of the sink that are replaced by others which are made of the same: nothing goes with them. And
+    of those which are made otherwise, what they have and those in their places will not have, in words."""
     going = [
         plan for plan in plans if plan.outlined and plan.action == "replace" and plan.source.name == plan.sink.name
     ]
     there = _native(sink).outline([plan.sink.name for plan in going]) if going else Outline()
-    theirs: dict[str, set[str]] = {}
+    theirs: dict[str, list[Step]] = {}
     for step in there.steps:
         if step.kind != "counter":
-            theirs.setdefault(step.collection, set()).add(step.text)
+            theirs.setdefault(step.collection, []).append(step)
     stay = {text.partition(": ")[0] for text in there.left}
-    return {
-        plan.sink.name
-        for plan in going
-        if plan.sink.name not in stay and theirs[plan.sink.name] <= {step.text for step in making.of(plan, *STAGES)}
-    }
+    same: set[str] = set()
+    goes: list[str] = []
+    for plan in going:
+        name = plan.sink.name
+        mine, ours = theirs.get(name, []), making.of(plan, *STAGES)
+        texts, words = {step.text for step in ours}, {step.words for step in ours}
+        if name not in stay and {step.text for step in mine} <= texts:
+            same.add(name)
+        goes += [f"{name}: {step.words}" for step in mine if step.stage != "collections" and step.words not in words]
+    return same, goes
 
 
 def planned(

@@ -207,10 +207,11 @@ def _run(ends: Ends, wish: _Wish, stack: ExitStack, workers: Sequence[Worker], w
     going = [each.sink.name for each in plans if each.action == "replace"]
     if sink is not None:
         _ends.refuse_what_is_referred_to(sink, going)
-    remade = native.remade(sink, plans, making) if making and sink is not None else set()
+    remade, goes = native.remade(sink, plans, making) if making and sink is not None else (set[str](), list[str]())
     lost = [
         text for text in (_ends.lost(sink, going) if sink is not None else ()) if text.partition(": ")[0] not in remade
     ]
+    lost += [text for text in goes if text not in lost]
     left += [f"{text}: goes with what is replaced" for text in lost]
     watch.planned(plan := Plan(plans, left, ends.fleet.spec(ends.sink), ends.sink.name, parts_done, lost, views))
     _plan.check(plans, strict=wish.strict)

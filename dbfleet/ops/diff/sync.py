@@ -184,7 +184,10 @@ class Sync(ExitStack):
     def _check(self, a: Schema, b: Schema, sides: tuple[Pairing, Pairing]) -> None:
         if not b.key or not sides[0].key or sorted(a.key) != sorted(b.key):
             what = "has no key" if not b.key else "has another key than " + self._a.name
-            raise Unsupported(f"{b.name} of {self._b.name} {what}: --sync cannot say which row is which")
+            raise Unsupported(
+                f"{b.name} of {self._b.name} {what}: --sync cannot say which row is which",
+                hint=f"--exclude {b.name} leaves it as it is",
+            )
         for each in pairing.schema_differences(a, b):
             side = each.before or each.after or {}
             name = side.get("column")

@@ -14,9 +14,11 @@ from typing import Any, Final
 from dbfleet.engines.redis import foreign_write as kept
 from dbfleet.engines.redis import left
 from dbfleet.engines.redis.keys import shown
+from dbfleet.engines.redis.native.own import beside
 from dbfleet.engines.redis.session import Session
 from dbfleet.engines.redis.tables import Collections
 from dbfleet.engines.redis.values import SCHEMAS, dumps
+from dbfleet.engines.redis.values import schema_of as schema_of_rows
 from dbfleet.engines.redis.wire import ReplyError
 from dbfleet.outline import Outline, Step
 from dbfleet.values import Column, Schema, Type
@@ -32,17 +34,22 @@ def outline(session: Session, collections: Collections, names: Sequence[str], *,
     wire = session.data()
     steps: list[Step] = []
     stays: list[str] = []
+    rows: list[Schema] = []
     for name in names:
         own, listed = wire.ask_all([["HGET", SCHEMAS, name], ["HGET", kept.KEPT, name]])
         if own is not None:
             steps.append(Step("collections", OWN, name, f"the rows {name}", own.decode()))
             stays += [f"{name}: {text}: does not come along" for text in collections.ends_of_rows(name)]
+            rows.append(schema_of_rows(own.decode()))
             continue
         key = collections.foreign(name).key[0]
         text = dumps({"kept": listed.decode() if listed else None, "key": key})
         steps.append(Step("collections", KEYS, name, f"the keys {name}", text, makes=((SPACE, name),)))
         if listed is None:
             steps.append(Step("after", LEAVE, name, "their names alone", text))
+    for name, strays in beside(wire, rows).items() if rows else ():
+        told = f"the key {shown(strays[0])}" if len(strays) == 1 else f"{len(strays):,} keys ({shown(strays[0])}, …)"
+        stays.append(f"{name}: {told} beside its rows: {'does' if len(strays) == 1 else 'do'} not come along")
     if everything:
         stays += [*left.of_database(wire), *_indexes(session)]
     return Outline(tuple(sorted(steps, key=lambda step: step.stage != "collections")), tuple(stays))

@@ -5,24 +5,27 @@ references, each row whole, as rows that are written are (`redis.write`).
 Half a million rows of the shop, within one server: it takes 20 µs a row and we take 7, where by their values they took
 26 and 15. RESTORE with its call from the script is 4 µs of it, the sets are 5, DUMP is 3.
 
-By their values go rows that somebody has looked at, that are merged, that have no key, whose fields may end (DUMP would
-bring that along, and it is said to stay), that are too large for a script, and whose bytes the sink does not take.
+By their values go rows that are merged, that have no key, whose fields may end (DUMP would bring that along, and it is
+said to stay), that are too large for a script, and whose bytes the sink does not take.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from zlib import crc32
 
-from dbfleet.adapter import Part, Rejected, Written
+from dbfleet.adapter import WHOLE, Part, Rejected, Written
+from dbfleet.engines.redis.index import Pages
+from dbfleet.engines.redis.keys import literal, scanned
 from dbfleet.engines.redis.left import fields_expire
 from dbfleet.engines.redis.native.later import Later
 from dbfleet.engines.redis.read import Scan
 from dbfleet.engines.redis.scripts import RESTORE
 from dbfleet.engines.redis.session import Session
-from dbfleet.engines.redis.values import dumps, index_of, scored
+from dbfleet.engines.redis.values import dumps, index_of, reference_sets, scored
 from dbfleet.engines.redis.wire import Pending, ReplyError, Wire
 from dbfleet.engines.redis.write import CHUNK, CHUNK_BYTES, IN_FLIGHT, STOPS, not_found, references_of
 from dbfleet.engines.redis.write import Writer as ByValues
@@ -55,9 +58,10 @@ class Rows(Later):
             return self._scan.rows(keys)
 
     def ask_dumps(self) -> tuple[list[bytes], Pending] | None:
-        """Ask for the bytes of the rows; None where they go by their values: so does one row alone, which may be too
-        large for a script, and would be here twice then."""
-        if self.looked_at or not self._scan.dumps or len(self._keys) == 1:
+        """Ask for the bytes of the rows, whoever has looked at them: what a hash holds besides the columns comes along.
+        None where they go by their values: so does one row alone, which may be too large for a script, and would be
+        here twice then."""
+        if not self._scan.dumps or len(self._keys) == 1:
             return None
         self.moved = True
         with self._scan.session.translated():
@@ -104,6 +108,38 @@ def scan(session: Session, schema: Schema, part: Part, batch_size: int) -> Gener
             yield Rows(reading, piece)
     finally:
         reading.close()
+
+
+def beside(wire: Wire, schemas: Sequence[Schema]) -> Mapping[str, list[bytes]]:
+    """Keys that begin as those of these collections do, and are neither their rows nor the sets of their references, by
+    the collections' names. They are looked for one by one only where the sum of a collection's keys is not that of its
+    index."""
+    heads = {index_of(each.name).encode(): each for each in schemas}
+    sets = {name.encode() for each in schemas for name in reference_sets(each)}
+    sums = dict.fromkeys(heads, 0)
+    for keys in scanned(wire, count=5000):
+        for key in keys:
+            head, colon, _ = key.partition(b":")
+            if colon and head in sums and not (b":by:" in key and _set_of(key) in sets):
+                sums[head] += crc32(key)
+    found: dict[str, list[bytes]] = {}
+    for head, schema in heads.items():
+        rows = Pages(wire, schema, WHOLE, 5000)
+        before = head + b":"
+        if sums[head] != sum(crc32(before + member) for page in iter(rows.next, []) for member in page):
+            strays: set[bytes] = set()
+            for keys in scanned(wire, literal(head) + b":*", 5000):
+                mine = [key for key in keys if _set_of(key) not in sets]
+                scores = wire.ask_all([["ZSCORE", head, key[len(before) :]] for key in mine])
+                strays.update(key for key, score in zip(mine, scores, strict=True) if score is None)
+            if strays:
+                found[schema.name] = sorted(strays)
+    return found
+
+
+def _set_of(key: bytes) -> bytes:
+    """How the key of a set begins, up to the value (`reference_sets`)."""
+    return b":".join(key.split(b":", 3)[:3]) + b":"
 
 
 @dataclass(slots=True)
