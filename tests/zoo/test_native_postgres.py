@@ -208,6 +208,30 @@ def test_each_kind_takes_the_place_of_what_is_there(dbs: Databases, kind: str) -
     assert not wrong, wrong
 
 
+def test_what_goes_with_what_is_replaced_is_named(dbs: Databases) -> None:
+    """Row-level security that goes unsaid would show every row to everybody."""
+    both = (
+        "CREATE TABLE p (id int PRIMARY KEY, n text); INSERT INTO p VALUES (1, 'a'); CREATE INDEX shared ON p (id, n)"
+    )
+    source = dbs.new(both)
+    sink = dbs.new(both, """
+        ALTER TABLE p ENABLE ROW LEVEL SECURITY; CREATE POLICY pl ON p USING (n = 'x'); CREATE INDEX mine ON p (n);
+        COMMENT ON TABLE p IS 'theirs'; ALTER TABLE p ADD CONSTRAINT one UNIQUE (n);
+        CREATE TABLE far (id int PRIMARY KEY); ALTER TABLE p ADD CONSTRAINT to_far FOREIGN KEY (id) REFERENCES far
+        NOT VALID
+    """)  # fmt: skip
+    refused = run("copy", url(source), url(sink), "p", "--mode", "replace", "--yes", "--strict")
+    assert refused.code == 6, refused
+    assert ask(sink, "SELECT relrowsecurity FROM pg_class WHERE oid = 'p'::regclass") == [(True,)]
+    copied = run("copy", url(source), url(sink), "p", "--mode", "replace", "--yes", "--verify")
+    assert copied.code == 0, copied
+    names = ("foreign key to_far", "index mine", "its comment", "policy pl", "row-level security",
+             "unique constraint one")  # fmt: skip
+    assert sorted(left(copied)) == [f"p: {name}: goes with what is replaced" for name in names]
+    again = run("copy", url(source), url(sink), "p", "--mode", "replace", "--yes", "--verify", "--strict")
+    assert again.code == 0, again
+
+
 def test_a_copy_under_another_name_beside_its_source(dbs: Databases) -> None:
     script = """
         CREATE TABLE {0} (id serial PRIMARY KEY, v text UNIQUE, n int GENERATED ALWAYS AS IDENTITY);
