@@ -70,9 +70,15 @@ def test_each_kind_takes_the_place_of_what_is_there(pair: Pair) -> None:
     for name in pair.source.names():
         pair.sink.make(name)
         pair.sink.bulk(name, [{"_id": "old", "v": 1}, {"_id": "_design/old", "views": {}}])
-    copied = run("copy", pair.a, pair.b, "--mode", "replace", "--yes", "--verify", "--strict")
+    refused = run("copy", pair.a, pair.b, "--mode", "replace", "--yes", "--strict")
+    assert refused.code == 6, "the sink's own design documents go"
+    copied = run("copy", pair.a, pair.b, "--mode", "replace", "--yes", "--verify")
     assert copied.code == 0, copied
+    assert sorted(left(copied)) == [
+        f"{name}: the design document _design/old: goes with what is replaced" for name in sorted(pair.source.names())
+    ]
     alike(pair)
+    assert run("copy", pair.a, pair.b, "--mode", "replace", "--yes", "--strict").code == 0
 
 
 def test_documents_go_as_they_are_into_a_database_that_is_there(pair: Pair) -> None:
