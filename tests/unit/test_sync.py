@@ -128,6 +128,33 @@ def test_parents_come_first_and_go_last(pair: Pair) -> None:
     assert differences(pair) == []
 
 
+@pytest.mark.parametrize("way", ["statements", "written"])
+def test_a_new_row_may_refer_to_what_a_change_brings(pair: Pair, way: str) -> None:
+    """By a unique column that is no key; and in a circle, as before."""
+    tables = (
+        "CREATE TABLE z_par (id INTEGER PRIMARY KEY NOT NULL, code TEXT UNIQUE)",
+        "CREATE TABLE a_kid (id INTEGER PRIMARY KEY NOT NULL, code TEXT REFERENCES z_par (code))",
+        "CREATE TABLE c_one (id INTEGER PRIMARY KEY NOT NULL, code TEXT UNIQUE, other INTEGER REFERENCES c_two (id))",
+        "CREATE TABLE c_two (id INTEGER PRIMARY KEY NOT NULL, code TEXT REFERENCES c_one (code))",
+    )
+    rows = (
+        (pair.a, ("z_par VALUES (1, 'x'), (2, 'y')", "a_kid VALUES (1, 'x'), (2, 'y')", "c_one VALUES (1, 'k', NULL)",
+                  "c_two VALUES (5, 'k')", "c_one VALUES (2, 'l', 5)")),
+        (pair.b, ("z_par VALUES (1, 'w')", "a_kid VALUES (2, NULL)", "c_one VALUES (1, 'k', NULL), (2, 'l', NULL)")),
+    )  # fmt: skip
+    for target, filling in rows:
+        with pair.open(target) as adapter:
+            for statement in (*tables, *(f"INSERT INTO {each}" for each in filling)):
+                adapter.query(statement).close()
+    if way == "written":
+        write(pair)
+    else:
+        with pair.open(pair.b) as adapter:
+            for statement in statements(pair):
+                adapter.query(statement).close()
+    assert differences(pair) == []
+
+
 def test_writing_keeps_references(pair: Pair) -> None:
     people = Schema("people", (ID, Column("boss", Type.INT)), ("id",), (Reference(("boss",), "people", ("id",)),))
     pair.fill(pair.a, people, [(number, number - 1 if number else None) for number in range(3000)])

@@ -4,7 +4,9 @@ All differences are found first and kept in files, so memory is flat and nothing
 where B checks references, in an order that never breaks one:
 
 1. rows that go, of collections that nothing refers to: what they held in unique columns is free then
-2. new rows, parents first, then changed ones; a reference of a row to its own collection is set at the end
+2. new rows, parents first, then changed ones; a reference of a row to its own collection is set at the end. Where
+   others refer to columns that are not the key, a change may give a new row what it refers to: there changed rows come
+   before the new rows of these others
 3. rows that go from collections that are referred to, children first; references among themselves are let go before
 
 What was written is proven: both sides are compared once more, and what is not like A then is told, be it a trigger's
@@ -214,6 +216,7 @@ class Sync(ExitStack):
         parents_first = [schemas[schema.name] for schema in _order.ordered([each.schema for each in self._collections])]
         checked = Capability.REFERENCES in spec.capabilities
         referred = {reference.collection for each in self._collections for reference in each.schema.references}
+        early = _changed_early([each.schema for each in parents_first])
         for each in parents_first:
             if each.schema.name not in referred:
                 yield each, "delete", each.changes("delete")
@@ -222,8 +225,11 @@ class Sync(ExitStack):
             yield each, "insert", (_loosed(change, own) for change in each.changes("insert"))
             if own:
                 yield each, "update", _tied(each.changes("insert"), own)
+            if each.schema.name in early:
+                yield each, "update", each.changes("update")
         for each in parents_first:
-            yield each, "update", each.changes("update")
+            if each.schema.name not in early:
+                yield each, "update", each.changes("update")
         for each in reversed(parents_first):
             if each.schema.name in referred:
                 own = _own_references(each.schema) if checked else ()
@@ -403,6 +409,26 @@ def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
     rest = iter(rows)
     while batch := list(itertools.islice(rest, _AT_ONCE)):
         yield batch
+
+
+def _changed_early(parents_first: Sequence[Schema]) -> set[str]:
+    """The collections to which others refer by columns that are not the key, and so may change. Not those that refer to
+    what comes after them, in a circle."""
+    turns = {schema.name: (turn, set(schema.key)) for turn, schema in enumerate(parents_first)}
+    found = {
+        each.collection
+        for schema in parents_first
+        for each in schema.references
+        if each.collection in turns and each.collection != schema.name and set(each.keys) != turns[each.collection][1]
+    }
+    return {
+        schema.name
+        for schema in parents_first
+        if schema.name in found
+        and all(
+            turns[each.collection][0] <= turns[schema.name][0] for each in schema.references if each.collection in turns
+        )
+    }
 
 
 # --- references of a collection to itself ---------------------------------------------------------------------------
