@@ -3,6 +3,8 @@ there. Where bytes do not do, a row goes by its values."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dbfleet import registry
@@ -156,6 +158,20 @@ def test_keys_beside_the_rows_are_named(pair: tuple[Target, Target]) -> None:
     fill(source, [["DEL", "people:by:x:1"]])
     copied = run("copy", url(source), url(sink), "people", "--mode", "replace", "--yes")
     assert "people: the key people:3:lock beside its rows: does not come along" in copied.err
+
+
+def test_diff_says_where_it_compares_values_alone(pair: tuple[Target, Target]) -> None:
+    """Somebody's keys on one side, rows of dbfleet's made of them on the other."""
+    source, sink = pair
+    fill(source, [["SET", "sess:abc", "tok", "EX", 3600]])
+    with registry.connect(source) as there:
+        schema = there.describe("sess")
+        made(sink, replace(schema, columns=tuple(replace(each, native=None, note=None) for each in schema.columns)),
+             [row for batch in there.scan(schema) for row in batch])  # fmt: skip
+    compared = run("diff", url(source), url(sink))
+    assert "sess: the sides keep it otherwise: compared by values" in compared.err, compared
+    again = run("diff", url(source), url(source))
+    assert again.code == 2 or "keep it otherwise" not in again.err
 
 
 def test_a_large_row_goes_by_its_values(pair: tuple[Target, Target]) -> None:

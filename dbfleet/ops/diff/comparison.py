@@ -240,7 +240,12 @@ class Comparison:
         mine, yours = self._ask(Natively(a.name), Natively(b.name))
         if mine is None or yours is None:
             return a, b
-        return pairing.natively(a, b, mine, yours, self.choice)
+        found = pairing.natively(a, b, mine, yours, self.choice)
+        if not found[0].native and mine.names != yours.names and {*mine.names, *yours.names} - {*a.names, *b.names}:
+            # Keys of somebody's on one side, rows of ours on the other: what only the engine knows of them is not seen.
+            title = self.specs[0].title
+            self.watch.said(f"{a.name}: the sides keep it otherwise: compared by values, not by all that {title} has")
+        return found
 
     def counts(self, a_name: str, b_name: str) -> list[int]:
         """How many rows each side's collection has."""
