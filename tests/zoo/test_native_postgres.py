@@ -276,6 +276,18 @@ def test_rows_go_as_they_are_into_tables_that_are_there(dbs: Databases) -> None:
     assert ask(sink, "SELECT nextval('t_id_seq')") == [(41,)]
 
 
+def test_what_is_there_keeps_its_references(dbs: Databases) -> None:
+    tables = """
+        CREATE TABLE par (id int PRIMARY KEY, name text UNIQUE);
+        CREATE TABLE chi (id int PRIMARY KEY, par_name text REFERENCES par (name));
+    """
+    source, sink = dbs.new(tables, "INSERT INTO par VALUES (1, 'x'); INSERT INTO chi VALUES (1, 'x')"), dbs.new(tables)
+    for mode in ("insert", "upsert"):
+        copied = run("copy", url(source), url(sink), "--mode", mode, "--verify", "--strict")
+        assert copied.code == 0, copied
+        assert left(copied) == []
+
+
 def test_rows_go_by_the_closed_set_into_a_table_of_other_types(dbs: Databases) -> None:
     source = dbs.new("CREATE TABLE t (id int PRIMARY KEY, v varchar(5), n int); INSERT INTO t VALUES (1, 'x', 2)")
     sink = dbs.new("CREATE TABLE t (id bigint PRIMARY KEY, v text, n numeric, more int DEFAULT 7)")
