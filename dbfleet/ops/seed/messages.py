@@ -25,10 +25,11 @@ class Begin:
 @dataclass(frozen=True, slots=True)
 class Far:
     """How many rows of the target, over all collections, have been handed to the engine; the last are of this one. The
-    second process counts those of its half."""
+    second process counts those of its half, or, `apart`, those of the collections that are its own."""
 
     collection: str
     rows: int
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +41,20 @@ class Half:
 
 
 @dataclass(frozen=True, slots=True)
+class Whole:
+    """A collection that is to be made, with its key: a task of the second process."""
+
+    collection: str
+
+
+@dataclass(frozen=True, slots=True)
 class HalfDone:
-    """The half is written. `rejected` are some of the rows that were refused, `lost` is how many."""
+    """The half is written, or the whole. `rejected` are some of the rows that were refused, `lost` is how many."""
 
     rows: int
     rejected: Sequence[Rejected]
     lost: int
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from dbfleet.fleet import Fleet
 from dbfleet.ops import _verified, _workers
 from dbfleet.ops._workers import Worker
 from dbfleet.ops.seed import worker as seed_worker
-from dbfleet.ops.seed.messages import Begin, Far, Half, HalfDone, Looked, Seeded
+from dbfleet.ops.seed.messages import Begin, Far, Half, HalfDone, Looked, Seeded, Whole
 from dbfleet.ops.seed.worker import Connect, Work
 from dbfleet.target import Target
 
@@ -94,7 +94,7 @@ def seed(
                     if message.verified is False:
                         unlike.append(f"{message.collection} of {message.target}")
                     yield message
-                case Half():
+                case Half() | Whole():
                     seconds[0].send(message)
                 case HalfDone():
                     workers[0].send(message)
@@ -241,7 +241,7 @@ class _Told:
             self._first[target] = far
         if self._progress and target in self._first:
             first = self._first[target]
-            beside = self._second.rows if self._second.collection == first.collection else 0
+            beside = self._second.rows if self._second.apart or self._second.collection == first.collection else 0
             self._progress(target, first.collection, first.rows + beside, self._total)
 
 

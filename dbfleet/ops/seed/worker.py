@@ -6,8 +6,9 @@ which works on one, not at all. Its writes are not atomic then; of the other eng
 half of a collection.
 
 Where the engine can (KeysLast), a collection that is made gets its key when it has its rows, and its references when
-all collections have theirs. A seed that is stopped may leave collections without their references: the next one is
-refused without --reset, and drops them with it.
+all collections have theirs. No collection waits for another then, and the second process makes about half of them. A
+seed that is stopped may leave collections without their references: the next one is refused without --reset, and drops
+them with it.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from dbfleet.errors import PartialWrite
 from dbfleet.ops import _digests, _identity
 from dbfleet.ops._progress import Ticker
 from dbfleet.ops._workers import Owner
-from dbfleet.ops.seed.messages import Far, Half, HalfDone, Looked, Seeded
+from dbfleet.ops.seed.messages import Far, Half, HalfDone, Looked, Seeded, Whole
 from dbfleet.spec import EngineSpec
 from dbfleet.target import Target
 from dbfleet.values import Batch, Schema
@@ -62,11 +63,12 @@ class Work:
 
 def shared(spec: EngineSpec, targets: int) -> bool:
     """Whether a target of this engine gets a second process."""
-    return spec.writers > 1 and targets == 1 and (os.cpu_count() or 1) > 1
+    return (spec.writers > 1 or KeysLast in spec.abilities) and targets == 1 and (os.cpu_count() or 1) > 1
 
 
 def feed(owner: Owner, *, work: Work, target: Target, halves: bool = False) -> None:
-    """Look, wait for the word, then fill one target. `halves`: somebody takes the second one of what is large."""
+    """Look, wait for the word, then fill one target. `halves`: somebody takes the second one of what is large, or some
+    of the collections."""
     with work.connect(target) as adapter:
         owner.adapter = adapter
         schemas = work.dataset.schemas()
@@ -78,29 +80,36 @@ def feed(owner: Owner, *, work: Work, target: Target, halves: bool = False) -> N
             adapter.drop(schema.name)
         rejected: list[Rejected] = []
         done, total, stored = 0, work.total(), 0
-        keys_last = None if halves else able(adapter, KeysLast)
+        keys_last = able(adapter, KeysLast)
         referring: list[Schema] = []
-        for schema in schemas:
+        beside = _beside(schemas, work) if halves and keys_last and (work.reset or not found) else []
+        for schema in beside:
+            owner.send(Whole(schema.name))
+        for schema in [*(each for each in schemas if each not in beside), *beside]:
             owner.check()
             missing = work.reset or schema.name not in found
             if missing and not keys_last:
                 adapter.create(schema)
             started = time.perf_counter()
             rows = work.dataset.rows(schema.name, work.rows)
-            half = rows // 2 if halves and rows >= _SHARED_ROWS else None
+            half = rows // 2 if halves and not keys_last and rows >= _SHARED_ROWS else None
             if half is not None:
                 owner.send(Half(schema.name, half))
-            with keys_last.filling(schema) if keys_last and missing else nullcontext():
-                written = adapter.write(schema, _told(owner, work, schema, (0, half), done))
+            written = Written()
+            if schema not in beside:
+                with keys_last.filling(schema) if keys_last and missing else nullcontext():
+                    written = adapter.write(schema, _told(owner, work, schema, (0, half), done))
             referring += [schema] if keys_last and missing and schema.references else []
             lost = len(written.rejected)
-            if half is not None:
+            seconds = 0.0
+            if half is not None or schema in beside:
                 other: HalfDone = owner.receive()
                 written = Written(written.rows + other.rows, [*written.rejected, *other.rejected])
                 lost += other.lost
-            seconds = time.perf_counter() - started
+                seconds = other.seconds
+            seconds = seconds or time.perf_counter() - started
             digest, verified = _verified(adapter, work, schema, written) if work.verify else (None, None)
-            done += rows
+            done += 0 if schema in beside else rows
             stored += written.rows
             rejected += written.rejected[: _MOST_REJECTED - len(rejected)]
             owner.send(Seeded(target.name, schema.name, written.rows, lost, round(seconds, 3), digest, verified))
@@ -118,16 +127,42 @@ def feed(owner: Owner, *, work: Work, target: Target, halves: bool = False) -> N
 
 
 def feed_halves(owner: Owner, *, work: Work, target: Target) -> None:
-    """Write the rest of the collections that are named, until the owner stops it."""
-    task: Half = owner.receive()
+    """Write the rest of the collections that are named, or make them, until the owner stops it."""
+    task: Half | Whole = owner.receive()
     with work.connect(target) as adapter:
         owner.adapter = adapter
         schemas = {schema.name: schema for schema in work.dataset.schemas()}
+        done = 0
         while True:
-            schema = schemas[task.collection]
-            written = adapter.write(schema, _told(owner, work, schema, (task.start, None), 0))
-            owner.send(HalfDone(written.rows, written.rejected[:_MOST_REJECTED], len(written.rejected)))
+            schema, started = schemas[task.collection], time.perf_counter()
+            if isinstance(task, Half):
+                written = adapter.write(schema, _told(owner, work, schema, (task.start, None), 0))
+            else:
+                keys_last = able(adapter, KeysLast)
+                assert keys_last is not None
+                with keys_last.filling(schema):
+                    written = adapter.write(schema, _told(owner, work, schema, (0, None), done, apart=True))
+                done += work.dataset.rows(schema.name, work.rows)
+            seconds = time.perf_counter() - started if isinstance(task, Whole) else 0.0
+            owner.send(HalfDone(written.rows, written.rejected[:_MOST_REJECTED], len(written.rejected), seconds))
             task = owner.receive()
+
+
+def _beside(schemas: Sequence[Schema], work: Work) -> list[Schema]:
+    """The collections that the second process makes: about half of all values, the largest collection first. None where
+    there are few rows."""
+    if work.total() < _SHARED_ROWS:
+        return []
+    values = {schema.name: work.dataset.rows(schema.name, work.rows) * len(schema.columns) for schema in schemas}
+    mine, theirs = 0, 0
+    found: list[Schema] = []
+    for schema in sorted(schemas, key=lambda each: -values[each.name]):
+        if theirs <= mine:
+            theirs += values[schema.name]
+            found.append(schema)
+        else:
+            mine += values[schema.name]
+    return found
 
 
 def there(adapter: Adapter, schemas: Sequence[Schema]) -> dict[str, int | None]:
@@ -142,9 +177,11 @@ def there(adapter: Adapter, schemas: Sequence[Schema]) -> dict[str, int | None]:
     return found
 
 
-def _told(owner: Owner, work: Work, schema: Schema, part: tuple[int, int | None], done: int) -> Iterator[Batch]:
+def _told(
+    owner: Owner, work: Work, schema: Schema, part: tuple[int, int | None], done: int, *, apart: bool = False
+) -> Iterator[Batch]:
     """The rows of the part in batches, the owner is told how many there are, behind those that are `done`."""
-    ticker = Ticker(lambda rows: owner.send(Far(schema.name, rows)), rows=done)
+    ticker = Ticker(lambda rows: owner.send(Far(schema.name, rows, apart)), rows=done)
     ticker.tell()
     batches = work.dataset.batches(schema.name, seed=work.seed, rows=work.rows, start=part[0], stop=part[1])
     for batch in ticker.batches(batches):
