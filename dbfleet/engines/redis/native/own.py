@@ -12,7 +12,7 @@ said to stay), that are too large for a script, and whose bytes the sink does no
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Container, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from zlib import crc32
@@ -112,28 +112,33 @@ def scan(session: Session, schema: Schema, part: Part, batch_size: int) -> Gener
 
 def beside(wire: Wire, schemas: Sequence[Schema]) -> Mapping[str, list[bytes]]:
     """Keys that begin as those of these collections do, and are neither their rows nor the sets of their references, by
-    the collections' names. They are looked for one by one only where the sum of a collection's keys is not that of its
-    index."""
+    the collections' names. They are looked for one by one only where the sum of all such keys is not that of the
+    indexes: to add up takes 0.5 µs a key."""
     heads = {index_of(each.name).encode(): each for each in schemas}
     sets = {name.encode() for each in schemas for name in reference_sets(each)}
-    sums = dict.fromkeys(heads, 0)
+    there = 0
     for keys in scanned(wire, count=5000):
-        for key in keys:
-            head, colon, _ = key.partition(b":")
-            if colon and head in sums and not (b":by:" in key and _set_of(key) in sets):
-                sums[head] += crc32(key)
+        begins = [key.partition(b":")[0] for key in keys]
+        if not set(begins) <= heads.keys():
+            keys = [key for key, head in zip(keys, begins, strict=True) if head in heads]
+        there += sum(map(crc32, keys)) - sum(crc32(key) for key in keys if b":by:" in key and _set_of(key) in sets)
+    for head, schema in heads.items():
+        there -= crc32(head) if wire.ask("EXISTS", head) else 0
+        pages = Pages(wire, schema, WHOLE, 5000)
+        there -= sum(sum(map(crc32, [b"%b:%b" % (head, key) for key in page])) for page in iter(pages.next, []))
+    return _beside(wire, heads, sets) if there else {}
+
+
+def _beside(wire: Wire, heads: Mapping[bytes, Schema], sets: Container[bytes]) -> Mapping[str, list[bytes]]:
     found: dict[str, list[bytes]] = {}
     for head, schema in heads.items():
-        rows = Pages(wire, schema, WHOLE, 5000)
-        before = head + b":"
-        if sums[head] != sum(crc32(before + member) for page in iter(rows.next, []) for member in page):
-            strays: set[bytes] = set()
-            for keys in scanned(wire, literal(head) + b":*", 5000):
-                mine = [key for key in keys if _set_of(key) not in sets]
-                scores = wire.ask_all([["ZSCORE", head, key[len(before) :]] for key in mine])
-                strays.update(key for key, score in zip(mine, scores, strict=True) if score is None)
-            if strays:
-                found[schema.name] = sorted(strays)
+        strays: set[bytes] = set()
+        for keys in scanned(wire, literal(head) + b":*", 5000):
+            mine = [key for key in keys if _set_of(key) not in sets]
+            scores = wire.ask_all([["ZSCORE", head, key[len(head) + 1 :]] for key in mine])
+            strays.update(key for key, score in zip(mine, scores, strict=True) if score is None)
+        if strays:
+            found[schema.name] = sorted(strays)
     return found
 
 
