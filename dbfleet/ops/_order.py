@@ -55,10 +55,11 @@ def with_kept_references(
             else:
                 kept.append(reference)
                 continue
-            left.append(
-                f"{schema.name} ({', '.join(reference.columns)}) refers to {reference.collection}, {why}: "
-                "the column is kept, the reference is not"
-            )
+            if schema.name not in there:  # what is there keeps its own
+                left.append(
+                    f"{schema.name} ({', '.join(reference.columns)}) refers to {reference.collection}, {why}: "
+                    "the column is kept, the reference is not"
+                )
         if len(kept) < len(schema.references):
             schema = replace(schema, references=tuple(kept), edge=schema.edge and len(kept) >= 2)
         found.append(schema)

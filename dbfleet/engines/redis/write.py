@@ -27,9 +27,8 @@ CHUNK_BYTES: Final = 4 << 20
 IN_FLIGHT: Final = 3
 """Calls that are sent and not yet answered: the server has work while we pack the next one."""
 _REMOVED_AT_ONCE: Final = 500
-_NO_ROWS_FAULT: Final = (b"MISCONF ", b"READONLY ", b"NOREPLICAS ")
+STOPS: Final = ("MISCONF ", "READONLY ", "NOREPLICAS ")
 """How the error of a server begins that takes no writes at all: no row is to blame, so none is listed as refused."""
-STOPS: Final = tuple(word.decode() for word in _NO_ROWS_FAULT)
 MOST_COLUMNS: Final = 3900
 """Lua hands at most 8000 values to a command, and a field is two of them."""
 
@@ -134,17 +133,24 @@ class Writer:
         """Count what the oldest call stored."""
         pending, chunk = self._flying.popleft()
         (reply,) = self._wire.take(pending)
-        if isinstance(reply, ReplyError):
-            if "NOTFOUND" in str(reply):
-                raise not_found(self._schema)
-            if reply.code != "OOM":
-                raise reply
-            reply = [item for place in range(1, len(chunk) + 1) for item in (place, str(reply).encode())]
-        if reply and reply[1].startswith(_NO_ROWS_FAULT):
-            raise ReplyError(reply[1].decode("utf-8", "replace"))
-        self.written.rows += len(chunk) - len(reply) // 2
-        for place, why in zip(reply[::2], reply[1::2], strict=True):
-            self.written.rejected.append(Rejected(chunk[place - 1], why.decode("utf-8", "replace")))
+        refused = not_stored(reply, self._schema, len(chunk))
+        if refused and refused[0][1].startswith(STOPS):
+            raise ReplyError(refused[0][1])
+        self.written.rows += len(chunk) - len(refused)
+        for place, why in refused:
+            self.written.rejected.append(Rejected(chunk[place], why))
+
+
+def not_stored(reply: Any, schema: Schema, rows: int) -> list[tuple[int, str]]:
+    """The places of the rows that a script was to store and did not, and why, by its reply. NotFound where the
+    collection is not there."""
+    if not isinstance(reply, ReplyError):
+        return [(place - 1, why.decode("utf-8", "replace")) for place, why in zip(reply[::2], reply[1::2], strict=True)]
+    if "NOTFOUND" in str(reply):
+        raise not_found(schema)
+    if reply.code != "OOM":
+        raise reply
+    return [(place, str(reply)) for place in range(rows)]
 
 
 def not_found(schema: Schema) -> NotFound:

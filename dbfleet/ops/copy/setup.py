@@ -69,8 +69,7 @@ def plans(
     anew = {schema.name for schema in schemas if mode == "replace" and schema.name not in ends.journal.collections}
     schemas, stay = _without(schemas, {names.get(name, name) for name in whole}, there - anew)
     kept, left = with_kept_references(schemas, there - anew, keys)
-    standing = tuple(f"{name} (" for name in there - anew)  # what is there keeps its own references
-    left = [text for text in left if not text.startswith(standing)] + stay
+    left += stay
     final = {state.staged: name for name, state in ends.journal.collections.items() if state.staged}
     planned_all = []
     for schema in kept:

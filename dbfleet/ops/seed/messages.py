@@ -49,7 +49,8 @@ class Whole:
 
 @dataclass(frozen=True, slots=True)
 class HalfDone:
-    """The half is written, or the whole. `rejected` are some of the rows that were refused, `lost` is how many."""
+    """The half is written, or the whole, of which it says the time. `rejected` are some of the rows that were refused,
+    `lost` is how many."""
 
     rows: int
     rejected: Sequence[Rejected]

@@ -87,7 +87,7 @@ def feed(owner: Owner, *, work: Work, target: Target, halves: bool = False) -> N
             owner.send(Whole(schema.name))
         for schema in [*(each for each in schemas if each not in beside), *beside]:
             owner.check()
-            missing = work.reset or schema.name not in found
+            missing, theirs = work.reset or schema.name not in found, schema in beside
             if missing and not keys_last:
                 adapter.create(schema)
             started = time.perf_counter()
@@ -96,20 +96,19 @@ def feed(owner: Owner, *, work: Work, target: Target, halves: bool = False) -> N
             if half is not None:
                 owner.send(Half(schema.name, half))
             written = Written()
-            if schema not in beside:
+            if not theirs:
                 with keys_last.filling(schema) if keys_last and missing else nullcontext():
                     written = adapter.write(schema, _told(owner, work, schema, (0, half), done))
             referring += [schema] if keys_last and missing and schema.references else []
             lost = len(written.rejected)
-            seconds = 0.0
-            if half is not None or schema in beside:
+            seconds = time.perf_counter() - started
+            if half is not None or theirs:
                 other: HalfDone = owner.receive()
                 written = Written(written.rows + other.rows, [*written.rejected, *other.rejected])
                 lost += other.lost
-                seconds = other.seconds
-            seconds = seconds or time.perf_counter() - started
+                seconds = other.seconds or time.perf_counter() - started
             digest, verified = _verified(adapter, work, schema, written) if work.verify else (None, None)
-            done += 0 if schema in beside else rows
+            done += 0 if theirs else rows
             stored += written.rows
             rejected += written.rejected[: _MOST_REJECTED - len(rejected)]
             owner.send(Seeded(target.name, schema.name, written.rows, lost, round(seconds, 3), digest, verified))
@@ -134,7 +133,7 @@ def feed_halves(owner: Owner, *, work: Work, target: Target) -> None:
         schemas = {schema.name: schema for schema in work.dataset.schemas()}
         done = 0
         while True:
-            schema, started = schemas[task.collection], time.perf_counter()
+            schema, started, seconds = schemas[task.collection], time.perf_counter(), 0.0
             if isinstance(task, Half):
                 written = adapter.write(schema, _told(owner, work, schema, (task.start, None), 0))
             else:
@@ -143,7 +142,7 @@ def feed_halves(owner: Owner, *, work: Work, target: Target) -> None:
                 with keys_last.filling(schema):
                     written = adapter.write(schema, _told(owner, work, schema, (0, None), done, apart=True))
                 done += work.dataset.rows(schema.name, work.rows)
-            seconds = time.perf_counter() - started if isinstance(task, Whole) else 0.0
+                seconds = time.perf_counter() - started
             owner.send(HalfDone(written.rows, written.rejected[:_MOST_REJECTED], len(written.rejected), seconds))
             task = owner.receive()
 

@@ -27,14 +27,12 @@ from dbfleet.engines.redis.scripts import RESTORE
 from dbfleet.engines.redis.session import Session
 from dbfleet.engines.redis.values import dumps, index_of, reference_sets, scored
 from dbfleet.engines.redis.wire import Pending, ReplyError, Wire
-from dbfleet.engines.redis.write import CHUNK, CHUNK_BYTES, IN_FLIGHT, STOPS, not_found, references_of
+from dbfleet.engines.redis.write import CHUNK, CHUNK_BYTES, IN_FLIGHT, STOPS, not_stored, references_of
 from dbfleet.engines.redis.write import Writer as ByValues
 from dbfleet.values import Batch, Row, Schema
 
 _COMING: Final = 2
 """Batches whose bytes are asked for and not yet taken."""
-
-
 _NONE_GO: Final = ("version or checksum", "NOPERM", "permission")
 """What the server says where no row can go as bytes."""
 
@@ -49,12 +47,11 @@ class Rows(Later):
         self._scan, self._keys = scan, keys
 
     def _fetched(self) -> list[Row]:
-        with self._scan.session.translated():  # whoever looks may be a sink
-            return self._scan.rows(self._keys)
+        return self.rows_of(self._keys)
 
     def rows_of(self, keys: list[bytes]) -> list[Row]:
         """The rows of some of the keys, as far as they are there."""
-        with self._scan.session.translated():
+        with self._scan.session.translated():  # whoever looks may be a sink
             return self._scan.rows(keys)
 
     def ask_dumps(self) -> tuple[list[bytes], Pending] | None:
@@ -239,16 +236,11 @@ class Writer:
         """Count what the oldest call stored; what the server did not take as bytes goes by its values."""
         going = self._going.popleft()
         (reply,) = self._wire.take(going.reply)
-        if isinstance(reply, ReplyError):
-            if "NOTFOUND" in str(reply):
-                raise not_found(self._schema)
-            if reply.code != "OOM":
-                raise reply
-            reply = [item for place in range(1, len(going.keys) + 1) for item in (place, str(reply).encode())]
-        self.written.rows += len(going.keys) - len(reply) // 2
+        refused = not_stored(reply, self._schema, len(going.keys))
+        self.written.rows += len(going.keys) - len(refused)
         again: list[bytes] = []
-        for place, told in zip(reply[::2], reply[1::2], strict=True):
-            key, why = going.keys[place - 1], told.decode("utf-8", "replace")
+        for place, why in refused:
+            key = going.keys[place]
             if why.startswith(STOPS):
                 raise ReplyError(why)
             if why.startswith("OOM ") or why.endswith(" exists"):
