@@ -234,6 +234,8 @@ class ProcessRuntime:
         code = children.exit_code(record.pid)  # first: it reaps a zombie, which is no running process
         process = identity.process(record.pid, record.identity)
         if process is None:
+            if code is None:
+                code = children.exit_code(record.pid)  # it ended between the two looks
             exit_code, why = children.in_words(code)
             what, mend = own.ended(asdict(record))
             detail = why or f"{what} (it was pid {record.pid})"

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -216,6 +217,22 @@ def test_a_crash_after_the_first_start_ends_the_wait_for_it(runtime: ProcessRunt
     with pytest.raises(RuntimeFailure, match="exit code 3") as caught:
         wait_ready(runtime, one, ping, deadline=a_minute())  # type: ignore[arg-type]
     assert "cannot go on" in caught.value.log_tail
+
+
+def test_a_server_that_ends_between_two_looks_is_told_with_its_exit_code(
+    runtime: ProcessRuntime, one: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pid = start(runtime, one)
+    look = identity.process
+
+    def ends_first(*known: Any) -> psutil.Process | None:
+        with suppress(ProcessLookupError):  # a later look finds no process
+            os.kill(pid, signal.SIGKILL)
+            assert ended(pid)
+        return look(*known)
+
+    monkeypatch.setattr(identity, "process", ends_first)
+    assert runtime.states([one])["small"].exit_code == 128 + signal.SIGKILL
 
 
 def test_a_port_that_is_taken_is_an_error_that_says_by_whom(runtime: ProcessRuntime, one: Server) -> None:
