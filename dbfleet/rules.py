@@ -36,6 +36,14 @@ _ZERO: Final = re.compile(
 _INFINITY: Final = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE).fullmatch
 _EPOCHS: Final = {"epoch": 1, "epoch-ms": 1000, "epoch-us": 1_000_000}
 _1970: Final = datetime(1970, 1, 1, tzinfo=UTC)
+# The types in which a rule has anything to find; of the rules that are not here, every text may be read.
+_FINDS: Final = {
+    "tinyint1": (Type.BOOL, Type.INT),
+    "zero-date": (*_DATES, Type.TEXT),
+    "infinity": (Type.FLOAT, Type.DECIMAL, *_DATES, Type.TEXT),
+    "nan": (Type.FLOAT, Type.DECIMAL, Type.TEXT),
+    "empty": (Type.TEXT,),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +158,28 @@ def refuse_unused(rules: Sequence[Rule], columns: Sequence[tuple[str, str]]) -> 
             raise UsageError(
                 f"--rule '{rule}': there is no column {rule.column}",
                 hint=did_you_mean(rule.column, names, f"the columns are: {', '.join(names[:20])}"),
+            )
+
+
+def refuse_idle(rules: Sequence[Rule], schemas: Sequence[Schema]) -> None:
+    """UsageError for a rule that names a column, and no column that it meets is of a type in which it finds anything: a
+    pattern meets others besides, and what another rule reads may be of any type."""
+    for rule in rules:
+        if rule.word not in _FINDS or _is_pattern(rule.column):
+            continue
+        met = [(schema.name, column) for schema in schemas for column in schema.columns
+               if rule.meets(schema.name, column.name)]  # fmt: skip
+        typed = any(
+            other.type and other.word != "tinyint1"
+            for other in rules
+            for name, column in met
+            if other.meets(name, column.name)
+        )
+        if met and not typed and all(column.type not in _FINDS[rule.word] for _, column in met):
+            name, column = met[0]
+            raise UsageError(
+                f"--rule '{rule}': {name}.{column.name} is {column.native or column.type}: nothing in it is read so",
+                hint=f"it is a rule for a column of {', '.join(_FINDS[rule.word])}",
             )
 
 

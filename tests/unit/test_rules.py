@@ -121,6 +121,16 @@ def test_a_pattern_makes_no_text_null(pair: Pair) -> None:
     assert pair.rows(pair.b, found) == [(1, None, "Nan"), (2, Decimal("2.5"), "Inf")]
 
 
+@pytest.mark.parametrize("rule", ["name: tinyint1=int", "f: empty=null", "t.id: nan=null", "id: zero-date=null"])
+def test_a_rule_that_finds_nothing_in_its_column_is_refused(pair: Pair, rule: str) -> None:
+    made = Schema("t", (Column("id", Type.INT, False), Column("f", Type.FLOAT), Column("name", Type.TEXT)), ("id",))
+    pair.fill(pair.a, made, [(1, 1.5, "x")])
+    with pytest.raises(UsageError, match=r"t\.(id|f|name) is .*: nothing in it is read so"):
+        list(copy(pair.fleet, pair.a, pair.b, rules=[parsed(rule)]))
+    list(copy(pair.fleet, pair.a, pair.b, rules=[parsed(f"*: {rule.partition(': ')[2]}")]))
+    assert pair.rows(pair.b, made) == [(1, 1.5, "x")]
+
+
 def test_a_boolean_of_mysql_is_asked_for_as_a_number() -> None:
     schema = Schema("t", (Column("b", Type.BOOL, native="tinyint(1)"), Column("d", Type.DATETIME, native="datetime")))
     asked, given = ruled(schema, [parsed("b: tinyint1=int"), parsed("d: zero-date=null")])

@@ -16,6 +16,9 @@ from tests.zoo.postgres_kinds import KINDS
 from tests.zoo.test_native_diff import TABLE
 from tests.zoo.walk import run
 
+SPACES = ("s2", '"My S"', '"tenant-1"', '"Löhne"', '"a$b"')
+TABLES = "SELECT schemaname, tablename FROM pg_tables WHERE schemaname !~ '^pg_|^inf' ORDER BY 1, 2"
+
 pytestmark = pytest.mark.engines("postgres")
 
 
@@ -42,6 +45,18 @@ def test_rows_go_natively_into_what_is_there(dbs: Databases, tmp_path: Path) -> 
     assert run("load", url(sink), str(tmp_path / "dump"), "--mode", "upsert").code == 0
     rows = "SELECT t::text FROM t WHERE id < 3 ORDER BY id"
     assert ask(sink, rows) == ask(source, rows)
+
+
+@pytest.mark.parametrize("native", [False, True])
+def test_a_schema_comes_back_by_whatever_name_it_has(dbs: Databases, tmp_path: Path, native: bool) -> None:
+    script = "; ".join(f"CREATE SCHEMA {name}; CREATE TABLE {name}.t AS SELECT 1 AS id" for name in SPACES)
+    source, sink = dbs.new(script), dbs.new()
+    for _ in range(2):
+        dumped = run("dump", url(source), "-o", str(tmp_path / "dump"), "--yes", *["--native"] * native)
+        assert dumped.code == 0, dumped
+        loaded = run("load", url(sink), str(tmp_path / "dump"), "--mode", "replace", "--yes", "--verify")
+        assert loaded.code == 0, loaded
+        assert ask(sink, TABLES) == ask(source, TABLES)
 
 
 def test_elsewhere_it_is_read_by_the_closed_set(dbs: Databases, tmp_path: Path) -> None:

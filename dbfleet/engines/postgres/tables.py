@@ -43,7 +43,7 @@ LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
 WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'v', 'm', 'f') ORDER BY a.attnum
 """
 
-_SPACE: Final = re.compile(r"[^\W\d]\w*")
+_SPACE: Final = re.compile(r"[^\W\d][\w $-]*")  # as people call them: tenant-1, "My Schema"; `2024.csv` is none
 
 _EMPTY: Final = """
 SELECT 1 FROM pg_catalog.pg_namespace n WHERE n.nspname = $1 AND obj_description(n.oid, 'pg_namespace') = 'dbfleet:made'

@@ -25,7 +25,7 @@ from dbfleet.ops.copy.end import ended_by, undo
 from dbfleet.ops.copy.journal import Journal
 from dbfleet.ops.copy.messages import Begin, Copied, Crew, Ends, Mode, Plan, Watch
 from dbfleet.ops.copy.owner import Owner
-from dbfleet.rules import Rule, refuse_unused, ruled
+from dbfleet.rules import Rule, refuse_idle, refuse_unused, ruled
 from dbfleet.target import Target
 from dbfleet.values import Schema
 
@@ -171,6 +171,7 @@ def _run(ends: Ends, wish: _Wish, stack: ExitStack, workers: Sequence[Worker], w
         raise next(iter(unread.values()))
     schemas, broken = _left.described(source, names) if everything else ([source.describe(name) for name in names], [])
     refuse_unused(wish.rules, [(schema.name, name) for schema in schemas for name in schema.names])
+    refuse_idle(wish.rules, schemas)
     asked = {schema.name: schema for schema in schemas}
     schemas = [ruled(schema, wish.rules)[1] for schema in schemas]
     there = set(sink.collections()) if sink else set()
