@@ -2,7 +2,8 @@
 
 Rule: a project's name is recorded before anything is made in it. A target with its engine's name is in the fleet's
 project; any other has the stack in a project of its own. The variables of the stacks (ports, images, memory caps, the
-folder of the password file) are in a file of mode 0600, under the names that the stacks use.
+folder of the password file) are in a file of mode 0600, under the names that the stacks use. Servers whose ports were
+taken while they started are given others each in a thread of its own: one at a time reads and writes these files.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -31,6 +33,7 @@ class Projects:
         self.fleet = fleet
         self.folder = folder
         self.secrets = secrets
+        self._writing = threading.RLock()
 
     def of(self, server: Server) -> str | None:
         """The project of the server; None where none was made yet."""
@@ -39,26 +42,29 @@ class Projects:
     def made_for(self, server: Server, taken: Callable[[str], bool]) -> str:
         """The project of the server; its name is chosen now if it has none. `taken` says whether a project of this name
         exists already."""
-        known, key = self._known(), _key(server)
-        if key not in known:
-            wanted = f"dbfleet_{key}_of_{self.fleet}" if key else f"dbfleet-{self.fleet}"
-            if taken(wanted):
-                wanted += "-" + short_hash(os.fsencode(self.folder.resolve()))
-            known[key] = wanted
-            self._write(self.folder / PROJECTS_FILE, json.dumps(known))
-        return known[key]
+        with self._writing:
+            known, key = self._known(), _key(server)
+            if key not in known:
+                wanted = f"dbfleet_{key}_of_{self.fleet}" if key else f"dbfleet-{self.fleet}"
+                if taken(wanted):
+                    wanted += "-" + short_hash(os.fsencode(self.folder.resolve()))
+                known[key] = wanted
+                self._write(self.folder / PROJECTS_FILE, json.dumps(known))
+            return known[key]
 
     def remember_engine(self, endpoint: str) -> None:
         """Record the address of the Docker engine on which the containers are made: a later command may have another
         environment."""
-        self._write(self.folder / ENGINE_FILE, endpoint)
+        with self._writing:
+            self._write(self.folder / ENGINE_FILE, endpoint)
 
     def forget(self, project: str) -> None:
         """Remove the project's name from the record: nothing of that name is left, and another fleet may take it."""
-        known = self._known()
-        if project in known.values():
-            kept = {key: name for key, name in known.items() if name != project}
-            self._write(self.folder / PROJECTS_FILE, json.dumps(kept))
+        with self._writing:
+            known = self._known()
+            if project in known.values():
+                kept = {key: name for key, name in known.items() if name != project}
+                self._write(self.folder / PROJECTS_FILE, json.dumps(kept))
 
     def variables(self, project: str) -> Path:
         """The path of the file with the project's variables."""
@@ -71,31 +77,34 @@ class Projects:
 
     def write_variables(self, project: str, servers: Sequence[Server]) -> None:
         """Write these servers' variables into the file; those of the project's other services stay."""
-        file = self.variables(project)
-        values: dict[str, str] = {}
-        if file.exists():
-            values = dict(line.split("=", 1) for line in file.read_text("utf-8").splitlines() if "=" in line)
-        values["DBFLEET_SECRETS_DIR"] = _quoted(str(self.secrets))
-        for server in servers:
-            prefix = f"DBFLEET_{server.spec.name.upper()}"
-            if server.port:
-                values[f"{prefix}_PORT"] = str(server.port)
-            values |= {name: _quoted(value) for name, value in server.environment.items()}
-            for name, default in _other_ports(server.spec).items():
-                if name in server.environment:
-                    continue
-                if name in os.environ:
-                    values[name] = os.environ[name]
-                elif name not in values:  # a chosen port stays: with another one compose would replace the container
-                    values[name] = str(default if ports.is_free(default) else ports.choose(f"{project} {name}"))
-            values.pop(f"{prefix}_PLATFORM", None)
-            if platform := os.environ.get(f"{prefix}_PLATFORM"):
-                values[f"{prefix}_PLATFORM"] = platform
-            for name, value in (("IMAGE", server.image), ("MEMORY", server.memory)):
-                values.pop(f"{prefix}_{name}", None)
-                if value:
-                    values[f"{prefix}_{name}"] = _quoted(value)
-        self._write(file, "".join(f"{name}={value}\n" for name, value in values.items()))
+        with self._writing:
+            file = self.variables(project)
+            values: dict[str, str] = {}
+            if file.exists():
+                values = dict(line.split("=", 1) for line in file.read_text("utf-8").splitlines() if "=" in line)
+            values["DBFLEET_SECRETS_DIR"] = _quoted(str(self.secrets))
+            for server in servers:
+                prefix = f"DBFLEET_{server.spec.name.upper()}"
+                if server.port:
+                    values[f"{prefix}_PORT"] = str(server.port)
+                values |= {name: _quoted(value) for name, value in server.environment.items()}
+                for name, default in _other_ports(server.spec).items():
+                    if name in server.environment:
+                        continue
+                    if name in os.environ:
+                        values[name] = os.environ[name]
+                    elif (
+                        name not in values
+                    ):  # a chosen port stays: with another one compose would replace the container
+                        values[name] = str(default if ports.is_free(default) else ports.choose(f"{project} {name}"))
+                values.pop(f"{prefix}_PLATFORM", None)
+                if platform := os.environ.get(f"{prefix}_PLATFORM"):
+                    values[f"{prefix}_PLATFORM"] = platform
+                for name, value in (("IMAGE", server.image), ("MEMORY", server.memory)):
+                    values.pop(f"{prefix}_{name}", None)
+                    if value:
+                        values[f"{prefix}_{name}"] = _quoted(value)
+            self._write(file, "".join(f"{name}={value}\n" for name, value in values.items()))
 
     def _known(self) -> dict[str, str]:
         file = self.folder / PROJECTS_FILE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,22 @@ def test_a_second_port_that_is_taken_is_replaced_once_and_kept(
 def test_the_second_port_can_be_named(projects: Projects, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DBFLEET_NEO4J_HTTP_PORT", "27474")
     assert written(projects, 27687)["DBFLEET_NEO4J_HTTP_PORT"] == "27474"
+
+
+def test_servers_that_move_to_other_ports_at_once_all_keep_theirs(projects: Projects) -> None:
+    servers = [
+        Server(spec.name, spec, 20000 + place, spec.name, "unused-here", spec.name)
+        for place, spec in enumerate(each for each in registry.specs() if not each.embedded)
+    ]
+    with ThreadPoolExecutor(len(servers)) as pool:
+        for _ in range(20):
+            list(pool.map(lambda server: projects.write_variables("check", [server]), servers))
+            lines = projects.variables("check").read_text("utf-8").splitlines()
+            found = dict(line.split("=", 1) for line in lines)
+            assert {server.target: found.get(f"DBFLEET_{server.target.upper()}_PORT") for server in servers} == {
+                server.target: str(server.port) for server in servers
+            }
+            projects.variables("check").unlink()
 
 
 def test_a_servers_port_is_the_engines_own_not_that_of_its_web_page() -> None:
