@@ -84,7 +84,8 @@ def read(file: Path) -> Run:
         run.skips.update(skipped.get("message", "") for skipped in case.iter("skipped"))
         name = f"{case.get('classname', '').replace('.', '/')}.py::{case.get('name', '')}"
         run.seconds[name] = run.seconds.get(name, 0.0) + float(case.get("time", 0))
-        parameters = re.search(r"\[(.*)\]$", case.get("name", ""))
+        # Behind @ is the group in which pytest-xdist ran it.
+        parameters = re.search(r"\[(.*)\](?:@[\w.]+)?$", case.get("name", ""))
         if parameters:
             for engine in (engines() | outside()) & set(parameters[1].split("-")):
                 run.by_engine[engine][outcome] += 1

@@ -27,6 +27,16 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "one_server: of the servers of this run the first is enough")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With `-n 2 --dist loadgroup` two processes run at once, each with a fleet of its own: the tests of an engine are
+    of one process, which alone starts it, those of all engines at once too, and any others by their file."""
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        engine = callspec.params.get("target_name") if callspec else None
+        group = "ends" if "ends" in getattr(item, "fixturenames", ()) else engine or item.path.stem
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def ends(
     request: pytest.FixtureRequest, fleet: Fleet, tmp_path_factory: pytest.TempPathFactory

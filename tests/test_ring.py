@@ -123,7 +123,7 @@ def ring(
         found.drop()
 
 
-def test_around_the_ring(ring: Ring, capsys: pytest.CaptureFixture[str], record_testsuite_property: Any) -> None:
+def test_around_the_ring(ring: Ring, capsys: pytest.CaptureFixture[str], record_property: Any) -> None:
     first, *others = ring.way
     specs = [registry.spec(name) for name in ring.way]
     answers = {name: what_answers(target) for name, target in ring.ends.items()}
@@ -150,7 +150,7 @@ def test_around_the_ring(ring: Ring, capsys: pytest.CaptureFixture[str], record_
         assert ring.schemas(first) == began
         told.append(f"  → {answers[first]}: home, rows and schemas as they were")
     finally:
-        record_testsuite_property("dbfleet.ring", " → ".join(answers[name] for name in ring.way))
+        record_property("dbfleet.ring", " → ".join(answers[name] for name in ring.way))
         with capsys.disabled():
             print("", *told, sep=os.linesep)
 

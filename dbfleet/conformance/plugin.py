@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -68,14 +69,27 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("target_name", names, ids=ids, scope="session")
 
 
+_ANSWERED: Final = pytest.StashKey[dict[str, str]]()
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the mark `engines`."""
+    config.stash[_ANSWERED] = {}
     config.addinivalue_line("markers", "engines(*names): only on these engines, for what is one engine's own")
 
 
 def pytest_report_header(config: pytest.Config) -> str:
     """The chosen engines, in the head of the report."""
     return "dbfleet engines: " + ", ".join(_engine(name) for name in chosen(config))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """What answered goes into the report with the test that saw it first: pytest-xdist keeps a test's properties, and
+    loses those of the run."""
+    answered = item.config.stash[_ANSWERED]
+    item.user_properties.extend(answered.items())
+    answered.clear()
 
 
 def _engine(name: str) -> str:
@@ -105,7 +119,7 @@ def fleet(request: pytest.FixtureRequest) -> Iterator[Fleet]:
 
 
 @pytest.fixture(scope="session")
-def target(target_name: str, fleet: Fleet, record_testsuite_property: Callable[[str, object], None]) -> Target:
+def target(target_name: str, fleet: Fleet, request: pytest.FixtureRequest) -> Target:
     """A target that answers, started if it is of the fleet. The server's name and version go into the report."""
     if "://" not in target_name:
         from dbfleet.ops.up import up
@@ -114,7 +128,7 @@ def target(target_name: str, fleet: Fleet, record_testsuite_property: Callable[[
     found = replace(fleet.target(target_name), create=True)
     with registry.connect(found) as adapter:
         info = adapter.ping()
-    record_testsuite_property(f"dbfleet.{found.engine}", f"{info.product} {info.version}")
+    request.config.stash[_ANSWERED][f"dbfleet.{found.engine}"] = f"{info.product} {info.version}"
     return found
 
 

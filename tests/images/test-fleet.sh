@@ -28,6 +28,7 @@ while read -r line; do export "${line?}"; done < <(grep -E '^DBFLEET_(CONSOLE_BA
 elsewhere=()
 for name in sqlite sqlite_resume dump resume; do elsewhere+=(--ignore "tests/zoo/test_native_$name.py"); done
 
+# Two processes, each with the servers of its own tests: one alone leaves 40 % of two cores idle. `-n 0` is one.
 export DBFLEET_RUNTIME=docker
-exec .venv/bin/python -m pytest tests/test_end_to_end.py tests/conformance tests/engines tests/models tests/zoo tests/test_ring.py tests/test_properties.py \
+exec .venv/bin/python -m pytest -n 2 --dist loadgroup tests/test_end_to_end.py tests/conformance tests/engines tests/models tests/zoo tests/test_ring.py tests/test_properties.py \
     tests/stacks/test_double_images.py tests/cli/test_docker_fleet.py tests/cli/test_docker_services.py tests/cli/test_docker_fate.py tests/cli/test_faults.py "${elsewhere[@]}" "${options[@]}" "$@"

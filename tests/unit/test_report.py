@@ -14,12 +14,12 @@ REASONS = {
     "undeclared": {"means": "x", "test": 2, "fleet": 0},
     "no such engine": {"means": "x", "test": 5, "fleet": 1, "also": ["got empty parameter set for "]},
 }
-XML = """<testsuites><testsuite><properties><property name="dbfleet.redis" value="Redis 8"/></properties>
-<testcase classname="tests.unit.test_a" name="test_quick" time="0.25"/>
+XML = """<testsuites><testsuite><testcase classname="tests.unit.test_a" name="test_quick" time="0.25">
+<properties><property name="dbfleet.redis" value="Redis 8"/></properties></testcase>
 <testcase classname="tests.unit.test_a" name="test_slow[redis-1]" time="7.5"/>
 <testcase classname="tests.cli.test_b" name="test_c[NOTSET]" time="0.5">
 <skipped type="pytest.skip" message="got empty parameter set for (target_name)">x</skipped></testcase>
-<testcase classname="tests.cli.test_b" name="test_d[redis]" time="1"><failure message="no">no</failure></testcase>
+<testcase classname="tests.cli.test_b" name="test_d[redis]@redis" time="1"><failure message="no">no</failure></testcase>
 </testsuite></testsuites>"""
 
 
