@@ -32,7 +32,7 @@ from dbfleet.errors import DbfleetError, FleetPartlyFailed, RuntimeFailure, Unav
 from dbfleet.fleet import Fleet
 from dbfleet.members import is_service
 from dbfleet.ops import _answering, _console, _drills, _meant, _ports, _servers
-from dbfleet.runtimes import Deadline, Event, Report, Runtime, Server, silent, wait_ready
+from dbfleet.runtimes import Deadline, Event, PortTaken, Report, Runtime, Server, silent, wait_ready
 from dbfleet.spec import ServiceSpec
 from dbfleet.target import Target
 
@@ -311,11 +311,12 @@ def _start(
         for last in (False, False, True):
             try:
                 info = _start_once(fleet, runtime, chosen, deadline, report)
-            except RuntimeFailure:
+            except RuntimeFailure as error:
                 # Between our look at the port and the server's, somebody else took it: another fleet, as a rule.
                 fixed = fleet.settings_of(fleet.member(server.target)).port
                 free = _ports.are_free(fleet, chosen.target, chosen.port)
-                if last or fixed or not chosen.port or deadline.passed or free:
+                besides = isinstance(error, PortTaken) and error.port != chosen.port
+                if last or not chosen.port or deadline.passed or ((fixed or free) and not besides):
                     raise
                 chosen = _on_another_port(fleet, runtime, chosen, report)
                 if chosen.target in done.told:

@@ -308,11 +308,22 @@ def _one_line(text: str, limit: int = 200) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def port_taken(server: Server) -> RuntimeFailure:
-    """The error of a server whose port another program listens on."""
-    return RuntimeFailure(
-        f"{server.target} cannot start: port {server.port} is taken by {ports.holder(server.port)}",
+class PortTaken(RuntimeFailure):
+    """A server cannot start: another program listens on `port`, its own or one that it has besides."""
+
+    port: int
+
+
+def port_taken(server: Server, port: int | None = None, variable: str | None = None) -> PortTaken:
+    """The error of a server whose port another program listens on; `port` is one that it has besides its own, which
+    `variable` moves."""
+    elsewhere = f"set {variable}" if variable else f"set another port for {server.target} in dbfleet.toml"
+    taken = port or server.port
+    error = PortTaken(
+        f"{server.target} cannot start: port {taken} is taken by {ports.holder(taken)}",
         engine=server.spec.name,
         target=server.target,
-        hint=f"stop that program, or set another port for {server.target} in dbfleet.toml",
+        hint=f"stop that program, or {elsewhere}",
     )
+    error.port = taken
+    return error

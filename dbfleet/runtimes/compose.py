@@ -12,7 +12,7 @@ import json
 import os
 import re
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -75,13 +75,21 @@ class Projects:
         overlay = self.folder / OVERLAY
         return [overlay] if overlay.is_file() else []
 
-    def write_variables(self, project: str, servers: Sequence[Server]) -> None:
-        """Write these servers' variables into the file; those of the project's other services stay."""
+    def variable(self, project: str, server: Server, port: int) -> str | None:
+        """The variable of a port that the server's stack publishes besides its own; None where this is none such."""
+        values = self._values(project)
+        return next((name for name in _other_ports(server.spec) if values.get(name) == str(port)), None)
+
+    def _values(self, project: str) -> dict[str, str]:
+        file = self.variables(project)
+        lines = file.read_text("utf-8").splitlines() if file.exists() else ()
+        return dict(line.split("=", 1) for line in lines if "=" in line)
+
+    def write_variables(self, project: str, servers: Sequence[Server], running: Collection[str] = ()) -> None:
+        """Write these servers' variables into the file; those of the project's other services stay. A port besides the
+        server's own that is on record stays where the server is `running`, or nobody else has it."""
         with self._writing:
-            file = self.variables(project)
-            values: dict[str, str] = {}
-            if file.exists():
-                values = dict(line.split("=", 1) for line in file.read_text("utf-8").splitlines() if "=" in line)
+            values = self._values(project)
             values["DBFLEET_SECRETS_DIR"] = _quoted(str(self.secrets))
             for server in servers:
                 prefix = f"DBFLEET_{server.spec.name.upper()}"
@@ -93,10 +101,13 @@ class Projects:
                         continue
                     if name in os.environ:
                         values[name] = os.environ[name]
-                    elif (
-                        name not in values
-                    ):  # a chosen port stays: with another one compose would replace the container
-                        values[name] = str(default if ports.is_free(default) else ports.choose(f"{project} {name}"))
+                        continue
+                    known = values.get(name, "")
+                    port = int(known) if known.isdigit() else default
+                    # With another one compose would replace the container; and a server that runs has its port itself.
+                    if server.target not in running and not ports.is_free(port):
+                        port = ports.choose(f"{project} {name}")
+                    values[name] = str(port)
                 values.pop(f"{prefix}_PLATFORM", None)
                 if platform := os.environ.get(f"{prefix}_PLATFORM"):
                     values[f"{prefix}_PLATFORM"] = platform
@@ -104,7 +115,7 @@ class Projects:
                     values.pop(f"{prefix}_{name}", None)
                     if value:
                         values[f"{prefix}_{name}"] = _quoted(value)
-            self._write(file, "".join(f"{name}={value}\n" for name, value in values.items()))
+            self._write(self.variables(project), "".join(f"{name}={value}\n" for name, value in values.items()))
 
     def _known(self) -> dict[str, str]:
         file = self.folder / PROJECTS_FILE

@@ -79,8 +79,9 @@ class DockerRuntime:
                 self.projects.forget(str(project))
         for server in servers:
             by_project.setdefault(self.projects.made_for(server, self._taken), []).append(server)
+        running = {target for target, state in self.states(servers).items() if state.alive}
         for project, members in by_project.items():
-            self.projects.write_variables(project, members)
+            self.projects.write_variables(project, members, running)
             failures |= self._pull(project, members, deadline, report)
             left = [server for server in members if server.target not in failures]
             failures |= self._create(project, left, deadline, report)
@@ -362,8 +363,10 @@ class DockerRuntime:
         return failures
 
     def _cannot_start(self, server: Server, output: str) -> RuntimeFailure:
-        if docker_engine.taken_port(output):
-            return port_taken(server)
+        taken = docker_engine.taken_port(output)
+        if taken is not None:
+            besides = self.projects.variable(self.projects.of(server) or "", server, taken)
+            return port_taken(server, taken if besides else None, besides)
         message, hint = docker_engine.meaning(output)
         return RuntimeFailure(
             f"{server.target}'s container cannot be started: {message}",

@@ -122,9 +122,15 @@ def meaning(stderr: str) -> tuple[str, str | None]:
     return _last_line(stderr), None
 
 
-def taken_port(stderr: str) -> bool:
-    """Whether a container could not start because another program listens on its port."""
-    return "port is already allocated" in stderr or "address already in use" in stderr
+_TAKEN: Final = re.compile(r":(\d+)(?: failed)?: (?:port is already allocated|bind: address already in use)")
+
+
+def taken_port(stderr: str) -> int | None:
+    """The port on which another program listens, so that a container could not start; 0 where Docker does not say which
+    it is, None where that was not why."""
+    if found := _TAKEN.search(stderr):
+        return int(found[1])
+    return 0 if "port is already allocated" in stderr or "address already in use" in stderr else None
 
 
 def _no_engine(complaint: str) -> Found:

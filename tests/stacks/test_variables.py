@@ -42,6 +42,21 @@ def test_a_second_port_that_is_taken_is_replaced_once_and_kept(
     assert written(projects, 7687)["DBFLEET_NEO4J_HTTP_PORT"] == chosen
 
 
+def test_a_second_port_that_was_taken_since_is_replaced_unless_the_server_itself_has_it(
+    projects: Projects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    neo4j = Server("neo4j", registry.spec("neo4j"), 7687, "neo4j", "unused-here", "neo4j")
+    taken: set[int] = set()
+    monkeypatch.setattr("dbfleet.runtimes.ports.is_free", lambda port: port not in taken)
+    assert written(projects, 7687)["DBFLEET_NEO4J_HTTP_PORT"] == "7474"
+    taken.add(7474)
+    projects.write_variables("check", [neo4j], {"neo4j"})
+    assert projects.variable("check", neo4j, 7474) == "DBFLEET_NEO4J_HTTP_PORT"
+    moved = written(projects, 7687)["DBFLEET_NEO4J_HTTP_PORT"]
+    assert (moved == "7474", projects.variable("check", neo4j, int(moved))) == (False, "DBFLEET_NEO4J_HTTP_PORT")
+    assert projects.variable("check", neo4j, 7687) is None
+
+
 def test_the_second_port_can_be_named(projects: Projects, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DBFLEET_NEO4J_HTTP_PORT", "27474")
     assert written(projects, 27687)["DBFLEET_NEO4J_HTTP_PORT"] == "27474"

@@ -117,3 +117,17 @@ def test_what_the_kernel_means_is_the_engines_to_say() -> None:
     assert examine((6, 18, 44)) == ()
     (found,) = examine((6, 19))
     assert (found.level, "GLIBC_TUNABLES" in found.text) == ("warn", True)
+
+
+@pytest.mark.parametrize(
+    ("said", "port"),
+    [
+        ("Error response from daemon: driver failed programming external connectivity on endpoint x-neo4j-1 (0a1b): "
+         "Bind for 127.0.0.1:7474 failed: port is already allocated", 7474),
+        ("Error starting userland proxy: listen tcp4 127.0.0.1:7687: bind: address already in use", 7687),
+        ("Ports are not available: exposing port TCP 127.0.0.1: address already in use", 0),
+        ("no space left on device", None),
+    ],
+)  # fmt: skip
+def test_the_port_that_another_program_has_is_read(said: str, port: int | None) -> None:
+    assert docker_engine.taken_port(said) == port
