@@ -27,6 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "one_server: of the servers of this run the first is enough")
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in its own
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With `-n 2 --dist loadgroup` two processes run at once, each with a fleet of its own: the tests of an engine are
     of one process, which alone starts it, those of all engines at once too, and any others by their file."""

@@ -158,7 +158,8 @@ def diff(
     """Compare two targets row by row, of any two engines: what was added, removed and changed, seen from A to B.
 
     Rows are paired by their key. Exit code 0 where all is the same, 1 where something differs. Values are compared as
-    the coarser of the two engines keeps them, which is said on stderr.
+    the coarser of the two engines keeps them, which is said on stderr. So is what two targets of one engine are made of
+    otherwise (types, defaults, checks, indexes), which is no difference.
 
     --sync prints the statements that make B like A, in B's own language and in an order that breaks no reference;
     dbfleet query B runs them. With --sync --yes the changes are written: rows that only B has are removed, and the exit

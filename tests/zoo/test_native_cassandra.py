@@ -87,7 +87,7 @@ def test_each_kind_is_the_same_in_another_keyspace(keyspaces: Keyspaces, kind: s
         _run(sink, statement)
     alike(sink, source)
     compared = run("diff", url(source), url(sink))
-    assert (compared.code, compared.out) == (0, b""), compared.out
+    assert (compared.code, compared.out, compared.err) == (0, b"", "")
     digests = [
         [json.loads(line)["digest"] for line in run("digest", url(each), "--native").out.splitlines()]
         for each in (source, sink)

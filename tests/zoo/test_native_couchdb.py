@@ -62,7 +62,7 @@ def test_each_kind_is_the_same_in_another_database(pair: Pair, options: tuple[st
     if "--verify" in options:
         assert left(copied) == []
     compared = run("diff", pair.a, pair.b)
-    assert (compared.code, compared.out) == (0, b""), compared
+    assert (compared.code, compared.out, compared.err) == (0, b"", ""), compared
 
 
 def test_each_kind_takes_the_place_of_what_is_there(pair: Pair) -> None:

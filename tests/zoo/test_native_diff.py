@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,47 @@ def test_values_are_shown_as_between_any_two_engines(dbs: Databases) -> None:
         "n": 2.5, "j": {"b": [1]}, "d": "2021-03-04", "f": 2.0, "s": 9, "at": "2020-01-01T10:00:00Z", "g": 18,
     }  # fmt: skip
     assert (removed["before"]["d"], removed["before"]["m"], removed["before"]["x"]) == ("infinity", "sad", "5")
+
+
+MADE = """
+    CREATE TYPE mood AS ENUM ('sad', 'ok');
+    CREATE TABLE t (id int PRIMARY KEY, n int DEFAULT 3, m mood, c numeric(10,2) CHECK (c > 0), s text UNIQUE);
+    CREATE INDEX by_n ON t (n); COMMENT ON TABLE t IS 'ours'; CREATE VIEW v AS SELECT 1 AS x;
+    CREATE TABLE u (id int PRIMARY KEY, t int REFERENCES t ON DELETE CASCADE);
+"""
+MADE_OTHERWISE = """
+    CREATE TYPE mood AS ENUM ('sad', 'ok', 'fine');
+    CREATE TABLE t (id int PRIMARY KEY, n int DEFAULT 4, m mood, c numeric(12,2), s text);
+    COMMENT ON TABLE t IS 'theirs'; CREATE VIEW v AS SELECT 1 AS x;
+    CREATE TABLE u (id int PRIMARY KEY, t int REFERENCES t);
+    CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';
+"""
+
+
+def test_what_the_two_are_made_of_otherwise_is_told(dbs: Databases) -> None:
+    rows = "INSERT INTO t VALUES (1, 2, 'sad', 3, 'x'); INSERT INTO u VALUES (1, 1)"
+    one, same, other = dbs.new(MADE, rows), dbs.new(MADE, rows), dbs.new(MADE_OTHERWISE, rows)
+    quiet = run("diff", url(one), url(same))
+    assert (quiet.code, quiet.out, quiet.err) == (0, b"", "")
+    found = run("diff", url(one), url(other))
+    assert (found.code, found.out) == (0, b"")
+    a, b = "db1", "db3"
+    assert sorted(re.sub(r"postgres://\S+_(\d)", r"db\1", found.err).splitlines()) == sorted([
+        f"enum mood: 'fine' is only in {b}",
+        f"function f() is only in {b}",
+        f"t: index by_n is only in {a}",
+        f"t: its comment: COMMENT ON TABLE t IS 'ours' is COMMENT ON TABLE t IS 'theirs' in {b}",
+        f"t: unique constraint t_s_key is only in {a}",
+        f"table t: CONSTRAINT t_c_check CHECK ((c > (0)::numeric)) is only in {a}",
+        f"table t: c numeric(10,2) is c numeric(12,2) in {b}",
+        f"table t: n integer DEFAULT 3 is n integer DEFAULT 4 in {b}",
+        f"u: foreign key u_t_fkey: ON DELETE CASCADE is only in {a}",
+    ])  # fmt: skip
+    assert "by_n" in run("diff", f"{url(one)}#t", f"{url(other)}#t", "--stats").err
+    assert run("diff", f"{url(one)}#t", f"{url(other)}#t", "--ignore", "c").err == ""
+    run_sql(other, "CREATE TABLE more0 (id int)")
+    run_sql(one, "CREATE TABLE more0 (id bigint, " + ", ".join(f"c{n} int" for n in range(5)) + ")")
+    assert "table more0: it is another one in " in run("diff", url(one), url(other)).err
 
 
 def test_rows_are_chosen_by_values_of_the_closed_set(dbs: Databases) -> None:

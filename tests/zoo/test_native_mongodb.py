@@ -83,7 +83,7 @@ def test_each_kind_is_the_same_in_another_database(bases: Bases, kind: str) -> N
     alike(sink, source)
     assert left(copied) == []
     compared = run("diff", url(source), url(sink))
-    assert (compared.code, compared.out) == (0, b"")
+    assert (compared.code, compared.out, compared.err) == (0, b"", "")
 
 
 @pytest.mark.parametrize("kind", KINDS)

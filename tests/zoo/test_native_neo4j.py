@@ -57,7 +57,7 @@ def test_a_graph_is_the_same(pair: Pair, kind: str, options: tuple[str, ...]) ->
     if "--verify" in options:
         assert left_of(copied) == []
     compared = run("diff", url(source), url(sink))
-    assert (compared.code, compared.out) == (0, b""), compared
+    assert (compared.code, compared.out, compared.err) == (0, b"", ""), compared
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,8 @@ def test_keys_are_the_same(pair: tuple[Target, Target], kind: str, options: tupl
     assert told(sink) == before == told(source), "and nothing else is left in either"
     if "--verify" in options:
         assert json.loads(copied.err[copied.err.index('{"receipt"') :])["left"] == []
-    assert run("diff", url(source), url(sink)).code == 0
+    compared = run("diff", url(source), url(sink))
+    assert (compared.code, compared.err) == (0, ""), compared
 
 
 @pytest.mark.parametrize("forbidden", ["dump", "restore"])

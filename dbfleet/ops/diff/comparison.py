@@ -22,7 +22,7 @@ from dbfleet.ops import _ending, _workers
 from dbfleet.ops._named import without
 from dbfleet.ops._progress import Ticker
 from dbfleet.ops._workers import Worker
-from dbfleet.ops.diff import expression, merge, pairing, ranges
+from dbfleet.ops.diff import definitions, expression, merge, pairing, ranges
 from dbfleet.ops.diff import sides as side_workers
 from dbfleet.ops.diff.differences import Cells, Counted, Unlike, of_rows
 from dbfleet.ops.diff.lenient import EXACTLY
@@ -43,6 +43,7 @@ from dbfleet.ops.diff.words import (
     Moment,
     Natively,
     Order,
+    Outlined,
     Pairing,
     Spill,
     Sum,
@@ -246,6 +247,15 @@ class Comparison:
             title = self.specs[0].title
             self.watch.said(f"{a.name}: the sides keep it otherwise: compared by values, not by all that {title} has")
         return found
+
+    def made_otherwise(self, names: Sequence[str], *, everything: bool) -> list[str]:
+        """What these collections, and with `everything` the two databases, are made of on one side alone, in words;
+        nothing where the sides are of two engines, or do not tell."""
+        if self.specs[0] is not self.specs[1] or Native not in self.specs[0].abilities:
+            return []
+        word = Outlined(tuple(names), everything)
+        a, b = self._ask(word, word)
+        return [] if a is None or b is None else definitions.unlike(a, b, (self.targets[0].name, self.targets[1].name))
 
     def counts(self, a_name: str, b_name: str) -> list[int]:
         """How many rows each side's collection has."""

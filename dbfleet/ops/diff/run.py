@@ -31,11 +31,13 @@ Found = Iterator[Difference | Counted]
 
 @dataclass(slots=True)
 class _Far:
-    """How far a diff is: the collections that have been told, and how many differences are still wanted."""
+    """How far a diff is: the collections that have been told, those that both sides have, and how many differences are
+    still wanted."""
 
     left: int | None
     troubles: Troubles | None
     done: set[str] = field(default_factory=set)
+    both: list[str] = field(default_factory=list)
 
 
 def diff(
@@ -64,7 +66,8 @@ def diff(
     `limit` ends after so many differences. NotFound for a collection that was named and is not there. `exclude` are
     patterns of collections that are not compared, `lenient` is what is overlooked. With `keep_going` a collection that
     cannot be read is passed over, and FleetPartlyFailed names it at the end. Where the connection is lost, what has not
-    been told of is compared again, `retries` times.
+    been told of is compared again, `retries` times. Where all of two targets of one engine is compared, `watch` is told
+    what they are made of otherwise (definitions.py), last.
     """
     if limit is not None and limit < 1:
         raise UsageError(f"--limit is {limit}", hint="it is how many differences are shown")
@@ -81,10 +84,14 @@ def diff(
                 try:
                     yield from _wanted(_whole(found) if retries else found, far, stats=stats)
                     far.done.add(name)
+                    far.both += [name] if all(each is not None and each.name == name for each in schemas) else ()
                 except InTrouble as error:
                     comparison.passed_over(name, error)
                 if far.left == 0:
                     return
+            if lenient == EXACTLY and not (columns or ignore or where is not None):  # all of it was asked for
+                for text in comparison.made_otherwise(far.both, everything=not (a_collection or b_collection)):
+                    watch.said(text)
 
     yield from _again.gone_on(compared, retries, watch.said, sleep)
     if far.troubles:

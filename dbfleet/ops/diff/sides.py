@@ -46,6 +46,7 @@ from dbfleet.ops.diff.words import (
     Moment,
     Natively,
     Order,
+    Outlined,
     Pairing,
     Spill,
     Sum,
@@ -55,6 +56,7 @@ from dbfleet.ops.diff.words import (
     Views,
     Word,
 )
+from dbfleet.outline import Outline
 from dbfleet.target import Target
 from dbfleet.values import Batch, Schema
 from dbfleet.values import Digest as CollectionDigest
@@ -116,6 +118,8 @@ def _answer(owner: Owner, adapter: Adapter, word: Word) -> Any:
         case Natively(collection):
             native = carrying(adapter)
             return native.native(collection) if native else None
+        case Outlined():
+            return _outline(adapter, word)
         case Count(collection):
             return adapter.count(collection)
         case SumUp(pairing):
@@ -128,6 +132,21 @@ def _answer(owner: Owner, adapter: Adapter, word: Word) -> Any:
             return _ordered(adapter, pairing) is not None
         case Order(pairing):
             return _stream(owner, adapter, pairing)
+
+
+def _outline(adapter: Adapter, word: Outlined) -> Outline | None:
+    native = carrying(adapter)
+    if native is None:
+        return None
+    try:
+        own, views = set(native.native_collections()), set(native.native_views())
+        return native.outline(
+            [name for name in word.collections if name in own],
+            everything=word.everything,
+            views=[name for name in word.collections if name in views],
+        )
+    except DbfleetError:  # of the rows everything has been said
+        return None
 
 
 def _digest(adapter: Adapter, pairing: Pairing) -> CollectionDigest | None:

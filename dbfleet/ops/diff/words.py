@@ -196,6 +196,15 @@ class Natively:
 
 
 @dataclass(frozen=True, slots=True)
+class Outlined:
+    """Say what these collections are made of, and with `everything` the database besides; the answer is an Outline, or
+    None where the engine does not tell, or nobody may see it."""
+
+    collections: tuple[str, ...]
+    everything: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Count:
     """Count the rows of a collection."""
 
@@ -242,7 +251,10 @@ class Order:
     pairing: Pairing
 
 
-Word = Moment | Identify | List | Views | Describe | Find | Natively | Count | SumUp | Sum | Spill | CanOrder | Order
+Word = (
+    Moment | Identify | List | Views | Describe | Find | Natively | Outlined | Count | SumUp | Sum | Spill | CanOrder
+    | Order
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
