@@ -57,3 +57,16 @@ def test_what_is_refused_is_said_and_nothing_changes(shell: Shell, options: list
     assert (ran.code, ran.out) == (code, "")
     assert ran.err.startswith("dbfleet: ")
     assert shell("diff", f"{A}#follows", f"{B}#follows", "--stats").code == 1
+
+
+def test_what_was_written_before_a_failure_is_told_to_stay(shell: Shell) -> None:
+    for url, words in ((A, "'x','y'"), (B, "'y','x'")):
+        first, second = words.split(",")
+        shell.ok("query", url, "create table s (id integer primary key, u text unique)")
+        shell.ok("query", url, f"insert into s values (1, {first}), (2, {second})")
+    shell.ok("query", B, "delete from follows")
+    ended = shell("diff", A, B, "--sync", "--yes")
+    assert (ended.code, "UNIQUE constraint failed: s.u" in ended.err) == (5, True)
+    assert "what was written before stays, and dbfleet diff shows what still differs" in ended.err
+    assert shell("diff", f"{A}#follows", f"{B}#follows").code == 0
+    assert shell("diff", f"{A}#s", f"{B}#s").code == 1

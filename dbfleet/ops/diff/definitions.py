@@ -17,7 +17,7 @@ from dbfleet.outline import Outline, Step, spelled
 MOST: Final = 20
 """As many are told one by one."""
 _MOVES: Final = ("counter",)
-_FEW: Final = 4
+_FEW, _WIDE = 4, 120
 _OPENS, _CLOSES, _QUOTES = "([{", ")]}", "'\"`"
 _STAYS: Final = ": does not come along"
 
@@ -68,7 +68,7 @@ def _otherwise(mine: str, yours: str, names: tuple[str, str]) -> Iterator[str]:
     """How two texts differ, part by part where there are few."""
     parts = [Counter(_parts(text)) for text in (mine, yours)]
     only = [list((one - other).elements()) for one, other in _both(parts[0], parts[1])]
-    if not 0 < max(map(len, only)) <= _FEW:
+    if not 0 < max(map(len, only)) <= _FEW or any(len(part) > _WIDE for each in only for part in each):
         yield f"it is another one in {names[1]}"
         return
     for part in only[0]:

@@ -33,7 +33,7 @@ from typing import Any, Final, Literal, Self
 
 from dbfleet.adapter import Adapter, Change, Written
 from dbfleet.bounds import narrow
-from dbfleet.errors import PartialWrite, Unsupported, UsageError
+from dbfleet.errors import DbfleetError, PartialWrite, Unsupported, UsageError
 from dbfleet.fidelity import alike, coarsened, convert
 from dbfleet.fleet import Fleet
 from dbfleet.ops import _ends, _order
@@ -266,7 +266,12 @@ class Sync(ExitStack):
                 for each, kind, changes in self._steps(adapter.spec):
                     started = time.monotonic()
                     record = done[each.schema.name]
-                    written = _apply(adapter, each.schema, kind, changes)
+                    try:
+                        written = _apply(adapter, each.schema, kind, changes)
+                    except DbfleetError as error:
+                        stays = "what was written before stays, and dbfleet diff shows what still differs"
+                        error.hint = f"{error.hint}; {stays}" if error.hint else stays
+                        raise
                     record.rejected += len(written.rejected)
                     record.seconds = round(record.seconds + time.monotonic() - started, 3)
                     refused.rejected += written.rejected[: _SHOWN - len(refused.rejected)]
