@@ -24,6 +24,9 @@ LOST_S: Final = 1.5
 """How long we wait to learn what became of a server: for some tenths of a second, the Docker engine still reports a
 container that the kernel has killed as running."""
 
+NEAR_S: Final = 2.0
+"""How long a container's own address may take to answer, before its published port is tried."""
+
 READER: Final = "dbfleet_ro"
 """The account that `up` makes on the fleet's servers for reading only; its password is the secret `ro`."""
 
@@ -92,16 +95,19 @@ class Fleet(Members):
         )
 
     @contextmanager
-    def connect(self, target: Target, *, timeout_s: float = 10.0, create: bool = False) -> Iterator[Adapter]:
+    def connect(
+        self, target: Target, *, timeout_s: float = 10.0, create: bool = False, near: bool = False
+    ) -> Iterator[Adapter]:
         """A live connection for the block; an interrupt inside it stops the running statement on the server too.
 
         For a managed target the server must be the fleet's own. If it is not there, this raises Unavailable, which says
-        what became of it, and sends nothing to another server on its port."""
+        what became of it, and sends nothing to another server on its port. `near`: much will go over the connection, so
+        it goes past Docker's proxy where that is possible."""
         self.check(target)
         if create:
             target = target.with_(create=True)
         try:
-            adapter = registry.connect(target, timeout_s=timeout_s)
+            adapter = (self._nearby(target) if near else None) or registry.connect(target, timeout_s=timeout_s)
         except DbfleetError as exc:
             exc.target = exc.target or target.name
             if isinstance(exc, Unavailable):
@@ -129,6 +135,24 @@ class Fleet(Members):
         finally:
             adapter.close()
             self.connected.discard(adapter)  # last: if an interrupt comes before, the adapter is closed at exit
+
+    def _nearby(self, target: Target) -> Adapter | None:
+        """A connection to the container's own address; None where there is none, or nobody answers there."""
+        spec = self.runs(target)
+        if not target.managed or not getattr(spec, "direct", False):
+            return None
+        if self.record(target.name).get("runtime") != "docker":
+            return None
+        from dbfleet import own
+
+        container = own.Container(self.state / "docker", self.secrets_directory, target.name, target.engine)
+        address = container.address()
+        if address is None:
+            return None
+        try:
+            return registry.connect(target.with_(host=address, port=spec.inner_port), timeout_s=NEAR_S)
+        except DbfleetError:  # a firewall between the two; what else is wrong is found at the port
+            return None
 
     def check(self, target: Target) -> None:
         """Unavailable, which says what became of the server, where this is a managed target and its server is not

@@ -349,6 +349,7 @@ class EngineSpec:
     limits: Limits = Limits()
     aliases: tuple[str, ...] = ()
     default_port: int | None = None
+    direct: bool = False  # its server tells clients no address of its own: any by which it is reached will do
     default_user: str | None = "dbfleet"
     default_database: str | None = "dbfleet"
     default_options: Mapping[str, str] = field(default_factory=dict)  # of a managed target's URL

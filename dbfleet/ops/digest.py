@@ -53,7 +53,7 @@ def digest(
     has been given, several as the first of the worst kind, with all their messages. What comes after it is read at
     another moment where the error has ended the first. A server that is gone ends it at once.
     """
-    with fleet.connect(target) as adapter, ExitStack() as moment:
+    with fleet.connect(target, near=True) as adapter, ExitStack() as moment:
         snapshots = able(adapter, Snapshots)
         failed: list[DbfleetError] = []
 

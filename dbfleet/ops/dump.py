@@ -107,7 +107,7 @@ def dump(
         place = _prepare(directory, agree)
         everything = not collections
         if exclude or keep_going:
-            with fleet.connect(target) as adapter:
+            with fleet.connect(target, near=True) as adapter:
                 names = distinct(collections) or list(_carrying(adapter).native_collections() if native
                                                       else adapter.collections())  # fmt: skip
             collections = without(names, exclude)
@@ -115,7 +115,7 @@ def dump(
             collections = [name for name in collections if name not in failures]
             if failures and not collections:
                 raise next(iter(failures.values()))
-        with fleet.connect(target) as adapter, Moment(fleet, target, adapter, tell) as moment:
+        with fleet.connect(target, near=True) as adapter, Moment(fleet, target, adapter, tell) as moment:
             info = adapter.ping()
             outline = None
             if native:
@@ -205,7 +205,7 @@ def stream(
     """One collection's bytes, for the block. NotFound if it is not there."""
     check(format, compress, dialect)
     squeeze, end = files.compressor(compress)
-    with fleet.connect(target) as adapter:
+    with fleet.connect(target, near=True) as adapter:
         ((schema,), _) = _schemas(adapter, [collection], everything=False)
 
         def squeezed(chunks: Iterator[bytes]) -> Iterator[bytes]:

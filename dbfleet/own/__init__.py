@@ -11,6 +11,7 @@ The check takes about 2 ms: while all is well it needs no runtime, no docker com
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -137,6 +138,36 @@ class Container(NamedTuple):
             return None
         where = ", ".join(published)
         return Fate(f"its container runs, but {f'on port {where}' if where else 'on no port'}, not on {port}", "port")
+
+    def address(self) -> str | None:
+        """The container's own address, where this machine reaches it: past Docker's proxy, through which every
+        byte to a published port goes, and which takes 13 % of the time of a native copy. None where that is not sure:
+        the Docker engine is elsewhere or in a virtual machine, or the container's network is none of this machine's."""
+        at = endpoint(self.folder)
+        if not procfs.AVAILABLE or not engine_socket.local(at):
+            return None
+        project = engine_socket.read_json(self.folder / PROJECTS_FILE).get(project_key(self.target, self.engine))
+        try:
+            inspected = look(at, project, self.engine) if project else None
+        except engine_socket.NoEngine:
+            return None
+        if inspected is None or not inspected["State"]["Running"] or not is_ours(inspected, self.secrets):
+            return None
+        networks = list((inspected["NetworkSettings"].get("Networks") or {}).values())
+        if len(networks) != 1 or not procfs.is_of_container(inspected["State"]["Pid"], inspected["Id"]):
+            return None
+        address, gateway = networks[0].get("IPAddress"), networks[0].get("Gateway")
+        return str(address) if address and gateway and _is_here(gateway) else None
+
+
+def _is_here(address: str) -> bool:
+    """Whether a network card of this machine, or a bridge, has this IPv4 address."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as card:
+        try:
+            card.bind((address, 0))
+        except OSError:
+            return False
+    return True
 
 
 def project_key(target: str, engine: str) -> str:

@@ -31,6 +31,15 @@ def identity(pid: int) -> str | None:
         return None
 
 
+def is_of_container(pid: int, container: str) -> bool:
+    """Whether the process with this pid, as this machine counts them, is in the container with this identifier."""
+    try:
+        with open(f"/proc/{pid}/cgroup", encoding="utf-8", errors="replace") as file:
+            return container in file.read()
+    except OSError:
+        return False
+
+
 def listeners(port: int) -> Iterator[tuple[str, int]]:
     """The sockets that may take a connection to 127.0.0.1:port: the inode and the user's number of each."""
     for table, addresses in (("tcp", _IPV4), ("tcp6", _IPV6)):

@@ -104,8 +104,10 @@ class _Fleet(Fleet):
         self.opened: set[Adapter] = set()
 
     @contextmanager
-    def connect(self, target: Target, *, timeout_s: float = 10.0, create: bool = False) -> Iterator[Adapter]:
-        with super().connect(target, timeout_s=timeout_s, create=create) as adapter:
+    def connect(
+        self, target: Target, *, timeout_s: float = 10.0, create: bool = False, near: bool = False
+    ) -> Iterator[Adapter]:
+        with super().connect(target, timeout_s=timeout_s, create=create, near=near) as adapter:
             self.opened.add(adapter)
             try:
                 yield adapter

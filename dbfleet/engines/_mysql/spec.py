@@ -113,6 +113,7 @@ def spec(
             finite_floats=True,
         ),
         default_port=3306,
+        direct=True,
         local=local,
         client=(
             "sh",

@@ -118,6 +118,7 @@ ENGINE = EngineSpec(
     close=closed,
     in_files=in_files,
     default_port=5984,
+    direct=True,
     default_user="dbfleet",
     default_database=None,
     url_variable="COUCHDB_URL",

@@ -84,6 +84,7 @@ ENGINE = EngineSpec(
     aliases=("mongo",),
     writers=2,
     default_port=27017,
+    direct=True,
     default_options={"authSource": "admin"},  # other clients look for the user in the database of the URL
     types={
         **dict.fromkeys(Type, Fidelity.EXACT),

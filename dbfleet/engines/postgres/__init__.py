@@ -114,6 +114,7 @@ ENGINE = EngineSpec(
     limits=Limits(decimal_scale=16383, name_length=NAME_BYTES, nul_in_text=False, key_length=2700),
     aliases=("pg", "postgresql", "psql", "pgsql"),
     default_port=5432,
+    direct=True,
     local=LOCAL,
     client=("psql", "--username={user}", "--dbname={database}"),
     shell=shell,

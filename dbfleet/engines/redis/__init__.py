@@ -73,6 +73,7 @@ ENGINE = EngineSpec(
     ends=ENDS,
     extras=frozenset({Native}),
     default_port=6379,
+    direct=True,
     default_user="default",
     default_database="0",
     local=LOCAL,

@@ -146,7 +146,7 @@ class _Done:
 
 def _run(ends: Ends, wish: _Wish, stack: ExitStack, workers: Sequence[Worker], watch: Watch) -> _Done:
     unread = _unread(ends, wish)
-    source = stack.enter_context(ends.fleet.connect(ends.source))
+    source = stack.enter_context(ends.fleet.connect(ends.source, near=True))
     sink = _open_sink(ends, stack, wish.dry_run)
     if sink is not None and wish.rename is None:
         _identity.refuse_itself(source, sink, hint=_ANOTHER_NAME)
@@ -251,7 +251,7 @@ def _unread(ends: Ends, wish: _Wish) -> _unreadable.Failures:
     """What cannot be read, where the rest is wanted nevertheless."""
     if not wish.keep_going:
         return {}
-    with ends.fleet.connect(ends.source) as source:
+    with ends.fleet.connect(ends.source, near=True) as source:
         names = without(setup.chosen(ends, source, wish.names, False), wish.exclude)
     return _unreadable.found(ends.fleet, ends.source, names, natively=native.lane_of(ends))
 
@@ -355,7 +355,7 @@ def _keep_what_was_refused(journal: Journal) -> None:
 def _open_sink(ends: Ends, stack: ExitStack, dry_run: bool) -> Adapter | None:
     """The sink; None where it need not be there yet: a dry run makes no file."""
     try:
-        return stack.enter_context(ends.fleet.connect(ends.sink, create=not dry_run))
+        return stack.enter_context(ends.fleet.connect(ends.sink, create=not dry_run, near=True))
     except Unavailable:
         if dry_run and ends.sink_spec.embedded:
             return None

@@ -59,10 +59,10 @@ def work(owner: Owner, *, fleet: Fleet, source: Target, sink: Target) -> None:
     with ExitStack() as stack:
         # While the owner plans: a driver is 0.2 seconds to load. The sink waits, for the owner may have to make it.
         reading = stack.enter_context(ExitStack())
-        reader = reading.enter_context(fleet.connect(source))
+        reader = reading.enter_context(fleet.connect(source, near=True))
         begin: Begin = owner.receive()
         moment = begin.moment
-        writer = stack.enter_context(fleet.connect(sink, create=True))
+        writer = stack.enter_context(fleet.connect(sink, create=True, near=True))
         owner.adapter = cast(Adapter, _Both(reader, writer))
         if moment is not None:
             reading.enter_context(_held(reader, moment))
@@ -75,7 +75,7 @@ def work(owner: Owner, *, fleet: Fleet, source: Target, sink: Target) -> None:
                     if isinstance(done, PartUnread):  # its error may have ended what was read of the moment
                         with contextlib.suppress(DbfleetError):
                             reading.close()
-                        reader = reading.enter_context(fleet.connect(source))
+                        reader = reading.enter_context(fleet.connect(source, near=True))
                         owner.adapter = cast(Adapter, _Both(reader, writer))
                         if moment is not None:
                             reading.enter_context(_held(reader, moment))

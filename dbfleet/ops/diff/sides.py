@@ -69,7 +69,7 @@ def read(
     collection that cannot be read is answered with Trouble."""
     owner.receive()  # Connect
     with ExitStack() as stack:
-        adapter = stack.enter_context(fleet.connect(target))
+        adapter = stack.enter_context(fleet.connect(target, near=True))
         owner.adapter = adapter
         moment = stack.enter_context(ExitStack())
         began = _begun(adapter, moment)

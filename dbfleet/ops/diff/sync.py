@@ -242,7 +242,7 @@ class Sync(ExitStack):
     def statements(self) -> Iterator[str]:
         """The statements of B's language, to be run in this order."""
         if self.differs:
-            with self._fleet.connect(self._b) as adapter:
+            with self._fleet.connect(self._b, near=True) as adapter:
                 for each, _, changes in self._steps(adapter.spec):
                     yield from adapter.statements(each.schema, changes)
 
@@ -262,7 +262,7 @@ class Sync(ExitStack):
         done = {each.schema.name: Synced(self._b.name, each.schema.name) for each in self._collections}
         refused = Written()
         if self.differs:
-            with self._fleet.connect(self._b) as adapter:
+            with self._fleet.connect(self._b, near=True) as adapter:
                 for each, kind, changes in self._steps(adapter.spec):
                     started = time.monotonic()
                     record = done[each.schema.name]

@@ -89,7 +89,7 @@ def load(
     run = _Run(fleet, target, verify, refused, tell, progress, earlier or Earlier())
     unlike: list[str] = []
     try:
-        with fleet.connect(target, create=not dry_run) as adapter, refused:
+        with fleet.connect(target, create=not dry_run, near=True) as adapter, refused:
             spec = fleet.spec(target)
             for name in run.earlier.left_over:
                 adapter.drop(name)
@@ -248,7 +248,7 @@ class _Run:
         self._made = []
         try:
             if going:
-                with self._fleet.connect(self._target) as adapter:
+                with self._fleet.connect(self._target, near=True) as adapter:
                     if removing := able(adapter, Native) if self._making else None:
                         removing.remove(going)  # they may refer to each other
                     for name in going:
