@@ -137,22 +137,29 @@ class Fleet(Members):
             self.connected.discard(adapter)  # last: if an interrupt comes before, the adapter is closed at exit
 
     def _nearby(self, target: Target) -> Adapter | None:
-        """A connection to the container's own address; None where there is none, or nobody answers there."""
+        """A connection to the container's own address; None where there is none, or nobody answers there. A URL may
+        name the published port of one of the fleet's containers, too."""
         spec = self.runs(target)
-        if not target.managed or not getattr(spec, "direct", False):
-            return None
-        if self.record(target.name).get("runtime") != "docker":
+        name = target.name if target.managed else self._named_by(target)
+        if name is None or not getattr(spec, "direct", False) or self.record(name).get("runtime") != "docker":
             return None
         from dbfleet import own
 
-        container = own.Container(self.state / "docker", self.secrets_directory, target.name, target.engine)
+        container = own.Container(self.state / "docker", self.secrets_directory, name, target.engine)
         address = container.address()
-        if address is None:
+        if address is None or (not target.managed and container.fate(target.port, spec.inner_port) is not None):
             return None
         try:
             return registry.connect(target.with_(host=address, port=spec.inner_port), timeout_s=NEAR_S)
         except DbfleetError:  # a firewall between the two; what else is wrong is found at the port
             return None
+
+    def _named_by(self, target: Target) -> str | None:
+        """The managed target whose published port this URL names."""
+        if target.host not in ("127.0.0.1", "localhost"):
+            return None
+        found = (name for name, record in self.records().items() if target.port and record.get("port") == target.port)
+        return next((name for name in found if name in self.names and self.target(name).engine == target.engine), None)
 
     def check(self, target: Target) -> None:
         """Unavailable, which says what became of the server, where this is a managed target and its server is not

@@ -24,6 +24,7 @@ def test_much_data_goes_to_the_containers_own_address(fleet: Fleet, target: Targ
     in_docker = target.managed and fleet.record(target.name).get("runtime") == "docker"
     usual, near = hosts(fleet, target)
     assert (usual != near) == (in_docker and spec.direct), (usual, near)
+    assert hosts(fleet, fleet.target(target.url(reveal=True)))[1] == near
 
 
 def test_where_that_cannot_be_it_goes_to_the_port(
