@@ -1,7 +1,7 @@
 """A hunt: SIGINT, SIGTERM and SIGHUP at random moments of every verb. Each ends with 128 and its number, without a
 traceback, with nothing half, no process left and no statement that runs on.
 
-DBFLEET_SIGNALS says how many moments (300), DBFLEET_SIGNALS_SEED which ones. SQLite is a file, PostgreSQL and Redis are
+DBFLEET_SIGNALS says how many moments (150), DBFLEET_SIGNALS_SEED which ones. SQLite is a file, PostgreSQL and Redis are
 servers of the test's own; what is awaited is events, with bounds that only a hang can reach.
 """
 
@@ -28,7 +28,7 @@ from command_line import Shell
 
 from dbfleet.conformance.plugin import chosen, environment
 
-MOMENTS = int(os.environ.get("DBFLEET_SIGNALS", "300"))
+MOMENTS = int(os.environ.get("DBFLEET_SIGNALS", "150"))
 SEED = int(os.environ.get("DBFLEET_SIGNALS_SEED", "8"))
 AT_ONCE = 2
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
