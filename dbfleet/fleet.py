@@ -143,9 +143,7 @@ class Fleet(Members):
         name = target.name if target.managed else self._named_by(target)
         if name is None or not getattr(spec, "direct", False) or self.record(name).get("runtime") != "docker":
             return None
-        from dbfleet import own
-
-        container = own.Container(self.state / "docker", self.secrets_directory, name, target.engine)
+        container = self._container(name, target.engine)
         address = container.address()
         if address is None or (not target.managed and container.fate(target.port, spec.inner_port) is not None):
             return None
@@ -153,6 +151,11 @@ class Fleet(Members):
             return registry.connect(target.with_(host=address, port=spec.inner_port), timeout_s=NEAR_S)
         except DbfleetError:  # a firewall between the two; what else is wrong is found at the port
             return None
+
+    def _container(self, name: str, engine: str) -> own.Container:
+        from dbfleet import own
+
+        return own.Container(self.state / "docker", self.secrets_directory, name, engine)
 
     def _named_by(self, target: Target) -> str | None:
         """The managed target whose published port this URL names."""
@@ -182,10 +185,9 @@ class Fleet(Members):
         if runtime == "process":
             fate = own.process(self.state, target.name, target.port)
         elif runtime:
-            folder, inside = self.state / "docker", self.runs(target).inner_port
-            container = own.Container(folder, self.secrets_directory, target.name, target.engine)
             published = not is_service(target) or services.spec(target.name).published
-            fate = container.fate(target.port if published else None, inside, lost=lost)
+            port, inside = target.port if published else None, self.runs(target).inner_port
+            fate = self._container(target.name, target.engine).fate(port, inside, lost=lost)
         else:
             fate = own.Fate("it was never started")
         if fate is not None and runtime and not record.get("wanted"):

@@ -311,7 +311,9 @@ def _one_line(text: str, limit: int = 200) -> str:
 class PortTaken(RuntimeFailure):
     """A server cannot start: another program listens on `port`, its own or one that it has besides."""
 
-    port: int
+    def __init__(self, message: str, port: int, *, engine: str, target: str, hint: str) -> None:
+        super().__init__(message, engine=engine, target=target, hint=hint)
+        self.port = port
 
 
 def port_taken(server: Server, port: int | None = None, variable: str | None = None) -> PortTaken:
@@ -319,11 +321,10 @@ def port_taken(server: Server, port: int | None = None, variable: str | None = N
     `variable` moves."""
     elsewhere = f"set {variable}" if variable else f"set another port for {server.target} in dbfleet.toml"
     taken = port or server.port
-    error = PortTaken(
+    return PortTaken(
         f"{server.target} cannot start: port {taken} is taken by {ports.holder(taken)}",
+        taken,
         engine=server.spec.name,
         target=server.target,
         hint=f"stop that program, or {elsewhere}",
     )
-    error.port = taken
-    return error

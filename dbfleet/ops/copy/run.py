@@ -251,7 +251,7 @@ def _unread(ends: Ends, wish: _Wish) -> _unreadable.Failures:
     """What cannot be read, where the rest is wanted nevertheless."""
     if not wish.keep_going:
         return {}
-    with ends.fleet.connect(ends.source, near=True) as source:
+    with ends.fleet.connect(ends.source) as source:
         names = without(setup.chosen(ends, source, wish.names, False), wish.exclude)
     return _unreadable.found(ends.fleet, ends.source, names, natively=native.lane_of(ends))
 
