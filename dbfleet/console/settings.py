@@ -162,7 +162,13 @@ DATABASES: dict[str, Any] = {
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
         # Without a limit a page would hang for minutes on a server that is gone, and for ever on one that hangs.
-        "OPTIONS": {"connect_timeout": 5, "application_name": f"dbfleet-{ROLE}"},
+        "OPTIONS": {
+            "connect_timeout": 5,
+            "application_name": f"dbfleet-{ROLE}",
+            # Nothing is done between two statements of a transaction that takes so long: its process is frozen or cut
+            # off, and all the others would wait for what it has locked (the chain's lock is one for every job).
+            "options": "-c idle_in_transaction_session_timeout=30s",
+        },
         "ANSWER_S": 10 if _SERVES else 20,
     }
 }

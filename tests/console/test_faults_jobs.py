@@ -24,8 +24,9 @@ from test_notices import Hook, channel, hook
 
 from dbfleet.console import pulse
 from dbfleet.console.access import people
+from dbfleet.console.control import locks
 from dbfleet.console.desk import Desk
-from dbfleet.console.jobs import claims, making
+from dbfleet.console.jobs import claims, making, sweep
 from dbfleet.console.models import Entry, Job, Part, Pulse, Receipt, Schedule
 from dbfleet.ops.diff import diff
 from dbfleet.ops.down import down
@@ -212,6 +213,47 @@ def test_a_control_database_whose_clock_is_set_back_leaves_no_part_to_a_worker_t
     Part.objects.filter(pk=gone.part).update(lease_until=making.now() + timedelta(hours=1))
     until(lambda: claims.claim(job.pk, "eager", []), "another has it")
     assert claims.renew(gone) == "lost"
+
+
+@contextmanager
+def frozen_session(name: str = "") -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    """Another session of the control database, whose process asks nothing more."""
+    facts = connection.settings_dict
+    login = {"host": facts["HOST"], "port": facts["PORT"], "user": facts["USER"], "password": facts["PASSWORD"]}
+    with psycopg.connect(**login, dbname=facts["NAME"], application_name=name, autocommit=True) as made:
+        yield made
+
+
+def test_a_worker_that_is_frozen_while_it_looks_after_everything_hinders_nobody_for_long(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its lock would else stay as long as it is frozen: a job that it had begun was never rung for again."""
+    with frozen_session() as frozen:
+        frozen.execute("SELECT pg_advisory_lock(%s)", [sweep._LOCK])
+        assert not sweep.sweep()  # it may be at work
+        assert frozen.execute("SELECT 1").fetchone() == (1,)
+        monkeypatch.setattr(locks, "FROZEN_S", 0.0)
+        assert not sweep.sweep()
+        until(sweep.sweep, "another looks after everything")
+        with pytest.raises(psycopg.OperationalError):
+            frozen.execute("SELECT 1")
+
+
+def test_the_session_of_an_earlier_lead_is_ended_and_no_other(desk: Desk) -> None:
+    with frozen_session("dbfleet-lead-7") as earlier, frozen_session("dbfleet-lead-77") as other:
+        earlier.execute("SELECT pg_advisory_lock(7)")
+        assert not locks.taken(7)
+        locks.lead_of(7)
+        until(lambda: locks.taken(7), "what it had locked is free")
+        locks.give_back(7)
+        assert other.execute("SELECT 1").fetchone() == (1,)
+        connection.close()  # this session is no lead
+
+
+def test_who_stops_in_the_middle_of_a_transaction_does_not_keep_its_locks(desk: Desk) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW idle_in_transaction_session_timeout")
+        assert cursor.fetchone() == ("30s",)
 
 
 def test_a_schedule_goes_on_where_the_clock_is_set_back_and_says_so(desk: Desk) -> None:

@@ -139,11 +139,13 @@ def test_a_copy_by_workers_leaves_out_what_is_excluded_and_reads_by_rules(
     assert desk.receipt(Receipt.objects.filter(kind="copy").latest("pk").pk)["unread"] == {}
 
 
-@pytest.mark.parametrize("victim", ["lead", "hand"])
-def test_a_worker_that_is_killed_in_mid_copy_costs_nothing(
-    desk: Desk, console: Console, process: Start, shop: int, victim: str
+@pytest.mark.parametrize(
+    ("victim", "by"), [("lead", signal.SIGKILL), ("hand", signal.SIGKILL), ("lead", signal.SIGSTOP)]
+)
+def test_a_worker_that_is_gone_in_mid_copy_costs_nothing(
+    desk: Desk, console: Console, process: Start, shop: int, victim: str, by: signal.Signals
 ) -> None:
-    """The whole of one worker's group gets SIGKILL, while a part of its runs; the other goes on."""
+    """The whole of one worker's group is killed, or frozen, while a part of its runs; the other goes on."""
     workers = [process("worker", DBFLEET_WORKER_SLOTS="3") for _ in range(2)]
     job = desk.make_job("copy", {"source": "a", "sink": "c", "mode": "replace", "verify": True, "hands": 2})
     group = {os.getpgid(child.pid): child for child in workers}
@@ -167,9 +169,14 @@ def test_a_worker_that_is_killed_in_mid_copy_costs_nothing(
     until(caught, "a part is being copied")
     if not seen:
         pytest.fail("the copy was over before a worker could be killed")
-    os.killpg(seen[0], signal.SIGKILL)
-    group[seen[0]].wait()
+    os.killpg(seen[0], by)
+    if by == signal.SIGKILL:
+        group[seen[0]].wait()
     found = ended(job, most_s=120)
+    if by == signal.SIGSTOP:
+        os.killpg(seen[0], signal.SIGCONT)
+        time.sleep(3)  # what it finds then changes nothing
+        found.refresh_from_db()
     assert found.state == "done", found.error
     assert found.verdict == "", found.error
     assert same(console)

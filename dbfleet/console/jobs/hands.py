@@ -26,7 +26,7 @@ from django.db.utils import Error as DatabaseError
 from dbfleet import errors
 from dbfleet.adapter import Written
 from dbfleet.console import pulse
-from dbfleet.console.control import wake
+from dbfleet.console.control import locks, wake
 from dbfleet.console.jobs import attend, claims, making
 from dbfleet.console.jobs.app import ring
 from dbfleet.console.jobs.claims import Claim
@@ -64,6 +64,7 @@ class Hands:
     by its name, else per part."""
 
     def __init__(self, job: int, source: Target, sink: Target, count: int) -> None:
+        locks.lead_of(job)
         _take_back(job)  # what an earlier lead had handed out
         self._job, self._ends = job, (source.name, sink.name)
         self.moment = "per part"
@@ -200,15 +201,13 @@ class _Journal:
     def alone(self) -> Iterator[None]:
         # Of the session, which this process's end ends.
         key = int(self.word, 16) - 2**63
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
-            if not cursor.fetchone()[0]:
-                raise UsageError("another copy between these two targets is running")
+        if not locks.taken(key):
+            raise UsageError("another copy between these two targets is running")
         try:
             yield
         finally:
-            with contextlib.suppress(DatabaseError), connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
+            with contextlib.suppress(DatabaseError):
+                locks.give_back(key)
 
 
 # --- a worker's side --------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What was lost is found: every SWEEP_S, by whichever worker comes first (an advisory lock).
+"""What was lost is found: every SWEEP_S, by whichever worker comes first (a lock: control/locks.py).
 
 A job that waits, or whose worker is gone, is rung for again. A schedule that is due and that nobody rang for is worked
 on, so a beat that is away costs SWEEP_S. A part that was given to a worker MOST_ATTEMPTS times ends its job. Notices
@@ -14,6 +14,7 @@ from typing import Final
 from django.db import connection
 
 from dbfleet.console import notices, watch
+from dbfleet.console.control import locks
 from dbfleet.console.jobs import claims, ending, kinds, making
 from dbfleet.console.models import Job, Part, Pulse, Schedule
 
@@ -28,18 +29,18 @@ log = logging.getLogger("dbfleet.jobs")
 
 def sweep() -> bool:
     """Look after everything once. False where another worker does it right now."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK])
-        if not cursor.fetchone()[0]:
-            return False
-        try:
-            _give_up()
-            _ring()
-            _tick()
-            notices.release(making.now())
-            _forget()
-        finally:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
+    if not locks.taken(_LOCK):
+        if locks.end_frozen(_LOCK):
+            log.warning("the worker that looked after everything is frozen, or cut off: its turn is over")
+        return False
+    try:
+        _give_up()
+        _ring()
+        _tick()
+        notices.release(making.now())
+        _forget()
+    finally:
+        locks.give_back(_LOCK)
     notices.start_sending()
     return True
 
