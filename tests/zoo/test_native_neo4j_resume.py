@@ -38,8 +38,7 @@ main(sys.argv[3:])
 """
 """A command that kills itself and its workers before it stores a batch, or takes a step, for the nth time."""
 
-_STAGES = [("before", 1), ("collections", 2), ("_Nodes", 2), ("_Nodes", 5), ("_Relationships", 1),
-           ("_Relationships", 3), ("keys", 2), ("after", 1)]  # fmt: skip
+_STAGES = [("before", 1), ("collections", 2), ("_Nodes", 5), ("_Relationships", 3), ("keys", 2), ("after", 1)]
 
 
 def killed(stage: str, turn: int, *command: str) -> None:
