@@ -10,6 +10,7 @@ by the server (settings.py, idle_in_transaction_session_timeout).
 
 from __future__ import annotations
 
+import time
 from typing import Final
 
 from django.db import connection
@@ -19,11 +20,17 @@ FROZEN_S: Final = 20.0
 that is done under one waits longer for somebody else (a broker that is away: 13 s)."""
 
 
-def taken(key: int) -> bool:
-    """Whether this session has the lock of this number now."""
+def taken(key: int, *, within_s: float = 0.0) -> bool:
+    """Whether this session has the lock of this number now, or gets it within so long."""
+    until = time.monotonic() + within_s
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
-        return bool(cursor.fetchone()[0])
+        while True:
+            cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
+            if cursor.fetchone()[0]:
+                return True
+            if time.monotonic() >= until:
+                return False
+            time.sleep(0.05)
 
 
 def end_frozen(key: int) -> bool:

@@ -30,9 +30,11 @@ log = logging.getLogger("dbfleet.jobs")
 def sweep() -> bool:
     """Look after everything once. False where another worker does it right now."""
     if not locks.taken(_LOCK):
-        if locks.end_frozen(_LOCK):
-            log.warning("the worker that looked after everything is frozen, or cut off: its turn is over")
-        return False
+        if not locks.end_frozen(_LOCK):
+            return False
+        log.warning("the worker that looked after everything is frozen, or cut off: its turn is over")
+        if not locks.taken(_LOCK, within_s=2.0):
+            return False
     try:
         _give_up()
         _ring()
