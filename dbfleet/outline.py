@@ -24,6 +24,9 @@ STAGES: Final[tuple[Stage, ...]] = ("before", "collections", "keys", "references
 indexes; references; the rest (comments, positions of counters); views of all that. Of one stage `order` says what waits
 for what."""
 
+STAYS: Final = ": does not come along"
+"""How it ends where one thing is told that stays behind."""
+
 Mark = Literal["named", "quoted", "bare"]
 _MARKS: Final[dict[str, Mark]] = {"\x1a": "named", "\x1f": "quoted", "\x1c": "bare"}
 _BETWEEN, _END = "\x1d", "\x1e"

@@ -10,6 +10,7 @@ from dbfleet.adapter import Adapter
 from dbfleet.errors import Damaged, LossyRefused, NotFound, StatementError
 from dbfleet.extras import Extras
 from dbfleet.ops import _unreadable
+from dbfleet.outline import STAYS
 from dbfleet.values import Schema
 
 
@@ -35,7 +36,7 @@ def described(source: Adapter, names: Sequence[str]) -> tuple[list[Schema], list
 def of_database(source: Adapter) -> list[str]:
     """What no collection holds, and a copy leaves behind, in words; nothing where the engine does not tell."""
     telling = able(source, TellsLeft)
-    return [f"{text}: does not come along" for text in telling.left()] if telling else []
+    return [f"{text}{STAYS}" for text in telling.left()] if telling else []
 
 
 def of_collection(source: Adapter, name: str) -> Extras:
@@ -47,7 +48,7 @@ def of_collection(source: Adapter, name: str) -> Extras:
 def refuse(left: Sequence[str], target: str, *, hint: str) -> None:
     """LossyRefused where anything stays behind: all of it was asked for."""
     if left:
-        told = "; ".join(text.removesuffix(": does not come along") for text in left[:5]) + (
+        told = "; ".join(text.removesuffix(STAYS) for text in left[:5]) + (
             f"; and {len(left) - 5} more" if left[5:] else ""
         )
         raise LossyRefused(f"not all of it comes along: {told}", target=target, hint=hint)

@@ -140,6 +140,18 @@ def test_with_its_views_nothing_is_left(file: Make) -> None:
     assert copied.code == 0, copied
     same(sink, source, views=True)
     assert left(copied) == []
+    assert "behind: --views" not in copied.err
+
+
+def test_who_does_not_ask_for_the_views_is_told_how_to(file: Make) -> None:
+    source = file("source", "CREATE TABLE t (n int); CREATE VIEW v AS SELECT n FROM t")
+    told = "1 view stays behind: --views makes views, too"
+    copied = run("copy", url(source), url(file("sink")))
+    assert (copied.code, told in copied.err) == (0, True), copied
+    assert told not in run("copy", url(source, "t"), url(file("one"))).err
+    do(source, "CREATE VIEW w AS SELECT n FROM t")
+    refused = run("copy", url(source), url(file("strict")), "--strict")
+    assert (refused.code, "2 views stay behind" in refused.err) == (6, True), refused
 
 
 def test_the_zoo_takes_the_place_of_what_is_there(file: Make) -> None:

@@ -215,6 +215,8 @@ def _run(ends: Ends, wish: _Wish, stack: ExitStack, workers: Sequence[Worker], w
     lost += [text for text in goes if text not in lost]
     left += [f"{text}: goes with what is replaced" for text in lost]
     watch.planned(plan := Plan(plans, left, ends.fleet.spec(ends.sink), ends.sink.name, parts_done, lost, views))
+    if carrying and everything and not wish.views and (stay := carrying.native_views()):
+        watch.said(f"{len(stay)} view{'s stay' if stay[1:] else ' stays'} behind: --views makes views, too")
     _plan.check(plans, strict=wish.strict)
     if wish.strict:
         _left.refuse(left, ends.source.name, hint="without --strict the rest is copied")

@@ -12,14 +12,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from dbfleet.outline import Outline, Step, spelled
+from dbfleet.outline import STAYS, Outline, Step, spelled
 
 MOST: Final = 20
 """As many are told one by one."""
 _MOVES: Final = ("counter",)
 _FEW, _WIDE = 4, 120
 _OPENS, _CLOSES, _QUOTES = "([{", ")]}", "'\"`"
-_STAYS: Final = ": does not come along"
 
 Made = Mapping[tuple[str, str], Counter[str]]
 
@@ -39,7 +38,7 @@ def _told(a: Outline, b: Outline, names: tuple[str, str]) -> Iterator[str]:
         elif mine[key] != yours[key]:
             texts = ["\n".join((one - other).elements()) for one, other in _both(mine[key], yours[key])]
             yield from (f"{_words(*key)}: {text}" for text in _otherwise(texts[0], texts[1], names))
-    stays = [Counter(text.removesuffix(_STAYS) for text in each.left) for each in (a, b)]
+    stays = [Counter(text.removesuffix(STAYS) for text in each.left) for each in (a, b)]
     for side, (one, other) in enumerate(_both(stays[0], stays[1])):
         yield from (f"{text} is only in {names[side]}" for text in (one - other).elements())
 
