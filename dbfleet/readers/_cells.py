@@ -220,12 +220,16 @@ def _ragged(text: str, found: int, width: int) -> str | None:
 
 # --- cells -----------------------------------------------------------------------------------------------------------
 
+_BOOLS: Final = {"true": True, "false": False, "t": True, "f": False, "1": True, "0": False}
+"""What stands in a column that is one of bools: PostgreSQL's own exports have t and f, those of servers without such a
+type 1 and 0. A file alone does not make a bool of these: they may as well be texts and numbers."""
+
 
 def _convert(type_: Type, dialect: Dialect, rule: Any) -> Convert:
     """The value of a cell that is not NULL. Raises ValueError, KeyError or ArithmeticError."""
     convert = FROM_CELL[type_]
-    if type_ is Type.BOOL and (dialect.true or dialect.false):
-        words = {"true": True, "false": False}
+    if type_ is Type.BOOL:
+        words = dict(_BOOLS)
         words |= dict.fromkeys(map(str.casefold, dialect.true), True)
         words |= dict.fromkeys(map(str.casefold, dialect.false), False)
         convert = lambda text: words[text.casefold()]  # noqa: E731

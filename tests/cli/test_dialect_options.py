@@ -37,6 +37,20 @@ def test_a_file_of_somebodys_is_guessed_told_and_read(shell: Shell) -> None:
     assert data.decode("cp1252") == 'Name;Größe;bezahlt;geboren\n"Müller; H.";1,5;ja;2001-02-03\nÖz;;nein;\n'
 
 
+def test_what_servers_write_for_true_and_false_is_read_where_the_column_is_a_bool(shell: Shell) -> None:
+    """A file alone does not make a bool of it: t may be a word, and 1 a number."""
+    (shell.folder / "flags.csv").write_text("id,ok\n1,t\n2,F\n3,\n4,1\n5,0\n6,true\n7,FALSE\n")
+    with closing(sqlite3.connect(shell.folder / "there.db")) as there:
+        there.execute("CREATE TABLE flags (id int PRIMARY KEY, ok boolean)")
+    shell.ok("load", "sqlite:///there.db", "flags.csv")
+    with closing(sqlite3.connect(shell.folder / "there.db")) as there:
+        assert [ok for (ok,) in there.execute("SELECT ok FROM flags ORDER BY id")] == [1, 0, None, 1, 0, 1, 0]
+    assert "  ok  text" in shell("load", "sqlite:///new.db", "flags.csv").err.splitlines()
+    (shell.folder / "more.csv").write_text("id,ok\n8,2\n")
+    refused = shell("load", "sqlite:///there.db#flags", "more.csv")
+    assert (refused.code, "'2' is not of type bool" in refused.err) == (2, True), refused
+
+
 def test_a_directory_of_tsv_is_loaded_as_it_was(shell: Shell) -> None:
     shell.ok("dump", "shop", "-o", "d", "--format", "tsv", "--no-header", "--null", "-", "--compress", "gzip")
     ran = shell("load", "sqlite:///copy.db", "d", "--verify")
