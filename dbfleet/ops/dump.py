@@ -40,7 +40,7 @@ from dbfleet.ops._moment import Moment
 from dbfleet.ops._named import distinct, hinted, without
 from dbfleet.ops._order import ordered
 from dbfleet.ops._progress import Ticker
-from dbfleet.outline import Outline
+from dbfleet.outline import STAYS, Outline
 from dbfleet.target import Target
 from dbfleet.values import Digest, Schema
 
@@ -342,7 +342,7 @@ def _not_kept(adapter: Adapter, schemas: Sequence[Schema]) -> list[str]:
     left = []
     for schema in schemas:
         extras = _left.of_collection(adapter, schema.name)
-        left += [f"{schema.name}: {text}: does not come along" for text in (*extras.has, *extras.left)]
+        left += [f"{schema.name}: {text}{STAYS}" for text in (*extras.has, *extras.left)]
         for column in schema.columns:
             if column.note:
                 left.append(f"{schema.name}.{column.name}: {column.remark}")

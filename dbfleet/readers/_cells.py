@@ -17,7 +17,7 @@ from dbfleet.errors import UsageError
 from dbfleet.readers import Inferred, Rules, Skip
 from dbfleet.readers._inference import Looks
 from dbfleet.readers._split import Cells, Splitter
-from dbfleet.readers._values import FROM_CELL, Convert, compiled
+from dbfleet.readers._values import BOOLS, FROM_CELL, Convert, compiled
 from dbfleet.values import Batch, Row, Schema, Type
 
 _ERRORS: Final = (ValueError, KeyError, ArithmeticError)
@@ -220,7 +220,7 @@ def _ragged(text: str, found: int, width: int) -> str | None:
 
 # --- cells -----------------------------------------------------------------------------------------------------------
 
-_BOOLS: Final = {"true": True, "false": False, "t": True, "f": False, "1": True, "0": False}
+_BOOLS: Final = BOOLS | {"t": True, "f": False, "1": True, "0": False}
 """What stands in a column that is one of bools: PostgreSQL's own exports have t and f, those of servers without such a
 type 1 and 0. A file alone does not make a bool of these: they may as well be texts and numbers."""
 
@@ -229,10 +229,9 @@ def _convert(type_: Type, dialect: Dialect, rule: Any) -> Convert:
     """The value of a cell that is not NULL. Raises ValueError, KeyError or ArithmeticError."""
     convert = FROM_CELL[type_]
     if type_ is Type.BOOL:
-        words = dict(_BOOLS)
-        words |= dict.fromkeys(map(str.casefold, dialect.true), True)
-        words |= dict.fromkeys(map(str.casefold, dialect.false), False)
-        convert = lambda text: words[text.casefold()]  # noqa: E731
+        true, false = (map(str.casefold, words) for words in (dialect.true, dialect.false))
+        bools = _BOOLS | dict.fromkeys(true, True) | dict.fromkeys(false, False)
+        convert = lambda text: bools[text.casefold()]  # noqa: E731
     if type_ in _NUMBERS and dialect.decimal == ",":
         number = convert
         convert = lambda text: number(text.translate(_SWAPPED))  # noqa: E731

@@ -57,10 +57,10 @@ def _float_of(number: Decimal) -> float:
 
 
 def _bool(text: str) -> bool:
-    return _BOOLS[text.lower()]
+    return BOOLS[text.lower()]
 
 
-_BOOLS: Final = {"true": True, "false": False}
+BOOLS: Final = {"true": True, "false": False}
 
 
 def _naive_time(text: str) -> time:

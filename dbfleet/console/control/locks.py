@@ -10,7 +10,6 @@ by the server (settings.py, idle_in_transaction_session_timeout).
 
 from __future__ import annotations
 
-import time
 from typing import Final
 
 from django.db import connection
@@ -18,36 +17,32 @@ from django.db import connection
 FROZEN_S: Final = 20.0
 """A session that has a lock for statements which follow each other, and asked nothing for so long, is frozen. Nothing
 that is done under one waits longer for somebody else (a broker that is away: 13 s)."""
+_ENDS_MS: Final = 2000
+"""So long the server is waited for until a session that it ends has given its locks back."""
 
 
-def taken(key: int, *, within_s: float = 0.0) -> bool:
-    """Whether this session has the lock of this number now, or gets it within so long."""
-    until = time.monotonic() + within_s
+def taken(key: int) -> bool:
+    """Whether this session has the lock of this number now."""
     with connection.cursor() as cursor:
-        while True:
-            cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
-            if cursor.fetchone()[0]:
-                return True
-            if time.monotonic() >= until:
-                return False
-            time.sleep(0.05)
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
+        return bool(cursor.fetchone()[0])
 
 
 def end_frozen(key: int) -> bool:
-    """End the session that has the lock, where it has asked nothing for FROZEN_S. Whether there was one; the lock is
-    free a moment later."""
+    """End the session that has the lock, where it has asked nothing for FROZEN_S. Whether the lock is
+    free now."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT pg_terminate_backend(a.pid) FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+            SELECT bool_or(pg_terminate_backend(a.pid, %s)) FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
              WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
                AND (l.classid::bigint << 32) | l.objid::bigint = %s
                AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
                AND a.state LIKE 'idle%%' AND a.state_change < clock_timestamp() - make_interval(secs => %s)
             """,
-            [key, FROZEN_S],
+            [_ENDS_MS, key, FROZEN_S],
         )
-        return cursor.fetchone() is not None
+        return bool(cursor.fetchone()[0])
 
 
 def give_back(key: int) -> None:
@@ -62,8 +57,8 @@ def lead_of(job: int) -> None:
     name = f"dbfleet-lead-{int(job)}"
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "SELECT pg_terminate_backend(pid, %s) FROM pg_stat_activity "
             "WHERE datname = current_database() AND application_name = %s AND pid <> pg_backend_pid()",
-            [name],
+            [_ENDS_MS, name],
         )
         cursor.execute("SELECT set_config('application_name', %s, false)", [name])

@@ -33,7 +33,7 @@ def sweep() -> bool:
         if not locks.end_frozen(_LOCK):
             return False
         log.warning("the worker that looked after everything is frozen, or cut off: its turn is over")
-        if not locks.taken(_LOCK, within_s=2.0):
+        if not locks.taken(_LOCK):
             return False
     try:
         _give_up()

@@ -21,13 +21,14 @@ from dbfleet.extras import AnyExtra, Index, Native, same
 from dbfleet.ops import _left
 from dbfleet.ops._plan import PlannedCollection
 from dbfleet.ops.copy.messages import Given
+from dbfleet.outline import STAYS
 from dbfleet.spec import EngineSpec
 
 
 def planned(source: Adapter, sink: EngineSpec, plan: PlannedCollection) -> tuple[PlannedCollection, list[str]]:
     """The plan with the extras that come along; and what does not, in words."""
     found = _left.of_collection(source, plan.source.name)
-    left = [f"{plan.sink.name}: {text}: does not come along" for text in found.left]
+    left = [f"{plan.sink.name}: {text}{STAYS}" for text in found.left]
     came = tuple(extra for extra in found.has if type(extra) in sink.extras and _of(extra, sink))
     left += [f"{plan.sink.name}: {extra}: not into {sink.title}" for extra in found.has if extra not in came]
     return replace(plan, extras=came), left

@@ -23,7 +23,7 @@ from dbfleet.fidelity import Keeping
 from dbfleet.ops._plan import PlannedCollection, PlannedColumn
 from dbfleet.ops.copy.journal import Progressed
 from dbfleet.ops.copy.messages import Ends, Mode
-from dbfleet.outline import STAGES, Outline, Stage, Step
+from dbfleet.outline import STAGES, STAYS, Outline, Stage, Step
 from dbfleet.spec import EngineSpec
 from dbfleet.values import Schema
 
@@ -152,7 +152,7 @@ class Making:
         for name, steps in self.by.items():
             for step in [step for step in steps if step.kind == "reference" and not known.issuperset(step.locks)]:
                 far = next(lock for lock in step.locks if lock not in known)
-                self.left.append(f"{name}: {step.words}: {far} is not in the sink: does not come along")
+                self.left.append(f"{name}: {step.words}: {far} is not in the sink{STAYS}")
                 steps.remove(step)
         self.steps = tuple(step for step in self.steps if not step.collection or step in self.by[step.collection])
 
@@ -215,7 +215,7 @@ class Making:
                 except StatementError as error:
                     if step.kind == "comment" and failed:
                         continue
-                    failed.append(f"{step.words}: {error.message}: does not come along")
+                    failed.append(f"{step.words}: {error.message}{STAYS}")
         return failed
 
     def _take(self, sink: Adapter, step: Step, *, again: bool = False) -> bool:
@@ -283,9 +283,9 @@ def possible(name: str, sink: Adapter | None, going: Sequence[str], outline: Out
             why = f"it needs {step.words}, which {lacking[step.mark]}"
             out |= {one: why for one in step.needed_by if one not in out}
             if not step.needed_by:
-                left.append(f"{step.words}, which {lacking[step.mark]}: does not come along")
+                left.append(f"{step.words}, which {lacking[step.mark]}{STAYS}")
         elif step.mark in lacking and step.collection not in out:
-            left.append(f"{step.collection}: {step.words}: {lacking[step.mark]}: does not come along")
+            left.append(f"{step.collection}: {step.words}: {lacking[step.mark]}{STAYS}")
     left += [f"{one} does not go as it is: {why} ({name})" for one, why in out.items()]
     stays = frozenset(going) - out.keys()
     steps = tuple(

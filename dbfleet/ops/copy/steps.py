@@ -16,7 +16,7 @@ from dbfleet.ops._plan import PlannedCollection
 from dbfleet.ops.copy.journal import Progressed
 from dbfleet.ops.copy.messages import TakeSteps
 from dbfleet.ops.copy.native import Making
-from dbfleet.outline import Stage, Step, names_in
+from dbfleet.outline import STAYS, Stage, Step, names_in
 
 _STAGES: Final[tuple[Stage, ...]] = ("keys", "references")
 
@@ -88,7 +88,7 @@ class Steps:
         told = []
         for (name, stage), steps in self._left.items():
             lost = [step for step in steps if gone in step.locks]
-            told += [f"{name}: {step.words}: {gone} cannot be read: does not come along" for step in lost]
+            told += [f"{name}: {step.words}: {gone} cannot be read{STAYS}" for step in lost]
             self._left[name, stage] = [step for step in steps if step not in lost]
         return told
 

@@ -27,7 +27,7 @@ from dbfleet.ops._digests import Digester
 from dbfleet.ops._named import without
 from dbfleet.ops.load import guess
 from dbfleet.ops.load.guess import Open
-from dbfleet.outline import Outline
+from dbfleet.outline import STAYS, Outline
 from dbfleet.readers import Reader, Rules, Skip, no_rules
 from dbfleet.rules import Rule
 from dbfleet.spec import EngineSpec
@@ -171,7 +171,7 @@ class Input:
         ]
         such = f" ({', '.join(words[:5])}{f', and {len(words) - 5} more' if words[5:] else ''})" if words else ""
         text = f"{self.collection} goes by the types of all engines: what only {self.spec.title} has{such}"
-        return (f"{text}: does not come along",)
+        return (f"{text}{STAYS}",)
 
     def _unfolded(self) -> Schema | None:
         """The schema by the closed set, where the native columns are others."""

@@ -17,7 +17,7 @@ from dbfleet.engines._mysql.native import needs, text, views
 from dbfleet.engines._mysql.native.text import CONSTRAINT
 from dbfleet.engines._mysql.server import Ask, Server
 from dbfleet.engines._mysql.types import LEXIS
-from dbfleet.outline import STAGES, Outline, Step, marked
+from dbfleet.outline import STAGES, STAYS, Outline, Step, marked
 from dbfleet.values import Type
 
 _WITHOUT_ROWS: Final = frozenset(
@@ -62,7 +62,7 @@ def outline(
         told = extras.left(ask, tables.broken_views(ask, tables.kinds(ask)))
         words = {step.words for step in steps}
         plain = (each.removesuffix(_AS_A_TABLE) for each in told)
-        left += [f"{each}: does not come along" for each in plain if each not in words]
+        left += [f"{each}{STAYS}" for each in plain if each not in words]
     steps.sort(key=lambda step: (STAGES.index(step.stage), step.order))
     return Outline(tuple(steps), tuple(left))
 
@@ -97,9 +97,7 @@ class _Making:
             yield Step("keys", "index", name, f"index {key.name}", f"{table} ADD {key.text}", number, locks=(name,))
         for reference in found.references:
             if reference.space:
-                self.left.append(
-                    f"{name}: foreign key {reference.name}, to {reference.space}.{reference.table}: does not come along"
-                )
+                self.left.append(f"{name}: foreign key {reference.name}, to {reference.space}.{reference.table}{STAYS}")
                 continue
             named, makes = _called(name, reference.name), _makes(name, reference.name)
             far = marked("named", "", reference.table)
@@ -111,7 +109,7 @@ class _Making:
         if found.counter is not None:
             words = f"where {name} counts on"
             yield Step("after", "counter", name, words, f"{table} AUTO_INCREMENT = {found.counter}", locks=(name,))
-        self.left += [f"{name}: {folder.strip()}: does not come along" for folder in found.folders]
+        self.left += [f"{name}: {folder.strip()}{STAYS}" for folder in found.folders]
         if found.versioned:
             self.left.append(
                 f"{name}: the rows of the past, and since when its rows are as they are: do not come along"
@@ -155,7 +153,7 @@ def _of_tables(ask: Ask, names: Sequence[str]) -> list[str]:
         "SELECT event_object_table, trigger_name FROM information_schema.triggers WHERE event_object_schema = "
         f"DATABASE() AND event_object_table IN ({listed}) ORDER BY 1, 2"
     )
-    return [f"{table}: trigger {name}: does not come along" for table, name in rows]
+    return [f"{table}: trigger {name}{STAYS}" for table, name in rows]
 
 
 def names(

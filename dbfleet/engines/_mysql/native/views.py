@@ -11,7 +11,7 @@ from dbfleet.engines._mysql.literals import literal
 from dbfleet.engines._mysql.server import Ask
 from dbfleet.engines._mysql.tables import broken_views
 from dbfleet.engines._mysql.types import LEXIS
-from dbfleet.outline import Step
+from dbfleet.outline import STAYS, Step
 from dbfleet.values import Type
 
 _DEFINER: Final = re.compile(r" DEFINER=`(?:[^`]|``)*`@`(?:[^`]|``)*`")
@@ -37,7 +37,7 @@ def views(ask: Ask, wanted: Sequence[str]) -> tuple[list[Step], list[str]]:
             f"AND table_name = {literal(name, Type.TEXT)}"
         )
         if check == "DEFINER" and definer != user:
-            left.append(f"view {name}: that it reads as {definer}: does not come along")
+            left.append(f"view {name}: that it reads as {definer}{STAYS}")
     order = _order(texts)
     steps = [
         Step("views", "view", "", f"view {name}", texts[name], place, makes=(("view", name),))

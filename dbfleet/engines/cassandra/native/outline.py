@@ -18,7 +18,7 @@ from dbfleet.engines.cassandra.native.values import WHERE, types_of
 from dbfleet.engines.cassandra.session import Session
 from dbfleet.engines.cassandra.tables import MARK, kept_in
 from dbfleet.engines.cassandra.text import quote
-from dbfleet.outline import STAGES, Outline, Step, marked
+from dbfleet.outline import STAGES, STAYS, Outline, Step, marked
 
 INDEXES: Final = "index"
 """The space of the indexes' names."""
@@ -46,9 +46,7 @@ def outline(session: Session, names: Sequence[str], *, everything: bool, views: 
         steps += made
         for type_ in _types_in(session, name, types):
             needed.setdefault(type_, []).append(name)
-        stays += [
-            f"{name}: {text}: does not come along" for text in left.natively(session, name, set(views), times=times)
-        ]
+        stays += [f"{name}: {text}{STAYS}" for text in left.natively(session, name, set(views), times=times)]
     order = [each for name in needed for each in mentioned(quote(name), types)]
     for place, name in enumerate(dict.fromkeys(order)):
         by = [table for each, tables in needed.items() if name in mentioned(quote(each), types) for table in tables]
@@ -56,7 +54,7 @@ def outline(session: Session, names: Sequence[str], *, everything: bool, views: 
     for name in views:
         steps.append(_view(session, name))
     if everything:
-        stays += [f"{text}: does not come along" for text in left.of_keyspace(session, set(needed) | set(order))]
+        stays += [f"{text}{STAYS}" for text in left.of_keyspace(session, set(needed) | set(order))]
     steps.sort(key=lambda step: (STAGES.index(step.stage), step.order))
     return Outline(tuple(steps), tuple(stays))
 

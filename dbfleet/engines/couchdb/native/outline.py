@@ -19,7 +19,7 @@ from dbfleet.engines.couchdb.native.values import Leaf, in_files, native, row
 from dbfleet.engines.couchdb.session import Session
 from dbfleet.engines.couchdb.tables import SCHEMA_ID, Databases
 from dbfleet.errors import DbfleetError, StatementError
-from dbfleet.outline import STAGES, Outline, Step, marked, spelled
+from dbfleet.outline import STAGES, STAYS, Outline, Step, marked, spelled
 from dbfleet.values import Schema
 
 DATABASE, DESIGN, SETTING = "database", "design document", "setting"
@@ -54,7 +54,7 @@ def outline(session: Session, databases: Databases, names: Sequence[str], *, eve
                 order = list(SETTINGS).index(setting) + 1
                 steps.append(Step("after", SETTING, name, SETTINGS[setting], text, order))
         if local := _local(session, path):
-            stays.append(f"{name}: {local}: does not come along")
+            stays.append(f"{name}: {local}{STAYS}")
     if everything:
         stays += _besides(session)
     return Outline(tuple(sorted(steps, key=lambda step: (STAGES.index(step.stage), step.order))), tuple(stays))

@@ -26,7 +26,7 @@ from dbfleet.engines.mongodb.documents import beside
 from dbfleet.engines.mongodb.native.rows import RAW, entry_of
 from dbfleet.engines.mongodb.session import Document, Session
 from dbfleet.engines.mongodb.values import CODEC
-from dbfleet.outline import STAGES, Outline, Stage, Step, marked
+from dbfleet.outline import STAGES, STAYS, Outline, Stage, Step, marked
 from dbfleet.values import Schema
 
 _MADE: Final = (
@@ -52,14 +52,12 @@ def outline(session: Session, names: Sequence[str], *, everything: bool = False,
         steps += _collection(session, name, options)
         known = {*_MADE, "autoIndexId", "flags", "uuid"}
         stays += [
-            f"{name}: {left.OPTIONS.get(word, f'its option {word}')}: does not come along"
-            for word in options
-            if word not in known
+            f"{name}: {left.OPTIONS.get(word, f'its option {word}')}{STAYS}" for word in options if word not in known
         ]
     for name in views:
         steps.append(_view(name, entry_of(session, name)["options"]))
     if everything:
-        stays += [f"{words}: does not come along" for words in _besides(session, set(views))]
+        stays += [f"{words}{STAYS}" for words in _besides(session, set(views))]
     steps.sort(key=lambda step: (STAGES.index(step.stage), step.order))
     return Outline(tuple(steps), tuple(stays))
 

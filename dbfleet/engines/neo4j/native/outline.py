@@ -20,7 +20,7 @@ from dbfleet.engines.neo4j.schemas import HOUSE, OWN
 from dbfleet.engines.neo4j.session import Session
 from dbfleet.engines.neo4j.tables import Collections
 from dbfleet.engines.neo4j.text import MARK, quoted
-from dbfleet.outline import STAGES, Outline, Stage, Step, marked, names_in, spelled
+from dbfleet.outline import STAGES, STAYS, Outline, Stage, Step, marked, names_in, spelled
 from dbfleet.values import Schema
 
 ROWS, GRAPH, MARKS, CONSTRAINT, INDEX = "rows of dbfleet's", "graph", "marks", "constraint ", "index"
@@ -60,13 +60,13 @@ def outline(session: Session, collections: Collections, names: Sequence[str], *,
             steps.append(Step("collections", GRAPH, name, f"the {words} {name}", "", fixed=True))
         if layout.relationship or cypher.is_edge(layout.schema):
             relationships.add(name)
-        stays += [f"{name}: {text}: does not come along" for text in _beside(session, collections, name, name in kept)]
+        stays += [f"{name}: {text}{STAYS}" for text in _beside(session, collections, name, name in kept)]
     if fixed and names:
         steps.append(Step("before", MARKS, "", "marks by which relationships find their nodes", MARK))
         steps.append(Step("after", MARKS, "", "no marks any more", MARK, 9))
     steps += _rules(session, kept, names, relationships, stays, everything=everything)
     if everything:
-        stays += [f"{text}: does not come along" for text in left.of_database(session)]
+        stays += [f"{text}{STAYS}" for text in left.of_database(session)]
     steps.sort(key=lambda step: (STAGES.index(step.stage), step.order))
     return Outline(tuple(steps), tuple(stays))
 
@@ -93,7 +93,7 @@ def _rules(
             words = f"the constraint {name} ({_spoken(kind)})" if constrains else f"the {kind.lower()} index {name}"
             hidden = [each for each in names if each in labels and each not in mine]
             if hidden and not mine:
-                stays.append(f"{hidden[0]}: {words}: does not come along")
+                stays.append(f"{hidden[0]}: {words}{STAYS}")
                 continue
             made = entity != "NODE" and not derived.keys().isdisjoint(labels)
             if not mine and (not everything or (not made and _has_any(session, entity, labels))):

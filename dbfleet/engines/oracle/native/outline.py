@@ -21,7 +21,7 @@ from dbfleet.engines.oracle.native.catalog import COUNTING, Constraint, Counter
 from dbfleet.engines.oracle.tables import MARK, Ask, Table
 from dbfleet.engines.oracle.text import LEXIS
 from dbfleet.engines.oracle.types import Native
-from dbfleet.outline import STAGES, Outline, Step, marked
+from dbfleet.outline import STAGES, STAYS, Outline, Step, marked
 
 _NEXT: Final = re.compile(r'"([^"]+)"\."([^"]+)"\."?(nextval|currval)"?', re.IGNORECASE)
 _AS_A_TABLE: Final = ": its rows come as a table"
@@ -50,11 +50,11 @@ def outline(
         left += said
     if everything:
         _, stay = catalog.carried(ask)
-        left += [f"table {name}{why}: does not come along" for name, why in stay.items()]
+        left += [f"table {name}{why}{STAYS}" for name, why in stay.items()]
         words = {step.words for step in steps} | {f"view {name}" for name in view_names}
         told = leaving.of_schema(ask, tables.broken_views(ask))
         plain = (each.removesuffix(_AS_A_TABLE) for each in told)
-        left += [f"{each}: does not come along" for each in plain if each not in words]
+        left += [f"{each}{STAYS}" for each in plain if each not in words]
     steps.sort(key=lambda step: (STAGES.index(step.stage), step.order))
     return Outline(tuple(steps), tuple(left))
 

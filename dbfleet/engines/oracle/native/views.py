@@ -8,7 +8,7 @@ from dbfleet.engines.oracle import tables
 from dbfleet.engines.oracle.native import catalog
 from dbfleet.engines.oracle.tables import Ask
 from dbfleet.engines.oracle.text import LEXIS
-from dbfleet.outline import Step, marked
+from dbfleet.outline import STAYS, Step, marked
 
 _ENDINGS = {"V": "WITH CHECK OPTION", "O": "WITH READ ONLY"}
 
@@ -26,7 +26,7 @@ def views(ask: Ask, wanted: Sequence[str]) -> tuple[list[Step], list[str]]:
     for place, name in enumerate(_ordered(ask, wanted)):
         for kind, editioning, bequeaths, text in ask(catalog.VIEW, [name]):
             if kind or editioning == "Y":
-                left.append(f"view {name}, of {'objects' if kind else 'an edition'}: does not come along")
+                left.append(f"view {name}, of {'objects' if kind else 'an edition'}{STAYS}")
                 continue
             rights = "" if bequeaths != "CURRENT_USER" else " BEQUEATH CURRENT_USER"
             steps += _view(ask, name, text.strip(), place, rights)

@@ -11,7 +11,7 @@ from dbfleet.engines.postgres.left import AS_A_TABLE, besides, of_database
 from dbfleet.engines.postgres.native import catalog, needs, views
 from dbfleet.engines.postgres.tables import Execute, Tables
 from dbfleet.engines.postgres.types import LEXIS, array_text
-from dbfleet.outline import STAGES, Outline, Stage, Step, marked
+from dbfleet.outline import STAGES, STAYS, Outline, Stage, Step, marked
 
 _LEFT: Final = """
 WITH RECURSIVE t AS (SELECT c.*, c.oid AS id FROM pg_catalog.pg_class c WHERE c.oid = ANY($1::oid[]))
@@ -75,14 +75,14 @@ def outline(
         steps += _schemas(execute, steps, spaces | {each.space for each in sequences if each.space != owners.here})
         called = owners.called | seen
         roots = "{" + ",".join(map(str, called)) + "}"
-        left += [f"{called[int(oid)]}: {text}: does not come along" for oid, _, text in execute(_LEFT, [roots])]
+        left += [f"{called[int(oid)]}: {text}{STAYS}" for oid, _, text in execute(_LEFT, [roots])]
         steps += views.views(execute, view_oids, whole[1]) if seen else ()
     parents, stay = _parents(execute, oids, whole)
     left += stay
     if everything:
         made = {step.words for step in steps}
         told = (text.removesuffix(AS_A_TABLE) for text in (*of_database(execute), *besides(execute)))
-        left += [f"{text}: does not come along" for text in told if text not in made]
+        left += [f"{text}{STAYS}" for text in told if text not in made]
     steps.sort(key=lambda step: (STAGES.index(step.stage), step.order))
     return Outline(tuple(steps), tuple(left), parents)
 
@@ -230,7 +230,7 @@ def _positions(execute: Execute, sequences: Sequence[_Sequence], steps: list[Ste
     up = {(space, name): up for space, name, up in execute(_COUNTING, asked)} if sequences else {}
     for each in sequences:
         if (each.space, each.name) not in up:
-            yield f"position of {each.words}, which may not be read: does not come along"
+            yield f"position of {each.words}, which may not be read{STAYS}"
             continue
         place = f"{LEXIS.quote(each.space)}.{LEXIS.quote(each.name)}"
         ((last, called),) = execute(f"SELECT last_value, is_called FROM {place}", ())

@@ -20,7 +20,7 @@ from dbfleet.engines.redis.tables import Collections
 from dbfleet.engines.redis.values import SCHEMAS, dumps
 from dbfleet.engines.redis.values import schema_of as schema_of_rows
 from dbfleet.engines.redis.wire import ReplyError
-from dbfleet.outline import Outline, Step
+from dbfleet.outline import STAYS, Outline, Step
 from dbfleet.values import Column, Schema, Type
 
 OWN, KEYS, LEAVE = "rows of dbfleet's", "keys", "leave"
@@ -39,7 +39,7 @@ def outline(session: Session, collections: Collections, names: Sequence[str], *,
         own, listed = wire.ask_all([["HGET", SCHEMAS, name], ["HGET", kept.KEPT, name]])
         if own is not None:
             steps.append(Step("collections", OWN, name, f"the rows {name}", own.decode()))
-            stays += [f"{name}: {text}: does not come along" for text in collections.ends_of_rows(name)]
+            stays += [f"{name}: {text}{STAYS}" for text in collections.ends_of_rows(name)]
             rows.append(schema_of_rows(own.decode()))
             continue
         key = collections.foreign(name).key[0]

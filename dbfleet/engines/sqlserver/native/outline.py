@@ -17,7 +17,7 @@ from dbfleet.engines.sqlserver.native.names import constraint
 from dbfleet.engines.sqlserver.native.needs import Needed
 from dbfleet.engines.sqlserver.tables import Ask, Table, Tables
 from dbfleet.engines.sqlserver.types import LEXIS, text_literal
-from dbfleet.outline import STAGES, Outline, Step, marked
+from dbfleet.outline import STAGES, STAYS, Outline, Step, marked
 
 _AS_A_TABLE: Final = ": its rows come as a table"
 _DBO: Final = "dbo"
@@ -45,8 +45,8 @@ def outline(
             kind, _, name = text.removesuffix(_AS_A_TABLE).partition(" ")
             place = ".".join(tables.split(name)) if kind in ("sequence", "type") else name
             if f"{kind} {place}" not in words:
-                said.append(f"{kind} {name}: does not come along")
-        said += [f"{text}: does not come along" for text in left.other_properties(ask)]
+                said.append(f"{kind} {name}{STAYS}")
+        said += [f"{text}{STAYS}" for text in left.other_properties(ask)]
     steps.sort(key=lambda step: (STAGES.index(step.stage), step.order))
     return Outline(tuple(steps), tuple(dict.fromkeys(said)))
 
@@ -81,9 +81,9 @@ class _Making:
             for reference in references.get(number, ()):
                 yield self._reference(table, reference)
             yield from self._counters(table, columns[number])
-            self.left += [f"{table.name}: {text}: does not come along" for text in left.stays(ask, table)]
+            self.left += [f"{table.name}: {text}{STAYS}" for text in left.stays(ask, table)]
             groups = {filegroups[each.space] for each in indexes.get(number, ()) if each.space in filegroups}
-            self.left += [f"{table.name}: filegroup {group}: does not come along" for group in sorted(groups)]
+            self.left += [f"{table.name}: filegroup {group}{STAYS}" for group in sorted(groups)]
             self._need(table, columns[number], indexes.get(number, []))
         yield from self._properties()
         for number, place in needs.functions(ask, ids):
@@ -115,7 +115,7 @@ class _Making:
                 self._tell_compressed(table, index)
                 continue
             if not index.made or (index.kind.endswith("COLUMNSTORE") and self._ordered(table, index)):
-                self.left.append(f"{name}: {index.words}, of kind {index.kind.lower()}: does not come along")
+                self.left.append(f"{name}: {index.words}, of kind {index.kind.lower()}{STAYS}")
                 continue
             self._tell_compressed(table, index)
             own = [index.name or ""] if index.named and (index.primary or index.constraint) else []
@@ -145,7 +145,7 @@ class _Making:
     def _tell_compressed(self, table: Table, index: Index) -> None:
         if index.compressed == "of several":
             where = "" if index.kind == "HEAP" else f" of {index.words}"
-            self.left.append(f"{table.name}: how each partition{where} is compressed: does not come along")
+            self.left.append(f"{table.name}: how each partition{where} is compressed{STAYS}")
 
     def _unchecked(self, table: Table, row: catalog.Row) -> Step:
         name, text, _, disabled, _, unlogged = row
@@ -211,7 +211,7 @@ class _Making:
             table = self._found[number].name
             words = left.property_words(name, f"{kind.lower()} {on}" if kind else None)
             if base not in _TEXTS or value is None:
-                self.left.append(f"{table}: {words}, a value of type {base}: does not come along")
+                self.left.append(f"{table}: {words}, a value of type {base}{STAYS}")
                 continue
             levels = [
                 f"N'SCHEMA', N'{marked('quoted', 'schema', table)}'",

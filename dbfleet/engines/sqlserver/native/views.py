@@ -9,7 +9,7 @@ from typing import Any, Final
 from dbfleet.engines.sqlserver import left
 from dbfleet.engines.sqlserver.tables import Ask, Tables
 from dbfleet.engines.sqlserver.types import LEXIS
-from dbfleet.outline import Step
+from dbfleet.outline import STAYS, Step
 
 _VIEWS: Final = """\
 SELECT o.object_id, s.name, o.name, m.definition, m.uses_ansi_nulls, m.uses_quoted_identifier FROM sys.objects AS o
@@ -57,7 +57,7 @@ def views(ask: Ask, tables: Tables, wanted: Sequence[str]) -> tuple[list[Step], 
         stay = [f"index {index}" for (index,) in ask(_INDEXES.format(id=number)) if index]
         stay += [left.property_words(each, "the view") for (each,) in ask(_PROPERTIES.format(id=number))]
         stay += left.stays(ask, tables.find(name))
-        told += [f"view {name}: {text}: does not come along" for text in stay]
+        told += [f"view {name}: {text}{STAYS}" for text in stay]
     steps = [
         Step("views", "view", "", f"view {name}", found[name][1], place, makes=(("view", name),))
         for place, name in enumerate(_order(reads))
